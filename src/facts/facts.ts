@@ -1,0 +1,141 @@
+import type { Protocol } from '../core/ports.ts';
+
+/** What a host says of itself, gathered read-only in one remote command. All of it is untrusted input. */
+export interface HostFacts {
+  readonly os: OsFacts;
+  readonly kernel: string;
+  readonly hostname: string;
+  /** True when the probe ran as root; without root most of the rest is missing. */
+  readonly root: boolean;
+  /** The SSH path that we came in by, as sshd saw it; `null` for a local connection. */
+  readonly controllerPath: ControllerPath | null;
+  readonly interfaces: readonly InterfaceFacts[];
+  readonly sockets: readonly SocketFacts[];
+  readonly units: readonly UnitFacts[];
+  /** Names of running processes (`comm`), sorted, each once. */
+  readonly processes: readonly string[];
+  /** Installed packages among those that the matrix's detectors ask for. */
+  readonly packages: readonly string[];
+  /** Existing files among those that the matrix's detectors ask for. */
+  readonly files: readonly string[];
+  readonly rpc: readonly RpcFacts[];
+  readonly writers: WriterFacts;
+  readonly firewalld: FirewalldFacts;
+  /** What we remember on the host of earlier runs; `null` before the first one. */
+  readonly remembered: RememberedState | null;
+  /** The lock that a run holds on the host at this moment, or `null`. */
+  readonly lock: LockFacts | null;
+}
+
+export interface OsFacts {
+  readonly id: string;
+  readonly versionId: string;
+  readonly prettyName: string;
+}
+
+export interface ControllerPath {
+  readonly clientAddress: string;
+  readonly clientPort: number;
+  readonly serverAddress: string;
+  readonly serverPort: number;
+}
+
+export interface InterfaceFacts {
+  readonly name: string;
+  readonly up: boolean;
+  readonly loopback: boolean;
+  readonly addresses: readonly { readonly address: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' }[];
+}
+
+/** A listening socket. `address` is `*` when it listens on every address of every family. */
+export interface SocketFacts {
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly port: number;
+  /** Process names (`comm`) that own the socket; empty when they could not be read. */
+  readonly processes: readonly string[];
+}
+
+export interface UnitFacts {
+  readonly name: string;
+  /** systemd's ActiveState: active, inactive, failed, … */
+  readonly active: string;
+}
+
+export interface RpcFacts {
+  readonly program: number;
+  readonly version: number;
+  readonly protocol: Protocol;
+  readonly port: number;
+  /** The service name as the portmapper prints it (`mountd`, `nfs`), or an empty string. */
+  readonly service: string;
+}
+
+/** Other things on the host that write firewall rules. */
+export interface WriterFacts {
+  /** Interfaces that NetworkManager manages, with the zone its connection names (empty for none). */
+  readonly networkManager: readonly { readonly interface: string; readonly connection: string; readonly zone: string }[];
+  /** Active units among docker, podman, fail2ban, ufw, iptables, ip6tables, nftables, ebtables. */
+  readonly units: readonly string[];
+}
+
+export interface LockFacts {
+  readonly holder: string;
+  readonly since: string;
+  readonly id: string;
+}
+
+/** Written on the host when a run is kept. */
+export interface RememberedState {
+  readonly format: 1;
+  readonly matrix: string;
+  readonly roles: readonly string[];
+  readonly generation: string;
+  readonly appliedAt: string;
+}
+
+export type FirewalldFacts =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'stopped'; readonly version: string; readonly reason: string }
+  | RunningFirewalld;
+
+/** firewalld answers over D-Bus: its permanent files and its runtime, read in one go. */
+export interface RunningFirewalld {
+  readonly kind: 'running';
+  readonly version: string;
+  /** `RUNNING` or `FAILED`, as the daemon says of itself. */
+  readonly state: string;
+  readonly backend: string;
+  readonly defaultZone: string;
+  readonly panicMode: boolean;
+  readonly zoneDrifting: boolean;
+  /** False when the daemon refuses every ipset (0.9 without the `ipset` program). */
+  readonly ipsetsUsable: boolean;
+  /** SHA-256 over everything below in canonical form, computed on the host; a plan is bound to it. */
+  readonly hash: string;
+  readonly permanentHash: string;
+  readonly runtimeHash: string;
+  /** Files below /etc/firewalld, by path relative to it. */
+  readonly files: readonly PermanentFile[];
+  /** Built-in zone and service files that the permanent configuration falls back on, by path relative to /usr/lib/firewalld. */
+  readonly builtin: readonly { readonly path: string; readonly text: string }[];
+  readonly runtime: RuntimeFirewalld;
+}
+
+export interface PermanentFile {
+  readonly path: string;
+  readonly text: string;
+  readonly mode: string;
+  readonly owner: string;
+  readonly sha256: string;
+}
+
+/** Runtime settings as D-Bus returns them; keys are firewalld's own (`getZoneSettings2` and friends). */
+export interface RuntimeFirewalld {
+  readonly zones: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly ipsets: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly policies: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Rules of the direct interface, one string each. */
+  readonly direct: readonly string[];
+}

@@ -1,0 +1,69 @@
+import type { PortRange } from '../core/ports.ts';
+
+/** A port or range with its protocol, as firewalld's zones and services hold them. */
+export interface PortProtocol {
+  readonly protocol: string;
+  readonly range: PortRange;
+}
+
+/** firewalld.zone(5). `default` is the target that rejects what nothing else accepts. */
+export interface ZoneConfig {
+  readonly name: string;
+  readonly short: string;
+  readonly description: string;
+  readonly target: 'default' | 'ACCEPT' | 'DROP' | '%%REJECT%%';
+  readonly interfaces: readonly string[];
+  readonly sources: readonly string[];
+  readonly services: readonly string[];
+  readonly ports: readonly PortProtocol[];
+  readonly protocols: readonly string[];
+  readonly sourcePorts: readonly PortProtocol[];
+  readonly icmpBlocks: readonly string[];
+  readonly icmpBlockInversion: boolean;
+  readonly masquerade: boolean;
+  readonly forward: boolean;
+  /** Forward ports in firewalld's own spelling `port=…:proto=…:toport=…:toaddr=…`. */
+  readonly forwardPorts: readonly string[];
+  /** Rich rules in canonical spelling (see rich-rule.ts). */
+  readonly richRules: readonly string[];
+}
+
+/** firewalld.service(5). */
+export interface ServiceConfig {
+  readonly name: string;
+  readonly short: string;
+  readonly description: string;
+  readonly ports: readonly PortProtocol[];
+  readonly protocols: readonly string[];
+  readonly sourcePorts: readonly PortProtocol[];
+  readonly helpers: readonly string[];
+  readonly modules: readonly string[];
+  readonly includes: readonly string[];
+  readonly destination: { readonly ipv4: string | null; readonly ipv6: string | null };
+}
+
+/** firewalld.ipset(5). Entries are normalised and sorted. */
+export interface IpsetConfig {
+  readonly name: string;
+  readonly short: string;
+  readonly description: string;
+  readonly type: string;
+  readonly family: 'ipv4' | 'ipv6';
+  readonly options: Readonly<Record<string, string>>;
+  readonly entries: readonly string[];
+}
+
+/** One layer (permanent or runtime) of a host's firewalld, ours and everybody's. */
+export interface FirewalldConfig {
+  readonly zones: ReadonlyMap<string, ZoneConfig>;
+  readonly services: ReadonlyMap<string, ServiceConfig>;
+  readonly ipsets: ReadonlyMap<string, IpsetConfig>;
+}
+
+/** Everything of ours on a host begins with this, and nothing else is ever changed or deleted. */
+export const OUR_PREFIX = 'portfw-';
+
+/** Whether an object of this name is ours. */
+export function isOurs(name: string): boolean {
+  return name.startsWith(OUR_PREFIX);
+}

@@ -1,0 +1,95 @@
+import type { HostFacts } from '../facts/facts.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import type { RoleFindings } from '../roles/findings.ts';
+
+/** What the runner is doing on a host at the moment. */
+export type Phase =
+  | 'connecting'
+  | 'gathering facts'
+  | 'planning'
+  | 'saving the generation'
+  | 'writing'
+  | 'verifying'
+  | 'making permanent'
+  | 'restoring'
+  | 'reading history';
+
+/** What happened and how to solve it; the texts are safe to show. */
+export interface Failure {
+  /** A stable kebab-case identifier such as `firewalld-absent` or `host-key-changed`. */
+  readonly code: string;
+  readonly what: string;
+  readonly details: readonly string[];
+  readonly solve: string;
+}
+
+/** How a host stands after something went wrong with it. */
+export type Aftermath =
+  /** No write had begun. */
+  | { readonly kind: 'untouched' }
+  /** The saved generation was restored and its hash proved it. */
+  | { readonly kind: 'restored'; readonly generation: string }
+  /** The way back failed too: somebody has to look. */
+  | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
+  /** The connection is gone and the host could not be asked. */
+  | { readonly kind: 'unknown'; readonly why: string };
+
+/** One saved firewalld configuration of a host. */
+export interface Generation {
+  readonly id: string;
+  readonly savedAt: string;
+  readonly savedBy: string;
+  /** What the run that saved it went on to do: `apply portaswitch`, `rollback to …`. */
+  readonly before: string;
+  readonly permanentHash: string;
+  /** Whether the host's permanent configuration is this one now. */
+  readonly current: boolean;
+}
+
+/** How one host ended. A host's failure is a value. */
+export type HostOutcome =
+  | { readonly kind: 'facts'; readonly facts: HostFacts }
+  | { readonly kind: 'roles'; readonly facts: HostFacts; readonly findings: RoleFindings }
+  | { readonly kind: 'unchanged'; readonly plan: HostPlan }
+  | { readonly kind: 'planned'; readonly plan: HostPlan }
+  | { readonly kind: 'changed'; readonly plan: HostPlan; readonly generation: string; readonly reloads: number }
+  | { readonly kind: 'history'; readonly generations: readonly Generation[] }
+  | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly changed: boolean }
+  /** The host cannot be configured as it is (no firewalld, ambiguous roles, a lockout ahead): nothing was changed. */
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'unreachable'; readonly failure: Failure }
+  | { readonly kind: 'failed'; readonly phase: Phase; readonly failure: Failure; readonly aftermath: Aftermath }
+  /** Never begun: the run stopped before its turn. */
+  | { readonly kind: 'skipped'; readonly because: string };
+
+/** What the core tells the outside; reports consume these and nothing else. Times are milliseconds since the run began. */
+export type FleetEvent =
+  | { readonly kind: 'run-started'; readonly command: string; readonly hosts: readonly string[]; readonly at: number }
+  | {
+      readonly kind: 'batch-started';
+      readonly play: string;
+      readonly batch: number;
+      readonly batches: number;
+      readonly hosts: readonly string[];
+      readonly at: number;
+    }
+  | { readonly kind: 'host-phase'; readonly host: string; readonly phase: Phase; readonly at: number }
+  | { readonly kind: 'host-note'; readonly host: string; readonly severity: 'info' | 'warning'; readonly text: string; readonly at: number }
+  | { readonly kind: 'host-finished'; readonly host: string; readonly outcome: HostOutcome; readonly durationMs: number; readonly at: number }
+  | {
+      readonly kind: 'batch-finished';
+      readonly play: string;
+      readonly batch: number;
+      readonly failed: number;
+      readonly stop: string | null;
+      readonly at: number;
+    }
+  | { readonly kind: 'interrupted'; readonly at: number }
+  | { readonly kind: 'run-finished'; readonly summary: RunSummary; readonly at: number };
+
+export interface RunSummary {
+  readonly command: string;
+  readonly outcomes: ReadonlyMap<string, HostOutcome>;
+  readonly durationMs: number;
+  readonly interrupted: boolean;
+}

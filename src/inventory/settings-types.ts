@@ -1,0 +1,103 @@
+import type { Problem, SourceLocation } from '../core/problem.ts';
+
+/** The kinds of address a rule can be bound to; the inventory or the facts map each to real interfaces or addresses. */
+export const INTERFACE_CLASSES = ['public', 'private', 'vip', 'control'] as const;
+
+/** One of `INTERFACE_CLASSES`. */
+export type InterfaceClass = (typeof INTERFACE_CLASSES)[number];
+
+/** How the private interface is treated: everything trusted, only the site's peers, or only what the matrix says. */
+export type PrivateMode = 'trusted' | 'peers' | 'matrix';
+
+/** How a host is reached (`ansible_host`, `ansible_port`, `ansible_user`, …). */
+export interface ConnectionSettings {
+  readonly kind: 'ssh' | 'local';
+  /** `ansible_host`, or the inventory name when there is none. */
+  readonly address: string;
+  /** `ansible_port`; `null` leaves it to the SSH configuration (22 when that is silent too). */
+  readonly port: number | null;
+  /** `ansible_user`; `null` leaves it to the SSH configuration and then to the local user. */
+  readonly user: string | null;
+  /** `ansible_ssh_private_key_file`, absolute, with `~` expanded. */
+  readonly privateKeyFile: string | null;
+  /** `ansible_ssh_common_args` followed by `ansible_ssh_extra_args`, as written. */
+  readonly commonArgs: string | null;
+  /** `ansible_timeout` in seconds. */
+  readonly timeoutSeconds: number | null;
+}
+
+/** How root's rights are gained on a host (`ansible_become…`). */
+export interface BecomeSettings {
+  readonly enabled: boolean;
+  /** Always `root`: nothing less can change a firewall. */
+  readonly user: string;
+  readonly method: 'sudo';
+  /** `ansible_become_password`: a secret, never shown or logged. */
+  readonly password: string | null;
+}
+
+/** One rule that the inventory adds to the matrix (`portfw_extra_rules`). */
+export interface ExtraRule {
+  readonly name: string;
+  readonly interface: InterfaceClass;
+  readonly protocol: 'tcp' | 'udp' | 'sctp';
+  /** Ports and ranges, normalised: `"8442"`, `"8903-8904"`. */
+  readonly ports: readonly string[];
+  /** Addresses, CIDRs, group or host names that may come; `null` means anyone. */
+  readonly from: readonly string[] | null;
+  readonly owner: string;
+  readonly reason: string;
+  /** The last day on which the rule is applied, `YYYY-MM-DD`; `null` means no end. */
+  readonly expires: string | null;
+  readonly location: SourceLocation;
+}
+
+/** The validated view of one host's inventory variables. */
+export interface HostSettings {
+  /** The inventory name. */
+  readonly name: string;
+  readonly connection: ConnectionSettings;
+  readonly become: BecomeSettings;
+  /** `portfw_managed`: `false` is an appliance that has addresses and roles for its peers but is never logged in to. */
+  readonly managed: boolean;
+  /** `portfw_playbook`: a shipped playbook's name, or an absolute path (resolved against the file that sets it). */
+  readonly playbook: string | null;
+  /** `portfw_roles`: the declared roles; `null` means detect them. */
+  readonly roles: readonly string[] | null;
+  /** `portfw_interfaces`: interface names, addresses or networks of each class; a class that is not mapped has an empty list. */
+  readonly interfaces: Readonly<Record<InterfaceClass, readonly string[]>>;
+  /** `portfw_vips`: virtual addresses that may float to this host. */
+  readonly vips: readonly string[];
+  /** `portfw_features`: names of the matrix's features to turn on. */
+  readonly features: readonly string[];
+  /** `portfw_private`; `null` leaves it to the playbook. */
+  readonly private: PrivateMode | null;
+  /** `portfw_cluster`: the inventory group whose members are never filtered from each other. */
+  readonly cluster: string | null;
+  /** `portfw_site`: the inventory group that is the site; `null` means all managed hosts under the same playbook. */
+  readonly site: string | null;
+  /** `portfw_role_interfaces`: role → the class on which its rules stand. */
+  readonly roleInterfaces: Readonly<Record<string, InterfaceClass>>;
+  /** `portfw_peers`: peer set name → group or host names, addresses, CIDRs. */
+  readonly peers: Readonly<Record<string, readonly string[]>>;
+  /**
+   * `portfw_allow_from`: rule selector → group or host names, addresses, CIDRs. A selector is `role`, `role/port`,
+   * `role/protocol/port` or `role/interface/protocol/port`.
+   */
+  readonly allowFrom: Readonly<Record<string, readonly string[]>>;
+  readonly extraRules: readonly ExtraRule[];
+  /** `portfw_addresses`: this host's addresses as its peers see them. */
+  readonly addresses: Readonly<Partial<Record<InterfaceClass, readonly string[]>>>;
+  /**
+   * Where a value was written: the place of the innermost part of `path` that exists.
+   * `path` is the variable's name and what lies within it, e.g. `['portfw_roles', 0]`.
+   */
+  locate(path: readonly (string | number)[], at?: 'key' | 'value'): SourceLocation | null;
+}
+
+/** Every host's settings with everything that is wrong with them. */
+export interface SettingsResult {
+  /** The hosts whose settings are usable; a host with an error is absent. */
+  readonly settings: ReadonlyMap<string, HostSettings>;
+  readonly problems: readonly Problem[];
+}

@@ -1,0 +1,101 @@
+import type { PortProtocol } from '../firewalld/model.ts';
+import type { PolicyNote, Reason } from '../policy/desired.ts';
+import type { RoleAssignment } from '../roles/findings.ts';
+
+/** Which of firewalld's two layers a change is needed in. */
+export interface Layers {
+  readonly permanent: boolean;
+  readonly runtime: boolean;
+}
+
+/** One field of a definition that changes; `null` stands for "not there". */
+export interface FieldChange {
+  readonly field: string;
+  readonly before: string | null;
+  readonly after: string | null;
+}
+
+/**
+ * One difference between the observed and the desired configuration.
+ *
+ * `definition` changes need files and a reload (`inUse`: live traffic depends on the definition that is edited);
+ * the others are made at runtime over D-Bus and then made permanent.
+ */
+export type Change =
+  | {
+      readonly kind: 'definition';
+      readonly action: 'create' | 'edit' | 'delete';
+      readonly object: 'service' | 'ipset' | 'zone';
+      readonly name: string;
+      readonly inUse: boolean;
+      readonly fields: readonly FieldChange[];
+      readonly reasons: readonly Reason[];
+    }
+  | {
+      readonly kind: 'interface';
+      readonly action: 'bind' | 'release';
+      readonly interface: string;
+      readonly zone: string;
+      /** The zone that holds the interface at runtime now, or that takes it after a release. */
+      readonly otherZone: string;
+      /** The zone file of somebody else that names the interface and loses that line, or `null`. */
+      readonly editsZone: string | null;
+      /** What the other zone had open on this interface and the new one has not. */
+      readonly closes: readonly string[];
+      readonly layers: Layers;
+      readonly reasons: readonly Reason[];
+    }
+  | {
+      readonly kind: 'zone-service';
+      readonly action: 'add' | 'remove';
+      readonly zone: string;
+      readonly service: string;
+      readonly ports: readonly PortProtocol[];
+      readonly layers: Layers;
+      readonly reasons: readonly Reason[];
+    }
+  | {
+      readonly kind: 'rich-rule';
+      readonly action: 'add' | 'remove';
+      readonly zone: string;
+      readonly rule: string;
+      readonly layers: Layers;
+      readonly reasons: readonly Reason[];
+    }
+  | {
+      /** Something by hand in a zone of ours that the matrix does not want: a port, a source, a masquerade. */
+      readonly kind: 'stray';
+      readonly zone: string;
+      readonly field: string;
+      readonly value: string;
+      readonly layers: Layers;
+    }
+  | {
+      readonly kind: 'ipset-entries';
+      readonly ipset: string;
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+      readonly layers: Layers;
+      readonly reasons: readonly Reason[];
+    }
+  | { readonly kind: 'remember'; readonly before: string | null; readonly after: string };
+
+/** What live traffic will notice. */
+export type Disruption =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'reload'; readonly because: string }
+  | { readonly kind: 'interface-moves'; readonly interfaces: readonly string[]; readonly reload: boolean };
+
+/** What a reviewer sees and what apply does: serialisable, bound to the observed state by its hash. */
+export interface HostPlan {
+  readonly host: string;
+  readonly matrix: string;
+  readonly roles: readonly RoleAssignment[];
+  /** The observed state that the plan was made from; apply stops when the host has another one. */
+  readonly observedHash: string;
+  readonly changes: readonly Change[];
+  readonly disruption: Disruption;
+  readonly notes: readonly PolicyNote[];
+  /** Why nothing is to be done; `null` when something is. */
+  readonly nothingBecause: string | null;
+}

@@ -1,0 +1,58 @@
+import type { IpsetConfig, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+
+/** Why something is in the desired configuration. */
+export type Reason =
+  | {
+      readonly kind: 'rule';
+      readonly matrix: string;
+      readonly rule: string;
+      readonly purpose: string;
+      readonly source: string;
+      readonly feature: string | null;
+    }
+  | { readonly kind: 'extra-rule'; readonly name: string; readonly owner: string; readonly text: string; readonly expires: string | null }
+  | { readonly kind: 'private-mode'; readonly mode: 'trusted' | 'peers' | 'matrix' }
+  | { readonly kind: 'site-ssh' }
+  | { readonly kind: 'cluster'; readonly group: string }
+  | { readonly kind: 'interface-class'; readonly classes: readonly string[]; readonly given: string }
+  | { readonly kind: 'peers'; readonly set: string; readonly from: string };
+
+/** A value with the reasons for it; never without one. */
+export interface Reasoned<T> {
+  readonly value: T;
+  readonly reasons: readonly Reason[];
+}
+
+/** One of our zones as it should be; interfaces, services and rich rules say why they are there. */
+export interface DesiredZone {
+  readonly config: ZoneConfig;
+  readonly reasons: readonly Reason[];
+  readonly interfaces: readonly Reasoned<string>[];
+  readonly services: readonly Reasoned<string>[];
+  readonly richRules: readonly Reasoned<string>[];
+}
+
+/** What a host's firewalld should hold of ours. Everything else on the host is none of our business. */
+export interface DesiredFirewalld {
+  readonly zones: ReadonlyMap<string, DesiredZone>;
+  readonly services: ReadonlyMap<string, Reasoned<ServiceConfig>>;
+  readonly ipsets: ReadonlyMap<string, Reasoned<IpsetConfig>>;
+}
+
+/** Something the operator should know that is not a change: an expired exception, a rule whose peers are unknown. */
+export interface PolicyNote {
+  readonly severity: 'info' | 'warning';
+  readonly code: string;
+  readonly text: string;
+}
+
+/** Why no desired configuration can be worked out for a host. */
+export interface PolicyRefusal {
+  readonly code: string;
+  readonly text: string;
+  readonly hint: string;
+}
+
+export type PolicyOutcome =
+  | { readonly kind: 'desired'; readonly desired: DesiredFirewalld; readonly notes: readonly PolicyNote[] }
+  | { readonly kind: 'refused'; readonly refusals: readonly PolicyRefusal[]; readonly notes: readonly PolicyNote[] };
