@@ -27,15 +27,17 @@ function normalised(name: string): string {
 
 /**
  * The known name that an unknown one was most likely meant to be, or `null` when none is close.
- * Letter case and the choice of separator (`_`, `-`, `.`) do not count; up to a third of the letters may differ.
+ * Letter case and the choice of separator (`_`, `-`, `.`) do not count; up to two fifths of the letters, and at most three, may differ.
  */
 export function closest(name: string, known: Iterable<string>): string | null {
   const wanted = normalised(name.slice(0, 100));
   let best: string | null = null;
-  let bestDistance = Math.min(3, Math.max(1, Math.floor(wanted.length / 3))) + 1;
+  let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const distance = editDistance(wanted, normalised(candidate), bestDistance);
-    if (distance < bestDistance) {
+    const other = normalised(candidate);
+    const allowed = Math.min(3, Math.max(1, Math.floor(Math.max(wanted.length, other.length) * 0.4)));
+    const distance = editDistance(wanted, other, allowed);
+    if (distance <= allowed && distance < bestDistance) {
       best = candidate;
       bestDistance = distance;
     }

@@ -20,7 +20,8 @@ export class YamlFloat {
     const [mantissa, exponentText] = value.toExponential().split('e') as [string, string];
     const exponent = Number(exponentText);
     if (exponent >= -4 && exponent < 16) {
-      const fixed = exponent < 0 ? value.toFixed(Math.min(100, (mantissa.split('.')[1]?.length ?? 0) - exponent)) : String(value);
+      const fixed =
+        exponent < 0 ? value.toFixed(Math.min(100, (mantissa.split('.')[1]?.length ?? 0) - exponent)) : String(value);
       return fixed.includes('.') ? fixed : `${fixed}.0`;
     }
     return `${mantissa}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
@@ -59,7 +60,16 @@ export class VaultValue {
 }
 
 /** What a scalar can be; integers beyond 2^53 are bigints. */
-export type YamlScalar = string | number | bigint | boolean | null | YamlFloat | YamlTimestamp | UnsafeText | VaultValue;
+export type YamlScalar =
+  | string
+  | number
+  | bigint
+  | boolean
+  | null
+  | YamlFloat
+  | YamlTimestamp
+  | UnsafeText
+  | VaultValue;
 
 const BOOL = /^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$/;
 const NULL = /^(?:~|null|Null|NULL|)$/;

@@ -44,7 +44,11 @@ export interface InterfaceFacts {
   readonly name: string;
   readonly up: boolean;
   readonly loopback: boolean;
-  readonly addresses: readonly { readonly address: string; readonly prefix: number; readonly family: 'ipv4' | 'ipv6' }[];
+  readonly addresses: readonly {
+    readonly address: string;
+    readonly prefix: number;
+    readonly family: 'ipv4' | 'ipv6';
+  }[];
 }
 
 /** A listening socket. `address` is `*` when it listens on every address of every family. */
@@ -74,7 +78,11 @@ export interface RpcFacts {
 /** Other things on the host that write firewall rules. */
 export interface WriterFacts {
   /** Interfaces that NetworkManager manages, with the zone its connection names (empty for none). */
-  readonly networkManager: readonly { readonly interface: string; readonly connection: string; readonly zone: string }[];
+  readonly networkManager: readonly {
+    readonly interface: string;
+    readonly connection: string;
+    readonly zone: string;
+  }[];
   /** Active units among docker, podman, fail2ban, ufw, iptables, ip6tables, nftables, ebtables. */
   readonly units: readonly string[];
 }
@@ -111,6 +119,8 @@ export interface RunningFirewalld {
   readonly zoneDrifting: boolean;
   /** False when the daemon refuses every ipset (0.9 without the `ipset` program). */
   readonly ipsetsUsable: boolean;
+  /** Conntrack helpers, among `ftp` and `tftp`, that the host's kernel has. */
+  readonly helpers: readonly string[];
   /** SHA-256 over everything below in canonical form, computed on the host; a plan is bound to it. */
   readonly hash: string;
   readonly permanentHash: string;

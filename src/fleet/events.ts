@@ -74,8 +74,22 @@ export type FleetEvent =
       readonly at: number;
     }
   | { readonly kind: 'host-phase'; readonly host: string; readonly phase: Phase; readonly at: number }
-  | { readonly kind: 'host-note'; readonly host: string; readonly severity: 'info' | 'warning'; readonly text: string; readonly at: number }
-  | { readonly kind: 'host-finished'; readonly host: string; readonly outcome: HostOutcome; readonly durationMs: number; readonly at: number }
+  | {
+      readonly kind: 'host-note';
+      readonly host: string;
+      readonly severity: 'info' | 'warning';
+      readonly text: string;
+      readonly at: number;
+    }
+  /** The host's plan is ready and waits for the review and for its batch (apply only); it has not finished. */
+  | { readonly kind: 'host-planned'; readonly host: string; readonly plan: HostPlan; readonly at: number }
+  | {
+      readonly kind: 'host-finished';
+      readonly host: string;
+      readonly outcome: HostOutcome;
+      readonly durationMs: number;
+      readonly at: number;
+    }
   | {
       readonly kind: 'batch-finished';
       readonly play: string;

@@ -33,7 +33,12 @@ export interface RunContext {
 /** A host that was observed and planned; the session may still be open for the apply that follows. */
 export type PlannedHost =
   | { readonly kind: 'finished'; readonly outcome: HostOutcome }
-  | { readonly kind: 'pending'; readonly plan: HostPlan; readonly apply: () => Promise<HostOutcome>; readonly discard: () => Promise<void> };
+  | {
+      readonly kind: 'pending';
+      readonly plan: HostPlan;
+      readonly apply: () => Promise<HostOutcome>;
+      readonly discard: () => Promise<void>;
+    };
 
 /** What can be done on one host. Each resolves to an outcome and never rejects for the host's own failures. */
 export interface HostOperations {

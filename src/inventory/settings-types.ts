@@ -1,4 +1,6 @@
+import type { PortRange, Protocol } from '../core/ports.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
+import type { Secret } from '../core/secret.ts';
 
 /** The kinds of address a rule can be bound to; the inventory or the facts map each to real interfaces or addresses. */
 export const INTERFACE_CLASSES = ['public', 'private', 'vip', 'control'] as const;
@@ -32,17 +34,16 @@ export interface BecomeSettings {
   /** Always `root`: nothing less can change a firewall. */
   readonly user: string;
   readonly method: 'sudo';
-  /** `ansible_become_password`: a secret, never shown or logged. */
-  readonly password: string | null;
+  /** `ansible_become_password`, when the inventory has it. */
+  readonly password: Secret | null;
 }
 
 /** One rule that the inventory adds to the matrix (`portfw_extra_rules`). */
 export interface ExtraRule {
   readonly name: string;
   readonly interface: InterfaceClass;
-  readonly protocol: 'tcp' | 'udp' | 'sctp';
-  /** Ports and ranges, normalised: `"8442"`, `"8903-8904"`. */
-  readonly ports: readonly string[];
+  readonly protocol: Protocol;
+  readonly ports: readonly PortRange[];
   /** Addresses, CIDRs, group or host names that may come; `null` means anyone. */
   readonly from: readonly string[] | null;
   readonly owner: string;

@@ -1,0 +1,29 @@
+import { counted } from '../../report/layout.ts';
+import { plansText } from '../../report/plan-text.ts';
+import { confirm } from '../confirm.ts';
+import { requireConsent, runOverFleet } from '../fleet-command.ts';
+import { type PlanFlags, plan } from './plan.ts';
+
+interface ApplyFlags extends PlanFlags {
+  readonly yes?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** `portfw apply INVENTORY [--yes | --dry-run]`. */
+export async function apply(file: string, flags: ApplyFlags): Promise<number> {
+  if (flags.dryRun === true) return plan(file, flags);
+  requireConsent(flags, 'apply');
+  return runOverFleet(file, flags, {
+    matrix: 'required',
+    command: ({ terminal, report, interruption }) => ({
+      kind: 'apply',
+      review: async (plans) => {
+        if (flags.json === true) return true;
+        await report.rest();
+        terminal.out(`\n${plansText(plans, { style: terminal.style, verbosity: flags.verbose })}\n`);
+        if (flags.yes === true) return true;
+        return confirm(`Apply this to ${counted(plans.length, 'host')}? Only "yes" is a yes: `, interruption);
+      },
+    }),
+  });
+}

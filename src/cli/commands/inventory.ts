@@ -1,0 +1,52 @@
+import { suggestion } from '../../core/suggest.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
+import { formatAnsibleList, toAnsibleList } from '../../inventory/ansible-list.ts';
+import { type Inventory, loadInventory } from '../../inventory/inventory.ts';
+import { problemsText } from '../../report/problems-text.ts';
+import { EXIT } from '../exit-codes.ts';
+import { openTerminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+
+interface InventoryFlags {
+  readonly list?: boolean;
+  readonly graph?: boolean;
+  readonly host?: string;
+}
+
+/** `portfw inventory FILE [--list | --graph | --host NAME]`. */
+export function showInventory(file: string, flags: InventoryFlags): number {
+  const terminal = openTerminal(true);
+  const inventory = loadInventory(file);
+  if (inventory.warnings.length > 0) terminal.error(problemsText(inventory.warnings, terminal.errorStyle));
+  if (flags.list === true) terminal.out(`${formatAnsibleList(toAnsibleList(inventory))}\n`);
+  else if (flags.host !== undefined) terminal.out(`${hostDocument(inventory, flags.host)}\n`);
+  else terminal.out(`${graphLines(inventory, 'all', 0).join('\n')}\n`);
+  return EXIT.done;
+}
+
+function hostDocument(inventory: Inventory, name: string): string {
+  if (!inventory.hosts.has(name)) {
+    throw new UsageError(
+      `the inventory has no host "${terminalLine(name)}"`,
+      suggestion(name, inventory.hosts.keys(), 'hosts'),
+    );
+  }
+  const meta = toAnsibleList(inventory).get('_meta') as ReadonlyMap<
+    string,
+    ReadonlyMap<string, ReadonlyMap<string, unknown>>
+  >;
+  return formatAnsibleList(meta.get('hostvars')?.get(name) ?? new Map());
+}
+
+/** Groups and hosts in the form of `ansible-inventory --graph`. */
+function graphLines(inventory: Inventory, groupName: string, depth: number): readonly string[] {
+  const group = inventory.groups.get(groupName);
+  if (group === undefined) return [];
+  const line = (name: string, level: number): string => (level === 0 ? name : `${'  |'.repeat(level)}--${name}`);
+  return [
+    line(`@${terminalLine(groupName)}:`, depth),
+    ...group.children.flatMap((child) => graphLines(inventory, child, depth + 1)),
+    // Hosts in no group at all are listed under "ungrouped".
+    ...(groupName === 'all' ? [] : group.hosts.map((host) => line(terminalLine(host), depth + 1))),
+  ];
+}

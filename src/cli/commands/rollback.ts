@@ -1,0 +1,28 @@
+import { terminalLine } from '../../core/terminal-text.ts';
+import { counted } from '../../report/layout.ts';
+import { confirm } from '../confirm.ts';
+import { requireConsent, runOverFleet } from '../fleet-command.ts';
+import type { RunFlags } from '../run-flags.ts';
+
+interface RollbackFlags extends RunFlags {
+  readonly to?: string;
+  readonly yes?: boolean;
+}
+
+/** `portfw rollback INVENTORY [--to GENERATION] [--yes]`. */
+export function rollback(file: string, flags: RollbackFlags): Promise<number> {
+  requireConsent(flags, 'rollback');
+  const generation = flags.to ?? null;
+  return runOverFleet(file, flags, {
+    matrix: 'optional',
+    confirm: async (hosts, { terminal, interruption }) => {
+      if (flags.yes === true) return true;
+      const to =
+        generation === null ? 'the generation before the present one' : `generation ${terminalLine(generation)}`;
+      const names = hosts.slice(0, 20).map((host) => terminalLine(host));
+      terminal.out(`${names.join(', ')}${hosts.length > names.length ? ', …' : ''}\n`);
+      return confirm(`Return ${counted(hosts.length, 'host')} to ${to}? Only "yes" is a yes: `, interruption);
+    },
+    command: () => ({ kind: 'rollback', generation }),
+  });
+}

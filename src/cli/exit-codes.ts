@@ -1,0 +1,32 @@
+import type { RunSummary } from '../fleet/events.ts';
+
+/** What portfw's exit code says. */
+export const EXIT = {
+  done: 0,
+  /** A host failed or was refused, the plan was declined, or portfw itself failed. */
+  failed: 1,
+  /** `--detailed-exitcode`: changes are pending. */
+  pending: 2,
+  unreachable: 3,
+  /** Bad input or usage: no host was contacted. */
+  usage: 4,
+  interrupted: 130,
+} as const;
+
+/**
+ * The exit code of a run over hosts. The more somebody has to look, the sooner it counts: interrupted (130), then a host
+ * that failed, was refused or never got its turn (1), then one that could not be reached (3), then pending changes (2,
+ * only when asked for).
+ */
+export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
+  if (summary.interrupted) return EXIT.interrupted;
+  const kinds = new Set([...summary.outcomes.values()].map((outcome) => outcome.kind));
+  if (kinds.has('failed') || kinds.has('refused')) return EXIT.failed;
+  if (kinds.has('unreachable')) return EXIT.unreachable;
+  if (kinds.has('skipped')) return EXIT.failed;
+  // Roles that are not settled are an answer that somebody has to act on.
+  for (const outcome of summary.outcomes.values()) {
+    if (outcome.kind === 'roles' && outcome.findings.verdict.kind !== 'settled') return EXIT.failed;
+  }
+  return detailed && kinds.has('planned') ? EXIT.pending : EXIT.done;
+}

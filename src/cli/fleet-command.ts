@@ -1,0 +1,109 @@
+import type { FleetEvent } from '../fleet/events.ts';
+import { type FleetCommand, runFleet } from '../fleet/run.ts';
+import { NdjsonReport } from '../report/ndjson.ts';
+import { PlainReport } from '../report/plain.ts';
+import { problemsText } from '../report/problems-text.ts';
+import type { Report } from '../report/report.ts';
+import { resultsText } from '../report/results-text.ts';
+import { closingTable } from '../report/table.ts';
+import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { type Interruption, listenForInterruption } from './interruption.ts';
+import { prepareRun } from './prepare-run.ts';
+import type { RunFlags } from './run-flags.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
+import { UsageError } from './usage-error.ts';
+
+/** What a command may use to talk to the operator during its run. */
+export interface RunSurface {
+  readonly terminal: Terminal;
+  readonly report: Report;
+  readonly interruption: Interruption;
+}
+
+export interface FleetCommandOptions {
+  /** Whether each host needs a play: commands that only read or restore do without. */
+  readonly matrix: 'required' | 'optional';
+  readonly detailedExitCode?: boolean;
+  /** Asks before any host is contacted; a no ends with exit code 1. */
+  readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
+  readonly command: (surface: RunSurface) => FleetCommand;
+}
+
+/**
+ * Runs one command over the hosts of an inventory: validates every file, asks for passwords, contacts the hosts, shows
+ * what happens and what came of it.
+ *
+ * @returns the exit code
+ */
+export async function runOverFleet(file: string, flags: RunFlags, options: FleetCommandOptions): Promise<number> {
+  const terminal = openTerminal(flags.color);
+  const prepared = await prepareRun(file, flags, options.matrix);
+  if (prepared.warnings.length > 0) terminal.error(problemsText(prepared.warnings, terminal.errorStyle));
+
+  const report = await openReport(terminal, flags);
+  const interruption = listenForInterruption(
+    (text) => report.say(text),
+    (code) => process.exit(code),
+  );
+  const surface: RunSurface = { terminal, report, interruption };
+  const durations = new Map<string, number>();
+  const emit = (event: FleetEvent): void => {
+    if (event.kind === 'host-finished') durations.set(event.host, event.durationMs);
+    report.event(event);
+  };
+  const onFault = (error: unknown): void => {
+    // Nobody awaits what failed here. The hosts that are being worked on are finished all the same.
+    report.say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    faults += 1;
+    if (!interruption.signal.aborted) interruption.interrupt();
+  };
+  let faults = 0;
+  process.on('uncaughtException', onFault);
+  try {
+    const hosts = [...prepared.context.jobs.keys()];
+    if (options.confirm !== undefined && !(await options.confirm(hosts, surface))) {
+      report.say('Nothing was done: it was not confirmed');
+      return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
+    }
+    const { createHostOperations } = await import('../fleet/host-operations.ts');
+    const context = { ...prepared.context, signal: interruption.signal };
+    const summary = await runFleet(options.command(surface), context, createHostOperations(), {
+      forks: flags.forks,
+      emit,
+    });
+    await report.rest();
+    if (flags.json !== true) {
+      const results = resultsText(summary, { style: terminal.style, verbosity: flags.verbose });
+      const table = closingTable(summary, durations, { style: terminal.style, width: terminal.width });
+      terminal.out(`\n${results === '' ? '' : `${results}\n`}${table}`);
+    }
+    return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
+  } finally {
+    await report.rest();
+    process.removeListener('uncaughtException', onFault);
+    interruption.dispose();
+  }
+}
+
+/**
+ * A change needs a yes: from `--yes`, or from somebody at a terminal. `--json` leaves no place for a question.
+ *
+ * @throws UsageError when neither can be had
+ */
+export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, command: string): void {
+  if (flags.yes === true) return;
+  if (flags.json === true)
+    throw new UsageError(`${command} --json cannot ask`, 'Add --yes to go ahead without a question');
+  if (openTerminal(flags.color).interactive) return;
+  throw new UsageError(
+    `${command} has no terminal to ask on`,
+    `Add --yes to go ahead without a question, or look first with "portfw plan"`,
+  );
+}
+
+async function openReport(terminal: Terminal, flags: RunFlags): Promise<Report> {
+  if (flags.json === true) return new NdjsonReport(process.stdout, process.stderr);
+  if (!terminal.isTty || process.env['TERM'] === 'dumb') return new PlainReport(process.stdout, flags.verbose);
+  const { LiveReport } = await import('../report/live.ts');
+  return new LiveReport(process.stdout, terminal.style, flags.verbose);
+}

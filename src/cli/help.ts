@@ -1,0 +1,105 @@
+/** Shown below `portfw --help`. */
+export const PROGRAM_HELP = `
+Examples:
+  portfw lint inventory.yaml                  everything that is wrong with your files, at once
+  portfw detect inventory.yaml                which roles each host plays, and how we know
+  portfw plan inventory.yaml                  what would change, and why; changes nothing
+  portfw apply inventory.yaml                 shows the plan, asks, applies it, proves it
+  portfw apply inventory.yaml --limit 'web:!web3' --yes
+  portfw rollback inventory.yaml --limit web1 back to the generation before
+
+Exit codes:
+  0    done
+  1    a host failed or was refused, or the plan was declined
+  2    changes are pending (plan --detailed-exitcode)
+  3    a host could not be reached
+  4    bad input or usage; no host was contacted
+  130  interrupted
+  Of several the first that fits counts: 4, 130, 1, 3, 2, 0.
+
+Environment:
+  PORTFW_BECOME_PASSWORD  the password for sudo
+  PORTFW_SSH_PASSWORD     the password for SSH, where no key is accepted
+  PORTFW_KEY_PASSPHRASE   the passphrase of an encrypted private key
+  NO_COLOR                set to anything: no colours
+  Passwords come from there or from a prompt (-K, -k), never from the command line.
+
+Interrupting:
+  Ctrl-C once: no further host is begun, and what must not be half done is finished.
+`;
+
+/** Shown below the help of each command. */
+export const COMMAND_HELP: Readonly<Record<string, string>> = {
+  inventory: `
+Examples:
+  portfw inventory inventory.yaml             its groups and hosts as a tree
+  portfw inventory inventory.yaml --list      the document of ansible-inventory --list
+  portfw inventory inventory.yaml --host web1 the variables of one host
+`,
+  matrix: `
+A matrix is one that ships with portfw, by name, or a file of your own, by a path that ends in .yaml.
+
+Examples:
+  portfw matrix                               the matrices that ship with portfw
+  portfw matrix portaswitch                   its port table
+  portfw matrix portaswitch --json            as JSON, one row a line
+  portfw matrix portaswitch --compare portaswitch-ocs
+`,
+  facts: `
+Reads only: one connection and one remote command a host.
+
+Examples:
+  portfw facts inventory.yaml
+  portfw facts inventory.yaml --limit web1 --json
+`,
+  detect: `
+Reads only. A role that the inventory declares wins over what is found; a contradiction is a warning; evidence that
+fits several roles is never guessed at: name the role with portfw_roles.
+
+Examples:
+  portfw detect inventory.yaml
+  portfw detect inventory.yaml --limit 'sip*'
+`,
+  plan: `
+The same as "portfw apply --dry-run": reads only. With --detailed-exitcode it ends with 0 when nothing is to be done, and
+with 2 when changes are pending.
+
+Examples:
+  portfw plan inventory.yaml
+  portfw plan inventory.yaml --detailed-exitcode --json
+`,
+  apply: `
+Plans all hosts, shows what would change and asks; then changes them batch by batch, as the playbook's "serial" says.
+Without a terminal to ask on it needs --yes.
+
+Examples:
+  portfw apply inventory.yaml
+  portfw apply inventory.yaml --limit web --yes
+  portfw apply inventory.yaml --dry-run
+`,
+  history: `
+Examples:
+  portfw history inventory.yaml --limit web1
+`,
+  rollback: `
+Returns each host to a saved firewalld configuration and proves it by hash. "portfw history" lists them.
+
+Examples:
+  portfw rollback inventory.yaml --limit web1
+  portfw rollback inventory.yaml --limit web1 --to 20260131T221500Z-3f2a --yes
+`,
+  lint: `
+Checks inventories with their variables and playbooks, single playbooks and single matrices. It contacts no host. Warnings
+alone end with 0, errors with 4.
+
+Examples:
+  portfw lint inventory.yaml
+  portfw lint inventory.yaml my-playbook.yaml matrices/my-matrix.yaml
+`,
+  completion: `
+Examples:
+  source <(portfw completion bash)
+  portfw completion zsh > "\${fpath[1]}/_portfw"
+  portfw completion fish > ~/.config/fish/completions/portfw.fish
+`,
+};

@@ -1,0 +1,41 @@
+/** What a run needs to know about signals. */
+export interface Interruption {
+  /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal;
+  /** The same as a SIGINT, for a prompt that sees the key itself. */
+  readonly interrupt: () => void;
+  /** Gives the signals back. */
+  readonly dispose: () => void;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Listens for signals during a run. The first one aborts: nothing new begins, and what must not be half done is finished.
+ * The second one only says so again. The third one ends the process, with a warning.
+ *
+ * @param end ends the process at once with an exit code
+ */
+export function listenForInterruption(say: (text: string) => void, end: (code: number) => void): Interruption {
+  const controller = new AbortController();
+  let count = 0;
+  const interrupt = (): void => {
+    count += 1;
+    if (count === 1) {
+      controller.abort();
+    } else if (count === 2) {
+      say('Still finishing what must not be half done; interrupting once more ends portfw at once');
+    } else {
+      say('Ended at once: look at the hosts that were being worked on, they may be half done');
+      end(130);
+    }
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
+  return {
+    signal: controller.signal,
+    interrupt,
+    dispose: () => {
+      for (const signal of SIGNALS) process.removeListener(signal, interrupt);
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { hostname, userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { InputError, type Problem } from '../core/problem.ts';
+import type { Secret } from '../core/secret.ts';
+import { terminalLine } from '../core/terminal-text.ts';
+import type { HostJob, RunContext } from '../fleet/operations.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+import { matchLimit, requireHosts } from '../inventory/patterns.ts';
+import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Target } from '../transport/connection.ts';
+import { openTransport } from '../transport/open-transport.ts';
+import { promptSecret, type SecretName, secretFromEnvironment } from '../transport/secrets.ts';
+import { createTarget, type TargetOptions } from '../transport/target.ts';
+import { readFiles } from './read-files.ts';
+import type { RunFlags } from './run-flags.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Everything that is decided before the first host is contacted. */
+export interface PreparedRun {
+  readonly context: Omit<RunContext, 'phase' | 'note' | 'signal'>;
+  /** What is doubtful in the files, but keeps nobody from going on. */
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * From the command line to the jobs of a run: reads and validates every file, picks the hosts (those that are managed and
+ * that `--limit` leaves), asks for passwords and passphrases, and works out how each host is reached.
+ *
+ * @param matrix whether every host needs a play
+ * @throws InputError with every problem of every file; UsageError when a password cannot be had
+ */
+export async function prepareRun(file: string, flags: RunFlags, matrix: 'required' | 'optional'): Promise<PreparedRun> {
+  const { inventory, settings, plays, problems } = readFiles(file, flags.playbook ?? null, matrix);
+  const errors = problems.filter((problem) => problem.severity === 'error');
+  if (inventory === null || errors.length > 0) throw new InputError(problems);
+  const hosts = chosenHosts(inventory, settings, flags, file);
+
+  const options = await targetOptions(flags);
+  const targets = new Map<string, Target>();
+  const targetProblems: Problem[] = [];
+  for (const host of hosts) {
+    const created = createTarget(withFlags(host, flags), options);
+    targetProblems.push(...created.problems);
+    if (created.target !== null) targets.set(host.name, targetWithFlags(created.target, flags));
+  }
+  const warnings = unique([...problems, ...targetProblems]);
+  if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
+
+  const transport = openTransport({
+    passphrase: secretFromEnvironment('keyPassphrase'),
+    ask: process.stdin.isTTY === true ? (keyFile) => askPassphrase(keyFile) : null,
+  });
+  // Questions come before any display is up. A key that stays locked is the failure of the hosts that need it.
+  if (process.stdin.isTTY === true) await transport.unlockKeys([...targets.values()]);
+
+  const jobs = new Map<string, HostJob>();
+  for (const host of hosts) {
+    const target = targets.get(host.name)!;
+    jobs.set(host.name, { host: host.name, settings: host, play: plays.get(host.name) ?? null, target, transport });
+  }
+  const context = {
+    inventory,
+    settings,
+    jobs,
+    holder: `${userInfo().username}@${hostname()}`,
+    today: new Date().toISOString().slice(0, 10),
+  };
+  return { context, warnings };
+}
+
+/** The managed hosts that `--limit` leaves, in the inventory's order. */
+function chosenHosts(
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  flags: RunFlags,
+  file: string,
+): readonly HostSettings[] {
+  const limited = flags.limit === undefined ? null : new Set(requireHosts(matchLimit(inventory, flags.limit)));
+  const managed = [...inventory.hosts.keys()].flatMap((name) => {
+    const own = settings.get(name);
+    return own?.managed === true ? [own] : [];
+  });
+  const chosen = limited === null ? managed : managed.filter((host) => limited.has(host.name));
+  if (chosen.length > 0) return chosen;
+  throw limited === null || managed.length === 0
+    ? new UsageError(
+        `${terminalLine(file)} has no host to manage`,
+        'Add hosts, or look at what is there with "portfw inventory"',
+      )
+    : new UsageError(
+        `no host of "${terminalLine(flags.limit!)}" is managed`,
+        'These hosts have portfw_managed: false; portfw never logs in to them',
+      );
+}
+
+/** `-u` and `-b` say what holds where the inventory says nothing, as with Ansible. */
+function withFlags(host: HostSettings, flags: RunFlags): HostSettings {
+  const silent = host.locate(['ansible_become']) === null;
+  if (flags.become !== true || !silent) return host;
+  return { ...host, become: { ...host.become, enabled: true } };
+}
+
+function targetWithFlags(target: Target, flags: RunFlags): Target {
+  return {
+    ...target,
+    ...(flags.privateKey !== undefined && target.privateKeyFiles.length === 0
+      ? { privateKeyFiles: [resolve(flags.privateKey)] }
+      : {}),
+    ...(flags.knownHosts === undefined ? {} : { knownHostsFiles: [resolve(flags.knownHosts)] }),
+    ...(flags.connectTimeout === undefined ? {} : { connectTimeoutMs: flags.connectTimeout * 1000 }),
+  };
+}
+
+async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
+  return {
+    acceptNewHostKeys: flags.acceptNewHostKeys === true,
+    sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: '),
+    becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
+    agentSocket: process.env['SSH_AUTH_SOCK'] ?? null,
+    localUser: flags.user ?? userInfo().username,
+  };
+}
+
+/** A password from a prompt when the user wants one, else from the environment. */
+async function secret(name: SecretName, ask: boolean, prompt: string): Promise<Secret | null> {
+  const given = secretFromEnvironment(name);
+  if (!ask) return given;
+  const outcome = await promptSecret(prompt);
+  switch (outcome.kind) {
+    case 'entered':
+      return outcome.secret;
+    case 'no-terminal':
+      if (given !== null) return given;
+      throw new UsageError(
+        'there is no terminal to ask for a password on',
+        'Set PORTFW_SSH_PASSWORD or PORTFW_BECOME_PASSWORD instead',
+      );
+    case 'cancelled':
+      throw new UsageError('no password was entered', 'Run again, or leave -k and -K out');
+  }
+}
+
+async function askPassphrase(keyFile: string): Promise<Secret | null> {
+  const outcome = await promptSecret(`Passphrase for ${terminalLine(keyFile)}: `);
+  return outcome.kind === 'entered' ? outcome.secret : null;
+}
+
+function unique(problems: readonly Problem[]): readonly Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()];
+}

@@ -1,0 +1,41 @@
+import { InputError, type Problem } from '../core/problem.ts';
+import { type Inventory, loadInventory } from '../inventory/inventory.ts';
+import { readSettings } from '../inventory/settings.ts';
+import type { HostSettings } from '../inventory/settings-types.ts';
+import { assignPlays } from '../matrix/assign.ts';
+import type { Play } from '../matrix/matrix.ts';
+
+/** An inventory with everything that it leads to: variables, playbooks, matrices. */
+export interface ReadFiles {
+  /** `null` when the inventory itself cannot be read. */
+  readonly inventory: Inventory | null;
+  readonly settings: ReadonlyMap<string, HostSettings>;
+  /** Every managed host's play. */
+  readonly plays: ReadonlyMap<string, Play>;
+  /** Everything wrong or doubtful in any of the files. */
+  readonly problems: readonly Problem[];
+}
+
+/** Problems that only mean "no matrix for this host": nothing to commands that need none. */
+const WITHOUT_MATRIX: ReadonlySet<string> = new Set(['no-playbook', 'no-play']);
+
+/**
+ * Reads and validates an inventory and all that it refers to. Never throws for what is in the files: every problem of
+ * every file comes back at once.
+ *
+ * @param playbook `--playbook`, or `null`
+ * @param matrix whether a host without a matrix is a problem
+ */
+export function readFiles(file: string, playbook: string | null, matrix: 'required' | 'optional'): ReadFiles {
+  let inventory: Inventory;
+  try {
+    inventory = loadInventory(file);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { inventory: null, settings: new Map(), plays: new Map(), problems: error.problems };
+  }
+  const { settings, problems } = readSettings(inventory);
+  const assignment = assignPlays(inventory, settings, playbook);
+  const ofPlays = assignment.problems.filter((problem) => matrix === 'required' || !WITHOUT_MATRIX.has(problem.code));
+  return { inventory, settings, plays: assignment.plays, problems: [...inventory.warnings, ...problems, ...ofPlays] };
+}

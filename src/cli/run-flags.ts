@@ -1,0 +1,20 @@
+/** The flags that every command over hosts shares, as commander hands them on. */
+export interface RunFlags {
+  readonly limit?: string;
+  readonly playbook?: string;
+  readonly forks: number;
+  readonly json?: boolean;
+  /** How many times `-v` was given. */
+  readonly verbose: number;
+  readonly acceptNewHostKeys?: boolean;
+  readonly knownHosts?: string;
+  readonly privateKey?: string;
+  readonly user?: string;
+  readonly become?: boolean;
+  readonly askBecomePass?: boolean;
+  readonly askPass?: boolean;
+  /** Seconds. */
+  readonly connectTimeout?: number;
+  /** `false` for `--no-color`. */
+  readonly color: boolean;
+}

@@ -1,0 +1,184 @@
+import { isIPv6 } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+export type AddressFamily = 'ipv4' | 'ipv6';
+
+/** An address block; a single address has the full prefix length. */
+export interface Network {
+  readonly family: AddressFamily;
+  /** The lowest address, as a number. */
+  readonly first: bigint;
+  /** The highest address, as a number. */
+  readonly last: bigint;
+  readonly prefix: number;
+}
+
+/** Addresses or networks of both families, normalised and sorted; single addresses without `/32` or `/128`. */
+export interface AddressesByFamily {
+  readonly ipv4: readonly string[];
+  readonly ipv6: readonly string[];
+}
+
+const BITS: Readonly<Record<AddressFamily, number>> = { ipv4: 32, ipv6: 128 };
+
+/** The family of an address text, or `null` when it is not a strictly written address. */
+export function addressFamily(text: string): AddressFamily | null {
+  // Octal-looking or shortened IPv4 means different things to different programs: only four plain decimals will do.
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return 'ipv4';
+  return isIPv6(text) && !text.includes('%') ? 'ipv6' : null;
+}
+
+/**
+ * Reads one IPv4 or IPv6 address.
+ *
+ * @returns the address as a one-address network, or `null` for anything else: `10.1`, `010.0.0.1`, `fe80::1%eth0`, a CIDR
+ */
+export function parseAddress(text: string): Network | null {
+  const family = addressFamily(text);
+  if (family === null) return null;
+  const value = toNumber(text, family);
+  return { family, first: value, last: value, prefix: BITS[family] };
+}
+
+/**
+ * Reads an address with a prefix length (`192.0.2.7/24`, as interfaces have it) as the network it lies in; a bare address
+ * is a network of one.
+ *
+ * @returns `null` when it is neither
+ */
+export function parseNetwork(text: string): Network | null {
+  const parts = splitPrefix(text);
+  if (parts === null) return null;
+  const address = parseAddress(parts.address);
+  if (address === null) return null;
+  const bits = BITS[address.family];
+  const prefix = parts.prefix ?? bits;
+  if (prefix > bits) return null;
+  const hostMask = (1n << BigInt(bits - prefix)) - 1n;
+  const first = address.first & ~hostMask;
+  return { family: address.family, first, last: first | hostMask, prefix };
+}
+
+/**
+ * Reads an address or network that a user wrote as a source, strictly: a network must be written with its first address.
+ *
+ * @returns the network, or a sentence that says what is wrong with it
+ */
+export function parseSource(text: string): Network | string {
+  const network = parseNetwork(text);
+  const parts = splitPrefix(text);
+  if (network === null || parts === null) return explainBadSource(text);
+  if (parts.prefix !== null && toNumber(parts.address, network.family) !== network.first) {
+    return `"${text}" has bits set behind its prefix; the network is ${formatNetwork(network)}, the host ${parts.address}`;
+  }
+  return network;
+}
+
+/** The normal form: RFC 5952 for IPv6, no prefix length for a single address. */
+export function formatNetwork(network: Network): string {
+  const address = fromNumber(network.first, network.family);
+  return network.prefix === BITS[network.family] ? address : `${address}/${network.prefix}`;
+}
+
+/** The normal form of an address (`2001:DB8::0:1` → `2001:db8::1`), or `null` when the text is none. */
+export function normaliseAddress(text: string): string | null {
+  const address = parseAddress(text);
+  return address === null ? null : formatNetwork(address);
+}
+
+/** Whether every address of `inner` lies in `outer`. */
+export function contains(outer: Network, inner: Network): boolean {
+  return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+}
+
+/**
+ * The smallest sorted list of networks that covers exactly the given addresses and networks, without overlaps.
+ * firewalld refuses overlapping ipset entries from 1.0 on.
+ *
+ * @param sources addresses and CIDRs; one with bits behind its prefix counts as the network it lies in
+ * @throws RangeError when one of them is neither
+ */
+export function aggregate(sources: Iterable<string>): AddressesByFamily {
+  const networks: Network[] = [];
+  for (const source of sources) {
+    const network = parseNetwork(source);
+    if (network === null) throw new RangeError(explainBadSource(source));
+    networks.push(network);
+  }
+  return { ipv4: cover(networks, 'ipv4'), ipv6: cover(networks, 'ipv6') };
+}
+
+/** Orders by family (IPv4 first), then by address, then wider networks first. */
+export function compareNetworks(a: Network, b: Network): number {
+  if (a.family !== b.family) return a.family === 'ipv4' ? -1 : 1;
+  if (a.first !== b.first) return a.first < b.first ? -1 : 1;
+  return a.prefix - b.prefix;
+}
+
+function cover(networks: readonly Network[], family: AddressFamily): string[] {
+  const result: string[] = [];
+  let first: bigint | null = null;
+  let last = -1n;
+  for (const network of networks.filter((one) => one.family === family).sort(compareNetworks)) {
+    if (first !== null && network.first <= last + 1n) {
+      if (network.last > last) last = network.last;
+      continue;
+    }
+    if (first !== null) result.push(...split(first, last, family));
+    first = network.first;
+    last = network.last;
+  }
+  if (first !== null) result.push(...split(first, last, family));
+  return result;
+}
+
+/** A range of addresses as the fewest aligned networks. */
+function split(from: bigint, to: bigint, family: AddressFamily): string[] {
+  const bits = BITS[family];
+  const result: string[] = [];
+  let first = from;
+  while (first <= to) {
+    let hostBits = 0;
+    while (hostBits < bits) {
+      const size = 1n << BigInt(hostBits + 1);
+      if (first % size !== 0n || first + size - 1n > to) break;
+      hostBits += 1;
+    }
+    const last = first + (1n << BigInt(hostBits)) - 1n;
+    result.push(formatNetwork({ family, first, last, prefix: bits - hostBits }));
+    first = last + 1n;
+  }
+  return result;
+}
+
+function splitPrefix(text: string): { address: string; prefix: number | null } | null {
+  const slash = text.indexOf('/');
+  if (slash === -1) return { address: text, prefix: null };
+  const prefix = text.slice(slash + 1);
+  return /^(?:0|[1-9]\d{0,2})$/.test(prefix) ? { address: text.slice(0, slash), prefix: Number(prefix) } : null;
+}
+
+function toNumber(text: string, family: AddressFamily): bigint {
+  const bytes = (family === 'ipv4' ? ipaddr.IPv4.parse(text) : ipaddr.IPv6.parse(text)).toByteArray();
+  return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+}
+
+function fromNumber(value: bigint, family: AddressFamily): string {
+  const bytes: number[] = [];
+  for (let shift = BITS[family] - 8; shift >= 0; shift -= 8) bytes.push(Number((value >> BigInt(shift)) & 0xffn));
+  return ipaddr.fromByteArray(bytes).toString();
+}
+
+/** A sentence that says why text is neither an address nor a network. */
+export function explainBadSource(text: string): string {
+  if (/^0\d|\.0\d/.test(text) && /^[\d./]+$/.test(text)) {
+    return `"${text}" has a part with a leading zero, which some programs read as octal`;
+  }
+  if (text.includes('%')) return `"${text}" names an interface; write the address without "%" and what follows`;
+  const prefix = /^([^/]+)\/(.*)$/.exec(text);
+  if (prefix !== null) {
+    const family = addressFamily(prefix[1]!);
+    if (family !== null) return `"/${prefix[2]}" is not a prefix length between 0 and ${BITS[family]}`;
+  }
+  return `"${text}" is neither an IPv4 or IPv6 address nor a network in CIDR notation`;
+}

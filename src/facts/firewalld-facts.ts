@@ -1,0 +1,102 @@
+import type { FirewalldFacts, PermanentFile } from './facts.ts';
+import { JsonObject } from './json-shape.ts';
+import { shortName, Unreadable } from './unreadable.ts';
+import { compareVersions, firewalldRefusal, isVersion } from './version.ts';
+
+const SHA256 = /^[0-9a-f]{64}$/;
+/** One file of firewalld's: an ipset of 65,536 entries takes about 3 MiB. */
+const MAX_FILE = 8 * 1024 * 1024;
+
+/**
+ * The version that the host's firewalld package carries, as `src/host/probe.sh` prints it: `installed`, then `'2.3.1'`.
+ *
+ * @returns `null` when firewalld is not installed, an empty string when its version is not known
+ */
+export function parseInstalledVersion(lines: readonly string[]): string | null {
+  if (lines[0] !== 'installed') return null;
+  const versions = lines
+    .slice(1)
+    .map((line) => line.trim().replaceAll(/["']/g, ''))
+    .filter(isVersion);
+  // More than one only where files of an earlier Python were left behind.
+  return versions.sort(compareVersions).at(-1) ?? '';
+}
+
+/**
+ * What the collector (`src/host/firewalld.py`) says of firewalld: one JSON document. Texts of files are kept as they are,
+ * since plans are made from them; they are escaped where they are shown. Throws `Unreadable`.
+ */
+export function parseFirewalld(installed: string | null, lines: readonly string[], root: boolean): FirewalldFacts {
+  if (installed === null) return { kind: 'absent' };
+  if (lines.every((line) => line.trim() === '')) {
+    if (!root) return { kind: 'stopped', version: installed, reason: 'only root may read its configuration' };
+    // A firewalld of old, whose own interpreter is Python 2, cannot even run the collector.
+    const refusal = installed === '' ? null : firewalldRefusal(installed);
+    if (refusal !== null) return { kind: 'stopped', version: installed, reason: refusal.what };
+    throw new Unreadable('firewalld', 'firewalld is installed, but its configuration could not be collected');
+  }
+  const json = JsonObject.parse('firewalld', lines);
+  const kind = json.text('kind');
+  switch (kind) {
+    case 'absent':
+      return { kind: 'absent' };
+    case 'stopped':
+      return { kind: 'stopped', version: installed, reason: shortName(json.text('reason', 4096), 500) };
+    case 'running':
+      return parseRunning(json);
+    case 'failed':
+      throw new Unreadable('firewalld', shortName(json.text('reason', 4096), 500));
+    default:
+      throw new Unreadable('firewalld', `the collector answers with the unknown kind "${shortName(kind, 40)}"`);
+  }
+}
+
+function parseRunning(json: JsonObject): FirewalldFacts {
+  const version = json.text('version', 64);
+  if (!isVersion(version)) throw new Unreadable('firewalld', 'version is not a version');
+  const runtime = json.object('runtime');
+  return {
+    kind: 'running',
+    version,
+    state: shortName(json.text('state', 64)),
+    backend: shortName(json.text('backend', 64)),
+    defaultZone: shortName(json.text('defaultZone', 64)),
+    panicMode: json.flag('panicMode'),
+    zoneDrifting: json.flag('zoneDrifting'),
+    ipsetsUsable: json.flag('ipsetsUsable'),
+    helpers: json.texts('helpers', 10, 32).map((helper) => shortName(helper)),
+    hash: json.matching('hash', SHA256, 'a SHA-256 hash'),
+    permanentHash: json.matching('permanentHash', SHA256, 'a SHA-256 hash'),
+    runtimeHash: json.matching('runtimeHash', SHA256, 'a SHA-256 hash'),
+    files: json.objects('files', 20_000).map(parseFile),
+    builtin: json
+      .objects('builtin', 20_000)
+      .map((file) => ({ path: parsePath(file), text: file.text('text', MAX_FILE) })),
+    runtime: {
+      zones: runtime.records('zones', 10_000),
+      services: runtime.records('services', 10_000),
+      ipsets: runtime.records('ipsets', 10_000),
+      policies: runtime.records('policies', 10_000),
+      direct: runtime.texts('direct', 200_000, 8192),
+    },
+  };
+}
+
+function parseFile(file: JsonObject): PermanentFile {
+  return {
+    path: parsePath(file),
+    text: file.text('text', MAX_FILE),
+    mode: file.matching('mode', /^[0-7]{3,5}$/, 'an octal mode'),
+    owner: file.matching('owner', /^[^\p{Cc}\s]{1,128}$/u, 'an owner'),
+    sha256: file.matching('sha256', SHA256, 'a SHA-256 hash'),
+  };
+}
+
+/** A path relative to firewalld's folder that stays within it. */
+function parsePath(file: JsonObject): string {
+  const path = file.matching('path', /^[^\p{Cc}]{1,1024}$/u, 'a path');
+  if (path.startsWith('/') || path.split('/').some((part) => part === '..' || part === '.' || part === '')) {
+    throw new Unreadable('firewalld', `the path "${shortName(path, 80)}" leads out of firewalld's folder`);
+  }
+  return path;
+}

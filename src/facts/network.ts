@@ -1,0 +1,113 @@
+import { readHostAddress, readPort } from './addresses.ts';
+import type { InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
+import { shortName, Unreadable } from './unreadable.ts';
+
+/** What a parser made of a section, and how many of its lines it could make nothing of. */
+export interface Rows<T> {
+  readonly rows: readonly T[];
+  readonly unread: number;
+}
+
+/** `ip addr show` (iproute2 of any age, or busybox). Throws `Unreadable` for an address that is none. */
+export function parseInterfaces(lines: readonly string[]): readonly InterfaceFacts[] {
+  const found: (InterfaceFacts & { addresses: InterfaceFacts['addresses'][number][] })[] = [];
+  for (const line of lines) {
+    const header = /^\d+: (\S+): <([^>]*)>/.exec(line);
+    if (header !== null) {
+      const flags = new Set(header[2]!.split(','));
+      found.push({
+        // `eth0@if5`: what follows the last @ is the other end of the link.
+        name: shortName(header[1]!.replace(/(.)@[^@]*$/, '$1'), 64),
+        up: flags.has('UP'),
+        loopback: flags.has('LOOPBACK'),
+        addresses: [],
+      });
+      continue;
+    }
+    const address = /^\s+inet6? (\S+)/.exec(line);
+    if (address === null) continue;
+    const owner = found.at(-1);
+    const [text = '', prefixText] = address[1]!.split('/');
+    const parsed = readHostAddress(text);
+    if (owner === undefined || parsed === null)
+      throw new Unreadable('interfaces', 'an interface has an invalid address');
+    const widest = parsed.family === 'ipv4' ? 32 : 128;
+    // A point-to-point link prints its prefix after the peer's address; this end is one address.
+    const prefix = prefixText === undefined ? widest : Number(prefixText);
+    if (!Number.isInteger(prefix) || prefix < 0 || prefix > widest || prefixText === '') {
+      throw new Unreadable('interfaces', `the address ${parsed.address} has an invalid prefix length`);
+    }
+    owner.addresses.push({ address: parsed.address, prefix, family: parsed.family });
+  }
+  return found;
+}
+
+/**
+ * `ss -lntup`. Sockets that share protocol, address and port become one; the result is sorted.
+ *
+ * A line that is none of ss's rows is counted and passed over, not refused: any user of the host can put a line break into
+ * the name of a process, and must not be able to keep the host from being configured.
+ */
+export function parseSockets(lines: readonly string[]): Rows<SocketFacts> {
+  const found = new Map<string, { socket: Omit<SocketFacts, 'processes'>; processes: Set<string> }>();
+  let unread = 0;
+  for (const line of lines) {
+    const row = /^(\S+)\s+(\S+)\s+\d+\s+\d+\s+(\S+)\s+\S+(?:\s+(.*))?$/.exec(line);
+    const [, protocol, , local = '', owners = ''] = row ?? [];
+    const end = parseLocalEnd(local);
+    if ((protocol !== 'tcp' && protocol !== 'udp') || end === null) {
+      if (!/^(?:Netid|State)\s/.test(line) && line.trim() !== '') unread += 1;
+      continue;
+    }
+    const key = `${protocol} ${end.address} ${end.port}`;
+    const entry = found.get(key) ?? { socket: { protocol, ...end }, processes: new Set() };
+    for (const owner of owners.matchAll(/"([^"]*)",pid=\d+/g)) entry.processes.add(shortName(owner[1]!, 64));
+    found.set(key, entry);
+  }
+  const rows = [...found.values()]
+    .map(({ socket, processes }): SocketFacts => ({ ...socket, processes: [...processes].sort() }))
+    .sort((a, b) => compareText(a.protocol, b.protocol) || a.port - b.port || compareText(a.address, b.address));
+  return { rows, unread };
+}
+
+/** `0.0.0.0:22`, `[::]:22`, `*:80`, `127.0.0.53%lo:53`, `[fe80::1]%eth0:546`, and `:::22` of an old ss. */
+function parseLocalEnd(text: string): { address: string; port: number } | null {
+  const found = /^(.*):(\d+)$/.exec(text);
+  const port = readPort(found?.[2] ?? '');
+  if (found === null || port === null) return null;
+  const [, bare = '', device] = /^(.*?)(?:%(.*))?$/.exec(found[1]!.replaceAll(/[[\]]/g, '')) ?? [];
+  // Bound to the loopback device, every address means the loopback's own.
+  if (device === 'lo' && (bare === '*' || bare === '0.0.0.0' || bare === '::')) {
+    return { address: bare === '0.0.0.0' ? '127.0.0.1' : '::1', port };
+  }
+  if (bare === '*') return { address: '*', port };
+  const address = readHostAddress(bare);
+  return address === null ? null : { address: address.address, port };
+}
+
+/** `rpcinfo -p`: program, version, protocol, port, service. */
+export function parseRpc(lines: readonly string[]): Rows<RpcFacts> {
+  const rows: RpcFacts[] = [];
+  let unread = 0;
+  for (const line of lines) {
+    const row = /^\s*(\d{1,10})\s+(\d{1,10})\s+(tcp|udp)\s+(\d{1,5})(?:\s+(\S+))?\s*$/.exec(line);
+    const port = readPort(row?.[4] ?? '');
+    if (row === null || port === null) {
+      if (!/^\s*program\s+vers/.test(line)) unread += 1;
+      continue;
+    }
+    const protocol = row[3] === 'tcp' ? 'tcp' : 'udp';
+    rows.push({
+      program: Number(row[1]),
+      version: Number(row[2]),
+      protocol,
+      port,
+      service: shortName(row[5] ?? '', 64),
+    });
+  }
+  return { rows, unread };
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

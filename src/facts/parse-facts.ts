@@ -1,0 +1,73 @@
+import type { HostFacts } from './facts.ts';
+import { parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
+import { parseInterfaces, parseRpc, parseSockets } from './network.ts';
+import { splitSections } from './sections.ts';
+import {
+  activeWriters,
+  parseFiles,
+  parseNetworkManager,
+  parsePackages,
+  parseProcesses,
+  parseUnits,
+} from './services.ts';
+import { parseLock, parseRemembered } from './state.ts';
+import { parseOsRelease, parseSshConnection, parseSystem } from './system.ts';
+import { Unreadable } from './unreadable.ts';
+
+/** The probe's answer, understood or not. `notes` are sentences on what the host could not say. */
+export type ParsedFacts =
+  | { readonly kind: 'facts'; readonly facts: HostFacts; readonly notes: readonly string[] }
+  | { readonly kind: 'unreadable'; readonly section: string; readonly why: string };
+
+/** What each program that the probe found missing would have told. */
+const WITHOUT: Readonly<Record<string, string>> = {
+  ip: 'addresses and interfaces are unknown',
+  ss: 'listening sockets are unknown',
+  systemctl: 'systemd units are unknown',
+};
+
+/**
+ * Reads what `src/host/probe.sh` printed. Pure; never throws: the text is untrusted, and one that is not as it should be
+ * gives `unreadable` with the section that is to blame.
+ */
+export function parseFacts(text: string): ParsedFacts {
+  try {
+    return parseSections(text);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { kind: 'unreadable', section: error.section, why: error.message };
+  }
+}
+
+function parseSections(text: string): ParsedFacts {
+  const sections = splitSections(text);
+  const system = parseSystem(sections.system);
+  const sockets = parseSockets(sections.sockets);
+  const units = parseUnits(sections.units);
+  const rpc = parseRpc(sections.rpc);
+  const installed = parseInstalledVersion(sections['firewalld-version']);
+  const notes = Object.entries(WITHOUT)
+    .filter(([program]) => sections.missing.includes(program))
+    .map(([program, unknown]) => `The program ${program} is not installed: ${unknown}`);
+  if (!system.root) notes.push('The probe did not run as root: owners of sockets and most of firewalld are unknown');
+  for (const [what, { unread }] of Object.entries({ sockets, units, 'RPC registrations': rpc })) {
+    if (unread > 0) notes.push(`${unread} line${unread === 1 ? '' : 's'} of the list of ${what} could not be read`);
+  }
+  const facts: HostFacts = {
+    ...system,
+    os: parseOsRelease(sections.os),
+    controllerPath: parseSshConnection(sections.ssh),
+    interfaces: parseInterfaces(sections.interfaces),
+    sockets: sockets.rows,
+    units: units.rows,
+    processes: parseProcesses(sections.processes),
+    packages: parsePackages(sections.packages),
+    files: parseFiles(sections.files),
+    rpc: rpc.rows,
+    writers: { networkManager: parseNetworkManager(sections.networkmanager), units: activeWriters(units.rows) },
+    firewalld: parseFirewalld(installed, sections.firewalld, system.root),
+    remembered: parseRemembered(sections.state),
+    lock: parseLock(sections.lock),
+  };
+  return { kind: 'facts', facts, notes };
+}

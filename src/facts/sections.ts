@@ -1,0 +1,63 @@
+import { Unreadable } from './unreadable.ts';
+
+/** The sections that `src/host/probe.sh` prints, in its order. */
+export const SECTIONS = [
+  'files',
+  'missing',
+  'system',
+  'os',
+  'ssh',
+  'interfaces',
+  'sockets',
+  'units',
+  'processes',
+  'packages',
+  'rpc',
+  'networkmanager',
+  'state',
+  'lock',
+  'firewalld-version',
+  'firewalld',
+] as const;
+
+export type SectionName = (typeof SECTIONS)[number];
+
+export type Sections = Readonly<Record<SectionName, readonly string[]>>;
+
+/** Far above what any host says; more than this is not an answer but an attack or a mistake. */
+const MAX_CHARACTERS = 64 * 1024 * 1024;
+
+/**
+ * Cuts the probe's output into its sections, content lines without the space that sets them off.
+ *
+ * Every section must be there, once and in order, and the output must reach its end mark. Text before the first header
+ * is passed over. Throws `Unreadable`.
+ */
+export function splitSections(text: string): Sections {
+  if (text.length > MAX_CHARACTERS) throw new Unreadable('probe', 'the answer is longer than 64 MiB');
+  const start = text.startsWith('@@portfw-facts\n') ? 0 : text.indexOf('\n@@portfw-facts\n');
+  if (start === -1) throw new Unreadable('probe', 'the answer does not contain the header of the facts');
+  const lines = text.slice(start).trimStart().split('\n').slice(1);
+  const found = new Map<string, string[]>();
+  let current: string[] | null = null;
+  for (const [index, line] of lines.entries()) {
+    if (line === '') continue;
+    if (line.startsWith(' ') && current !== null) {
+      current.push(line.slice(1));
+    } else if (line === '@@end') {
+      if (found.size < SECTIONS.length) break;
+      if (lines.slice(index + 1).some((rest) => rest !== ''))
+        throw new Unreadable('probe', 'text follows the end mark');
+      return Object.fromEntries(found) as unknown as Sections;
+    } else {
+      const expected = SECTIONS[found.size];
+      if (line !== `@@${expected}`) {
+        throw new Unreadable(expected ?? 'end', `the section "${expected ?? 'end'}" does not begin where it should`);
+      }
+      current = [];
+      found.set(line.slice(2), current);
+    }
+  }
+  const missing = SECTIONS[found.size] ?? 'end';
+  throw new Unreadable(missing, `the answer ends before the section "${missing}"`);
+}

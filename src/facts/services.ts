@@ -1,0 +1,81 @@
+import type { UnitFacts, WriterFacts } from './facts.ts';
+import type { Rows } from './network.ts';
+import { shortName } from './unreadable.ts';
+
+/** Services that write firewall rules of their own while they are active. */
+const WRITERS = ['docker', 'ebtables', 'fail2ban', 'ip6tables', 'iptables', 'nftables', 'podman', 'ufw'] as const;
+
+/** `systemctl list-units --plain --no-legend`: name, load state, active state. Units that exist by name only are left out. */
+export function parseUnits(lines: readonly string[]): Rows<UnitFacts> {
+  const rows: UnitFacts[] = [];
+  let unread = 0;
+  for (const line of lines) {
+    // Some versions mark failed units with a bullet even where they were asked for plain text.
+    const row = /^(?:[^\w\s]+\s+)?([\w:.@\\-]{1,255})\s+([a-z-]+)\s+([a-z-]+)\s/.exec(`${line.trimStart()} `);
+    if (row === null) unread += 1;
+    else if (row[2] !== 'not-found') rows.push({ name: row[1]!, active: row[3]! });
+  }
+  return { rows: rows.sort((a, b) => (a.name < b.name ? -1 : 1)), unread };
+}
+
+/** Which of the services that write firewall rules are active; podman counts with its socket too. */
+export function activeWriters(units: readonly UnitFacts[]): readonly string[] {
+  const active = new Set(units.filter((unit) => unit.active === 'active').map((unit) => unit.name));
+  return WRITERS.filter((name) => active.has(`${name}.service`) || (name === 'podman' && active.has('podman.socket')));
+}
+
+/** Process names as `/proc/PID/comm` has them, sorted, each once. */
+export function parseProcesses(lines: readonly string[]): readonly string[] {
+  return [...new Set(lines.filter((line) => line !== '').map((line) => shortName(line, 64)))].sort();
+}
+
+/** Names of installed packages: `name installed`; rpm and dpkg say otherwise of the rest. */
+export function parsePackages(lines: readonly string[]): readonly string[] {
+  const found = lines.flatMap((line) => /^([A-Za-z0-9][A-Za-z0-9.+_-]{0,127}) installed$/.exec(line)?.[1] ?? []);
+  return [...new Set(found)].sort();
+}
+
+/** The requested files that exist, one a line. */
+export function parseFiles(lines: readonly string[]): readonly string[] {
+  return [...new Set(lines.filter((line) => line.startsWith('/')).map((line) => shortName(line, 4096)))].sort();
+}
+
+/**
+ * NetworkManager's active connections with their devices (`active:UUID:DEVICE`), then each connection's fields, one a
+ * line. nmcli escapes colons and backslashes with a backslash in its tables, which the first are, but not in its fields.
+ */
+export function parseNetworkManager(lines: readonly string[]): WriterFacts['networkManager'] {
+  const devices: { uuid: string; device: string }[] = [];
+  const connections = new Map<string, { id: string; zone: string }>();
+  let fields = new Map<string, string>();
+  const finish = (): void => {
+    const uuid = fields.get('connection.uuid');
+    if (uuid !== undefined) {
+      connections.set(uuid, { id: fields.get('connection.id') ?? '', zone: fields.get('connection.zone') ?? '' });
+    }
+    fields = new Map();
+  };
+  for (const line of lines) {
+    const active = /^active:([0-9a-fA-F-]{1,64}):(.*)$/.exec(line);
+    if (active !== null) {
+      const device = active[2]!.replaceAll(/\\(.)/g, '$1');
+      if (device !== '') devices.push({ uuid: active[1]!, device });
+      continue;
+    }
+    const field = /^(connection\.[a-z]+):(.*)$/.exec(line);
+    if (field === null) continue;
+    if (fields.has(field[1]!)) finish();
+    fields.set(field[1]!, field[2]!);
+  }
+  finish();
+  return devices
+    .map(({ uuid, device }) => {
+      const connection = connections.get(uuid);
+      return {
+        interface: shortName(device, 64),
+        connection: shortName(connection?.id ?? uuid),
+        zone: shortName(connection?.zone ?? '', 64),
+      };
+    })
+    .sort((a, b) => (a.interface < b.interface ? -1 : a.interface > b.interface ? 1 : 0));
+}

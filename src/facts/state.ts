@@ -1,0 +1,48 @@
+import type { LockFacts, RememberedState } from './facts.ts';
+import { JsonObject } from './json-shape.ts';
+import { shortName, Unreadable } from './unreadable.ts';
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+/**
+ * What an earlier run left in `/var/lib/portfw/state.json`; `null` when there is no such file. A broken file throws
+ * `Unreadable`: to take it for "nothing remembered" would close the ports of every role whose service is down.
+ */
+export function parseRemembered(lines: readonly string[]): RememberedState | null {
+  if (lines.length === 0) return null;
+  const json = JsonObject.parse('state', lines);
+  if (!isFormatOne(lines)) throw new Unreadable('state', 'format is not 1: a newer portfw wrote it');
+  const roles = json.texts('roles', 1000, 128);
+  if (!roles.every((role) => NAME.test(role)))
+    throw new Unreadable('state', 'roles holds something that is not a name');
+  return {
+    format: 1,
+    matrix: json.matching('matrix', NAME, 'a name'),
+    roles,
+    generation: json.matching('generation', NAME, 'the id of a generation'),
+    appliedAt: shortName(json.text('appliedAt', 64)),
+  };
+}
+
+function isFormatOne(lines: readonly string[]): boolean {
+  return (JSON.parse(lines.join('\n')) as { format?: unknown }).format === 1;
+}
+
+/**
+ * Who holds the host's lock: `held`, then the holder's JSON. `null` when nobody does. The lock is taken before its holder is
+ * written down, so what is missing or unfinished reads `unknown`.
+ */
+export function parseLock(lines: readonly string[]): LockFacts | null {
+  if (lines[0] !== 'held') return null;
+  let value: unknown = null;
+  try {
+    value = JSON.parse(lines.slice(1).join('\n'));
+  } catch {
+    // Being written at this moment.
+  }
+  const field = (key: string): string => {
+    const found: unknown = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : null;
+    return typeof found === 'string' && found !== '' ? shortName(found) : 'unknown';
+  };
+  return { holder: field('holder'), since: field('since'), id: field('id') };
+}

@@ -1,0 +1,219 @@
+import type { Element } from '@xmldom/xmldom';
+import { parsePortRange } from '../core/ports.ts';
+import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from './model.ts';
+import { normalisePorts, normaliseStrings } from './normalise.ts';
+import { attribute, children, parseXml, XmlError } from './xml.ts';
+
+function required(element: Element, name: string): string {
+  const value = attribute(element, name);
+  if (value === null) throw new XmlError(`<${element.tagName}> has no ${name}`);
+  return value;
+}
+
+function textOf(element: Element): string {
+  return (element.textContent ?? '').trim();
+}
+
+function isTrue(value: string | null): boolean {
+  return value !== null && ['yes', 'true', '1'].includes(value.toLowerCase());
+}
+
+function portOf(element: Element): PortProtocol {
+  const range = parsePortRange(required(element, 'port'));
+  if (typeof range === 'string') throw new XmlError(range);
+  return { protocol: required(element, 'protocol'), range };
+}
+
+/** A rich rule's elements in the spelling that the daemon has for them: attributes quoted, in a fixed order. */
+function richRuleOf(element: Element): string {
+  const head = ['rule'];
+  for (const name of ['priority', 'family']) {
+    const value = attribute(element, name);
+    if (value !== null && !(name === 'priority' && value === '0')) head.push(`${name}="${value}"`);
+  }
+  const order = ['source', 'destination'];
+  const last = ['log', 'nflog', 'audit', 'accept', 'reject', 'drop', 'mark'];
+  const rank = (tag: string) => {
+    if (order.includes(tag)) return order.indexOf(tag);
+    return last.includes(tag) ? 100 + last.indexOf(tag) : 50;
+  };
+  const parts = children(element).sort((a, b) => rank(a.tagName) - rank(b.tagName));
+  return [...head, ...parts.map(richElementOf)].join(' ');
+}
+
+function richElementOf(element: Element): string {
+  const words: string[] = [element.tagName];
+  if (isTrue(attribute(element, 'invert'))) words.push('NOT');
+  for (const name of ['name', 'address', 'mac', 'ipset', 'port', 'protocol', 'to-port', 'to-addr', 'group', 'prefix', 'level', 'set', 'type', 'value']) {
+    const value = attribute(element, name);
+    if (value === null) continue;
+    if (element.tagName === 'protocol' && name === 'value') words.push(`value="${value}"`);
+    else words.push(`${name}="${value}"`);
+  }
+  for (const child of children(element)) {
+    if (child.tagName === 'limit') words.push(`limit value="${required(child, 'value')}"`);
+  }
+  return words.join(' ');
+}
+
+/**
+ * Reads a zone file (firewalld.zone(5)).
+ *
+ * @throws XmlError when it is malformed or lacks what firewalld needs
+ */
+export function readZoneXml(name: string, text: string): ZoneConfig {
+  const root = parseXml(text, 'zone');
+  const zone = {
+    short: '',
+    description: '',
+    interfaces: [] as string[],
+    sources: [] as string[],
+    services: [] as string[],
+    ports: [] as PortProtocol[],
+    protocols: [] as string[],
+    sourcePorts: [] as PortProtocol[],
+    icmpBlocks: [] as string[],
+    icmpBlockInversion: false,
+    masquerade: false,
+    forward: false,
+    forwardPorts: [] as string[],
+    richRules: [] as string[],
+  };
+  for (const element of children(root)) {
+    switch (element.tagName) {
+      case 'short':
+        zone.short = textOf(element);
+        break;
+      case 'description':
+        zone.description = textOf(element);
+        break;
+      case 'interface':
+        zone.interfaces.push(required(element, 'name'));
+        break;
+      case 'source': {
+        const ipset = attribute(element, 'ipset');
+        zone.sources.push(attribute(element, 'address') ?? attribute(element, 'mac') ?? (ipset === null ? '' : `ipset:${ipset}`));
+        break;
+      }
+      case 'service':
+        zone.services.push(required(element, 'name'));
+        break;
+      case 'port':
+        zone.ports.push(portOf(element));
+        break;
+      case 'protocol':
+        zone.protocols.push(required(element, 'value'));
+        break;
+      case 'source-port':
+        zone.sourcePorts.push(portOf(element));
+        break;
+      case 'icmp-block':
+        zone.icmpBlocks.push(required(element, 'name'));
+        break;
+      case 'icmp-block-inversion':
+        zone.icmpBlockInversion = true;
+        break;
+      case 'masquerade':
+        zone.masquerade = true;
+        break;
+      case 'forward':
+        zone.forward = true;
+        break;
+      case 'forward-port':
+        zone.forwardPorts.push(
+          ['port', 'protocol', 'to-port', 'to-addr'].map((field) => attribute(element, field) ?? '').join(':'),
+        );
+        break;
+      case 'rule':
+        zone.richRules.push(richRuleOf(element));
+        break;
+      default:
+        break;
+    }
+  }
+  return {
+    ...zone,
+    name,
+    target: zoneTarget(attribute(root, 'target')),
+    interfaces: normaliseStrings(zone.interfaces),
+    sources: normaliseStrings(zone.sources),
+    services: normaliseStrings(zone.services),
+    ports: normalisePorts(zone.ports),
+    protocols: normaliseStrings(zone.protocols),
+    sourcePorts: normalisePorts(zone.sourcePorts),
+    icmpBlocks: normaliseStrings(zone.icmpBlocks),
+    forwardPorts: normaliseStrings(zone.forwardPorts),
+    richRules: normaliseStrings(zone.richRules),
+  };
+}
+
+/** The target as our model has it; a zone file without one has firewalld's default. */
+export function zoneTarget(value: string | null): ZoneConfig['target'] {
+  if (value === null || value === '' || value === 'default' || value === '{chain}_{zone}') return 'default';
+  if (value === 'ACCEPT' || value === 'DROP' || value === '%%REJECT%%') return value;
+  if (value === 'REJECT') return '%%REJECT%%';
+  throw new XmlError(`unknown target ${value}`);
+}
+
+/** Reads a service file (firewalld.service(5)). @throws XmlError as `readZoneXml` */
+export function readServiceXml(name: string, text: string): ServiceConfig {
+  const root = parseXml(text, 'service');
+  let short = '';
+  let description = '';
+  const ports: PortProtocol[] = [];
+  const protocols: string[] = [];
+  const sourcePorts: PortProtocol[] = [];
+  const helpers: string[] = [];
+  const modules: string[] = [];
+  const includes: string[] = [];
+  let destination: { ipv4: string | null; ipv6: string | null } = { ipv4: null, ipv6: null };
+  for (const element of children(root)) {
+    if (element.tagName === 'short') short = textOf(element);
+    else if (element.tagName === 'description') description = textOf(element);
+    else if (element.tagName === 'port' && attribute(element, 'port')) ports.push(portOf(element));
+    else if (element.tagName === 'port' || element.tagName === 'protocol')
+      protocols.push(attribute(element, 'value') ?? required(element, 'protocol'));
+    else if (element.tagName === 'source-port') sourcePorts.push(portOf(element));
+    else if (element.tagName === 'helper') helpers.push(required(element, 'name'));
+    else if (element.tagName === 'module') modules.push(required(element, 'name'));
+    else if (element.tagName === 'include') includes.push(required(element, 'service'));
+    else if (element.tagName === 'destination')
+      destination = { ipv4: attribute(element, 'ipv4'), ipv6: attribute(element, 'ipv6') };
+  }
+  return {
+    name,
+    short,
+    description,
+    ports: normalisePorts(ports),
+    protocols: normaliseStrings(protocols),
+    sourcePorts: normalisePorts(sourcePorts),
+    helpers: normaliseStrings(helpers),
+    modules: normaliseStrings(modules),
+    includes: normaliseStrings(includes),
+    destination,
+  };
+}
+
+/** Reads an ipset file (firewalld.ipset(5)). @throws XmlError as `readZoneXml` */
+export function readIpsetXml(name: string, text: string): IpsetConfig {
+  const root = parseXml(text, 'ipset');
+  let short = '';
+  let description = '';
+  const options: Record<string, string> = {};
+  const entries: string[] = [];
+  for (const element of children(root)) {
+    if (element.tagName === 'short') short = textOf(element);
+    else if (element.tagName === 'description') description = textOf(element);
+    else if (element.tagName === 'option') options[required(element, 'name')] = attribute(element, 'value') ?? '';
+    else if (element.tagName === 'entry') entries.push(textOf(element));
+  }
+  return {
+    name,
+    short,
+    description,
+    type: required(root, 'type'),
+    family: options['family'] === 'inet6' ? 'ipv6' : 'ipv4',
+    options,
+    entries: normaliseStrings(entries),
+  };
+}

@@ -1,0 +1,104 @@
+/** A rich rule of ours: who may come (an ipset), where to (an address), for what (a service), and it is accepted. */
+export interface AcceptRule {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly sourceIpset: string | null;
+  readonly destination: string | null;
+  readonly service: string | null;
+  readonly port: { readonly port: string; readonly protocol: string } | null;
+}
+
+/**
+ * The rule as firewalld itself spells it (firewalld.richlanguage(5)), so that what we ask for and what the daemon
+ * reports compare equal.
+ *
+ * @example formatAcceptRule({ family: 'ipv4', sourceIpset: 'portfw-img', service: 'portfw-gcems-control-img', … })
+ * // rule family="ipv4" source ipset="portfw-img" service name="portfw-gcems-control-img" accept
+ */
+export function formatAcceptRule(rule: AcceptRule): string {
+  const parts = [`rule family="${rule.family}"`];
+  if (rule.sourceIpset !== null) parts.push(`source ipset="${rule.sourceIpset}"`);
+  if (rule.destination !== null) parts.push(`destination address="${rule.destination}"`);
+  if (rule.service !== null) parts.push(`service name="${rule.service}"`);
+  if (rule.port !== null) parts.push(`port port="${rule.port.port}" protocol="${rule.port.protocol}"`);
+  parts.push('accept');
+  return parts.join(' ');
+}
+
+/** One word of a rich rule: `family="ipv4"` has a value, `accept` has none. */
+interface Token {
+  readonly word: string;
+  readonly value: string | null;
+}
+
+function tokens(text: string): Token[] {
+  const found: Token[] = [];
+  for (const match of text.matchAll(/([A-Za-z0-9_-]+)(?:=(?:"([^"]*)"|([^\s"]*)))?/g)) {
+    found.push({ word: match[1]!, value: match[2] ?? match[3] ?? null });
+  }
+  return found;
+}
+
+/** Every value quoted and single spaces: the spelling that `formatAcceptRule` has. */
+export function canonicalRichRule(text: string): string {
+  return tokens(text)
+    .map(({ word, value }) => (value === null ? word : `${word}="${value}"`))
+    .join(' ');
+}
+
+/** A rich rule taken apart far enough to say whom it concerns; elements it does not know are in `words`. */
+export interface RichRule {
+  readonly text: string;
+  readonly family: 'ipv4' | 'ipv6' | null;
+  readonly action: 'accept' | 'reject' | 'drop' | 'mark' | null;
+  readonly sourceAddress: string | null;
+  readonly sourceIpset: string | null;
+  readonly sourceMac: string | null;
+  readonly destination: string | null;
+  readonly destinationIpset: string | null;
+  /** True when a source or destination is negated. */
+  readonly inverted: boolean;
+  readonly service: string | null;
+  readonly port: { readonly port: string; readonly protocol: string } | null;
+  /** Other elements: `icmp-block`, `masquerade`, `forward-port`, … */
+  readonly words: readonly string[];
+}
+
+/** Reads a rich rule in any of firewalld's spellings. */
+export function parseRichRule(text: string): RichRule {
+  let section = '';
+  let inverted = false;
+  const values = new Map<string, string>();
+  const words: string[] = [];
+  let action: RichRule['action'] = null;
+  for (const { word, value } of tokens(text)) {
+    if (value !== null) {
+      values.set(`${section}.${word}`, value);
+      if (word === 'invert' && value === 'True') inverted = true;
+      continue;
+    }
+    if (word === 'NOT' || word === 'not') inverted = true;
+    else if (word === 'accept' || word === 'reject' || word === 'drop' || word === 'mark') {
+      action = word;
+      section = word;
+    } else {
+      section = word;
+      if (!['rule', 'source', 'destination', 'service', 'port'].includes(word)) words.push(word);
+    }
+  }
+  const family = values.get('rule.family');
+  const port = values.get('port.port');
+  return {
+    text,
+    family: family === 'ipv4' || family === 'ipv6' ? family : null,
+    action,
+    sourceAddress: values.get('source.address') ?? null,
+    sourceIpset: values.get('source.ipset') ?? null,
+    sourceMac: values.get('source.mac') ?? null,
+    destination: values.get('destination.address') ?? null,
+    destinationIpset: values.get('destination.ipset') ?? null,
+    inverted,
+    service: values.get('service.name') ?? null,
+    port: port === undefined ? null : { port, protocol: values.get('port.protocol') ?? '' },
+    words,
+  };
+}

@@ -1,0 +1,61 @@
+import { formatPortRange } from '../core/ports.ts';
+import type { IpsetConfig, ServiceConfig, ZoneConfig } from './model.ts';
+import { parseRichRule } from './rich-rule.ts';
+import { escapeXml } from './xml.ts';
+
+const HEAD = '<?xml version="1.0" encoding="utf-8"?>';
+
+function document(open: string, lines: readonly string[], close: string): string {
+  return `${[HEAD, open, ...lines.map((line) => `  ${line}`), close].join('\n')}\n`;
+}
+
+function titles(config: { readonly short: string; readonly description: string }): string[] {
+  return [`<short>${escapeXml(config.short)}</short>`, `<description>${escapeXml(config.description)}</description>`];
+}
+
+/** A service of ours as a file below /etc/firewalld/services. */
+export function writeServiceXml(service: ServiceConfig): string {
+  const lines = titles(service);
+  for (const { protocol, range } of service.ports) {
+    lines.push(`<port port="${formatPortRange(range)}" protocol="${escapeXml(protocol)}"/>`);
+  }
+  for (const helper of service.helpers) lines.push(`<helper name="${escapeXml(helper)}"/>`);
+  return document('<service>', lines, '</service>');
+}
+
+/** An ipset of ours as a file below /etc/firewalld/ipsets. */
+export function writeIpsetXml(ipset: IpsetConfig): string {
+  const lines = titles(ipset);
+  for (const [name, value] of Object.entries(ipset.options)) {
+    lines.push(`<option name="${escapeXml(name)}" value="${escapeXml(value)}"/>`);
+  }
+  for (const entry of ipset.entries) lines.push(`<entry>${escapeXml(entry)}</entry>`);
+  return document(`<ipset type="${escapeXml(ipset.type)}">`, lines, '</ipset>');
+}
+
+/** A zone of ours as a file below /etc/firewalld/zones. Our zones hold interfaces, services and accepting rich rules only. */
+export function writeZoneXml(zone: ZoneConfig): string {
+  const lines = titles(zone);
+  for (const name of zone.interfaces) lines.push(`<interface name="${escapeXml(name)}"/>`);
+  for (const name of zone.services) lines.push(`<service name="${escapeXml(name)}"/>`);
+  // Without the element XML means no forwarding between the zone's interfaces, and D-Bus means the opposite.
+  if (zone.forward) lines.push('<forward/>');
+  for (const text of zone.richRules) {
+    const rule = parseRichRule(text);
+    lines.push(`<rule${rule.family === null ? '' : ` family="${rule.family}"`}>`);
+    if (rule.sourceIpset !== null) lines.push(`  <source ipset="${escapeXml(rule.sourceIpset)}"/>`);
+    if (rule.destination !== null) lines.push(`  <destination address="${escapeXml(rule.destination)}"/>`);
+    if (rule.service !== null) lines.push(`  <service name="${escapeXml(rule.service)}"/>`);
+    if (rule.port !== null) lines.push(`  <port port="${rule.port.port}" protocol="${rule.port.protocol}"/>`);
+    lines.push('  <accept/>', '</rule>');
+  }
+  const target = zone.target === 'default' ? '' : ` target="${escapeXml(zone.target)}"`;
+  return document(`<zone${target}>`, lines, '</zone>');
+}
+
+/** A zone file's text without its binding of one interface, every other byte as it was; `null` when it binds none such. */
+export function withoutInterface(text: string, name: string): string | null {
+  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const line = new RegExp(`[ \\t]*<interface\\s+name=(["'])${escaped}\\1\\s*(?:/>|>\\s*</interface>)[ \\t]*(\\r?\\n)?`);
+  return line.test(text) ? text.replace(line, '') : null;
+}

@@ -1,0 +1,54 @@
+import { DOMParser, type Element } from '@xmldom/xmldom';
+
+/** A file that is not the XML it should be. */
+export class XmlError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'XmlError';
+  }
+}
+
+/**
+ * Parses one of firewalld's files strictly.
+ *
+ * @throws XmlError with the parser's words when the text is malformed, has a DOCTYPE, or its root is another element
+ */
+export function parseXml(text: string, root: string): Element {
+  // Entities could expand without end, and firewalld's own files never declare any.
+  if (/<!DOCTYPE/i.test(text)) throw new XmlError('a DOCTYPE is not allowed');
+  let element: Element | null;
+  try {
+    const document = new DOMParser({
+      onError: (_level, message) => {
+        throw new XmlError(firstLine(message));
+      },
+    }).parseFromString(text, 'text/xml');
+    element = document.documentElement;
+  } catch (error) {
+    throw new XmlError(firstLine(error instanceof Error ? error.message : String(error)));
+  }
+  if (element === null) throw new XmlError('there is no element in it');
+  if (element.tagName !== root) throw new XmlError(`its element is <${element.tagName}>, not <${root}>`);
+  return element;
+}
+
+function firstLine(message: unknown): string {
+  return String(message).split('\n')[0]!.slice(0, 200);
+}
+
+/** The child elements, in order. */
+export function children(element: Element): Element[] {
+  const found: Element[] = [];
+  for (const node of Array.from(element.childNodes)) if (node.nodeType === 1) found.push(node as Element);
+  return found;
+}
+
+/** An attribute, or `null` when it is missing. */
+export function attribute(element: Element, name: string): string | null {
+  return element.hasAttribute(name) ? (element.getAttribute(name) ?? '') : null;
+}
+
+/** Text for use between tags or in a quoted attribute. */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,230 @@
+import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
+import { firewalldRefusal } from '../facts/version.ts';
+import { isOurs } from '../firewalld/model.ts';
+import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed.ts';
+import { parseRichRule } from '../firewalld/rich-rule.ts';
+import { hostPeers } from '../inventory/peers.ts';
+import type { Play } from '../matrix/matrix.ts';
+import { buildPlan } from '../plan/build-plan.ts';
+import { lockout } from '../plan/lockout.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import { buildDesired } from '../policy/build-desired.ts';
+import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
+import { detectRoles } from '../roles/detect.ts';
+import type { RoleFindings } from '../roles/findings.ts';
+import type { Failure } from './events.ts';
+import type { HostJob, RunContext } from './operations.ts';
+
+/** What the pure stages make of one host's facts. */
+export type Decision =
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | {
+      readonly kind: 'planned';
+      readonly plan: HostPlan;
+      readonly desired: DesiredFirewalld;
+      readonly observed: ObservedFirewalld;
+    };
+
+/** Which roles the host plays, by declaration, detection and memory. */
+export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFindings {
+  const { remembered } = facts;
+  return detectRoles({
+    matrix: play.matrix,
+    facts,
+    declared: job.settings.roles,
+    remembered: remembered === null || remembered.matrix !== play.matrix.name ? null : remembered.roles,
+  });
+}
+
+/** Facts → roles → desired → plan. Pure but for what `context` holds: the inventory and the day. */
+export function decide(
+  job: HostJob,
+  play: Play,
+  facts: HostFacts,
+  context: Pick<RunContext, 'inventory' | 'settings' | 'today'>,
+): Decision {
+  if (!facts.root)
+    return refused(
+      'not-root',
+      'the account has no root rights on the host, and only root may read and change firewalld',
+      'log in as root, or set ansible_become: true with sudo rights',
+    );
+  const running = usableFirewalld(facts);
+  if (running.kind === 'refused') return running;
+  const findings = rolesOf(job, play, facts);
+  if (findings.verdict.kind === 'ambiguous') {
+    const { unexplained, candidates } = findings.verdict;
+    return refused(
+      'roles-ambiguous',
+      `${unexplained.join(', ')} fits ${candidates.join(', ')}, and nothing tells which`,
+      `declare the roles: portfw_roles: [${candidates[0] ?? ''}] (or the others) for this host`,
+    );
+  }
+  if (findings.verdict.kind === 'none') {
+    return refused(
+      'no-roles',
+      'no role was found on the host and none is declared',
+      'declare the roles in portfw_roles; an empty list stands for a host that only plays the roles of every host',
+    );
+  }
+  return planOf(job, play, facts, running.firewalld, findings, context);
+}
+
+function planOf(
+  job: HostJob,
+  play: Play,
+  facts: HostFacts,
+  firewalld: RunningFirewalld,
+  findings: RoleFindings,
+  context: Pick<RunContext, 'inventory' | 'settings' | 'today'>,
+): Decision {
+  const observed = observedFirewalld(firewalld);
+  if (observed.broken.length > 0) {
+    const [first] = observed.broken;
+    return refused(
+      'broken-xml',
+      `firewalld cannot use ${first!.path}: ${first!.why}`,
+      'repair or remove the file: the next reload would lose what is in it, or fail',
+      observed.broken.slice(1).map((item) => `${item.path}: ${item.why}`),
+    );
+  }
+  const outcome = buildDesired({
+    matrix: play.matrix,
+    roles: findings.roles.map((item) => item.role),
+    settings: job.settings,
+    facts,
+    firewalld,
+    privateMode: job.settings.private ?? play.private ?? 'trusted',
+    features: new Set([...play.features, ...job.settings.features]),
+    peers: hostPeers(job.settings, context.inventory, context.settings),
+    today: context.today,
+  });
+  if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
+  const { desired } = outcome;
+  const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
+  const plan = buildPlan({
+    host: job.host,
+    matrix: play.matrix.name,
+    roles: findings.roles,
+    facts: firewalld,
+    observed,
+    desired,
+    remembered: facts.remembered,
+    notes: [...warnings, ...outcome.notes, ...writerNotes(facts)],
+  });
+  const against = [
+    lockout(facts, desired, observed.runtime),
+    managedElsewhere(facts, plan),
+    stillUsed(observed, plan),
+  ].filter((item) => item !== null);
+  return against.length > 0 ? refusedBy(against) : { kind: 'planned', plan, desired, observed };
+}
+
+function refused(
+  code: string,
+  what: string,
+  solve: string,
+  details: readonly string[] = [],
+): Extract<Decision, { kind: 'refused' }> {
+  return { kind: 'refused', failure: { code, what, solve, details } };
+}
+
+function refusedBy(refusals: readonly PolicyRefusal[]): Decision {
+  const [first, ...rest] = refusals;
+  return refused(
+    first!.code,
+    first!.text,
+    first!.hint,
+    rest.map((item) => `${item.text} (${item.hint})`),
+  );
+}
+
+/** A firewalld that can be worked with: installed, new enough, running, and not in an emergency. */
+function usableFirewalld(
+  facts: HostFacts,
+): { readonly kind: 'usable'; readonly firewalld: RunningFirewalld } | Extract<Decision, { kind: 'refused' }> {
+  const { firewalld } = facts;
+  if (firewalld.kind === 'absent')
+    return refused(
+      'firewalld-absent',
+      'firewalld is not installed on the host',
+      'install the package firewalld and start it',
+    );
+  const old = firewalld.version === '' ? null : firewalldRefusal(firewalld.version);
+  if (old !== null) return refused('firewalld-too-old', old.what, old.solve);
+  if (firewalld.kind === 'stopped')
+    return refused(
+      'firewalld-stopped',
+      `firewalld does not run: ${firewalld.reason}`,
+      'start it with `systemctl enable --now firewalld`, and mind that it then filters at once',
+    );
+  if (firewalld.state !== 'RUNNING')
+    return refused(
+      'firewalld-failed',
+      `firewalld says of itself that it is ${firewalld.state}`,
+      'see `journalctl -u firewalld`; repair its configuration and restart it',
+    );
+  if (firewalld.panicMode)
+    return refused(
+      'panic-mode',
+      'firewalld is in panic mode: it drops everything',
+      'end it with `firewall-cmd --panic-off` once the reason for it is gone',
+    );
+  return { kind: 'usable', firewalld };
+}
+
+function writerNotes(facts: HostFacts): PolicyNote[] {
+  if (facts.writers.units.length === 0) return [];
+  return [
+    {
+      severity: 'info',
+      code: 'other-writers',
+      text: `${facts.writers.units.join(', ')} also write(s) rules on this host; they are left alone`,
+    },
+  ];
+}
+
+/** Where NetworkManager manages an interface its connection's zone wins at the next activation. */
+function managedElsewhere(facts: HostFacts, plan: HostPlan): PolicyRefusal | null {
+  for (const change of plan.changes) {
+    if (change.kind !== 'interface' || change.action !== 'bind') continue;
+    const managed = facts.writers.networkManager.find((item) => item.interface === change.interface);
+    if (managed !== undefined && managed.zone !== change.zone) {
+      return {
+        code: 'networkmanager-zone',
+        text: `NetworkManager manages ${change.interface}, and its connection's zone wins over firewalld's: it says ${managed.zone === '' ? 'none' : managed.zone}, the plan says ${change.zone}`,
+        hint: `on the host: nmcli connection modify ${JSON.stringify(managed.connection)} connection.zone ${change.zone}   (it takes effect when portfw has made the zone)`,
+      };
+    }
+  }
+  return null;
+}
+
+/** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */
+function stillUsed(observed: ObservedFirewalld, plan: HostPlan): PolicyRefusal | null {
+  const deleted = new Set(
+    plan.changes.flatMap((change) => (change.kind === 'definition' && change.action === 'delete' ? [change.name] : [])),
+  );
+  if (deleted.size === 0) return null;
+  for (const config of [observed.permanent, observed.runtime]) {
+    for (const zone of config.zones.values()) {
+      if (isOurs(zone.name)) continue;
+      const rules = zone.richRules.map(parseRichRule);
+      const used = [
+        ...zone.services,
+        ...rules.map((rule) => rule.service),
+        ...rules.map((rule) => rule.sourceIpset),
+        ...zone.sources.map((source) => source.replace(/^ipset:/, '')),
+      ];
+      const name = used.find((item) => item !== null && deleted.has(item));
+      if (name !== undefined) {
+        return {
+          code: 'still-used',
+          text: `zone ${zone.name}, which is not ours, uses ${name}, which the plan deletes`,
+          hint: `take ${name} out of zone ${zone.name} first`,
+        };
+      }
+    }
+  }
+  return null;
+}

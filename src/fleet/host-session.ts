@@ -1,0 +1,108 @@
+import type { HostFacts } from '../facts/facts.ts';
+import { parseFacts } from '../facts/parse-facts.ts';
+import { type Answer, parseAnswer } from '../host/answers.ts';
+import { firewalldProgram, probeProgram } from '../host/programs.ts';
+import type { Request } from '../host/requests.ts';
+import type { CommandFailure, CommandOutcome, ConnectFailure, Connection } from '../transport/connection.ts';
+import type { Failure } from './events.ts';
+import type { HostJob, RunContext } from './operations.ts';
+
+const PROBE_DEADLINE_MS = 60_000;
+const PROBE_LIMIT_BYTES = 16 * 1024 * 1024;
+/** Longer than any reload that was ever measured: a request that is cut short is undone on the host. */
+const REQUEST_DEADLINE_MS = 240_000;
+const REQUEST_LIMIT_BYTES = 16 * 1024 * 1024;
+
+/** A connection that could not be made, as the runner reports it. */
+export function connectFailure(outcome: ConnectFailure): Failure {
+  return { code: outcome.kind, what: outcome.message, details: [], solve: outcome.hint };
+}
+
+/** A program that did not run to its end. */
+export function commandFailure(outcome: CommandFailure): Failure {
+  const code = outcome.kind === 'become-failed' ? `become-${outcome.reason}` : `command-${outcome.kind}`;
+  return { code, what: outcome.message, details: [], solve: outcome.hint };
+}
+
+export type Connected =
+  | { readonly kind: 'connected'; readonly connection: Connection }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+/** A new TCP connection and a new authentication, every time. */
+export async function connect(job: HostJob, context: RunContext, signal?: AbortSignal): Promise<Connected> {
+  const outcome = await job.transport.connect(job.target, signal);
+  if (outcome.kind !== 'connected') return { kind: 'failed', failure: connectFailure(outcome) };
+  for (const note of outcome.connection.notes) context.note(job.host, 'info', note);
+  return { kind: 'connected', connection: outcome.connection };
+}
+
+export type Probed =
+  | { readonly kind: 'facts'; readonly facts: HostFacts }
+  /** `lost` tells a line that went down from a host that answered badly. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly lost: boolean };
+
+/** Gathers facts with one remote command. */
+export async function probe(
+  connection: Connection,
+  wanted: string,
+  job: HostJob,
+  context: RunContext,
+  signal?: AbortSignal,
+): Promise<Probed> {
+  const outcome = await connection.run({
+    program: probeProgram(),
+    data: wanted,
+    deadlineMs: PROBE_DEADLINE_MS,
+    outputLimitBytes: PROBE_LIMIT_BYTES,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (outcome.kind !== 'exited')
+    return { kind: 'failed', failure: commandFailure(outcome), lost: outcome.kind === 'lost' };
+  const parsed = parseFacts(outcome.stdout.toString('utf8'));
+  if (parsed.kind === 'unreadable') {
+    return {
+      kind: 'failed',
+      lost: false,
+      failure: {
+        code: 'facts-unreadable',
+        what: `what the host says of its ${parsed.section} cannot be understood: ${parsed.why}`,
+        details: [],
+        solve: 'look at it with `portfw facts -vv`; nothing was changed',
+      },
+    };
+  }
+  for (const note of parsed.notes) context.note(job.host, 'warning', note);
+  return { kind: 'facts', facts: parsed.facts };
+}
+
+export type Asked =
+  | { readonly kind: 'answer'; readonly answer: Answer }
+  /** `mayHaveRun` is false only where it is certain that nothing began. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly mayHaveRun: boolean };
+
+/** Sends one request to firewalld.py on the host. It is never aborted: what was begun is to end on the host. */
+export async function ask(connection: Connection, request: Request): Promise<Asked> {
+  const outcome: CommandOutcome = await connection.run({
+    program: firewalldProgram(),
+    data: JSON.stringify(request),
+    deadlineMs: REQUEST_DEADLINE_MS,
+    outputLimitBytes: REQUEST_LIMIT_BYTES,
+  });
+  if (outcome.kind !== 'exited')
+    return { kind: 'failed', failure: commandFailure(outcome), mayHaveRun: outcome.mayHaveRun };
+  const answer = parseAnswer(outcome.stdout.toString('utf8'));
+  if (answer.kind === 'unreadable' || outcome.exitCode !== 0) {
+    const last = outcome.stderr.toString('utf8').trim().split('\n').at(-1) ?? '';
+    return {
+      kind: 'failed',
+      mayHaveRun: true,
+      failure: {
+        code: 'answer-unreadable',
+        what: `the host did not carry out "${request.operation}" as it should (exit code ${outcome.exitCode})`,
+        details: [answer.kind === 'unreadable' ? answer.why : '', last].filter((line) => line !== ''),
+        solve: 'this is a mistake of ours or a broken Python on the host: run again with -vv and report it',
+      },
+    };
+  }
+  return { kind: 'answer', answer };
+}

@@ -1,0 +1,23 @@
+/**
+ * Runs `work` for every item, at most `limit` at once, in order of the list. After `signal` is aborted nothing new
+ * begins; what is under way is awaited. `work` must not reject.
+ *
+ * @returns the items that were never begun
+ */
+export async function runLimited<T>(
+  items: readonly T[],
+  limit: number,
+  signal: AbortSignal,
+  work: (item: T) => Promise<void>,
+): Promise<readonly T[]> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < items.length && !signal.aborted) {
+      const item = items[next]!;
+      next += 1;
+      await work(item);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(Math.max(1, limit), items.length) }, worker));
+  return items.slice(next);
+}

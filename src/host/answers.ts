@@ -1,0 +1,112 @@
+import { terminalLine } from '../core/terminal-text.ts';
+import type { LockFacts, RunningFirewalld } from '../facts/facts.ts';
+import { parseFirewalld } from '../facts/firewalld-facts.ts';
+import { JsonObject } from '../facts/json-shape.ts';
+import { Unreadable } from '../facts/unreadable.ts';
+
+/** How a host stands after a request that failed, in its own words. */
+export type HostAftermath =
+  | { readonly kind: 'untouched' }
+  | { readonly kind: 'restored'; readonly generation: string }
+  | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
+  | { readonly kind: 'kept'; readonly generation: string };
+
+/** A saved generation, as the host lists it. */
+export interface HostGeneration {
+  readonly id: string;
+  readonly savedAt: string;
+  readonly savedBy: string;
+  readonly before: string;
+  readonly permanentHash: string;
+  readonly current: boolean;
+}
+
+/** What firewalld.py answers to a request. */
+export type Answer =
+  | { readonly kind: 'begun'; readonly generation: string; readonly reloads: number }
+  | { readonly kind: 'permanent'; readonly firewalld: RunningFirewalld }
+  | { readonly kind: 'kept' }
+  | { readonly kind: 'settled'; readonly aftermath: HostAftermath }
+  | { readonly kind: 'history'; readonly generations: readonly HostGeneration[] }
+  | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly saved: string }
+  | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
+  | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
+  | { readonly kind: 'locked'; readonly lock: LockFacts }
+  | { readonly kind: 'drifted' }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'stopped'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly step: string; readonly why: string; readonly aftermath: HostAftermath }
+  | { readonly kind: 'unreadable'; readonly why: string };
+
+const SECTION = 'answer';
+const MOST_GENERATIONS = 1000;
+
+/** Reads an answer; whatever a host sends, the result is a value. Texts in it are safe to show. */
+export function parseAnswer(text: string): Answer {
+  try {
+    return read(JsonObject.parse(SECTION, [text]));
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { kind: 'unreadable', why: error.message };
+  }
+}
+
+function read(answer: JsonObject): Answer {
+  const kind = answer.text('kind');
+  const line = (key: string) => terminalLine(answer.text(key, 20_000), 600);
+  switch (kind) {
+    case 'begun':
+      return { kind, generation: line('generation'), reloads: answer.flag('reloaded') ? 1 : 0 };
+    case 'permanent': {
+      const observed = parseFirewalld('', [answer.json('observed')], true);
+      return observed.kind === 'running' ? { kind, firewalld: observed } : { kind: 'unreadable', why: 'firewalld is not running' };
+    }
+    case 'kept':
+    case 'drifted':
+    case 'absent':
+      return { kind };
+    case 'settled':
+      return { kind, aftermath: aftermath(answer.object('aftermath')) };
+    case 'history':
+      return {
+        kind,
+        generations: answer.objects('generations', MOST_GENERATIONS).map((item) => ({
+          id: terminalLine(item.text('id')),
+          savedAt: terminalLine(item.text('savedAt')),
+          savedBy: terminalLine(item.text('savedBy')),
+          before: terminalLine(item.text('before')),
+          permanentHash: terminalLine(item.text('permanentHash')),
+          current: item.flag('current'),
+        })),
+      };
+    case 'rolled-back':
+      return { kind, generation: line('generation'), hash: line('hash'), saved: line('saved') };
+    case 'same':
+      return { kind, generation: line('generation'), hash: line('hash') };
+    case 'no-generation':
+      return { kind, why: line('why'), known: answer.texts('known', MOST_GENERATIONS).map((id) => terminalLine(id)) };
+    case 'locked': {
+      const lock = answer.object('lock');
+      return { kind, lock: { holder: terminalLine(lock.text('holder')), since: terminalLine(lock.text('since')), id: terminalLine(lock.text('id')) } };
+    }
+    case 'stopped':
+      return { kind, reason: line('reason') };
+    case 'failed':
+      return { kind, step: line('step'), why: line('why'), aftermath: aftermath(answer.object('aftermath')) };
+    default:
+      return { kind: 'unreadable', why: `unknown answer ${terminalLine(kind)}` };
+  }
+}
+
+function aftermath(given: JsonObject): HostAftermath {
+  const kind = given.text('kind');
+  switch (kind) {
+    case 'restored':
+    case 'kept':
+      return { kind, generation: terminalLine(given.text('generation')) };
+    case 'restore-failed':
+      return { kind, generation: terminalLine(given.text('generation')), why: terminalLine(given.text('why', 20_000), 600) };
+    default:
+      return { kind: 'untouched' };
+  }
+}

@@ -1,0 +1,166 @@
+# portfw probe: what this host says of itself. Read-only.
+#
+# stdin   one request a line: `package NAME` or `file PATH`, the things that role detectors look for.
+# stdout  sections. A header is `@@name` at the start of a line; every line of content is set off by one space, so
+#         nothing that a host prints (a process may carry a line break in its name) can pass for a header.
+#         `@@end` tells a complete answer from one that was cut off.
+# stderr  the firewalld collector's complaints, if it has any.
+#
+# The caller puts the shell function `firewalld_program` before this text: it prints the collector, a Python 3 program.
+# It may be absent; then nothing is said about firewalld's configuration.
+# A program that is not installed leaves its section empty and is named in `@@missing`.
+
+LC_ALL=C
+PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
+export LC_ALL PATH
+
+newline='
+'
+
+# The line feed in front ends whatever the last section left unended.
+section() { printf '\n@@%s\n' "$1"; }
+
+# content [FILE…]: what a section says.
+content() { sed 's/^/ /' "$@"; }
+
+# bounded SECONDS COMMAND…: no daemon that hangs may hang the probe.
+if command -v timeout >/dev/null 2>&1; then
+  bounded() { timeout "$@"; }
+else
+  bounded() { shift; "$@"; }
+fi
+
+# runs NAME: whether a process of that name is running.
+runs() {
+  case "$newline$processes$newline" in
+    *"$newline $1$newline"*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# The address and port that we came in by. sudo takes the variable away, so it is looked for in every process above.
+ssh_connection() {
+  if [ -n "${SSH_CONNECTION:-}" ]; then
+    printf ' %s\n' "$SSH_CONNECTION"
+    return
+  fi
+  set --
+  pid=$$
+  while [ "${pid:-0}" -gt 1 ] && [ "$#" -lt 32 ]; do
+    set -- "$@" "/proc/$pid/environ"
+    parent=
+    while read -r key value; do
+      if [ "$key" = PPid: ]; then
+        parent=$value
+        break
+      fi
+    done <"/proc/$pid/status"
+    pid=$parent
+  done
+  [ "$#" -eq 0 ] || cat "$@" | tr '\n\0' ' \n' | sed -n '/^SSH_CONNECTION=/{s// /;p;q;}'
+}
+
+# Names of those of the given packages that are installed.
+installed_packages() {
+  [ "$#" -gt 0 ] || return 0
+  if command -v rpm >/dev/null && [ -d /var/lib/rpm ]; then
+    bounded 5 rpm -q --qf '%{NAME} installed\n' -- "$@" | content
+  elif command -v dpkg-query >/dev/null; then
+    # The braces are dpkg-query's own.
+    # shellcheck disable=SC2016
+    bounded 5 dpkg-query -W -f '${Package} ${db:Status-Status}\n' -- "$@" | content
+  fi
+}
+
+network_manager() {
+  runs NetworkManager && command -v nmcli >/dev/null || return 0
+  active=$(bounded 3 nmcli -t -f UUID,DEVICE connection show --active)
+  set --
+  while IFS=: read -r uuid device; do
+    case $uuid in '' | *[!0-9a-fA-F-]*) continue ;; esac
+    printf ' active:%s:%s\n' "$uuid" "$device"
+    set -- "$@" "$uuid"
+  done <<ACTIVE
+$active
+ACTIVE
+  [ "$#" -eq 0 ] || bounded 3 nmcli -t -f connection.uuid,connection.id,connection.zone connection show "$@" | content
+}
+
+# The version without starting Python: firewalld keeps it in its own constants.
+firewalld_version() {
+  [ -e /usr/sbin/firewalld ] || return 0
+  echo ' installed'
+  for constants in /usr/lib/python*/site-packages/firewall/config/__init__.py \
+    /usr/lib/python*/dist-packages/firewall/config/__init__.py; do
+    [ -e "$constants" ] && sed -n 's/^VERSION *= */ /p' "$constants"
+  done
+}
+
+# Runs the collector with firewalld's own interpreter and its flags: only that one is sure to have the D-Bus bindings.
+firewalld_json() {
+  [ -r /usr/sbin/firewalld ] && command -v firewalld_program >/dev/null || return 0
+  IFS= read -r interpreter </usr/sbin/firewalld
+  case $interpreter in '#!'*) ;; *) return 0 ;; esac
+  # The shebang line is split into words on purpose: path, then flags.
+  # shellcheck disable=SC2086
+  firewalld_program | bounded 20 ${interpreter#'#!'} - collect
+}
+
+sections() {
+  section missing
+  for program in ip ss systemctl; do
+    command -v "$program" >/dev/null || printf ' %s\n' "$program"
+  done
+  section system
+  read -r kernel </proc/sys/kernel/osrelease
+  read -r hostname </proc/sys/kernel/hostname
+  printf ' uid %s\n kernel %s\n hostname %s\n' "$(id -u)" "$kernel" "$hostname"
+  section os
+  while IFS= read -r line; do printf ' %s\n' "$line"; done </etc/os-release
+  section ssh
+  ssh_connection
+  section interfaces
+  ip addr show | content
+  section sockets
+  bounded 10 ss -lntup | content
+  section units
+  bounded 5 systemctl list-units --type=service,socket --all --full --plain --no-legend --no-pager | content
+  section processes
+  processes=$(content /proc/[0-9]*/comm)
+  printf '%s\n' "$processes"
+  section packages
+  installed_packages "$@"
+  section rpc
+  # Only where the portmapper is running already: asking would start it through its socket unit.
+  if runs rpcbind || runs portmap; then bounded 2 rpcinfo -p | content; fi
+  section networkmanager
+  network_manager
+  section state
+  if [ -e /var/lib/portfw/state.json ]; then head -c 65536 /var/lib/portfw/state.json | content; fi
+  section lock
+  # The lock is the directory; its holder's name may not have been written yet.
+  if [ -d /run/portfw/lock ]; then
+    echo ' held'
+    if [ -e /run/portfw/lock/holder.json ]; then head -c 4096 /run/portfw/lock/holder.json | content; fi
+  fi
+  section firewalld-version
+  firewalld_version
+}
+
+section portfw-facts
+section files
+set --
+while read -r kind wanted; do
+  case $kind in
+    package) set -- "$@" "$wanted" ;;
+    file) if [ -e "$wanted" ]; then printf ' %s\n' "$wanted"; fi ;;
+  esac
+done
+
+# The collector takes longest, so it works while the sections are gathered; the pipe holds its answer until they are out.
+firewalld_json | {
+  sections "$@" </dev/null 2>/dev/null
+  section firewalld
+  content
+}
+section end

@@ -1,0 +1,207 @@
+import { formatPortRange } from '../core/ports.ts';
+import { contains, parseNetwork } from '../core/addresses.ts';
+import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
+import { isOurs } from '../firewalld/model.ts';
+import type { ObservedFirewalld } from '../firewalld/observed.ts';
+import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
+import { reloadReason } from '../plan/build-plan.ts';
+import { needsReload } from '../plan/definitions.ts';
+import type { Change, HostPlan } from '../plan/plan.ts';
+import type { DesiredFirewalld } from '../policy/desired.ts';
+
+/** One call on the running daemon: the operation's name as firewalld.py knows it, and its arguments. */
+export type RuntimeCall = readonly [operation: string, ...args: string[]];
+
+/** Moves 1 and 2 of an apply: definitions as files with at most one reload, then behaviour at runtime. */
+export interface BeginRequest {
+  readonly operation: 'begin';
+  readonly id: string;
+  readonly holder: string;
+  readonly what: string;
+  readonly observedHash: string;
+  /** Paths are relative to /etc/firewalld. */
+  readonly files: readonly { readonly path: string; readonly text: string }[];
+  readonly reload: boolean;
+  readonly calls: readonly RuntimeCall[];
+  /** Zone files of others that lose an interface line. */
+  readonly foreign: readonly string[];
+}
+
+/** Move 3: what runs now becomes what is loaded at boot. */
+export interface PermanentRequest {
+  readonly operation: 'permanent';
+  readonly id: string;
+  readonly zones: Readonly<Record<string, ZoneConfig>>;
+  readonly ipsets: Readonly<Record<string, readonly string[]>>;
+  readonly releases: readonly { readonly zone: string; readonly interfaces: readonly string[]; readonly text: string | null }[];
+  readonly deletions: readonly (readonly ['zone' | 'service' | 'ipset', string])[];
+}
+
+export interface KeepRequest {
+  readonly operation: 'keep';
+  readonly id: string;
+  readonly what: string;
+  readonly state: { readonly format: 1; readonly matrix: string; readonly roles: readonly string[]; readonly generation: string; readonly appliedAt: string } | null;
+}
+
+export type Request =
+  | BeginRequest
+  | PermanentRequest
+  | KeepRequest
+  | { readonly operation: 'settle'; readonly id: string }
+  | { readonly operation: 'history' }
+  | { readonly operation: 'rollback'; readonly id: string; readonly holder: string; readonly what: string; readonly generation: string | null };
+
+/** What the requests of one apply are made from. */
+export interface ApplyInput {
+  readonly id: string;
+  readonly holder: string;
+  readonly plan: HostPlan;
+  readonly desired: DesiredFirewalld;
+  readonly observed: ObservedFirewalld;
+}
+
+/** The first request of an apply. Pure: the plan decides, nothing is looked at again. */
+export function beginRequest(input: ApplyInput): BeginRequest {
+  const { plan, desired, observed } = input;
+  const reload = reloadReason(plan.changes) !== null;
+  const written = new Map<string, ZoneConfig>();
+  const files: { path: string; text: string }[] = [];
+  const entrySets = new Set<string>();
+  for (const change of plan.changes) {
+    if (change.kind !== 'definition' || !needsReload(change)) continue;
+    if (change.object === 'service') files.push({ path: `services/${change.name}.xml`, text: writeServiceXml(desired.services.get(change.name)!.value) });
+    else if (change.object === 'ipset') {
+      entrySets.add(change.name);
+      files.push({ path: `ipsets/${change.name}.xml`, text: writeIpsetXml(desired.ipsets.get(change.name)!.value) });
+    } else {
+      const zone = zoneFile(desired.zones.get(change.name)!.config, change, observed.permanent.zones.get(change.name));
+      written.set(change.name, zone);
+      files.push({ path: `zones/${change.name}.xml`, text: writeZoneXml(zone) });
+    }
+  }
+  // After a reload the daemon does what its files say; without one it goes on from where it is.
+  const base = reload ? observed.permanent : observed.runtime;
+  return {
+    operation: 'begin',
+    id: input.id,
+    holder: input.holder,
+    what: `apply ${plan.matrix}`,
+    observedHash: plan.observedHash,
+    files,
+    reload,
+    calls: runtimeCalls(desired, base, written, entrySets, plan.changes, reload),
+    foreign: [...new Set(plan.changes.flatMap((change) => (change.kind === 'interface' && change.editsZone !== null ? [`zones/${change.editsZone}.xml`] : [])))].sort(),
+  };
+}
+
+/** A new zone comes up empty, so that it is inert; one that is edited in use comes up whole, since the reload puts it into force. */
+function zoneFile(wanted: ZoneConfig, change: Extract<Change, { kind: 'definition' }>, permanent: ZoneConfig | undefined): ZoneConfig {
+  if (change.action === 'create' || permanent === undefined) return { ...wanted, interfaces: [], services: [], richRules: [] };
+  return { ...wanted, interfaces: wanted.interfaces.filter((name) => permanent.interfaces.includes(name)) };
+}
+
+const EMPTY: Pick<ZoneConfig, 'interfaces' | 'services' | 'richRules'> = { interfaces: [], services: [], richRules: [] };
+
+/**
+ * What is opened comes first, then interfaces move, then what is closed: no moment in between lets in less than both the
+ * old and the new configuration do.
+ */
+function runtimeCalls(
+  desired: DesiredFirewalld,
+  base: FirewalldConfig,
+  written: ReadonlyMap<string, ZoneConfig>,
+  entrySets: ReadonlySet<string>,
+  changes: readonly Change[],
+  reload: boolean,
+): RuntimeCall[] {
+  const opened: RuntimeCall[] = [];
+  const moved: RuntimeCall[] = [];
+  const closed: RuntimeCall[] = [];
+  for (const [name, { value }] of desired.ipsets) {
+    const held = entrySets.has(name) ? value.entries : (base.ipsets.get(name)?.entries ?? []);
+    const add = value.entries.filter((entry) => !held.includes(entry));
+    const remove = held.filter((entry) => !value.entries.includes(entry));
+    const inTheWay = remove.filter((entry) => add.some((other) => overlap(entry, other)));
+    for (const entry of inTheWay) opened.push(['remove-entry', name, entry]);
+    for (const entry of add) opened.push(['add-entry', name, entry]);
+    for (const entry of remove) if (!inTheWay.includes(entry)) closed.push(['remove-entry', name, entry]);
+  }
+  const touched = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.zone] : [])));
+  for (const [name, { config }] of desired.zones) {
+    const held = written.get(name) ?? base.zones.get(name) ?? { ...config, ...EMPTY };
+    for (const service of config.services) if (!held.services.includes(service)) opened.push(['add-service', name, service]);
+    for (const rule of config.richRules) if (!held.richRules.includes(rule)) opened.push(['add-rich-rule', name, rule]);
+    for (const item of config.interfaces) {
+      if (!held.interfaces.includes(item) || (reload && touched.has(name))) moved.push(['bind-interface', name, item]);
+    }
+    for (const service of held.services) if (!config.services.includes(service)) closed.push(['remove-service', name, service]);
+    for (const rule of held.richRules) if (!config.richRules.includes(rule)) closed.push(['remove-rich-rule', name, rule]);
+    closed.push(...strayCalls(name, held));
+  }
+  const homes = new Set([...desired.zones.values()].flatMap((zone) => zone.config.interfaces));
+  for (const [name, zone] of base.zones) {
+    if (!isOurs(name)) continue;
+    for (const item of zone.interfaces) if (!homes.has(item)) closed.push(['release-interface', name, item]);
+  }
+  return [...opened, ...moved, ...closed];
+}
+
+function strayCalls(zone: string, held: Pick<ZoneConfig, 'ports' | 'sourcePorts' | 'protocols' | 'sources' | 'masquerade' | 'icmpBlocks' | 'icmpBlockInversion' | 'forwardPorts'>): RuntimeCall[] {
+  return [
+    ...held.ports.map((port): RuntimeCall => ['remove-port', zone, formatPortRange(port.range), port.protocol]),
+    ...held.sourcePorts.map((port): RuntimeCall => ['remove-source-port', zone, formatPortRange(port.range), port.protocol]),
+    ...held.protocols.map((protocol): RuntimeCall => ['remove-protocol', zone, protocol]),
+    ...held.sources.map((source): RuntimeCall => ['remove-source', zone, source]),
+    ...(held.masquerade ? [['remove-masquerade', zone] as const] : []),
+    ...(held.icmpBlockInversion ? [['remove-icmp-block-inversion', zone] as const] : []),
+    ...held.icmpBlocks.map((name): RuntimeCall => ['remove-icmp-block', zone, name]),
+    ...held.forwardPorts.map((forward): RuntimeCall => {
+      const [port = '', protocol = '', toPort = '', ...address] = forward.split(':');
+      return ['remove-forward-port', zone, port, protocol, toPort, address.join(':')];
+    }),
+  ];
+}
+
+function overlap(a: string, b: string): boolean {
+  const left = parseNetwork(a);
+  const right = parseNetwork(b);
+  return left !== null && right !== null && (contains(left, right) || contains(right, left));
+}
+
+/** The second request of an apply, sent over a fresh connection once the behaviour is proved. */
+export function permanentRequest(input: ApplyInput): PermanentRequest {
+  const { desired, observed, plan } = input;
+  const zones: Record<string, ZoneConfig> = {};
+  for (const [name, { config }] of desired.zones) {
+    const held = observed.permanent.zones.get(name);
+    if (held === undefined || JSON.stringify(sorted(held)) !== JSON.stringify(sorted(config))) zones[name] = config;
+  }
+  const ipsets: Record<string, readonly string[]> = {};
+  const releases = new Map<string, string[]>();
+  const deletions: ['zone' | 'service' | 'ipset', string][] = [];
+  for (const change of plan.changes) {
+    if (change.kind === 'ipset-entries' && change.layers.permanent) ipsets[change.ipset] = desired.ipsets.get(change.ipset)!.value.entries;
+    if (change.kind === 'interface' && change.editsZone !== null) releases.set(change.editsZone, [...(releases.get(change.editsZone) ?? []), change.interface]);
+    if (change.kind === 'definition' && change.action === 'delete') deletions.push([change.object, change.name]);
+  }
+  const rank = { zone: 0, service: 1, ipset: 2 };
+  return {
+    operation: 'permanent',
+    id: input.id,
+    zones,
+    ipsets,
+    releases: [...releases].map(([zone, interfaces]) => ({ zone, interfaces, text: releasedText(observed.zoneTexts.get(zone), interfaces) })),
+    deletions: deletions.sort((a, b) => rank[a[0]] - rank[b[0]]),
+  };
+}
+
+function releasedText(text: string | undefined, interfaces: readonly string[]): string | null {
+  let rest: string | null = text ?? null;
+  for (const name of interfaces) rest = rest === null ? null : withoutInterface(rest, name);
+  return rest;
+}
+
+function sorted(zone: ZoneConfig): unknown {
+  return Object.entries(zone).sort(([a], [b]) => (a < b ? -1 : 1));
+}

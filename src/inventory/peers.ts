@@ -1,0 +1,179 @@
+import { aggregate, normaliseAddress, parseSource } from '../core/addresses.ts';
+import type { Problem } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import type { Inventory } from './inventory.ts';
+import { type HostSettings, INTERFACE_CLASSES } from './settings-types.ts';
+
+/** Further addresses of a host that the inventory does not know, such as those that its facts give. */
+export type AddressLookup = (host: string) => readonly string[];
+
+const NO_LOOKUP: AddressLookup = () => [];
+
+/** Addresses of sources, and the hosts among them of which none is known. */
+export interface ResolvedSources {
+  /** Aggregated, IPv4 first. */
+  readonly addresses: readonly string[];
+  /** Hosts without a known address: nothing opens towards them. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * The addresses that a host's peers see: `ansible_host` (or the inventory name) when it is an address, `portfw_addresses`,
+ * and what `lookup` adds. Normalised, each once.
+ */
+export function hostAddresses(settings: HostSettings, lookup: AddressLookup = NO_LOOKUP): string[] {
+  const given = [
+    settings.connection.address,
+    ...INTERFACE_CLASSES.flatMap((interfaceClass) => settings.addresses[interfaceClass] ?? []),
+    ...lookup(settings.name),
+  ];
+  return [...new Set(given.map(normaliseAddress).filter((address) => address !== null))];
+}
+
+/**
+ * Resolves group and host names, addresses and networks to addresses.
+ *
+ * @param settings of every host; a host that is absent (its settings are wrong) has no known address
+ */
+export function resolveSources(
+  sources: Iterable<string>,
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  lookup: AddressLookup = NO_LOOKUP,
+): ResolvedSources {
+  const addresses: string[] = [];
+  const hosts = new Set<string>();
+  for (const source of sources) {
+    if (typeof parseSource(source) !== 'string') {
+      // A host may be named by its address; then it stands for all of its addresses.
+      if (!inventory.hosts.has(source)) addresses.push(source);
+      else hosts.add(source);
+      continue;
+    }
+    const members = inventory.groups.get(source)?.allHosts ?? (inventory.hosts.has(source) ? [source] : []);
+    for (const host of members) hosts.add(host);
+  }
+  return resolveHosts(hosts, addresses, settings, lookup);
+}
+
+function resolveHosts(
+  hosts: Iterable<string>,
+  further: readonly string[],
+  settings: ReadonlyMap<string, HostSettings>,
+  lookup: AddressLookup,
+): ResolvedSources {
+  const addresses = [...further];
+  const unknown: string[] = [];
+  for (const host of hosts) {
+    const its = settings.get(host);
+    const found = its === undefined ? [] : hostAddresses(its, lookup);
+    if (found.length === 0) unknown.push(host);
+    addresses.push(...found);
+  }
+  const { ipv4, ipv6 } = aggregate(addresses);
+  return { addresses: [...ipv4, ...ipv6], unknown };
+}
+
+/** What one host sees of the other machines of the inventory. */
+export interface HostPeers {
+  /** Addresses of a peer set: as `portfw_peers` says, else the hosts whose declared role is `role`. */
+  peerSet(set: string, role: string | null): { readonly addresses: readonly string[]; readonly from: string };
+  /** Addresses of groups, hosts, addresses and networks. */
+  addressesOf(names: readonly string[]): readonly string[];
+  /** Addresses of the other managed servers of the host's site. */
+  site(): { readonly addresses: readonly string[]; readonly from: string };
+  /** Addresses of the other members of the host's cluster; `null` when it is in none. */
+  cluster(): { readonly addresses: readonly string[]; readonly group: string } | null;
+}
+
+/** Looks at the inventory through the eyes of one host; it is never its own peer. */
+export function hostPeers(
+  host: HostSettings,
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  lookup: AddressLookup = NO_LOOKUP,
+): HostPeers {
+  const others = [...settings.values()].filter((other) => other.name !== host.name);
+  const addressesOfHosts = (hosts: readonly HostSettings[]): readonly string[] =>
+    resolveHosts(
+      hosts.map((other) => other.name),
+      [],
+      settings,
+      lookup,
+    ).addresses;
+  const membersOf = (group: string): HostSettings[] => {
+    const members = new Set(inventory.groups.get(group)?.allHosts ?? []);
+    return others.filter((other) => members.has(other.name));
+  };
+  return {
+    peerSet(set, role) {
+      const given = host.peers[set];
+      if (given !== undefined) {
+        return {
+          addresses: resolveSources(given, inventory, settings, lookup).addresses,
+          from: `portfw_peers.${set}: ${given.join(', ')}`,
+        };
+      }
+      if (role === null) return { addresses: [], from: `nothing: portfw_peers.${set} is not set` };
+      return {
+        addresses: addressesOfHosts(others.filter((other) => other.roles?.includes(role) === true)),
+        from: `the hosts with the role ${role}`,
+      };
+    },
+    addressesOf: (names) => resolveSources(names, inventory, settings, lookup).addresses,
+    site() {
+      if (host.site !== null)
+        return { addresses: addressesOfHosts(membersOf(host.site)), from: `the group ${host.site}` };
+      return {
+        addresses: addressesOfHosts(others.filter((other) => other.managed && other.playbook === host.playbook)),
+        from: host.playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook',
+      };
+    },
+    cluster() {
+      if (host.cluster === null) return null;
+      return { addresses: addressesOfHosts(membersOf(host.cluster)), group: host.cluster };
+    },
+  };
+}
+
+/**
+ * Warns of hosts that a list of peers names and of which no address is known: nothing will open towards them.
+ */
+export function peerWarnings(
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  lookup: AddressLookup = NO_LOOKUP,
+): Problem[] {
+  const warnings = new Map<string, Problem>();
+  for (const host of settings.values()) {
+    const lists: [readonly (string | number)[], readonly string[]][] = [
+      ...Object.entries(host.peers).map(([set, names]): [string[], readonly string[]] => [
+        ['portfw_peers', set],
+        names,
+      ]),
+      ...Object.entries(host.allowFrom).map(([selector, names]): [string[], readonly string[]] => [
+        ['portfw_allow_from', selector],
+        names,
+      ]),
+      ...host.extraRules.map((rule, index): [(string | number)[], readonly string[]] => [
+        ['portfw_extra_rules', index, 'from'],
+        rule.from ?? [],
+      ]),
+      ...(host.cluster === null ? [] : [[['portfw_cluster'], [host.cluster]] as [string[], readonly string[]]]),
+    ];
+    for (const [path, names] of lists) {
+      for (const unknown of resolveSources(names, inventory, settings, lookup).unknown) {
+        if (unknown === host.name) continue;
+        const location = host.locate(path);
+        warnings.set(`${location?.file}:${location?.line}:${location?.column}:${unknown}`, {
+          severity: 'warning',
+          code: 'unknown-address',
+          message: `no address of the host ${shown(unknown)} is known, so nothing opens towards it`,
+          hint: 'Set portfw_addresses for it, or write its address as ansible_host',
+          location,
+        });
+      }
+    }
+  }
+  return [...warnings.values()];
+}

@@ -1,0 +1,314 @@
+import { z } from 'zod';
+import { explainBadSource, parseAddress, parseNetwork, parseSource } from '../core/addresses.ts';
+import { formatPortRange, mergePortRanges, type PortRange, parsePortRange } from '../core/ports.ts';
+import { hasUnshowable, safeText, shown } from '../core/shown.ts';
+import { INTERFACE_CLASSES } from './settings-types.ts';
+
+/** What a check finds wrong with a text: what, and how to solve it. */
+type Wrong = { readonly message: string; readonly hint: string; readonly code?: string } | null;
+
+/** Text that passes a check; the check's finding becomes the problem's message and hint. */
+function checkedText(check: (text: string) => Wrong): z.ZodType<string> {
+  return z.string().superRefine((text, context) => {
+    const wrong = check(text);
+    if (wrong === null) return;
+    const params = wrong.code === undefined ? {} : { params: { code: wrong.code } };
+    context.addIssue({ code: 'custom', message: `${wrong.message}\n${wrong.hint}`, ...params });
+  });
+}
+
+function oneOrMore<T>(item: z.ZodType<T>): z.ZodType<T | T[]> {
+  return z.union([item, z.array(item)]);
+}
+
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$/;
+const USER = /^[A-Za-z0-9_.@\\$+][A-Za-z0-9_.@\\$+-]{0,127}$/;
+const INTERFACE = /^[A-Za-z0-9_.@-]{1,15}$/;
+const HOST = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/;
+
+/** The name of a role, a feature, a peer set or a rule. */
+const name = checkedText((text) =>
+  NAME.test(text)
+    ? null
+    : {
+        code: 'bad-name',
+        message: `${shown(text)} is not a name`,
+        hint: 'Use letters, digits, hyphens and underscores, up to 64',
+      },
+);
+
+const address = checkedText((text) => {
+  if (parseAddress(text) !== null) return null;
+  const message =
+    parseNetwork(text) === null ? safeText(explainBadSource(text)) : `${shown(text)} is a network, not one address`;
+  return { code: 'bad-address', message, hint: 'Write one address, such as 192.0.2.10 or 2001:db8::10' };
+});
+
+/** Whether text was meant as an address or a network rather than as a name. */
+export function looksNumeric(text: string): boolean {
+  return text.includes('/') || /^[\d.]+$/.test(text) || /:.*:/.test(text);
+}
+
+/** An address, a network, or a group or host name; names are looked up where the inventory is at hand. */
+const source = checkedText((text) => {
+  const parsed = parseSource(text);
+  if (typeof parsed !== 'string') return null;
+  if (looksNumeric(text)) {
+    return {
+      code: 'bad-address',
+      message: safeText(parsed),
+      hint: 'Write an address, a network such as 192.0.2.0/24, or a name of the inventory',
+    };
+  }
+  return text === ''
+    ? { message: 'a source cannot be empty', hint: 'Write an address, a network or a name of the inventory' }
+    : null;
+});
+
+const interfaceOrNetwork = checkedText((text) => {
+  if (parseNetwork(text) !== null) return null;
+  if (looksNumeric(text)) {
+    return {
+      code: 'bad-address',
+      message: safeText(explainBadSource(text)),
+      hint: 'Write an interface, an address or a network such as 192.0.2.0/24',
+    };
+  }
+  return INTERFACE.test(text)
+    ? null
+    : {
+        message: `${shown(text)} is neither an interface nor an address`,
+        hint: 'Interface names have 1 to 15 letters, digits, dots, hyphens',
+      };
+});
+
+const sentence = checkedText((text) => {
+  if (text.trim() === '') return { message: 'this text cannot be empty', hint: 'Say it in a few words' };
+  if (text.length > 200) return { message: 'this text is longer than 200 characters', hint: 'Shorten it' };
+  return hasUnshowable(text)
+    ? { message: 'this text holds control or invisible characters', hint: 'Write it on one line as plain text' }
+    : null;
+});
+
+const port = z.union([z.int(), z.string()]).superRefine((value, context) => {
+  const range = parsePortRange(String(value));
+  if (typeof range === 'string') {
+    context.addIssue({
+      code: 'custom',
+      message: `${safeText(range)}\nWrite a port such as 8442, or a range such as "8903-8904"`,
+      params: { code: 'bad-port' },
+    });
+  }
+});
+
+const ports = oneOrMore<string | number>(port).superRefine((value, context) => {
+  const ranges: PortRange[] = [];
+  for (const one of Array.isArray(value) ? value : [value]) {
+    const range = parsePortRange(String(one));
+    if (typeof range === 'string') return;
+    ranges.push(range);
+  }
+  const size = (list: readonly PortRange[]): number =>
+    list.reduce((sum, range) => sum + range.last - range.first + 1, 0);
+  if (size(mergePortRanges(ranges)) !== size(ranges)) {
+    const given = ranges.map(formatPortRange).join(', ');
+    context.addIssue({
+      code: 'custom',
+      message: `the ports ${given} overlap\nName each port once`,
+      params: { code: 'overlapping-ports' },
+    });
+  }
+});
+
+const date = checkedText((text) => {
+  const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
+  const day = parts === null ? null : new Date(`${text}T00:00:00Z`);
+  const real = day !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
+  return real
+    ? null
+    : { code: 'bad-date', message: `${shown(text)} is not a day`, hint: 'Write it as YYYY-MM-DD, such as 2027-01-31' };
+});
+
+/** The parts of a selector of `portfw_allow_from`; each part but the role narrows it further. */
+export interface RuleSelector {
+  readonly role: string;
+  readonly interface: string | null;
+  readonly protocol: string | null;
+  /** Normalised: `8442`, `8903-8904`, `rpc:mountd`. */
+  readonly port: string | null;
+}
+
+/** Reads `role`, `role/port`, `role/protocol/port` or `role/interface/protocol/port`; a sentence says what is wrong. */
+export function parseSelector(text: string): RuleSelector | string {
+  const parts = text.split('/');
+  const role = parts[0]!;
+  if (!NAME.test(role)) return `${shown(role)} is not the name of a role`;
+  if (parts.length > 4) return `${shown(text)} has more than four parts`;
+  const port = parts.length === 1 ? null : parts.at(-1)!;
+  const protocol = parts.length > 2 ? parts.at(-2)! : null;
+  const interfaceClass = parts.length > 3 ? parts[1]! : null;
+  if (interfaceClass !== null && !(INTERFACE_CLASSES as readonly string[]).includes(interfaceClass)) {
+    return `${shown(interfaceClass)} is not an interface class`;
+  }
+  if (protocol !== null && protocol !== 'tcp' && protocol !== 'udp') return `${shown(protocol)} is neither tcp nor udp`;
+  if (port === null) return { role, interface: null, protocol: null, port: null };
+  if (/^rpc:[a-z0-9_.-]+$/.test(port)) return { role, interface: interfaceClass, protocol, port };
+  const range = parsePortRange(port);
+  if (typeof range === 'string') return range;
+  return { role, interface: interfaceClass, protocol, port: formatPortRange(range) };
+}
+
+const selector = checkedText((text) => {
+  const parsed = parseSelector(text);
+  if (typeof parsed !== 'string') return null;
+  return { message: parsed, hint: 'Write role, role/8700, role/tcp/8700 or role/public/tcp/8700' };
+});
+
+const interfaceClass = z.enum(INTERFACE_CLASSES);
+
+function perClass<T>(item: z.ZodType<T>): z.ZodType<{ [K in (typeof INTERFACE_CLASSES)[number]]?: T | undefined }> {
+  return z.strictObject({
+    public: item.optional(),
+    private: item.optional(),
+    vip: item.optional(),
+    control: item.optional(),
+  });
+}
+
+const extraRule = z
+  .strictObject({
+    name,
+    interface: interfaceClass,
+    protocol: z.enum(['tcp', 'udp']),
+    port: ports.optional(),
+    ports: ports.optional(),
+    from: oneOrMore(source).optional(),
+    owner: sentence,
+    reason: sentence,
+    expires: date.optional(),
+  })
+  .superRefine((rule, context) => {
+    if ((rule.port === undefined) === (rule.ports === undefined)) {
+      const message = rule.port === undefined ? 'the rule has no port' : 'the rule has both "port" and "ports"';
+      context.addIssue({ code: 'custom', message: `${message}\nWrite either "port" or "ports"` });
+    }
+  });
+
+/** Every variable of ours. */
+export const PORTFW_SCHEMAS = {
+  portfw_managed: z.boolean(),
+  portfw_playbook: checkedText((text) =>
+    text.trim() === '' || hasUnshowable(text)
+      ? {
+          message: `${shown(text)} is not the name of a playbook`,
+          hint: 'Write the name of a shipped playbook, or the path of a file',
+        }
+      : null,
+  ),
+  portfw_roles: oneOrMore(name),
+  portfw_interfaces: perClass(oneOrMore(interfaceOrNetwork)),
+  portfw_vips: oneOrMore(address),
+  portfw_features: oneOrMore(name),
+  portfw_private: z.enum(['trusted', 'peers', 'matrix']),
+  portfw_cluster: z.string(),
+  portfw_site: z.string(),
+  portfw_role_interfaces: z.record(name, interfaceClass),
+  portfw_peers: z.record(name, oneOrMore(source)),
+  portfw_allow_from: z.record(selector, oneOrMore(source)),
+  portfw_extra_rules: z.array(extraRule),
+  portfw_addresses: perClass(oneOrMore(address)),
+} satisfies Record<string, z.ZodType>;
+
+const hostAddress = checkedText((text) => {
+  if (parseAddress(text) !== null) return null;
+  if (/^[\d.]+$/.test(text) || text.includes(':')) {
+    return {
+      code: 'bad-address',
+      message: safeText(explainBadSource(text)),
+      hint: 'Write one address without a port, or a host name',
+    };
+  }
+  return HOST.test(text)
+    ? null
+    : { message: `${shown(text)} is not a host name`, hint: 'Write an address or a host name' };
+});
+
+const user = checkedText((text) =>
+  USER.test(text)
+    ? null
+    : { message: `${shown(text)} is not a user name`, hint: 'Write the name of an account on the host' },
+);
+
+const portNumber = z.union([z.int(), z.string()]).superRefine((value, context) => {
+  const number = /^\d{1,9}$/.test(String(value).trim()) ? Number(value) : 0;
+  if (number < 1 || number > 65_535) {
+    context.addIssue({
+      code: 'custom',
+      message: `port ${shown(value)} is not between 1 and 65535\nWrite a number such as 22`,
+      params: { code: 'bad-port' },
+    });
+  }
+});
+
+const seconds = z.union([z.int(), z.string()]).superRefine((value, context) => {
+  const number = /^\d{1,9}$/.test(String(value).trim()) ? Number(value) : 0;
+  if (number < 1 || number > 3600) {
+    context.addIssue({
+      code: 'custom',
+      message: `the time limit ${shown(value)} is not between 1 and 3600 seconds\nWrite a number such as 10`,
+    });
+  }
+});
+
+const path = checkedText((text) => {
+  if (text.trim() === '' || hasUnshowable(text))
+    return { message: `${shown(text)} is not a path`, hint: 'Write the path of a file' };
+  if (/^~[^/]/.test(text)) return { message: `${shown(text)} names another user's home`, hint: 'Write the path out' };
+  return null;
+});
+
+const plainText = checkedText((text) =>
+  hasUnshowable(text)
+    ? { message: 'this text holds control or invisible characters', hint: 'Write it on one line as plain text' }
+    : null,
+);
+
+const TRUE = new Set(['y', 'yes', 'on', '1', 'true', 't']);
+const FALSE = new Set(['n', 'no', 'off', '0', 'false', 'f']);
+
+/** A yes or no as Ansible takes it, from words too; `null` when it is neither. */
+export function readFlag(value: unknown): boolean | null {
+  if (typeof value === 'boolean') return value;
+  const word = String(value).toLowerCase().trim();
+  if (TRUE.has(word)) return true;
+  return FALSE.has(word) ? false : null;
+}
+
+const flag = z.union([z.boolean(), z.string(), z.int()]).superRefine((value, context) => {
+  if (readFlag(value) === null)
+    context.addIssue({ code: 'custom', message: `${shown(value)} is neither yes nor no\nWrite true or false` });
+});
+
+const secret = z.union([z.string(), z.number()]);
+
+/** The variables of Ansible's that say how to reach a host and gain root there. */
+export const ANSIBLE_SCHEMAS = {
+  ansible_host: hostAddress,
+  ansible_ssh_host: hostAddress,
+  ansible_port: portNumber,
+  ansible_ssh_port: portNumber,
+  ansible_user: user,
+  ansible_ssh_user: user,
+  ansible_private_key_file: path,
+  ansible_ssh_private_key_file: path,
+  ansible_ssh_common_args: plainText,
+  ansible_ssh_extra_args: plainText,
+  ansible_timeout: seconds,
+  ansible_ssh_timeout: seconds,
+  ansible_connection: z.string(),
+  ansible_become: flag,
+  ansible_become_user: user,
+  ansible_become_method: z.string(),
+  ansible_become_password: secret,
+  ansible_become_pass: secret,
+} satisfies Record<string, z.ZodType>;

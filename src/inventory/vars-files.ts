@@ -1,0 +1,145 @@
+import { readdirSync, statSync } from 'node:fs';
+import { extname, join } from 'node:path';
+import { InputError, type Problem } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { parseYaml } from '../core/yaml-document.ts';
+import { readTextFile } from '../core/yaml-file.ts';
+import { compareText } from './group-graph.ts';
+import { combine, fileVariables, type Variables } from './variables.ts';
+
+const EXTENSIONS = ['', '.yml', '.yaml', '.json'];
+const MAX_FOLDER_DEPTH = 16;
+const NONE: Variables = new Map();
+
+/**
+ * Reads `group_vars/` and `host_vars/` beside an inventory.
+ *
+ * For each name Ansible takes the first that exists of `NAME` (a folder or a file), `NAME.yml`, `NAME.yaml`, `NAME.json`,
+ * and of a folder every file in it, in the order of names.
+ */
+export class VarsFiles {
+  readonly problems: Problem[] = [];
+  private readonly cache = new Map<string, Variables>();
+  private readonly listings = new Map<string, ReadonlySet<string>>();
+
+  /** The variables that the files of `base/kind/` set for a group or host. */
+  read(base: string, kind: 'group_vars' | 'host_vars', name: string): Variables {
+    const folder = join(base, kind);
+    const key = join(folder, name);
+    const known = this.cache.get(key);
+    if (known !== undefined) return known;
+    const variables = this.find(folder, name);
+    this.cache.set(key, variables);
+    return variables;
+  }
+
+  private find(folder: string, name: string): Variables {
+    const present = this.list(folder);
+    for (const extension of EXTENSIONS) {
+      const entry = `${name}${extension}`;
+      if (!present.has(entry)) continue;
+      const path = join(folder, entry);
+      const kind = kindOf(path);
+      // A link that leads nowhere does not exist for Ansible either.
+      if (kind === null) continue;
+      return kind === 'folder' ? this.readFolder(path, 0) : this.readFile(path);
+    }
+    return NONE;
+  }
+
+  private list(folder: string): ReadonlySet<string> {
+    let names = this.listings.get(folder);
+    if (names === undefined) {
+      names = new Set(this.entries(folder));
+      this.listings.set(folder, names);
+    }
+    return names;
+  }
+
+  private entries(folder: string): string[] {
+    try {
+      return readdirSync(folder).sort(compareText);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT') return [];
+      this.problems.push({
+        severity: code === 'ENOTDIR' ? 'warning' : 'error',
+        code: 'folder-unreadable',
+        message:
+          code === 'ENOTDIR'
+            ? 'this should be a folder of variables, but is a file'
+            : `the folder cannot be read (${code})`,
+        hint: code === 'ENOTDIR' ? 'Make it a folder, or rename it; it is not read' : 'Check its owner and mode',
+        location: { file: folder, line: 1, column: 1 },
+      });
+      return [];
+    }
+  }
+
+  private readFolder(folder: string, depth: number): Variables {
+    if (depth > MAX_FOLDER_DEPTH) {
+      this.problems.push({
+        severity: 'error',
+        code: 'nesting-too-deep',
+        message: `folders of variables are nested more than ${MAX_FOLDER_DEPTH} deep`,
+        hint: 'Does a symbolic link lead back to a folder above it?',
+        location: { file: folder, line: 1, column: 1 },
+      });
+      return NONE;
+    }
+    const layers: Variables[] = [];
+    for (const entry of this.entries(folder)) {
+      if (entry.startsWith('.') || entry.endsWith('~')) continue;
+      const path = join(folder, entry);
+      const extension = extname(entry);
+      const kind = kindOf(path);
+      if (kind === 'folder' && extension === '') layers.push(this.readFolder(path, depth + 1));
+      else if (kind === 'file' && EXTENSIONS.includes(extension)) layers.push(this.readFile(path));
+    }
+    return combine(layers);
+  }
+
+  private readFile(path: string): Variables {
+    try {
+      const text = readTextFile(path);
+      if (text.startsWith('$ANSIBLE_VAULT;')) {
+        this.error(
+          path,
+          'vault-file',
+          'the whole file is encrypted with ansible-vault',
+          'Encrypt single values with "!vault" instead',
+        );
+        return NONE;
+      }
+      const yaml = parseYaml(text, path);
+      if (yaml.value === null) return NONE;
+      if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) {
+        this.error(
+          path,
+          'wrong-type',
+          `a file of variables is a mapping, not ${shown(yaml.value)}`,
+          'Write "name: value" lines',
+        );
+        return NONE;
+      }
+      return fileVariables(yaml, []);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      this.problems.push(...error.problems);
+      return NONE;
+    }
+  }
+
+  private error(file: string, code: string, message: string, hint: string): void {
+    this.problems.push({ severity: 'error', code, message, hint, location: { file, line: 1, column: 1 } });
+  }
+}
+
+/** What a path leads to, through links; `file` is anything that is no folder, and reading it will tell; `null` is nothing. */
+function kindOf(path: string): 'folder' | 'file' | null {
+  try {
+    return statSync(path).isDirectory() ? 'folder' : 'file';
+  } catch {
+    return null;
+  }
+}

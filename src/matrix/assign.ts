@@ -1,0 +1,170 @@
+import type { Problem, SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+import { matchHosts } from '../inventory/patterns.ts';
+import type { HostSettings } from '../inventory/settings-types.ts';
+import { checkSettings } from './check-settings.ts';
+import { readPlaybook } from './load-playbook.ts';
+import type { Play, Playbook } from './matrix.ts';
+import { shippedNames } from './shipped.ts';
+
+/** A play with the managed hosts that it covers, in the inventory's order. */
+export interface PlayHosts {
+  readonly play: Play;
+  readonly hosts: readonly string[];
+}
+
+/** Which play each managed host gets, and what is wrong with playbooks, matrices and settings taken together. */
+export interface PlayAssignment {
+  /** Every managed host that exactly one play covers. */
+  readonly plays: ReadonlyMap<string, Play>;
+  /** The plays that cover a managed host: playbook by playbook as hosts first name them, and within one as it lists them. */
+  readonly order: readonly PlayHosts[];
+  readonly problems: readonly Problem[];
+}
+
+/** A playbook of the run, with the hosts that name it. */
+interface Use {
+  readonly playbook: Playbook;
+  readonly hosts: ReadonlySet<string>;
+}
+
+/**
+ * Assigns each host its play and holds its settings against the play's matrix.
+ *
+ * A host's playbook is the one of `--playbook`, or else its `portfw_playbook`. Hosts that are not managed get no play,
+ * but their settings are checked against the play that covers them.
+ *
+ * @param playbookOverride `--playbook`: a shipped playbook's name, or a path relative to the working directory
+ */
+export function assignPlays(
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  playbookOverride: string | null,
+): PlayAssignment {
+  const problems = new ProblemList();
+  const plays = new Map<string, Play>();
+  const order: PlayHosts[] = [];
+  for (const { playbook, hosts } of usedPlaybooks(inventory, settings, playbookOverride, problems)) {
+    const covering = coveringPlays(inventory, playbook, hosts, problems);
+    reportUncovered(playbook, [...hosts].filter((host) => settings.get(host)?.managed === true && !covering.has(host)), inventory, problems);
+    for (const [host, play] of covering) {
+      const own = settings.get(host);
+      if (own === undefined) continue;
+      problems.add(...checkSettings(own, play.matrix, inventory.hosts.get(host)?.location ?? null));
+      if (own.managed) plays.set(host, play);
+    }
+    for (const play of playbook.plays) {
+      const managed = [...hosts].filter((host) => plays.get(host) === play);
+      if (managed.length > 0) order.push({ play, hosts: managed });
+    }
+  }
+  return { plays, order, problems: problems.all };
+}
+
+/** Problems without repetition: a group's variable is wrong once, however many hosts it reaches. */
+class ProblemList {
+  readonly all: Problem[] = [];
+  readonly #seen = new Set<string>();
+
+  add(...problems: readonly Problem[]): void {
+    for (const problem of problems) {
+      const at = problem.location;
+      const key = JSON.stringify([problem.code, problem.message, at?.file, at?.line, at?.column]);
+      if (this.#seen.has(key)) continue;
+      this.#seen.add(key);
+      this.all.push(problem);
+    }
+  }
+}
+
+function usedPlaybooks(
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  override: string | null,
+  problems: ProblemList,
+): Use[] {
+  const uses = new Map<string, { location: SourceLocation | null; hosts: Set<string> }>();
+  const without: string[] = [];
+  for (const host of inventory.hosts.keys()) {
+    const own = settings.get(host);
+    if (own === undefined) continue;
+    const reference = override ?? own.playbook;
+    if (reference === null) {
+      if (own.managed) without.push(host);
+      continue;
+    }
+    const location = override === null ? own.locate(['portfw_playbook']) : null;
+    const use = uses.get(reference) ?? { location, hosts: new Set<string>() };
+    use.hosts.add(host);
+    uses.set(reference, use);
+  }
+  if (without.length > 0) {
+    problems.add({
+      severity: 'error',
+      code: 'no-playbook',
+      message: `${listed(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
+      hint: `Set portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
+      location: inventory.hosts.get(without[0] ?? '')?.location ?? null,
+    });
+  }
+  const found: Use[] = [];
+  for (const [reference, { location, hosts }] of uses) {
+    const reading = readPlaybook(reference, process.cwd(), location);
+    problems.add(...reading.problems);
+    if (reading.playbook !== null) found.push({ playbook: reading.playbook, hosts });
+  }
+  return found;
+}
+
+/** The one play that covers each host of a playbook; a host in two plays is a problem. */
+function coveringPlays(inventory: Inventory, playbook: Playbook, hosts: ReadonlySet<string>, problems: ProblemList): Map<string, Play> {
+  const covering = new Map<string, Play>();
+  const twice = new Map<Play, string[]>();
+  for (const play of playbook.plays) {
+    const match = matchHosts(inventory, play.hosts, play.location);
+    problems.add(...match.problems);
+    const own = match.hosts.filter((host) => hosts.has(host));
+    if (own.length === 0 && match.problems.length === 0) {
+      problems.add({
+        severity: 'warning',
+        code: 'idle-play',
+        message: `the play ${shown(play.name)} covers none of the hosts that use this playbook`,
+        hint: 'Correct its "hosts", or set portfw_playbook for those that it is meant for',
+        location: play.location,
+      });
+    }
+    for (const host of own) {
+      if (covering.has(host)) twice.set(play, [...(twice.get(play) ?? []), host]);
+      else covering.set(host, play);
+    }
+  }
+  for (const [play, names] of twice) {
+    const first = covering.get(names[0] ?? '');
+    problems.add({
+      severity: 'error',
+      code: 'host-in-two-plays',
+      message: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
+      hint: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
+      location: play.location,
+    });
+  }
+  return covering;
+}
+
+function reportUncovered(playbook: Playbook, hosts: readonly string[], inventory: Inventory, problems: ProblemList): void {
+  if (hosts.length === 0) return;
+  problems.add({
+    severity: 'error',
+    code: 'no-play',
+    message: `${listed(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
+    hint: `Add ${hosts.length === 1 ? 'it' : 'them'} to the "hosts" of a play in ${playbook.file}, or set portfw_managed: false`,
+    location: inventory.hosts.get(hosts[0] ?? '')?.location ?? null,
+  });
+}
+
+/** Up to three names, and how many more there are. */
+function listed(names: readonly string[]): string {
+  const shownNames = names.slice(0, 3).map(shown).join(', ');
+  return names.length <= 3 ? shownNames : `${shownNames} and ${names.length - 3} more`;
+}

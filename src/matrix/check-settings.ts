@@ -1,0 +1,82 @@
+import type { Problem, SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { suggestion } from '../core/suggest.ts';
+import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Matrix, MatrixRole } from './matrix.ts';
+import { ruleKey } from './rules.ts';
+import { ruleSelectors } from './selectors.ts';
+
+/**
+ * Holds what the inventory says of one host against the matrix of its play: roles, features, interface choices, peer
+ * sets and the selectors of `portfw_allow_from`.
+ *
+ * @param fallback the place of problems whose value no file set
+ */
+export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: SourceLocation | null): Problem[] {
+  const problems: Problem[] = [];
+  const report = (code: string, message: string, hint: string, path: readonly (string | number)[], at: 'key' | 'value' = 'value'): void => {
+    problems.push({ severity: 'error', code, message, hint, location: settings.locate(path, at) ?? fallback });
+  };
+  const unknown = (what: 'role' | 'feature' | 'peer set', name: string, known: Iterable<string>, path: readonly (string | number)[], at?: 'key'): void =>
+    report(
+      `unknown-${what.replace(' ', '-')}`,
+      `the matrix ${shown(matrix.name)} has no ${what} ${shown(name)}`,
+      suggestion(name, known, `${what}s`),
+      path,
+      at,
+    );
+
+  for (const [index, name] of (settings.roles ?? []).entries()) {
+    const role = matrix.roles.get(name);
+    if (role === undefined) unknown('role', name, matrix.roles.keys(), ['portfw_roles', index]);
+    else if (role.appliance && settings.managed) {
+      report(
+        'appliance-role',
+        `${shown(settings.name)} has the role ${shown(name)}, that of an appliance, and is managed`,
+        'Set "portfw_managed: false" for it, so that nobody tries to log in',
+        ['portfw_roles', index],
+      );
+    }
+  }
+  for (const [index, name] of settings.features.entries()) {
+    if (!matrix.features.has(name)) unknown('feature', name, matrix.features.keys(), ['portfw_features', index]);
+  }
+  for (const [name, interfaceClass] of Object.entries(settings.roleInterfaces)) {
+    const path = ['portfw_role_interfaces', name];
+    const role = matrix.roles.get(name);
+    if (role === undefined) unknown('role', name, rolesWithChoice(matrix), path, 'key');
+    else if (!role.interfaceChoices.includes(interfaceClass)) {
+      const choices = role.interfaceChoices.join(' or ');
+      report(
+        'no-interface-choice',
+        `the rules of ${shown(name)} cannot stand on ${interfaceClass}`,
+        choices === '' ? `Only these roles have a choice: ${rolesWithChoice(matrix).join(', ') || 'none'}` : `Choose ${choices}`,
+        path,
+      );
+    }
+  }
+  for (const name of Object.keys(settings.peers)) {
+    if (!matrix.peers.has(name)) unknown('peer set', name, matrix.peers.keys(), ['portfw_peers', name], 'key');
+  }
+  for (const selector of Object.keys(settings.allowFrom)) {
+    const path = ['portfw_allow_from', selector];
+    const name = selector.split('/')[0] ?? '';
+    const role = matrix.roles.get(name);
+    if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
+    else if (!role.rules.some((rule) => ruleSelectors(rule).includes(selector))) {
+      report('unknown-rule', `${shown(selector)} selects no rule of the matrix ${shown(matrix.name)}`, selectorHint(selector, role), path, 'key');
+    }
+  }
+  return problems;
+}
+
+function rolesWithChoice(matrix: Matrix): string[] {
+  return [...matrix.roles.values()].filter((role) => role.interfaceChoices.length > 0).map((role) => role.name);
+}
+
+function selectorHint(selector: string, role: MatrixRole): string {
+  const port = Number(selector.split('/').at(-1));
+  const range = role.rules.find((rule) => rule.port.kind === 'range' && rule.port.range.first <= port && port <= rule.port.range.last);
+  if (range !== undefined) return `Did you mean "${role.name}/${ruleKey(range)}"?`;
+  return suggestion(selector, role.rules.map((rule) => `${role.name}/${ruleKey(rule)}`), 'rules');
+}

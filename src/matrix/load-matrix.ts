@@ -1,0 +1,214 @@
+import path from 'node:path';
+import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { suggestion } from '../core/suggest.ts';
+import type { YamlFile } from '../core/yaml-document.ts';
+import { readYamlFile } from '../core/yaml-file.ts';
+import type { Matrix, MatrixFeature, MatrixRole, PeerSet } from './matrix.ts';
+import { type MatrixFile, matrixSchema } from './matrix-schema.ts';
+import { mergeRole } from './merge-role.ts';
+import type { KnownNames } from './rules.ts';
+import { byPlace, type Checked, checkAgainst } from './schema-problems.ts';
+import { displayPath, resolveReference } from './shipped.ts';
+
+/** A matrix with everything that is wrong or doubtful about its file and those that it extends. */
+export interface MatrixReading {
+  /** `null` when a problem is an error. */
+  readonly matrix: Matrix | null;
+  readonly problems: readonly Problem[];
+}
+
+/** The longest chain of matrices that extend each other. */
+const MAX_CHAIN = 10;
+
+/**
+ * Reads a matrix and all that it extends, and validates them as a whole.
+ *
+ * @param reference a shipped matrix's name, or the path of a file
+ * @param directory what a relative path starts from
+ * @param location where the reference was written; `null` for the command line
+ */
+export function readMatrix(reference: string, directory: string = process.cwd(), location: SourceLocation | null = null): MatrixReading {
+  return readChain(reference, directory, location, []);
+}
+
+/**
+ * As {@link readMatrix}, for those who need the matrix.
+ *
+ * @throws InputError with every problem found
+ */
+export function loadMatrix(reference: string, directory: string = process.cwd()): Matrix {
+  const { matrix, problems } = readMatrix(reference, directory);
+  if (matrix === null) throw new InputError(problems);
+  return matrix;
+}
+
+function readChain(reference: string, directory: string, location: SourceLocation | null, chain: readonly string[]): MatrixReading {
+  const file = resolveReference('matrix', reference, directory, location);
+  if (typeof file !== 'string') return { matrix: null, problems: [file] };
+  if (chain.includes(file) || chain.length >= MAX_CHAIN) {
+    const cycle = [...chain.slice(Math.max(0, chain.indexOf(file))), file].map(displayPath).join(' → ');
+    const problem: Problem = {
+      severity: 'error',
+      code: 'extends-cycle',
+      message: chain.includes(file) ? `the matrices extend each other in a circle: ${cycle}` : `more than ${MAX_CHAIN} matrices extend each other`,
+      hint: 'Let one of them stand alone, without "extends"',
+      location,
+    };
+    return { matrix: null, problems: [problem] };
+  }
+  let yaml: YamlFile;
+  try {
+    yaml = readYamlFile(displayPath(file));
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { matrix: null, problems: error.problems.map((problem) => blameReference(problem, location)) };
+  }
+  const checked = checkAgainst(matrixSchema, yaml);
+  if (!checked.usable([])) return { matrix: null, problems: checked.problems };
+  const written = yaml.value as MatrixFile;
+  const base =
+    written.extends !== undefined && checked.sound(['extends'])
+      ? readChain(written.extends, path.dirname(file), yaml.locate(['extends']), [...chain, file])
+      : null;
+  return resolveMatrix(written, yaml, checked, base);
+}
+
+/** A file that cannot be opened is the fault of the line that names it, when a line does. */
+function blameReference(problem: Problem, location: SourceLocation | null): Problem {
+  if (location === null || problem.location === null || !/^(?:file-not-found|file-unreadable|not-a-file)$/.test(problem.code)) return problem;
+  return { ...problem, message: `${problem.location.file}: ${problem.message}`, location };
+}
+
+function resolveMatrix(written: MatrixFile, yaml: YamlFile, checked: Checked, reading: MatrixReading | null): MatrixReading {
+  const problems: Problem[] = [...checked.problems];
+  const report = (code: string, message: string, hint: string, location: SourceLocation): void => {
+    problems.push({ severity: 'error', code, message, hint, location });
+  };
+  const base = reading?.matrix ?? null;
+  // Against a base that cannot be read nothing can be checked: its own problems come first.
+  const baseless = written.extends !== undefined && base === null;
+
+  checkHead(written, yaml, base, report);
+  const features = new Map<string, MatrixFeature>(base?.features);
+  for (const [name, description] of entriesOf(written.features)) features.set(name, { name, description });
+  const peers = new Map<string, PeerSet>(base?.peers);
+  for (const [name, peer] of entriesOf(written.peers)) {
+    peers.set(name, { name, description: peer?.description ?? '', role: peer?.role ?? null });
+    if (name === 'any') {
+      report('reserved-name', 'a peer set cannot be named "any"', '"any" already means everyone', yaml.locate(['peers', name], 'key'));
+    }
+  }
+  const known: KnownNames = { features: new Set(features.keys()), peers: new Set(peers.keys()) };
+
+  const roles = new Map<string, MatrixRole>(base?.roles);
+  if (!baseless) dropRoles(written, yaml, checked, base, roles, report);
+  if (!baseless && checked.usable(['roles'])) {
+    for (const [name, entry] of entriesOf(written.roles)) {
+      if (!checked.usable(['roles', name])) continue;
+      const merged = mergeRole(name, entry, base?.roles.get(name) ?? null, {
+        matrix: written.matrix,
+        extending: base !== null,
+        baseRoles: [...(base?.roles.keys() ?? [])],
+        yaml,
+        checked,
+        known,
+        problems,
+      });
+      roles.set(name, merged);
+    }
+    checkPeerRoles(written, yaml, peers, new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]), report);
+  }
+
+  const all = [...(reading?.problems ?? []), ...problems.sort(byPlace)];
+  if (all.some((problem) => problem.severity === 'error')) return { matrix: null, problems: all };
+  const print = written.print ?? base?.print;
+  const title = written.title ?? base?.title;
+  if (print === undefined || title === undefined) return { matrix: null, problems: all };
+  const matrix: Matrix = {
+    name: written.matrix,
+    title,
+    file: yaml.file,
+    extends: base?.name ?? null,
+    print,
+    roles,
+    features,
+    peers,
+  };
+  return { matrix, problems: all };
+}
+
+type Report = (code: string, message: string, hint: string, location: SourceLocation) => void;
+
+function checkHead(written: MatrixFile, yaml: YamlFile, base: Matrix | null, report: Report): void {
+  if (written.extends === undefined) {
+    for (const key of ['title', 'print', 'roles'] as const) {
+      if (written[key] !== undefined) continue;
+      report('missing-key', `${shown(key)} is missing`, 'A matrix that extends no other says it itself', yaml.locate([]));
+    }
+    return;
+  }
+  if (base === null) return;
+  const origins = new Set([base.name, ...[...base.roles.values()].flatMap((role) => role.rules.map((rule) => rule.matrix))]);
+  if (origins.has(written.matrix)) {
+    report(
+      'duplicate-name',
+      `the matrix has the name of one that it extends, ${shown(written.matrix)}`,
+      'Give it a name of its own, so that each rule shows where it comes from',
+      yaml.locate(['matrix']),
+    );
+  }
+}
+
+function dropRoles(
+  written: MatrixFile,
+  yaml: YamlFile,
+  checked: Checked,
+  base: Matrix | null,
+  roles: Map<string, MatrixRole>,
+  report: Report,
+): void {
+  if (written.drop_roles === undefined || !checked.usable(['drop_roles'])) return;
+  for (const [index, name] of written.drop_roles.entries()) {
+    if (!checked.sound(['drop_roles', index])) continue;
+    const at = yaml.locate(['drop_roles', index]);
+    if (base === null) {
+      report('nothing-to-drop', 'there is no base to drop a role of', 'Name the base with "extends", or leave "drop_roles" out', at);
+    } else if (entriesOf(written.roles).some(([role]) => role === name)) {
+      report('contradiction', `the role ${shown(name)} is dropped and written anew`, 'Do one of the two; "rules" replaces all of its rules', at);
+    } else if (!roles.delete(name)) {
+      const hint = base.roles.has(name) ? 'It is in the list twice: keep one' : suggestion(name, base.roles.keys(), 'roles');
+      report('nothing-to-drop', `${shown(base.name)} has no role ${shown(name)} to drop`, hint, at);
+    }
+  }
+}
+
+/** A peer set may only follow a role that is there; a dropped one takes its peer sets' addresses with it. */
+function checkPeerRoles(
+  written: MatrixFile,
+  yaml: YamlFile,
+  peers: ReadonlyMap<string, PeerSet>,
+  roles: ReadonlySet<string>,
+  report: Report,
+): void {
+  for (const peer of peers.values()) {
+    if (peer.role === null || roles.has(peer.role)) continue;
+    if (entriesOf(written.peers).some(([name]) => name === peer.name)) {
+      const at = yaml.locate(['peers', peer.name, 'role']);
+      report('unknown-role', `there is no role ${shown(peer.role)}`, suggestion(peer.role, roles, 'roles'), at);
+    } else {
+      report(
+        'dangling-peers',
+        `the peer set ${shown(peer.name)} follows the dropped role ${shown(peer.role)}`,
+        `Write the peer set ${shown(peer.name)} anew under "peers", without "role"`,
+        yaml.locate(['drop_roles', written.drop_roles?.indexOf(peer.role) ?? 0]),
+      );
+    }
+  }
+}
+
+/** A mapping's entries, none when it is not there or not a mapping. */
+function entriesOf<T>(mapping: Readonly<Record<string, T>> | undefined): [string, T][] {
+  return typeof mapping === 'object' && mapping !== null ? Object.entries(mapping) : [];
+}
+

@@ -1,0 +1,144 @@
+import path from 'node:path';
+import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { suggestion } from '../core/suggest.ts';
+import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import { readYamlFile } from '../core/yaml-file.ts';
+import { type MatrixReading, readMatrix } from './load-matrix.ts';
+import type { BatchSize, Matrix, Play, Playbook } from './matrix.ts';
+import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-schema.ts';
+import { byPlace, type Checked, checkAgainst } from './schema-problems.ts';
+import { displayPath, resolveReference } from './shipped.ts';
+
+/** A playbook with everything that is wrong or doubtful about it and its matrices. */
+export interface PlaybookReading {
+  /** `null` when a problem is an error. */
+  readonly playbook: Playbook | null;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a playbook and the matrices of its plays, and validates them as a whole.
+ *
+ * @param reference a shipped playbook's name, or the path of a file
+ * @param directory what a relative path starts from
+ * @param location where the reference was written; `null` for the command line
+ */
+export function readPlaybook(reference: string, directory: string = process.cwd(), location: SourceLocation | null = null): PlaybookReading {
+  const file = resolveReference('playbook', reference, directory, location);
+  if (typeof file !== 'string') return { playbook: null, problems: [file] };
+  let yaml: YamlFile;
+  try {
+    yaml = readYamlFile(displayPath(file));
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const problems = error.problems.map((problem) =>
+      location !== null && problem.code === 'file-not-found'
+        ? { ...problem, message: `there is no playbook ${shown(displayPath(file))}`, location }
+        : problem,
+    );
+    return { playbook: null, problems };
+  }
+  const checked = checkAgainst(playbookSchema, yaml);
+  if (!checked.usable([])) return { playbook: null, problems: checked.problems };
+  const own = [...checked.problems];
+  const ofMatrices: Problem[] = [];
+
+  const matrices = new Map<string, MatrixReading>();
+  const plays: Play[] = [];
+  for (const [index, entry] of (yaml.value as readonly PlayEntry[]).entries()) {
+    if (!checked.usable([index]) || !checked.sound([index, 'matrix'])) continue;
+    let reading = matrices.get(entry.matrix);
+    if (reading === undefined) {
+      reading = readMatrix(entry.matrix, path.dirname(file), yaml.locate([index, 'matrix']));
+      matrices.set(entry.matrix, reading);
+      ofMatrices.push(...reading.problems);
+    }
+    const play = readPlay(entry, index, reading.matrix, yaml, checked, own);
+    if (play !== null) plays.push(play);
+  }
+  const problems = [...own.sort(byPlace), ...ofMatrices];
+  if (problems.some((problem) => problem.severity === 'error')) return { playbook: null, problems };
+  return { playbook: { name: path.basename(file).replace(/\.ya?ml$/i, ''), file: yaml.file, plays }, problems };
+}
+
+/**
+ * As {@link readPlaybook}, for those who need the playbook.
+ *
+ * @throws InputError with every problem found
+ */
+export function loadPlaybook(reference: string, directory: string = process.cwd()): Playbook {
+  const { playbook, problems } = readPlaybook(reference, directory);
+  if (playbook === null) throw new InputError(problems);
+  return playbook;
+}
+
+function readPlay(
+  entry: PlayEntry,
+  index: number,
+  matrix: Matrix | null,
+  yaml: YamlFile,
+  checked: Checked,
+  problems: Problem[],
+): Play | null {
+  const serial = checked.sound([index, 'serial']) ? readSerial(entry.serial, [index, 'serial'], yaml, problems) : [];
+  const features = entry.features !== undefined && checked.usable([index, 'features']) ? entry.features : [];
+  if (matrix === null) return null;
+  for (const [position, feature] of features.entries()) {
+    if (!checked.sound([index, 'features', position])) continue;
+    const at = yaml.locate([index, 'features', position]);
+    if (!matrix.features.has(feature)) {
+      const hint = suggestion(feature, matrix.features.keys(), 'features');
+      problems.push({
+        severity: 'error',
+        code: 'unknown-feature',
+        message: `the matrix ${shown(matrix.name)} has no feature ${shown(feature)}`,
+        hint,
+        location: at,
+      });
+    } else if (features.indexOf(feature) !== position) {
+      problems.push({
+        severity: 'error',
+        code: 'duplicate-feature',
+        message: `the feature ${shown(feature)} is in the list twice`,
+        hint: 'Keep one of the two',
+        location: at,
+      });
+    }
+  }
+  return {
+    name: entry.name ?? `${matrix.name} on ${entry.hosts}`,
+    hosts: entry.hosts,
+    matrix,
+    private: entry.private ?? null,
+    features,
+    serial,
+    maxFailPercentage: entry.max_fail_percentage ?? null,
+    location: yaml.locate([index]),
+  };
+}
+
+function readSerial(written: PlayEntry['serial'], at: YamlPath, yaml: YamlFile, problems: Problem[]): BatchSize[] {
+  if (written === undefined) return [];
+  const list = Array.isArray(written) ? (written as readonly SerialEntry[]) : null;
+  return (list ?? [written as SerialEntry]).flatMap((entry, index) => {
+    const size = readBatchSize(entry);
+    if (size !== null) return [size];
+    problems.push({
+      severity: 'error',
+      code: 'bad-batch-size',
+      message: `${shown(entry)} is not a batch size`,
+      hint: 'Write a whole number of hosts from 1, or a share above 0% and up to "100%"',
+      location: yaml.locate(list === null ? at : [...at, index]),
+    });
+    return [];
+  });
+}
+
+function readBatchSize(entry: SerialEntry): BatchSize | null {
+  const [, number, sign] = /^(\d{1,9}(?:\.\d{1,9})?)(%?)$/.exec(String(entry)) ?? [];
+  const value = Number(number);
+  if (number === undefined || value <= 0) return null;
+  if (sign === '%') return value <= 100 ? { kind: 'percent', percent: value } : null;
+  return Number.isInteger(value) ? { kind: 'count', count: value } : null;
+}

@@ -1,0 +1,194 @@
+import { type PortRange, type Protocol, parsePortRange } from '../core/ports.ts';
+import type { Problem } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { suggestion } from '../core/suggest.ts';
+import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import type { Detector, MatrixRole } from './matrix.ts';
+import type { DetectorEntry, RoleEntry, RuleGroup } from './matrix-schema.ts';
+import { checkOverlaps, expandGroups, formatRulePort, type KnownNames, type RowContext, type RuleDraft, ruleKey, withIds } from './rules.ts';
+import type { Checked } from './schema-problems.ts';
+
+/** What resolving a role needs to know of the file it is written in. */
+export interface RoleContext {
+  readonly matrix: string;
+  /** Whether the file extends another matrix. */
+  readonly extending: boolean;
+  readonly baseRoles: readonly string[];
+  readonly yaml: YamlFile;
+  readonly checked: Checked;
+  readonly known: KnownNames;
+  readonly problems: Problem[];
+}
+
+const CHANGES = ['add', 'replace', 'drop'] as const;
+
+/**
+ * Resolves a role as a file writes it against the base's role of that name, if there is one.
+ *
+ * `rules` takes the place of all the base's rules; `drop`, `replace` and `add` change them, in this order. Everything
+ * else that the file does not say (title, detectors, …) stays as the base has it.
+ */
+export function mergeRole(name: string, entry: RoleEntry, base: MatrixRole | null, context: RoleContext): MatrixRole {
+  const at = ['roles', name];
+  const { problems, yaml, checked } = context;
+  if (base === null) checkNewRole(name, entry, context);
+  else if (entry.rules !== undefined && CHANGES.some((key) => entry[key] !== undefined)) {
+    problems.push({
+      severity: 'error',
+      code: 'contradiction',
+      message: `the role ${shown(name)} has "rules", which replaces them all, and a change to them`,
+      hint: 'Keep "rules", or use "add", "replace" and "drop" alone',
+      location: yaml.locate([...at, 'rules'], 'key'),
+    });
+  }
+  const rowContext: RowContext = { matrix: context.matrix, role: name, yaml, checked, known: context.known, problems };
+  const expand = (key: 'rules' | 'add' | 'replace'): RuleDraft[] => {
+    const groups: readonly RuleGroup[] | undefined = entry[key];
+    return groups === undefined || !checked.usable([...at, key]) ? [] : expandGroups(groups, [...at, key], rowContext);
+  };
+
+  let rules: RuleDraft[] = entry.rules === undefined ? [...(base?.rules ?? [])] : expand('rules');
+  if (base !== null && entry.rules === undefined) {
+    rules = dropRules(rules, entry.drop ?? [], [...at, 'drop'], base, context);
+    rules = replaceRules(rules, expand('replace'), problems);
+    rules.push(...expand('add'));
+  }
+  checkOverlaps(rules, problems);
+  return {
+    name,
+    title: entry.title ?? base?.title ?? name,
+    everyHost: entry.every_host ?? base?.everyHost ?? false,
+    appliance: entry.appliance ?? base?.appliance ?? false,
+    interfaceChoices: entry.interface_choices ?? base?.interfaceChoices ?? [],
+    detectors: entry.detectors === undefined ? (base?.detectors ?? []) : readDetectors(entry.detectors, [...at, 'detectors'], context),
+    rules: withIds(rules),
+  };
+}
+
+function checkNewRole(name: string, entry: RoleEntry, context: RoleContext): void {
+  const at = ['roles', name];
+  const change = CHANGES.find((key) => entry[key] !== undefined);
+  if (change !== undefined) {
+    context.problems.push({
+      severity: 'error',
+      code: 'nothing-to-change',
+      message: context.extending
+        ? `the base has no role ${shown(name)} whose rules "${change}" could change`
+        : `"${change}" changes the rules of a base, and this matrix has none`,
+      hint: context.extending ? suggestion(name, context.baseRoles, 'roles') : 'Write the rules under "rules", or name the base with "extends"',
+      location: context.yaml.locate([...at, change], 'key'),
+    });
+    return;
+  }
+  for (const key of ['title', 'rules'] as const) {
+    if (entry[key] !== undefined) continue;
+    context.problems.push({
+      severity: 'error',
+      code: 'missing-key',
+      message: `the role ${shown(name)} has no ${shown(key)}`,
+      hint: key === 'title' ? 'Say what people call the component' : 'List its rules; "rules: []" is a role that opens nothing',
+      location: context.yaml.locate(at, 'key'),
+    });
+  }
+}
+
+function dropRules(rules: RuleDraft[], selectors: readonly string[], at: YamlPath, base: MatrixRole, context: RoleContext): RuleDraft[] {
+  let rest = rules;
+  if (!context.checked.usable(at)) return rest;
+  for (const [index, selector] of selectors.entries()) {
+    if (!context.checked.sound([...at, index])) continue;
+    const matches = (rule: RuleDraft): boolean => ruleKey(rule) === selector || `${rule.protocol}/${formatRulePort(rule.port)}` === selector;
+    const left = rest.filter((rule) => !matches(rule));
+    if (left.length === rest.length) {
+      context.problems.push({
+        severity: 'error',
+        code: 'nothing-to-drop',
+        message: `the role ${shown(base.name)} has no rule ${shown(selector)} to drop`,
+        hint: dropHint(selector, rest),
+        location: context.yaml.locate([...at, index]),
+      });
+    }
+    rest = left;
+  }
+  return rest;
+}
+
+function dropHint(selector: string, rules: readonly RuleDraft[]): string {
+  const parts = selector.split('/');
+  const port = Number(parts.at(-1));
+  const range = rules.find(
+    ({ protocol, port: other }) => other.kind === 'range' && protocol === parts.at(-2) && other.range.first < other.range.last && other.range.first <= port && port <= other.range.last,
+  );
+  if (range !== undefined) return `The port lies within ${shown(ruleKey(range))}: drop that and add what shall stay`;
+  return suggestion(selector, rules.map(ruleKey), 'rules');
+}
+
+/** Puts each new rule where the base's rule for the same interface, protocol and port stands. */
+function replaceRules(rules: readonly RuleDraft[], replacements: readonly RuleDraft[], problems: Problem[]): RuleDraft[] {
+  const byKey = new Map<string, RuleDraft[]>();
+  for (const rule of replacements) byKey.set(ruleKey(rule), [...(byKey.get(ruleKey(rule)) ?? []), rule]);
+  for (const [key, [first]] of byKey) {
+    if (first === undefined || rules.some((rule) => ruleKey(rule) === key)) continue;
+    problems.push({
+      severity: 'error',
+      code: 'nothing-to-replace',
+      message: `the role ${shown(first.role)} has no rule ${shown(key)} to replace`,
+      hint: `A new rule goes under "add". ${suggestion(key, rules.map(ruleKey), 'rules')}`,
+      location: first.location,
+    });
+  }
+  const done = new Set<string>();
+  return rules.flatMap((rule) => {
+    const key = ruleKey(rule);
+    const replacement = byKey.get(key);
+    if (replacement === undefined) return [rule];
+    if (done.has(key)) return [];
+    done.add(key);
+    return replacement;
+  });
+}
+
+const SOCKET = /^(tcp|udp)\/(.+)$/;
+
+function readDetectors(entries: readonly DetectorEntry[], at: YamlPath, context: RoleContext): Detector[] {
+  if (!context.checked.usable(at)) return [];
+  return entries.flatMap((entry, index) => {
+    if (!context.checked.sound([...at, index])) return [];
+    const detector = readDetector(entry);
+    if (typeof detector !== 'string') return [detector];
+    context.problems.push({
+      severity: 'error',
+      code: 'bad-detector',
+      message: detector,
+      hint: 'Give one of "socket", "process", "unit", "package" and "file"; "process" may also stand beside "socket"',
+      location: context.yaml.locate([...at, index]),
+    });
+    return [];
+  });
+}
+
+/** The detector, or a sentence that says what is wrong with it. */
+function readDetector(entry: DetectorEntry): Detector | string {
+  const { weight } = entry;
+  const kinds = (['socket', 'unit', 'package', 'file'] as const).filter((key) => entry[key] !== undefined);
+  const names = entry.process === undefined ? [] : typeof entry.process === 'string' ? [entry.process] : entry.process;
+  const [kind, second] = kinds;
+  if (second !== undefined) return `a detector looks at one thing, and this one at "${kind}" and "${second}"`;
+  if (kind === undefined) return names.length > 0 ? { kind: 'process', names, weight } : 'the detector looks at nothing';
+  const text = entry[kind] ?? '';
+  if (kind === 'socket') {
+    const [, protocol, port] = SOCKET.exec(text) ?? [];
+    const range: PortRange | string = port === undefined ? `${shown(text)} is not a socket such as "udp/5060"` : parsePortRange(port);
+    if (typeof range === 'string') return range;
+    return { kind, protocol: protocol as Protocol, port: range, processes: names, weight };
+  }
+  if (names.length > 0) return `"process" cannot stand beside "${kind}"`;
+  switch (kind) {
+    case 'unit':
+      return { kind, unit: text, weight };
+    case 'package':
+      return { kind, package: text, weight };
+    case 'file':
+      return { kind, path: text, weight };
+  }
+}

@@ -1,0 +1,65 @@
+import { readdirSync } from 'node:fs';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Problem, SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { closest } from '../core/suggest.ts';
+
+/** What ships with portfw: playbooks, and the matrices that they use. */
+export type ShippedKind = 'playbook' | 'matrix';
+
+// The same two steps up from src/matrix and from dist/matrix.
+const PLAYBOOKS = fileURLToPath(new URL('../../playbooks/', import.meta.url));
+
+function folderOf(kind: ShippedKind): string {
+  return kind === 'playbook' ? PLAYBOOKS : path.join(PLAYBOOKS, 'matrices');
+}
+
+/** The names of the playbooks or matrices that ship with portfw, sorted. */
+export function shippedNames(kind: ShippedKind): readonly string[] {
+  return readdirSync(folderOf(kind))
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => file.slice(0, -'.yaml'.length))
+    .sort();
+}
+
+/** A file's path as messages show it: relative to the working directory when it lies below it. */
+export function displayPath(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? file : relative;
+}
+
+/** Whether a reference is a path (it has a slash or a YAML ending) and not the name of something that ships. */
+export function isPath(reference: string): boolean {
+  return reference.includes('/') || /\.ya?ml$/i.test(reference);
+}
+
+/**
+ * Finds a playbook or a matrix by a shipped one's name, or by a path relative to `directory`.
+ *
+ * @param location where the reference was written; `null` for the command line
+ * @returns the absolute path of the file (which, for a path, need not exist), or the problem with the reference
+ */
+export function resolveReference(
+  kind: ShippedKind,
+  reference: string,
+  directory: string,
+  location: SourceLocation | null,
+): string | Problem {
+  if (isPath(reference)) {
+    const home = reference.startsWith('~/') ? path.join(homedir(), reference.slice(2)) : reference;
+    return path.resolve(directory, home);
+  }
+  const names = shippedNames(kind);
+  if (names.includes(reference)) return path.join(folderOf(kind), `${reference}.yaml`);
+  const near = closest(reference, names);
+  const own = 'one of your own is given as a path that ends in .yaml';
+  return {
+    severity: 'error',
+    code: `unknown-${kind}`,
+    message: `no ${kind} ships under the name ${shown(reference)}`,
+    hint: near === null ? `There are ${names.join(', ')}; ${own}` : `Did you mean "${near}"? Otherwise, ${own}`,
+    location,
+  };
+}

@@ -1,0 +1,127 @@
+import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
+import { isOurs } from '../firewalld/model.ts';
+import { formatPort } from '../firewalld/normalise.ts';
+import type { DesiredFirewalld, DesiredZone, Reasoned } from '../policy/desired.ts';
+import { lostOpenings, servicePorts } from './exposure.ts';
+import type { Change, Layers } from './plan.ts';
+
+/** What the comparison of zones needs to know of the host. */
+export interface ZonesInput {
+  readonly desired: DesiredFirewalld;
+  readonly permanent: FirewalldConfig;
+  readonly runtime: FirewalldConfig;
+  readonly defaultZone: string;
+  /** Zones that have a file below /etc/firewalld. */
+  readonly zoneFiles: ReadonlySet<string>;
+}
+
+/** What changes inside our zones: interfaces, services, rich rules, and strays that somebody put there by hand. */
+export function zoneChanges(input: ZonesInput): Change[] {
+  const changes: Change[] = [];
+  const wanted = desiredConfig(input.desired);
+  const homes = new Map<string, string>();
+  for (const zone of input.desired.zones.values()) for (const name of zone.config.interfaces) homes.set(name, zone.config.name);
+  for (const zone of input.desired.zones.values()) changes.push(...changesOf(zone, input, wanted));
+  for (const zone of ourZones(input)) {
+    const permanent = input.permanent.zones.get(zone);
+    const runtime = input.runtime.zones.get(zone);
+    for (const name of new Set([...(permanent?.interfaces ?? []), ...(runtime?.interfaces ?? [])])) {
+      if (homes.has(name)) continue;
+      changes.push({
+        kind: 'interface',
+        action: 'release',
+        interface: name,
+        zone,
+        otherZone: input.defaultZone,
+        editsZone: null,
+        closes: closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime),
+        layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
+        reasons: [],
+      });
+    }
+  }
+  return changes;
+}
+
+/** The desired configuration as one of firewalld's layers would hold it. */
+export function desiredConfig(desired: DesiredFirewalld): FirewalldConfig {
+  return {
+    zones: new Map([...desired.zones].map(([name, zone]) => [name, zone.config])),
+    services: new Map([...desired.services].map(([name, item]) => [name, item.value])),
+    ipsets: new Map([...desired.ipsets].map(([name, item]) => [name, item.value])),
+  };
+}
+
+function layers(permanent: boolean, runtime: boolean): Layers {
+  return { permanent, runtime };
+}
+
+function ourZones(input: ZonesInput): string[] {
+  return [...new Set([...input.permanent.zones.keys(), ...input.runtime.zones.keys()])].filter(isOurs).sort();
+}
+
+function closedBy(before: ZoneConfig | undefined, after: ZoneConfig | undefined, beforeConfig: FirewalldConfig, afterConfig: FirewalldConfig): string[] {
+  return before === undefined || after === undefined ? [] : lostOpenings(before, beforeConfig, after, afterConfig);
+}
+
+function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig): Change[] {
+  const name = zone.config.name;
+  const permanent = input.permanent.zones.get(name);
+  const runtime = input.runtime.zones.get(name);
+  const changes: Change[] = [];
+  for (const { value, reasons } of zone.interfaces) {
+    const bound = layers(!(permanent?.interfaces.includes(value) ?? false), !(runtime?.interfaces.includes(value) ?? false));
+    const editsZone = [...input.zoneFiles].find((other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value)) ?? null;
+    if (!bound.permanent && !bound.runtime && editsZone === null) continue;
+    const holder = [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
+    const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];
+    changes.push({ kind: 'interface', action: 'bind', interface: value, zone: name, otherZone: holder, editsZone, closes, layers: bound, reasons });
+  }
+  const services = (value: ZoneConfig) => value.services;
+  for (const [action, item, where] of compareLists(zone.services, services, permanent, runtime)) {
+    const ports = servicePorts(item.value, action === 'add' ? wanted : input.runtime);
+    changes.push({ kind: 'zone-service', action, zone: name, service: item.value, ports, layers: where, reasons: item.reasons });
+  }
+  for (const [action, item, where] of compareLists(zone.richRules, (value) => value.richRules, permanent, runtime)) {
+    changes.push({ kind: 'rich-rule', action, zone: name, rule: item.value, layers: where, reasons: item.reasons });
+  }
+  for (const [field, pick] of STRAYS) {
+    for (const [, item, where] of compareLists([], pick, permanent, runtime)) {
+      changes.push({ kind: 'stray', zone: name, field, value: item.value, layers: where });
+    }
+  }
+  return changes;
+}
+
+const flag = (on: boolean) => (on ? ['yes'] : []);
+
+/** What our zones never hold; the names are those of the operations that take it away. */
+const STRAYS: readonly (readonly [string, (zone: ZoneConfig) => readonly string[]])[] = [
+  ['port', (zone) => zone.ports.map(formatPort)],
+  ['source-port', (zone) => zone.sourcePorts.map(formatPort)],
+  ['protocol', (zone) => zone.protocols],
+  ['source', (zone) => zone.sources],
+  ['masquerade', (zone) => flag(zone.masquerade)],
+  ['icmp-block', (zone) => zone.icmpBlocks],
+  ['icmp-block-inversion', (zone) => flag(zone.icmpBlockInversion)],
+  ['forward-port', (zone) => zone.forwardPorts],
+];
+
+function compareLists(
+  desired: readonly Reasoned<string>[],
+  pick: (zone: ZoneConfig) => readonly string[],
+  permanent: ZoneConfig | undefined,
+  runtime: ZoneConfig | undefined,
+): ['add' | 'remove', Reasoned<string>, Layers][] {
+  const held = { permanent: new Set(permanent === undefined ? [] : pick(permanent)), runtime: new Set(runtime === undefined ? [] : pick(runtime)) };
+  const found: ['add' | 'remove', Reasoned<string>, Layers][] = [];
+  const wanted = new Set(desired.map((item) => item.value));
+  for (const item of desired) {
+    const missing = layers(!held.permanent.has(item.value), !held.runtime.has(item.value));
+    if (missing.permanent || missing.runtime) found.push(['add', item, missing]);
+  }
+  for (const value of [...new Set([...held.permanent, ...held.runtime])].sort()) {
+    if (!wanted.has(value)) found.push(['remove', { value, reasons: [] }, layers(held.permanent.has(value), held.runtime.has(value))]);
+  }
+  return found;
+}

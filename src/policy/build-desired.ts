@@ -1,0 +1,347 @@
+import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
+import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
+import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
+import { formatAcceptRule } from '../firewalld/rich-rule.ts';
+import type { HostPeers } from '../inventory/peers.ts';
+import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
+import type { Matrix } from '../matrix/matrix.ts';
+import type { DesiredFirewalld, DesiredZone, PolicyNote, PolicyOutcome, PolicyRefusal, Reason, Reasoned } from './desired.ts';
+import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
+import { ipsetName, serviceName, zoneName } from './names.ts';
+import { type Opening, openingsOf } from './openings.ts';
+import type { SourceSet } from './sources.ts';
+
+/** Everything that the desired configuration of one host follows from. */
+export interface PolicyInput {
+  readonly matrix: Matrix;
+  /** Names of the roles that the host plays. */
+  readonly roles: readonly string[];
+  readonly settings: HostSettings;
+  readonly facts: HostFacts;
+  readonly firewalld: RunningFirewalld;
+  readonly privateMode: PrivateMode;
+  /** Features that the play or the inventory turns on. */
+  readonly features: ReadonlySet<string>;
+  readonly peers: HostPeers;
+  /** `YYYY-MM-DD`. */
+  readonly today: string;
+}
+
+/** Collects values with their reasons; the same value for several reasons is one value. */
+class ReasonedSet<T> {
+  readonly #items = new Map<string, { value: T; reasons: Reason[] }>();
+
+  add(key: string, value: T, reasons: readonly Reason[]): void {
+    const item = this.#items.get(key) ?? { value, reasons: [] };
+    for (const reason of reasons) {
+      if (!item.reasons.some((held) => JSON.stringify(held) === JSON.stringify(reason))) item.reasons.push(reason);
+    }
+    this.#items.set(key, item);
+  }
+
+  entries(): [string, Reasoned<T>][] {
+    return [...this.#items].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+interface ZoneDraft {
+  readonly classes: ReadonlySet<InterfaceClass>;
+  readonly interfaces: ReasonedSet<string>;
+  readonly services: ReasonedSet<string>;
+  readonly richRules: ReasonedSet<string>;
+  trusted: boolean;
+}
+
+/**
+ * Works out what a host's firewalld should hold of ours. Pure: the same input gives the same output.
+ *
+ * @returns the desired configuration, or every reason why there is none
+ */
+export function buildDesired(input: PolicyInput): PolicyOutcome {
+  const map = mapInterfaces(input.settings, input.facts.interfaces);
+  const refusals: PolicyRefusal[] = [...map.refusals];
+  const resolved = openingsOf(input);
+  const notes: PolicyNote[] = [...resolved.notes];
+  refusals.push(...resolved.refusals);
+
+  const draft = new Draft(input, map, notes, refusals);
+  draft.placePrivate();
+  for (const opening of resolved.openings) draft.open(opening);
+  draft.placeCluster();
+  const desired = draft.finish();
+  if (desired.ipsets.size > 0 && !input.firewalld.ipsetsUsable) {
+    refusals.push({
+      code: 'ipsets-unusable',
+      text: 'firewalld on the host refuses every ipset, and the policy needs some',
+      hint: 'install the package ipset on the host and restart firewalld',
+    });
+  }
+  if (map.interfaces.size === 0 && refusals.length === 0) {
+    refusals.push({
+      code: 'no-interface',
+      text: 'no interface of the host is mapped to an interface class',
+      hint: `set portfw_interfaces; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
+    });
+  }
+  return refusals.length > 0 ? { kind: 'refused', refusals, notes } : { kind: 'desired', desired, notes };
+}
+
+class Draft {
+  readonly #input: PolicyInput;
+  readonly #map: InterfaceMap;
+  readonly #notes: PolicyNote[];
+  readonly #refusals: PolicyRefusal[];
+  readonly #zones = new Map<string, ZoneDraft>();
+  readonly #zoneOf = new Map<string, ZoneDraft>();
+  readonly #services = new Map<string, { role: Opening['owner']; where: string; ports: PortProtocol[]; helpers: string[]; reasons: Reason[] }>();
+  readonly #ipsets = new Map<string, { family: 'ipv4' | 'ipv6'; entries: readonly string[]; reasons: Reason[] }>();
+  readonly #missing = new Map<string, string[]>();
+
+  constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: PolicyRefusal[]) {
+    this.#input = input;
+    this.#map = map;
+    this.#notes = notes;
+    this.#refusals = refusals;
+    for (const [name, { classes, given }] of map.interfaces) {
+      const zone = this.#zone(classes);
+      zone.interfaces.add(name, name, [{ kind: 'interface-class', classes: [...classes].sort(), given }]);
+      this.#zoneOf.set(name, zone);
+    }
+  }
+
+  #zone(classes: ReadonlySet<InterfaceClass>): ZoneDraft {
+    const name = zoneName(classes);
+    const held = this.#zones.get(name);
+    if (held !== undefined) return held;
+    const zone = { classes, interfaces: new ReasonedSet<string>(), services: new ReasonedSet<string>(), richRules: new ReasonedSet<string>(), trusted: false };
+    this.#zones.set(name, zone);
+    return zone;
+  }
+
+  /** The private side as a whole: trusted, open to the site's servers, or nothing beyond the matrix. */
+  placePrivate(): void {
+    const mode = this.#input.privateMode;
+    for (const zone of this.#zones.values()) {
+      if (!zone.classes.has('private')) continue;
+      if (mode === 'trusted') {
+        if (zone.classes.size === 1) zone.trusted = true;
+        else {
+          this.#refusals.push({
+            code: 'trusted-and-shared',
+            text: `the private interface ${zone.interfaces.entries().map(([name]) => name).join(', ')} is also ${[...zone.classes].filter((name) => name !== 'private').join(' and ')}, and trusting it would open everything`,
+            hint: 'set portfw_private to "peers" or "matrix" for this host, or map the classes to different interfaces',
+          });
+        }
+        continue;
+      }
+      const site = this.#input.peers.site();
+      if (site.addresses.length === 0) continue;
+      const reason: Reason = { kind: 'private-mode', mode };
+      const members: Reason = { kind: 'peers', set: 'site', from: site.from };
+      for (const [family, ipset] of this.#ipsetsFor('site', site.addresses, [members])) {
+        const port = mode === 'peers' ? null : { port: '22', protocol: 'tcp' };
+        const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
+        zone.richRules.add(rule, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
+      }
+    }
+  }
+
+  /** There is no firewall between the nodes of a cluster, on whichever interface they meet. */
+  placeCluster(): void {
+    const cluster = this.#input.peers.cluster();
+    if (cluster === null) return;
+    const reason: Reason = { kind: 'cluster', group: cluster.group };
+    if (cluster.addresses.length === 0) {
+      this.#notes.push({ severity: 'warning', code: 'no-peers', text: `no address of the other members of cluster ${cluster.group} is known` });
+      return;
+    }
+    for (const [family, ipset] of this.#ipsetsFor('cluster', cluster.addresses, [reason])) {
+      const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
+      for (const zone of this.#zones.values()) if (!zone.trusted) zone.richRules.add(rule, rule, [reason]);
+    }
+  }
+
+  open(opening: Opening): void {
+    if (opening.interface === 'vip') return this.#openVirtual(opening);
+    const zones = new Set(interfacesOf(this.#map, opening.interface).map((name) => this.#zoneOf.get(name)!));
+    if (zones.size === 0) return this.#unmapped(opening);
+    const service = this.#service(opening);
+    for (const zone of zones) {
+      if (opening.sources.kind === 'any') zone.services.add(service, service, [opening.reason]);
+      else this.#richRules(zone, opening, opening.sources, service, null);
+    }
+  }
+
+  /** A virtual address floats: its rules match the destination, and stand on every node that may hold it. */
+  #openVirtual(opening: Opening): void {
+    if (this.#input.settings.vips.length === 0) return this.#unmapped(opening);
+    const service = this.#service(opening);
+    for (const vip of this.#input.settings.vips) {
+      const address = normaliseAddress(vip) ?? vip;
+      const family = parseAddress(vip)?.family ?? 'ipv4';
+      const names = this.#map.vips.get(vip) ?? [];
+      if (names.length === 0) this.#unmapped(opening);
+      for (const zone of new Set(names.map((name) => this.#zoneOf.get(name)!))) {
+        if (opening.sources.kind === 'any') {
+          const rule = formatAcceptRule({ family, sourceIpset: null, destination: address, service, port: null });
+          zone.richRules.add(rule, rule, [opening.reason]);
+        } else this.#richRules(zone, opening, opening.sources, service, { family, address });
+      }
+    }
+  }
+
+  #richRules(
+    zone: ZoneDraft,
+    opening: Opening,
+    sources: Extract<SourceSet, { kind: 'set' }>,
+    service: string,
+    destination: { readonly family: 'ipv4' | 'ipv6'; readonly address: string } | null,
+  ): void {
+    for (const [family, ipset] of this.#ipsetsFor(sources.stem, sources.addresses, [sources.reason])) {
+      if (destination !== null && destination.family !== family) continue;
+      const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: destination?.address ?? null, service, port: null });
+      zone.richRules.add(rule, rule, [opening.reason, sources.reason]);
+    }
+  }
+
+  #ipsetsFor(stem: string, addresses: readonly string[], reasons: readonly Reason[]): ['ipv4' | 'ipv6', string][] {
+    const byFamily = aggregate(addresses);
+    const found: ['ipv4' | 'ipv6', string][] = [];
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      if (byFamily[family].length === 0) continue;
+      const name = ipsetName(stem, family);
+      const held = this.#ipsets.get(name) ?? { family, entries: byFamily[family], reasons: [] };
+      for (const reason of reasons) {
+        if (!held.reasons.some((other) => JSON.stringify(other) === JSON.stringify(reason))) held.reasons.push(reason);
+      }
+      this.#ipsets.set(name, held);
+      found.push([family, name]);
+    }
+    return found;
+  }
+
+  #service(opening: Opening): string {
+    const suffix = opening.sources.kind === 'any' ? null : opening.sources.label;
+    const { owner } = opening;
+    const name = owner.kind === 'role' ? serviceName(owner.name, opening.interface, suffix) : serviceName('extra', owner.name, null);
+    const service = this.#services.get(name) ?? { role: owner, where: opening.interface, ports: [], helpers: [], reasons: [] };
+    service.ports.push({ protocol: opening.protocol, range: opening.range });
+    if (opening.helper !== null) {
+      if (this.#input.firewalld.helpers.includes(opening.helper)) service.helpers.push(opening.helper);
+      else {
+        this.#notes.push({
+          severity: 'warning',
+          code: 'helper-missing',
+          text: `the kernel has no conntrack helper ${opening.helper}: data connections that ${name} negotiates will not pass`,
+        });
+      }
+    }
+    service.reasons.push(opening.reason);
+    this.#services.set(name, service);
+    return name;
+  }
+
+  #unmapped(opening: Opening): void {
+    const rule = opening.reason.kind === 'rule' ? opening.reason.rule : opening.owner.name;
+    const role = opening.owner.kind === 'role' ? this.#input.matrix.roles.get(opening.owner.name) : undefined;
+    if (role?.everyHost === true && this.#map.interfaces.size > 0) {
+      this.#notes.push({ severity: 'info', code: 'no-such-side', text: `${rule} stands nowhere: the host has no ${opening.interface} interface` });
+      return;
+    }
+    this.#missing.set(opening.interface, [...(this.#missing.get(opening.interface) ?? []), rule]);
+  }
+
+  finish(): DesiredFirewalld {
+    for (const [interfaceClass, rules] of this.#missing) {
+      const some = [...new Set(rules)];
+      const shown = some.length > 3 ? `${some.slice(0, 3).join(', ')} and ${some.length - 3} more` : some.join(', ');
+      this.#refusals.push(
+        interfaceClass === 'vip'
+          ? { code: 'no-vip', text: `${shown} stand on a virtual address, and the inventory names none for this host`, hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them' }
+          : {
+              code: 'class-not-mapped',
+              text: `${shown} need a ${interfaceClass} interface, and none is mapped`,
+              hint: `set portfw_interfaces.${interfaceClass}; the host has ${describe(this.#input.facts.interfaces.filter((item) => !item.loopback))}`,
+            },
+      );
+    }
+    const services = new Map<string, Reasoned<ServiceConfig>>();
+    for (const [name, item] of [...this.#services].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      services.set(name, { value: serviceConfig(name, item, this.#input.matrix.name), reasons: item.reasons });
+    }
+    const ipsets = new Map<string, Reasoned<IpsetConfig>>();
+    for (const [name, item] of [...this.#ipsets].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      ipsets.set(name, { value: ipsetConfig(name, item.family, item.entries), reasons: item.reasons });
+    }
+    const zones = new Map<string, DesiredZone>();
+    for (const [name, zone] of [...this.#zones].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      zones.set(name, zoneConfig(name, zone, this.#input.privateMode));
+    }
+    return { zones, services, ipsets };
+  }
+}
+
+function serviceConfig(
+  name: string,
+  item: { readonly role: Opening['owner']; readonly where: string; readonly ports: readonly PortProtocol[]; readonly helpers: readonly string[] },
+  matrix: string,
+): ServiceConfig {
+  const owner = item.role;
+  return {
+    name,
+    short: owner.kind === 'role' ? `${owner.title} (${item.where})` : `extra rule ${owner.name}`,
+    description:
+      owner.kind === 'role'
+        ? `Role ${owner.name} on the ${item.where} side, as matrix ${matrix} has it. Managed by portfw.`
+        : `${owner.title}. Managed by portfw.`,
+    ports: normalisePorts(item.ports),
+    protocols: [],
+    sourcePorts: [],
+    helpers: normaliseStrings(item.helpers),
+    modules: [],
+    includes: [],
+    destination: { ipv4: null, ipv6: null },
+  };
+}
+
+function ipsetConfig(name: string, family: 'ipv4' | 'ipv6', entries: readonly string[]): IpsetConfig {
+  return {
+    name,
+    short: name,
+    description: 'Addresses from the inventory. Managed by portfw.',
+    type: 'hash:net',
+    family,
+    options: family === 'ipv6' ? { family: 'inet6' } : {},
+    entries: normaliseStrings(entries),
+  };
+}
+
+function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): DesiredZone {
+  const interfaces = zone.interfaces.entries().map(([, item]) => item);
+  const services = zone.services.entries().map(([, item]) => item);
+  const richRules = zone.richRules.entries().map(([, item]) => item);
+  const classes = [...zone.classes].sort();
+  const config: ZoneConfig = {
+    name,
+    short: `portfw ${classes.join(', ')}`,
+    description: zone.trusted
+      ? 'The private side, trusted as a whole. Managed by portfw: changes by hand are taken back.'
+      : `What the port matrix opens on the ${classes.join(' and ')} side. Managed by portfw: changes by hand are taken back.`,
+    target: zone.trusted ? 'ACCEPT' : 'default',
+    interfaces: interfaces.map((item) => item.value),
+    sources: [],
+    services: services.map((item) => item.value),
+    ports: [],
+    protocols: [],
+    sourcePorts: [],
+    icmpBlocks: [],
+    icmpBlockInversion: false,
+    masquerade: false,
+    forward: false,
+    forwardPorts: [],
+    richRules: richRules.map((item) => item.value),
+  };
+  const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
+  return { config, reasons, interfaces, services, richRules };
+}

@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+import { OUR_PREFIX } from '../firewalld/model.ts';
+import type { InterfaceClass } from '../inventory/settings-types.ts';
+
+/** firewalld's limit for zone names, which become parts of chain names. */
+export const MAX_ZONE_NAME = 17;
+/** The kernel's limit for set names is 31 characters. */
+const MAX_IPSET_NAME = 31;
+const MAX_SERVICE_NAME = 48;
+
+const SHORT_CLASS: Readonly<Record<InterfaceClass, string>> = { public: 'pub', private: 'priv', vip: 'vip', control: 'ctl' };
+const CLASS_ORDER: readonly InterfaceClass[] = ['public', 'private', 'control', 'vip'];
+
+/** `portfw-public`; an interface that serves several classes gets one zone for them all: `portfw-pub-ctl`. */
+export function zoneName(classes: ReadonlySet<InterfaceClass>): string {
+  const ordered = CLASS_ORDER.filter((name) => classes.has(name));
+  const long = OUR_PREFIX + ordered.join('-');
+  if (ordered.length === 1) return long;
+  const short = OUR_PREFIX + ordered.map((name) => SHORT_CLASS[name]).join('-');
+  return short.length <= MAX_ZONE_NAME ? short : `${OUR_PREFIX}mix-${digest(short, 4)}`;
+}
+
+/** `portfw-web-admin-public`, with what tells several services of one role and class apart at the end. */
+export function serviceName(role: string, interfaceClass: string, suffix: string | null): string {
+  return bounded(`${OUR_PREFIX}${role}-${interfaceClass}${suffix === null ? '' : `-${suffix}`}`, MAX_SERVICE_NAME);
+}
+
+/** The name of an ipset; the one for IPv6 ends in `-6`. */
+export function ipsetName(stem: string, family: 'ipv4' | 'ipv6'): string {
+  const tail = family === 'ipv6' ? '-6' : '';
+  return bounded(`${OUR_PREFIX}${stem}`, MAX_IPSET_NAME - 2) + tail;
+}
+
+/** Lower-case letters, digits and hyphens only. */
+export function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+}
+
+function bounded(name: string, limit: number): string {
+  return name.length <= limit ? name : `${name.slice(0, limit - 7)}-${digest(name, 6)}`;
+}
+
+function digest(text: string, length: number): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, length);
+}

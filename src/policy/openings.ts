@@ -1,0 +1,120 @@
+import type { PortRange } from '../core/ports.ts';
+import type { HostFacts } from '../facts/facts.ts';
+import type { HostPeers } from '../inventory/peers.ts';
+import type { HostSettings, InterfaceClass } from '../inventory/settings-types.ts';
+import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
+import type { PolicyNote, PolicyRefusal, Reason } from './desired.ts';
+import { rpcPorts } from './rpc-ports.ts';
+import { type SourceSet, sourcesOf } from './sources.ts';
+
+/** Something that is to be open on a host: one rule, resolved for it. */
+export interface Opening {
+  /** The role, or the extra rule's name with `extra` as its kind. */
+  readonly owner: { readonly kind: 'role' | 'extra'; readonly name: string; readonly title: string };
+  readonly interface: InterfaceClass;
+  readonly protocol: string;
+  readonly range: PortRange;
+  readonly helper: 'ftp' | 'tftp' | null;
+  readonly sources: SourceSet;
+  readonly reason: Reason;
+}
+
+interface OpeningsInput {
+  readonly matrix: Matrix;
+  readonly roles: readonly string[];
+  readonly settings: HostSettings;
+  readonly features: ReadonlySet<string>;
+  readonly facts: HostFacts;
+  readonly peers: HostPeers;
+  /** `YYYY-MM-DD`: the last day of an exception still counts. */
+  readonly today: string;
+}
+
+/** What the matrix and the inventory's extra rules open on a host that plays these roles. */
+export function openingsOf(input: OpeningsInput): {
+  readonly openings: readonly Opening[];
+  readonly notes: readonly PolicyNote[];
+  readonly refusals: readonly PolicyRefusal[];
+} {
+  const openings: Opening[] = [];
+  const notes: PolicyNote[] = [];
+  const refusals: PolicyRefusal[] = [];
+  for (const name of [...input.roles].sort()) {
+    const role = input.matrix.roles.get(name);
+    if (role === undefined || role.appliance) continue;
+    for (const rule of role.rules) {
+      if (rule.feature !== null && !input.features.has(rule.feature)) continue;
+      openRule(input, role, rule, openings, notes);
+    }
+  }
+  for (const rule of input.settings.extraRules) {
+    if (rule.expires !== null && rule.expires < input.today) {
+      notes.push({
+        severity: 'warning',
+        code: 'extra-rule-expired',
+        text: `extra rule ${rule.name} (owner ${rule.owner}) expired on ${rule.expires} and is not applied`,
+      });
+      continue;
+    }
+    const addresses = rule.from === null ? null : input.peers.addressesOf(rule.from);
+    if (addresses !== null && addresses.length === 0) {
+      notes.push({ severity: 'warning', code: 'no-peers', text: `extra rule ${rule.name} opens nothing: ${rule.from!.join(', ')} have no known address` });
+      continue;
+    }
+    const reason: Reason = { kind: 'extra-rule', name: rule.name, owner: rule.owner, text: rule.reason, expires: rule.expires };
+    for (const range of rule.ports) {
+      openings.push({
+        owner: { kind: 'extra', name: rule.name, title: rule.reason },
+        interface: rule.interface,
+        protocol: rule.protocol,
+        range,
+        helper: null,
+        sources: addresses === null ? { kind: 'any' } : { kind: 'set', label: 'from', stem: `extra-${rule.name}`, addresses, reason },
+        reason,
+      });
+    }
+  }
+  return { openings, notes, refusals };
+}
+
+function openRule(input: OpeningsInput, role: MatrixRole, rule: MatrixRule, openings: Opening[], notes: PolicyNote[]): void {
+  const peers = input.matrix.peers.get(rule.from);
+  const sources = sourcesOf(rule, peers?.role ?? null, input.settings.allowFrom, input.peers);
+  if (sources.kind === 'set' && sources.addresses.length === 0) {
+    notes.push({
+      severity: 'warning',
+      code: 'no-peers',
+      text: `${rule.id} opens nothing: no address is known for "${rule.from === 'any' ? 'portfw_allow_from' : rule.from}"; name its machines in portfw_peers`,
+    });
+    return;
+  }
+  const chosen = input.settings.roleInterfaces[role.name];
+  const opening = {
+    owner: { kind: 'role', name: role.name, title: role.title },
+    interface: chosen !== undefined && role.interfaceChoices.includes(chosen) ? chosen : rule.interface,
+    protocol: rule.protocol,
+    helper: rule.helper,
+    sources,
+    reason: {
+      kind: 'rule',
+      matrix: rule.matrix,
+      rule: rule.id,
+      purpose: rule.purpose,
+      source: rule.source,
+      feature: rule.feature,
+    },
+  } as const;
+  if (rule.port.kind === 'range') {
+    openings.push({ ...opening, range: rule.port.range });
+    return;
+  }
+  const ports = rpcPorts(rule.port.program, rule.protocol, input.facts.rpc);
+  if (ports.length === 0) {
+    notes.push({
+      severity: 'warning',
+      code: 'rpc-unregistered',
+      text: `${rule.id} opens nothing: the host's portmapper does not know ${rule.port.program} over ${rule.protocol}`,
+    });
+  }
+  for (const port of ports) openings.push({ ...opening, range: { first: port, last: port } });
+}

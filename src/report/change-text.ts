@@ -1,0 +1,89 @@
+import { formatPortRange } from '../core/ports.ts';
+import { terminalLine } from '../core/terminal-text.ts';
+import type { PortProtocol } from '../firewalld/model.ts';
+import type { Change, FieldChange, Layers } from '../plan/plan.ts';
+import type { Reason } from '../policy/desired.ts';
+
+/** `+` something comes, `-` something goes, `~` something changes or moves. */
+export type ChangeSign = '+' | '-' | '~';
+
+/** Long enough for every rich rule and list of entries; the cut only bounds what a hostile host can print. */
+const LONG = 4000;
+
+/** Text from a host or a file on one line. */
+export function oneLine(text: string): string {
+  return terminalLine(text, LONG);
+}
+
+/** Whether a change adds, removes or alters. */
+export function changeSign(change: Change): ChangeSign {
+  switch (change.kind) {
+    case 'definition':
+      return change.action === 'create' ? '+' : change.action === 'delete' ? '-' : '~';
+    case 'interface':
+      if (change.action === 'release') return '-';
+      return change.otherZone === '' || change.otherZone === change.zone ? '+' : '~';
+    case 'zone-service':
+    case 'rich-rule':
+      return change.action === 'add' ? '+' : '-';
+    case 'stray':
+      return '-';
+    case 'ipset-entries':
+    case 'remember':
+      return '~';
+  }
+}
+
+/** One reason, as it stands after "because". */
+export function reasonText(reason: Reason): string {
+  switch (reason.kind) {
+    case 'rule': {
+      const feature = reason.feature === null ? '' : `, feature ${reason.feature} is on`;
+      return oneLine(`${reason.matrix} ${reason.rule} — ${reason.purpose} (source: ${reason.source}${feature})`);
+    }
+    case 'extra-rule': {
+      const until = reason.expires === null ? '' : `, until ${reason.expires}`;
+      return oneLine(`extra rule "${reason.name}" — ${reason.text} (owner: ${reason.owner}${until})`);
+    }
+    case 'private-mode':
+      return PRIVATE_MODES[reason.mode];
+    case 'site-ssh':
+      return 'the site keeps its way in over SSH';
+    case 'cluster':
+      return oneLine(`members of cluster "${reason.group}" are never filtered from each other`);
+    case 'interface-class':
+      return oneLine(`${reason.classes.join(' and ')} is ${reason.given}`);
+    case 'peers':
+      return oneLine(`peer set "${reason.set}" is ${reason.from}`);
+  }
+}
+
+const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = {
+  trusted: 'private mode "trusted": nothing is filtered between the servers of the site',
+  peers: 'private mode "peers": only the site\'s own hosts come in unfiltered',
+  matrix: 'private mode "matrix": only what the matrix lists is open',
+};
+
+/** The reasons as lines that begin with "because", each once. */
+export function becauseLines(reasons: readonly Reason[]): readonly string[] {
+  return [...new Set(reasons.map(reasonText))].map((text) => `because ${text}`);
+}
+
+/** `tcp/8442, udp/5060-5061`. */
+export function portsText(ports: readonly PortProtocol[]): string {
+  return ports.map(({ protocol, range }) => oneLine(`${protocol}/${formatPortRange(range)}`)).join(', ');
+}
+
+/** Says which layer a change is needed in when it is not both. */
+export function layersText(layers: Layers): string {
+  if (layers.permanent && layers.runtime) return '';
+  if (layers.permanent) return ' (permanent only)';
+  return layers.runtime ? ' (runtime only)' : '';
+}
+
+/** `ports: tcp/80 → tcp/80, tcp/443`; what was or will not be there is left out. */
+export function fieldText({ field, before, after }: FieldChange): string {
+  if (before === null) return oneLine(`${field}: ${after ?? ''}`);
+  if (after === null) return oneLine(`${field}: ${before} → nothing`);
+  return oneLine(`${field}: ${before} → ${after}`);
+}

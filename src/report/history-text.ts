@@ -1,0 +1,21 @@
+import { terminalLine } from '../core/terminal-text.ts';
+import type { Generation } from '../fleet/events.ts';
+import { oneLine } from './change-text.ts';
+import { columnLines } from './layout.ts';
+import type { Style } from './style.ts';
+
+/** A host's saved generations, one a line, in the order given. */
+export function historyText(host: string, generations: readonly Generation[], style: Style): string {
+  const title = style.bold(terminalLine(host));
+  if (generations.length === 0) return `${title}\n  no generations: portfw has not changed this host yet\n`;
+  const head = ['  generation', 'saved', 'by', 'before', 'hash', ''].map((text) => ({ text, paint: style.dim }));
+  const rows = generations.map((one) => [
+    { text: `  ${oneLine(one.id)}` },
+    { text: oneLine(one.savedAt) },
+    { text: oneLine(one.savedBy) },
+    { text: oneLine(one.before) },
+    { text: oneLine(one.permanentHash).slice(0, 12) },
+    { text: one.current ? '← the host is on this one now' : '', paint: style.green },
+  ]);
+  return `${[title, ...columnLines([head, ...rows])].join('\n')}\n`;
+}

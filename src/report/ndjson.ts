@@ -1,0 +1,71 @@
+import type { FleetEvent, HostOutcome, RunSummary } from '../fleet/events.ts';
+import { changesOf, failureOf } from './outcome-text.ts';
+import type { Output, Report } from './report.ts';
+
+/**
+ * `--json`: one JSON object a line for every event, in the shape of `FleetEvent` (src/fleet/events.ts): `kind`, `at` in
+ * milliseconds since the run began, and the event's own fields. Maps become objects, secrets never occur.
+ *
+ * The last line is the `run-finished` event. Its `summary` holds `command`, `durationMs`, `interrupted`, `counts` (hosts
+ * by outcome kind) and `outcomes`, by host: `kind`, and where they apply `changes` (a number), `code` and `what` of the
+ * failure, `aftermath`, `because`. Facts and plans are not repeated there: the host's `host-finished` line has them.
+ */
+export class NdjsonReport implements Report {
+  readonly #output: Output;
+  readonly #diagnostics: Output;
+
+  /** @param diagnostics where text that is no event goes: standard error */
+  constructor(output: Output, diagnostics: Output) {
+    this.#output = output;
+    this.#diagnostics = diagnostics;
+  }
+
+  event(event: FleetEvent): void {
+    const value = event.kind === 'run-finished' ? { ...event, summary: summaryValue(event.summary) } : event;
+    this.#output.write(`${jsonLine(value)}\n`);
+  }
+
+  say(text: string): void {
+    this.#diagnostics.write(`${text}\n`);
+  }
+
+  async rest(): Promise<void> {}
+}
+
+/** Not escaped by JSON itself, yet able to steer a terminal that the stream is shown on. */
+const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+
+/** One value as one line of JSON; Maps become objects, and every control character is an escape. */
+export function jsonLine(value: unknown, indent?: number): string {
+  const text = JSON.stringify(
+    value,
+    (_key, part: unknown) => (part instanceof Map ? Object.fromEntries(part) : part),
+    indent,
+  );
+  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+function summaryValue(summary: RunSummary): unknown {
+  const counts: Record<string, number> = {};
+  for (const outcome of summary.outcomes.values()) counts[outcome.kind] = (counts[outcome.kind] ?? 0) + 1;
+  return {
+    command: summary.command,
+    durationMs: summary.durationMs,
+    interrupted: summary.interrupted,
+    counts,
+    outcomes: new Map([...summary.outcomes].map(([host, outcome]) => [host, outcomeValue(outcome)])),
+  };
+}
+
+function outcomeValue(outcome: HostOutcome): unknown {
+  const changes = changesOf(outcome);
+  const failure = failureOf(outcome);
+  return {
+    kind: outcome.kind,
+    ...(changes === null ? {} : { changes }),
+    ...(failure === null ? {} : { code: failure.code, what: failure.what }),
+    ...(outcome.kind === 'failed' ? { aftermath: outcome.aftermath } : {}),
+    ...(outcome.kind === 'skipped' ? { because: outcome.because } : {}),
+    ...('generation' in outcome ? { generation: outcome.generation } : {}),
+  };
+}

@@ -1,0 +1,147 @@
+import { terminalLine } from '../core/terminal-text.ts';
+import type { HostFacts } from '../facts/facts.ts';
+import type { Aftermath, Failure, HostOutcome } from '../fleet/events.ts';
+import { oneLine } from './change-text.ts';
+import { counted } from './layout.ts';
+import type { Style } from './style.ts';
+
+/** The one word (or two) for how a host ended. */
+export function outcomeLabel(outcome: HostOutcome): string {
+  switch (outcome.kind) {
+    case 'facts':
+      return 'ok';
+    case 'roles':
+      return outcome.findings.verdict.kind === 'settled'
+        ? 'settled'
+        : outcome.findings.verdict.kind === 'none'
+          ? 'no role'
+          : 'ambiguous';
+    case 'planned':
+      return 'pending';
+    case 'history':
+      return 'ok';
+    case 'rolled-back':
+      return outcome.changed ? 'rolled back' : 'unchanged';
+    case 'unchanged':
+    case 'changed':
+    case 'refused':
+    case 'unreachable':
+    case 'failed':
+    case 'skipped':
+      return outcome.kind;
+  }
+}
+
+/** How loud an outcome is: bad ones are red, changes yellow, good ones green. */
+export function outcomePaint(outcome: HostOutcome, style: Style): (text: string) => string {
+  switch (outcome.kind) {
+    case 'failed':
+    case 'refused':
+    case 'unreachable':
+      return style.red;
+    case 'changed':
+    case 'planned':
+    case 'skipped':
+      return style.yellow;
+    case 'roles':
+      return outcome.findings.verdict.kind === 'settled' ? style.green : style.yellow;
+    case 'facts':
+    case 'unchanged':
+    case 'history':
+    case 'rolled-back':
+      return style.green;
+  }
+}
+
+/** Whether the host needs somebody's attention: it failed, was refused or could not be reached. */
+export function failureOf(outcome: HostOutcome): Failure | null {
+  return 'failure' in outcome ? outcome.failure : null;
+}
+
+/** The number of changes that were planned or made; `null` where there is no plan. */
+export function changesOf(outcome: HostOutcome): number | null {
+  return 'plan' in outcome ? outcome.plan.changes.length : null;
+}
+
+/** One line on how a host ended, without its name. */
+export function outcomeNote(outcome: HostOutcome): string {
+  switch (outcome.kind) {
+    case 'facts':
+      return `${oneLine(outcome.facts.os.prettyName)}, ${firewalldText(outcome.facts)}`;
+    case 'roles':
+      return rolesNote(outcome);
+    case 'unchanged':
+      return oneLine(outcome.plan.nothingBecause ?? 'nothing to do');
+    case 'planned':
+      return `${counted(outcome.plan.changes.length, 'change')} to make`;
+    case 'changed': {
+      const reloads = outcome.reloads === 0 ? 'no reload' : counted(outcome.reloads, 'reload');
+      return `${reloads}; the state before is generation ${oneLine(outcome.generation)}`;
+    }
+    case 'history':
+      return counted(outcome.generations.length, 'generation');
+    case 'rolled-back': {
+      const did = outcome.changed ? 'is back on' : 'already was on';
+      return `${did} generation ${oneLine(outcome.generation)}, proved by hash ${oneLine(outcome.hash).slice(0, 12)}`;
+    }
+    case 'refused':
+    case 'unreachable':
+      return oneLine(outcome.failure.what);
+    case 'failed':
+      return `${outcome.phase}: ${oneLine(outcome.failure.what)}; ${aftermathText(outcome.aftermath)}`;
+    case 'skipped':
+      return oneLine(outcome.because);
+  }
+}
+
+function rolesNote({ findings }: Extract<HostOutcome, { kind: 'roles' }>): string {
+  const { verdict } = findings;
+  switch (verdict.kind) {
+    case 'settled':
+      return findings.roles.map((role) => terminalLine(role.role)).join(', ');
+    case 'ambiguous':
+      return `${verdict.unexplained.map((one) => oneLine(one)).join(', ')} fits ${verdict.candidates.map((one) => oneLine(one)).join(', ')}`;
+    case 'none':
+      return 'no evidence of any role, and none is declared';
+  }
+}
+
+/** `firewalld 1.3.3 running`, or what stands in the way. */
+export function firewalldText(facts: HostFacts): string {
+  const { firewalld } = facts;
+  switch (firewalld.kind) {
+    case 'absent':
+      return 'no firewalld';
+    case 'stopped':
+      return `firewalld ${oneLine(firewalld.version)} stopped`;
+    case 'running':
+      return `firewalld ${oneLine(firewalld.version)} ${oneLine(firewalld.state).toLowerCase()}`;
+  }
+}
+
+/** How the host stands after a failure. */
+export function aftermathText(aftermath: Aftermath): string {
+  switch (aftermath.kind) {
+    case 'untouched':
+      return 'nothing was changed on the host';
+    case 'restored':
+      return `the host is back on generation ${oneLine(aftermath.generation)}, proved by its hash`;
+    case 'restore-failed':
+      return `RESTORING GENERATION ${oneLine(aftermath.generation)} FAILED TOO (${oneLine(aftermath.why)}): look at the host now`;
+    case 'unknown':
+      return `how the host stands is UNKNOWN (${oneLine(aftermath.why)}): look at the host now`;
+  }
+}
+
+/**
+ * A failure as several lines: what happened, its details, how to solve it. The stack of an internal error is left out
+ * below verbosity 2.
+ */
+export function failureLines(failure: Failure, verbosity: number): readonly string[] {
+  const details = failure.code === 'internal-error' && verbosity < 2 ? [] : failure.details;
+  return [
+    oneLine(failure.what),
+    ...details.map((line) => `  ${oneLine(line)}`),
+    `To solve it: ${oneLine(failure.solve)}`,
+  ];
+}

@@ -1,0 +1,250 @@
+import { terminalLine } from '../core/terminal-text.ts';
+import type { Change, Disruption, HostPlan } from '../plan/plan.ts';
+import type { RoleAssignment } from '../roles/findings.ts';
+import { becauseLines, type ChangeSign, changeSign, fieldText, layersText, oneLine, portsText } from './change-text.ts';
+import { columnLines, counted } from './layout.ts';
+import type { Style } from './style.ts';
+
+/** How much of a plan is printed. */
+export interface PlanTextOptions {
+  readonly style: Style;
+  /** 1 and more also prints titles and descriptions of new definitions. */
+  readonly verbosity: number;
+}
+
+/**
+ * The plans of many hosts for a reviewer: hosts whose plans read the same are printed once, under all their names, in the
+ * order in which they come first.
+ */
+export function plansText(plans: readonly HostPlan[], options: PlanTextOptions): string {
+  const groups = new Map<string, { plan: HostPlan; hosts: string[] }>();
+  for (const plan of plans) {
+    const body = bodyLines(plan, options).join('\n');
+    const key = `${plan.matrix}\n${body}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { plan, hosts: [plan.host] });
+    else group.hosts.push(plan.host);
+  }
+  return [...groups.values()].map(({ plan, hosts }) => textOf(plan, hosts, options)).join('\n');
+}
+
+/** One host's plan: roles with their evidence, then zone by zone what comes and goes, each with its reasons. */
+export function planText(plan: HostPlan, options: PlanTextOptions): string {
+  return textOf(plan, [plan.host], options);
+}
+
+function textOf(plan: HostPlan, hosts: readonly string[], options: PlanTextOptions): string {
+  const { style } = options;
+  const names = hosts.map((host) => style.bold(terminalLine(host)));
+  const many = hosts.length === 1 ? '' : ` ${style.dim(`(${hosts.length} hosts, the same plan)`)}`;
+  const head = `${names.join(', ')}${many} ${style.dim(`· matrix ${terminalLine(plan.matrix)}`)}`;
+  return `${[head, ...bodyLines(plan, options)].join('\n')}\n`;
+}
+
+function bodyLines(plan: HostPlan, options: PlanTextOptions): readonly string[] {
+  const { style } = options;
+  const sections = [roleLines(plan.roles, style)];
+  if (plan.changes.length === 0) {
+    const because = plan.nothingBecause === null ? '' : `: ${oneLine(plan.nothingBecause)}`;
+    sections.push([`  No changes${because}`]);
+  } else {
+    sections.push(...zoneSections(plan.changes, options), ...definitionSections(plan.changes, options));
+  }
+  const end = [...disruptionLines(plan.disruption), ...rememberLines(plan.changes), ...noteLines(plan, style)];
+  if (end.length > 0) sections.push(end);
+  if (plan.changes.length > 0) sections.push([`  ${style.bold(countsText(plan.changes))}`]);
+  return sections.filter((lines) => lines.length > 0).flatMap((lines, index) => (index === 0 ? lines : ['', ...lines]));
+}
+
+/** Why a role is played, in words. */
+export const ROLE_REASONS: Readonly<Record<RoleAssignment['because'], string>> = {
+  declared: 'declared in the inventory',
+  detected: 'detected',
+  remembered: 'remembered from an earlier run',
+  'every-host': 'played by every host',
+};
+
+/** The roles, one a line: the name, why it is played, and the evidence. */
+export function roleLines(roles: readonly RoleAssignment[], style: Style): readonly string[] {
+  if (roles.length === 0) return ['  plays no role'];
+  const rows = roles.map((role) => {
+    const sure = role.because === 'detected' ? ` (${Math.round(role.confidence * 100)} %)` : '';
+    const evidence = role.evidence.map((one) => terminalLine(one.text)).join('; ');
+    return [
+      { text: `  role ${terminalLine(role.role)}`, paint: style.cyan },
+      { text: `${ROLE_REASONS[role.because]}${sure}${evidence === '' ? '' : `: ${evidence}`}` },
+    ];
+  });
+  return columnLines(rows);
+}
+
+type ZoneChange =
+  | Extract<Change, { zone: string }>
+  | Extract<Change, { kind: 'definition'; object: 'service' | 'ipset' | 'zone' }>;
+
+function zoneOf(change: Change): string | null {
+  if ('zone' in change) return change.zone;
+  return change.kind === 'definition' && change.object === 'zone' ? change.name : null;
+}
+
+/** Interfaces first: they decide what everything below applies to. */
+const ZONE_ORDER: readonly Change['kind'][] = ['definition', 'interface', 'zone-service', 'rich-rule', 'stray'];
+
+function zoneSections(changes: readonly Change[], options: PlanTextOptions): readonly (readonly string[])[] {
+  const byZone = new Map<string, ZoneChange[]>();
+  for (const change of changes) {
+    const zone = zoneOf(change);
+    if (zone === null) continue;
+    const list = byZone.get(zone);
+    if (list === undefined) byZone.set(zone, [change as ZoneChange]);
+    else list.push(change as ZoneChange);
+  }
+  return [...byZone.keys()].sort().map((zone) => {
+    const inZone = byZone.get(zone)!;
+    const ordered = ZONE_ORDER.flatMap((kind) => inZone.filter((change) => change.kind === kind));
+    const title = `  zone ${options.style.bold(terminalLine(zone))}`;
+    return [title, ...ordered.flatMap((change) => zoneChangeLines(change, options))];
+  });
+}
+
+function zoneChangeLines(change: ZoneChange, options: PlanTextOptions): readonly string[] {
+  const { style } = options;
+  const line = (text: string): string => signed(changeSign(change), text, style);
+  switch (change.kind) {
+    case 'definition':
+      return definitionLines(change, true, options);
+    case 'interface': {
+      const name = oneLine(change.interface);
+      const other = oneLine(change.otherZone);
+      const moves = other === '' || change.otherZone === change.zone ? '' : ` moves here from zone ${other}`;
+      const text = change.action === 'bind' ? `interface ${name}${moves}` : `interface ${name} goes to zone ${other}`;
+      return [
+        line(`${text}${layersText(change.layers)}`),
+        ...details(becauseOr(change.reasons, change.action === 'release'), style),
+        ...(change.editsZone === null
+          ? []
+          : details([`edits zone ${oneLine(change.editsZone)}, which names it now`], style)),
+        ...closesLines(change, style),
+      ];
+    }
+    case 'zone-service': {
+      const ports = change.ports.length === 0 ? '' : `  ${portsText(change.ports)}`;
+      const text = `service ${oneLine(change.service)}${ports}${layersText(change.layers)}`;
+      return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove'), style)];
+    }
+    case 'rich-rule': {
+      const text = `rich rule ${oneLine(change.rule)}${layersText(change.layers)}`;
+      return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove'), style)];
+    }
+    case 'stray': {
+      const text = `${oneLine(change.field)} ${oneLine(change.value)}${layersText(change.layers)}`;
+      return [line(text), ...details(['because it was set by hand in a zone of ours and no rule asks for it'], style)];
+    }
+  }
+}
+
+function closesLines(change: Extract<Change, { kind: 'interface' }>, style: Style): readonly string[] {
+  const from = oneLine(change.action === 'bind' ? change.otherZone : change.zone);
+  return change.closes.map((what) => `        ${style.red('closes')} ${oneLine(what)}, open on it in zone ${from} now`);
+}
+
+/** Services, ipsets, and ipset entries: what the zones above refer to. */
+function definitionSections(changes: readonly Change[], options: PlanTextOptions): readonly (readonly string[])[] {
+  const explained = new Set(
+    changes.flatMap((change) => (change.kind === 'zone-service' && change.action === 'add' ? [change.service] : [])),
+  );
+  const definitions: string[] = [];
+  const entries: string[] = [];
+  for (const change of changes) {
+    if (change.kind === 'definition' && change.object !== 'zone') {
+      const why = !(change.object === 'service' && explained.has(change.name));
+      definitions.push(...definitionLines(change, why, options));
+    } else if (change.kind === 'ipset-entries') {
+      entries.push(...entryLines(change, options.style));
+    }
+  }
+  const sections: string[][] = [];
+  if (definitions.length > 0) sections.push(['  definitions', ...definitions]);
+  if (entries.length > 0) sections.push(['  ipset entries', ...entries]);
+  return sections;
+}
+
+const LABELS: ReadonlySet<string> = new Set(['short', 'description']);
+
+function definitionLines(
+  change: Extract<Change, { kind: 'definition' }>,
+  withReasons: boolean,
+  options: PlanTextOptions,
+): readonly string[] {
+  const { style, verbosity } = options;
+  const inUse = change.inUse ? style.yellow(' (in use: live traffic depends on it)') : '';
+  // The title and description of a new object say nothing that its reasons do not say.
+  const fields = change.fields.filter(({ field }) => verbosity > 0 || change.action === 'edit' || !LABELS.has(field));
+  const shown = change.action === 'delete' ? [] : fields.map(fieldText);
+  const reasons = withReasons ? becauseOr(change.reasons, change.action === 'delete') : [];
+  return [
+    `${signed(changeSign(change), `${change.object} ${oneLine(change.name)}`, style)}${inUse}`,
+    ...details([...shown, ...reasons], style),
+  ];
+}
+
+function entryLines(change: Extract<Change, { kind: 'ipset-entries' }>, style: Style): readonly string[] {
+  return [
+    signed('~', `ipset ${oneLine(change.ipset)}${layersText(change.layers)}`, style),
+    ...change.add.map((entry) => `        ${style.green('+')} ${oneLine(entry)}`),
+    ...change.remove.map((entry) => `        ${style.red('-')} ${oneLine(entry)}`),
+    ...details(becauseLines(change.reasons), style),
+  ];
+}
+
+function becauseOr(reasons: Parameters<typeof becauseLines>[0], goes: boolean): readonly string[] {
+  if (reasons.length > 0) return becauseLines(reasons);
+  return goes ? ['because nothing in the matrix or the inventory asks for it any more'] : [];
+}
+
+function rememberLines(changes: readonly Change[]): readonly string[] {
+  return changes.flatMap((change) => {
+    if (change.kind !== 'remember') return [];
+    const before = change.before === null ? 'nothing' : oneLine(change.before);
+    return [`  remembers on the host: ${oneLine(change.after)} (until now: ${before})`];
+  });
+}
+
+function disruptionLines(disruption: Disruption): readonly string[] {
+  switch (disruption.kind) {
+    case 'none':
+      return [];
+    case 'reload':
+      return [`  disruption: one reload (new connections wait about a second): ${oneLine(disruption.because)}`];
+    case 'interface-moves': {
+      const reload = disruption.reload ? ', and one reload (new connections wait about a second)' : '';
+      const names = disruption.interfaces.map(oneLine).join(', ');
+      return [
+        `  disruption: ${names} ${disruption.interfaces.length === 1 ? 'moves' : 'move'} to another zone${reload}`,
+      ];
+    }
+  }
+}
+
+function noteLines(plan: HostPlan, style: Style): readonly string[] {
+  return plan.notes.map((note) => {
+    const text = `${note.severity === 'warning' ? 'warning' : 'note'}: ${oneLine(note.text)}`;
+    return `  ${note.severity === 'warning' ? style.yellow(text) : text}`;
+  });
+}
+
+/** `12 changes: 5 to add, 2 to change, 5 to remove`. */
+export function countsText(changes: readonly Change[]): string {
+  const count = (sign: ChangeSign): number => changes.filter((change) => changeSign(change) === sign).length;
+  const parts = [`${count('+')} to add`, `${count('~')} to change`, `${count('-')} to remove`];
+  return `${counted(changes.length, 'change')}: ${parts.join(', ')}`;
+}
+
+function signed(sign: ChangeSign, text: string, style: Style): string {
+  const paint = sign === '+' ? style.green : sign === '-' ? style.red : style.yellow;
+  return `    ${paint(sign)} ${text}`;
+}
+
+function details(lines: readonly string[], style: Style): readonly string[] {
+  return lines.map((line) => `        ${style.dim(line)}`);
+}

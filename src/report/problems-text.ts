@@ -1,0 +1,42 @@
+import type { Problem } from '../core/problem.ts';
+import { terminalText } from '../core/terminal-text.ts';
+import { counted } from './layout.ts';
+import type { Style } from './style.ts';
+
+/**
+ * All problems, file by file and line by line as `file:line:column: severity: what is wrong`, each with its hint below,
+ * and how many they are. A problem that was found twice on different ways is shown once.
+ */
+export function problemsText(problems: readonly Problem[], style: Style): string {
+  const seen = new Set<string>();
+  const lines: string[] = [];
+  const counts = { error: 0, warning: 0 };
+  for (const problem of [...problems].sort(byPlace)) {
+    const text = problemText(problem, style);
+    if (seen.has(text)) continue;
+    seen.add(text);
+    counts[problem.severity] += 1;
+    lines.push(text);
+  }
+  const parts = [];
+  if (counts.error > 0) parts.push(style.red(counted(counts.error, 'error')));
+  if (counts.warning > 0) parts.push(style.yellow(counted(counts.warning, 'warning')));
+  return `${[...lines, parts.join(', ')].join('\n')}\n`;
+}
+
+function problemText(problem: Problem, style: Style): string {
+  const at = problem.location;
+  const where = at === null ? '' : `${style.bold(terminalText(`${at.file}:${at.line}:${at.column}`))}: `;
+  const paint = problem.severity === 'error' ? style.red : style.yellow;
+  return `${where}${paint(problem.severity)}: ${terminalText(problem.message)}\n    ${terminalText(problem.hint)}`;
+}
+
+function byPlace(a: Problem, b: Problem): number {
+  if (a.location === null || b.location === null) return Number(a.location !== null) - Number(b.location !== null);
+  const { file, line, column } = a.location;
+  return file < b.location.file
+    ? -1
+    : file > b.location.file
+      ? 1
+      : line - b.location.line || column - b.location.column;
+}

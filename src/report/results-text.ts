@@ -1,0 +1,50 @@
+import type { RunSummary } from '../fleet/events.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import { detectText } from './detect-text.ts';
+import { factsText } from './facts-text.ts';
+import { historyText } from './history-text.ts';
+import { plansText } from './plan-text.ts';
+import type { Style } from './style.ts';
+
+export interface ResultsOptions {
+  readonly style: Style;
+  readonly verbosity: number;
+}
+
+/**
+ * What a command was asked for, host by host: facts, roles, plans or generations. Empty for commands whose result is the
+ * closing table alone (apply shows its plans before the review).
+ */
+export function resultsText(summary: RunSummary, options: ResultsOptions): string {
+  const { style } = options;
+  const texts: string[] = [];
+  const plans: HostPlan[] = [];
+  for (const [host, outcome] of summary.outcomes) {
+    switch (outcome.kind) {
+      case 'facts':
+        texts.push(factsText(host, outcome.facts, style));
+        break;
+      case 'roles':
+        texts.push(detectText(host, outcome.findings, style));
+        break;
+      case 'history':
+        texts.push(historyText(host, outcome.generations, style));
+        break;
+      case 'planned':
+        plans.push(outcome.plan);
+        break;
+      case 'unchanged':
+        if (summary.command === 'plan') plans.push(outcome.plan);
+        break;
+      case 'changed':
+      case 'rolled-back':
+      case 'refused':
+      case 'unreachable':
+      case 'failed':
+      case 'skipped':
+        break;
+    }
+  }
+  if (plans.length > 0) texts.push(plansText(plans, options));
+  return texts.join('\n');
+}

@@ -1,0 +1,174 @@
+import type { Secret } from '../core/secret.ts';
+
+/**
+ * The transport port: how the rest of portfw reaches a host, whatever carries it. Adapters: `node-ssh.ts` and
+ * `local.ts`. Outcomes are values; an adapter throws only on a programming error.
+ */
+
+/** Whether and how programs get root on the host. */
+export type Become =
+  | { readonly kind: 'none' }
+  /** sudo to root; with a `null` password sudo must not ask for one. */
+  | { readonly kind: 'sudo'; readonly password: Secret | null };
+
+/** How to reach one host. {@link createTarget} fills in the defaults. */
+export interface Target {
+  /** The name the inventory knows the host by; shown to the user. */
+  readonly name: string;
+  readonly kind: 'ssh' | 'local';
+  /** Host name or IP address to connect to. */
+  readonly address: string;
+  readonly port: number;
+  /** The account to log in as. */
+  readonly user: string;
+  /** Named key files: only these are offered. Empty: the agent's keys, then the default files under ~/.ssh. */
+  readonly privateKeyFiles: readonly string[];
+  /** Empty: the user's and the system's known_hosts. New keys are appended to the first file. */
+  readonly knownHostsFiles: readonly string[];
+  /** The name to look the host key up by instead of `address` (HostKeyAlias); `null` for the usual names. */
+  readonly hostKeyAlias: string | null;
+  /** Whether a key nobody has seen yet may be recorded. A changed or revoked key is refused all the same. */
+  readonly acceptNewHostKeys: boolean;
+  /** From the first packet to the end of the authentication. */
+  readonly connectTimeoutMs: number;
+  readonly become: Become;
+  /** The socket of an OpenSSH agent; `null` for none. */
+  readonly agentSocket: string | null;
+  /** The login password, for `password` and `keyboard-interactive`; `null` for none. */
+  readonly password: Secret | null;
+}
+
+/** Runs one program text on the host. */
+export interface RemoteCommand {
+  /**
+   * POSIX sh text. It runs as the body of a function in a shell of its own with `LC_ALL=C`, a fixed `PATH`, and
+   * `SSH_CONNECTION` as sshd set it (under sudo too). It may call `exit`. It is never run in part.
+   */
+  readonly program: string;
+  /** What the program reads on its standard input, byte for byte, NUL bytes included; then end of file. */
+  readonly data: string | Uint8Array;
+  /** The time the program may take on the host. It is stopped there (TERM, then KILL), whatever the line does. */
+  readonly deadlineMs: number;
+  /** The most bytes of standard output and standard error together. */
+  readonly outputLimitBytes: number;
+  readonly signal?: AbortSignal;
+}
+
+/** What every failure tells the user. Both texts are safe to print, without a full stop. */
+export interface FailureText {
+  /** What happened. */
+  readonly message: string;
+  /** How to solve it. */
+  readonly hint: string;
+}
+
+/** Why sudo did not make us root. */
+export type BecomeFailure =
+  /** sudo asks for a password and none was given. */
+  | 'password-required'
+  | 'password-wrong'
+  /** The account is not in sudoers, or not for this. */
+  | 'not-allowed'
+  /** There is no sudo on the host. */
+  | 'no-sudo'
+  /** sudoers has `requiretty`. */
+  | 'tty-required'
+  /** Anything else; the message quotes sudo. */
+  | 'other';
+
+interface Measured {
+  readonly durationMs: number;
+}
+
+interface FailedCommand extends FailureText, Measured {
+  /** Whether the program may have begun: `false` proves that the host is as it was. */
+  readonly mayHaveRun: boolean;
+  /** What it had written until then. */
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+}
+
+/** How a {@link RemoteCommand} ended. Only `exited` says that the program ran to its end. */
+export type CommandOutcome =
+  /** The program ended by itself; a program killed by a signal of its own has 128 + signal, as in a shell. */
+  | ({
+      readonly kind: 'exited';
+      readonly exitCode: number;
+      readonly stdout: Buffer;
+      readonly stderr: Buffer;
+    } & Measured)
+  /** The connection went away: what the program did is unknown. */
+  | ({ readonly kind: 'lost' } & FailedCommand)
+  /** The program was stopped at its deadline. */
+  | ({ readonly kind: 'deadline' } & FailedCommand)
+  /** The caller's `signal` was aborted. */
+  | ({ readonly kind: 'aborted' } & FailedCommand)
+  /** The host sent more than `outputLimitBytes`. */
+  | ({ readonly kind: 'too-much-output' } & FailedCommand)
+  | ({ readonly kind: 'become-failed'; readonly reason: BecomeFailure } & FailedCommand)
+  /** The host did not start our program: a login shell such as nologin, a forced command, a profile that exits. */
+  | ({ readonly kind: 'not-run'; readonly exitCode: number | null } & FailedCommand)
+  /** The program's shell ended (killed, say) before the program did: what it did is unknown. */
+  | ({ readonly kind: 'broken-off'; readonly exitCode: number | null; readonly signal: string | null } & FailedCommand);
+
+/** An authenticated way to one host. */
+export interface Connection {
+  readonly target: Target;
+  /** Our end and the host's end of the TCP connection as seen from here (NAT may differ); `null` for a local one. */
+  readonly endpoints: {
+    readonly localAddress: string;
+    readonly localPort: number;
+    readonly remoteAddress: string;
+    readonly remotePort: number;
+  } | null;
+  /** What the user may want to know about how the connection came about (a host key was recorded, say). */
+  readonly notes: readonly string[];
+  /** Runs one program. Several may run at once, but sshd allows ten sessions a connection by default. */
+  run(command: RemoteCommand): Promise<CommandOutcome>;
+  /** Ends the connection; safe to call twice. Programs still running are reported as lost. */
+  close(): Promise<void>;
+}
+
+/** How {@link Transport.connect} ended. */
+export type ConnectOutcome =
+  | { readonly kind: 'connected'; readonly connection: Connection; readonly connectMs: number }
+  /** No TCP connection, no SSH server, or it went silent. */
+  | ({ readonly kind: 'unreachable' } & FailureText)
+  /** The server answers but turns us away before authentication: penalties (OpenSSH 9.8+) or too many connections. */
+  | ({ readonly kind: 'turned-away'; readonly reason: 'penalty' | 'too-many-connections' | 'unknown' } & FailureText)
+  /** The server offers no algorithm that we speak, or breaks the protocol. */
+  | ({ readonly kind: 'protocol-failed' } & FailureText)
+  | ({
+      readonly kind: 'auth-failed';
+      readonly tried: readonly string[];
+      readonly offered: readonly string[];
+    } & FailureText)
+  /** Something on this machine stands in the way: an unreadable key or known_hosts file, a bad setting. */
+  | ({ readonly kind: 'local-problem' } & FailureText)
+  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & FailureText)
+  /** `file` and `line` are the recorded key that the host no longer has. */
+  | ({
+      readonly kind: 'host-key-changed';
+      readonly keyType: string;
+      readonly fingerprint: string;
+      readonly file: string;
+      readonly line: number;
+    } & FailureText)
+  | ({
+      readonly kind: 'host-key-revoked';
+      readonly keyType: string;
+      readonly fingerprint: string;
+      readonly file: string;
+      readonly line: number;
+    } & FailureText);
+
+/** Every way in which {@link Transport.connect} can fail. */
+export type ConnectFailure = Exclude<ConnectOutcome, { kind: 'connected' }>;
+/** Every way in which {@link Connection.run} can fail to run a program to its end. */
+export type CommandFailure = Exclude<CommandOutcome, { kind: 'exited' }>;
+
+/** Opens connections. Each call is a new TCP connection and a new authentication: nothing is ever shared. */
+export interface Transport {
+  /** `signal` gives up the attempt (the outcome is then `unreachable`). */
+  connect(target: Target, signal?: AbortSignal): Promise<ConnectOutcome>;
+}

@@ -1,0 +1,129 @@
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import {
+  decideHostKey,
+  type HostKeyDecision,
+  type HostKeyNames,
+  type KnownHosts,
+  knownHostsLine,
+  parseKnownHosts,
+} from './known-hosts.ts';
+
+/** The files OpenSSH consults when nothing else is said; new keys go to the first. */
+export function defaultKnownHostsFiles(home: string = homedir()): string[] {
+  return [
+    join(home, '.ssh', 'known_hosts'),
+    join(home, '.ssh', 'known_hosts2'),
+    '/etc/ssh/ssh_known_hosts',
+    '/etc/ssh/ssh_known_hosts2',
+  ];
+}
+
+/** Reading or writing failed; `message` names the file and the system's reason. */
+export interface KnownHostsFileFailure {
+  readonly kind: 'failed';
+  readonly message: string;
+  readonly hint: string;
+}
+
+/**
+ * Reads known_hosts files for many hosts at once: a file is parsed again only when it has changed, and additions are
+ * made one after the other, each after a fresh look, so two connections can never record two keys for one host.
+ */
+export class KnownHostsStore {
+  readonly #parsed = new Map<string, { readonly version: string; readonly known: KnownHosts }>();
+  #additions: Promise<unknown> = Promise.resolve();
+
+  /** Everything the files say; a file that does not exist says nothing. */
+  async read(
+    files: readonly string[],
+  ): Promise<{ readonly kind: 'read'; readonly known: KnownHosts } | KnownHostsFileFailure> {
+    const parts: KnownHosts[] = [];
+    for (const file of files) {
+      try {
+        parts.push(await this.#readFile(file));
+      } catch (error) {
+        if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') continue;
+        return {
+          kind: 'failed',
+          message: `Cannot read the known hosts file ${file}: ${errorCode(error)}`,
+          hint: 'Make the file readable: without it no host key can be checked',
+        };
+      }
+    }
+    return {
+      kind: 'read',
+      known: { entries: parts.flatMap((part) => part.entries), ignored: parts.flatMap((part) => part.ignored) },
+    };
+  }
+
+  async #readFile(file: string): Promise<KnownHosts> {
+    const info = await stat(file);
+    const version = `${info.ino}:${info.size}:${info.mtimeMs}`;
+    const cached = this.#parsed.get(file);
+    if (cached?.version === version) return cached.known;
+    const known = parseKnownHosts(await readFile(file, 'utf8'), file);
+    this.#parsed.set(file, { version, known });
+    return known;
+  }
+
+  /**
+   * Records a key that no file knows, in the first file.
+   *
+   * @returns the decision after a fresh look: `unknown` when the key was recorded now, anything else when somebody else
+   *   recorded a key for the host meanwhile.
+   */
+  add(files: readonly string[], names: HostKeyNames, key: Buffer): Promise<HostKeyDecision | KnownHostsFileFailure> {
+    const addition = this.#additions.then(() => this.#add(files, names, key));
+    this.#additions = addition.catch(() => undefined);
+    return addition;
+  }
+
+  async #add(
+    files: readonly string[],
+    names: HostKeyNames,
+    key: Buffer,
+  ): Promise<HostKeyDecision | KnownHostsFileFailure> {
+    const current = await this.read(files);
+    if (current.kind === 'failed') return current;
+    const decision = decideHostKey(current.known, names, key);
+    if (decision.kind !== 'unknown') return decision;
+    const file = files[0];
+    try {
+      if (file === undefined) throw new Error('no file is configured');
+      await appendLine(file, knownHostsLine(names, key));
+      return decision;
+    } catch (error) {
+      return {
+        kind: 'failed',
+        message: `Cannot record the new host key in ${file ?? 'a known hosts file'}: ${errorCode(error)}`,
+        hint: 'Make the file writable, or add the key yourself',
+      };
+    }
+  }
+}
+
+/** One write in append mode: whole or not at all for other readers and writers. Creates file (0600) and folder (0700). */
+async function appendLine(file: string, line: string): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const handle = await open(file, 'a+', 0o600);
+  try {
+    const { size } = await handle.stat();
+    const last = Buffer.alloc(1);
+    if (size > 0) await handle.read(last, 0, 1, size - 1);
+    // Someone's editor may have left the last line without its line feed.
+    const separator = size > 0 && last[0] !== 0x0a ? '\n' : '';
+    const bytes = Buffer.from(separator + line, 'utf8');
+    const { bytesWritten } = await handle.write(bytes);
+    if (bytesWritten !== bytes.length) throw new Error('the file system is full');
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function errorCode(error: unknown): string {
+  if (error instanceof Error) return (error as NodeJS.ErrnoException).code ?? error.message;
+  return String(error);
+}

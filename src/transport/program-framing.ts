@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import type { Become } from './connection.ts';
+
+/**
+ * How a program reaches a host's shell and how its output comes back.
+ *
+ * The command line is fixed text that sh, csh and fish read alike; the only thing that varies in it is a random
+ * hexadecimal nonce. Everything else travels on standard input:
+ *
+ *   1. one line, the bootstrap, which `/bin/sh` reads and evaluates: it empties the environment, starts the deadline
+ *      (`timeout`) and a second shell,
+ *   2. the program, whose length the second shell knows and checks before it evaluates anything, so that a broken
+ *      connection never runs half of it,
+ *   3. the data, base64, checked likewise; the program gets it decoded on a standard input of its own, so neither it nor
+ *      its children can eat what is not theirs, and nothing needs a temporary file.
+ *
+ * Standard input stays open: an end of file would close our half of the channel, and with it the way to send a signal.
+ * Output is taken from between two markers with the nonce, so a banner that a profile prints is told apart from an answer.
+ */
+
+/** The environment's `PATH` for every program. */
+export const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** After TERM at the deadline a program has this long before KILL. */
+export const KILL_AFTER_MS = 2000;
+
+/** The strings that one run is recognised by. They cannot be guessed, so nobody but the host's root can forge them. */
+export interface Markers {
+  /** On standard output and standard error, before the program begins. */
+  readonly begin: string;
+  /** On standard output, after the program; the exit code and a line feed follow. */
+  readonly end: string;
+  /** sudo's prompt. */
+  readonly passwordPrompt: string;
+  /** On standard error, once sudo has made us root and the shell reads its input. */
+  readonly becomeDone: string;
+  readonly nonce: string;
+}
+
+/** Makes the markers of one run; `nonce` is given only by tests. */
+export function createMarkers(nonce: string = randomBytes(16).toString('hex')): Markers {
+  return {
+    nonce,
+    begin: `portfw:${nonce}:begin\n`,
+    end: `portfw:${nonce}:end:`,
+    passwordPrompt: `[portfw:${nonce}:password]`,
+    becomeDone: `[portfw:${nonce}:ready]`,
+  };
+}
+
+const READ_BOOTSTRAP = 'IFS= read -r line && eval "$line"';
+
+/**
+ * The command line for the host: fixed but for the nonce.
+ *
+ * `"$SSH_CONNECTION"` is expanded by the login shell and handed on as an argument, because sudo drops the variable and
+ * programs need to know the way that we came in by.
+ */
+export function commandLine(become: Become, markers: Markers): string {
+  if (become.kind === 'none') return `/bin/sh -c '${READ_BOOTSTRAP}' portfw "$SSH_CONNECTION"`;
+  const mode = become.password === null ? '-n' : `-S -p '${markers.passwordPrompt}'`;
+  const shell = `/bin/sh -c 'printf "${markers.becomeDone}" >&2; ${READ_BOOTSTRAP}' portfw "$SSH_CONNECTION"`;
+  // `env` rather than an assignment, which fish and csh do not know. sudo's messages must be the ones that we can read.
+  return `env LC_ALL=C sudo ${mode} -- ${shell}`;
+}
+
+// No single quote may occur in it. $1 the nonce, $2 the program's length in bytes, $3 the data's in base64 characters.
+const RUN_PROGRAM = [
+  'n=$1 l=$2 m=$3',
+  'p=$(head -c "$l"); d=',
+  'if [ "$m" -gt 0 ]; then d=$(head -c "$m"); fi',
+  `if [ "\${#p}" -ne "$l" ] || [ "\${#d}" -ne "$m" ]; then echo "portfw: the program did not arrive whole" >&2; exit 96; fi`,
+  'run() { set --; unset n l m d; eval "$p"; }',
+  'printf "portfw:%s:begin\\n" "$n" >&2',
+  'printf "portfw:%s:begin\\n" "$n"',
+  'if [ "$m" -gt 0 ]; then printf %s "$d" 2>/dev/null | base64 -d 2>/dev/null | ( run ); else ( run ) </dev/null; fi',
+  'r=$?',
+  'printf "portfw:%s:end:%s\\n" "$n" "$r"',
+  'exit "$r"',
+].join('; ');
+
+/**
+ * What goes to the shell's standard input for one run.
+ *
+ * @param program POSIX sh text without NUL characters.
+ * @param data the program's standard input.
+ * @param deadlineMs when the host itself stops the program.
+ */
+export function programInput(
+  program: string,
+  data: string | Uint8Array,
+  deadlineMs: number,
+  markers: Markers,
+): readonly Buffer[] {
+  if (program.includes('\0')) throw new TypeError('A program cannot contain NUL characters');
+  // A function, so that the shell reads the whole text before it runs the first command. No line feed at the end: the
+  // command substitution that receives it would strip that, and the length would not match.
+  const wrapped = Buffer.from(`portfw_program() {\n${program}\n}\nunset p; portfw_program`, 'utf8');
+  const encoded = Buffer.from(data).toString('base64');
+  const seconds = (milliseconds: number): string => (Math.max(1, Math.ceil(milliseconds)) / 1000).toString();
+  const bootstrap = [
+    'umask 022',
+    'cd /',
+    [
+      `exec env -i LC_ALL=C PATH=${PROGRAM_PATH} HOME="$HOME" SSH_CONNECTION="$1"`,
+      `timeout -k ${seconds(KILL_AFTER_MS)} ${seconds(deadlineMs)}`,
+      `/bin/sh -c '${RUN_PROGRAM}' portfw ${markers.nonce} ${wrapped.length} ${encoded.length}`,
+    ].join(' '),
+  ].join('; ');
+  return [Buffer.from(`${bootstrap}\n`), wrapped, Buffer.from(encoded, 'latin1')];
+}
+
+/** What a run's output says. */
+export type Unframed =
+  /** The end marker is there: the output is whole. */
+  | { readonly kind: 'complete'; readonly exitCode: number; readonly stdout: Buffer; readonly stderr: Buffer }
+  /** The program began; the end marker is missing. */
+  | { readonly kind: 'partial'; readonly stdout: Buffer; readonly stderr: Buffer }
+  /** The program's shell never said that it began; the outputs are the host's own words. */
+  | { readonly kind: 'none'; readonly stdout: Buffer; readonly stderr: Buffer };
+
+/** Takes the program's output out of everything that the host sent. */
+export function unframe(stdout: Buffer, stderr: Buffer, markers: Markers): Unframed {
+  const begin = stdout.indexOf(markers.begin);
+  const stderrBegin = stderr.indexOf(markers.begin);
+  const programStderr = stderrBegin === -1 ? stderr : stderr.subarray(stderrBegin + markers.begin.length);
+  if (begin === -1) return { kind: stderrBegin === -1 ? 'none' : 'partial', stdout, stderr: programStderr };
+  const programStdout = stdout.subarray(begin + markers.begin.length);
+  const end = programStdout.lastIndexOf(markers.end);
+  if (end === -1) return { kind: 'partial', stdout: programStdout, stderr: programStderr };
+  const exitCode = /^(\d{1,3})\n/.exec(programStdout.toString('latin1', end + markers.end.length));
+  if (exitCode === null) return { kind: 'partial', stdout: programStdout.subarray(0, end), stderr: programStderr };
+  return {
+    kind: 'complete',
+    exitCode: Number(exitCode[1]),
+    stdout: programStdout.subarray(0, end),
+    stderr: programStderr,
+  };
+}

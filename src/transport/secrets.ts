@@ -1,0 +1,96 @@
+import { Secret } from '../core/secret.ts';
+
+/** The environment variables that passwords come from; the values never appear in an argument list. */
+export const SECRET_VARIABLES = {
+  becomePassword: 'PORTFW_BECOME_PASSWORD',
+  sshPassword: 'PORTFW_SSH_PASSWORD',
+  keyPassphrase: 'PORTFW_KEY_PASSPHRASE',
+} as const;
+
+/** One of the secrets that the environment can hold. */
+export type SecretName = keyof typeof SECRET_VARIABLES;
+
+/** The secret from the environment, or `null`; an empty variable counts as absent. */
+export function secretFromEnvironment(name: SecretName, environment: NodeJS.ProcessEnv = process.env): Secret | null {
+  const value = environment[SECRET_VARIABLES[name]];
+  return value === undefined || value === '' ? null : new Secret(value);
+}
+
+/** What {@link promptSecret} reads from: `process.stdin`, or anything like it. */
+export interface SecretInput {
+  readonly isTTY?: boolean;
+  setRawMode?(raw: boolean): unknown;
+  on(event: 'data', listener: (chunk: Buffer | string) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+  removeListener(event: 'data', listener: (chunk: Buffer | string) => void): unknown;
+  removeListener(event: 'end', listener: () => void): unknown;
+  resume(): unknown;
+  pause(): unknown;
+}
+
+/** What a prompt yields: `cancelled` after Ctrl-C or an end of file, `no-terminal` when nobody can be asked. */
+export type PromptOutcome =
+  | { readonly kind: 'entered'; readonly secret: Secret }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'no-terminal' };
+
+/**
+ * Asks for a secret on the terminal without showing it.
+ *
+ * Backspace removes a character, Ctrl-U all of them; Ctrl-C and Ctrl-D on an empty line cancel. The terminal is set back
+ * whatever happens. The prompt goes to standard error by default, so that standard output stays clean.
+ */
+export function promptSecret(
+  prompt: string,
+  input: SecretInput = process.stdin,
+  output: { write(text: string): unknown } = process.stderr,
+): Promise<PromptOutcome> {
+  if (input.isTTY !== true || input.setRawMode === undefined) return Promise.resolve({ kind: 'no-terminal' });
+  return new Promise((resolve) => {
+    let typed: string[] = [];
+    const decoder = new TextDecoder();
+    const finish = (outcome: PromptOutcome): void => {
+      input.removeListener('data', onData);
+      input.removeListener('end', onEnd);
+      input.setRawMode?.(false);
+      input.pause();
+      output.write('\n');
+      resolve(outcome);
+    };
+    const onEnd = (): void => finish({ kind: 'cancelled' });
+    const onData = (chunk: Buffer | string): void => {
+      const text = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
+      for (const character of text) {
+        switch (character) {
+          case '\r':
+          case '\n':
+            finish({ kind: 'entered', secret: new Secret(typed.join('')) });
+            return;
+          case '\u0003':
+            finish({ kind: 'cancelled' });
+            return;
+          case '\u0004':
+            if (typed.length === 0) {
+              finish({ kind: 'cancelled' });
+              return;
+            }
+            break;
+          case '\u007f':
+          case '\b':
+            typed.pop();
+            break;
+          case '\u0015':
+            typed = [];
+            break;
+          default:
+            if (character >= ' ') typed.push(character);
+        }
+      }
+    };
+    output.write(prompt);
+    input.setRawMode?.(true);
+    input.on('data', onData);
+    input.on('end', onEnd);
+    input.resume();
+  });
+}

@@ -1,0 +1,17 @@
+import { ensureEngine } from './engine.ts';
+import { ensureImages } from './images.ts';
+import { openSession } from './owner.ts';
+import { purge } from './purge.ts';
+import { sayOnStderr } from './say.ts';
+
+/**
+ * Before the integration tests: an engine, the images, and nothing left of runs that were killed. The function it
+ * returns removes, after them, whatever the tests left.
+ */
+export default async function setup(): Promise<() => Promise<void>> {
+  const owner = openSession();
+  const docker = await ensureEngine(sayOnStderr);
+  await purge(docker, owner);
+  await ensureImages(docker, sayOnStderr);
+  return () => purge(docker, owner);
+}

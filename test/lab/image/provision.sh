@@ -1,0 +1,32 @@
+#!/bin/sh
+# provision.sh FIREWALLD [UNIT…]: run once in a fresh host. Waits for the end of the boot, brings firewalld into the
+# wanted state (running, stopped, absent; as-is leaves it alone) and starts the units for good. Says on stdout what the lab needs to know.
+set -eu
+firewalld=$1
+shift
+
+tries=0
+until state=$(systemctl is-system-running --wait 2>/dev/null) || [ "$state" = degraded ]; do
+  tries=$((tries + 1))
+  [ "$tries" -lt 300 ] || { echo "this host has not booted: ${state:-no answer from systemd}" >&2; exit 1; }
+  sleep 0.1
+done
+if [ "$state" = degraded ]; then
+  systemctl --failed --no-legend --plain >&2
+  exit 1
+fi
+
+case $firewalld in
+  running | as-is) ;;
+  stopped) systemctl disable --now --quiet firewalld.service ;;
+  absent)
+    systemctl stop firewalld.service
+    DEBIAN_FRONTEND=noninteractive dpkg --purge --force-depends firewalld >/dev/null
+    ;;
+esac
+if [ "$#" -gt 0 ] && ! systemctl enable --now --quiet "$@"; then
+  systemctl --failed --no-legend --plain >&2
+  journalctl --no-pager --lines=30 >&2
+  exit 1
+fi
+cat /etc/ssh/ssh_host_*_key.pub

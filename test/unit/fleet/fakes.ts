@@ -1,0 +1,159 @@
+import type { FleetEvent, HostOutcome } from '../../../src/fleet/events.ts';
+import type { HostJob, HostOperations, PlannedHost, RunContext } from '../../../src/fleet/operations.ts';
+import type { FleetContext } from '../../../src/fleet/run.ts';
+import type { BatchSize, Play } from '../../../src/matrix/matrix.ts';
+import type { HostPlan } from '../../../src/plan/plan.ts';
+
+/** The parts of a play that the runner looks at. */
+export function playOf(options: {
+  name?: string;
+  file?: string;
+  line?: number;
+  serial?: readonly BatchSize[];
+  maxFailPercentage?: number;
+}): Play {
+  return {
+    name: options.name ?? 'play',
+    hosts: 'all',
+    serial: options.serial ?? [],
+    maxFailPercentage: options.maxFailPercentage ?? null,
+    location: { file: options.file ?? 'playbook.yaml', line: options.line ?? 1, column: 1 },
+  } as unknown as Play;
+}
+
+export function jobsOf(hosts: readonly string[], play: Play | null = playOf({})): Map<string, HostJob> {
+  return new Map(hosts.map((host) => [host, { host, play } as HostJob]));
+}
+
+export function contextOf(jobs: ReadonlyMap<string, HostJob>, signal = new AbortController().signal): FleetContext {
+  return { jobs, signal, holder: 'op@controller', today: '2026-01-31' } as unknown as FleetContext;
+}
+
+export function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `host${index + 1}`);
+}
+
+export function planOf(host: string, changes = 1): HostPlan {
+  return {
+    host,
+    matrix: 'portaswitch',
+    roles: [],
+    observedHash: 'observed',
+    changes: Array.from({ length: changes }, (_, index) => ({
+      kind: 'stray' as const,
+      zone: 'portfw-public',
+      field: 'port',
+      value: `tcp/${index + 1}`,
+      layers: { permanent: true, runtime: true },
+    })),
+    disruption: { kind: 'none' },
+    notes: [],
+    nothingBecause: changes === 0 ? 'all is as it should be' : null,
+  };
+}
+
+export const unreachable: HostOutcome = {
+  kind: 'unreachable',
+  failure: { code: 'no-route', what: 'no route', details: [], solve: 'plug it in' },
+};
+
+export const failed: HostOutcome = {
+  kind: 'failed',
+  phase: 'writing',
+  failure: { code: 'disk-full', what: 'the disk is full', details: [], solve: 'make room' },
+  aftermath: { kind: 'restored', generation: 'g1' },
+};
+
+export const tick = (milliseconds = 1): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** What happens on one host; the default has one pending change that is applied. */
+export interface Script {
+  plan?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
+  apply?: (host: string, context: RunContext) => Promise<HostOutcome>;
+  discard?: (host: string) => Promise<void>;
+}
+
+/** Host operations that follow a script, and the counts a test asks for. */
+export class ScriptedOperations implements HostOperations {
+  readonly #script: Script;
+  readonly begun: string[] = [];
+  readonly applied: string[] = [];
+  readonly discarded: string[] = [];
+  active = 0;
+  mostActive = 0;
+
+  constructor(script: Script = {}) {
+    this.#script = script;
+  }
+
+  async #busy<T>(work: () => Promise<T>): Promise<T> {
+    this.active += 1;
+    this.mostActive = Math.max(this.mostActive, this.active);
+    try {
+      return await work();
+    } finally {
+      this.active -= 1;
+    }
+  }
+
+  async plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
+    return this.#busy(async () => {
+      const { host } = job;
+      this.begun.push(host);
+      context.phase(host, 'connecting');
+      await tick();
+      const outcome = (await this.#script.plan?.(host, context)) ?? null;
+      if (outcome !== null) return { kind: 'finished', outcome };
+      const plan = planOf(host);
+      return {
+        kind: 'pending',
+        plan,
+        apply: () =>
+          this.#busy(async () => {
+            this.applied.push(host);
+            context.phase(host, 'writing');
+            await tick();
+            return this.#script.apply?.(host, context) ?? { kind: 'changed', plan, generation: 'g1', reloads: 0 };
+          }),
+        discard: async () => {
+          this.discarded.push(host);
+          await this.#script.discard?.(host);
+        },
+      };
+    });
+  }
+
+  async facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
+    return this.#busy(async () => {
+      this.begun.push(job.host);
+      context.phase(job.host, 'gathering facts');
+      await tick();
+      return (await this.#script.plan?.(job.host, context)) ?? { kind: 'history', generations: [] };
+    });
+  }
+
+  detect(job: HostJob, context: RunContext): Promise<HostOutcome> {
+    return this.facts(job, context);
+  }
+
+  history(job: HostJob, context: RunContext): Promise<HostOutcome> {
+    return this.facts(job, context);
+  }
+
+  async rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
+    await this.facts(job, context);
+    return { kind: 'rolled-back', generation: generation ?? 'newest', hash: 'hash', changed: true };
+  }
+}
+
+/** Collects events; `of` picks one kind. */
+export class EventLog {
+  readonly events: FleetEvent[] = [];
+  readonly emit = (event: FleetEvent): void => {
+    this.events.push(event);
+  };
+
+  of<K extends FleetEvent['kind']>(kind: K): Extract<FleetEvent, { kind: K }>[] {
+    return this.events.filter((event) => event.kind === kind) as Extract<FleetEvent, { kind: K }>[];
+  }
+}

@@ -1,0 +1,27 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
+import { loadInventory } from '../../../src/inventory/inventory.ts';
+import { readSettings } from '../../../src/inventory/settings.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/bad');
+
+function problemsOf(file: string): readonly Problem[] {
+  try {
+    return readSettings(loadInventory(file)).problems;
+  } catch (error) {
+    if (error instanceof InputError) return error.problems;
+    throw error;
+  }
+}
+
+/** Beside each broken inventory stands what is said about it: every problem, with place and hint. */
+describe('everything that is wrong with an inventory is said at once, with its place', () => {
+  const cases = readdirSync(FIXTURES).filter((file) => file.endsWith('.yaml'));
+  it.each(cases)('%s', (file) => {
+    const problems = problemsOf(join(FIXTURES, file));
+    const text = problems.map(formatProblem).join('\n').replaceAll(`${FIXTURES}/`, '');
+    expect(`${text}\n`).toBe(readFileSync(join(FIXTURES, file.replace('.yaml', '.expected')), 'utf8'));
+  });
+});

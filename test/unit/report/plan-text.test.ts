@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import type { HostPlan } from '../../../src/plan/plan.ts';
+import { plansText, planText } from '../../../src/report/plan-text.ts';
+import { createStyle, PLAIN_STYLE } from '../../../src/report/style.ts';
+import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
+
+const GOLDEN = '../../fixtures/report';
+const plain = { style: PLAIN_STYLE, verbosity: 0 };
+
+describe('the text of a plan', () => {
+  it.each([
+    ['first-apply', FIRST_APPLY],
+    ['drift', DRIFT],
+    ['settled', SETTLED],
+  ])('%s', async (name, plan) => {
+    await expect(planText(plan, plain)).toMatchFileSnapshot(`${GOLDEN}/plan-${name}.txt`);
+  });
+
+  it('colours signs only with a style that has colours', async () => {
+    expect(planText(DRIFT, plain)).not.toContain('\u001b');
+    const coloured = planText(DRIFT, { style: createStyle(true), verbosity: 0 });
+    expect(coloured).toContain('\u001b[31m-\u001b[39m service portfw-old-pub');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
+    expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(planText(DRIFT, plain));
+  });
+
+  it('prints titles of new definitions only when asked for more', () => {
+    expect(planText(FIRST_APPLY, plain)).not.toContain('web-admin (public)');
+    expect(planText(FIRST_APPLY, { ...plain, verbosity: 1 })).toContain('short: web-admin (public)');
+  });
+
+  it('shows nothing of a host that could steer the terminal', () => {
+    const nasty = 'eth0\u001b[2J\u202e\nzone trusted';
+    const change = { ...FIRST_APPLY.changes[3]!, interface: nasty, closes: [nasty] } as HostPlan['changes'][number];
+    const text = planText({ ...FIRST_APPLY, host: nasty, changes: [change], notes: [] }, plain);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+    expect(text).toContain('interface eth0 zone trusted moves here');
+  });
+});
+
+describe('the plans of many hosts', () => {
+  it('prints plans that read the same once, under all their hosts', () => {
+    const plans = ['a', 'b', 'c'].map((host) => ({ ...SETTLED, host }));
+    const text = plansText([plans[0]!, DRIFT, plans[1]!, plans[2]!], plain);
+    expect(text.split('\n')[0]).toBe('a, b, c (3 hosts, the same plan) · matrix portaswitch');
+    expect(text.match(/No changes/g)).toHaveLength(1);
+    expect(text).toContain(`\n\n${planText(DRIFT, plain)}`);
+  });
+
+  it('keeps hosts apart whose plans differ in a single port', () => {
+    const other = { ...DRIFT, host: 'sip2.example.net', changes: DRIFT.changes.slice(1) };
+    expect(plansText([DRIFT, other], plain)).not.toContain('the same plan');
+  });
+});

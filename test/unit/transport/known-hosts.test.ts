@@ -1,0 +1,167 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import {
+  decideHostKey,
+  fingerprint,
+  hostKeyAlgorithms,
+  hostKeyNames,
+  ignoredFor,
+  knownHostsLine,
+  matchesHost,
+  parseKnownHosts,
+  wireKeyType,
+} from '../../../src/transport/known-hosts.ts';
+
+const fixtures = new URL('../../fixtures/transport/', import.meta.url);
+const read = (name: string) => readFileSync(new URL(name, fixtures), 'utf8');
+const key = (name: string) => Buffer.from(read(`keys/${name}.pub`).split(' ')[1] ?? '', 'base64');
+
+const plain = parseKnownHosts(read('known_hosts'), 'known_hosts');
+const hashed = parseKnownHosts(read('known_hosts_hashed'), 'known_hosts_hashed');
+const known = {
+  entries: [...plain.entries, ...hashed.entries],
+  ignored: [...plain.ignored, ...hashed.ignored],
+};
+const names = (address: string, port = 22, name = address, alias: string | null = null) =>
+  hostKeyNames(address, port, name, alias);
+
+describe('decideHostKey', () => {
+  it.each([
+    ['a recorded key', names('web1.example.net'), 'ed25519', 'known'],
+    ['its second recorded type', names('web1.example.net'), 'rsa', 'known'],
+    ['upper case', names('WEB1.Example.NET'), 'ed25519', 'known'],
+    ['the address beside the name', names('192.0.2.11'), 'ed25519', 'known'],
+    ['an IPv6 address', names('2001:db8::11'), 'ed25519', 'known'],
+    ['a host nobody recorded', names('new.example.net'), 'ed25519', 'unknown'],
+    ['another key', names('web1.example.net'), 'ed25519-other', 'known_hosts:3'],
+    ['a type that was never recorded for the host', names('rsa-only.example.net'), 'ed25519', 'known_hosts:6'],
+    ['a port of its own', names('sip1.example.net', 2222), 'ed25519', 'known'],
+    ['another key on that port', names('sip1.example.net', 2222), 'rsa', 'known_hosts:5'],
+    ['the same name on another port', names('sip1.example.net', 2223), 'ed25519', 'unknown'],
+    ['a port, with the key recorded without it', names('web1.example.net', 2222), 'ed25519', 'known'],
+    ['a port, with another key recorded without it', names('web1.example.net', 2222), 'ecdsa', 'unknown'],
+    ['a wildcard', names('a.lab.example.net'), 'ecdsa', 'known'],
+    ['a name that negation excludes', names('odd.lab.example.net'), 'ecdsa', 'unknown'],
+    ['a question mark', names('db7.example.net'), 'ed25519-other', 'known'],
+    ['a question mark for two characters', names('db77.example.net'), 'ed25519-other', 'unknown'],
+    ['a revoked key on an unknown host', names('new.example.net'), 'ed25519-revoked', 'revoked known_hosts:9'],
+    ['a revoked key on a known host', names('web1.example.net'), 'ed25519-revoked', 'revoked known_hosts:9'],
+    ['a certificate authority, which is no host key', names('a.ca.example.net'), 'rsa', 'unknown'],
+    ['a malformed line', names('broken.example.net'), 'ed25519', 'unknown'],
+    ['a hashed name', names('hashed.example.net'), 'ed25519', 'known'],
+    ['a hashed name with another key', names('hashed.example.net'), 'rsa', 'known_hosts_hashed:1'],
+    ['a hashed name with a port', names('hashed.example.net', 2222), 'ecdsa', 'known'],
+    ['a hashed address', names('198.51.100.7'), 'rsa', 'known'],
+    [
+      'the inventory name when the address is not recorded',
+      names('203.0.113.9', 22, 'web1.example.net'),
+      'ed25519',
+      'known',
+    ],
+    ['another key under the inventory name', names('203.0.113.9', 22, 'web1.example.net'), 'ecdsa', 'known_hosts:3'],
+    [
+      'the address before the inventory name',
+      names('db1.example.net', 22, 'web1.example.net'),
+      'ed25519',
+      'known_hosts:8',
+    ],
+    [
+      'an alias instead of everything else',
+      names('web1.example.net', 22, 'x', 'db1.example.net'),
+      'ed25519-other',
+      'known',
+    ],
+  ] as const)('%s', (_what, hostNames, keyName, expected) => {
+    const decision = decideHostKey(known, hostNames, key(keyName));
+    const where = 'recorded' in decision ? `${decision.recorded.file}:${decision.recorded.line}` : '';
+    const said = decision.kind === 'changed' ? where : `${decision.kind} ${where}`.trim();
+    expect(said).toBe(expected);
+  });
+});
+
+describe('hostKeyAlgorithms', () => {
+  it('asks for the recorded types first', () => {
+    expect(hostKeyAlgorithms(known, names('rsa-only.example.net')).slice(0, 3)).toEqual([
+      'rsa-sha2-512',
+      'rsa-sha2-256',
+      'ssh-ed25519',
+    ]);
+    expect(hostKeyAlgorithms(known, names('hashed.example.net', 2222))[0]).toBe('ecdsa-sha2-nistp256');
+  });
+
+  it('never asks for SHA-1 signatures', () => {
+    expect(hostKeyAlgorithms(known, names('rsa-only.example.net'))).not.toContain('ssh-rsa');
+  });
+
+  it('prefers Ed25519 for a new host', () => {
+    expect(hostKeyAlgorithms(known, names('new.example.net'))[0]).toBe('ssh-ed25519');
+  });
+});
+
+describe('matchesHost', () => {
+  it.each([
+    ['*', 'anything', true],
+    ['a*c*e', 'abcde', true],
+    ['a*c*e', 'abcdf', false],
+    ['', '', false],
+    ['!a', 'b', false],
+    ['!a,*', 'b', true],
+    ['*,!a', 'a', false],
+    ['|2|c2FsdA==|aGFzaA==', 'a', false],
+    ['|1|c2FsdA==', 'a', false],
+  ])('%s for %s', (hosts, name, matches) => {
+    expect(matchesHost(hosts, name)).toBe(matches);
+  });
+
+  it('does not take exponential time over stars', () => {
+    const startedAt = performance.now();
+    expect(matchesHost(`${'*a'.repeat(200)}b`, 'a'.repeat(2000))).toBe(false);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+  });
+});
+
+describe('parseKnownHosts', () => {
+  it('says which lines it passes over, and why', () => {
+    expect(plain.ignored.map(({ line, reason }) => [line, reason])).toEqual([
+      [10, 'cert-authority'],
+      [11, 'unsupported-key-type'],
+      [12, 'malformed'],
+    ]);
+    expect(ignoredFor(known, names('b.ca.example.net')).map(({ line }) => line)).toEqual([10]);
+    expect(ignoredFor(known, names('web1.example.net'))).toEqual([]);
+  });
+
+  it.each(['@unknown-mark web1 ssh-ed25519 AAAA', 'only-a-host', 'web1 ssh-rsa', 'web1 ssh-ed25519 !!!', '@revoked'])(
+    'survives the line "%s"',
+    (line) => {
+      const parsed = parseKnownHosts(`${line}\n`, 'f');
+      expect(parsed.entries).toEqual([]);
+      expect(parsed.ignored).toHaveLength(1);
+    },
+  );
+
+  it('reads CRLF, tabs and leading space', () => {
+    const encoded = key('ed25519').toString('base64');
+    expect(parseKnownHosts(`\t web1\tssh-ed25519  ${encoded}\r\n`, 'f').entries).toHaveLength(1);
+  });
+});
+
+describe('keys', () => {
+  it('have the fingerprint that ssh-keygen prints', () => {
+    // ssh-keygen -lf test/fixtures/transport/keys/ed25519.pub
+    expect(fingerprint(key('ed25519'))).toBe('SHA256:43tK6svisOcv+nWJ7w6FoMqS2dEqZgHkTTy+D1NxIoc');
+  });
+
+  it('name their type', () => {
+    expect(wireKeyType(key('ecdsa'))).toBe('ecdsa-sha2-nistp256');
+    expect(wireKeyType(Buffer.from([0, 0, 255, 255, 1]))).toBe('');
+    expect(wireKeyType(Buffer.alloc(0))).toBe('');
+  });
+
+  it('are recorded under the name with its port', () => {
+    const line = knownHostsLine(names('New.example.net', 2200), key('ed25519'));
+    expect(line).toMatch(/^\[new\.example\.net\]:2200 ssh-ed25519 AAAA\S+\n$/);
+    const again = parseKnownHosts(line, 'f');
+    expect(decideHostKey(again, names('new.example.net', 2200), key('ed25519')).kind).toBe('known');
+  });
+});
