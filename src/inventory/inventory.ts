@@ -186,29 +186,34 @@ function resolveHost(
   varsFiles: VarsFiles,
 ): InventoryHost {
   const groups = memberOf.map((group) => group.name).sort(compareText);
-  const magic = new Map<string, Variable>([
+  // The files are read now, so that their problems are known; merging waits until somebody asks.
+  const fromFiles = bases.map((base) => varsFiles.read(base, 'host_vars', node.name));
+  let merged: Variables | null = null;
+  const variables = (): Variables => {
+    merged ??= combine([fromGroups, node.vars, ...fromFiles, ownVariables(node, groups)]);
+    return merged;
+  };
+  return {
+    name: node.name,
+    groups,
+    get variables() {
+      return variables();
+    },
+    location: node.location,
+    origin: (variable, path = [], at = 'value') => variables().get(variable)?.locate(path, at) ?? null,
+  };
+}
+
+/** What Ansible itself sets for a host. */
+function ownVariables(node: HostNode, groups: readonly string[]): Variables {
+  const short = looksLikeAddress(node.name) ? node.name : node.name.split('.')[0];
+  return new Map<string, Variable>([
     ['inventory_hostname', givenVariable(node.name, node.location)],
-    [
-      'inventory_hostname_short',
-      givenVariable(looksLikeAddress(node.name) ? node.name : node.name.split('.')[0], node.location),
-    ],
+    ['inventory_hostname_short', givenVariable(short, node.location)],
     ['group_names', givenVariable(groups)],
     ['inventory_file', givenVariable(resolve(node.file))],
     ['inventory_dir', givenVariable(dirname(resolve(node.file)))],
   ]);
-  const variables = combine([
-    fromGroups,
-    node.vars,
-    ...bases.map((base) => varsFiles.read(base, 'host_vars', node.name)),
-    magic,
-  ]);
-  return {
-    name: node.name,
-    groups,
-    variables,
-    location: node.location,
-    origin: (variable, path = [], at = 'value') => variables.get(variable)?.locate(path, at) ?? null,
-  };
 }
 
 function readAllVarsFiles(graph: GroupGraph, bases: readonly string[], varsFiles: VarsFiles): void {

@@ -88,7 +88,7 @@ function ordered(parts: readonly string[]): string[] {
 function splitPattern(pattern: string): string[] {
   const parts = pattern.includes(',')
     ? pattern.split(',')
-    : isSingleHostName(pattern) || pattern.startsWith('~') || pattern.startsWith('@')
+    : isSingleHostName(pattern)
       ? [pattern]
       : (pattern.match(COLON_SEPARATED) ?? []);
   return parts.map((part) => part.trim()).filter((part) => part !== '');

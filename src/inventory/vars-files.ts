@@ -25,6 +25,7 @@ export class VarsFiles {
   /** The variables that the files of `base/kind/` set for a group or host. */
   read(base: string, kind: 'group_vars' | 'host_vars', name: string): Variables {
     const folder = join(base, kind);
+    if (this.list(folder).size === 0) return NONE;
     const key = join(folder, name);
     const known = this.cache.get(key);
     if (known !== undefined) return known;
@@ -50,41 +51,42 @@ export class VarsFiles {
   private list(folder: string): ReadonlySet<string> {
     let names = this.listings.get(folder);
     if (names === undefined) {
-      names = new Set(this.entries(folder));
+      names = new Set(this.variablesFolder(folder));
       this.listings.set(folder, names);
     }
     return names;
+  }
+
+  /** The entries of `group_vars/` or `host_vars/`, if there is such a folder. */
+  private variablesFolder(folder: string): string[] {
+    const kind = kindOf(folder);
+    if (kind === 'folder') return this.entries(folder);
+    if (kind === 'file') {
+      this.problems.push({
+        severity: 'warning',
+        code: 'not-a-folder',
+        message: 'this should be a folder of variables, but is a file',
+        hint: 'Make it a folder, or rename it; it is not read',
+        location: { file: folder, line: 1, column: 1 },
+      });
+    }
+    return [];
   }
 
   private entries(folder: string): string[] {
     try {
       return readdirSync(folder).sort(compareText);
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT') return [];
-      this.problems.push({
-        severity: code === 'ENOTDIR' ? 'warning' : 'error',
-        code: 'folder-unreadable',
-        message:
-          code === 'ENOTDIR'
-            ? 'this should be a folder of variables, but is a file'
-            : `the folder cannot be read (${code})`,
-        hint: code === 'ENOTDIR' ? 'Make it a folder, or rename it; it is not read' : 'Check its owner and mode',
-        location: { file: folder, line: 1, column: 1 },
-      });
+      const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+      this.error(folder, 'folder-unreadable', `the folder cannot be read (${code})`, 'Check its owner and mode');
       return [];
     }
   }
 
   private readFolder(folder: string, depth: number): Variables {
     if (depth > MAX_FOLDER_DEPTH) {
-      this.problems.push({
-        severity: 'error',
-        code: 'nesting-too-deep',
-        message: `folders of variables are nested more than ${MAX_FOLDER_DEPTH} deep`,
-        hint: 'Does a symbolic link lead back to a folder above it?',
-        location: { file: folder, line: 1, column: 1 },
-      });
+      const message = `folders of variables are nested more than ${MAX_FOLDER_DEPTH} deep`;
+      this.error(folder, 'nesting-too-deep', message, 'Does a symbolic link lead back to a folder above it?');
       return NONE;
     }
     const layers: Variables[] = [];

@@ -1,5 +1,6 @@
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
+import { sortProblems } from '../core/sort-problems.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { matchHosts } from '../inventory/patterns.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
@@ -59,7 +60,7 @@ export function assignPlays(
       if (managed.length > 0) order.push({ play, hosts: managed });
     }
   }
-  return { plays, order, problems: problems.all };
+  return { plays, order, problems: sortProblems(problems.all) };
 }
 
 /** Problems without repetition: a group's variable is wrong once, however many hosts it reaches. */

@@ -32,8 +32,8 @@ export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: 
     else if (role.appliance && settings.managed) {
       report(
         'appliance-role',
-        `${shown(settings.name)} has the role ${shown(name)}, that of an appliance, and is managed`,
-        'Set "portfw_managed: false" for it, so that nobody tries to log in',
+        `the role ${shown(name)} is that of an appliance, and this host is managed`,
+        'Set "portfw_managed: false", so that nobody tries to log in',
         ['portfw_roles', index],
       );
     }
@@ -44,7 +44,7 @@ export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: 
   for (const [name, interfaceClass] of Object.entries(settings.roleInterfaces)) {
     const path = ['portfw_role_interfaces', name];
     const role = matrix.roles.get(name);
-    if (role === undefined) unknown('role', name, rolesWithChoice(matrix), path, 'key');
+    if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
     else if (!role.interfaceChoices.includes(interfaceClass)) {
       const choices = role.interfaceChoices.join(' or ');
       report(

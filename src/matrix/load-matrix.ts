@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
+import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile } from '../core/yaml-document.ts';
 import { readYamlFile } from '../core/yaml-file.ts';
@@ -8,7 +9,7 @@ import type { Matrix, MatrixFeature, MatrixRole, PeerSet } from './matrix.ts';
 import { type MatrixFile, matrixSchema } from './matrix-schema.ts';
 import { mergeRole } from './merge-role.ts';
 import type { KnownNames } from './rules.ts';
-import { byPlace, type Checked, checkAgainst } from './schema-problems.ts';
+import { type Checked, checkAgainst } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
 /** A matrix with everything that is wrong or doubtful about its file and those that it extends. */
@@ -120,7 +121,7 @@ function resolveMatrix(written: MatrixFile, yaml: YamlFile, checked: Checked, re
     checkPeerRoles(written, yaml, peers, new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]), report);
   }
 
-  const all = [...(reading?.problems ?? []), ...problems.sort(byPlace)];
+  const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
   if (all.some((problem) => problem.severity === 'error')) return { matrix: null, problems: all };
   const print = written.print ?? base?.print;
   const title = written.title ?? base?.title;

@@ -1,13 +1,14 @@
 import path from 'node:path';
 import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
+import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
 import { readYamlFile } from '../core/yaml-file.ts';
 import { type MatrixReading, readMatrix } from './load-matrix.ts';
 import type { BatchSize, Matrix, Play, Playbook } from './matrix.ts';
 import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-schema.ts';
-import { byPlace, type Checked, checkAgainst } from './schema-problems.ts';
+import { type Checked, checkAgainst } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
 /** A playbook with everything that is wrong or doubtful about it and its matrices. */
@@ -57,7 +58,7 @@ export function readPlaybook(reference: string, directory: string = process.cwd(
     const play = readPlay(entry, index, reading.matrix, yaml, checked, own);
     if (play !== null) plays.push(play);
   }
-  const problems = [...own.sort(byPlace), ...ofMatrices];
+  const problems = [...sortProblems(own), ...ofMatrices];
   if (problems.some((problem) => problem.severity === 'error')) return { playbook: null, problems };
   return { playbook: { name: path.basename(file).replace(/\.ya?ml$/i, ''), file: yaml.file, plays }, problems };
 }

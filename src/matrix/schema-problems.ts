@@ -13,12 +13,6 @@ export interface Checked {
   usable(path: YamlPath): boolean;
 }
 
-/** Orders problems of one file by line and column. */
-export function byPlace(a: Problem, b: Problem): number {
-  if (a.location === null || b.location === null) return 0;
-  return a.location.line - b.location.line || a.location.column - b.location.column;
-}
-
 type Issue = z.core.$ZodIssue;
 type SchemaNode = z.core.JSONSchema.BaseSchema;
 

@@ -133,7 +133,8 @@ function zoneChangeLines(change: ZoneChange, options: PlanTextOptions): readonly
       return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove'), style)];
     }
     case 'rich-rule': {
-      const text = `rich rule ${oneLine(change.rule)}${layersText(change.layers)}`;
+      // firewalld's own spelling begins with the word "rule".
+      const text = `rich ${oneLine(change.rule)}${layersText(change.layers)}`;
       return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove'), style)];
     }
     case 'stray': {

@@ -1,5 +1,5 @@
 import type { Problem, SourceLocation } from '../core/problem.ts';
-import { Secret } from '../core/secret.ts';
+import type { Secret } from '../core/secret.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
 import { type CommonArgsResult, parseCommonArgs } from './common-args.ts';
 import type { Target } from './connection.ts';
@@ -36,7 +36,7 @@ export function createTarget(
 ): { readonly target: Target | null; readonly problems: readonly Problem[] } {
   const { connection, become } = host;
   const { args, problems } = readArgs(host);
-  const becomePassword = options.becomePassword ?? (become.password === null ? null : new Secret(become.password));
+  const becomePassword = options.becomePassword ?? become.password;
   const target: Target = {
     name: host.name,
     kind: connection.kind,

@@ -20,7 +20,6 @@ describe('the text of a plan', () => {
     expect(planText(DRIFT, plain)).not.toContain('\u001b');
     const coloured = planText(DRIFT, { style: createStyle(true), verbosity: 0 });
     expect(coloured).toContain('\u001b[31m-\u001b[39m service portfw-old-pub');
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
     expect(coloured.replaceAll(/\u001b\[\d+m/g, '')).toBe(planText(DRIFT, plain));
   });
 
@@ -33,7 +32,6 @@ describe('the text of a plan', () => {
     const nasty = 'eth0\u001b[2J\u202e\nzone trusted';
     const change = { ...FIRST_APPLY.changes[3]!, interface: nasty, closes: [nasty] } as HostPlan['changes'][number];
     const text = planText({ ...FIRST_APPLY, host: nasty, changes: [change], notes: [] }, plain);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be there
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(text).toContain('interface eth0 zone trusted moves here');
   });

@@ -1,0 +1,228 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { InputError } from '../../../src/core/problem.ts';
+import { expandHostNames, MAX_HOSTS } from '../../../src/inventory/host-names.ts';
+import { loadInventory } from '../../../src/inventory/inventory.ts';
+import { readSettings } from '../../../src/inventory/settings.ts';
+
+const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/list');
+
+describe('where a value comes from', () => {
+  const folder = join(FIXTURES, 'precedence');
+  const host = loadInventory(join(folder, 'hosts.yaml')).hosts.get('h1')!;
+
+  it.each([
+    ['v1', 'all inline', 'hosts.yaml', 3, 9],
+    ['v2', 'parent inline', 'hosts.yaml', 13, 13],
+    ['v3', 'child inline', 'hosts.yaml', 22, 17],
+    ['v4', 'all file', 'group_vars/all.yml', 2, 5],
+    ['v5', 'parent file', 'group_vars/parent.yaml', 1, 5],
+    ['v6', 'host inline', 'hosts.yaml', 25, 19],
+    ['v7', 'host file', 'host_vars/h1', 1, 5],
+    ['v8', 'child file', 'group_vars/child.json', 1, 8],
+  ])('%s is set at its place', (name, value, file, line, column) => {
+    expect(host.variables.get(name)?.plain).toBe(value);
+    expect(host.origin(name)).toEqual({ file: join(folder, file), line, column });
+  });
+
+  it('knows the place of the key and of inner parts', () => {
+    const inventory = loadInventory(join(FIXTURES, 'portaswitch-site', 'hosts.yaml'));
+    const sip = inventory.hosts.get('sip2.example.net')!;
+    const file = join(FIXTURES, 'portaswitch-site', 'hosts.yaml');
+    expect(sip.origin('portfw_interfaces', ['private', 1])).toEqual({ file, line: 9, column: 59 });
+    expect(sip.origin('portfw_interfaces', [], 'key')).toEqual({ file, line: 9, column: 9 });
+    expect(sip.origin('portfw_interfaces', ['private', 7])).toEqual({ file, line: 9, column: 52 });
+    expect(sip.origin('nothing')).toBeNull();
+  });
+
+  it("sets Ansible's own variables over everything", () => {
+    const hosts = loadInventory(join(FIXTURES, 'internal-names', 'hosts.yaml')).hosts;
+    const variables = hosts.get('h1.example.net')!.variables;
+    expect(variables.get('inventory_hostname')?.plain).toBe('h1.example.net');
+    expect(variables.get('inventory_hostname_short')?.plain).toBe('h1');
+    expect(variables.get('group_names')?.plain).toEqual(['ungrouped']);
+    expect(variables.get('inventory_dir')?.plain).toBe(join(FIXTURES, 'internal-names'));
+  });
+
+  it('lists groups sorted, and the hosts of a group level by level', () => {
+    const inventory = loadInventory(join(FIXTURES, 'nested-children', 'hosts.yaml'));
+    expect(inventory.hosts.get('db1.example.net')!.groups).toEqual(['core', 'databases', 'edge', 'site']);
+    expect(inventory.groups.get('site')!.allHosts).toEqual(['sip1.example.net', 'db1.example.net', 'db2.example.net']);
+    expect(inventory.groups.get('site')!.hosts).toEqual([]);
+    expect([...inventory.hosts.keys()][0]).toBe('lonely.example.net');
+  });
+});
+
+describe('files on disk', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'portfw-inventory-'));
+    writeFileSync(join(folder, 'hosts.yaml'), 'web:\n  hosts:\n    w1:\n');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const messages = (path: string | string[]): string[] => {
+    try {
+      loadInventory(path);
+      return [];
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return error.problems.map((problem) => `${problem.location?.file.slice(folder.length)}: ${problem.message}`);
+    }
+  };
+
+  it('says what is wrong with a file that is none', () => {
+    execFileSync('mkfifo', [join(folder, 'fifo')]);
+    expect(messages(join(folder, 'fifo'))).toEqual(['/fifo: this is not a regular file']);
+    expect(messages(join(folder, 'missing.yaml'))).toEqual(['/missing.yaml: there is no such file']);
+    expect(messages(join(folder, 'hosts.yaml', 'x'))).toEqual(['/hosts.yaml/x: there is no such file']);
+    symlinkSync('loop', join(folder, 'loop'));
+    expect(messages(join(folder, 'loop'))).toEqual(['/loop: the symbolic link leads back to itself']);
+    writeFileSync(join(folder, 'huge.yaml'), Buffer.alloc(5 * 1024 * 1024 + 1, '#'));
+    expect(messages(join(folder, 'huge.yaml'))).toEqual(['/huge.yaml: the file is larger than 5 MiB']);
+    mkdirSync(join(folder, 'nothing'));
+    expect(messages(join(folder, 'nothing'))).toEqual(['/nothing: the folder holds no YAML inventory']);
+  });
+
+  it('reports broken files of variables, even beside a broken inventory', () => {
+    mkdirSync(join(folder, 'group_vars'));
+    mkdirSync(join(folder, 'host_vars', 'w1'), { recursive: true });
+    writeFileSync(join(folder, 'group_vars', 'web.yml'), '- a list\n');
+    writeFileSync(join(folder, 'group_vars', 'all.yml'), '$ANSIBLE_VAULT;1.1;AES256\n00\n');
+    execFileSync('mkfifo', [join(folder, 'host_vars', 'w1', 'pipe.yml')]);
+    const broken = [
+      '/group_vars/all.yml: the whole file is encrypted with ansible-vault',
+      '/group_vars/web.yml: a file of variables is a mapping, not a list',
+      '/host_vars/w1/pipe.yml: this is not a regular file',
+    ];
+    expect(messages(join(folder, 'hosts.yaml'))).toEqual(broken);
+    writeFileSync(join(folder, 'hosts.yaml'), 'web:\n  hosts:\n    w1:\n  bogus: 1\n');
+    expect(messages(join(folder, 'hosts.yaml'))).toEqual([
+      ...broken,
+      '/hosts.yaml: unknown key "bogus" in the group "web"',
+    ]);
+  });
+
+  it('follows links to folders of variables, but not in circles', () => {
+    mkdirSync(join(folder, 'group_vars', 'web'), { recursive: true });
+    symlinkSync('.', join(folder, 'group_vars', 'web', 'again'));
+    expect(messages(join(folder, 'hosts.yaml'))).toEqual([
+      expect.stringContaining('folders of variables are nested more than 16 deep'),
+    ]);
+  });
+
+  it('merges several inventories in their order', () => {
+    mkdirSync(join(folder, 'second', 'group_vars'), { recursive: true });
+    mkdirSync(join(folder, 'group_vars'));
+    writeFileSync(join(folder, 'second', 'more.yaml'), 'web:\n  hosts:\n    w2:\ndb:\n  hosts:\n    w1:\n');
+    writeFileSync(join(folder, 'group_vars', 'web.yml'), 'source: first\nfirst: true\n');
+    writeFileSync(join(folder, 'second', 'group_vars', 'web.yml'), 'source: second\n');
+    const inventory = loadInventory([join(folder, 'hosts.yaml'), join(folder, 'second', 'more.yaml')]);
+    expect([...inventory.hosts.keys()]).toEqual(['w1', 'w2']);
+    expect(inventory.hosts.get('w1')!.variables.get('source')?.plain).toBe('second');
+    expect(inventory.hosts.get('w1')!.variables.get('first')?.plain).toBe(true);
+    expect(inventory.hosts.get('w1')!.groups).toEqual(['db', 'web']);
+  });
+
+  it('holds as many hosts as an inventory may, in good time', () => {
+    writeFileSync(join(folder, 'hosts.yaml'), `all:\n  vars: {a: 1}\n  hosts:\n    h[1:${MAX_HOSTS}]:\n`);
+    const started = performance.now();
+    expect(loadInventory(join(folder, 'hosts.yaml')).hosts.size).toBe(MAX_HOSTS);
+    expect(performance.now() - started).toBeLessThan(5000);
+    writeFileSync(join(folder, 'hosts.yaml'), `all:\n  hosts:\n    h[1:${MAX_HOSTS}]:\n    one-more:\n`);
+    expect(messages(join(folder, 'hosts.yaml'))).toEqual([
+      '/hosts.yaml: the range stands for 1 hosts; an inventory may hold 65536',
+    ]);
+  });
+
+  it('never fails otherwise than by saying what is wrong', () => {
+    const name = fc.oneof(
+      fc.constantFrom('all', 'hosts', 'children', 'vars', 'web', 'portfw_roles', 'ansible_host', 'a[1:3]', '<<'),
+      fc.string(),
+    );
+    const value = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom(null, true, 5, 'x', '{{ y }}', '10.1', [], 1.5, -1),
+        fc.dictionary(name, tie('tree'), { maxKeys: 4 }),
+        fc.array(tie('tree'), { maxLength: 3 }),
+      ),
+    })).tree;
+    const junk = fc.array(
+      fc.constantFrom(
+        'all',
+        ':',
+        ' ',
+        '\n',
+        '  ',
+        '- ',
+        '[',
+        ']',
+        '{',
+        '}',
+        '&a',
+        '*a',
+        '!vault',
+        '"',
+        "'",
+        '|',
+        '#',
+        '\t',
+        'hosts',
+        'vars',
+        '?',
+        '<<',
+        '1:30',
+        '\u0000',
+        'é',
+      ),
+      { maxLength: 40 },
+    );
+    const texts = fc.oneof(
+      value.map((tree) => JSON.stringify({ all: tree })),
+      junk.map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        writeFileSync(join(folder, 'hosts.yaml'), text);
+        try {
+          readSettings(loadInventory(join(folder, 'hosts.yaml')));
+        } catch (error) {
+          expect(error).toBeInstanceOf(InputError);
+          expect((error as InputError).problems.length).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('ranges of hosts', () => {
+  it('stand for as many names as they count, each once', () => {
+    const bound = fc.integer({ min: 0, max: 300 });
+    fc.assert(
+      fc.property(bound, bound, fc.integer({ min: 1, max: 9 }), (a, b, step) => {
+        const [first, last] = [Math.min(a, b), Math.max(a, b)];
+        const found = expandHostNames(`n[${first}:${last}:${step}].example.net`, MAX_HOSTS);
+        if ('message' in found) throw new Error(found.message);
+        expect(new Set(found.names).size).toBe(Math.floor((last - first) / step) + 1);
+        expect(found.names[0]).toBe(`n${first}.example.net`);
+      }),
+    );
+  });
+
+  it.each([
+    ['gw:2200', ['gw'], 2200],
+    ['[2001:db8::7]:2204', ['2001:db8::7'], 2204],
+    ['2001:db8::7', ['2001:db8::7'], null],
+    ['::1', ['::1'], null],
+    ['gw[1:2]:22', ['gw1', 'gw2'], 22],
+    ['a:b', ['a:b'], null],
+  ])('%s', (key, names, port) => {
+    expect(expandHostNames(key, MAX_HOSTS)).toEqual({ names, port });
+  });
+});

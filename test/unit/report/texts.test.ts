@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest';
+import type { Problem } from '../../../src/core/problem.ts';
+import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
+import { detectText } from '../../../src/report/detect-text.ts';
+import { factsText } from '../../../src/report/facts-text.ts';
+import { historyText } from '../../../src/report/history-text.ts';
+import { cutToWidth, displayWidth, durationText } from '../../../src/report/layout.ts';
+import { PlainReport } from '../../../src/report/plain.ts';
+import { problemsText } from '../../../src/report/problems-text.ts';
+import { resultsText } from '../../../src/report/results-text.ts';
+import { createStyle, PLAIN_STYLE, wantsColours } from '../../../src/report/style.ts';
+import { closingTable } from '../../../src/report/table.ts';
+import { BARE_FACTS, EVENTS, FACTS, OUTCOMES, SUMMARY, Written } from './outcomes.ts';
+
+const GOLDEN = '../../fixtures/report';
+const DURATIONS = new Map([...OUTCOMES.keys()].map((host, index) => [host, index * 1000 + 234]));
+
+function findingsOf(host: string) {
+  const outcome = OUTCOMES.get(host);
+  if (outcome?.kind !== 'roles') throw new Error(`no findings for ${host}`);
+  return outcome.findings;
+}
+
+function generationsOf(host: string) {
+  const outcome = OUTCOMES.get(host);
+  if (outcome?.kind !== 'history') throw new Error(`no generations for ${host}`);
+  return outcome.generations;
+}
+
+function plain(verbosity: number): string {
+  const output = new Written();
+  const report = new PlainReport(output, verbosity);
+  for (const event of EVENTS) report.event(event);
+  return output.text;
+}
+
+describe('texts for people', () => {
+  it.each([
+    ['facts', () => factsText('web1', FACTS, PLAIN_STYLE)],
+    ['facts-bare', () => factsText('web1', BARE_FACTS, PLAIN_STYLE)],
+    ['detect-settled', () => detectText('web1', findingsOf('roles1'), PLAIN_STYLE)],
+    ['detect-ambiguous', () => detectText('sip1', findingsOf('roles2'), PLAIN_STYLE)],
+    ['detect-none', () => detectText('new1', findingsOf('roles3'), PLAIN_STYLE)],
+    ['history', () => historyText('web1', generationsOf('history1'), PLAIN_STYLE)],
+    ['history-none', () => historyText('web1', [], PLAIN_STYLE)],
+    ['table', () => closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: null })],
+    ['plain', () => plain(0)],
+    ['plain-vv', () => plain(2)],
+  ])('%s', async (name, text) => {
+    await expect(text()).toMatchFileSnapshot(`${GOLDEN}/${name}.txt`);
+  });
+
+  it('plain lines have no escape sequence, whatever a host sends', () => {
+    expect(plain(2)).not.toContain('\u001b');
+  });
+
+  it('results follow the command: plans of unchanged hosts belong to plan alone', () => {
+    const outcomes = new Map([['settled1', OUTCOMES.get('settled1')!]]);
+    const of = (command: string): string =>
+      resultsText({ ...SUMMARY, command, outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
+    expect(of('plan')).toContain('No changes: permanent and runtime');
+    expect(of('apply')).toBe('');
+  });
+});
+
+describe('the closing table', () => {
+  it('stays within the terminal', () => {
+    const table = closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: 80 });
+    const rows = table.split('\n\n')[0]!.split('\n');
+    expect(rows).toHaveLength(OUTCOMES.size + 1);
+    for (const line of rows) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it('folds the uneventful hosts of a large fleet, and no other', () => {
+    const outcomes = new Map<string, HostOutcome>();
+    for (let index = 0; index < 1000; index += 1) {
+      const kind = index === 500 ? 'failed1' : index === 600 ? 'changed1' : 'settled1';
+      outcomes.set(`host${index}`, OUTCOMES.get(kind)!);
+    }
+    const summary: RunSummary = { command: 'apply', outcomes, durationMs: 100, interrupted: false };
+    const lines = closingTable(summary, new Map(), { style: PLAIN_STYLE, width: null }).trim().split('\n');
+    expect(lines).toHaveLength(6);
+    expect(lines[1]).toMatch(/^host500 +failed/);
+    expect(lines[2]).toMatch(/^host600 +changed/);
+    expect(lines[3]).toMatch(/^998 hosts +unchanged/);
+    expect(lines[5]).toBe('1000 hosts in 0.1 s: 998 unchanged, 1 failed, 1 changed');
+  });
+});
+
+describe('problems', () => {
+  const at = (file: string, line: number, column: number) => ({ file, line, column });
+  const problem = (severity: Problem['severity'], message: string, location: Problem['location']): Problem => ({
+    severity,
+    code: 'x',
+    message,
+    hint: 'Solve it',
+    location,
+  });
+
+  it('come in the order of the files, once each, and counted', () => {
+    const text = problemsText(
+      [
+        problem('error', 'late', at('b.yaml', 9, 1)),
+        problem('warning', 'odd', at('a.yaml', 10, 1)),
+        problem('error', 'early', at('a.yaml', 2, 3)),
+        problem('error', 'early', at('a.yaml', 2, 3)),
+        problem('error', 'nowhere', null),
+      ],
+      PLAIN_STYLE,
+    );
+    expect(text).toBe(
+      [
+        'error: nowhere\n    Solve it',
+        'a.yaml:2:3: error: early\n    Solve it',
+        'a.yaml:10:1: warning: odd\n    Solve it',
+        'b.yaml:9:1: error: late\n    Solve it',
+        '3 errors, 1 warning\n',
+      ].join('\n'),
+    );
+  });
+});
+
+describe('layout', () => {
+  it.each([
+    [0, '0.0 s'],
+    [1234, '1.2 s'],
+    [59_949, '59.9 s'],
+    [59_950, '1 min 00 s'],
+    [185_400, '3 min 05 s'],
+  ])('%i ms is %s', (milliseconds, text) => expect(durationText(milliseconds)).toBe(text));
+
+  it.each([
+    ['host', 10, 'host'],
+    ['a-long-host-name', 6, 'a-lon…'],
+    ['漢字漢字', 5, '漢字…'],
+    ['anything', 0, ''],
+  ])('%s cut to %i columns', (text, columns, cut) => {
+    expect(cutToWidth(text, columns)).toBe(cut);
+    expect(displayWidth(cut)).toBeLessThanOrEqual(Math.max(columns, 0));
+  });
+
+  it.each([
+    [true, {}, true],
+    [false, {}, false],
+    [true, { NO_COLOR: '1' }, false],
+    [true, { NO_COLOR: '' }, true],
+    [true, { TERM: 'dumb' }, false],
+  ])('colours on a terminal (%s) with %o: %s', (isTty, environment, expected) => {
+    expect(wantsColours(isTty, environment)).toBe(expected);
+    expect(createStyle(expected).red('x') === 'x').toBe(!expected);
+  });
+});
