@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import ClosingLine from './closing-line.ts';
 
 export default defineConfig({
   test: {
     root: new URL('..', import.meta.url).pathname,
+    reporters: ['default', new ClosingLine()],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

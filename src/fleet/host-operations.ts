@@ -111,6 +111,7 @@ function rollback(job: HostJob, context: RunContext, generation: string | null):
       case 'same':
         return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: false };
       case 'rolled-back':
+        if (!answer.whole) context.note(job.host, 'warning', 'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are');
         return proveRollback(job, id, answer, context);
       case 'no-generation':
         return { kind: 'refused', failure: { code: 'no-generation', what: answer.why, details: answer.known.map((known) => `the host has ${known}`), solve: 'name one that `portfw history` lists' } };

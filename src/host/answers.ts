@@ -28,7 +28,7 @@ export type Answer =
   | { readonly kind: 'kept' }
   | { readonly kind: 'settled'; readonly aftermath: HostAftermath }
   | { readonly kind: 'history'; readonly generations: readonly HostGeneration[] }
-  | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly saved: string }
+  | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly whole: boolean }
   | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
   | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
   | { readonly kind: 'locked'; readonly lock: LockFacts }
@@ -80,7 +80,7 @@ function read(answer: JsonObject): Answer {
         })),
       };
     case 'rolled-back':
-      return { kind, generation: line('generation'), hash: line('hash'), saved: line('saved') };
+      return { kind, generation: line('generation'), hash: line('hash'), whole: answer.flag('whole') };
     case 'same':
       return { kind, generation: line('generation'), hash: line('hash') };
     case 'no-generation':

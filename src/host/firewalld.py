@@ -914,7 +914,7 @@ def rollback(request):
     meta, saved = load_generation(wanted)
     foreign = foreign_since(wanted)
     if scope_hash(files, foreign) == scope_hash(saved, foreign):
-        return {"kind": "same", "generation": wanted, "hash": scope_hash(files, foreign)}
+        return {"kind": "same", "generation": wanted, "hash": file_hash(files)}
     take_lock(request)
     try:
         daemon = Daemon()
@@ -929,7 +929,13 @@ def rollback(request):
         proof = restore_generation(meta, saved, foreign)
     except BaseException as error:
         raise Stop(kind="failed", step="rollback", why=daemon.error_text(error), aftermath=undo(own))
-    return {"kind": "rolled-back", "generation": wanted, "hash": proof["scopeHash"], "saved": request["id"]}
+    return {
+        "kind": "rolled-back",
+        "generation": wanted,
+        "hash": proof["permanentHash"],
+        # Files that are not ours may have been changed by their owners since: they are left as they are.
+        "whole": proof["permanentHash"] == meta["permanentHash"],
+    }
 
 
 OPERATIONS = {

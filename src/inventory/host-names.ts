@@ -55,6 +55,8 @@ export function expandHostNames(key: string, room: number): HostNames | NameErro
   if (!Array.isArray(pieces)) return pieces;
   const count = pieces.reduce((product, piece) => product * (typeof piece === 'string' ? 1 : piece.length), 1);
   if (count > room) {
+    if (count === 1)
+      return { message: `the inventory holds more than ${MAX_HOSTS} hosts`, hint: 'Split the inventory' };
     return {
       message: `the range stands for ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
       hint: 'Shorten the range, or split the inventory',

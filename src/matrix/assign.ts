@@ -48,7 +48,12 @@ export function assignPlays(
   const order: PlayHosts[] = [];
   for (const { playbook, hosts } of usedPlaybooks(inventory, settings, playbookOverride, problems)) {
     const covering = coveringPlays(inventory, playbook, hosts, problems);
-    reportUncovered(playbook, [...hosts].filter((host) => settings.get(host)?.managed === true && !covering.has(host)), inventory, problems);
+    reportUncovered(
+      playbook,
+      [...hosts].filter((host) => settings.get(host)?.managed === true && !covering.has(host)),
+      inventory,
+      problems,
+    );
     for (const [host, play] of covering) {
       const own = settings.get(host);
       if (own === undefined) continue;
@@ -119,7 +124,12 @@ function usedPlaybooks(
 }
 
 /** The one play that covers each host of a playbook; a host in two plays is a problem. */
-function coveringPlays(inventory: Inventory, playbook: Playbook, hosts: ReadonlySet<string>, problems: ProblemList): Map<string, Play> {
+function coveringPlays(
+  inventory: Inventory,
+  playbook: Playbook,
+  hosts: ReadonlySet<string>,
+  problems: ProblemList,
+): Map<string, Play> {
   const covering = new Map<string, Play>();
   const twice = new Map<Play, string[]>();
   for (const play of playbook.plays) {
@@ -153,7 +163,12 @@ function coveringPlays(inventory: Inventory, playbook: Playbook, hosts: Readonly
   return covering;
 }
 
-function reportUncovered(playbook: Playbook, hosts: readonly string[], inventory: Inventory, problems: ProblemList): void {
+function reportUncovered(
+  playbook: Playbook,
+  hosts: readonly string[],
+  inventory: Inventory,
+  problems: ProblemList,
+): void {
   if (hosts.length === 0) return;
   problems.add({
     severity: 'error',

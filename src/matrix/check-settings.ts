@@ -14,10 +14,22 @@ import { ruleSelectors } from './selectors.ts';
  */
 export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: SourceLocation | null): Problem[] {
   const problems: Problem[] = [];
-  const report = (code: string, message: string, hint: string, path: readonly (string | number)[], at: 'key' | 'value' = 'value'): void => {
+  const report = (
+    code: string,
+    message: string,
+    hint: string,
+    path: readonly (string | number)[],
+    at: 'key' | 'value' = 'value',
+  ): void => {
     problems.push({ severity: 'error', code, message, hint, location: settings.locate(path, at) ?? fallback });
   };
-  const unknown = (what: 'role' | 'feature' | 'peer set', name: string, known: Iterable<string>, path: readonly (string | number)[], at?: 'key'): void =>
+  const unknown = (
+    what: 'role' | 'feature' | 'peer set',
+    name: string,
+    known: Iterable<string>,
+    path: readonly (string | number)[],
+    at?: 'key',
+  ): void =>
     report(
       `unknown-${what.replace(' ', '-')}`,
       `the matrix ${shown(matrix.name)} has no ${what} ${shown(name)}`,
@@ -50,7 +62,9 @@ export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: 
       report(
         'no-interface-choice',
         `the rules of ${shown(name)} cannot stand on ${interfaceClass}`,
-        choices === '' ? `Only these roles have a choice: ${rolesWithChoice(matrix).join(', ') || 'none'}` : `Choose ${choices}`,
+        choices === ''
+          ? `Only these roles have a choice: ${rolesWithChoice(matrix).join(', ') || 'none'}`
+          : `Choose ${choices}`,
         path,
       );
     }
@@ -64,7 +78,13 @@ export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: 
     const role = matrix.roles.get(name);
     if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
     else if (!role.rules.some((rule) => ruleSelectors(rule).includes(selector))) {
-      report('unknown-rule', `${shown(selector)} selects no rule of the matrix ${shown(matrix.name)}`, selectorHint(selector, role), path, 'key');
+      report(
+        'unknown-rule',
+        `${shown(selector)} selects no rule of the matrix ${shown(matrix.name)}`,
+        selectorHint(selector, role),
+        path,
+        'key',
+      );
     }
   }
   return problems;
@@ -76,7 +96,13 @@ function rolesWithChoice(matrix: Matrix): string[] {
 
 function selectorHint(selector: string, role: MatrixRole): string {
   const port = Number(selector.split('/').at(-1));
-  const range = role.rules.find((rule) => rule.port.kind === 'range' && rule.port.range.first <= port && port <= rule.port.range.last);
+  const range = role.rules.find(
+    (rule) => rule.port.kind === 'range' && rule.port.range.first <= port && port <= rule.port.range.last,
+  );
   if (range !== undefined) return `Did you mean "${role.name}/${ruleKey(range)}"?`;
-  return suggestion(selector, role.rules.map((rule) => `${role.name}/${ruleKey(rule)}`), 'rules');
+  return suggestion(
+    selector,
+    role.rules.map((rule) => `${role.name}/${ruleKey(rule)}`),
+    'rules',
+  );
 }

@@ -29,7 +29,11 @@ const MAX_CHAIN = 10;
  * @param directory what a relative path starts from
  * @param location where the reference was written; `null` for the command line
  */
-export function readMatrix(reference: string, directory: string = process.cwd(), location: SourceLocation | null = null): MatrixReading {
+export function readMatrix(
+  reference: string,
+  directory: string = process.cwd(),
+  location: SourceLocation | null = null,
+): MatrixReading {
   return readChain(reference, directory, location, []);
 }
 
@@ -44,7 +48,12 @@ export function loadMatrix(reference: string, directory: string = process.cwd())
   return matrix;
 }
 
-function readChain(reference: string, directory: string, location: SourceLocation | null, chain: readonly string[]): MatrixReading {
+function readChain(
+  reference: string,
+  directory: string,
+  location: SourceLocation | null,
+  chain: readonly string[],
+): MatrixReading {
   const file = resolveReference('matrix', reference, directory, location);
   if (typeof file !== 'string') return { matrix: null, problems: [file] };
   if (chain.includes(file) || chain.length >= MAX_CHAIN) {
@@ -52,7 +61,9 @@ function readChain(reference: string, directory: string, location: SourceLocatio
     const problem: Problem = {
       severity: 'error',
       code: 'extends-cycle',
-      message: chain.includes(file) ? `the matrices extend each other in a circle: ${cycle}` : `more than ${MAX_CHAIN} matrices extend each other`,
+      message: chain.includes(file)
+        ? `the matrices extend each other in a circle: ${cycle}`
+        : `more than ${MAX_CHAIN} matrices extend each other`,
       hint: 'Let one of them stand alone, without "extends"',
       location,
     };
@@ -77,11 +88,21 @@ function readChain(reference: string, directory: string, location: SourceLocatio
 
 /** A file that cannot be opened is the fault of the line that names it, when a line does. */
 function blameReference(problem: Problem, location: SourceLocation | null): Problem {
-  if (location === null || problem.location === null || !/^(?:file-not-found|file-unreadable|not-a-file)$/.test(problem.code)) return problem;
+  if (
+    location === null ||
+    problem.location === null ||
+    !/^(?:file-not-found|file-unreadable|not-a-file)$/.test(problem.code)
+  )
+    return problem;
   return { ...problem, message: `${problem.location.file}: ${problem.message}`, location };
 }
 
-function resolveMatrix(written: MatrixFile, yaml: YamlFile, checked: Checked, reading: MatrixReading | null): MatrixReading {
+function resolveMatrix(
+  written: MatrixFile,
+  yaml: YamlFile,
+  checked: Checked,
+  reading: MatrixReading | null,
+): MatrixReading {
   const problems: Problem[] = [...checked.problems];
   const report = (code: string, message: string, hint: string, location: SourceLocation): void => {
     problems.push({ severity: 'error', code, message, hint, location });
@@ -95,9 +116,15 @@ function resolveMatrix(written: MatrixFile, yaml: YamlFile, checked: Checked, re
   for (const [name, description] of entriesOf(written.features)) features.set(name, { name, description });
   const peers = new Map<string, PeerSet>(base?.peers);
   for (const [name, peer] of entriesOf(written.peers)) {
-    peers.set(name, { name, description: peer?.description ?? '', role: peer?.role ?? null });
+    const sound = checked.sound(['peers', name]);
+    peers.set(name, { name, description: sound ? peer.description : '', role: sound ? (peer.role ?? null) : null });
     if (name === 'any') {
-      report('reserved-name', 'a peer set cannot be named "any"', '"any" already means everyone', yaml.locate(['peers', name], 'key'));
+      report(
+        'reserved-name',
+        'a peer set cannot be named "any"',
+        '"any" already means everyone',
+        yaml.locate(['peers', name], 'key'),
+      );
     }
   }
   const known: KnownNames = { features: new Set(features.keys()), peers: new Set(peers.keys()) };
@@ -118,7 +145,13 @@ function resolveMatrix(written: MatrixFile, yaml: YamlFile, checked: Checked, re
       });
       roles.set(name, merged);
     }
-    checkPeerRoles(written, yaml, peers, new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]), report);
+    checkPeerRoles(
+      written,
+      yaml,
+      peers,
+      new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]),
+      report,
+    );
   }
 
   const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
@@ -145,12 +178,20 @@ function checkHead(written: MatrixFile, yaml: YamlFile, base: Matrix | null, rep
   if (written.extends === undefined) {
     for (const key of ['title', 'print', 'roles'] as const) {
       if (written[key] !== undefined) continue;
-      report('missing-key', `${shown(key)} is missing`, 'A matrix that extends no other says it itself', yaml.locate([]));
+      report(
+        'missing-key',
+        `${shown(key)} is missing`,
+        'A matrix that extends no other says it itself',
+        yaml.locate([]),
+      );
     }
     return;
   }
   if (base === null) return;
-  const origins = new Set([base.name, ...[...base.roles.values()].flatMap((role) => role.rules.map((rule) => rule.matrix))]);
+  const origins = new Set([
+    base.name,
+    ...[...base.roles.values()].flatMap((role) => role.rules.map((rule) => rule.matrix)),
+  ]);
   if (origins.has(written.matrix)) {
     report(
       'duplicate-name',
@@ -174,11 +215,23 @@ function dropRoles(
     if (!checked.sound(['drop_roles', index])) continue;
     const at = yaml.locate(['drop_roles', index]);
     if (base === null) {
-      report('nothing-to-drop', 'there is no base to drop a role of', 'Name the base with "extends", or leave "drop_roles" out', at);
+      report(
+        'nothing-to-drop',
+        'there is no base to drop a role of',
+        'Name the base with "extends", or leave "drop_roles" out',
+        at,
+      );
     } else if (entriesOf(written.roles).some(([role]) => role === name)) {
-      report('contradiction', `the role ${shown(name)} is dropped and written anew`, 'Do one of the two; "rules" replaces all of its rules', at);
+      report(
+        'contradiction',
+        `the role ${shown(name)} is dropped and written anew`,
+        'Do one of the two; "rules" replaces all of its rules',
+        at,
+      );
     } else if (!roles.delete(name)) {
-      const hint = base.roles.has(name) ? 'It is in the list twice: keep one' : suggestion(name, base.roles.keys(), 'roles');
+      const hint = base.roles.has(name)
+        ? 'It is in the list twice: keep one'
+        : suggestion(name, base.roles.keys(), 'roles');
       report('nothing-to-drop', `${shown(base.name)} has no role ${shown(name)} to drop`, hint, at);
     }
   }
@@ -212,4 +265,3 @@ function checkPeerRoles(
 function entriesOf<T>(mapping: Readonly<Record<string, T>> | undefined): [string, T][] {
   return typeof mapping === 'object' && mapping !== null ? Object.entries(mapping) : [];
 }
-

@@ -25,7 +25,11 @@ export interface PlaybookReading {
  * @param directory what a relative path starts from
  * @param location where the reference was written; `null` for the command line
  */
-export function readPlaybook(reference: string, directory: string = process.cwd(), location: SourceLocation | null = null): PlaybookReading {
+export function readPlaybook(
+  reference: string,
+  directory: string = process.cwd(),
+  location: SourceLocation | null = null,
+): PlaybookReading {
   const file = resolveReference('playbook', reference, directory, location);
   if (typeof file !== 'string') return { playbook: null, problems: [file] };
   let yaml: YamlFile;

@@ -3,7 +3,7 @@ import { hasUnshowable } from '../core/shown.ts';
 import { INTERFACE_CLASSES, type InterfaceClass } from '../inventory/settings-types.ts';
 
 /** One port (`8442`), one range (`8903-8904`), an RPC program (`rpc:mountd`), or a list of these, as written. */
-export type PortsEntry = number | string | readonly (number | string)[];
+type PortsEntry = number | string | readonly (number | string)[];
 
 /** One line or a few lines of a vendor's table that share a purpose. */
 export interface PortRow {
@@ -72,7 +72,7 @@ export interface MatrixFile {
 const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
 /** A name of ours, at most `length` characters. */
-export function nameSchema(length: number): z.ZodString {
+function nameSchema(length: number): z.ZodString {
   return z.string().max(length).regex(NAME);
 }
 
@@ -86,9 +86,9 @@ export function textSchema(length: number): z.ZodString {
 }
 
 /** The longest name of a matrix, a role or a feature. */
-export const MAX_NAME = 32;
+const MAX_NAME = 32;
 /** The longest name of a peer set: an ipset's name has at most 31 characters, ten of which are ours. */
-export const MAX_PEER_NAME = 20;
+const MAX_PEER_NAME = 20;
 
 const name = nameSchema(MAX_NAME);
 const peerName = nameSchema(MAX_PEER_NAME);
@@ -102,12 +102,16 @@ function ports(protocol: string): z.ZodType<PortsEntry | undefined> {
   return z
     .union([...onePort.options, z.array(onePort).min(1)])
     .optional()
-    .describe(`${protocol}: a port such as 8442, a range such as "8903-8904", an RPC program such as "rpc:mountd", or a list of these`);
+    .describe(
+      `${protocol}: a port such as 8442, a range such as "8903-8904", an RPC program such as "rpc:mountd", or a list of these`,
+    );
 }
 
 const from = z.string().optional().describe('who may come: "any" (the default) or the name of a peer set');
 const feature = z.string().optional().describe('the feature that turns the rule on; without one it always stands');
-const source = textSchema(200).optional().describe('where the vendor prints it, or who decided it; each row needs one, its own or the group\'s');
+const source = textSchema(200)
+  .optional()
+  .describe("where the vendor prints it, or who decided it; each row needs one, its own or the group's");
 const note = textSchema(600).optional().describe('what is doubtful about the print');
 
 const portRow: z.ZodType<PortRow> = z
@@ -125,18 +129,25 @@ const portRow: z.ZodType<PortRow> = z
     source,
     note,
   })
-  .meta({ description: 'one row: "tcp" and/or "udp", and a "purpose"', anyOf: [{ required: ['tcp'] }, { required: ['udp'] }] });
+  .meta({
+    description: 'one row: "tcp" and/or "udp", and a "purpose"',
+    anyOf: [{ required: ['tcp'] }, { required: ['udp'] }],
+  });
 
 const ruleGroup: z.ZodType<RuleGroup> = z
   .strictObject({
-    interface: z.enum(INTERFACE_CLASSES).describe('the interface class on which the rules stand: public, private, vip or control'),
+    interface: z
+      .enum(INTERFACE_CLASSES)
+      .describe('the interface class on which the rules stand: public, private, vip or control'),
     source,
     from,
     feature,
     note,
     ports: z.array(portRow).min(1).describe('the rows of the group, one or more'),
   })
-  .describe('a group of rules: "interface" and "ports", with "source", "from", "feature" and "note" for all of its rows');
+  .describe(
+    'a group of rules: "interface" and "ports", with "source", "from", "feature" and "note" for all of its rows',
+  );
 
 const processName = z
   .string()
@@ -184,15 +195,22 @@ const role: z.ZodType<RoleEntry> = z
   .strictObject({
     title: textSchema(100).optional().describe('the component, as people call it'),
     every_host: z.boolean().optional().describe('true for a role that every managed host plays'),
-    appliance: z.boolean().optional().describe('true for a device that nobody can log in to: it only appears as a peer'),
+    appliance: z
+      .boolean()
+      .optional()
+      .describe('true for a device that nobody can log in to: it only appears as a peer'),
     interface_choices: z
       .array(z.enum(INTERFACE_CLASSES))
       .optional()
       .describe('interface classes that portfw_role_interfaces may choose from for this role'),
     detectors: z.array(detector).optional().describe('what on a host speaks for the role'),
-    rules: groups.optional().describe('all rules of the role; in a matrix that extends another they take the place of the base\'s rules'),
+    rules: groups
+      .optional()
+      .describe("all rules of the role; in a matrix that extends another they take the place of the base's rules"),
     add: groups.optional().describe('rules to add to those of the base'),
-    replace: groups.optional().describe('rules to put in the place of the base\'s rules for the same interface, protocol and port'),
+    replace: groups
+      .optional()
+      .describe("rules to put in the place of the base's rules for the same interface, protocol and port"),
     drop: z
       .array(z.string())
       .optional()
@@ -205,15 +223,22 @@ export const matrixSchema: z.ZodType<MatrixFile> = z
   .strictObject({
     matrix: name.describe('the name of the matrix: lower-case letters, digits and hyphens, at most 32 characters'),
     title: textSchema(100).optional().describe('the system, as people call it'),
-    extends: z.string().min(1).optional().describe('the matrix to start from: a shipped one\'s name, or the path of a file, relative to this one'),
+    extends: z
+      .string()
+      .min(1)
+      .optional()
+      .describe("the matrix to start from: a shipped one's name, or the path of a file, relative to this one"),
     print: z
       .strictObject({
-        document: textSchema(200).describe('the title of the vendor\'s document'),
+        document: textSchema(200).describe("the title of the vendor's document"),
         edition: textSchema(200).describe('the maintenance release or the date of the print, as far as it is known'),
       })
       .optional()
       .describe('which print of the vendor\'s table the matrix follows: "document" and "edition"'),
-    features: z.record(name, textSchema(200)).optional().describe('features that are off until the inventory turns them on: name and description'),
+    features: z
+      .record(name, textSchema(200))
+      .optional()
+      .describe('features that are off until the inventory turns them on: name and description'),
     peers: z
       .record(
         peerName,

@@ -108,7 +108,9 @@ export interface MatrixRow {
 }
 
 /** `serial` and `max_fail_percentage` as Ansible has them: a count, or a share of the play's hosts. */
-export type BatchSize = { readonly kind: 'count'; readonly count: number } | { readonly kind: 'percent'; readonly percent: number };
+export type BatchSize =
+  | { readonly kind: 'count'; readonly count: number }
+  | { readonly kind: 'percent'; readonly percent: number };
 
 /** One play of a playbook: which matrix goes to which hosts, with which options, rolled out how. */
 export interface Play {

@@ -5,7 +5,16 @@ import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
 import type { Detector, MatrixRole } from './matrix.ts';
 import type { DetectorEntry, RoleEntry, RuleGroup } from './matrix-schema.ts';
-import { checkOverlaps, expandGroups, formatRulePort, type KnownNames, type RowContext, type RuleDraft, ruleKey, withIds } from './rules.ts';
+import {
+  checkOverlaps,
+  expandGroups,
+  formatRulePort,
+  type KnownNames,
+  type RowContext,
+  type RuleDraft,
+  ruleKey,
+  withIds,
+} from './rules.ts';
 import type { Checked } from './schema-problems.ts';
 
 /** What resolving a role needs to know of the file it is written in. */
@@ -60,7 +69,10 @@ export function mergeRole(name: string, entry: RoleEntry, base: MatrixRole | nul
     everyHost: entry.every_host ?? base?.everyHost ?? false,
     appliance: entry.appliance ?? base?.appliance ?? false,
     interfaceChoices: entry.interface_choices ?? base?.interfaceChoices ?? [],
-    detectors: entry.detectors === undefined ? (base?.detectors ?? []) : readDetectors(entry.detectors, [...at, 'detectors'], context),
+    detectors:
+      entry.detectors === undefined
+        ? (base?.detectors ?? [])
+        : readDetectors(entry.detectors, [...at, 'detectors'], context),
     rules: withIds(rules),
   };
 }
@@ -75,7 +87,9 @@ function checkNewRole(name: string, entry: RoleEntry, context: RoleContext): voi
       message: context.extending
         ? `the base has no role ${shown(name)} whose rules "${change}" could change`
         : `"${change}" changes the rules of a base, and this matrix has none`,
-      hint: context.extending ? suggestion(name, context.baseRoles, 'roles') : 'Write the rules under "rules", or name the base with "extends"',
+      hint: context.extending
+        ? suggestion(name, context.baseRoles, 'roles')
+        : 'Write the rules under "rules", or name the base with "extends"',
       location: context.yaml.locate([...at, change], 'key'),
     });
     return;
@@ -86,18 +100,28 @@ function checkNewRole(name: string, entry: RoleEntry, context: RoleContext): voi
       severity: 'error',
       code: 'missing-key',
       message: `the role ${shown(name)} has no ${shown(key)}`,
-      hint: key === 'title' ? 'Say what people call the component' : 'List its rules; "rules: []" is a role that opens nothing',
+      hint:
+        key === 'title'
+          ? 'Say what people call the component'
+          : 'List its rules; "rules: []" is a role that opens nothing',
       location: context.yaml.locate(at, 'key'),
     });
   }
 }
 
-function dropRules(rules: RuleDraft[], selectors: readonly string[], at: YamlPath, base: MatrixRole, context: RoleContext): RuleDraft[] {
+function dropRules(
+  rules: RuleDraft[],
+  selectors: readonly string[],
+  at: YamlPath,
+  base: MatrixRole,
+  context: RoleContext,
+): RuleDraft[] {
   let rest = rules;
   if (!context.checked.usable(at)) return rest;
   for (const [index, selector] of selectors.entries()) {
     if (!context.checked.sound([...at, index])) continue;
-    const matches = (rule: RuleDraft): boolean => ruleKey(rule) === selector || `${rule.protocol}/${formatRulePort(rule.port)}` === selector;
+    const matches = (rule: RuleDraft): boolean =>
+      ruleKey(rule) === selector || `${rule.protocol}/${formatRulePort(rule.port)}` === selector;
     const left = rest.filter((rule) => !matches(rule));
     if (left.length === rest.length) {
       context.problems.push({
@@ -117,14 +141,23 @@ function dropHint(selector: string, rules: readonly RuleDraft[]): string {
   const parts = selector.split('/');
   const port = Number(parts.at(-1));
   const range = rules.find(
-    ({ protocol, port: other }) => other.kind === 'range' && protocol === parts.at(-2) && other.range.first < other.range.last && other.range.first <= port && port <= other.range.last,
+    ({ protocol, port: other }) =>
+      other.kind === 'range' &&
+      protocol === parts.at(-2) &&
+      other.range.first < other.range.last &&
+      other.range.first <= port &&
+      port <= other.range.last,
   );
   if (range !== undefined) return `The port lies within ${shown(ruleKey(range))}: drop that and add what shall stay`;
   return suggestion(selector, rules.map(ruleKey), 'rules');
 }
 
 /** Puts each new rule where the base's rule for the same interface, protocol and port stands. */
-function replaceRules(rules: readonly RuleDraft[], replacements: readonly RuleDraft[], problems: Problem[]): RuleDraft[] {
+function replaceRules(
+  rules: readonly RuleDraft[],
+  replacements: readonly RuleDraft[],
+  problems: Problem[],
+): RuleDraft[] {
   const byKey = new Map<string, RuleDraft[]>();
   for (const rule of replacements) byKey.set(ruleKey(rule), [...(byKey.get(ruleKey(rule)) ?? []), rule]);
   for (const [key, [first]] of byKey) {
@@ -174,11 +207,13 @@ function readDetector(entry: DetectorEntry): Detector | string {
   const names = entry.process === undefined ? [] : typeof entry.process === 'string' ? [entry.process] : entry.process;
   const [kind, second] = kinds;
   if (second !== undefined) return `a detector looks at one thing, and this one at "${kind}" and "${second}"`;
-  if (kind === undefined) return names.length > 0 ? { kind: 'process', names, weight } : 'the detector looks at nothing';
+  if (kind === undefined)
+    return names.length > 0 ? { kind: 'process', names, weight } : 'the detector looks at nothing';
   const text = entry[kind] ?? '';
   if (kind === 'socket') {
     const [, protocol, port] = SOCKET.exec(text) ?? [];
-    const range: PortRange | string = port === undefined ? `${shown(text)} is not a socket such as "udp/5060"` : parsePortRange(port);
+    const range: PortRange | string =
+      port === undefined ? `${shown(text)} is not a socket such as "udp/5060"` : parsePortRange(port);
     if (typeof range === 'string') return range;
     return { kind, protocol: protocol as Protocol, port: range, processes: names, weight };
   }

@@ -27,13 +27,18 @@ const play: z.ZodType<PlayEntry> = z
   .strictObject({
     name: textSchema(100).optional().describe('what the run calls the play'),
     hosts: textSchema(500).describe('an Ansible host pattern, such as "all" or "sip:&site_a"'),
-    matrix: z.string().min(1).describe('the name of a matrix that ships with portfw, or the path of a file, relative to this one'),
+    matrix: z
+      .string()
+      .min(1)
+      .describe('the name of a matrix that ships with portfw, or the path of a file, relative to this one'),
     private: z.enum(PRIVATE_MODES).optional().describe('what the private interface lets in: trusted, peers or matrix'),
-    features: z.array(z.string()).optional().describe('the matrix\'s features to turn on for all hosts of the play'),
+    features: z.array(z.string()).optional().describe("the matrix's features to turn on for all hosts of the play"),
     serial: z
       .union([...batch.options, z.array(batch).min(1)])
       .optional()
-      .describe('how many hosts at a time: a number, a share such as "30%", or a list of these, the last one repeating'),
+      .describe(
+        'how many hosts at a time: a number, a share such as "30%", or a list of these, the last one repeating',
+      ),
     max_fail_percentage: z
       .number()
       .min(0)

@@ -26,7 +26,7 @@ function toRow(rule: MatrixRule, matrix: string): MatrixRow {
 }
 
 /** The columns of a row that `compareMatrices` compares; where the row was printed does not change what it opens. */
-export const COMPARED_COLUMNS = ['from', 'feature', 'purpose', 'note'] as const satisfies readonly (keyof MatrixRow)[];
+const COMPARED_COLUMNS = ['from', 'feature', 'purpose', 'note'] as const satisfies readonly (keyof MatrixRow)[];
 
 /** A row that two matrices have in common, but do not say the same of. */
 export interface RowDifference {

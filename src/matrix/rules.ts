@@ -49,11 +49,14 @@ export function expandGroups(groups: readonly RuleGroup[], at: YamlPath, context
   for (const [index, group] of groups.entries()) {
     const path = [...at, index];
     if (!context.checked.usable(path)) continue;
-    const own = ['interface', 'source', 'from', 'feature', 'note'].every((key) => context.checked.sound([...path, key]));
+    const own = ['interface', 'source', 'from', 'feature', 'note'].every((key) =>
+      context.checked.sound([...path, key]),
+    );
     if (!own || !context.checked.usable([...path, 'ports'])) continue;
     checkReferences(group, path, context);
     for (const [row, entry] of group.ports.entries()) {
-      if (context.checked.sound([...path, 'ports', row])) drafts.push(...expandRow(entry, group, [...path, 'ports', row], context));
+      if (context.checked.sound([...path, 'ports', row]))
+        drafts.push(...expandRow(entry, group, [...path, 'ports', row], context));
     }
   }
   return drafts;
@@ -64,7 +67,13 @@ function expandRow(row: PortRow, group: RuleGroup, path: YamlPath, context: RowC
   const helper = checkHelper(row, path, context);
   const source = row.source ?? group.source;
   if (source === undefined) {
-    report(context, 'missing-key', 'the row has no "source"', 'Say in the row or in its group where the rule comes from', path);
+    report(
+      context,
+      'missing-key',
+      'the row has no "source"',
+      'Say in the row or in its group where the rule comes from',
+      path,
+    );
   }
   if (row.tcp === undefined && row.udp === undefined) {
     report(context, 'missing-key', 'the row names no port', 'Write "tcp: 8442" or "udp: 1812"', path);
@@ -78,7 +87,13 @@ function expandRow(row: PortRow, group: RuleGroup, path: YamlPath, context: RowC
       const itemPath = list === null ? [...path, protocol] : [...path, protocol, index];
       const port = readPort(item);
       if (typeof port === 'string') {
-        report(context, 'bad-port', port, 'Write a port from 1 to 65535, a range such as "8903-8904", or "rpc:mountd"', itemPath);
+        report(
+          context,
+          'bad-port',
+          port,
+          'Write a port from 1 to 65535, a range such as "8903-8904", or "rpc:mountd"',
+          itemPath,
+        );
         continue;
       }
       drafts.push({
@@ -129,7 +144,9 @@ function checkHelper(row: PortRow, path: YamlPath, context: RowContext): 'ftp' |
   if (helper === undefined) return null;
   if (helper !== 'ftp' && helper !== 'tftp') {
     const hint =
-      helper === 'sip' ? 'Leave it out: a SIP server must not have one, it would rewrite the calls' : suggestion(helper, Object.keys(HELPERS), 'helpers');
+      helper === 'sip'
+        ? 'Leave it out: a SIP server must not have one, it would rewrite the calls'
+        : suggestion(helper, Object.keys(HELPERS), 'helpers');
     report(context, 'unknown-helper', `there is no helper ${shown(helper)} to use here`, hint, [...path, 'helper']);
     return null;
   }

@@ -23,7 +23,7 @@ type SchemaNode = z.core.JSONSchema.BaseSchema;
 export function checkAgainst(schema: z.ZodType, yaml: YamlFile): Checked {
   const result = schema.safeParse(yaml.value);
   if (result.success) return { problems: [], sound: () => true, usable: () => true };
-  const described = z.toJSONSchema(schema, { io: 'input' });
+  const described = describedBy(schema);
   const problems = result.error.issues.flatMap((issue) => toProblems(issue, yaml, described));
   const broken = result.error.issues
     .filter((issue) => issue.code !== 'unrecognized_keys')
@@ -33,6 +33,15 @@ export function checkAgainst(schema: z.ZodType, yaml: YamlFile): Checked {
     sound: (path) => !broken.some((at) => isPrefix(at, path) || isPrefix(path, at)),
     usable: (path) => !broken.some((at) => isPrefix(at, path)),
   };
+}
+
+const descriptions = new WeakMap<z.ZodType, SchemaNode>();
+
+/** The JSON Schema of a schema, for its descriptions and key names; made once. */
+function describedBy(schema: z.ZodType): SchemaNode {
+  const known = descriptions.get(schema) ?? z.toJSONSchema(schema, { io: 'input' });
+  descriptions.set(schema, known);
+  return known;
 }
 
 function isPrefix(shorter: YamlPath, longer: YamlPath): boolean {
@@ -101,7 +110,14 @@ function toProblems(issue: Issue, yaml: YamlFile, described: SchemaNode): Proble
     case 'custom':
       return [problem('bad-text', `${name} ${issue.message}`, meaning, yaml.locate(path))];
     case 'invalid_type':
-      return [problem('wrong-type', `${name} must be ${kindName(issue.expected)}, not ${shown(value)}`, meaning, yaml.locate(path))];
+      return [
+        problem(
+          'wrong-type',
+          `${name} must be ${kindName(issue.expected)}, not ${shown(value)}`,
+          meaning,
+          yaml.locate(path),
+        ),
+      ];
     case 'invalid_union':
       return [problem('wrong-type', `${name} cannot be ${shown(value)}`, meaning, yaml.locate(path))];
     default:

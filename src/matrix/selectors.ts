@@ -7,5 +7,10 @@ import { formatRulePort } from './rules.ts';
  */
 export function ruleSelectors(rule: Pick<MatrixRule, 'role' | 'interface' | 'protocol' | 'port'>): readonly string[] {
   const port = formatRulePort(rule.port);
-  return [`${rule.role}/${rule.interface}/${rule.protocol}/${port}`, `${rule.role}/${rule.protocol}/${port}`, `${rule.role}/${port}`, rule.role];
+  return [
+    `${rule.role}/${rule.interface}/${rule.protocol}/${port}`,
+    `${rule.role}/${rule.protocol}/${port}`,
+    `${rule.role}/${port}`,
+    rule.role,
+  ];
 }

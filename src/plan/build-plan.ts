@@ -83,8 +83,8 @@ function rememberChange(input: PlanInput): Change | null {
 export function reloadReason(changes: readonly Change[]): string | null {
   const inUse = changes.filter((change) => change.kind === 'definition' && needsReload(change) && change.inUse && change.action === 'edit');
   const fresh = changes.filter((change) => change.kind === 'definition' && needsReload(change));
-  if (inUse.length > 0) return `${inUse.length} definition(s) in use change with it`;
-  if (fresh.length > 0) return `${fresh.length} new definition(s) are loaded by it`;
+  if (inUse.length > 0) return inUse.length === 1 ? 'a definition in use changes with it' : `${inUse.length} definitions in use change with it`;
+  if (fresh.length > 0) return fresh.length === 1 ? 'a new definition is loaded by it' : `${fresh.length} new definitions are loaded by it`;
   // The daemon rewrites a zone file from memory: it must have read the file as it is now.
   const edits = changes.find((change) => change.kind === 'interface' && change.editsZone !== null);
   return edits === undefined ? null : "the daemon reads an owner's zone file again before it is edited";
@@ -128,6 +128,7 @@ function contents(zone: ZoneConfig): string[] {
 
 function nothingBecause(input: PlanInput): string {
   const { zones, services, ipsets } = input.desired;
-  const counts = [`${zones.size} zone(s)`, `${services.size} service(s)`, ...(ipsets.size > 0 ? [`${ipsets.size} ipset(s)`] : [])];
+  const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+  const counts = [counted(zones.size, 'zone'), counted(services.size, 'service'), ...(ipsets.size > 0 ? [counted(ipsets.size, 'ipset')] : [])];
   return `${counts.join(', ')} are already as matrix ${input.matrix} has them, in the permanent configuration and at runtime`;
 }

@@ -59,6 +59,8 @@ interface Kind<T> {
   readonly permanent: ReadonlyMap<string, T>;
   readonly runtime: ReadonlyMap<string, T>;
   readonly used: (name: string) => boolean;
+  /** Further fields that a reviewer sees when the object is new. */
+  readonly fresh?: (item: T) => Fields;
 }
 
 /** Definitions that are missing, different or no longer wanted, in the order in which a reviewer reads them. */
@@ -79,7 +81,7 @@ export function definitionChanges(desired: DesiredFirewalld, permanent: Firewall
       desired.services,
     ),
     ...compare(
-      { object: 'ipset', fields: ipsetFields, permanent: permanent.ipsets, runtime: runtime.ipsets, used: (name) => ipsets.has(name) },
+      { object: 'ipset', fields: ipsetFields, permanent: permanent.ipsets, runtime: runtime.ipsets, used: (name) => ipsets.has(name), fresh: (ipset) => new Map([['entries', ipset.entries.join(' ')]]) },
       desired.ipsets,
     ),
   ];
@@ -95,7 +97,9 @@ function compare<T>(kind: Kind<T>, desired: ReadonlyMap<string, { readonly value
     const atRuntime = differences(loaded === undefined ? null : kind.fields(loaded), after).filter((change) => loaded === undefined || !TEXTS.has(change.field));
     if (inFile.length === 0 && atRuntime.length === 0) continue;
     const action = before === undefined ? 'create' : 'edit';
-    changes.push({ kind: 'definition', action, object: kind.object, name, inUse: kind.used(name), fields: inFile.length > 0 ? inFile : atRuntime, reasons });
+    const fields = inFile.length > 0 ? inFile : atRuntime;
+    const fresh = before === undefined && kind.fresh !== undefined ? differences(null, kind.fresh(value)) : [];
+    changes.push({ kind: 'definition', action, object: kind.object, name, inUse: kind.used(name), fields: [...fields, ...fresh], reasons });
   }
   for (const [name, item] of kind.permanent) {
     if (!isOurs(name) || desired.has(name)) continue;

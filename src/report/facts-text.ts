@@ -2,7 +2,6 @@ import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts, SocketFacts } from '../facts/facts.ts';
 import { oneLine } from './change-text.ts';
 import { columnLines } from './layout.ts';
-import { firewalldText } from './outcome-text.ts';
 import type { Style } from './style.ts';
 
 /** What a host said of itself, for people; `--json` has all of it. */
@@ -37,7 +36,7 @@ function headRows(facts: HostFacts): { text: string }[][] {
 
 function firewalldDetails(facts: HostFacts): string {
   const { firewalld } = facts;
-  if (firewalld.kind === 'stopped') return `${firewalldText(facts)}: ${firewalld.reason}`;
+  if (firewalld.kind === 'stopped') return `${firewalld.version} stopped: ${firewalld.reason}`;
   if (firewalld.kind === 'absent') return 'not installed';
   const zones = Object.keys(firewalld.runtime.zones).length;
   const panic = firewalld.panicMode ? ', PANIC MODE' : '';

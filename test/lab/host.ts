@@ -51,6 +51,7 @@ class HostContainer extends GenericContainer {
       // Refusals at full speed, so that a scan gets an answer for every port instead of waiting for those not sent.
       'net.ipv4.icmp_ratemask': '0',
       'net.ipv6.icmp.ratelimit': '0',
+      'net.ipv6.icmp.ratemask': '127', // an unused type: a limit for no message that is ever sent
     };
     this.createOpts.NetworkingConfig = { EndpointsConfig: { [first.name]: endpoint(first, machine) } };
     this.withNetworkMode(first.name)

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
+import { leaveUntracked, trackAgain } from './conntrack.ts';
 import { connect, type Docker } from './engine.ts';
 import { awaitSsh, type HostSpec, type LabHost, startHost } from './host.ts';
 import { ensureImages, type ImageName } from './images.ts';
@@ -62,6 +63,7 @@ export async function startLab(spec: LabSpec): Promise<Lab> {
   const names = new Set<ImageName>(spec.hosts.map((host) => host.suite));
   if (spec.scanner === true) names.add('scanner');
   const images = await ensureImages(docker, say, [...names]);
+  const scannerImage = images.get('scanner') ?? '';
   const { id, networks } = await createNetworks(docker, say, spec.name);
   const hosts: LabHost[] = [];
   const directory = join(LAB_DIRECTORY, id);
@@ -71,6 +73,7 @@ export async function startLab(spec: LabSpec): Promise<Lab> {
       [...hosts, ...(scanner === undefined ? [] : [scanner])].map((machine) => ignoreGone(machine.stop())),
     );
     await removeLeftovers(docker, id);
+    if (spec.scanner === true) await trackAgain(docker, scannerImage, id);
     for (const side of SIDES) await ignoreGone(docker.getNetwork(networks[side].id).remove());
     await rm(directory, { recursive: true, force: true });
   };
@@ -98,9 +101,10 @@ export async function startLab(spec: LabSpec): Promise<Lab> {
       }),
       ...(spec.scanner === true
         ? [
-            startScanner(docker, id, images.get('scanner') ?? '', both).then((started) => {
+            startScanner(docker, id, scannerImage, both).then((started) => {
               scanner = started;
             }),
+            leaveUntracked(docker, say, scannerImage, id, both),
           ]
         : []),
     ]);

@@ -9,6 +9,15 @@ import { type ScanPorts, type ScanResult, scanFrom } from './scan.ts';
 /** The number of the scanner on each network. */
 export const SCANNER_MACHINE = 5;
 
+/** A scan would fill the scanner's own connection table as well (see conntrack.ts); names are looked up over lo. */
+const UNTRACKED = [
+  'add table inet scanner',
+  'add chain inet scanner prerouting { type filter hook prerouting priority raw; }',
+  'add chain inet scanner output { type filter hook output priority raw; }',
+  'add rule inet scanner prerouting iifname != "lo" notrack',
+  'add rule inet scanner output oifname != "lo" notrack',
+].join('; ');
+
 class ScannerContainer extends GenericContainer {
   readonly #docker: Docker;
   readonly #networks: readonly LabNetwork[];
@@ -73,5 +82,8 @@ export async function startScanner(
     .withHostname('scanner')
     .withLabels({ [OWNER_LABEL]: session() })
     .start();
-  return new Scanner(docker, container);
+  const scanner = new Scanner(docker, container);
+  const { exitCode, stderr } = await scanner.exec(['nft', UNTRACKED]);
+  if (exitCode !== 0) throw new Error(`The scanner cannot stop tracking its own connections:\n${stderr}`);
+  return scanner;
 }

@@ -13,7 +13,10 @@ function assign(name: string, override: string | null = null): PlayAssignment {
 }
 
 function order(assignment: PlayAssignment): [string, ...string[]][] {
-  return assignment.order.map(({ play, hosts }) => [play.name, ...hosts.map((host) => host.replace('.example.net', ''))]);
+  return assignment.order.map(({ play, hosts }) => [
+    play.name,
+    ...hosts.map((host) => host.replace('.example.net', '')),
+  ]);
 }
 
 describe('assigning plays', () => {
@@ -41,7 +44,9 @@ describe('assigning plays', () => {
     const assignment = assign('mixed', 'portaswitch');
     expect(order(assignment)).toEqual([['PortaSwitch site', 'sip1', 'sip2', 'sip3', 'gcems1', 'web1', 'web2', 'db1']]);
     // A gateway's role is none of a PortaSwitch site.
-    expect(assignment.problems.map((problem) => problem.message)).toEqual(['the matrix "portaswitch" has no role "img"']);
+    expect(assignment.problems.map((problem) => problem.message)).toEqual([
+      'the matrix "portaswitch" has no role "img"',
+    ]);
   });
 
   it('names a --playbook that is not there, without a place in a file', () => {

@@ -27,8 +27,16 @@ describe('a broken playbook is refused with every problem in it', () => {
 
 describe('a reference from the command line', () => {
   it.each([
-    ['matrix', 'portaswich', 'error: no matrix ships under the name "portaswich"\n    Did you mean "portaswitch"? Otherwise, one of your own is given as a path that ends in .yaml\n'],
-    ['playbook', 'site', 'error: no playbook ships under the name "site"\n    There are img-gcems, portaswitch, portaswitch-ocs; one of your own is given as a path that ends in .yaml\n'],
+    [
+      'matrix',
+      'portaswich',
+      'error: no matrix ships under the name "portaswich"\n    Did you mean "portaswitch"? Otherwise, one of your own is given as a path that ends in .yaml\n',
+    ],
+    [
+      'playbook',
+      'site',
+      'error: no playbook ships under the name "site"\n    There are img-gcems, portaswitch, portaswitch-ocs; one of your own is given as a path that ends in .yaml\n',
+    ],
     ['matrix', './nowhere.yaml', 'nowhere.yaml:1:1: error: there is no such file\n    Check the path\n'],
     ['playbook', './nowhere.yaml', 'nowhere.yaml:1:1: error: there is no such file\n    Check the path\n'],
   ] as const)('%s %s', (kind, reference, text) => {

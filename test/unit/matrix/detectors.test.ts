@@ -70,7 +70,9 @@ function matches(detector: Detector, seen: Seen): boolean {
 function confidences(matrix: Matrix, seen: Seen): Map<string, number> {
   const found = new Map<string, number>();
   for (const role of matrix.roles.values()) {
-    const doubt = role.detectors.filter((detector) => matches(detector, seen)).reduce((rest, { weight }) => rest * (1 - weight), 1);
+    const doubt = role.detectors
+      .filter((detector) => matches(detector, seen))
+      .reduce((rest, { weight }) => rest * (1 - weight), 1);
     found.set(role.name, 1 - doubt);
   }
   return found;
@@ -86,7 +88,9 @@ const NOTHING: Seen = { sockets: [], processes: [], units: [] };
 
 describe('what the lab runs for a role settles that role and no other', () => {
   const cases = [first, second, loadMatrix('img-gcems')].flatMap((matrix) =>
-    [...matrix.roles.values()].filter((role) => !role.everyHost && !role.appliance).map((role) => [matrix.name, role.name] as const),
+    [...matrix.roles.values()]
+      .filter((role) => !role.everyHost && !role.appliance)
+      .map((role) => [matrix.name, role.name] as const),
   );
   it.each(cases)('%s: %s', (name, role) => {
     expect(rolesFrom(loadMatrix(name), seenOn(role), SETTLED)).toEqual([role]);
@@ -97,10 +101,13 @@ describe('what the lab runs for a role settles that role and no other', () => {
     expect(rolesFrom(second, host, SETTLED).sort()).toEqual(['dispatching-node', 'processing-node', 'replica-db']);
   });
 
-  it.each(['dispatching-sbc', 'dispatching-node', 'web-admin', 'gcems', 'decoy'])('does not take %s for a billing server', (role) => {
-    expect(rolesFrom(second, seenOn(role), SETTLED)).not.toContain('radius');
-    expect(rolesFrom(second, seenOn(role), SETTLED)).not.toContain('ocs');
-  });
+  it.each(['dispatching-sbc', 'dispatching-node', 'web-admin', 'gcems', 'decoy'])(
+    'does not take %s for a billing server',
+    (role) => {
+      expect(rolesFrom(second, seenOn(role), SETTLED)).not.toContain('radius');
+      expect(rolesFrom(second, seenOn(role), SETTLED)).not.toContain('ocs');
+    },
+  );
 });
 
 describe('too little evidence settles nothing', () => {
@@ -139,10 +146,16 @@ describe('too little evidence settles nothing', () => {
 });
 
 describe('a process on its own port settles a role, whatever its unit is called', () => {
-  it.each(['dispatching-sbc', 'dispatching-node', 'processing-node', 'web-admin', 'configuration', 'master-db', 'replica-db', 'oracle-db'])(
-    '%s',
-    (role) => {
-      expect(rolesFrom(first, { ...seenOn(role), units: [] }, SETTLED)).toEqual([role]);
-    },
-  );
+  it.each([
+    'dispatching-sbc',
+    'dispatching-node',
+    'processing-node',
+    'web-admin',
+    'configuration',
+    'master-db',
+    'replica-db',
+    'oracle-db',
+  ])('%s', (role) => {
+    expect(rolesFrom(first, { ...seenOn(role), units: [] }, SETTLED)).toEqual([role]);
+  });
 });

@@ -107,7 +107,9 @@ describe('two matrices compared', () => {
     expect(tables.onlyRight.map(key)).toEqual([
       'configuration/private/tcp/80 from any',
       'web-admin/private/udp/5405 from any',
-      ...[9442, 9443, 9444, 9445, 9446, 9447, 9448, 9449, 9600, 9601].map((port) => `dispatching-sbc/public/tcp/${port} from any`),
+      ...[9442, 9443, 9444, 9445, 9446, 9447, 9448, 9449, 9600, 9601].map(
+        (port) => `dispatching-sbc/public/tcp/${port} from any`,
+      ),
       ...[1812, 1813].map((port) => `ocs/public/udp/${port} from any`),
       'ocs/public/tcp/3868 from any',
       'ocs/public/udp/5060 from any',

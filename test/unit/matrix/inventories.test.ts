@@ -29,16 +29,21 @@ describe('worked examples', () => {
   });
 
   it('show every variable of ours', () => {
-    const text = yamlFiles('inventories').map((file) => readFileSync(file, 'utf8')).join('');
+    const text = yamlFiles('inventories')
+      .map((file) => readFileSync(file, 'utf8'))
+      .join('');
     expect(PORTFW_VARIABLES.filter((name) => !new RegExp(`\\b${name}:`).test(text))).toEqual([]);
   });
 
   it('use names and addresses that are made for documentation', () => {
     for (const file of yamlFiles('inventories')) {
       const text = readFileSync(file, 'utf8');
-      for (const [address] of text.matchAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g)) expect(address).toMatch(/^(?:192\.0\.2|198\.51\.100|203\.0\.113)\./);
-      for (const [address] of text.matchAll(/\b[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,}/gi)) expect(address).toMatch(/^2001:db8:/);
-      for (const [name] of text.matchAll(/\b[\w.-]+\.(?:com|net|org)\b/g)) expect(name).toMatch(/(?:^|\.)example\.net$/);
+      for (const [address] of text.matchAll(/\b\d{1,3}(?:\.\d{1,3}){3}\b/g))
+        expect(address).toMatch(/^(?:192\.0\.2|198\.51\.100|203\.0\.113)\./);
+      for (const [address] of text.matchAll(/\b[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){2,}/gi))
+        expect(address).toMatch(/^2001:db8:/);
+      for (const [name] of text.matchAll(/\b[\w.-]+\.(?:com|net|org)\b/g))
+        expect(name).toMatch(/(?:^|\.)example\.net$/);
     }
   });
 });

@@ -16,10 +16,13 @@ const described = ['playbooks', 'playbooks/matrices', 'inventories/own-matrix'].
 );
 
 describe('shipped JSON Schemas', () => {
-  it.each(shippedSchemas().map(({ file, schema }) => ({ file, schema })))('$file is what the validation generates', ({ file, schema }) => {
-    // When this fails: npx tsx test/generate-schemas.ts
-    expect(readFileSync(path.join(FOLDER, file), 'utf8')).toBe(`${JSON.stringify(schema, null, 2)}\n`);
-  });
+  it.each(shippedSchemas().map(({ file, schema }) => ({ file, schema })))(
+    '$file is what the validation generates',
+    ({ file, schema }) => {
+      // When this fails: npx tsx test/generate-schemas.ts
+      expect(readFileSync(path.join(FOLDER, file), 'utf8')).toBe(`${JSON.stringify(schema, null, 2)}\n`);
+    },
+  );
 
   it('need no network and describe every key', () => {
     for (const { schema } of shippedSchemas()) {

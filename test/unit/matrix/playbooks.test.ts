@@ -15,7 +15,9 @@ describe('shipped playbooks', () => {
     const { playbook, problems } = readPlaybook(name);
     expect(problems).toEqual([]);
     expect(playbook?.name).toBe(name);
-    expect(playbook?.plays.map((play) => [play.hosts, play.matrix.name, play.maxFailPercentage])).toEqual([['all', name, 0]]);
+    expect(playbook?.plays.map((play) => [play.hosts, play.matrix.name, play.maxFailPercentage])).toEqual([
+      ['all', name, 0],
+    ]);
     expect(playbook?.plays[0]?.serial[0]).toEqual({ kind: 'count', count: 1 });
     expect(playbook?.plays[0]?.features).toEqual([]);
   });
@@ -53,13 +55,17 @@ describe('a playbook of a user', () => {
 describe('loading what is broken', () => {
   it('throws every problem at once', () => {
     expect(() => loadPlaybook('test/fixtures/matrix/bad-playbooks/bad-serial.yaml')).toThrow(InputError);
-    expect(() => loadMatrix('test/fixtures/matrix/bad-matrices/everything-at-once.yaml')).toThrow(/colour[\s\S]*"rules" must be a list/);
+    expect(() => loadMatrix('test/fixtures/matrix/bad-matrices/everything-at-once.yaml')).toThrow(
+      /colour[\s\S]*"rules" must be a list/,
+    );
   });
 });
 
 describe('selectors of portfw_allow_from', () => {
   it('name a rule, the most specific first', () => {
-    const rule = loadMatrix('img-gcems').roles.get('gcems')?.rules.find(({ port }) => port.kind === 'rpc');
+    const rule = loadMatrix('img-gcems')
+      .roles.get('gcems')
+      ?.rules.find(({ port }) => port.kind === 'rpc');
     expect(rule === undefined ? [] : ruleSelectors(rule)).toEqual([
       'gcems/control/udp/rpc:mountd',
       'gcems/udp/rpc:mountd',

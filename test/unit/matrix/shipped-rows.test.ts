@@ -50,15 +50,22 @@ const TABLES: Record<string, Record<string, readonly string[]>> = {
       'public tcp 2623 2428-2433 2624 from clientview',
       'public tcp 1098 1099 from clientview if remote-clientview',
     ],
-    img: [...IMG_AND_GCEMS.map((line) => `${line} from gcems`), 'control tcp 23 from gcems', 'control udp 34867 from img if ss7'],
+    img: [
+      ...IMG_AND_GCEMS.map((line) => `${line} from gcems`),
+      'control tcp 23 from gcems',
+      'control udp 34867 from img if ss7',
+    ],
   },
 };
 
 function expectedRows(table: Record<string, readonly string[]>): string[] {
   return Object.entries(table).flatMap(([role, lines]) =>
     lines.flatMap((line) => {
-      const [, place, protocol, ports, sender, feature] = /^(\w+) (\w+) ([\w: -]+?)(?: from (\w+))?(?: if ([\w-]+))?$/.exec(line) ?? [];
-      return ports!.split(' ').map((port) => `${role} ${place} ${protocol} ${port} from ${sender ?? 'any'} if ${feature ?? 'always'}`);
+      const [, place, protocol, ports, sender, feature] =
+        /^(\w+) (\w+) ([\w: -]+?)(?: from (\w+))?(?: if ([\w-]+))?$/.exec(line) ?? [];
+      return ports!
+        .split(' ')
+        .map((port) => `${role} ${place} ${protocol} ${port} from ${sender ?? 'any'} if ${feature ?? 'always'}`);
     }),
   );
 }
@@ -126,7 +133,9 @@ describe('doubtful prints carry a note', () => {
     ['img-gcems', 'gcems/public/tcp/2428-2433', /FTP/],
     ['img-gcems', 'img/control/tcp/12610', /no direction/],
   ])('%s %s', (name, id, note) => {
-    const rule = [...loadMatrix(name).roles.values()].flatMap((role) => role.rules).find((candidate) => candidate.id === id);
+    const rule = [...loadMatrix(name).roles.values()]
+      .flatMap((role) => role.rules)
+      .find((candidate) => candidate.id === id);
     expect(rule?.note).toMatch(note);
   });
 });

@@ -16,7 +16,6 @@ class Screen extends Written {
 
   override write(text: string): void {
     super.write(text);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the view is made of control sequences
     for (const part of text.match(/\u001b\[\d*[A-Za-z]|\n|\r|[^\u001b\n\r]+/g) ?? []) {
       const up = /^\u001b\[(\d+)A$/.exec(part);
       if (up !== null) this.row = Math.max(0, this.row - Number(up[1]));

@@ -50,6 +50,7 @@ export const FACTS: HostFacts = {
     panicMode: false,
     zoneDrifting: false,
     ipsetsUsable: true,
+    helpers: ['ftp'],
     hash: 'h',
     permanentHash: 'p',
     runtimeHash: 'r',

@@ -1,0 +1,254 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Lab, startLab } from '../lab/lab.ts';
+import {
+  connected,
+  ended,
+  eventually,
+  isRunning,
+  run,
+  runOn,
+  startSshd,
+  sudo,
+  targetOf,
+  transport,
+  withConnection,
+} from './transport-lab.ts';
+
+const suites = ['bullseye', 'bookworm', 'trixie'] as const;
+let lab: Lab;
+
+beforeAll(async () => {
+  lab = await startLab({
+    name: 'transport',
+    hosts: suites.map((suite) => ({ name: suite, suite, firewalld: 'stopped' })),
+  });
+});
+afterAll(() => lab?.stop());
+
+const host = (name: string) => lab.host(name);
+const target = (name: string, changes: Parameters<typeof targetOf>[2] = {}) => targetOf(lab, host(name), changes);
+
+describe.each(suites)('programs on %s', (suite) => {
+  it('run with their data and give back both streams and the exit code', async () => {
+    const data = Uint8Array.from({ length: 1_500_000 }, (_, index) => (index * 7) % 256);
+    const outcome = await runOn(target(suite), 'echo to stderr >&2; cat; exit 42', {
+      data,
+      outputLimitBytes: 2_000_000,
+    });
+    expect(outcome).toMatchObject({ kind: 'exited', exitCode: 42 });
+    expect(Buffer.compare(outcome.stdout, Buffer.from(data))).toBe(0);
+    expect(outcome.stderr.toString()).toBe('to stderr\n');
+  });
+
+  it('have UTF-8 come back whole whatever the packets', async () => {
+    const line = '€ äöü 日本語 🙂\n';
+    const text = line.repeat(40_000);
+    expect(ended(await runOn(target(suite), 'cat', { data: text, outputLimitBytes: 3_000_000 })).stdout).toBe(text);
+  });
+
+  it('become root without a password where sudoers says so', async () => {
+    const program = 'id -u; echo "$SSH_CONNECTION"; env; cat';
+    await withConnection(target(suite, { user: 'operator', become: sudo(null) }), async (connection) => {
+      const { stdout } = ended(await run(connection, program, { data: 'data' }));
+      const { localAddress, localPort, remoteAddress, remotePort } = connection.endpoints!;
+      expect(stdout.split('\n').slice(0, 2)).toEqual([
+        '0',
+        `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`,
+      ]);
+      expect(stdout).toContain('LC_ALL=C\n');
+      expect(stdout.endsWith('data')).toBe(true);
+    });
+  });
+
+  it('never take a password that nobody asked for as input', async () => {
+    const { stdout, stderr } = ended(
+      await runOn(target(suite, { user: 'operator', become: sudo('touch /tmp/eaten') }), 'id -u; cat', {
+        data: 'data',
+      }),
+    );
+    expect([stdout, stderr]).toEqual(['0\ndata', '']);
+    expect((await host(suite).exec(['test', '-e', '/tmp/eaten'])).exitCode).toBe(1);
+  });
+
+  it('become root with a password', async () => {
+    const become = sudo(lab.sudoPassword);
+    const { stdout, stderr } = ended(
+      await runOn(target(suite, { user: 'admin', become }), 'id -u; head -c 5', { data: 'x'.repeat(1_200_000) }),
+    );
+    expect([stdout, stderr]).toEqual(['0\nxxxxx', '']);
+  });
+
+  it.each([
+    ['admin', 'wrong', 'password-wrong'],
+    ['admin', null, 'password-required'],
+    ['nosudo', 'portfw-lab', 'not-allowed'],
+  ] as const)('are not run for %s with the password %s', async (user, password, reason) => {
+    const outcome = await runOn(target(suite, { user, become: sudo(password) }), 'touch /tmp/ran');
+    expect(outcome).toMatchObject({ kind: 'become-failed', reason, mayHaveRun: false });
+    expect((await host(suite).exec(['test', '-e', '/tmp/ran'])).exitCode).toBe(1);
+  });
+
+  it('are stopped at their deadline under sudo, with everything that they started', async () => {
+    const program = `trap '' HUP; sleep 61.25 & sleep 61.25`;
+    const outcome = await runOn(target(suite, { user: 'operator', become: sudo(null) }), program, { deadlineMs: 700 });
+    expect(outcome).toMatchObject({ kind: 'deadline', mayHaveRun: true });
+    expect(outcome.durationMs).toBeLessThan(4000);
+    expect(await isRunning(host(suite), '61.25')).toBe(false);
+  });
+
+  it('are told apart from banners and profiles', async () => {
+    await host(suite).sh(`
+      useradd -m -s /bin/bash chatty
+      printf 'echo "Wëlcome to $(hostname)"; printf "no line feed" >&2; export LC_ALL=de_DE IFS=x POSIXLY_CORRECT=1\n' >/home/chatty/.bashrc
+      echo 'chatty ALL=(root) NOPASSWD: ALL' >/etc/sudoers.d/chatty
+    `);
+    for (const become of [{ kind: 'none' } as const, sudo(null)]) {
+      const outcome = await runOn(target(suite, { user: 'chatty', become }), 'echo answer; echo complaint >&2');
+      expect(ended(outcome)).toEqual({ exitCode: 0, stdout: 'answer\n', stderr: 'complaint\n' });
+    }
+  });
+});
+
+describe('a program on a host that does not cooperate', () => {
+  it('is not run by a login shell that refuses', async () => {
+    await host('bookworm').sh('useradd -m -s /usr/sbin/nologin closed');
+    const outcome = await runOn(target('bookworm', { user: 'closed' }), 'touch /tmp/ran');
+    expect(outcome).toMatchObject({
+      kind: 'not-run',
+      exitCode: 1,
+      mayHaveRun: false,
+      message: expect.stringContaining('currently not available'),
+    });
+  });
+
+  it('is not run by a forced command that reads our input and says yes', async () => {
+    const port = await startSshd(host('bookworm'), 'ForceCommand cat >/dev/null; echo fine; exit 0');
+    const connection = connected(await transport.connect(target('bookworm', { port, hostKeyAlias: 'bookworm' })));
+    const running = run(connection, 'touch /tmp/ran', { deadlineMs: 1000 });
+    expect(await running).toMatchObject({ kind: 'deadline' });
+    await connection.close();
+    const quick = await startSshd(host('bookworm'), 'ForceCommand echo fine');
+    const outcome = await runOn(target('bookworm', { port: quick, hostKeyAlias: 'bookworm' }), 'touch /tmp/ran');
+    expect(outcome).toMatchObject({ kind: 'not-run', exitCode: 0, mayHaveRun: false });
+    expect((await host('bookworm').exec(['test', '-e', '/tmp/ran'])).exitCode).toBe(1);
+  });
+
+  it('is not run where there is no sudo', async () => {
+    await host('bullseye').sh('mv /usr/bin/sudo /usr/bin/sudo.away');
+    const outcome = await runOn(target('bullseye', { user: 'operator', become: sudo(null) }), 'touch /tmp/ran');
+    await host('bullseye').sh('mv /usr/bin/sudo.away /usr/bin/sudo');
+    expect(outcome).toMatchObject({ kind: 'become-failed', reason: 'no-sudo', mayHaveRun: false });
+  });
+
+  it('is not run where sudoers insists on a terminal', async () => {
+    await host('bookworm').writeFile('/etc/sudoers.d/tty', 'Defaults:operator requiretty\n', '440');
+    const outcome = await runOn(target('bookworm', { user: 'operator', become: sudo(null) }), 'touch /tmp/ran');
+    await host('bookworm').run('rm', '/etc/sudoers.d/tty');
+    expect(outcome).toMatchObject({ kind: 'become-failed', reason: 'tty-required' });
+  });
+
+  it('leaves a second program of the same connection alone when sshd allows only one', async () => {
+    const port = await startSshd(host('bookworm'), 'MaxSessions 1');
+    await withConnection(target('bookworm', { port, hostKeyAlias: 'bookworm' }), async (connection) => {
+      const first = run(connection, 'sleep 1; echo first');
+      expect(await run(connection, 'echo second')).toMatchObject({
+        kind: 'not-run',
+        mayHaveRun: false,
+        hint: expect.stringContaining('MaxSessions'),
+      });
+      expect(ended(await first).stdout).toBe('first\n');
+    });
+  });
+});
+
+describe('a connection that goes away', () => {
+  it('is noticed at once when sshd is killed, and the outcome is unknown', async () => {
+    const connection = connected(await transport.connect(target('bookworm')));
+    const running = run(connection, 'sleep 62.25');
+    await eventually('the program runs', () => isRunning(host('bookworm'), '62.25'));
+    const startedAt = performance.now();
+    const peer = `dport = :${connection.endpoints?.localPort}`;
+    const pids = (await host('bookworm').run('ss', '-Htnp', peer)).matchAll(/pid=(\d+)/g);
+    await host('bookworm').run('kill', '-KILL', ...[...pids].map(([, pid]) => pid!));
+    expect(await running).toMatchObject({ kind: 'lost', mayHaveRun: true });
+    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(await run(connection, 'true')).toMatchObject({ kind: 'lost', mayHaveRun: false });
+    await connection.close();
+  });
+
+  it('is noticed within seconds when the line is dead', async () => {
+    const connection = connected(await transport.connect(target('trixie')));
+    const running = run(connection, 'sleep 30');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const startedAt = performance.now();
+    await host('trixie').pause();
+    const outcome = await running;
+    const noticedMs = performance.now() - startedAt;
+    await host('trixie').unpause();
+    expect(outcome).toMatchObject({ kind: 'lost', mayHaveRun: true, message: expect.stringMatching(/keepalive/i) });
+    expect(noticedMs).toBeLessThan(6500);
+    await connection.close();
+  });
+
+  it('is lost for programs still running when we close it', async () => {
+    const connection = connected(await transport.connect(target('bookworm')));
+    const running = run(connection, 'sleep 20');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await connection.close();
+    await connection.close();
+    expect(await running).toMatchObject({ kind: 'lost', mayHaveRun: true });
+  });
+});
+
+describe('limits', () => {
+  it('end a program that prints without end, on the host too', async () => {
+    const outcome = await runOn(target('bookworm'), 'exec yes portfw-flood', { outputLimitBytes: 200_000 });
+    expect(outcome).toMatchObject({ kind: 'too-much-output', mayHaveRun: true });
+    expect(outcome.stdout.length).toBeLessThan(400_000);
+    await eventually('the flood is over', async () => !(await isRunning(host('bookworm'), 'portfw-flood')));
+  });
+
+  it('end a program that drips', async () => {
+    const program = 'while :; do echo drip; sleep 0.1; done';
+    const outcome = await runOn(target('bookworm'), program, { deadlineMs: 800 });
+    expect(outcome.kind).toBe('deadline');
+    expect(outcome.stdout.toString()).toContain('drip');
+  });
+
+  it('end a program that the caller gives up', async () => {
+    const controller = new AbortController();
+    await withConnection(target('bookworm'), async (connection) => {
+      const running = run(connection, 'sleep 63.25', { signal: controller.signal });
+      await eventually('the program runs', () => isRunning(host('bookworm'), '63.25'));
+      controller.abort();
+      expect(await running).toMatchObject({ kind: 'aborted', mayHaveRun: true });
+      await eventually('the program is gone', async () => !(await isRunning(host('bookworm'), '63.25')));
+      expect(ended(await run(connection, 'echo still here')).stdout).toBe('still here\n');
+    });
+  });
+
+  it('do not make us wait for a child that outlives its program', async () => {
+    const outcome = await runOn(target('bookworm'), 'setsid sleep 5 & echo done');
+    expect(ended(outcome).stdout).toBe('done\n');
+    expect(outcome.durationMs).toBeLessThan(3000);
+  });
+});
+
+describe('this machine', () => {
+  const local = () => target('bookworm', { kind: 'local' });
+
+  it('runs programs like any host', async () => {
+    const data = Uint8Array.from({ length: 1_200_000 }, (_, index) => index % 256);
+    const outcome = await runOn(local(), 'cat; echo oops >&2; exit 3', { data, outputLimitBytes: 2_000_000 });
+    expect(outcome).toMatchObject({ kind: 'exited', exitCode: 3 });
+    expect(Buffer.compare(outcome.stdout, Buffer.from(data))).toBe(0);
+    expect(outcome.stderr.toString()).toBe('oops\n');
+  });
+
+  it('stops them at their deadline, at the limit of output and on demand', async () => {
+    expect((await runOn(local(), 'sleep 30 & sleep 30', { deadlineMs: 300 })).kind).toBe('deadline');
+    expect((await runOn(local(), 'yes', { outputLimitBytes: 100 })).kind).toBe('too-much-output');
+    const signal = AbortSignal.timeout(300);
+    expect((await runOn(local(), 'sleep 30', { signal })).kind).toBe('aborted');
+  });
+});
