@@ -34,8 +34,10 @@ export function readFiles(file: string, playbook: string | null, matrix: 'requir
     if (!(error instanceof InputError)) throw error;
     return { inventory: null, settings: new Map(), plays: new Map(), problems: error.problems };
   }
-  const { settings, problems } = readSettings(inventory);
-  const assignment = assignPlays(inventory, settings, playbook);
+  const { settings, partial, problems } = readSettings(inventory);
+  // A host with a broken variable is still held against its matrix, so that one look finds everything.
+  const further = [...partial].filter(([, host]) => playbook !== null || host.playbook !== null);
+  const assignment = assignPlays(inventory, new Map([...settings, ...further]), playbook);
   const ofPlays = assignment.problems.filter((problem) => matrix === 'required' || !WITHOUT_MATRIX.has(problem.code));
   return { inventory, settings, plays: assignment.plays, problems: [...inventory.warnings, ...problems, ...ofPlays] };
 }

@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { shown } from './shown.ts';
 
 export type AddressFamily = 'ipv4' | 'ipv6';
 
@@ -172,13 +173,13 @@ function fromNumber(value: bigint, family: AddressFamily): string {
 /** A sentence that says why text is neither an address nor a network. */
 export function explainBadSource(text: string): string {
   if (/^0\d|\.0\d/.test(text) && /^[\d./]+$/.test(text)) {
-    return `"${text}" has a part with a leading zero, which some programs read as octal`;
+    return `${shown(text)} has a part with a leading zero, which some programs read as octal`;
   }
-  if (text.includes('%')) return `"${text}" names an interface; write the address without "%" and what follows`;
+  if (text.includes('%')) return `${shown(text)} names an interface; write the address without "%" and what follows`;
   const prefix = /^([^/]+)\/(.*)$/.exec(text);
   if (prefix !== null) {
     const family = addressFamily(prefix[1]!);
-    if (family !== null) return `"/${prefix[2]}" is not a prefix length between 0 and ${BITS[family]}`;
+    if (family !== null) return `${shown(`/${prefix[2]}`)} is not a prefix length between 0 and ${BITS[family]}`;
   }
-  return `"${text}" is neither an IPv4 or IPv6 address nor a network in CIDR notation`;
+  return `${shown(text)} is neither an IPv4 or IPv6 address nor a network in CIDR notation`;
 }

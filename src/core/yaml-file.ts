@@ -127,16 +127,23 @@ function firstBadByte(bytes: Buffer): { line: number; column: number } {
   // The longest prefix that decodes, by bisection; `stream` lets a prefix end within a character.
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, middle), { stream: true });
-      low = middle;
-    } catch {
-      high = middle - 1;
-    }
+    if (decodes(bytes.subarray(0, middle), true)) low = middle;
+    else high = middle - 1;
   }
+  // A character that was begun and not finished is at fault, not what follows it.
+  while (low > 0 && !decodes(bytes.subarray(0, low), false)) low -= 1;
   const before = bytes.subarray(0, low);
   const lineStart = before.lastIndexOf(0x0a) + 1;
   let line = 1;
   for (const byte of before) if (byte === 0x0a) line += 1;
   return { line, column: low - lineStart + 1 };
+}
+
+function decodes(bytes: Buffer, stream: boolean): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream });
+    return true;
+  } catch {
+    return false;
+  }
 }

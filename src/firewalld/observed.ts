@@ -46,7 +46,11 @@ export function observedFirewalld(facts: RunningFirewalld): ObservedFirewalld {
 }
 
 function runtimeConfig(facts: RunningFirewalld, broken: { path: string; why: string }[]): FirewalldConfig {
-  const collect = <T>(kind: string, source: Readonly<Record<string, Readonly<Record<string, unknown>>>>, build: (name: string, settings: Settings) => T) => {
+  const collect = <T>(
+    kind: string,
+    source: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+    build: (name: string, settings: Settings) => T,
+  ) => {
     const found = new Map<string, T>();
     for (const [name, settings] of Object.entries(source)) {
       try {
@@ -69,7 +73,8 @@ type Settings = Readonly<Record<string, unknown>>;
 
 function strings(settings: Settings, key: string): string[] {
   const value = settings[key] ?? [];
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) throw new XmlError(`${key} is not a list of strings`);
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+    throw new XmlError(`${key} is not a list of strings`);
   return normaliseStrings(value);
 }
 

@@ -44,7 +44,22 @@ function richRuleOf(element: Element): string {
 function richElementOf(element: Element): string {
   const words: string[] = [element.tagName];
   if (isTrue(attribute(element, 'invert'))) words.push('NOT');
-  for (const name of ['name', 'address', 'mac', 'ipset', 'port', 'protocol', 'to-port', 'to-addr', 'group', 'prefix', 'level', 'set', 'type', 'value']) {
+  for (const name of [
+    'name',
+    'address',
+    'mac',
+    'ipset',
+    'port',
+    'protocol',
+    'to-port',
+    'to-addr',
+    'group',
+    'prefix',
+    'level',
+    'set',
+    'type',
+    'value',
+  ]) {
     const value = attribute(element, name);
     if (value === null) continue;
     if (element.tagName === 'protocol' && name === 'value') words.push(`value="${value}"`);
@@ -92,7 +107,9 @@ export function readZoneXml(name: string, text: string): ZoneConfig {
         break;
       case 'source': {
         const ipset = attribute(element, 'ipset');
-        zone.sources.push(attribute(element, 'address') ?? attribute(element, 'mac') ?? (ipset === null ? '' : `ipset:${ipset}`));
+        zone.sources.push(
+          attribute(element, 'address') ?? attribute(element, 'mac') ?? (ipset === null ? '' : `ipset:${ipset}`),
+        );
         break;
       }
       case 'service':

@@ -20,7 +20,10 @@ const SETTLE_PAUSE_MS = 3_000;
 
 /** A run's identity on one host, which also names the generation that it saves: UTC time and a random tail. */
 export function newGenerationId(now: Date): string {
-  const stamp = now.toISOString().replace(/[-:]/g, '').replace(/\.\d+Z$/, 'Z');
+  const stamp = now
+    .toISOString()
+    .replace(/[-:]/g, '')
+    .replace(/\.\d+Z$/, 'Z');
   return `${stamp}-${randomBytes(3).toString('hex')}`;
 }
 
@@ -29,8 +32,19 @@ export function newGenerationId(now: Date): string {
  * fresh one. Whatever fails after the first write, the saved generation is put back, or the outcome says that it is not
  * known.
  */
-export async function applyHost(job: HostJob, decision: Planned, first: Connection, context: RunContext): Promise<HostOutcome> {
-  const input: ApplyInput = { id: newGenerationId(new Date()), holder: context.holder, plan: decision.plan, desired: decision.desired, observed: decision.observed };
+export async function applyHost(
+  job: HostJob,
+  decision: Planned,
+  first: Connection,
+  context: RunContext,
+): Promise<HostOutcome> {
+  const input: ApplyInput = {
+    id: newGenerationId(new Date()),
+    holder: context.holder,
+    plan: decision.plan,
+    desired: decision.desired,
+    observed: decision.observed,
+  };
   context.phase(job.host, 'writing');
   const begun = await begin(job, input, first, context);
   if (begun.kind === 'ended') return begun.outcome;
@@ -48,7 +62,8 @@ export async function applyHost(job: HostJob, decision: Planned, first: Connecti
     const made = await ask(fresh.connection, permanentRequest(input));
     if (made.kind === 'failed') return await giveUp(job, input.id, 'making permanent', made.failure, context);
     if (made.answer.kind === 'failed') return failedOnHost('making permanent', made.answer);
-    if (made.answer.kind !== 'permanent') return await giveUp(job, input.id, 'making permanent', unexpected(made), context);
+    if (made.answer.kind !== 'permanent')
+      return await giveUp(job, input.id, 'making permanent', unexpected(made), context);
     const rest = permanenceMissing(decision, made.answer.firewalld);
     if (rest !== null) return await giveUp(job, input.id, 'making permanent', rest, context);
 
@@ -63,13 +78,22 @@ export async function applyHost(job: HostJob, decision: Planned, first: Connecti
     });
     const changed: HostOutcome = { kind: 'changed', plan: decision.plan, generation: input.id, reloads: begun.reloads };
     if (kept.kind === 'answer' && kept.answer.kind === 'kept') return changed;
-    return await giveUp(job, input.id, 'making permanent', kept.kind === 'failed' ? kept.failure : unexpected(kept), context, changed);
+    return await giveUp(
+      job,
+      input.id,
+      'making permanent',
+      kept.kind === 'failed' ? kept.failure : unexpected(kept),
+      context,
+      changed,
+    );
   } finally {
     await fresh.connection.close();
   }
 }
 
-type Begun = { readonly kind: 'begun'; readonly reloads: number } | { readonly kind: 'ended'; readonly outcome: HostOutcome };
+type Begun =
+  | { readonly kind: 'begun'; readonly reloads: number }
+  | { readonly kind: 'ended'; readonly outcome: HostOutcome };
 
 async function begin(job: HostJob, input: ApplyInput, first: Connection, context: RunContext): Promise<Begun> {
   const request = beginRequest(input);
@@ -82,7 +106,8 @@ async function begin(job: HostJob, input: ApplyInput, first: Connection, context
     await again.connection.close();
   }
   if (asked.kind === 'failed') {
-    if (!asked.mayHaveRun) return ended({ kind: 'failed', phase: 'writing', failure: asked.failure, aftermath: { kind: 'untouched' } });
+    if (!asked.mayHaveRun)
+      return ended({ kind: 'failed', phase: 'writing', failure: asked.failure, aftermath: { kind: 'untouched' } });
     return ended(await giveUp(job, input.id, 'writing', asked.failure, context));
   }
   const { answer } = asked;
@@ -105,7 +130,9 @@ function ended(outcome: HostOutcome): Begun {
   return { kind: 'ended', outcome };
 }
 
-type Standstill = Extract<Asked, { kind: 'answer' }>['answer'] & { readonly kind: 'locked' | 'drifted' | 'stopped' | 'absent' };
+type Standstill = Extract<Asked, { kind: 'answer' }>['answer'] & {
+  readonly kind: 'locked' | 'drifted' | 'stopped' | 'absent';
+};
 
 /** Why a host refuses a change before anything was written. */
 export function standstill(answer: Standstill): Failure {
@@ -115,37 +142,69 @@ export function standstill(answer: Standstill): Failure {
         code: 'locked',
         what: `${answer.lock.holder} has been changing this host since ${answer.lock.since}`,
         details: [`run ${answer.lock.id}`],
-        solve: 'wait for that run to end; if it is certainly dead, look at `portfw history` for what it saved, then remove /run/portfw/lock on the host',
+        solve:
+          'wait for that run to end; if it is certainly dead, look at `portfw history` for what it saved, then remove /run/portfw/lock on the host',
       };
     case 'drifted':
-      return { code: 'drifted', what: 'the host is not as it was when the plan was made', details: [], solve: 'run again: a new plan is made from what is there now' };
+      return {
+        code: 'drifted',
+        what: 'the host is not as it was when the plan was made',
+        details: [],
+        solve: 'run again: a new plan is made from what is there now',
+      };
     case 'stopped':
-      return { code: 'firewalld-stopped', what: `firewalld does not run any more: ${answer.reason}`, details: [], solve: 'see `journalctl -u firewalld`' };
+      return {
+        code: 'firewalld-stopped',
+        what: `firewalld does not run any more: ${answer.reason}`,
+        details: [],
+        solve: 'see `journalctl -u firewalld`',
+      };
     case 'absent':
-      return { code: 'firewalld-absent', what: 'firewalld is not installed on the host', details: [], solve: 'install the package firewalld and start it' };
+      return {
+        code: 'firewalld-absent',
+        what: 'firewalld is not installed on the host',
+        details: [],
+        solve: 'install the package firewalld and start it',
+      };
   }
 }
 
 function unexpected(asked: Asked): Failure {
   const kind = asked.kind === 'answer' ? asked.answer.kind : asked.kind;
-  return { code: 'unexpected-answer', what: `the host answered "${kind}", which does not fit here`, details: [], solve: 'run again; report it if it happens twice' };
+  return {
+    code: 'unexpected-answer',
+    what: `the host answered "${kind}", which does not fit here`,
+    details: [],
+    solve: 'run again; report it if it happens twice',
+  };
 }
 
 function nonsense(phase: Phase, asked: Asked): HostOutcome {
-  return { kind: 'failed', phase, failure: unexpected(asked), aftermath: { kind: 'unknown', why: 'the host answered nonsense' } };
+  return {
+    kind: 'failed',
+    phase,
+    failure: unexpected(asked),
+    aftermath: { kind: 'unknown', why: 'the host answered nonsense' },
+  };
 }
 
 /** A step that failed on the host, which has already put the generation back as far as it could. */
-export function failedOnHost(phase: Phase, answer: { readonly step: string; readonly why: string; readonly aftermath: HostAftermath }): HostOutcome {
+export function failedOnHost(
+  phase: Phase,
+  answer: { readonly step: string; readonly why: string; readonly aftermath: HostAftermath },
+): HostOutcome {
   const { aftermath } = answer;
   return {
     kind: 'failed',
     phase,
     failure: {
       code: 'step-failed',
-      what: `${answer.step}: ${answer.why}`,
+      what: answer.step === phase ? answer.why : `${answer.step}: ${answer.why}`,
       details: [],
-      solve: aftermath.kind === 'restore-failed' ? 'look at the host now: its configuration is in between; `portfw rollback` tries again' : 'mend what it names and run again',
+      solve:
+        aftermath.kind === 'restore-failed'
+          ? 'look at the host now: its configuration is in between; `portfw rollback` tries again'
+          : 'mend what it names and run again',
     },
     aftermath: aftermath.kind === 'kept' ? { kind: 'unknown', why: 'the host kept the change' } : aftermath,
   };
@@ -167,7 +226,14 @@ export async function giveUp(
   context.phase(job.host, 'restoring');
   const settled = await settle(job, id, context);
   if (settled.kind !== 'kept') return { kind: 'failed', phase, failure, aftermath: settled };
-  return kept ?? { kind: 'failed', phase, failure, aftermath: { kind: 'unknown', why: 'the host says that it kept a change that was not proved' } };
+  return (
+    kept ?? {
+      kind: 'failed',
+      phase,
+      failure,
+      aftermath: { kind: 'unknown', why: 'the host says that it kept a change that was not proved' },
+    }
+  );
 }
 
 async function settle(job: HostJob, id: string, context: RunContext): Promise<Aftermath | { readonly kind: 'kept' }> {
@@ -209,7 +275,12 @@ function behaviourMissing(decision: Planned, facts: HostFacts): Failure | null {
   const { firewalld } = facts;
   if (firewalld.kind !== 'running' || firewalld.state !== 'RUNNING') {
     const state = firewalld.kind === 'running' ? firewalld.state : firewalld.kind;
-    return { code: 'firewalld-not-running', what: `firewalld is ${state} after the change`, details: [], solve: 'see `journalctl -u firewalld` on the host' };
+    return {
+      code: 'firewalld-not-running',
+      what: `firewalld is ${state} after the change`,
+      details: [],
+      solve: 'see `journalctl -u firewalld` on the host',
+    };
   }
   const missing = planAgain(decision, firewalld).changes.filter((change) => {
     if (change.kind === 'definition') return needsReload(change);
@@ -228,7 +299,8 @@ function notAsPlanned(when: string, missing: readonly Change[]): Failure {
     code: 'not-as-planned',
     what: `the host is not as planned ${when}: ${missing.length} difference(s)`,
     details: missing.slice(0, 8).map(describeChange),
-    solve: 'something else changes firewalld on this host, or its version does something that we do not know: report it with `portfw facts --json`',
+    solve:
+      'something else changes firewalld on this host, or its version does something that we do not know: report it with `portfw facts --json`',
   };
 }
 

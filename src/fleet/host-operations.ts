@@ -31,7 +31,9 @@ function wanted(job: HostJob): string {
 }
 
 function notGathered(failure: Failure, lost: boolean): HostOutcome {
-  return lost ? { kind: 'unreachable', failure } : { kind: 'failed', phase: 'gathering facts', failure, aftermath: { kind: 'untouched' } };
+  return lost
+    ? { kind: 'unreachable', failure }
+    : { kind: 'failed', phase: 'gathering facts', failure, aftermath: { kind: 'untouched' } };
 }
 
 function facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
@@ -57,7 +59,8 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   if (play === null) return { kind: 'finished', outcome: { kind: 'refused', failure: noPlay(job) } };
   context.phase(job.host, 'connecting');
   const connected = await connect(job, context, context.signal);
-  if (connected.kind === 'failed') return { kind: 'finished', outcome: { kind: 'unreachable', failure: connected.failure } };
+  if (connected.kind === 'failed')
+    return { kind: 'finished', outcome: { kind: 'unreachable', failure: connected.failure } };
   const { connection } = connected;
   const finish = async (outcome: HostOutcome): Promise<PlannedHost> => {
     await connection.close();
@@ -88,11 +91,14 @@ function history(job: HostJob, context: RunContext): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'reading history');
     const asked = await ask(connection, { operation: 'history' });
-    if (asked.kind === 'failed') return { kind: 'failed', phase: 'reading history', failure: asked.failure, aftermath: { kind: 'untouched' } };
+    if (asked.kind === 'failed')
+      return { kind: 'failed', phase: 'reading history', failure: asked.failure, aftermath: { kind: 'untouched' } };
     const { answer } = asked;
     if (answer.kind === 'history') return { kind: 'history', generations: answer.generations };
     if (answer.kind === 'absent') return { kind: 'history', generations: [] };
-    return answer.kind === 'failed' ? failedOnHost('reading history', answer) : { kind: 'refused', failure: puzzled(answer.kind) };
+    return answer.kind === 'failed'
+      ? failedOnHost('reading history', answer)
+      : { kind: 'refused', failure: puzzled(answer.kind) };
   });
 }
 
@@ -111,10 +117,23 @@ function rollback(job: HostJob, context: RunContext, generation: string | null):
       case 'same':
         return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: false };
       case 'rolled-back':
-        if (!answer.whole) context.note(job.host, 'warning', 'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are');
+        if (!answer.whole)
+          context.note(
+            job.host,
+            'warning',
+            'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are',
+          );
         return proveRollback(job, id, answer, context);
       case 'no-generation':
-        return { kind: 'refused', failure: { code: 'no-generation', what: answer.why, details: answer.known.map((known) => `the host has ${known}`), solve: 'name one that `portfw history` lists' } };
+        return {
+          kind: 'refused',
+          failure: {
+            code: 'no-generation',
+            what: answer.why,
+            details: answer.known.map((known) => `the host has ${known}`),
+            solve: 'name one that `portfw history` lists',
+          },
+        };
       case 'locked':
       case 'stopped':
       case 'absent':
@@ -144,22 +163,57 @@ async function proveRollback(
       listed.answer.kind === 'history' &&
       listed.answer.generations.some((item) => item.id === restored.generation && item.current);
     if (!current) {
-      const failure = listed.kind === 'failed' ? listed.failure : { code: 'not-as-saved', what: 'the configuration is not the saved one', details: [], solve: 'something else changes firewalld on this host: find it, then run again' };
+      const failure =
+        listed.kind === 'failed'
+          ? listed.failure
+          : {
+              code: 'not-as-saved',
+              what: 'the configuration is not the saved one',
+              details: [],
+              solve: 'something else changes firewalld on this host: find it, then run again',
+            };
       return await giveUp(job, id, 'verifying', failure, context);
     }
-    const outcome: HostOutcome = { kind: 'rolled-back', generation: restored.generation, hash: restored.hash, changed: true };
-    const kept = await ask(fresh.connection, { operation: 'keep', id, what: `rollback to ${restored.generation}`, state: null });
+    const outcome: HostOutcome = {
+      kind: 'rolled-back',
+      generation: restored.generation,
+      hash: restored.hash,
+      changed: true,
+    };
+    const kept = await ask(fresh.connection, {
+      operation: 'keep',
+      id,
+      what: `rollback to ${restored.generation}`,
+      state: null,
+    });
     if (kept.kind === 'answer' && kept.answer.kind === 'kept') return outcome;
-    return await giveUp(job, id, 'verifying', kept.kind === 'failed' ? kept.failure : puzzled(kept.answer.kind), context, outcome);
+    return await giveUp(
+      job,
+      id,
+      'verifying',
+      kept.kind === 'failed' ? kept.failure : puzzled(kept.answer.kind),
+      context,
+      outcome,
+    );
   } finally {
     await fresh.connection.close();
   }
 }
 
 function noPlay(job: HostJob): Failure {
-  return { code: 'no-play', what: `no play of a playbook covers ${job.host}`, details: [], solve: 'set portfw_playbook for it, or name one with --playbook' };
+  return {
+    code: 'no-play',
+    what: `no play of a playbook covers ${job.host}`,
+    details: [],
+    solve: 'set portfw_playbook for it, or name one with --playbook',
+  };
 }
 
 function puzzled(kind: string): Failure {
-  return { code: 'unexpected-answer', what: `the host answered "${kind}", which does not fit here`, details: [], solve: 'run again; report it if it happens twice' };
+  return {
+    code: 'unexpected-answer',
+    what: `the host answered "${kind}", which does not fit here`,
+    details: [],
+    solve: 'run again; report it if it happens twice',
+  };
 }

@@ -59,7 +59,9 @@ function read(answer: JsonObject): Answer {
       return { kind, generation: line('generation'), reloads: answer.flag('reloaded') ? 1 : 0 };
     case 'permanent': {
       const observed = parseFirewalld('', [answer.json('observed')], true);
-      return observed.kind === 'running' ? { kind, firewalld: observed } : { kind: 'unreadable', why: 'firewalld is not running' };
+      return observed.kind === 'running'
+        ? { kind, firewalld: observed }
+        : { kind: 'unreadable', why: 'firewalld is not running' };
     }
     case 'kept':
     case 'drifted':
@@ -87,7 +89,14 @@ function read(answer: JsonObject): Answer {
       return { kind, why: line('why'), known: answer.texts('known', MOST_GENERATIONS).map((id) => terminalLine(id)) };
     case 'locked': {
       const lock = answer.object('lock');
-      return { kind, lock: { holder: terminalLine(lock.text('holder')), since: terminalLine(lock.text('since')), id: terminalLine(lock.text('id')) } };
+      return {
+        kind,
+        lock: {
+          holder: terminalLine(lock.text('holder')),
+          since: terminalLine(lock.text('since')),
+          id: terminalLine(lock.text('id')),
+        },
+      };
     }
     case 'stopped':
       return { kind, reason: line('reason') };
@@ -105,7 +114,11 @@ function aftermath(given: JsonObject): HostAftermath {
     case 'kept':
       return { kind, generation: terminalLine(given.text('generation')) };
     case 'restore-failed':
-      return { kind, generation: terminalLine(given.text('generation')), why: terminalLine(given.text('why', 20_000), 600) };
+      return {
+        kind,
+        generation: terminalLine(given.text('generation')),
+        why: terminalLine(given.text('why', 20_000), 600),
+      };
     default:
       return { kind: 'untouched' };
   }

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 
@@ -81,8 +80,16 @@ class Daemon:
         self.call("", "reload", timeout=180)
 
     def error_text(self, error):
-        message = error.get_dbus_message() if isinstance(error, self.dbus.DBusException) else None
-        return message or str(error)
+        if isinstance(error, self.dbus.DBusException):
+            return error.get_dbus_message() or str(error)
+        return plain_error(error)
+
+
+def plain_error(error):
+    """An error as a sentence's part: `/etc/firewalld: No space left on device`."""
+    if isinstance(error, OSError) and error.strerror:
+        return "%s: %s" % (error.filename, error.strerror) if error.filename else error.strerror
+    return str(error) or type(error).__name__
 
 
 def plain(value):
@@ -228,20 +235,19 @@ def inert_zone(name, zone):
     return name.startswith(PREFIX) and not zone.get("interfaces") and not zone.get("sources")
 
 
+HELPERS = {"ftp": "tcp", "tftp": "udp"}
+
+
 def usable_helpers():
     """Which conntrack helpers this kernel has: asked with nft's check mode, which changes nothing."""
-    found = []
-    for helper, protocol in (("ftp", "tcp"), ("tftp", "udp")):
-        rule = 'table inet portfw_probe { ct helper h { type "%s" protocol %s; }; }' % (helper, protocol)
-        try:
-            done = subprocess.run(
-                ["nft", "-c", rule], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=5
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            continue
-        if done.returncode == 0:
-            found.append(helper)
-    return found
+    if accepts_helpers(HELPERS):
+        return sorted(HELPERS)
+    return [name for name in sorted(HELPERS) if accepts_helpers([name])]
+
+
+def accepts_helpers(names):
+    objects = " ".join('ct helper %s { type "%s" protocol %s; };' % (name, name, HELPERS[name]) for name in names)
+    return run(["nft", "-c", "table inet portfw_probe { %s }" % objects], 5) == 0
 
 
 def observe(daemon, helpers=True):
@@ -572,11 +578,15 @@ def load_permanent(daemon):
     raise RuntimeError("firewalld does not come up with the restored configuration")
 
 
-def run(argv):
+def run(argv, seconds=60):
+    """The exit code of a program that may be missing, fail or hang: the callers look at what came of it."""
+    import subprocess  # 20 ms that most operations need not spend
+
+    nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+        return subprocess.run(argv, timeout=seconds, **nothing).returncode
     except (OSError, subprocess.TimeoutExpired):
-        pass
+        return -1
 
 
 def release_our_bindings(daemon, saved):
@@ -661,7 +671,7 @@ def begin(request):
         try:
             meta = save_generation(observed, request)
         except OSError as error:
-            raise Stop(kind="failed", step="saving the generation", why=str(error), aftermath={"kind": "untouched"})
+            raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
     except BaseException:
         release_lock()
         raise
@@ -703,7 +713,7 @@ def undo(meta):
         loaded, files = load_generation(identity)
         proof = restore_generation(loaded, files, loaded["foreign"])
     except BaseException as error:
-        text = error.get_dbus_message() if hasattr(error, "get_dbus_message") else str(error)
+        text = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
         return {"kind": "restore-failed", "generation": identity, "why": text}
     audit("restored generation %s" % identity)
     release_lock()
@@ -921,7 +931,7 @@ def rollback(request):
         own = save_generation(observe(daemon, helpers=False), dict(request, foreign=foreign))
     except OSError as error:
         release_lock()
-        raise Stop(kind="failed", step="saving the generation", why=str(error), aftermath={"kind": "untouched"})
+        raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
     except BaseException:
         release_lock()
         raise

@@ -1,5 +1,5 @@
-import { formatPortRange } from '../core/ports.ts';
 import { contains, parseNetwork } from '../core/addresses.ts';
+import { formatPortRange } from '../core/ports.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
@@ -33,7 +33,11 @@ export interface PermanentRequest {
   readonly id: string;
   readonly zones: Readonly<Record<string, ZoneConfig>>;
   readonly ipsets: Readonly<Record<string, readonly string[]>>;
-  readonly releases: readonly { readonly zone: string; readonly interfaces: readonly string[]; readonly text: string | null }[];
+  readonly releases: readonly {
+    readonly zone: string;
+    readonly interfaces: readonly string[];
+    readonly text: string | null;
+  }[];
   readonly deletions: readonly (readonly ['zone' | 'service' | 'ipset', string])[];
 }
 
@@ -41,7 +45,13 @@ export interface KeepRequest {
   readonly operation: 'keep';
   readonly id: string;
   readonly what: string;
-  readonly state: { readonly format: 1; readonly matrix: string; readonly roles: readonly string[]; readonly generation: string; readonly appliedAt: string } | null;
+  readonly state: {
+    readonly format: 1;
+    readonly matrix: string;
+    readonly roles: readonly string[];
+    readonly generation: string;
+    readonly appliedAt: string;
+  } | null;
 }
 
 export type Request =
@@ -50,7 +60,13 @@ export type Request =
   | KeepRequest
   | { readonly operation: 'settle'; readonly id: string }
   | { readonly operation: 'history' }
-  | { readonly operation: 'rollback'; readonly id: string; readonly holder: string; readonly what: string; readonly generation: string | null };
+  | {
+      readonly operation: 'rollback';
+      readonly id: string;
+      readonly holder: string;
+      readonly what: string;
+      readonly generation: string | null;
+    };
 
 /** What the requests of one apply are made from. */
 export interface ApplyInput {
@@ -70,7 +86,11 @@ export function beginRequest(input: ApplyInput): BeginRequest {
   const entrySets = new Set<string>();
   for (const change of plan.changes) {
     if (change.kind !== 'definition' || !needsReload(change)) continue;
-    if (change.object === 'service') files.push({ path: `services/${change.name}.xml`, text: writeServiceXml(desired.services.get(change.name)!.value) });
+    if (change.object === 'service')
+      files.push({
+        path: `services/${change.name}.xml`,
+        text: writeServiceXml(desired.services.get(change.name)!.value),
+      });
     else if (change.object === 'ipset') {
       entrySets.add(change.name);
       files.push({ path: `ipsets/${change.name}.xml`, text: writeIpsetXml(desired.ipsets.get(change.name)!.value) });
@@ -91,17 +111,32 @@ export function beginRequest(input: ApplyInput): BeginRequest {
     files,
     reload,
     calls: runtimeCalls(desired, base, written, entrySets, plan.changes, reload),
-    foreign: [...new Set(plan.changes.flatMap((change) => (change.kind === 'interface' && change.editsZone !== null ? [`zones/${change.editsZone}.xml`] : [])))].sort(),
+    foreign: [
+      ...new Set(
+        plan.changes.flatMap((change) =>
+          change.kind === 'interface' && change.editsZone !== null ? [`zones/${change.editsZone}.xml`] : [],
+        ),
+      ),
+    ].sort(),
   };
 }
 
 /** A new zone comes up empty, so that it is inert; one that is edited in use comes up whole, since the reload puts it into force. */
-function zoneFile(wanted: ZoneConfig, change: Extract<Change, { kind: 'definition' }>, permanent: ZoneConfig | undefined): ZoneConfig {
-  if (change.action === 'create' || permanent === undefined) return { ...wanted, interfaces: [], services: [], richRules: [] };
+function zoneFile(
+  wanted: ZoneConfig,
+  change: Extract<Change, { kind: 'definition' }>,
+  permanent: ZoneConfig | undefined,
+): ZoneConfig {
+  if (change.action === 'create' || permanent === undefined)
+    return { ...wanted, interfaces: [], services: [], richRules: [] };
   return { ...wanted, interfaces: wanted.interfaces.filter((name) => permanent.interfaces.includes(name)) };
 }
 
-const EMPTY: Pick<ZoneConfig, 'interfaces' | 'services' | 'richRules'> = { interfaces: [], services: [], richRules: [] };
+const EMPTY: Pick<ZoneConfig, 'interfaces' | 'services' | 'richRules'> = {
+  interfaces: [],
+  services: [],
+  richRules: [],
+};
 
 /**
  * What is opened comes first, then interfaces move, then what is closed: no moment in between lets in less than both the
@@ -130,13 +165,16 @@ function runtimeCalls(
   const touched = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.zone] : [])));
   for (const [name, { config }] of desired.zones) {
     const held = written.get(name) ?? base.zones.get(name) ?? { ...config, ...EMPTY };
-    for (const service of config.services) if (!held.services.includes(service)) opened.push(['add-service', name, service]);
+    for (const service of config.services)
+      if (!held.services.includes(service)) opened.push(['add-service', name, service]);
     for (const rule of config.richRules) if (!held.richRules.includes(rule)) opened.push(['add-rich-rule', name, rule]);
     for (const item of config.interfaces) {
       if (!held.interfaces.includes(item) || (reload && touched.has(name))) moved.push(['bind-interface', name, item]);
     }
-    for (const service of held.services) if (!config.services.includes(service)) closed.push(['remove-service', name, service]);
-    for (const rule of held.richRules) if (!config.richRules.includes(rule)) closed.push(['remove-rich-rule', name, rule]);
+    for (const service of held.services)
+      if (!config.services.includes(service)) closed.push(['remove-service', name, service]);
+    for (const rule of held.richRules)
+      if (!config.richRules.includes(rule)) closed.push(['remove-rich-rule', name, rule]);
     closed.push(...strayCalls(name, held));
   }
   const homes = new Set([...desired.zones.values()].flatMap((zone) => zone.config.interfaces));
@@ -147,10 +185,25 @@ function runtimeCalls(
   return [...opened, ...moved, ...closed];
 }
 
-function strayCalls(zone: string, held: Pick<ZoneConfig, 'ports' | 'sourcePorts' | 'protocols' | 'sources' | 'masquerade' | 'icmpBlocks' | 'icmpBlockInversion' | 'forwardPorts'>): RuntimeCall[] {
+function strayCalls(
+  zone: string,
+  held: Pick<
+    ZoneConfig,
+    | 'ports'
+    | 'sourcePorts'
+    | 'protocols'
+    | 'sources'
+    | 'masquerade'
+    | 'icmpBlocks'
+    | 'icmpBlockInversion'
+    | 'forwardPorts'
+  >,
+): RuntimeCall[] {
   return [
     ...held.ports.map((port): RuntimeCall => ['remove-port', zone, formatPortRange(port.range), port.protocol]),
-    ...held.sourcePorts.map((port): RuntimeCall => ['remove-source-port', zone, formatPortRange(port.range), port.protocol]),
+    ...held.sourcePorts.map(
+      (port): RuntimeCall => ['remove-source-port', zone, formatPortRange(port.range), port.protocol],
+    ),
     ...held.protocols.map((protocol): RuntimeCall => ['remove-protocol', zone, protocol]),
     ...held.sources.map((source): RuntimeCall => ['remove-source', zone, source]),
     ...(held.masquerade ? [['remove-masquerade', zone] as const] : []),
@@ -181,8 +234,10 @@ export function permanentRequest(input: ApplyInput): PermanentRequest {
   const releases = new Map<string, string[]>();
   const deletions: ['zone' | 'service' | 'ipset', string][] = [];
   for (const change of plan.changes) {
-    if (change.kind === 'ipset-entries' && change.layers.permanent) ipsets[change.ipset] = desired.ipsets.get(change.ipset)!.value.entries;
-    if (change.kind === 'interface' && change.editsZone !== null) releases.set(change.editsZone, [...(releases.get(change.editsZone) ?? []), change.interface]);
+    if (change.kind === 'ipset-entries' && change.layers.permanent)
+      ipsets[change.ipset] = desired.ipsets.get(change.ipset)!.value.entries;
+    if (change.kind === 'interface' && change.editsZone !== null)
+      releases.set(change.editsZone, [...(releases.get(change.editsZone) ?? []), change.interface]);
     if (change.kind === 'definition' && change.action === 'delete') deletions.push([change.object, change.name]);
   }
   const rank = { zone: 0, service: 1, ipset: 2 };
@@ -191,7 +246,11 @@ export function permanentRequest(input: ApplyInput): PermanentRequest {
     id: input.id,
     zones,
     ipsets,
-    releases: [...releases].map(([zone, interfaces]) => ({ zone, interfaces, text: releasedText(observed.zoneTexts.get(zone), interfaces) })),
+    releases: [...releases].map(([zone, interfaces]) => ({
+      zone,
+      interfaces,
+      text: releasedText(observed.zoneTexts.get(zone), interfaces),
+    })),
     deletions: deletions.sort((a, b) => rank[a[0]] - rank[b[0]]),
   };
 }

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
+import { parseAddress } from '../core/addresses.ts';
 import type { Problem } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { shown } from '../core/shown.ts';
@@ -34,7 +35,8 @@ export function readConnection(
   problems: Problem[],
 ): ConnectionSettings {
   const reader = new Reader(host, checker, problems);
-  const address = reader.first<string>('ansible_ssh_host', 'ansible_host')?.value ?? host.name;
+  const given = reader.first<string>('ansible_ssh_host', 'ansible_host');
+  const address = given?.value ?? host.name;
   if (!managed) {
     return {
       kind: 'ssh',
@@ -47,6 +49,16 @@ export function readConnection(
     };
   }
   const kind = connectionKind(reader);
+  const isSet = ['ansible_ssh_host', 'ansible_host'].some((name) => (host.variables.get(name)?.plain ?? null) !== null);
+  if (kind === 'ssh' && !isSet && !isReachableName(host.name)) {
+    problems.push({
+      severity: 'error',
+      code: 'bad-address',
+      message: `the host ${shown(host.name)} has no ansible_host, and its name is neither an address nor a host name`,
+      hint: 'Write its address or host name as ansible_host',
+      location: host.location,
+    });
+  }
   for (const name of PASSWORDS) {
     const variable = host.variables.get(name);
     if (variable !== undefined && variable.plain !== null) {
@@ -123,6 +135,12 @@ function connectionKind(reader: Reader): 'ssh' | 'local' {
     'Write ssh, or "portfw_managed: false" for a machine that is only a peer of others',
   );
   return 'ssh';
+}
+
+/** Whether a name can be connected to as it is; what only looks like an address (`10.1`) would be taken for another one. */
+function isReachableName(name: string): boolean {
+  if (parseAddress(name) !== null) return true;
+  return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u.test(name) && !/^[\d.]+$/.test(name);
 }
 
 function expandHome(path: string): string {

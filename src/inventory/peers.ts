@@ -19,12 +19,16 @@ export interface ResolvedSources {
 
 /**
  * The addresses that a host's peers see: `ansible_host` (or the inventory name) when it is an address, `portfw_addresses`,
- * and what `lookup` adds. Normalised, each once.
+ * addresses in `portfw_interfaces`, the virtual addresses that may float to it, and what `lookup` adds. Normalised, each
+ * once.
  */
 export function hostAddresses(settings: HostSettings, lookup: AddressLookup = NO_LOOKUP): string[] {
   const given = [
     settings.connection.address,
     ...INTERFACE_CLASSES.flatMap((interfaceClass) => settings.addresses[interfaceClass] ?? []),
+    // Names and networks in there are no addresses, and fall out below.
+    ...INTERFACE_CLASSES.flatMap((interfaceClass) => settings.interfaces[interfaceClass]),
+    ...settings.vips,
     ...lookup(settings.name),
   ];
   return [...new Set(given.map(normaliseAddress).filter((address) => address !== null))];

@@ -39,8 +39,7 @@ const name = checkedText((text) =>
 
 const address = checkedText((text) => {
   if (parseAddress(text) !== null) return null;
-  const message =
-    parseNetwork(text) === null ? safeText(explainBadSource(text)) : `${shown(text)} is a network, not one address`;
+  const message = parseNetwork(text) === null ? explainBadSource(text) : `${shown(text)} is a network, not one address`;
   return { code: 'bad-address', message, hint: 'Write one address, such as 192.0.2.10 or 2001:db8::10' };
 });
 
@@ -56,7 +55,7 @@ const source = checkedText((text) => {
   if (looksNumeric(text)) {
     return {
       code: 'bad-address',
-      message: safeText(parsed),
+      message: parsed,
       hint: 'Write an address, a network such as 192.0.2.0/24, or a name of the inventory',
     };
   }
@@ -70,7 +69,7 @@ const interfaceOrNetwork = checkedText((text) => {
   if (looksNumeric(text)) {
     return {
       code: 'bad-address',
-      message: safeText(explainBadSource(text)),
+      message: explainBadSource(text),
       hint: 'Write an interface, an address or a network such as 192.0.2.0/24',
     };
   }
@@ -224,7 +223,7 @@ const hostAddress = checkedText((text) => {
   if (/^[\d.]+$/.test(text) || text.includes(':')) {
     return {
       code: 'bad-address',
-      message: safeText(explainBadSource(text)),
+      message: explainBadSource(text),
       hint: 'Write one address without a port, or a host name',
     };
   }

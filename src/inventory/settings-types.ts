@@ -100,5 +100,7 @@ export interface HostSettings {
 export interface SettingsResult {
   /** The hosts whose settings are usable; a host with an error is absent. */
   readonly settings: ReadonlyMap<string, HostSettings>;
+  /** The other hosts' settings without the values that are wrong: for finding further problems, never for a run. */
+  readonly partial: ReadonlyMap<string, HostSettings>;
   readonly problems: readonly Problem[];
 }

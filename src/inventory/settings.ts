@@ -15,8 +15,6 @@ import { INTERFACE_CLASSES } from './settings-types.ts';
 import { type FurtherCheck, type Report, VariableChecker } from './variable-check.ts';
 import type { Variable } from './variables.ts';
 
-export type { HostSettings, InterfaceClass, SettingsResult } from './settings-types.ts';
-
 /** One value or several, as the schemas of lists allow. */
 type OneOrMore = string | readonly string[];
 
@@ -35,13 +33,15 @@ export const PORTFW_VARIABLES: readonly string[] = NAMES;
 export function readSettings(inventory: Inventory): SettingsResult {
   const checker = new VariableChecker();
   const settings = new Map<string, HostSettings>();
+  const partial = new Map<string, HostSettings>();
   const found = new Map<string, Problem>();
   for (const host of inventory.hosts.values()) {
     const { result, problems } = new HostReader(inventory, host, checker).read();
     for (const problem of problems) found.set(identity(problem), problem);
-    if (!problems.some((problem) => problem.severity === 'error')) settings.set(host.name, result);
+    const usable = !problems.some((problem) => problem.severity === 'error');
+    (usable ? settings : partial).set(host.name, result);
   }
-  return { settings, problems: sortProblems([...found.values()]) };
+  return { settings, partial, problems: sortProblems([...found.values()]) };
 }
 
 /** The hosts of one group meet the same problem at the same place: it is reported once. */

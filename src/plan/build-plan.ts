@@ -60,14 +60,24 @@ function entryChanges(
   const changes: Change[] = [];
   for (const [name, { value, reasons }] of desired.ipsets) {
     // A set that is written as a file brings its entries along.
-    if (definitions.some((change) => change.kind === 'definition' && change.object === 'ipset' && change.name === name)) continue;
+    if (definitions.some((change) => change.kind === 'definition' && change.object === 'ipset' && change.name === name))
+      continue;
     const held = [permanent.ipsets.get(name)?.entries ?? [], runtime.ipsets.get(name)?.entries ?? []];
     const wanted = new Set(value.entries);
     const add = value.entries.filter((entry) => held.some((entries) => !entries.includes(entry)));
     const remove = [...new Set(held.flat())].filter((entry) => !wanted.has(entry)).sort();
     if (add.length + remove.length === 0) continue;
-    const differs = held.map((entries) => entries.length !== wanted.size || entries.some((entry) => !wanted.has(entry)));
-    changes.push({ kind: 'ipset-entries', ipset: name, add, remove, layers: { permanent: differs[0]!, runtime: differs[1]! }, reasons });
+    const differs = held.map(
+      (entries) => entries.length !== wanted.size || entries.some((entry) => !wanted.has(entry)),
+    );
+    changes.push({
+      kind: 'ipset-entries',
+      ipset: name,
+      add,
+      remove,
+      layers: { permanent: differs[0]!, runtime: differs[1]! },
+      reasons,
+    });
   }
   return changes;
 }
@@ -75,24 +85,36 @@ function entryChanges(
 function rememberChange(input: PlanInput): Change | null {
   const describe = (matrix: string, roles: readonly string[]) => `${matrix}: ${[...roles].sort().join(', ')}`;
   const before = input.remembered === null ? null : describe(input.remembered.matrix, input.remembered.roles);
-  const after = describe(input.matrix, input.roles.map((item) => item.role));
+  const after = describe(
+    input.matrix,
+    input.roles.map((item) => item.role),
+  );
   return before === after ? null : { kind: 'remember', before, after };
 }
 
 /** Why the plan needs a reload, or `null` when it needs none. */
 export function reloadReason(changes: readonly Change[]): string | null {
-  const inUse = changes.filter((change) => change.kind === 'definition' && needsReload(change) && change.inUse && change.action === 'edit');
+  const inUse = changes.filter(
+    (change) => change.kind === 'definition' && needsReload(change) && change.inUse && change.action === 'edit',
+  );
   const fresh = changes.filter((change) => change.kind === 'definition' && needsReload(change));
-  if (inUse.length > 0) return inUse.length === 1 ? 'a definition in use changes with it' : `${inUse.length} definitions in use change with it`;
-  if (fresh.length > 0) return fresh.length === 1 ? 'a new definition is loaded by it' : `${fresh.length} new definitions are loaded by it`;
+  if (inUse.length > 0)
+    return inUse.length === 1
+      ? 'a definition in use changes with it'
+      : `${inUse.length} definitions in use change with it`;
+  if (fresh.length > 0)
+    return fresh.length === 1 ? 'a new definition is loaded by it' : `${fresh.length} new definitions are loaded by it`;
   // The daemon rewrites a zone file from memory: it must have read the file as it is now.
   const edits = changes.find((change) => change.kind === 'interface' && change.editsZone !== null);
   return edits === undefined ? null : "the daemon reads an owner's zone file again before it is edited";
 }
 
 function disruptionOf(changes: readonly Change[], reload: string | null): Disruption {
-  const moved = changes.flatMap((change) => (change.kind === 'interface' && change.layers.runtime ? [change.interface] : []));
-  if (moved.length > 0) return { kind: 'interface-moves', interfaces: [...new Set(moved)].sort(), reload: reload !== null };
+  const moved = changes.flatMap((change) =>
+    change.kind === 'interface' && change.layers.runtime ? [change.interface] : [],
+  );
+  if (moved.length > 0)
+    return { kind: 'interface-moves', interfaces: [...new Set(moved)].sort(), reload: reload !== null };
   return reload === null ? { kind: 'none' } : { kind: 'reload', because: reload };
 }
 
@@ -103,13 +125,27 @@ function reloadNotes(observed: ObservedFirewalld): PolicyNote[] {
     const permanent = observed.permanent.zones.get(name);
     if (isOurs(name)) continue;
     if (permanent === undefined) {
-      notes.push({ severity: 'warning', code: 'reload-loses', text: `zone ${name} exists at runtime only: the reload loses it` });
+      notes.push({
+        severity: 'warning',
+        code: 'reload-loses',
+        text: `zone ${name} exists at runtime only: the reload loses it`,
+      });
       continue;
     }
     const lost = contents(runtime).filter((item) => !contents(permanent).includes(item));
     const loaded = contents(permanent).filter((item) => !contents(runtime).includes(item));
-    if (lost.length > 0) notes.push({ severity: 'warning', code: 'reload-loses', text: `zone ${name} has at runtime only, and the reload loses: ${lost.join(', ')}` });
-    if (loaded.length > 0) notes.push({ severity: 'warning', code: 'reload-loads', text: `zone ${name} has in its file only, and the reload puts into force: ${loaded.join(', ')}` });
+    if (lost.length > 0)
+      notes.push({
+        severity: 'warning',
+        code: 'reload-loses',
+        text: `zone ${name} has at runtime only, and the reload loses: ${lost.join(', ')}`,
+      });
+    if (loaded.length > 0)
+      notes.push({
+        severity: 'warning',
+        code: 'reload-loads',
+        text: `zone ${name} has in its file only, and the reload puts into force: ${loaded.join(', ')}`,
+      });
   }
   return notes;
 }
@@ -129,6 +165,10 @@ function contents(zone: ZoneConfig): string[] {
 function nothingBecause(input: PlanInput): string {
   const { zones, services, ipsets } = input.desired;
   const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
-  const counts = [counted(zones.size, 'zone'), counted(services.size, 'service'), ...(ipsets.size > 0 ? [counted(ipsets.size, 'ipset')] : [])];
+  const counts = [
+    counted(zones.size, 'zone'),
+    counted(services.size, 'service'),
+    ...(ipsets.size > 0 ? [counted(ipsets.size, 'ipset')] : []),
+  ];
   return `${counts.join(', ')} are already as matrix ${input.matrix} has them, in the permanent configuration and at runtime`;
 }

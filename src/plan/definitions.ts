@@ -64,46 +64,95 @@ interface Kind<T> {
 }
 
 /** Definitions that are missing, different or no longer wanted, in the order in which a reviewer reads them. */
-export function definitionChanges(desired: DesiredFirewalld, permanent: FirewalldConfig, runtime: FirewalldConfig): Definition[] {
+export function definitionChanges(
+  desired: DesiredFirewalld,
+  permanent: FirewalldConfig,
+  runtime: FirewalldConfig,
+): Definition[] {
   const zones = [...runtime.zones.values()];
   const mentioned = (pick: (zone: ZoneConfig) => readonly (string | null)[]) => new Set(zones.flatMap(pick));
-  const services = mentioned((zone) => [...zone.services, ...zone.richRules.map((rule) => parseRichRule(rule).service)]);
+  const services = mentioned((zone) => [
+    ...zone.services,
+    ...zone.richRules.map((rule) => parseRichRule(rule).service),
+  ]);
   const ipsets = mentioned((zone) => zone.richRules.map((rule) => parseRichRule(rule).sourceIpset));
-  const bound = new Set(zones.filter((zone) => zone.interfaces.length + zone.sources.length > 0).map((zone) => zone.name));
+  const bound = new Set(
+    zones.filter((zone) => zone.interfaces.length + zone.sources.length > 0).map((zone) => zone.name),
+  );
   const wanted = <T>(items: ReadonlyMap<string, { readonly reasons: Definition['reasons'] } & T>) => items;
   return [
     ...compare(
-      { object: 'zone', fields: zoneFields, permanent: permanent.zones, runtime: runtime.zones, used: (name) => bound.has(name) },
+      {
+        object: 'zone',
+        fields: zoneFields,
+        permanent: permanent.zones,
+        runtime: runtime.zones,
+        used: (name) => bound.has(name),
+      },
       new Map([...wanted(desired.zones)].map(([name, item]) => [name, { value: item.config, reasons: item.reasons }])),
     ),
     ...compare(
-      { object: 'service', fields: serviceFields, permanent: permanent.services, runtime: runtime.services, used: (name) => services.has(name) },
+      {
+        object: 'service',
+        fields: serviceFields,
+        permanent: permanent.services,
+        runtime: runtime.services,
+        used: (name) => services.has(name),
+      },
       desired.services,
     ),
     ...compare(
-      { object: 'ipset', fields: ipsetFields, permanent: permanent.ipsets, runtime: runtime.ipsets, used: (name) => ipsets.has(name), fresh: (ipset) => new Map([['entries', ipset.entries.join(' ')]]) },
+      {
+        object: 'ipset',
+        fields: ipsetFields,
+        permanent: permanent.ipsets,
+        runtime: runtime.ipsets,
+        used: (name) => ipsets.has(name),
+        fresh: (ipset) => new Map([['entries', ipset.entries.join(' ')]]),
+      },
       desired.ipsets,
     ),
   ];
 }
 
-function compare<T>(kind: Kind<T>, desired: ReadonlyMap<string, { readonly value: T; readonly reasons: Definition['reasons'] }>): Definition[] {
+function compare<T>(
+  kind: Kind<T>,
+  desired: ReadonlyMap<string, { readonly value: T; readonly reasons: Definition['reasons'] }>,
+): Definition[] {
   const changes: Definition[] = [];
   for (const [name, { value, reasons }] of desired) {
     const before = kind.permanent.get(name);
     const after = kind.fields(value);
     const inFile = differences(before === undefined ? null : kind.fields(before), after);
     const loaded = kind.runtime.get(name);
-    const atRuntime = differences(loaded === undefined ? null : kind.fields(loaded), after).filter((change) => loaded === undefined || !TEXTS.has(change.field));
+    const atRuntime = differences(loaded === undefined ? null : kind.fields(loaded), after).filter(
+      (change) => loaded === undefined || !TEXTS.has(change.field),
+    );
     if (inFile.length === 0 && atRuntime.length === 0) continue;
     const action = before === undefined ? 'create' : 'edit';
     const fields = inFile.length > 0 ? inFile : atRuntime;
     const fresh = before === undefined && kind.fresh !== undefined ? differences(null, kind.fresh(value)) : [];
-    changes.push({ kind: 'definition', action, object: kind.object, name, inUse: kind.used(name), fields: [...fields, ...fresh], reasons });
+    changes.push({
+      kind: 'definition',
+      action,
+      object: kind.object,
+      name,
+      inUse: kind.used(name),
+      fields: [...fields, ...fresh],
+      reasons,
+    });
   }
   for (const [name, item] of kind.permanent) {
     if (!isOurs(name) || desired.has(name)) continue;
-    changes.push({ kind: 'definition', action: 'delete', object: kind.object, name, inUse: kind.used(name), fields: differences(kind.fields(item), null), reasons: [] });
+    changes.push({
+      kind: 'definition',
+      action: 'delete',
+      object: kind.object,
+      name,
+      inUse: kind.used(name),
+      fields: differences(kind.fields(item), null),
+      reasons: [],
+    });
   }
   return changes;
 }
@@ -111,6 +160,7 @@ function compare<T>(kind: Kind<T>, desired: ReadonlyMap<string, { readonly value
 /** Whether a change of a definition has to be loaded by a reload; a deletion leaves something inert until the next one. */
 export function needsReload(change: Definition): boolean {
   if (change.action === 'delete') return false;
-  if (change.object === 'zone' && change.action === 'edit') return change.fields.some((field) => !TEXTS.has(field.field));
+  if (change.object === 'zone' && change.action === 'edit')
+    return change.fields.some((field) => !TEXTS.has(field.field));
   return true;
 }

@@ -24,7 +24,11 @@ export function openToAll(zone: ZoneConfig, config: FirewalldConfig): ReadonlyMa
 }
 
 /** A service's ports with those of the services that it includes. */
-export function servicePorts(name: string, config: FirewalldConfig, seen: ReadonlySet<string> = new Set()): readonly PortProtocol[] {
+export function servicePorts(
+  name: string,
+  config: FirewalldConfig,
+  seen: ReadonlySet<string> = new Set(),
+): readonly PortProtocol[] {
   const service = config.services.get(name);
   if (service === undefined || seen.has(name)) return [];
   const deeper = new Set([...seen, name]);
@@ -61,7 +65,8 @@ export function lostOpenings(
     if (!after.richRules.includes(rule) && parseRichRule(rule).action === 'accept') lost.push(rule);
   }
   if (before.masquerade && !after.masquerade) lost.push('masquerading');
-  for (const forward of before.forwardPorts) if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
+  for (const forward of before.forwardPorts)
+    if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
   return [...new Set(lost)];
 }
 
@@ -81,11 +86,14 @@ function concerns(rule: RichRule, knock: Knock, config: FirewalldConfig): boolea
   if (rule.inverted) return true;
   if (rule.sourceAddress !== null && !within(knock.source, [rule.sourceAddress])) return false;
   if (rule.sourceMac !== null && rule.action === 'accept') return false;
-  if (rule.sourceIpset !== null && !within(knock.source, config.ipsets.get(rule.sourceIpset)?.entries ?? [])) return false;
+  if (rule.sourceIpset !== null && !within(knock.source, config.ipsets.get(rule.sourceIpset)?.entries ?? []))
+    return false;
   if (rule.destination !== null && !within(knock.destination, [rule.destination])) return false;
   if (rule.destinationIpset !== null && rule.action === 'accept') return false;
   if (rule.service !== null) {
-    return servicePorts(rule.service, config).some((port) => port.protocol === knock.protocol && covers(port.range, knock.port));
+    return servicePorts(rule.service, config).some(
+      (port) => port.protocol === knock.protocol && covers(port.range, knock.port),
+    );
   }
   if (rule.port !== null) {
     const [first, last] = rule.port.port.split('-').map(Number);
@@ -97,10 +105,13 @@ function concerns(rule: RichRule, knock: Knock, config: FirewalldConfig): boolea
 /** Whether an address lies in one of the addresses or networks. */
 export function within(address: string, networks: readonly string[]): boolean {
   const own = parseAddress(address);
-  return own !== null && networks.some((text) => {
-    const network = parseNetwork(text);
-    return network !== null && contains(network, own);
-  });
+  return (
+    own !== null &&
+    networks.some((text) => {
+      const network = parseNetwork(text);
+      return network !== null && contains(network, own);
+    })
+  );
 }
 
 function covers(range: PortRange, port: number): boolean {

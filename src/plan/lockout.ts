@@ -17,7 +17,9 @@ export function lockout(facts: HostFacts, desired: DesiredFirewalld, runtime: Fi
   const zone = [...desired.zones.values()].find((item) => item.config.interfaces.includes(holder.name))?.config;
   if (zone === undefined) return null;
   // A zone that is bound to the client's address is asked before the interface's zone, and we leave such zones alone.
-  const bound = [...runtime.zones.values()].some((item) => !desired.zones.has(item.name) && bindsSource(item, path.clientAddress, runtime));
+  const bound = [...runtime.zones.values()].some(
+    (item) => !desired.zones.has(item.name) && bindsSource(item, path.clientAddress, runtime),
+  );
   if (bound) return null;
   const config: FirewalldConfig = {
     zones: new Map([[zone.name, zone]]),
@@ -36,6 +38,8 @@ export function lockout(facts: HostFacts, desired: DesiredFirewalld, runtime: Fi
 
 function bindsSource(zone: ZoneConfig, client: string, config: FirewalldConfig): boolean {
   return zone.sources.some((source) =>
-    source.startsWith('ipset:') ? within(client, config.ipsets.get(source.slice('ipset:'.length))?.entries ?? []) : within(client, [source]),
+    source.startsWith('ipset:')
+      ? within(client, config.ipsets.get(source.slice('ipset:'.length))?.entries ?? [])
+      : within(client, [source]),
   );
 }

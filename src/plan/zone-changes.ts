@@ -20,7 +20,8 @@ export function zoneChanges(input: ZonesInput): Change[] {
   const changes: Change[] = [];
   const wanted = desiredConfig(input.desired);
   const homes = new Map<string, string>();
-  for (const zone of input.desired.zones.values()) for (const name of zone.config.interfaces) homes.set(name, zone.config.name);
+  for (const zone of input.desired.zones.values())
+    for (const name of zone.config.interfaces) homes.set(name, zone.config.name);
   for (const zone of input.desired.zones.values()) changes.push(...changesOf(zone, input, wanted));
   for (const zone of ourZones(input)) {
     const permanent = input.permanent.zones.get(zone);
@@ -60,7 +61,12 @@ function ourZones(input: ZonesInput): string[] {
   return [...new Set([...input.permanent.zones.keys(), ...input.runtime.zones.keys()])].filter(isOurs).sort();
 }
 
-function closedBy(before: ZoneConfig | undefined, after: ZoneConfig | undefined, beforeConfig: FirewalldConfig, afterConfig: FirewalldConfig): string[] {
+function closedBy(
+  before: ZoneConfig | undefined,
+  after: ZoneConfig | undefined,
+  beforeConfig: FirewalldConfig,
+  afterConfig: FirewalldConfig,
+): string[] {
   return before === undefined || after === undefined ? [] : lostOpenings(before, beforeConfig, after, afterConfig);
 }
 
@@ -70,17 +76,42 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
   const runtime = input.runtime.zones.get(name);
   const changes: Change[] = [];
   for (const { value, reasons } of zone.interfaces) {
-    const bound = layers(!(permanent?.interfaces.includes(value) ?? false), !(runtime?.interfaces.includes(value) ?? false));
-    const editsZone = [...input.zoneFiles].find((other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value)) ?? null;
+    const bound = layers(
+      !(permanent?.interfaces.includes(value) ?? false),
+      !(runtime?.interfaces.includes(value) ?? false),
+    );
+    const editsZone =
+      [...input.zoneFiles].find(
+        (other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value),
+      ) ?? null;
     if (!bound.permanent && !bound.runtime && editsZone === null) continue;
-    const holder = [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
+    const holder =
+      [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
     const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];
-    changes.push({ kind: 'interface', action: 'bind', interface: value, zone: name, otherZone: holder, editsZone, closes, layers: bound, reasons });
+    changes.push({
+      kind: 'interface',
+      action: 'bind',
+      interface: value,
+      zone: name,
+      otherZone: holder,
+      editsZone,
+      closes,
+      layers: bound,
+      reasons,
+    });
   }
   const services = (value: ZoneConfig) => value.services;
   for (const [action, item, where] of compareLists(zone.services, services, permanent, runtime)) {
     const ports = servicePorts(item.value, action === 'add' ? wanted : input.runtime);
-    changes.push({ kind: 'zone-service', action, zone: name, service: item.value, ports, layers: where, reasons: item.reasons });
+    changes.push({
+      kind: 'zone-service',
+      action,
+      zone: name,
+      service: item.value,
+      ports,
+      layers: where,
+      reasons: item.reasons,
+    });
   }
   for (const [action, item, where] of compareLists(zone.richRules, (value) => value.richRules, permanent, runtime)) {
     changes.push({ kind: 'rich-rule', action, zone: name, rule: item.value, layers: where, reasons: item.reasons });
@@ -113,7 +144,10 @@ function compareLists(
   permanent: ZoneConfig | undefined,
   runtime: ZoneConfig | undefined,
 ): ['add' | 'remove', Reasoned<string>, Layers][] {
-  const held = { permanent: new Set(permanent === undefined ? [] : pick(permanent)), runtime: new Set(runtime === undefined ? [] : pick(runtime)) };
+  const held = {
+    permanent: new Set(permanent === undefined ? [] : pick(permanent)),
+    runtime: new Set(runtime === undefined ? [] : pick(runtime)),
+  };
   const found: ['add' | 'remove', Reasoned<string>, Layers][] = [];
   const wanted = new Set(desired.map((item) => item.value));
   for (const item of desired) {
@@ -121,7 +155,8 @@ function compareLists(
     if (missing.permanent || missing.runtime) found.push(['add', item, missing]);
   }
   for (const value of [...new Set([...held.permanent, ...held.runtime])].sort()) {
-    if (!wanted.has(value)) found.push(['remove', { value, reasons: [] }, layers(held.permanent.has(value), held.runtime.has(value))]);
+    if (!wanted.has(value))
+      found.push(['remove', { value, reasons: [] }, layers(held.permanent.has(value), held.runtime.has(value))]);
   }
   return found;
 }

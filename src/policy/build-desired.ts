@@ -6,7 +6,15 @@ import { formatAcceptRule } from '../firewalld/rich-rule.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
 import type { Matrix } from '../matrix/matrix.ts';
-import type { DesiredFirewalld, DesiredZone, PolicyNote, PolicyOutcome, PolicyRefusal, Reason, Reasoned } from './desired.ts';
+import type {
+  DesiredFirewalld,
+  DesiredZone,
+  PolicyNote,
+  PolicyOutcome,
+  PolicyRefusal,
+  Reason,
+  Reasoned,
+} from './desired.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
 import { ipsetName, serviceName, zoneName } from './names.ts';
 import { type Opening, openingsOf } from './openings.ts';
@@ -94,7 +102,10 @@ class Draft {
   readonly #refusals: PolicyRefusal[];
   readonly #zones = new Map<string, ZoneDraft>();
   readonly #zoneOf = new Map<string, ZoneDraft>();
-  readonly #services = new Map<string, { role: Opening['owner']; where: string; ports: PortProtocol[]; helpers: string[]; reasons: Reason[] }>();
+  readonly #services = new Map<
+    string,
+    { role: Opening['owner']; where: string; ports: PortProtocol[]; helpers: string[]; reasons: Reason[] }
+  >();
   readonly #ipsets = new Map<string, { family: 'ipv4' | 'ipv6'; entries: readonly string[]; reasons: Reason[] }>();
   readonly #missing = new Map<string, string[]>();
 
@@ -114,7 +125,13 @@ class Draft {
     const name = zoneName(classes);
     const held = this.#zones.get(name);
     if (held !== undefined) return held;
-    const zone = { classes, interfaces: new ReasonedSet<string>(), services: new ReasonedSet<string>(), richRules: new ReasonedSet<string>(), trusted: false };
+    const zone = {
+      classes,
+      interfaces: new ReasonedSet<string>(),
+      services: new ReasonedSet<string>(),
+      richRules: new ReasonedSet<string>(),
+      trusted: false,
+    };
     this.#zones.set(name, zone);
     return zone;
   }
@@ -129,7 +146,12 @@ class Draft {
         else {
           this.#refusals.push({
             code: 'trusted-and-shared',
-            text: `the private interface ${zone.interfaces.entries().map(([name]) => name).join(', ')} is also ${[...zone.classes].filter((name) => name !== 'private').join(' and ')}, and trusting it would open everything`,
+            text: `the private interface ${zone.interfaces
+              .entries()
+              .map(([name]) => name)
+              .join(
+                ', ',
+              )} is also ${[...zone.classes].filter((name) => name !== 'private').join(' and ')}, and trusting it would open everything`,
             hint: 'set portfw_private to "peers" or "matrix" for this host, or map the classes to different interfaces',
           });
         }
@@ -153,7 +175,11 @@ class Draft {
     if (cluster === null) return;
     const reason: Reason = { kind: 'cluster', group: cluster.group };
     if (cluster.addresses.length === 0) {
-      this.#notes.push({ severity: 'warning', code: 'no-peers', text: `no address of the other members of cluster ${cluster.group} is known` });
+      this.#notes.push({
+        severity: 'warning',
+        code: 'no-peers',
+        text: `no address of the other members of cluster ${cluster.group} is known`,
+      });
       return;
     }
     for (const [family, ipset] of this.#ipsetsFor('cluster', cluster.addresses, [reason])) {
@@ -163,9 +189,15 @@ class Draft {
   }
 
   open(opening: Opening): void {
-    if (opening.interface === 'vip') return this.#openVirtual(opening);
+    if (opening.interface === 'vip') {
+      this.#openVirtual(opening);
+      return;
+    }
     const zones = new Set(interfacesOf(this.#map, opening.interface).map((name) => this.#zoneOf.get(name)!));
-    if (zones.size === 0) return this.#unmapped(opening);
+    if (zones.size === 0) {
+      this.#unmapped(opening);
+      return;
+    }
     const service = this.#service(opening);
     for (const zone of zones) {
       if (opening.sources.kind === 'any') zone.services.add(service, service, [opening.reason]);
@@ -175,7 +207,10 @@ class Draft {
 
   /** A virtual address floats: its rules match the destination, and stand on every node that may hold it. */
   #openVirtual(opening: Opening): void {
-    if (this.#input.settings.vips.length === 0) return this.#unmapped(opening);
+    if (this.#input.settings.vips.length === 0) {
+      this.#unmapped(opening);
+      return;
+    }
     const service = this.#service(opening);
     for (const vip of this.#input.settings.vips) {
       const address = normaliseAddress(vip) ?? vip;
@@ -200,7 +235,13 @@ class Draft {
   ): void {
     for (const [family, ipset] of this.#ipsetsFor(sources.stem, sources.addresses, [sources.reason])) {
       if (destination !== null && destination.family !== family) continue;
-      const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: destination?.address ?? null, service, port: null });
+      const rule = formatAcceptRule({
+        family,
+        sourceIpset: ipset,
+        destination: destination?.address ?? null,
+        service,
+        port: null,
+      });
       zone.richRules.add(rule, rule, [opening.reason, sources.reason]);
     }
   }
@@ -224,8 +265,17 @@ class Draft {
   #service(opening: Opening): string {
     const suffix = opening.sources.kind === 'any' ? null : opening.sources.label;
     const { owner } = opening;
-    const name = owner.kind === 'role' ? serviceName(owner.name, opening.interface, suffix) : serviceName('extra', owner.name, null);
-    const service = this.#services.get(name) ?? { role: owner, where: opening.interface, ports: [], helpers: [], reasons: [] };
+    const name =
+      owner.kind === 'role'
+        ? serviceName(owner.name, opening.interface, suffix)
+        : serviceName('extra', owner.name, null);
+    const service = this.#services.get(name) ?? {
+      role: owner,
+      where: opening.interface,
+      ports: [],
+      helpers: [],
+      reasons: [],
+    };
     service.ports.push({ protocol: opening.protocol, range: opening.range });
     if (opening.helper !== null) {
       if (this.#input.firewalld.helpers.includes(opening.helper)) service.helpers.push(opening.helper);
@@ -246,7 +296,11 @@ class Draft {
     const rule = opening.reason.kind === 'rule' ? opening.reason.rule : opening.owner.name;
     const role = opening.owner.kind === 'role' ? this.#input.matrix.roles.get(opening.owner.name) : undefined;
     if (role?.everyHost === true && this.#map.interfaces.size > 0) {
-      this.#notes.push({ severity: 'info', code: 'no-such-side', text: `${rule} stands nowhere: the host has no ${opening.interface} interface` });
+      this.#notes.push({
+        severity: 'info',
+        code: 'no-such-side',
+        text: `${rule} stands nowhere: the host has no ${opening.interface} interface`,
+      });
       return;
     }
     this.#missing.set(opening.interface, [...(this.#missing.get(opening.interface) ?? []), rule]);
@@ -258,7 +312,11 @@ class Draft {
       const shown = some.length > 3 ? `${some.slice(0, 3).join(', ')} and ${some.length - 3} more` : some.join(', ');
       this.#refusals.push(
         interfaceClass === 'vip'
-          ? { code: 'no-vip', text: `${shown} stand on a virtual address, and the inventory names none for this host`, hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them' }
+          ? {
+              code: 'no-vip',
+              text: `${shown} stand on a virtual address, and the inventory names none for this host`,
+              hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them',
+            }
           : {
               code: 'class-not-mapped',
               text: `${shown} need a ${interfaceClass} interface, and none is mapped`,
@@ -284,7 +342,12 @@ class Draft {
 
 function serviceConfig(
   name: string,
-  item: { readonly role: Opening['owner']; readonly where: string; readonly ports: readonly PortProtocol[]; readonly helpers: readonly string[] },
+  item: {
+    readonly role: Opening['owner'];
+    readonly where: string;
+    readonly ports: readonly PortProtocol[];
+    readonly helpers: readonly string[];
+  },
   matrix: string,
 ): ServiceConfig {
   const owner = item.role;

@@ -10,7 +10,13 @@ export type Reason =
       readonly source: string;
       readonly feature: string | null;
     }
-  | { readonly kind: 'extra-rule'; readonly name: string; readonly owner: string; readonly text: string; readonly expires: string | null }
+  | {
+      readonly kind: 'extra-rule';
+      readonly name: string;
+      readonly owner: string;
+      readonly text: string;
+      readonly expires: string | null;
+    }
   | { readonly kind: 'private-mode'; readonly mode: 'trusted' | 'peers' | 'matrix' }
   | { readonly kind: 'site-ssh' }
   | { readonly kind: 'cluster'; readonly group: string }

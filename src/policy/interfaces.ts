@@ -1,6 +1,6 @@
 import { contains, parseAddress, parseNetwork } from '../core/addresses.ts';
 import type { InterfaceFacts } from '../facts/facts.ts';
-import { INTERFACE_CLASSES, type HostSettings, type InterfaceClass } from '../inventory/settings-types.ts';
+import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../inventory/settings-types.ts';
 import type { PolicyRefusal } from './desired.ts';
 
 /** Which of a host's interfaces serve which interface classes. */
@@ -14,7 +14,10 @@ export interface InterfaceMap {
 
 /** The interfaces that serve a class, sorted. */
 export function interfacesOf(map: InterfaceMap, interfaceClass: InterfaceClass): string[] {
-  return [...map.interfaces].filter(([, item]) => item.classes.has(interfaceClass)).map(([name]) => name).sort();
+  return [...map.interfaces]
+    .filter(([, item]) => item.classes.has(interfaceClass))
+    .map(([name]) => name)
+    .sort();
 }
 
 /**

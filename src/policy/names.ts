@@ -8,7 +8,12 @@ export const MAX_ZONE_NAME = 17;
 const MAX_IPSET_NAME = 31;
 const MAX_SERVICE_NAME = 48;
 
-const SHORT_CLASS: Readonly<Record<InterfaceClass, string>> = { public: 'pub', private: 'priv', vip: 'vip', control: 'ctl' };
+const SHORT_CLASS: Readonly<Record<InterfaceClass, string>> = {
+  public: 'pub',
+  private: 'priv',
+  vip: 'vip',
+  control: 'ctl',
+};
 const CLASS_ORDER: readonly InterfaceClass[] = ['public', 'private', 'control', 'vip'];
 
 /** `portfw-public`; an interface that serves several classes gets one zone for them all: `portfw-pub-ctl`. */

@@ -58,10 +58,20 @@ export function openingsOf(input: OpeningsInput): {
     }
     const addresses = rule.from === null ? null : input.peers.addressesOf(rule.from);
     if (addresses !== null && addresses.length === 0) {
-      notes.push({ severity: 'warning', code: 'no-peers', text: `extra rule ${rule.name} opens nothing: ${rule.from!.join(', ')} have no known address` });
+      notes.push({
+        severity: 'warning',
+        code: 'no-peers',
+        text: `extra rule ${rule.name} opens nothing: ${rule.from!.join(', ')} have no known address`,
+      });
       continue;
     }
-    const reason: Reason = { kind: 'extra-rule', name: rule.name, owner: rule.owner, text: rule.reason, expires: rule.expires };
+    const reason: Reason = {
+      kind: 'extra-rule',
+      name: rule.name,
+      owner: rule.owner,
+      text: rule.reason,
+      expires: rule.expires,
+    };
     for (const range of rule.ports) {
       openings.push({
         owner: { kind: 'extra', name: rule.name, title: rule.reason },
@@ -69,7 +79,10 @@ export function openingsOf(input: OpeningsInput): {
         protocol: rule.protocol,
         range,
         helper: null,
-        sources: addresses === null ? { kind: 'any' } : { kind: 'set', label: 'from', stem: `extra-${rule.name}`, addresses, reason },
+        sources:
+          addresses === null
+            ? { kind: 'any' }
+            : { kind: 'set', label: 'from', stem: `extra-${rule.name}`, addresses, reason },
         reason,
       });
     }
@@ -77,7 +90,13 @@ export function openingsOf(input: OpeningsInput): {
   return { openings, notes, refusals };
 }
 
-function openRule(input: OpeningsInput, role: MatrixRole, rule: MatrixRule, openings: Opening[], notes: PolicyNote[]): void {
+function openRule(
+  input: OpeningsInput,
+  role: MatrixRole,
+  rule: MatrixRule,
+  openings: Opening[],
+  notes: PolicyNote[],
+): void {
   const peers = input.matrix.peers.get(rule.from);
   const sources = sourcesOf(rule, peers?.role ?? null, input.settings.allowFrom, input.peers);
   if (sources.kind === 'set' && sources.addresses.length === 0) {

@@ -1,7 +1,7 @@
 import { aggregate, contains, formatNetwork, parseNetwork } from '../core/addresses.ts';
+import { formatPortRange } from '../core/ports.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
-import { formatPortRange } from '../core/ports.ts';
 import type { Reason } from './desired.ts';
 import { slug } from './names.ts';
 
@@ -55,7 +55,8 @@ export function sourcesOf(
   }
   const peers = lookup.peerSet(rule.from, role);
   const narrowed = allowed === null ? peers.addresses : intersection(peers.addresses, allowed);
-  const suffix = selector === null ? '' : `-${selector === rule.role ? 'allowed' : slug(selector.slice(rule.role.length + 1))}`;
+  const suffix =
+    selector === null ? '' : `-${selector === rule.role ? 'allowed' : slug(selector.slice(rule.role.length + 1))}`;
   return {
     kind: 'set',
     label: `${rule.from}${suffix}`,

@@ -40,7 +40,7 @@ export function closingTable(
       outcome,
       changes: changes === null ? '' : String(changes),
       time: durations.has(host) && outcome.kind !== 'skipped' ? durationText(durations.get(host)!) : '',
-      note: failureOf(outcome) === null ? outcomeNote(outcome) : `${failureOf(outcome)!.code}: ${outcomeNote(outcome)}`,
+      note: noteOf(outcome),
     });
   }
   for (const outcomes of folded.values()) {
@@ -49,6 +49,13 @@ export function closingTable(
     rows.push({ host: counted(outcomes.length, 'host'), outcome: first, changes: '', time: '', note });
   }
   return `${[...tableLines(rows, style, width), '', countsLine(summary, style)].join('\n')}\n`;
+}
+
+/** The note, with the failure's code first: it is what one searches the documentation for. */
+function noteOf(outcome: HostOutcome): string {
+  const failure = failureOf(outcome);
+  const note = outcomeNote(outcome);
+  return failure === null || failure.code === outcome.kind ? note : `${failure.code}: ${note}`;
 }
 
 interface Row {

@@ -162,7 +162,7 @@ function verdictOf(
       )
       .filter((port) => !assigned.some((role) => explains(role, port, observed)));
     for (const port of ports) unexplained.add(port);
-    if (ports.length > 0 || false \&\& !anyChosen) undecided.push(candidate);
+    if (ports.length > 0 || !anyChosen) undecided.push(candidate);
   }
   if (undecided.length > 0) {
     const ports = observed.ports.filter((port) => unexplained.has(port)).map(describePort);

@@ -134,8 +134,14 @@ export type ConnectOutcome =
   | { readonly kind: 'connected'; readonly connection: Connection; readonly connectMs: number }
   /** No TCP connection, no SSH server, or it went silent. */
   | ({ readonly kind: 'unreachable' } & FailureText)
-  /** The server answers but turns us away before authentication: penalties (OpenSSH 9.8+) or too many connections. */
-  | ({ readonly kind: 'turned-away'; readonly reason: 'penalty' | 'too-many-connections' | 'unknown' } & FailureText)
+  /**
+   * The server answers but turns us away before authentication. From OpenSSH 9.8 on it says the same whether it
+   * penalises us for failed logins or has too many logins under way.
+   */
+  | ({
+      readonly kind: 'turned-away';
+      readonly reason: 'penalty-or-overload' | 'too-many-connections' | 'unknown';
+    } & FailureText)
   /** The server offers no algorithm that we speak, or breaks the protocol. */
   | ({ readonly kind: 'protocol-failed' } & FailureText)
   | ({

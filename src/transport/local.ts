@@ -14,7 +14,8 @@ class LocalConnection implements Connection {
   readonly target: Target;
   readonly endpoints = null;
   readonly notes: readonly string[] = [];
-  readonly #running = new Set<ProcessHandle>();
+  /** Ends our interest in each running process. */
+  readonly #running = new Set<() => void>();
 
   constructor(target: Target) {
     this.target = target;
@@ -25,16 +26,12 @@ class LocalConnection implements Connection {
   }
 
   close(): Promise<void> {
-    for (const process of this.#running) {
-      process.terminate();
-      process.abandon();
-    }
+    for (const end of this.#running) end();
     return Promise.resolve();
   }
 
   #start(line: string, events: ProcessEvents): ProcessHandle {
-    // A process group of its own: an interrupt at the keyboard is ours to handle, not the program's, and a signal
-    // reaches everything that the program has started.
+    // A process group of its own: an interrupt at the keyboard is ours to handle, not the program's.
     const child = execa('/bin/sh', ['-c', line], { buffer: false, reject: false, stdin: 'pipe', detached: true });
     // Its promise only repeats what the events below say.
     child.catch(() => undefined);
@@ -50,20 +47,12 @@ class LocalConnection implements Connection {
     });
     child.on('exit', (code, signal) => events.onExit(code, signal));
     child.on('close', () => {
-      this.#running.delete(handle);
+      this.#running.delete(end);
       events.onClose(null);
     });
     const handle: ProcessHandle = {
       write: (bytes) => {
         if (child.stdin.writable) child.stdin.write(bytes);
-      },
-      terminate: () => {
-        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-        try {
-          process.kill(-child.pid, 'TERM');
-        } catch {
-          // Gone already, or root's through sudo: then its own deadline ends it.
-        }
       },
       abandon: () => {
         child.stdin.destroy();
@@ -72,7 +61,11 @@ class LocalConnection implements Connection {
         child.unref();
       },
     };
-    this.#running.add(handle);
+    const end = (): void => {
+      handle.abandon();
+      events.onClose('we closed it');
+    };
+    this.#running.add(end);
     return handle;
   }
 }

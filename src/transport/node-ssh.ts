@@ -236,9 +236,9 @@ class SshAttempt {
     if (/not allowed at this time/i.test(said)) {
       return {
         kind: 'turned-away',
-        reason: 'penalty',
-        message: `The SSH server at ${at} is penalising this machine for earlier failed logins ("${said}")`,
-        hint: 'Wait a minute or two and correct the credentials first; each further failure makes it longer (PerSourcePenalties in sshd_config)',
+        reason: 'penalty-or-overload',
+        message: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
+        hint: 'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
       };
     }
     if (/exceeded maxstartups/i.test(said)) {
@@ -347,7 +347,6 @@ class SshConnection implements Connection {
         if (channel === null) waiting.push(bytes);
         else if (channel.writable) channel.write(bytes);
       },
-      terminate: () => channel?.signal('TERM'),
       abandon: () => {
         abandoned = true;
         channel?.close();

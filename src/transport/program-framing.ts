@@ -14,7 +14,9 @@ import type { Become } from './connection.ts';
  *   3. the data, base64, checked likewise; the program gets it decoded on a standard input of its own, so neither it nor
  *      its children can eat what is not theirs, and nothing needs a temporary file.
  *
- * Standard input stays open: an end of file would close our half of the channel, and with it the way to send a signal.
+ * Standard input stays open while the program runs, and a line on it stops the program: sshd refuses to deliver signals
+ * to root's sessions and to what sudo started. An end of file stops nothing, because a program in the middle of a change
+ * should finish it although the connection is gone; the host's own deadline ends what hangs.
  * Output is taken from between two markers with the nonce, so a banner that a profile prints is told apart from an answer.
  */
 
@@ -34,6 +36,8 @@ export interface Markers {
   readonly passwordPrompt: string;
   /** On standard error, once sudo has made us root and the shell reads its input. */
   readonly becomeDone: string;
+  /** The line on standard input that stops the program. */
+  readonly stop: string;
   readonly nonce: string;
 }
 
@@ -45,6 +49,7 @@ export function createMarkers(nonce: string = randomBytes(16).toString('hex')): 
     end: `portfw:${nonce}:end:`,
     passwordPrompt: `[portfw:${nonce}:password]`,
     becomeDone: `[portfw:${nonce}:ready]`,
+    stop: `portfw:${nonce}:stop\n`,
   };
 }
 
@@ -70,11 +75,16 @@ const RUN_PROGRAM = [
   'p=$(head -c "$l"); d=',
   'if [ "$m" -gt 0 ]; then d=$(head -c "$m"); fi',
   `if [ "\${#p}" -ne "$l" ] || [ "\${#d}" -ne "$m" ]; then echo "portfw: the program did not arrive whole" >&2; exit 96; fi`,
-  'run() { set --; unset n l m d; eval "$p"; }',
+  'run() { set --; unset n l m d w; eval "$p"; }',
+  // $PPID is `timeout`, which hands TERM on to everything that the program started, and follows it up with KILL.
+  'exec 3<&0 </dev/null',
+  '{ IFS= read -r s; if [ "$s" = "portfw:$n:stop" ]; then kill -TERM "$PPID"; fi; } <&3 >/dev/null 2>&1 & w=$!',
+  'exec 3<&-',
   'printf "portfw:%s:begin\\n" "$n" >&2',
   'printf "portfw:%s:begin\\n" "$n"',
-  'if [ "$m" -gt 0 ]; then printf %s "$d" 2>/dev/null | base64 -d 2>/dev/null | ( run ); else ( run ) </dev/null; fi',
-  'r=$?',
+  'if [ "$m" -gt 0 ]; then printf %s "$d" 2>/dev/null | base64 -d 2>/dev/null | ( run ); else ( run ); fi',
+  // bash would tell about the death of the watcher.
+  'r=$?; exec 2>/dev/null; kill "$w"',
   'printf "portfw:%s:end:%s\\n" "$n" "$r"',
   'exit "$r"',
 ].join('; ');

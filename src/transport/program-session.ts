@@ -19,8 +19,6 @@ const DRAIN_LIMIT_MS = 15_000;
 export interface ProcessHandle {
   /** Writes to its standard input. */
   write(bytes: Buffer): void;
-  /** Asks it to end (TERM), where the way there allows that. */
-  terminate(): void;
   /** Lets go of it: closes every stream without waiting. */
   abandon(): void;
 }
@@ -88,7 +86,7 @@ class ProgramSession {
   #timer: NodeJS.Timeout | null = null;
   #settled = false;
   readonly #onAbort = (): void => {
-    this.#process?.terminate();
+    this.#stopProgram();
     this.#fail({ kind: 'aborted' }, { message: 'The command was interrupted', hint: 'Run it again' });
   };
 
@@ -126,6 +124,8 @@ class ProgramSession {
       },
       onClose: (lost) => this.#finish(lost),
       onStartFailure: (failure) => {
+        // Whatever was written went nowhere.
+        this.#sentAt = null;
         const text = { message: failure.message, hint: failure.hint };
         if (failure.kind === 'lost') this.#fail({ kind: 'lost' }, text);
         else this.#fail({ kind: 'not-run', exitCode: null }, text);
@@ -144,9 +144,13 @@ class ProgramSession {
     this.#sentAt = performance.now();
     for (const part of this.#input) this.#process?.write(part);
     this.#setTimer(this.#command.deadlineMs + LOCAL_GRACE_MS, () => {
-      this.#process?.terminate();
+      this.#stopProgram();
       this.#failDeadline();
     });
+  }
+
+  #stopProgram(): void {
+    if (this.#sentAt !== null && this.#exit === null) this.#process?.write(Buffer.from(this.#markers.stop));
   }
 
   #receive(stream: Buffer[], chunk: Buffer): void {
@@ -242,7 +246,7 @@ class ProgramSession {
   }
 
   #failOutput(): void {
-    this.#process?.terminate();
+    this.#stopProgram();
     this.#fail(
       { kind: 'too-much-output' },
       {

@@ -109,6 +109,37 @@ describe.each(suites)('programs on %s', (suite) => {
   });
 });
 
+describe('a host whose sh is bash, as on Enterprise Linux', () => {
+  beforeAll(() => host('bookworm').run('ln', '-sfn', 'bash', '/bin/sh'));
+  afterAll(() => host('bookworm').run('ln', '-sfn', 'dash', '/bin/sh'));
+
+  it('runs programs in the same way', async () => {
+    const data = 'ä'.repeat(400_000);
+    await withConnection(target('bookworm', { user: 'admin', become: sudo(lab.sudoPassword) }), async (connection) => {
+      for (let round = 0; round < 10; round++) {
+        const program = 'case $BASH_VERSION in "") exit 9 ;; esac; wc -c; echo é >&2; exit 4';
+        expect(ended(await run(connection, program, { data }))).toEqual({
+          exitCode: 4,
+          stdout: '800000\n',
+          stderr: 'é\n',
+        });
+      }
+    });
+  });
+
+  it('stops them at their deadline and on demand', async () => {
+    const program = 'sleep 64.25 & sleep 64.25';
+    expect((await runOn(target('bookworm'), program, { deadlineMs: 400 })).kind).toBe('deadline');
+    expect((await runOn(target('bookworm'), program, { signal: AbortSignal.timeout(700) })).kind).toBe('aborted');
+    await eventually('the program is gone', async () => !(await isRunning(host('bookworm'), '64.25')));
+  });
+
+  it('runs nothing of a program with a syntax error', async () => {
+    const { exitCode, stdout } = ended(await runOn(target('bookworm'), 'echo started; if true; then echo no end'));
+    expect([exitCode === 0, stdout]).toEqual([false, '']);
+  });
+});
+
 describe('a program on a host that does not cooperate', () => {
   it('is not run by a login shell that refuses', async () => {
     await host('bookworm').sh('useradd -m -s /usr/sbin/nologin closed');
@@ -178,13 +209,17 @@ describe('a connection that goes away', () => {
 
   it('is noticed within seconds when the line is dead', async () => {
     const connection = connected(await transport.connect(target('trixie')));
-    const running = run(connection, 'sleep 30');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const running = run(connection, 'sleep 65.25');
+    await eventually('the program runs', () => isRunning(host('trixie'), '65.25'));
+    await host('trixie').sh(`
+      nft add table inet dead
+      nft add chain inet dead input '{ type filter hook input priority -300; policy drop; }'
+      nft add chain inet dead output '{ type filter hook output priority -300; policy drop; }'
+    `);
     const startedAt = performance.now();
-    await host('trixie').pause();
     const outcome = await running;
     const noticedMs = performance.now() - startedAt;
-    await host('trixie').unpause();
+    await host('trixie').run('nft', 'delete', 'table', 'inet', 'dead');
     expect(outcome).toMatchObject({ kind: 'lost', mayHaveRun: true, message: expect.stringMatching(/keepalive/i) });
     expect(noticedMs).toBeLessThan(6500);
     await connection.close();
@@ -192,8 +227,8 @@ describe('a connection that goes away', () => {
 
   it('is lost for programs still running when we close it', async () => {
     const connection = connected(await transport.connect(target('bookworm')));
-    const running = run(connection, 'sleep 20');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    const running = run(connection, 'sleep 66.25');
+    await eventually('the program runs', () => isRunning(host('bookworm'), '66.25'));
     await connection.close();
     await connection.close();
     expect(await running).toMatchObject({ kind: 'lost', mayHaveRun: true });
@@ -215,16 +250,30 @@ describe('limits', () => {
     expect(outcome.stdout.toString()).toContain('drip');
   });
 
-  it('end a program that the caller gives up', async () => {
+  it.each([
+    ['root', 'root', { kind: 'none' }],
+    ['an account', 'operator', { kind: 'none' }],
+    ['sudo', 'operator', sudo(null)],
+  ] as const)('end a program of %s that the caller gives up', async (_what, user, become) => {
     const controller = new AbortController();
-    await withConnection(target('bookworm'), async (connection) => {
-      const running = run(connection, 'sleep 63.25', { signal: controller.signal });
+    await withConnection(target('bookworm', { user, become }), async (connection) => {
+      const running = run(connection, 'sleep 63.25 & sleep 63.25', { signal: controller.signal, data: 'data' });
       await eventually('the program runs', () => isRunning(host('bookworm'), '63.25'));
       controller.abort();
       expect(await running).toMatchObject({ kind: 'aborted', mayHaveRun: true });
       await eventually('the program is gone', async () => !(await isRunning(host('bookworm'), '63.25')));
       expect(ended(await run(connection, 'echo still here')).stdout).toBe('still here\n');
     });
+  });
+
+  it('let a program finish although its connection is gone', async () => {
+    const connection = connected(await transport.connect(target('bookworm', { user: 'operator', become: sudo(null) })));
+    const running = run(connection, 'touch /run/began; sleep 1; touch /run/finished');
+    const exists = async (file: string) => (await host('bookworm').exec(['test', '-e', file])).exitCode === 0;
+    await eventually('the program runs', () => exists('/run/began'));
+    await connection.close();
+    expect((await running).kind).toBe('lost');
+    await eventually('the program has finished', () => exists('/run/finished'));
   });
 
   it('do not make us wait for a child that outlives its program', async () => {

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 /** Names the environment variable by which a test run tells its workers that what they start belongs to it. */
 const SESSION_VARIABLE = 'PORTFW_LAB_SESSION';
 
+/** The owner of labs that outlive the process that started them: only who asks for it removes them. */
+export const KEPT = 'kept';
+
 /** `pid:start time` of a process, which no later process can be mistaken for; the start time is 0 where there is no /proc. */
 export function thisProcess(): string {
   return `${process.pid}:${startTime(process.pid) ?? 0}`;
@@ -10,6 +13,7 @@ export function thisProcess(): string {
 
 /** Whether the process that called itself so by {@link thisProcess} still runs. */
 export function isRunning(owner: string): boolean {
+  if (owner === KEPT) return true;
   const [pid, started] = owner.split(':').map(Number);
   if (pid === undefined || !Number.isInteger(pid) || pid <= 0) return false;
   try {
@@ -31,6 +35,11 @@ export function openSession(): string {
   const owner = thisProcess();
   process.env[SESSION_VARIABLE] = owner;
   return owner;
+}
+
+/** Makes every lab that this process starts outlive it. */
+export function openKeptSession(): void {
+  process.env[SESSION_VARIABLE] = KEPT;
 }
 
 function startTime(pid: number): number | null {

@@ -98,7 +98,7 @@ describe('structure', () => {
   });
 
   it('reads JSON numbers in JSON', () => {
-    expect(parseYaml('{"a": 1e3, "b": [1.0, 010]}'.replace('010', '10'), 'f').exact).toEqual({
+    expect(parseYaml('{"a": 1e3, "b": [1.0, 10]}', 'f').exact).toEqual({
       a: new YamlFloat(1000),
       b: [new YamlFloat(1), 10],
     });
@@ -199,7 +199,7 @@ describe('files', () => {
   };
 
   it('are decoded strictly', () => {
-    expect(failure(Buffer.from('a: 1\nb: ä\xff'.replace('\xff', ''), 'utf8'))).toBe('');
+    expect(failure(Buffer.from('a: 1\nb: ä', 'utf8'))).toBe('');
     expect(failure(Buffer.from([0x61, 0x0a, 0x62, 0x3a, 0xe4, 0x0a]))).toBe(
       'f.yaml:2:3: error: the file is not valid UTF-8',
     );

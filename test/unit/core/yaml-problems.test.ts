@@ -61,7 +61,7 @@ describe('violations of a schema become problems with places', () => {
     ],
     ['name: a\nlist:\n  - colour: red\n', ['f:3:5: error: the key "port" is missing in list[0]\n    Add port: …']],
     ['name: a\nlist: [{port: 1, kind: y}]\n', ['f:2:24: error: a kind begins with x\n    Write x-something']],
-    ['name: a\neither: {a: 1, b: 1, c: 1}\n', ['f:2:22: error: unknown key "c" in either\n    Known keys: ']],
+    ['name: a\neither: {a: 1, b: 1, c: 1}\n', ['f:2:22: error: unknown key "c" in either']],
     [
       'name: a\nrecord: {A: 1, b: x}\n',
       [
@@ -77,8 +77,7 @@ describe('violations of a schema become problems with places', () => {
   ])('%j', (text, expected) => {
     const problems = check(text);
     expect(problems).toHaveLength(expected.length);
-    for (const [index, problem] of expected.entries())
-      expect(problems[index]).toContain(problem.replace('Known keys: ', ''));
+    for (const [index, problem] of expected.entries()) expect(problems[index]).toContain(problem);
   });
 });
 

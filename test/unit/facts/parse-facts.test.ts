@@ -67,6 +67,7 @@ describe('an answer that is not whole', () => {
     ['a section twice', whole.replace('\n@@missing', '\n@@files\n@@missing'), 'missing'],
     ['an unknown section', whole.replace('\n@@os', '\n@@extra\n@@os'), 'os'],
     ['text at the start of a line', whole.replace('\n@@os', '\nbash: warning\n@@os'), 'os'],
+    ['an end that comes early', `${whole.slice(0, whole.indexOf('\n@@units\n'))}\n@@end\n`, 'units'],
     ['text behind the end', `${whole}more\n`, 'probe'],
   ])('refuses %s', (_what, text, section) => {
     expect(parseFacts(text)).toMatchObject({ kind: 'unreadable', section });

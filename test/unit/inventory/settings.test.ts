@@ -93,7 +93,7 @@ describe('settings of hosts', () => {
         owner: 'ops',
         reason: 'the backup director',
         expires: '2027-01-31',
-        location: { file: FILE, line: 54, column: 19 },
+        location: { file: FILE, line: 53, column: 19 },
       },
       {
         name: 'ntp',
@@ -104,7 +104,7 @@ describe('settings of hosts', () => {
         owner: 'ops',
         reason: 'time',
         expires: null,
-        location: { file: FILE, line: 62, column: 19 },
+        location: { file: FILE, line: 61, column: 19 },
       },
     ]);
   });
@@ -119,7 +119,8 @@ describe('settings of hosts', () => {
 
 describe('peers', () => {
   it('have the addresses that the inventory knows, and those that a lookup adds', () => {
-    expect(hostAddresses(sip1)).toEqual(['192.0.2.11', '2001:db8::11', '198.51.100.11']);
+    const named = ['192.0.2.11', '2001:db8::11', '198.51.100.11'];
+    expect(hostAddresses(sip1)).toEqual([...named, '203.0.113.9', '203.0.113.10', '2001:db8::10']);
     expect(hostAddresses(bill)).toEqual([]);
     expect(hostAddresses(bill, (name) => (name === 'bill.example.net' ? ['192.0.2.5'] : []))).toEqual(['192.0.2.5']);
   });
@@ -130,12 +131,20 @@ describe('peers', () => {
       unknown: ['img3'],
     });
     expect(resolveSources(['192.0.2.200'], inventory, settings).addresses).toEqual(['192.0.2.200']);
-    expect(resolveSources(['all'], inventory, settings).unknown).toEqual(['bill.example.net', 'img3', 'here']);
+    expect(resolveSources(['all'], inventory, settings).unknown).toEqual(['img3', 'here', 'bill.example.net']);
   });
 
   it('are those that the inventory lists, or else the hosts with the role', () => {
     expect(hostPeers(bill, inventory, settings).peerSet('clientview', null)).toEqual({
-      addresses: ['192.0.2.11', '198.51.100.0/24', '203.0.113.21', '203.0.113.22', '2001:db8::11'],
+      addresses: [
+        '192.0.2.11',
+        '198.51.100.0/24',
+        '203.0.113.9',
+        '203.0.113.10',
+        '203.0.113.21',
+        '203.0.113.22',
+        '2001:db8::10/127',
+      ],
       from: 'portfw_peers.clientview: gateways, sip1, 198.51.100.0/25, 198.51.100.128/25',
     });
     expect(hostPeers(sip1, inventory, settings).peerSet('img', 'img')).toEqual({
@@ -151,14 +160,12 @@ describe('peers', () => {
   it('of the cluster and the site are all but the host itself', () => {
     expect(hostPeers(sip1, inventory, settings).cluster()).toEqual({ addresses: ['192.0.2.12'], group: 'sip_cluster' });
     expect(hostPeers(bill, inventory, settings).cluster()).toBeNull();
-    expect(hostPeers(bill, inventory, settings).site()).toEqual({
-      addresses: ['192.0.2.11/32', '192.0.2.12', '198.51.100.11', '2001:db8::11'].map((text) =>
-        text.replace('/32', ''),
-      ),
-      from: 'the group site_a',
-    });
+    const ofSip1 = ['192.0.2.11', '198.51.100.11', '203.0.113.9', '203.0.113.10', '2001:db8::10/127'];
+    expect(hostPeers(sip2, inventory, settings).cluster()?.addresses).toEqual(ofSip1);
+    const servers = ['192.0.2.11', '192.0.2.12', ...ofSip1.slice(1)];
+    expect(hostPeers(bill, inventory, settings).site()).toEqual({ addresses: servers, from: 'the group site_a' });
     expect(hostPeers(settings.get('here')!, inventory, settings).site()).toEqual({
-      addresses: ['192.0.2.11', '192.0.2.12', '198.51.100.11', '2001:db8::11'],
+      addresses: servers,
       from: 'the managed hosts under the same playbook',
     });
   });
@@ -170,7 +177,7 @@ describe('peers', () => {
         code: 'unknown-address',
         message: 'no address of the host "img3" is known, so nothing opens towards it',
         hint: 'Set portfw_addresses for it, or write its address as ansible_host',
-        location: { file: FILE, line: 48, column: 29 },
+        location: { file: FILE, line: 47, column: 29 },
       },
     ]);
   });

@@ -19,7 +19,6 @@ class FarEnd {
     this.events = events;
     return {
       write: (bytes) => void this.written.push(bytes.toString()),
-      terminate: () => void this.calls.push('terminate'),
       abandon: () => void this.calls.push('abandon'),
     };
   };
@@ -124,7 +123,7 @@ describe('runProgram', () => {
     far.stdout('portfw:NONCE:begin\n');
     far.stdout('x'.repeat(100_000));
     expect(summary(await outcome)).toEqual(['too-much-output', true]);
-    expect(far.calls).toEqual(['terminate', 'abandon']);
+    expect([far.written.at(-1), far.calls]).toEqual([`portfw:${far.nonce}:stop\n`, ['abandon']]);
   });
 
   it('holds the program to its limit to the byte', async () => {
@@ -144,7 +143,7 @@ describe('runProgram', () => {
     const { far, outcome } = play(none, { deadlineMs: -4900 });
     far.stdout('portfw:NONCE:begin\n');
     expect(summary(await outcome)).toEqual(['deadline', true]);
-    expect(far.calls).toEqual(['terminate', 'abandon']);
+    expect([far.written.at(-1), far.calls]).toEqual([`portfw:${far.nonce}:stop\n`, ['abandon']]);
   });
 
   it('stops when told, before or after the start', async () => {
@@ -157,20 +156,27 @@ describe('runProgram', () => {
     const after = play(none, { signal: late.signal });
     late.abort();
     expect(summary(await after.outcome)).toEqual(['aborted', true]);
-    expect(after.far.calls).toEqual(['terminate', 'abandon']);
+    expect(after.far.written.at(-1)).toBe(`portfw:${after.far.nonce}:stop\n`);
+    const waiting = new AbortController();
+    const atSudo = play(withPassword, { signal: waiting.signal });
+    waiting.abort();
+    expect(summary(await atSudo.outcome)).toEqual(['aborted', false]);
+    expect(atSudo.far.written).toEqual([]);
   });
 
   it('reports a process that cannot be started, at once or later', async () => {
     const failure = { kind: 'not-run', message: 'no', hint: 'try' } as const;
     const start: StartProcess = (_line, events) => {
       events.onStartFailure(failure);
-      return { write: () => undefined, terminate: () => undefined, abandon: () => undefined };
+      return { write: () => undefined, abandon: () => undefined };
     };
     const command = { program: 'x', data: '', deadlineMs: 1, outputLimitBytes: 1 };
     expect(summary(await runProgram(start, none, 'web', command))).toEqual(['not-run', false]);
-    const { far, outcome } = play(withPassword);
-    far.events?.onStartFailure({ kind: 'lost', message: 'gone', hint: 'again' });
-    expect(summary(await outcome)).toEqual(['lost', false]);
+    for (const become of [none, withPassword]) {
+      const { far, outcome } = play(become);
+      far.events?.onStartFailure({ kind: 'lost', message: 'gone', hint: 'again' });
+      expect(summary(await outcome)).toEqual(['lost', false]);
+    }
   });
 });
 
@@ -263,7 +269,6 @@ describe('runProgram over a real shell', () => {
     child.on('close', () => events.onClose(null));
     return {
       write: (bytes) => child.stdin.write(bytes),
-      terminate: () => child.kill(),
       abandon: () => child.stdin.destroy(),
     };
   };

@@ -1,0 +1,227 @@
+import { readFile } from 'node:fs/promises';
+import { DEMO_HOSTS, type DemoHost } from './demo-inventory.ts';
+import { look, matrixRows, type Seen, type Sight } from './demo-scan.ts';
+import type { Stage } from './demo-stage.ts';
+import type { Lab } from './lab.ts';
+import { addressOn } from './network.ts';
+import { SCANNER_MACHINE } from './scanner.ts';
+
+/** What the story is told with. */
+export interface Story {
+  readonly stage: Stage;
+  readonly lab: Lab;
+  /** The path of the inventory, as commands name it. */
+  readonly inventory: string;
+}
+
+/** The port that somebody opens by hand, and that no matrix has. */
+const BY_HAND = '9999/tcp';
+/** How many scans run at once: nmap is one processor's work. */
+const SCANS_AT_ONCE = 2;
+
+/** Tells the whole story: from a host as its administrators left it, to one that matches the matrix, and back. */
+export async function tellStory(story: Story): Promise<void> {
+  const { stage, lab, inventory } = story;
+  const original = await footprints(lab);
+
+  stage.heading('The inventory: an Ansible inventory with a few portfw_ variables');
+  stage.command(`cat ${inventory}`);
+  stage.say(await readFile(inventory, 'utf8'));
+
+  stage.heading('lint: is anything wrong with the files? No host is contacted');
+  await stage.portfw(['lint', inventory], 0);
+
+  stage.heading('detect: which roles do the hosts play, and how do we know?');
+  await stage.portfw(['detect', inventory], 0);
+
+  stage.heading('plan: what would change, and why? Read-only; exit code 2 says that changes are pending');
+  await stage.portfw(['plan', inventory, '--detailed-exitcode'], 2);
+  stage.check('detect and plan have changed nothing on any host', same(original, await footprints(lab)));
+
+  stage.heading('apply: make it so, batch by batch, and prove it over a fresh connection');
+  await stage.portfw(['apply', inventory, '--yes'], 0);
+  const applied = await footprints(lab);
+  for (const host of DEMO_HOSTS) {
+    const roles = await rememberedRoles(lab, host.name);
+    stage.check(
+      `${host.name} (firewalld ${await firewalldVersion(lab, host)}) plays ${host.roles.join(', ')}`,
+      roles === host.roles.join(', '),
+      [`it remembers: ${roles}`],
+    );
+  }
+  stage.check('no file that is not ours has changed', same(others(original), others(applied)));
+
+  stage.heading('apply again: nothing is to be done, so nothing is done');
+  await stage.portfw(['apply', inventory, '--yes'], 0);
+  stage.check(
+    'every file and its time of change is as before, and no generation was saved',
+    same(applied, await footprints(lab)),
+  );
+
+  await scan(story);
+  await drift(story);
+  await goBack(story, original);
+}
+
+/** A third machine looks at every host: open is what the matrix has, and nothing else. */
+async function scan({ stage, lab }: Story): Promise<void> {
+  stage.heading('nmap from another machine: all 65,535 TCP ports, and the UDP ports of all matrices');
+  stage.say('Every host now answers on every port that its firewall lets through, whether a service listens or not.');
+  const rows = await matrixRows();
+  const everything = (['tcp', 'udp'] as const).map((protocol) => ({ protocol, from: 1, to: 65535 }));
+  await lab.host('sip1').addAddress('public', lab.vip(0).v4);
+  await Promise.all(lab.hosts.map((host) => host.listenOn(everything)));
+  const queue = sights(lab);
+  const work = async (): Promise<void> => {
+    for (let sight = queue.shift(); sight !== undefined; sight = queue.shift())
+      report(stage, await look(lab, sight, rows));
+  };
+  await Promise.all(Array.from({ length: SCANS_AT_ONCE }, work));
+  await Promise.all(lab.hosts.map((host) => host.listenOn([])));
+  await lab.host('sip1').removeAddress('public', lab.vip(0).v4);
+}
+
+/** The addresses that the scanner looks at. On the control network it has the address of the gateway img1. */
+function sights(lab: Lab): Sight[] {
+  const host = (name: string): DemoHost => DEMO_HOSTS.find((one) => one.name === name)!;
+  const publicly = (name: string): Sight => ({
+    host: host(name),
+    address: lab.host(name).publicAddress,
+    side: 'public address',
+    classes: ['public'],
+    peers: [],
+  });
+  const privately = { classes: ['private'], peers: [] };
+  return [
+    publicly('web1'),
+    publicly('bill1'),
+    publicly('sip1'),
+    { ...publicly('sip1'), address: lab.vip(0).v4, side: 'virtual address', classes: ['vip', 'public'] },
+    { ...privately, host: host('db1'), address: lab.host('db1').privateAddress, side: 'private address' },
+    publicly('ocs1'),
+    publicly('gcems1'),
+    {
+      host: host('gcems1'),
+      address: lab.host('gcems1').privateAddress,
+      side: 'control address, seen by img1',
+      classes: ['control'],
+      peers: ['img'],
+    },
+  ];
+}
+
+function report(stage: Stage, { sight, expected, tooMuch, missing }: Seen): void {
+  stage.check(
+    `${sight.host.name}, ${sight.side} ${sight.address}: open are the ${expected.size} ports of the matrix, and no other`,
+    tooMuch.length + missing.length === 0,
+    [`open without a row: ${tooMuch.slice(0, 20).join(' ') || 'none'}`, `not open: ${missing.join(' ') || 'none'}`],
+  );
+}
+
+/** Somebody opens a port by hand; the plan names it, and apply takes it back. */
+async function drift({ stage, lab, inventory }: Story): Promise<void> {
+  stage.heading('Drift: somebody opens a port by hand, and the next plan says so');
+  const web = lab.host('web1');
+  for (const permanent of [[], ['--permanent']]) {
+    const argv = ['firewall-cmd', ...permanent, '--zone=portfw-public', `--add-port=${BY_HAND}`];
+    stage.command(`ssh root@web1 ${argv.join(' ')}`);
+    stage.say((await web.run(...argv)).trimEnd());
+  }
+  const { output } = await stage.portfw(['plan', inventory, '--limit', 'web1', '--detailed-exitcode'], 2);
+  stage.check(`the plan names port ${BY_HAND}`, /\b9999\b/.test(output));
+  await stage.portfw(['apply', inventory, '--limit', 'web1', '--yes'], 0);
+  const left = `${await web.run('firewall-cmd', '--zone=portfw-public', '--list-ports')}${await web.run('cat', '/etc/firewalld/zones/portfw-public.xml')}`;
+  stage.check('the port is gone, at runtime and in the file', !left.includes('9999'));
+}
+
+/** Each host returns to the first generation that was saved of it. */
+async function goBack({ stage, lab, inventory }: Story, original: Footprints): Promise<void> {
+  stage.heading('history and rollback: each host returns to what it was, proved by hash');
+  await stage.portfw(['history', inventory, '--limit', 'web1'], 0);
+  const generations = (await lab.host('web1').run('ls', '/var/lib/portfw/generations')).split('\n');
+  stage.check(
+    'web1 has two generations: one saved by each apply that changed it',
+    generations.filter(Boolean).length === 2,
+  );
+  await stage.portfw(['rollback', inventory, '--limit', 'web1', '--to', generations[0] ?? '', '--yes'], 0);
+  await stage.portfw(['rollback', inventory, '--limit', 'all:!web1', '--yes'], 0);
+  const now = await footprints(lab);
+  for (const [name, files] of original) {
+    stage.check(
+      `${name}: /etc/firewalld is as it was, byte for byte`,
+      configuration(files) === configuration(now.get(name) ?? ''),
+      [...difference(configuration(files), configuration(now.get(name) ?? ''))],
+    );
+  }
+}
+
+/** By host: one line for each file below /etc/firewalld and /var/lib/portfw. */
+type Footprints = ReadonlyMap<string, string>;
+
+/** What each line says of a file: hash, path, mode, owner, time of change. */
+async function footprints(lab: Lab): Promise<Footprints> {
+  const script = `
+    for folder in /etc/firewalld /var/lib/portfw; do
+      [ -d "$folder" ] || continue
+      find "$folder" -type f | sort | while read -r file; do
+        printf '%s %s\\n' "$(sha256sum <"$file" | cut -c-64)" "$(stat -c '%n %a %u:%g %y' "$file")"
+      done
+    done`;
+  const read = async (name: string): Promise<[string, string]> => [name, await lab.host(name).sh(script)];
+  return new Map(await Promise.all(DEMO_HOSTS.map(({ name }) => read(name))));
+}
+
+function same(before: Footprints, after: Footprints): boolean {
+  return [...before].every(([name, files]) => files === after.get(name));
+}
+
+/** What is left when our own files are taken out. */
+function others(all: Footprints): Footprints {
+  const isOurs = (line: string): boolean => / \/var\/lib\/portfw\/| \/etc\/firewalld\/\w+\/portfw-/.test(line);
+  return new Map(
+    [...all].map(([name, files]) => [
+      name,
+      linesOf(files)
+        .filter((line) => !isOurs(line))
+        .join('\n'),
+    ]),
+  );
+}
+
+/** Hash, path, mode and owner of the files of firewalld's configuration. */
+function configuration(files: string): string {
+  return linesOf(files)
+    .filter((line) => line.includes(' /etc/firewalld/'))
+    .map((line) => line.split(' ').slice(0, 4).join(' '))
+    .join('\n');
+}
+
+function difference(before: string, after: string): string[] {
+  const [was, is] = [linesOf(before), linesOf(after)];
+  return [
+    ...was.filter((line) => !is.includes(line)).map((line) => `was: ${line}`),
+    ...is.filter((line) => !was.includes(line)).map((line) => `is: ${line}`),
+  ];
+}
+
+function linesOf(text: string): string[] {
+  return text.split('\n').filter((line) => line !== '');
+}
+
+async function rememberedRoles(lab: Lab, name: string): Promise<string> {
+  const { exitCode, stdout } = await lab.host(name).exec(['cat', '/var/lib/portfw/state.json']);
+  if (exitCode !== 0) return 'nothing';
+  return [...(JSON.parse(stdout) as { readonly roles: readonly string[] }).roles].sort().join(', ');
+}
+
+async function firewalldVersion(lab: Lab, host: DemoHost): Promise<string> {
+  return (await lab.host(host.name).run('firewall-offline-cmd', '--version')).trim();
+}
+
+/** The machines of the lab that the inventory names besides its hosts. */
+export function demoMachines(lab: Lab): { readonly controller: string; readonly gateway: string } {
+  return {
+    controller: addressOn(lab.networks.private, 1).v4,
+    gateway: addressOn(lab.networks.private, SCANNER_MACHINE).v4,
+  };
+}

@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { trackAgain } from './conntrack.ts';
+import { DEMO_HOSTS, demoInventory } from './demo-inventory.ts';
+import { Stage } from './demo-stage.ts';
+import { demoMachines, tellStory } from './demo-story.ts';
+import { type Docker, ensureEngine } from './engine.ts';
+import { ensureImages } from './images.ts';
+import { type Lab, startLab } from './lab.ts';
+import { OWNER_LABEL } from './network.ts';
+import { KEPT, openKeptSession, openSession } from './owner.ts';
+import { LAB_DIRECTORY } from './paths.ts';
+import { purge } from './purge.ts';
+
+/*
+ *   npm run demo               the whole story on six hosts, which are removed at its end
+ *   npm run demo -- --keep     the same, and the hosts stay
+ *   npm run demo -- --remove   removes hosts that were kept
+ */
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const LAB_NAME = 'demo';
+const USAGE = 'usage: npm run demo [-- --keep | --remove]';
+
+const say = (line: string): void => console.log(`lab: ${line}`);
+const interruption = new AbortController();
+let lab: Lab | null = null;
+/** Nothing is running that would have to be removed: an interruption may end the program at once. */
+let idle = true;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (idle) process.exit(130);
+    if (!interruption.signal.aborted) say('interrupted: removing the hosts');
+    interruption.abort();
+  });
+}
+
+const flags = process.argv.slice(2);
+if (flags.length > 1 || flags.some((flag) => flag !== '--keep' && flag !== '--remove')) {
+  console.error(USAGE);
+  process.exit(4);
+}
+process.exit(await main(flags[0] ?? null));
+
+async function main(flag: string | null): Promise<number> {
+  try {
+    const docker = await ensureEngine(say);
+    if (flag !== null) await removeKept(docker);
+    if (flag === '--remove') return 0;
+    if (!existsSync(join(ROOT, 'dist/cli/main.js'))) throw new Error('dist/ is missing: run npm run build first');
+    await prepare(docker, flag === '--keep');
+    return await run(flag === '--keep');
+  } catch (error) {
+    if (interruption.signal.aborted) return 130;
+    console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  }
+}
+
+/** Images first: the first time takes a minute or two, and says so. */
+async function prepare(docker: Docker, keep: boolean): Promise<void> {
+  if (keep) openKeptSession();
+  else openSession();
+  await purge(docker);
+  const started = performance.now();
+  await ensureImages(docker, say, [...new Set(DEMO_HOSTS.map((host) => host.suite)), 'scanner']);
+  const seconds = (performance.now() - started) / 1000;
+  if (seconds > 5) say(`the images are there (${seconds.toFixed(0)} s; the next time they are)`);
+}
+
+async function run(keep: boolean): Promise<number> {
+  const stage = new Stage(interruption.signal);
+  let kept = false;
+  try {
+    idle = false;
+    say(`starting ${DEMO_HOSTS.length} hosts and a machine that scans`);
+    const started = performance.now();
+    lab = await startLab({ name: LAB_NAME, hosts: DEMO_HOSTS, scanner: true, say });
+    say(`they are up (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+    const file = join(lab.directory, 'inventory.yaml');
+    await writeFile(file, demoInventory(lab, demoMachines(lab)));
+    const inventory = relative(ROOT, file);
+    await tellStory({ stage, lab, inventory });
+    interruption.signal.throwIfAborted();
+    kept = keep;
+    if (keep) howToGoOn(inventory);
+  } finally {
+    if (!kept) await lab?.stop();
+    idle = true;
+  }
+  return verdict(stage);
+}
+
+function verdict(stage: Stage): number {
+  if (stage.broken.length === 0) {
+    console.log(`\ndemo: all ${stage.checks} checks hold`);
+    return 0;
+  }
+  console.log(`\ndemo: ${stage.broken.length} of ${stage.checks} checks do not hold:`);
+  for (const what of stage.broken) console.log(`  ${what}`);
+  return 1;
+}
+
+function howToGoOn(inventory: string): void {
+  console.log(`
+The hosts stay, as they were before the first apply. Go on by hand, in this folder:
+  node dist/cli/main.js plan ${inventory}
+  node dist/cli/main.js apply ${inventory}
+Remove them with:
+  npm run demo -- --remove`);
+}
+
+/** Removes the hosts that an earlier \`--keep\` left. */
+async function removeKept(docker: Docker): Promise<void> {
+  const filters = { label: [`${OWNER_LABEL}=${KEPT}`] };
+  const networks = await docker.listNetworks({ filters });
+  const ids = new Set(networks.flatMap(({ Name }) => /^portfw-(.+)-(?:public|private)$/.exec(Name)?.[1] ?? []));
+  if (ids.size === 0) {
+    say('no hosts were kept');
+    return;
+  }
+  const [scanner] = await docker.listContainers({ all: true, filters: { ...filters, name: ['-scanner$'] } });
+  const image = scanner?.Image;
+  await purge(docker, KEPT);
+  for (const id of ids) {
+    if (image !== undefined) await trackAgain(docker, image, id);
+    await rm(join(LAB_DIRECTORY, id), { recursive: true, force: true });
+    say(`the hosts of ${id} are removed`);
+  }
+}
