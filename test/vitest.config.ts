@@ -16,6 +16,8 @@ export default defineConfig({
           name: 'unit',
           root: new URL('..', import.meta.url).pathname,
           include: ['test/unit/**/*.test.ts'],
+          // Before the hosts are started: the two would only take the processor from each other.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -24,6 +26,7 @@ export default defineConfig({
           root: new URL('..', import.meta.url).pathname,
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/lab/global-setup.ts'],
+          sequence: { groupOrder: 2 },
           testTimeout: 180_000,
           hookTimeout: 600_000,
           fileParallelism: false,

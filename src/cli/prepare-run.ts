@@ -62,7 +62,7 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     inventory,
     settings,
     jobs,
-    holder: `${userInfo().username}@${hostname()}`,
+    holder: `${localUser()}@${hostname()}`,
     today: new Date().toISOString().slice(0, 10),
   };
   return { context, warnings };
@@ -117,7 +117,7 @@ async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
     sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: '),
     becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
     agentSocket: process.env['SSH_AUTH_SOCK'] ?? null,
-    localUser: flags.user ?? userInfo().username,
+    localUser: flags.user ?? localUser(),
   };
 }
 
@@ -137,6 +137,15 @@ async function secret(name: SecretName, ask: boolean, prompt: string): Promise<S
       );
     case 'cancelled':
       throw new UsageError('no password was entered', 'Run again, or leave -k and -K out');
+  }
+}
+
+/** The account that runs portfw; one without an entry in the user database (in a container, say) has none to look up. */
+function localUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env['USER'] ?? `uid-${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

@@ -2,6 +2,7 @@ import type { Element } from '@xmldom/xmldom';
 import { parsePortRange } from '../core/ports.ts';
 import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from './model.ts';
 import { normalisePorts, normaliseStrings } from './normalise.ts';
+import { canonicalRichRule } from './rich-rule.ts';
 import { attribute, children, parseXml, XmlError } from './xml.ts';
 
 function required(element: Element, name: string): string {
@@ -24,51 +25,51 @@ function portOf(element: Element): PortProtocol {
   return { protocol: required(element, 'protocol'), range };
 }
 
-/** A rich rule's elements in the spelling that the daemon has for them: attributes quoted, in a fixed order. */
+/** The order in which the daemon prints a rule's elements; the element that the rule is about comes after the second. */
+const RULE_ORDER = ['source', 'destination', '', 'log', 'nflog', 'audit', 'accept', 'reject', 'drop', 'mark'];
+/** The order in which it prints their attributes. */
+const ATTRIBUTES = [
+  'name',
+  'address',
+  'mac',
+  'ipset',
+  'port',
+  'protocol',
+  'to-port',
+  'to-addr',
+  'group',
+  'prefix',
+  'level',
+  'queue-size',
+  'set',
+  'type',
+  'value',
+];
+
+/** A rich rule's elements in the spelling that the daemon has for them. */
 function richRuleOf(element: Element): string {
-  const head = ['rule'];
-  for (const name of ['priority', 'family']) {
-    const value = attribute(element, name);
-    if (value !== null && !(name === 'priority' && value === '0')) head.push(`${name}="${value}"`);
-  }
-  const order = ['source', 'destination'];
-  const last = ['log', 'nflog', 'audit', 'accept', 'reject', 'drop', 'mark'];
-  const rank = (tag: string) => {
-    if (order.includes(tag)) return order.indexOf(tag);
-    return last.includes(tag) ? 100 + last.indexOf(tag) : 50;
-  };
+  const head = ['rule', ...attributesOf(element, ['priority', 'family'])];
+  const rank = (tag: string) => RULE_ORDER.indexOf(RULE_ORDER.includes(tag) ? tag : '');
   const parts = children(element).sort((a, b) => rank(a.tagName) - rank(b.tagName));
-  return [...head, ...parts.map(richElementOf)].join(' ');
+  return canonicalRichRule([...head, ...parts.map(richElementOf)].join(' '));
 }
 
 function richElementOf(element: Element): string {
   const words: string[] = [element.tagName];
   if (isTrue(attribute(element, 'invert'))) words.push('NOT');
-  for (const name of [
-    'name',
-    'address',
-    'mac',
-    'ipset',
-    'port',
-    'protocol',
-    'to-port',
-    'to-addr',
-    'group',
-    'prefix',
-    'level',
-    'set',
-    'type',
-    'value',
-  ]) {
-    const value = attribute(element, name);
-    if (value === null) continue;
-    if (element.tagName === 'protocol' && name === 'value') words.push(`value="${value}"`);
-    else words.push(`${name}="${value}"`);
-  }
+  words.push(...attributesOf(element, ATTRIBUTES));
+  if (element.tagName === 'tcp-mss-clamp' && attribute(element, 'value') === null) words.push('value="pmtu"');
   for (const child of children(element)) {
-    if (child.tagName === 'limit') words.push(`limit value="${required(child, 'value')}"`);
+    if (child.tagName === 'limit') words.push('limit', ...attributesOf(child, ['value', 'burst']));
   }
   return words.join(' ');
+}
+
+function attributesOf(element: Element, names: readonly string[]): string[] {
+  return names.flatMap((name) => {
+    const value = attribute(element, name);
+    return value === null ? [] : [`${name}="${value}"`];
+  });
 }
 
 /**

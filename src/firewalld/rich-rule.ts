@@ -38,11 +38,24 @@ function tokens(text: string): Token[] {
   return found;
 }
 
-/** Every value quoted and single spaces: the spelling that `formatAcceptRule` has. */
+/**
+ * One spelling for all that firewalld takes for the same: every value quoted, single spaces, `NOT` in capitals, rates by
+ * their letter, no priority 0. The case of a MAC stays, since versions differ in it and a daemon compares it as it is.
+ */
 export function canonicalRichRule(text: string): string {
-  return tokens(text)
-    .map(({ word, value }) => (value === null ? word : `${word}="${value}"`))
-    .join(' ');
+  const words: string[] = [];
+  let section = '';
+  for (const { word, value } of tokens(text)) {
+    if (value === null) {
+      section = word;
+      words.push(word === 'not' ? 'NOT' : word);
+      continue;
+    }
+    if (section === 'rule' && word === 'priority' && Number(value) === 0) continue;
+    const rate = section === 'limit' && word === 'value' ? value.replace(/\/(second|minute|hour|day)$/, (unit) => unit.slice(0, 2)) : value;
+    words.push(`${word}="${rate}"`);
+  }
+  return words.join(' ');
 }
 
 /** A rich rule taken apart far enough to say whom it concerns; elements it does not know are in `words`. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
+import type { RunningFirewalld } from '../facts/facts.ts';
 import { observedFirewalld } from '../firewalld/observed.ts';
 import type { HostAftermath } from '../host/answers.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../host/requests.ts';
@@ -17,6 +17,7 @@ type Planned = Extract<Decision, { kind: 'planned' }>;
 /** How often a host that is to be settled is tried, and how long between. A refused login is never tried again. */
 const SETTLE_TRIES = 3;
 const SETTLE_PAUSE_MS = 3_000;
+const ENTRIES_PAUSE_MS = 1_000;
 
 /** A run's identity on one host, which also names the generation that it saves: UTC time and a random tail. */
 export function newGenerationId(now: Date): string {
@@ -53,10 +54,13 @@ export async function applyHost(
   const fresh = await connect(job, context);
   if (fresh.kind === 'failed') return giveUp(job, input.id, 'verifying', fresh.failure, context);
   try {
-    const seen = await probe(fresh.connection, '', job, context);
-    if (seen.kind === 'failed') return await giveUp(job, input.id, 'verifying', seen.failure, context);
-    const atRuntime = behaviourMissing(decision, seen.facts);
-    if (atRuntime !== null) return await giveUp(job, input.id, 'verifying', atRuntime, context);
+    let missing = await lookAtBehaviour(job, decision, fresh.connection, context);
+    if (missing?.onlyEntries === true) {
+      // From 2.4 on, entries of ipsets may be loaded after the daemon says that it is running.
+      await new Promise((resolve) => setTimeout(resolve, ENTRIES_PAUSE_MS));
+      missing = await lookAtBehaviour(job, decision, fresh.connection, context);
+    }
+    if (missing !== null) return await giveUp(job, input.id, 'verifying', missing.failure, context);
 
     context.phase(job.host, 'making permanent');
     const made = await ask(fresh.connection, permanentRequest(input));
@@ -271,22 +275,40 @@ function planAgain(decision: Planned, firewalld: RunningFirewalld): HostPlan {
   });
 }
 
-function behaviourMissing(decision: Planned, facts: HostFacts): Failure | null {
-  const { firewalld } = facts;
+interface MissingBehaviour {
+  readonly failure: Failure;
+  readonly onlyEntries: boolean;
+}
+
+/** What the fresh connection finds not to be as planned at runtime; `null` when all is. */
+async function lookAtBehaviour(
+  job: HostJob,
+  decision: Planned,
+  connection: Connection,
+  context: RunContext,
+): Promise<MissingBehaviour | null> {
+  const seen = await probe(connection, '', job, context);
+  if (seen.kind === 'failed') return { failure: seen.failure, onlyEntries: false };
+  const { firewalld } = seen.facts;
   if (firewalld.kind !== 'running' || firewalld.state !== 'RUNNING') {
     const state = firewalld.kind === 'running' ? firewalld.state : firewalld.kind;
-    return {
+    const failure: Failure = {
       code: 'firewalld-not-running',
       what: `firewalld is ${state} after the change`,
       details: [],
       solve: 'see `journalctl -u firewalld` on the host',
     };
+    return { failure, onlyEntries: false };
   }
   const missing = planAgain(decision, firewalld).changes.filter((change) => {
     if (change.kind === 'definition') return needsReload(change);
     return change.kind !== 'remember' && change.layers.runtime;
   });
-  return missing.length === 0 ? null : notAsPlanned('at runtime', missing);
+  if (missing.length === 0) return null;
+  return {
+    failure: notAsPlanned('at runtime', missing),
+    onlyEntries: missing.every((change) => change.kind === 'ipset-entries'),
+  };
 }
 
 function permanenceMissing(decision: Planned, firewalld: RunningFirewalld): Failure | null {

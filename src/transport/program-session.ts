@@ -156,7 +156,9 @@ class ProgramSession {
   #receive(stream: Buffer[], chunk: Buffer): void {
     if (this.#settled) return;
     this.#received += chunk.length;
-    if (this.#received > this.#command.outputLimitBytes + FRAMING_ALLOWANCE_BYTES) {
+    // Before the program is sent there is nothing that could have much to say.
+    const allowed = this.#sentAt === null ? 0 : this.#command.outputLimitBytes;
+    if (this.#received > allowed + FRAMING_ALLOWANCE_BYTES) {
       this.#failOutput();
       return;
     }

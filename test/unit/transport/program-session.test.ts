@@ -252,6 +252,12 @@ describe('runProgram through sudo', () => {
     expect(await outcome).toMatchObject({ kind: 'become-failed', reason: 'password-required', mayHaveRun: false });
   });
 
+  it('does not listen to a flood before sudo has answered', async () => {
+    const { far, outcome } = play(withPassword, { outputLimitBytes: 10_000_000 });
+    far.stderr('x'.repeat(100_000));
+    expect(summary(await outcome)).toEqual(['too-much-output', false]);
+  });
+
   it('is lost, not refused, when the connection goes away before sudo answers', async () => {
     const { far, outcome } = play(withPassword);
     far.events?.onClose('reset');
