@@ -23,7 +23,7 @@ export function parseInstalledVersion(lines: readonly string[]): string | null {
 }
 
 /**
- * What the collector (`src/host/firewalld.py`) says of firewalld: one JSON document. Texts of files are kept as they are,
+ * What the collector (`src/host/collect.py`) says of firewalld: one JSON document. Texts of files are kept as they are,
  * since plans are made from them; they are escaped where they are shown. Throws `Unreadable`.
  */
 export function parseFirewalld(installed: string | null, lines: readonly string[], root: boolean): FirewalldFacts {

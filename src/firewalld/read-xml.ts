@@ -108,9 +108,10 @@ export function readZoneXml(name: string, text: string): ZoneConfig {
         break;
       case 'source': {
         const ipset = attribute(element, 'ipset');
-        zone.sources.push(
-          attribute(element, 'address') ?? attribute(element, 'mac') ?? (ipset === null ? '' : `ipset:${ipset}`),
-        );
+        const bound =
+          attribute(element, 'address') ?? attribute(element, 'mac') ?? (ipset === null ? null : `ipset:${ipset}`);
+        if (bound === null) throw new XmlError('<source> has neither address nor mac nor ipset');
+        zone.sources.push(bound);
         break;
       }
       case 'service':

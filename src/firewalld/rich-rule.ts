@@ -52,7 +52,10 @@ export function canonicalRichRule(text: string): string {
       continue;
     }
     if (section === 'rule' && word === 'priority' && Number(value) === 0) continue;
-    const rate = section === 'limit' && word === 'value' ? value.replace(/\/(second|minute|hour|day)$/, (unit) => unit.slice(0, 2)) : value;
+    const rate =
+      section === 'limit' && word === 'value'
+        ? value.replace(/\/(second|minute|hour|day)$/, (unit) => unit.slice(0, 2))
+        : value;
     words.push(`${word}="${rate}"`);
   }
   return words.join(' ');

@@ -80,7 +80,7 @@ export type Asked =
   /** `mayHaveRun` is false only where it is certain that nothing began. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly mayHaveRun: boolean };
 
-/** Sends one request to firewalld.py on the host. It is never aborted: what was begun is to end on the host. */
+/** Sends one request to the program on the host. It is never aborted: what was begun is to end on the host. */
 export async function ask(connection: Connection, request: Request): Promise<Asked> {
   const outcome: CommandOutcome = await connection.run({
     program: firewalldProgram(),

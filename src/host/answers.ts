@@ -21,7 +21,7 @@ export interface HostGeneration {
   readonly current: boolean;
 }
 
-/** What firewalld.py answers to a request. */
+/** What the host answers to a request. */
 export type Answer =
   | { readonly kind: 'begun'; readonly generation: string; readonly reloads: number }
   | { readonly kind: 'permanent'; readonly firewalld: RunningFirewalld }

@@ -1,6 +1,6 @@
-# Runs one operation of firewalld.py with the interpreter that firewalld itself uses. The request, a JSON
-# document, is on standard input; the answer, another one, goes to standard output.
-# The function firewalld_program, which prints firewalld.py, stands before this text.
+# Carries out one request with the interpreter that firewalld itself uses. The request, a JSON document, is on
+# standard input; the answer, another one, goes to standard output.
+# The function firewalld_program, which prints the Python program of the steps, stands before this text.
 
 interpreter=$(head -n 1 /usr/sbin/firewalld 2>/dev/null)
 case $interpreter in
@@ -12,4 +12,4 @@ case $interpreter in
 esac
 # The interpreter's line may carry flags: they are words of their own.
 # shellcheck disable=SC2086
-exec $interpreter -c "$(firewalld_program)" request
+exec $interpreter -c "$(firewalld_program)"

@@ -103,7 +103,7 @@ firewalld_json() {
   case $interpreter in '#!'*) ;; *) return 0 ;; esac
   # The shebang line is split into words on purpose: path, then flags.
   # shellcheck disable=SC2086
-  firewalld_program | bounded 20 ${interpreter#'#!'} - collect
+  firewalld_program | bounded 20 ${interpreter#'#!'} -
 }
 
 sections() {

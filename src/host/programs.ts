@@ -1,25 +1,30 @@
 import { readFileSync } from 'node:fs';
 
+/** The Python files that make up each program, in order. */
+const COLLECTOR = ['observe.py', 'collect.py'];
+const STEPS = ['observe.py', 'generations.py', 'steps.py', 'history.py', 'request.py'];
+
 function text(name: string): string {
   return readFileSync(new URL(name, import.meta.url), 'utf8');
 }
 
-/** The shell function that prints firewalld.py; the delimiter is quoted, so the shell reads nothing into the text. */
-function firewalldFunction(): string {
-  return `firewalld_program() {\ncat <<'PORTFW_END_OF_PROGRAM'\n${text('firewalld.py')}PORTFW_END_OF_PROGRAM\n}\n`;
+/** The shell function that prints a Python program; the delimiter is quoted, so the shell reads nothing into the text. */
+function firewalldFunction(parts: readonly string[]): string {
+  const program = parts.map(text).join('\n\n');
+  return `firewalld_program() {\ncat <<'PORTFW_END_OF_PROGRAM'\n${program}PORTFW_END_OF_PROGRAM\n}\n`;
 }
 
 let probe: string | undefined;
 let firewalld: string | undefined;
 
-/** The read-only program that gathers facts: probe.sh. */
+/** The read-only program that gathers facts: probe.sh with the collector. */
 export function probeProgram(): string {
-  probe ??= firewalldFunction() + text('probe.sh');
+  probe ??= firewalldFunction(COLLECTOR) + text('probe.sh');
   return probe;
 }
 
-/** The program that carries out one request on firewalld: firewalld.sh. */
+/** The program that carries out one request on firewalld: firewalld.sh with the steps. */
 export function firewalldProgram(): string {
-  firewalld ??= firewalldFunction() + text('firewalld.sh');
+  firewalld ??= firewalldFunction(STEPS) + text('firewalld.sh');
   return firewalld;
 }

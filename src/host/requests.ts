@@ -9,7 +9,7 @@ import { needsReload } from '../plan/definitions.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import type { DesiredFirewalld } from '../policy/desired.ts';
 
-/** One call on the running daemon: the operation's name as firewalld.py knows it, and its arguments. */
+/** One call on the running daemon: the operation's name as steps.py knows it, and its arguments. */
 export type RuntimeCall = readonly [operation: string, ...args: string[]];
 
 /** Moves 1 and 2 of an apply: definitions as files with at most one reload, then behaviour at runtime. */

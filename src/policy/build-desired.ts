@@ -2,7 +2,7 @@ import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts'
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
-import { formatAcceptRule } from '../firewalld/rich-rule.ts';
+import { formatAcceptRule, parseRichRule } from '../firewalld/rich-rule.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
 import type { Matrix } from '../matrix/matrix.ts';
@@ -16,7 +16,7 @@ import type {
   Reasoned,
 } from './desired.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
-import { ipsetName, serviceName, zoneName } from './names.ts';
+import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { type Opening, openingsOf } from './openings.ts';
 import type { SourceSet } from './sources.ts';
 
@@ -70,14 +70,16 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   const map = mapInterfaces(input.settings, input.facts.interfaces);
   const refusals: PolicyRefusal[] = [...map.refusals];
   const resolved = openingsOf(input);
-  const notes: PolicyNote[] = [...resolved.notes];
+  const said: PolicyNote[] = [...resolved.notes];
   refusals.push(...resolved.refusals);
 
-  const draft = new Draft(input, map, notes, refusals);
+  const draft = new Draft(input, map, said, refusals);
   draft.placePrivate();
   for (const opening of resolved.openings) draft.open(opening);
   draft.placeCluster();
   const desired = draft.finish();
+  // A rule of several ports has the same to say for each.
+  const notes = [...new Map(said.map((note) => [note.text, note])).values()];
   if (desired.ipsets.size > 0 && !input.firewalld.ipsetsUsable) {
     refusals.push({
       code: 'ipsets-unusable',
@@ -108,6 +110,8 @@ class Draft {
   >();
   readonly #ipsets = new Map<string, { family: 'ipv4' | 'ipv6'; entries: readonly string[]; reasons: Reason[] }>();
   readonly #missing = new Map<string, string[]>();
+  readonly #serviceNames = new UniqueNames();
+  readonly #ipsetStems = new UniqueNames();
 
   constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: PolicyRefusal[]) {
     this.#input = input;
@@ -158,10 +162,19 @@ class Draft {
         continue;
       }
       const site = this.#input.peers.site();
-      if (site.addresses.length === 0) continue;
+      if (site.addresses.length === 0) {
+        this.#notes.push({
+          severity: 'info',
+          code: 'no-peers',
+          text: "no address of the site's other servers is known: the private side opens only what the matrix says",
+        });
+        continue;
+      }
       const reason: Reason = { kind: 'private-mode', mode };
       const members: Reason = { kind: 'peers', set: 'site', from: site.from };
-      for (const [family, ipset] of this.#ipsetsFor('site', site.addresses, [members])) {
+      for (const [family, ipset] of this.#ipsetsFor({ stem: 'site', identity: 'site', addresses: site.addresses }, [
+        members,
+      ])) {
         const port = mode === 'peers' ? null : { port: '22', protocol: 'tcp' };
         const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
         zone.richRules.add(rule, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
@@ -182,9 +195,14 @@ class Draft {
       });
       return;
     }
-    for (const [family, ipset] of this.#ipsetsFor('cluster', cluster.addresses, [reason])) {
+    const filtered = [...this.#zones.values()].filter((zone) => !zone.trusted);
+    if (filtered.length === 0) return;
+    for (const [family, ipset] of this.#ipsetsFor(
+      { stem: 'cluster', identity: 'cluster', addresses: cluster.addresses },
+      [reason],
+    )) {
       const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
-      for (const zone of this.#zones.values()) if (!zone.trusted) zone.richRules.add(rule, rule, [reason]);
+      for (const zone of filtered) zone.richRules.add(rule, rule, [reason]);
     }
   }
 
@@ -233,8 +251,7 @@ class Draft {
     service: string,
     destination: { readonly family: 'ipv4' | 'ipv6'; readonly address: string } | null,
   ): void {
-    for (const [family, ipset] of this.#ipsetsFor(sources.stem, sources.addresses, [sources.reason])) {
-      if (destination !== null && destination.family !== family) continue;
+    for (const [family, ipset] of this.#ipsetsFor(sources, [sources.reason], destination?.family ?? null)) {
       const rule = formatAcceptRule({
         family,
         sourceIpset: ipset,
@@ -246,13 +263,19 @@ class Draft {
     }
   }
 
-  #ipsetsFor(stem: string, addresses: readonly string[], reasons: readonly Reason[]): ['ipv4' | 'ipv6', string][] {
-    const byFamily = aggregate(addresses);
+  /** One ipset for each family that has addresses, or for one family only. */
+  #ipsetsFor(
+    sources: Pick<Extract<SourceSet, { kind: 'set' }>, 'stem' | 'identity' | 'addresses'>,
+    reasons: readonly Reason[],
+    only: 'ipv4' | 'ipv6' | null = null,
+  ): ['ipv4' | 'ipv6', string][] {
+    const byFamily = aggregate(sources.addresses);
+    const stem = this.#ipsetStems.take(sources.stem, sources.identity);
     const found: ['ipv4' | 'ipv6', string][] = [];
     for (const family of ['ipv4', 'ipv6'] as const) {
-      if (byFamily[family].length === 0) continue;
+      if (byFamily[family].length === 0 || (only !== null && only !== family)) continue;
       const name = ipsetName(stem, family);
-      const held = this.#ipsets.get(name) ?? { family, entries: byFamily[family], reasons: [] };
+      const held = this.#ipsets.get(name) ?? { family, entries: byFamily[family].flatMap(loadable), reasons: [] };
       for (const reason of reasons) {
         if (!held.reasons.some((other) => JSON.stringify(other) === JSON.stringify(reason))) held.reasons.push(reason);
       }
@@ -265,10 +288,10 @@ class Draft {
   #service(opening: Opening): string {
     const suffix = opening.sources.kind === 'any' ? null : opening.sources.label;
     const { owner } = opening;
-    const name =
-      owner.kind === 'role'
-        ? serviceName(owner.name, opening.interface, suffix)
-        : serviceName('extra', owner.name, null);
+    const wanted =
+      owner.kind === 'role' ? serviceName(owner.name, opening.interface, suffix) : extraServiceName(owner.name);
+    const sources = opening.sources.kind === 'any' ? null : opening.sources.identity;
+    const name = this.#serviceNames.take(wanted, JSON.stringify([owner.kind, owner.name, opening.interface, sources]));
     const service = this.#services.get(name) ?? {
       role: owner,
       where: opening.interface,
@@ -324,8 +347,17 @@ class Draft {
             },
       );
     }
+    const used = new Set([...this.#zones.values()].flatMap(usedServices));
     const services = new Map<string, Reasoned<ServiceConfig>>();
     for (const [name, item] of [...this.#services].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      if (!used.has(name)) {
+        this.#notes.push({
+          severity: 'warning',
+          code: 'no-peers',
+          text: `${name} opens nothing: none of those who may come has an address of the virtual address's family`,
+        });
+        continue;
+      }
       services.set(name, { value: serviceConfig(name, item, this.#input.matrix.name), reasons: item.reasons });
     }
     const ipsets = new Map<string, Reasoned<IpsetConfig>>();
@@ -338,6 +370,17 @@ class Draft {
     }
     return { zones, services, ipsets };
   }
+}
+
+/** firewalld drops an entry of all addresses without a word; its two halves it takes. */
+function loadable(entry: string): string[] {
+  if (entry === '0.0.0.0/0') return ['0.0.0.0/1', '128.0.0.0/1'];
+  return entry === '::/0' ? ['::/1', '8000::/1'] : [entry];
+}
+
+function usedServices(zone: ZoneDraft): string[] {
+  const inRules = zone.richRules.entries().map(([rule]) => parseRichRule(rule).service);
+  return [...zone.services.entries().map(([name]) => name), ...inRules.filter((name) => name !== null)];
 }
 
 function serviceConfig(

@@ -25,6 +25,24 @@ export function zoneName(classes: ReadonlySet<InterfaceClass>): string {
   return short.length <= MAX_ZONE_NAME ? short : `${OUR_PREFIX}mix-${digest(short, 4)}`;
 }
 
+/** Names of one kind of object on one host, each given to one thing only. */
+export class UniqueNames {
+  readonly #held = new Map<string, string>();
+
+  /**
+   * The name, or one with a digest at its end when something else has it already: names are shortened and lose what
+   * firewalld does not take, and two things that share one would share who may come, too.
+   *
+   * @param identity what the name stands for, without any loss
+   */
+  take(name: string, identity: string): string {
+    const holder = this.#held.get(name);
+    if (holder === undefined) this.#held.set(name, identity);
+    if (holder === undefined || holder === identity) return name;
+    return `${name.slice(0, MAX_IPSET_NAME - 2 - 7)}-${digest(identity, 6)}`;
+  }
+}
+
 /** `portfw-web-admin-public`, with what tells several services of one role and class apart at the end. */
 export function serviceName(role: string, interfaceClass: string, suffix: string | null): string {
   return bounded(`${OUR_PREFIX}${role}-${interfaceClass}${suffix === null ? '' : `-${suffix}`}`, MAX_SERVICE_NAME);
@@ -34,6 +52,11 @@ export function serviceName(role: string, interfaceClass: string, suffix: string
 export function ipsetName(stem: string, family: 'ipv4' | 'ipv6'): string {
   const tail = family === 'ipv6' ? '-6' : '';
   return bounded(`${OUR_PREFIX}${stem}`, MAX_IPSET_NAME - 2) + tail;
+}
+
+/** `portfw-extra-ssh-22`: the service of one of the inventory's extra rules. */
+export function extraServiceName(name: string): string {
+  return bounded(`${OUR_PREFIX}extra-${slug(name)}`, MAX_SERVICE_NAME);
 }
 
 /** Lower-case letters, digits and hyphens only. */

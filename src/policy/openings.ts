@@ -4,6 +4,7 @@ import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass } from '../inventory/settings-types.ts';
 import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import type { PolicyNote, PolicyRefusal, Reason } from './desired.ts';
+import { slug } from './names.ts';
 import { rpcPorts } from './rpc-ports.ts';
 import { type SourceSet, sourcesOf } from './sources.ts';
 
@@ -82,7 +83,14 @@ export function openingsOf(input: OpeningsInput): {
         sources:
           addresses === null
             ? { kind: 'any' }
-            : { kind: 'set', label: 'from', stem: `extra-${rule.name}`, addresses, reason },
+            : {
+                kind: 'set',
+                label: 'from',
+                stem: `extra-${slug(rule.name)}`,
+                identity: `extra ${rule.name}`,
+                addresses,
+                reason,
+              },
         reason,
       });
     }

@@ -14,6 +14,8 @@ export type SourceSet =
       readonly label: string;
       /** The ipset's name stem. */
       readonly stem: string;
+      /** What the set is, without the losses of a name. */
+      readonly identity: string;
       readonly addresses: readonly string[];
       readonly reason: Reason;
     };
@@ -30,7 +32,7 @@ export function allowSelector(
     `${rule.role}/${port}`,
     rule.role,
   ];
-  return spellings.find((selector) => allowFrom[selector] !== undefined) ?? null;
+  return spellings.find((selector) => Object.hasOwn(allowFrom, selector)) ?? null;
 }
 
 /** The sources of one rule: what the matrix says, narrowed by `portfw_allow_from`. */
@@ -49,6 +51,7 @@ export function sourcesOf(
       kind: 'set',
       label,
       stem: `from-${slug(selector)}`,
+      identity: `from ${selector}`,
       addresses: allowed,
       reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${allowFrom[selector]!.join(', ')}` },
     };
@@ -61,6 +64,7 @@ export function sourcesOf(
     kind: 'set',
     label: `${rule.from}${suffix}`,
     stem: `peer-${rule.from}${suffix === '' ? '' : `-${slug(selector!)}`}`,
+    identity: `peers ${rule.from} ${selector ?? ''}`,
     addresses: narrowed,
     reason: { kind: 'peers', set: rule.from, from: peers.from },
   };

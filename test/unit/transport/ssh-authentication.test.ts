@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ssh2, { type AuthenticationType } from 'ssh2';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Target } from '../../../src/transport/connection.ts';
 import { PrivateKeyStore } from '../../../src/transport/private-keys.ts';
@@ -82,13 +82,11 @@ describe('AuthSequence', () => {
   });
 
   it('learns first what the server takes when there is nothing but a password', async () => {
-    const of = target({ password, privateKeyFiles: [keyFile] });
-    const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
-    expect(plan.kind === 'plan' && plan.attempts.map(({ method }) => method.type)).toEqual([
-      'publickey',
-      'password',
-      'keyboard-interactive',
-    ]);
+    vi.stubEnv('HOME', folder);
+    const of = target({ password, privateKeyFiles: [] });
+    expect(await methodsFor(of, ['password'], ['password'])).toEqual(['none', 'password']);
+    expect(await methodsFor(target({ privateKeyFiles: [] }), ['password'])).toEqual(['none']);
+    vi.unstubAllEnvs();
   });
 
   it('answers hidden questions with the password and others with nothing', async () => {

@@ -1,0 +1,329 @@
+"""The host's lock, files written in one step, and generations: saved configurations, and the way back to them.
+
+Stands after observe.py.
+"""
+
+import base64
+import errno
+import time
+
+STATE = "/var/lib/portfw"
+GENERATIONS = STATE + "/generations"
+LOCK = "/run/portfw/lock"
+KINDS = ("zones", "services", "ipsets")
+KEPT_GENERATIONS = 30
+ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$")
+OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[a-z0-9-]{1,64}\.xml$")
+ZONE_FILE = re.compile(r"^zones/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.xml$")
+
+
+def holder_of_lock():
+    try:
+        return json.loads(read_bytes(LOCK + "/holder.json").decode("utf-8", "replace"))
+    except (OSError, ValueError):
+        return {"holder": "unknown", "since": "unknown", "id": "unknown"}
+
+
+def take_lock(request):
+    os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
+    try:
+        os.mkdir(LOCK, 0o700)
+    except FileExistsError:
+        raise Stop(kind="locked", lock=holder_of_lock())
+    write_file(
+        LOCK + "/holder.json",
+        json.dumps({"holder": request["holder"], "since": stamp(), "id": request["id"]}).encode(),
+        0o600,
+    )
+
+
+def require_lock(identity):
+    held = holder_of_lock()
+    if held.get("id") != identity:
+        raise Stop(kind="failed", step="lock", why="the host's lock is not this run's any more", aftermath={"kind": "untouched"})
+
+
+def release_lock():
+    for name in ("holder.json",):
+        try:
+            os.unlink(os.path.join(LOCK, name))
+        except OSError:
+            pass
+    try:
+        os.rmdir(LOCK)
+    except OSError:
+        pass
+
+
+def stamp():
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def write_file(path, content, mode, owner=None, context=None):
+    """Replaces a file in one step: written beside it, flushed to disk, renamed."""
+    folder = os.path.dirname(path)
+    temporary = os.path.join(folder, ".portfw-%s-%s" % (os.getpid(), base64.b16encode(os.urandom(6)).decode().lower()))
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[os.write(handle, view):]
+            os.fchmod(handle, mode)
+            if owner is not None:
+                os.fchown(handle, owner[0], owner[1])
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if context is None and os.path.exists(path):
+            context = security_context(path)
+        if context is not None:
+            set_security_context(temporary, context)
+        os.rename(temporary, path)
+    except BaseException:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+        raise
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def security_context(path):
+    try:
+        return base64.b64encode(os.getxattr(path, "security.selinux")).decode()
+    except (OSError, AttributeError):
+        return None
+
+
+def set_security_context(path, context):
+    try:
+        os.setxattr(path, "security.selinux", base64.b64decode(context))
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENODATA):
+            raise
+
+
+def target_of(path):
+    """The absolute path of one of our files or of a zone file, after a check that it is nothing else."""
+    if not (OUR_FILE.match(path) or ZONE_FILE.match(path)):
+        raise Stop(kind="failed", step="write", why="not a path that portfw may write: %r" % path, aftermath={"kind": "untouched"})
+    return os.path.join(ETC, path)
+
+
+def in_scope(path, foreign):
+    return bool(OUR_FILE.match(path)) or path in foreign
+
+
+def remove_old_copies(foreign):
+    """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter."""
+    for kind in KINDS:
+        folder = os.path.join(ETC, kind)
+        if not os.path.isdir(folder):
+            continue
+        for name in os.listdir(folder):
+            path = "%s/%s" % (kind, name[: -len(".old")])
+            if name.endswith(".old") and in_scope(path, foreign):
+                os.unlink(os.path.join(folder, name))
+
+
+def save_generation(observed, request):
+    os.makedirs(GENERATIONS, mode=0o700, exist_ok=True)
+    os.chmod(STATE, 0o700)
+    folder = os.path.join(GENERATIONS, request["id"])
+    os.mkdir(folder, 0o700)
+    try:
+        files = []
+        for item in observed["files"]:
+            path = os.path.join(ETC, item["path"])
+            files.append(
+                {
+                    "path": item["path"],
+                    "content": base64.b64encode(item["bytes"]).decode(),
+                    "mode": item["mode"],
+                    "owner": item["owner"],
+                    "sha256": item["sha256"],
+                    "context": security_context(path),
+                }
+            )
+        foreign = request.get("foreign", [])
+        meta = {
+            "format": 1,
+            "id": request["id"],
+            "savedAt": stamp(),
+            "savedBy": request["holder"],
+            "before": request["what"],
+            "foreign": foreign,
+            "permanentHash": observed["permanentHash"],
+            "runtimeHash": observed["runtimeHash"],
+            "scopeHash": scope_hash(observed["files"], foreign),
+            "bindings": bindings(observed["runtime"]),
+            "state": read_state(),
+        }
+        write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)
+        write_file(os.path.join(folder, "meta.json"), json.dumps(meta).encode(), 0o600)
+    except BaseException:
+        remove_generation(request["id"])
+        raise
+    return meta
+
+
+def remove_generation(identity):
+    folder = os.path.join(GENERATIONS, identity)
+    for name in ("meta.json", "files.json"):
+        try:
+            os.unlink(os.path.join(folder, name))
+        except OSError:
+            pass
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+def generation_ids():
+    try:
+        return sorted(name for name in os.listdir(GENERATIONS) if ID.match(name))
+    except OSError:
+        return []
+
+
+def load_generation(identity):
+    if not ID.match(identity):
+        raise Stop(kind="failed", step="load", why="not the name of a generation", aftermath={"kind": "untouched"})
+    folder = os.path.join(GENERATIONS, identity)
+    try:
+        meta = json.loads(read_bytes(folder + "/meta.json").decode())
+        with open(folder + "/files.json", "rb") as handle:
+            files = json.loads(handle.read().decode())
+    except (OSError, ValueError) as error:
+        raise Stop(kind="no-generation", why="generation %s cannot be read: %s" % (identity, error), known=generation_ids())
+    return meta, files
+
+
+def scope_hash(files, foreign):
+    return file_hash([f for f in files if in_scope(f["path"], foreign)])
+
+
+def bindings(runtime):
+    return {name: zone for zone, item in runtime["zones"].items() for name in item.get("interfaces", [])}
+
+
+def read_state():
+    try:
+        return read_bytes(STATE + "/state.json").decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def restore_files(files, foreign):
+    """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
+    saved = {f["path"]: f for f in files if in_scope(f["path"], foreign)}
+    present = {f["path"]: f for f in permanent_files() if in_scope(f["path"], foreign)}
+    changed = False
+    for path, item in saved.items():
+        now = present.get(path)
+        if now is None or any(now[key] != item[key] for key in ("sha256", "mode", "owner")):
+            uid, gid = (int(part) for part in item["owner"].split(":"))
+            os.makedirs(os.path.dirname(target_of(path)), exist_ok=True)
+            write_file(target_of(path), base64.b64decode(item["content"]), int(item["mode"], 8), (uid, gid), item["context"])
+            changed = True
+    for path in present:
+        if path not in saved:
+            os.unlink(target_of(path))
+            changed = True
+    return changed
+
+
+def restore_state(text):
+    path = STATE + "/state.json"
+    if text is None:
+        if os.path.exists(path):
+            os.unlink(path)
+    elif read_state() != text:
+        write_file(path, text.encode(), 0o600)
+
+
+def restore_generation(meta, files, foreign):
+    """The saved configuration, permanent and runtime, with its proof. Raises only where the host is not as saved."""
+    daemon = optional_daemon()
+    # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
+    if daemon is not None:
+        release_our_bindings(daemon, meta["bindings"])
+    restore_files(files, foreign)
+    remove_old_copies(foreign)
+    daemon = load_permanent(daemon)
+    rebind(daemon, meta["bindings"])
+    restore_state(meta["state"])
+    observed = observe(daemon, helpers=False)
+    proof = {
+        "scopeHash": scope_hash(observed["files"], foreign),
+        "permanentHash": observed["permanentHash"],
+        "runtimeHash": observed["runtimeHash"],
+    }
+    if observed["state"] != "RUNNING":
+        raise RuntimeError("firewalld is %s after its configuration was restored" % observed["state"])
+    if proof["scopeHash"] != scope_hash(files, foreign):
+        raise RuntimeError("the restored files are not the saved ones")
+    return proof
+
+
+def optional_daemon():
+    try:
+        return Daemon()
+    except Stop:
+        return None
+
+
+def load_permanent(daemon):
+    """Makes the daemon read its files: by a reload, or by a restart where it is down or has failed."""
+    if daemon is not None:
+        try:
+            daemon.reload()
+            if daemon.property("state") == "RUNNING":
+                return daemon
+        except daemon.dbus.DBusException:
+            pass
+    # firewalld 0.9 leaves a table that drops everything behind when it fails to load; a restart does not take it away.
+    run(["systemctl", "stop", "firewalld.service"])
+    run(["nft", "delete", "table", "inet", "firewalld_policy_drop"])
+    run(["systemctl", "start", "firewalld.service"])
+    for _ in range(100):
+        daemon = optional_daemon()
+        if daemon is not None and daemon.property("state") == "RUNNING":
+            return daemon
+        time.sleep(0.1)
+    raise RuntimeError("firewalld does not come up with the restored configuration")
+
+
+def release_our_bindings(daemon, saved):
+    try:
+        active = plain(daemon.call(".zone", "getActiveZones"))
+        for zone, item in active.items():
+            for interface in item.get("interfaces", []):
+                if zone.startswith(PREFIX) and saved.get(interface) != zone:
+                    bind(daemon, interface, saved.get(interface))
+    except daemon.dbus.DBusException:
+        pass  # a daemon that has failed is restarted below
+
+
+def rebind(daemon, saved):
+    now = {}
+    for zone, item in plain(daemon.call(".zone", "getActiveZones")).items():
+        for interface in item.get("interfaces", []):
+            now[interface] = zone
+    for interface, zone in saved.items():
+        if now.get(interface) != zone:
+            bind(daemon, interface, zone)
+    for interface, zone in now.items():
+        if zone.startswith(PREFIX) and interface not in saved:
+            bind(daemon, interface, None)
+
+
+def bind(daemon, interface, zone):
+    if zone is None:
+        daemon.call(".zone", "removeInterface", "ss", "", interface)
+    else:
+        daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)

@@ -1,0 +1,76 @@
+"""Saved generations: their list, and the return to one of them. Stands after steps.py."""
+
+
+def history(_request):
+    files = permanent_files()
+    generations = []
+    for identity in generation_ids():
+        try:
+            meta, saved = load_generation(identity)
+        except Stop:
+            continue
+        foreign = foreign_since(identity)
+        generations.append(
+            {
+                "id": meta["id"],
+                "savedAt": meta["savedAt"],
+                "savedBy": meta["savedBy"],
+                "before": meta["before"],
+                "permanentHash": meta["permanentHash"],
+                "current": scope_hash(files, foreign) == scope_hash(saved, foreign),
+            }
+        )
+    return {"kind": "history", "generations": generations}
+
+
+def foreign_since(identity):
+    """Zone files of others that runs have edited since a generation was saved."""
+    found = set()
+    for other in generation_ids():
+        if other >= identity:
+            try:
+                found.update(path for path in load_generation(other)[0]["foreign"] if ZONE_FILE.match(path))
+            except Stop:
+                continue
+    return sorted(found)
+
+
+def rollback(request):
+    """Back to an older generation; the present state is saved as a generation first."""
+    known = generation_ids()
+    wanted = request["generation"]
+    files = permanent_files()
+    if wanted is None:
+        for identity in reversed(known):
+            _, saved = load_generation(identity)
+            foreign = foreign_since(identity)
+            if scope_hash(files, foreign) != scope_hash(saved, foreign):
+                wanted = identity
+                break
+    if wanted is None or wanted not in known:
+        raise Stop(kind="no-generation", why="there is no such generation", known=known)
+    meta, saved = load_generation(wanted)
+    foreign = foreign_since(wanted)
+    if scope_hash(files, foreign) == scope_hash(saved, foreign):
+        return {"kind": "same", "generation": wanted, "hash": file_hash(files)}
+    take_lock(request)
+    try:
+        daemon = Daemon()
+        own = save_generation(observe(daemon, helpers=False), dict(request, foreign=foreign))
+    except OSError as error:
+        release_lock()
+        raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
+    except BaseException:
+        release_lock()
+        raise
+    try:
+        proof = restore_generation(meta, saved, foreign)
+    except BaseException as error:
+        raise Stop(kind="failed", step="rollback", why=daemon.error_text(error), aftermath=undo(own))
+    return {
+        "kind": "rolled-back",
+        "generation": wanted,
+        "hash": proof["permanentHash"],
+        # Files that are not ours may have been changed by their owners since: they are left as they are.
+        "whole": proof["permanentHash"] == meta["permanentHash"],
+    }

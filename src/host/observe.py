@@ -1,0 +1,278 @@
+"""Reads a host's firewalld: its files, and the daemon over D-Bus. Changes nothing.
+
+Run by firewalld's own interpreter, because that one has the D-Bus bindings. The first part of both programs:
+collect.py ends the one that only reads, request.py the one that carries out a step of a change.
+"""
+
+import hashlib
+import json
+import os
+import re
+import sys
+
+ETC = "/etc/firewalld"
+LIB = "/usr/lib/firewalld"
+PREFIX = "portfw-"
+NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
+
+BUS = "org.fedoraproject.FirewallD1"
+ROOT = "/org/fedoraproject/FirewallD1"
+CONFIG = ROOT + "/config"
+
+
+class Stop(Exception):
+    """An expected end of an operation: the document to answer with."""
+
+    def __init__(self, **document):
+        super().__init__(document.get("why", document.get("kind")))
+        self.document = document
+
+
+class Daemon:
+    """firewalld over D-Bus, without introspection: a call costs about a millisecond."""
+
+    def __init__(self):
+        try:
+            import dbus
+        except ImportError as error:
+            raise Stop(kind="stopped", reason="no D-Bus bindings for Python: %s" % error)
+        self.dbus = dbus
+        try:
+            self.bus = dbus.SystemBus()
+            running = self.bus.name_has_owner(BUS)
+        except dbus.DBusException as error:
+            raise Stop(kind="stopped", reason="the system bus does not answer: %s" % error.get_dbus_message())
+        if not running:
+            raise Stop(kind="stopped", reason="the service is not running")
+
+    def call(self, interface, method, signature="", *arguments, **options):
+        path = options.get("path", CONFIG if interface.startswith(".config") else ROOT)
+        return self.bus.call_blocking(
+            BUS, path, BUS + interface, method, signature, arguments, timeout=options.get("timeout", 20)
+        )
+
+    def property(self, name, interface="", path=ROOT):
+        return plain(
+            self.bus.call_blocking(
+                BUS, path, "org.freedesktop.DBus.Properties", "Get", "ss", (BUS + interface, name), timeout=20
+            )
+        )
+
+    def reload(self):
+        self.call("", "reload", timeout=180)
+
+    def error_text(self, error):
+        if isinstance(error, self.dbus.DBusException):
+            return error.get_dbus_message() or str(error)
+        return plain_error(error)
+
+
+def plain_error(error):
+    """An error as a sentence's part: `/etc/firewalld: No space left on device`."""
+    if isinstance(error, OSError) and error.strerror:
+        return "%s: %s" % (error.filename, error.strerror) if error.filename else error.strerror
+    return str(error) or type(error).__name__
+
+
+def plain(value):
+    """D-Bus values as JSON knows them."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if type(value).__name__ == "Boolean":
+        return bool(value)
+    if isinstance(value, int):
+        return int(value)
+    return str(value)
+
+
+def optional(function, fallback):
+    """What a method of a newer firewalld returns, or the fallback on one that lacks it."""
+    try:
+        return function()
+    except Exception as error:  # an older daemon answers with one of several D-Bus errors
+        name = getattr(error, "get_dbus_name", lambda: "")()
+        if "UnknownMethod" in name or "UnknownProperty" in name or "InvalidArgs" in name or "UnknownInterface" in name:
+            return fallback
+        raise
+
+
+def run(argv, seconds=60):
+    """The exit code of a program that may be missing, fail or hang: the callers look at what came of it."""
+    import subprocess  # 20 ms that most operations need not spend
+
+    nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        return subprocess.run(argv, timeout=seconds, **nothing).returncode
+    except (OSError, subprocess.TimeoutExpired):
+        return -1
+
+
+def read_bytes(path):
+    with open(path, "rb") as handle:
+        return handle.read(4 * 1024 * 1024)
+
+
+def permanent_files():
+    """Every regular file below /etc/firewalld, except the daemon's own `.old` copies and our unfinished writes."""
+    found = []
+    for folder, folders, names in os.walk(ETC):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if name.endswith(".old") or name.startswith(".portfw-") or os.path.islink(path) or not os.path.isfile(path):
+                continue
+            found.append(describe(path))
+    return found
+
+
+def describe(path):
+    status = os.stat(path)
+    content = read_bytes(path)
+    return {
+        "path": os.path.relpath(path, ETC),
+        "text": content.decode("utf-8", "replace"),
+        "bytes": content,
+        "mode": "%04o" % (status.st_mode & 0o7777),
+        "owner": "%d:%d" % (status.st_uid, status.st_gid),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def file_hash(files):
+    lines = sorted("%s %s %s %s" % (f["path"], f["sha256"], f["mode"], f["owner"]) for f in files)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def canonical(value):
+    """The same document for the same meaning: firewalld's lists are sets."""
+    if isinstance(value, dict):
+        return {key: canonical(item) for key, item in value.items() if item not in ([], {}, "", False, None)}
+    if isinstance(value, list):
+        return sorted((canonical(item) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+    return value
+
+
+def value_hash(value):
+    return hashlib.sha256(json.dumps(canonical(value), sort_keys=True).encode()).hexdigest()
+
+
+def services_of(zone):
+    rules = " ".join(zone.get("rules_str", []))
+    return set(zone.get("services", [])) | set(re.findall(r'service name="([^"]+)"', rules))
+
+
+def sets_of(zone):
+    rules = " ".join(zone.get("rules_str", []) + zone.get("sources", []))
+    return set(re.findall(r'ipset="([^"]+)"', rules)) | set(re.findall(r"ipset:([^ ]+)", rules))
+
+
+def runtime_state(daemon, default_zone):
+    zones, services, ipsets, policies = {}, {}, {}, {}
+    known = plain(daemon.call(".zone", "getZones"))
+    active = plain(daemon.call(".zone", "getActiveZones"))
+    for name in known:
+        if name in active or name == default_zone or name.startswith(PREFIX):
+            zones[name] = plain(daemon.call(".zone", "getZoneSettings2", "s", name))
+    used = set()
+    for zone in zones.values():
+        used.update(services_of(zone))
+    for name in plain(daemon.call("", "listServices")):
+        if name in used or name.startswith(PREFIX):
+            services[name] = plain(daemon.call("", "getServiceSettings2", "s", name))
+    for name in plain(daemon.call(".ipset", "getIPSets")):
+        version, short, description, kind, options, entries = plain(
+            daemon.call(".ipset", "getIPSetSettings", "s", name)
+        )
+        ipsets[name] = {
+            "version": version,
+            "short": short,
+            "description": description,
+            "type": kind,
+            "options": options,
+            "entries": entries,
+        }
+    for name in optional(lambda: plain(daemon.call(".policy", "getActivePolicies")), {}):
+        policies[name] = plain(daemon.call(".policy", "getPolicySettings", "s", name))
+    direct = ["rule " + " ".join(str(part) for part in rule) for rule in plain(daemon.call(".direct", "getAllRules"))]
+    direct += ["passthrough " + json.dumps(item) for item in plain(daemon.call(".direct", "getAllPassthroughs"))]
+    return {"zones": zones, "services": services, "ipsets": ipsets, "policies": policies, "direct": sorted(direct)}
+
+
+def runtime_hash(runtime, default_zone):
+    """Over what has an effect: a definition of ours that nothing uses is inert and does not count."""
+    effective = {name: zone for name, zone in runtime["zones"].items() if not inert_zone(name, zone)}
+    services, sets = set(), set()
+    for zone in effective.values():
+        services.update(services_of(zone))
+        sets.update(sets_of(zone))
+    return value_hash(
+        {
+            "default": default_zone,
+            "zones": effective,
+            "services": {name: item for name, item in runtime["services"].items() if name in services},
+            "ipsets": {
+                name: item for name, item in runtime["ipsets"].items() if name in sets or not name.startswith(PREFIX)
+            },
+            "policies": runtime["policies"],
+            "direct": runtime["direct"],
+        }
+    )
+
+
+def inert_zone(name, zone):
+    return name.startswith(PREFIX) and not zone.get("interfaces") and not zone.get("sources")
+
+
+HELPERS = {"ftp": "tcp", "tftp": "udp"}
+
+
+def usable_helpers():
+    """Which conntrack helpers this kernel has: asked with nft's check mode, which changes nothing."""
+    if accepts_helpers(HELPERS):
+        return sorted(HELPERS)
+    return [name for name in sorted(HELPERS) if accepts_helpers([name])]
+
+
+def accepts_helpers(names):
+    objects = " ".join('ct helper %s { type "%s" protocol %s; };' % (name, name, HELPERS[name]) for name in names)
+    return run(["nft", "-c", "table inet portfw_probe { %s }" % objects], 5) == 0
+
+
+def observe(daemon, helpers=True):
+    default_zone = plain(daemon.call("", "getDefaultZone"))
+    runtime = runtime_state(daemon, default_zone)
+    files = permanent_files()
+    held = {f["path"] for f in files}
+    builtin = []
+    for zone in runtime["zones"]:
+        path = "zones/%s.xml" % zone
+        if path not in held and NAME.match(zone) and os.path.isfile(os.path.join(LIB, path)):
+            builtin.append({"path": path, "text": read_bytes(os.path.join(LIB, path)).decode("utf-8", "replace")})
+    permanent_hash = file_hash(files)
+    effective_hash = runtime_hash(runtime, default_zone)
+    drifting = optional(lambda: daemon.property("AllowZoneDrifting", ".config", CONFIG), "no")
+    return {
+        "kind": "running",
+        "version": daemon.property("version"),
+        "state": daemon.property("state"),
+        "backend": optional(lambda: daemon.property("FirewallBackend", ".config", CONFIG), "iptables"),
+        "defaultZone": default_zone,
+        "panicMode": plain(daemon.call("", "queryPanicMode")),
+        "zoneDrifting": drifting in ("yes", "true"),
+        "ipsetsUsable": daemon.property("IPSet"),
+        "helpers": usable_helpers() if helpers else [],
+        "hash": hashlib.sha256((permanent_hash + effective_hash).encode()).hexdigest(),
+        "permanentHash": permanent_hash,
+        "runtimeHash": effective_hash,
+        "files": files,
+        "builtin": builtin,
+        "runtime": runtime,
+    }
+
+
+def shown(observed):
+    """The observed state as JSON: without the raw bytes."""
+    files = [{key: item for key, item in f.items() if key != "bytes"} for f in observed["files"]]
+    return dict(observed, files=files)
