@@ -51,13 +51,13 @@ export async function runOverFleet(file: string, flags: RunFlags, options: Fleet
     if (event.kind === 'host-finished') durations.set(event.host, event.durationMs);
     report.event(event);
   };
+  let faults = 0;
   const onFault = (error: unknown): void => {
     // Nobody awaits what failed here. The hosts that are being worked on are finished all the same.
     report.say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     faults += 1;
     if (!interruption.signal.aborted) interruption.interrupt();
   };
-  let faults = 0;
   process.on('uncaughtException', onFault);
   try {
     const hosts = [...prepared.context.jobs.keys()];

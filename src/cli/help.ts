@@ -86,7 +86,7 @@ Returns each host to a saved firewalld configuration and proves it by hash. "por
 
 Examples:
   portfw rollback inventory.yaml --limit web1
-  portfw rollback inventory.yaml --limit web1 --to 20260131T221500Z-3f2a --yes
+  portfw rollback inventory.yaml --limit web1 --to 20260131T221500Z-3f2a1c --yes
 `,
   lint: `
 Checks inventories with their variables and playbooks, single playbooks and single matrices. It contacts no host. Warnings

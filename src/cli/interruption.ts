@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** What a run needs to know about signals. */
 export interface Interruption {
   /** Aborted by the first SIGINT, SIGTERM or SIGHUP. */
@@ -18,6 +20,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export function listenForInterruption(say: (text: string) => void, end: (code: number) => void): Interruption {
   const controller = new AbortController();
+  // Every host under way listens, which is no leak.
+  setMaxListeners(0, controller.signal);
   let count = 0;
   const interrupt = (): void => {
     count += 1;

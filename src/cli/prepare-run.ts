@@ -116,7 +116,8 @@ async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
     acceptNewHostKeys: flags.acceptNewHostKeys === true,
     sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: '),
     becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
-    agentSocket: process.env['SSH_AUTH_SOCK'] ?? null,
+    // Set but empty means no agent, as to OpenSSH.
+    agentSocket: process.env['SSH_AUTH_SOCK'] || null,
     localUser: flags.user ?? localUser(),
   };
 }

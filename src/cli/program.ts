@@ -31,6 +31,9 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   }
 }
 
+/** Enough to hide the round trips, and no burden for this machine. */
+const DEFAULT_FORKS = 20;
+
 const PASSWORD_HINT = 'Give -k or -K without a value to be asked, or set PORTFW_SSH_PASSWORD or PORTFW_BECOME_PASSWORD';
 
 /** All commands with their flags. Each loads its own code only when it runs. */
@@ -58,7 +61,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .description('show a port matrix, or compare two')
     .argument('[name]', 'a matrix that ships with portfw, or a file; none lists those that ship')
     .option('--json', 'print a JSON array, one row a line')
-    .option('--compare <other>', 'show how another matrix differs')
+    .option('--compare <name-or-file>', 'show how another matrix differs')
     .option('--no-color', 'no colours')
     .action(async (name, flags) => done((await import('./commands/matrix.ts')).showMatrix(name ?? null, flags)));
 
@@ -88,7 +91,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .command('lint')
     .description('check inventories, playbooks and matrices: everything that is wrong, at once')
     .argument('<file...>', 'inventories, playbooks or matrices')
-    .option('--playbook <name>', 'check the inventories against this playbook instead of their own')
+    .option('--playbook <name-or-file>', 'check the inventories against this playbook instead of their own')
     .option('--json', 'print one JSON object a problem')
     .option('--no-color', 'no colours')
     .action(async (files, flags) => done((await import('./commands/lint.ts')).lint(files, flags)));
@@ -115,8 +118,8 @@ function fleetCommand(program: Command, name: string, description: string): Comm
     .description(description)
     .argument('<inventory>', 'an Ansible YAML inventory, or a folder of them')
     .option('-l, --limit <pattern>', 'only the hosts that this Ansible pattern matches')
-    .option('--playbook <name>', 'this playbook for all hosts: one that ships with portfw, or a file')
-    .option('-f, --forks <number>', 'how many hosts to work on at once', wholeNumber(1, 1000), 20)
+    .option('--playbook <name-or-file>', 'this playbook for all hosts: one that ships with portfw, or a file')
+    .option('-f, --forks <number>', 'how many hosts to work on at once', wholeNumber(1, 1000), DEFAULT_FORKS)
     .option('--json', 'print events as NDJSON, one JSON object a line')
     .option('-v, --verbose', 'say more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)
     .option('-u, --user <name>', 'log in as this user where the inventory names none')

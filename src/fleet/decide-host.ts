@@ -5,7 +5,7 @@ import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
-import { buildPlan } from '../plan/build-plan.ts';
+import { buildPlan, reloadReason } from '../plan/build-plan.ts';
 import { lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { buildDesired } from '../policy/build-desired.ts';
@@ -112,10 +112,12 @@ function planOf(
     remembered: facts.remembered,
     notes: [...warnings, ...outcome.notes, ...writerNotes(facts)],
   });
+  const reload = reloadReason(plan.changes) !== null;
   const against = [
-    lockout(facts, desired, observed.runtime),
+    lockout({ facts, desired, observed, defaultZone: firewalld.defaultZone, reload }),
+    reload ? missingIpset(observed) : null,
     managedElsewhere(facts, plan),
-    stillUsed(observed, plan),
+    stillUsed(observed, firewalld.files, plan),
   ].filter((item) => item !== null);
   return against.length > 0 ? refusedBy(against) : { kind: 'planned', plan, desired, observed };
 }
@@ -200,12 +202,41 @@ function managedElsewhere(facts: HostFacts, plan: HostPlan): PolicyRefusal | nul
   return null;
 }
 
+/** A zone of somebody else's with a rule for an ipset that is not there: a reload would leave some versions fully open. */
+function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
+  const { zones, ipsets } = observed.permanent;
+  for (const zone of zones.values()) {
+    if (isOurs(zone.name)) continue;
+    const rules = zone.richRules.map(parseRichRule).flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]);
+    const bound = zone.sources.filter((source) => source.startsWith('ipset:')).map((source) => source.slice(6));
+    const name = [...rules, ...bound].find((item) => item !== null && !ipsets.has(item));
+    if (name !== undefined) {
+      return {
+        code: 'missing-ipset',
+        text: `zone ${zone.name}, which is not ours, uses the ipset ${name}, which has no file, and the plan has to reload firewalld: that would leave the host open`,
+        hint: `define the ipset ${name}, or take it out of zone ${zone.name}`,
+      };
+    }
+  }
+  return null;
+}
+
 /** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */
-function stillUsed(observed: ObservedFirewalld, plan: HostPlan): PolicyRefusal | null {
+function stillUsed(
+  observed: ObservedFirewalld,
+  files: RunningFirewalld['files'],
+  plan: HostPlan,
+): PolicyRefusal | null {
   const deleted = new Set(
     plan.changes.flatMap((change) => (change.kind === 'definition' && change.action === 'delete' ? [change.name] : [])),
   );
   if (deleted.size === 0) return null;
+  for (const { path, text } of files) {
+    // Zones are read below; policies, services that include ours and direct rules are searched as text.
+    if (path.startsWith('zones/') || isOurs(path.slice(path.lastIndexOf('/') + 1))) continue;
+    const name = [...deleted].find((item) => new RegExp(`(?<![A-Za-z0-9_.-])${item}(?![A-Za-z0-9_.-])`).test(text));
+    if (name !== undefined) return usedBy(`/etc/firewalld/${path}`, name);
+  }
   for (const config of [observed.permanent, observed.runtime]) {
     for (const zone of config.zones.values()) {
       if (isOurs(zone.name)) continue;
@@ -217,14 +248,16 @@ function stillUsed(observed: ObservedFirewalld, plan: HostPlan): PolicyRefusal |
         ...zone.sources.map((source) => source.replace(/^ipset:/, '')),
       ];
       const name = used.find((item) => item !== null && deleted.has(item));
-      if (name !== undefined) {
-        return {
-          code: 'still-used',
-          text: `zone ${zone.name}, which is not ours, uses ${name}, which the plan deletes`,
-          hint: `take ${name} out of zone ${zone.name} first`,
-        };
-      }
+      if (name !== undefined && name !== null) return usedBy(`zone ${zone.name}`, name);
     }
   }
   return null;
+}
+
+function usedBy(what: string, name: string): PolicyRefusal {
+  return {
+    code: 'still-used',
+    text: `${what}, which is not ours, uses ${name}, which the plan deletes`,
+    hint: `take ${name} out of it first`,
+  };
 }

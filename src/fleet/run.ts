@@ -22,16 +22,13 @@ export type FleetCommand =
 export type FleetContext = Omit<RunContext, 'phase' | 'note'>;
 
 export interface FleetOptions {
-  /** How many hosts are worked on at once; 20 unless the user says otherwise. */
+  /** How many hosts are worked on at once. */
   readonly forks: number;
   /** Receives every event, in order. */
   readonly emit: (event: FleetEvent) => void;
   /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
-
-/** How many hosts are worked on at once unless the user says otherwise. */
-export const DEFAULT_FORKS = 20;
 
 /**
  * Runs one command over all hosts of `context.jobs`, at most `forks` at once.

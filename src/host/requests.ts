@@ -3,6 +3,7 @@ import { formatPortRange } from '../core/ports.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
+import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import { reloadReason } from '../plan/build-plan.ts';
 import { needsReload } from '../plan/definitions.ts';
@@ -81,7 +82,7 @@ export interface ApplyInput {
 export function beginRequest(input: ApplyInput): BeginRequest {
   const { plan, desired, observed } = input;
   const reload = reloadReason(plan.changes) !== null;
-  const written = new Map<string, ZoneConfig>();
+  const written = writtenZones(input);
   const files: { path: string; text: string }[] = [];
   const entrySets = new Set<string>();
   for (const change of plan.changes) {
@@ -94,12 +95,9 @@ export function beginRequest(input: ApplyInput): BeginRequest {
     else if (change.object === 'ipset') {
       entrySets.add(change.name);
       files.push({ path: `ipsets/${change.name}.xml`, text: writeIpsetXml(desired.ipsets.get(change.name)!.value) });
-    } else {
-      const zone = zoneFile(desired.zones.get(change.name)!.config, change, observed.permanent.zones.get(change.name));
-      written.set(change.name, zone);
-      files.push({ path: `zones/${change.name}.xml`, text: writeZoneXml(zone) });
     }
   }
+  for (const [name, zone] of written) files.push({ path: `zones/${name}.xml`, text: writeZoneXml(zone) });
   // After a reload the daemon does what its files say; without one it goes on from where it is.
   const base = reload ? observed.permanent : observed.runtime;
   return {
@@ -121,15 +119,48 @@ export function beginRequest(input: ApplyInput): BeginRequest {
   };
 }
 
-/** A new zone comes up empty, so that it is inert; one that is edited in use comes up whole, since the reload puts it into force. */
-function zoneFile(
-  wanted: ZoneConfig,
-  change: Extract<Change, { kind: 'definition' }>,
-  permanent: ZoneConfig | undefined,
-): ZoneConfig {
-  if (change.action === 'create' || permanent === undefined)
-    return { ...wanted, interfaces: [], services: [], richRules: [] };
+/** The zone files that are written before the reload, by zone. */
+function writtenZones({ plan, desired, observed }: ApplyInput): Map<string, ZoneConfig> {
+  const written = new Map<string, ZoneConfig>();
+  for (const change of plan.changes) {
+    if (change.kind !== 'definition' || change.object !== 'zone' || !needsReload(change)) continue;
+    const wanted = desired.zones.get(change.name)!.config;
+    const permanent = observed.permanent.zones.get(change.name);
+    // A new zone comes up empty, so that it is inert; one that is there comes up whole, since the reload puts it into force.
+    written.set(change.name, permanent === undefined ? { ...wanted, ...EMPTY } : kept(wanted, permanent));
+  }
+  if (reloadReason(plan.changes) === null) return written;
+  for (const [name, permanent] of observed.permanent.zones) {
+    if (!isOurs(name) || written.has(name) || loads(permanent, desired, observed)) continue;
+    const wanted = desired.zones.get(name)?.config;
+    written.set(name, wanted === undefined ? { ...permanent, ...BARE } : kept(wanted, permanent));
+  }
+  return written;
+}
+
+function kept(wanted: ZoneConfig, permanent: ZoneConfig): ZoneConfig {
   return { ...wanted, interfaces: wanted.interfaces.filter((name) => permanent.interfaces.includes(name)) };
+}
+
+/**
+ * Whether a zone file of ours that nothing else rewrites can be loaded as it is: a reload with a rule for an ipset that is
+ * not there leaves the host open on some versions, and one with an interface in two zones fails.
+ */
+function loads(zone: ZoneConfig, desired: DesiredFirewalld, observed: ObservedFirewalld): boolean {
+  const { permanent, runtime } = observed;
+  const rules = zone.richRules.map(parseRichRule);
+  const sets = rules.flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]).filter((name) => name !== null);
+  const bound = zone.sources.flatMap((source) => (source.startsWith('ipset:') ? [source.slice('ipset:'.length)] : []));
+  const services = [...zone.services, ...rules.map((rule) => rule.service).filter((name) => name !== null)];
+  const known = (name: string) =>
+    desired.services.has(name) || permanent.services.has(name) || (!isOurs(name) && runtime.services.has(name));
+  const elsewhere = new Set([...permanent.zones.values()].flatMap((other) => (other === zone ? [] : other.interfaces)));
+  const home = new Set(desired.zones.get(zone.name)?.config.interfaces);
+  return (
+    [...sets, ...bound].every((name) => desired.ipsets.has(name) || permanent.ipsets.has(name)) &&
+    services.every(known) &&
+    zone.interfaces.every((name) => home.has(name) || !elsewhere.has(name))
+  );
 }
 
 const EMPTY: Pick<ZoneConfig, 'interfaces' | 'services' | 'richRules'> = {
@@ -137,6 +168,21 @@ const EMPTY: Pick<ZoneConfig, 'interfaces' | 'services' | 'richRules'> = {
   services: [],
   richRules: [],
 };
+
+/** What a zone of ours is left with that is about to be deleted. */
+const BARE = {
+  ...EMPTY,
+  target: 'default',
+  sources: [],
+  ports: [],
+  protocols: [],
+  sourcePorts: [],
+  icmpBlocks: [],
+  icmpBlockInversion: false,
+  masquerade: false,
+  forward: false,
+  forwardPorts: [],
+} as const;
 
 /**
  * What is opened comes first, then interfaces move, then what is closed: no moment in between lets in less than both the
@@ -180,7 +226,11 @@ function runtimeCalls(
   const homes = new Set([...desired.zones.values()].flatMap((zone) => zone.config.interfaces));
   for (const [name, zone] of base.zones) {
     if (!isOurs(name)) continue;
-    for (const item of zone.interfaces) if (!homes.has(item)) closed.push(['release-interface', name, item]);
+    // What a file that was just written left out is out already.
+    const { interfaces } = written.get(name) ?? zone;
+    for (const item of interfaces) if (!homes.has(item)) closed.push(['release-interface', name, item]);
+    if (desired.zones.has(name)) continue;
+    for (const source of zone.sources) closed.push(['remove-source', name, source]);
   }
   return [...opened, ...moved, ...closed];
 }
@@ -240,6 +290,7 @@ export function permanentRequest(input: ApplyInput): PermanentRequest {
       releases.set(change.editsZone, [...(releases.get(change.editsZone) ?? []), change.interface]);
     if (change.kind === 'definition' && change.action === 'delete') deletions.push([change.object, change.name]);
   }
+  for (const [zone, interfaces] of movedBetweenOurs(input)) releases.set(zone, interfaces);
   const rank = { zone: 0, service: 1, ipset: 2 };
   return {
     operation: 'permanent',
@@ -249,10 +300,29 @@ export function permanentRequest(input: ApplyInput): PermanentRequest {
     releases: [...releases].map(([zone, interfaces]) => ({
       zone,
       interfaces,
-      text: releasedText(observed.zoneTexts.get(zone), interfaces),
+      text: isOurs(zone) ? null : releasedText(observed.zoneTexts.get(zone), interfaces),
     })),
     deletions: deletions.sort((a, b) => rank[a[0]] - rank[b[0]]),
   };
+}
+
+/**
+ * Interfaces that a zone file of ours names and another zone of ours is to have: firewalld refuses, from 1.0 on, to name
+ * one in two zones, so that they have to leave first.
+ */
+function movedBetweenOurs(input: ApplyInput): Map<string, string[]> {
+  const { desired, observed } = input;
+  const homes = new Map(
+    [...desired.zones].flatMap(([zone, { config }]) => config.interfaces.map((name) => [name, zone])),
+  );
+  const written = writtenZones(input);
+  const moved = new Map<string, string[]>();
+  for (const [name, zone] of observed.permanent.zones) {
+    if (!isOurs(name) || written.has(name)) continue;
+    const leaving = zone.interfaces.filter((item) => homes.has(item) && homes.get(item) !== name);
+    if (leaving.length > 0) moved.set(name, leaving);
+  }
+  return moved;
 }
 
 function releasedText(text: string | undefined, interfaces: readonly string[]): string | null {

@@ -37,7 +37,7 @@ def runtime_call(daemon, operation):
         daemon.call(interface, method, signature, *arguments)
     except daemon.dbus.DBusException as error:
         # Somebody was quicker: it is as it should be, and the look from the fresh connection will prove it.
-        if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET)\b", error.get_dbus_message() or ""):
+        if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
             raise
 
 
@@ -151,7 +151,7 @@ def permanent(request):
             old = target_of(path) + ".old"
             kept = read_bytes(old) if os.path.exists(old) else None
             for interface in edit["interfaces"]:
-                daemon.call(".config.zone", "removeInterface", "s", interface, path=zone_path)
+                forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
             # The daemon writes the zone in its own style; the owner's text stays, less the one line.
             uid, gid = (int(part) for part in held["owner"].split(":"))
             if edit["text"] is not None:
@@ -180,11 +180,26 @@ def permanent(request):
                 "service": ("getServiceByName", ".config.service"),
                 "ipset": ("getIPSetByName", ".config.ipset"),
             }[kind]
-            daemon.call(interface, "remove", path=daemon.call(".config", getter, "s", name))
+            config = forgiving(daemon, "INVALID_(ZONE|SERVICE|IPSET)", ".config", getter, "s", name)
+            if config is None:
+                # The daemon never read the file: nothing but the file is to go.
+                os.unlink(target_of("%ss/%s.xml" % (kind, name)))
+            else:
+                daemon.call(interface, "remove", path=config)
         remove_old_copies([])
     except BaseException as error:
         raise Stop(kind="failed", step=step, why=daemon.error_text(error), aftermath=undo(meta))
     return {"kind": "permanent", "observed": shown(observe(daemon))}
+
+
+def forgiving(daemon, expected, *arguments, **options):
+    """A call's result, or None when the daemon answers with an error that says there was nothing to do."""
+    try:
+        return daemon.call(*arguments, **options)
+    except daemon.dbus.DBusException as error:
+        if re.match("(%s)\\b" % expected, error.get_dbus_message() or ""):
+            return None
+        raise
 
 
 def zone_settings(dbus, zone):

@@ -38,7 +38,7 @@ export function buildPlan(input: PlanInput): HostPlan {
   if (remember !== null) changes.push(remember);
   const reload = reloadReason(changes);
   const notes = [...input.notes];
-  if (reload !== null) notes.push(...reloadNotes(input.observed));
+  if (reload !== null) notes.push(...reloadNotes(input));
   return {
     host: input.host,
     matrix: input.matrix,
@@ -119,47 +119,63 @@ function disruptionOf(changes: readonly Change[], reload: string | null): Disrup
 }
 
 /** What a reload does to the configuration of others: runtime-only settings go, pending permanent ones come. */
-function reloadNotes(observed: ObservedFirewalld): PolicyNote[] {
+function reloadNotes(input: PlanInput): PolicyNote[] {
+  const { permanent, runtime } = input.observed;
+  const homes = new Set([...input.desired.zones.values()].flatMap((zone) => zone.config.interfaces));
   const notes: PolicyNote[] = [];
-  for (const [name, runtime] of observed.runtime.zones) {
-    const permanent = observed.permanent.zones.get(name);
-    if (isOurs(name)) continue;
-    if (permanent === undefined) {
-      notes.push({
-        severity: 'warning',
-        code: 'reload-loses',
-        text: `zone ${name} exists at runtime only: the reload loses it`,
-      });
-      continue;
-    }
-    const lost = contents(runtime).filter((item) => !contents(permanent).includes(item));
-    const loaded = contents(permanent).filter((item) => !contents(runtime).includes(item));
-    if (lost.length > 0)
-      notes.push({
-        severity: 'warning',
-        code: 'reload-loses',
-        text: `zone ${name} has at runtime only, and the reload loses: ${lost.join(', ')}`,
-      });
+  const say = (code: 'reload-loses' | 'reload-loads', text: string) => notes.push({ severity: 'warning', code, text });
+  const compare = (what: string, atRuntime: readonly string[], inFile: readonly string[]) => {
+    const lost = atRuntime.filter((item) => !inFile.includes(item));
+    const loaded = inFile.filter((item) => !atRuntime.includes(item));
+    if (lost.length > 0) say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
     if (loaded.length > 0)
-      notes.push({
-        severity: 'warning',
-        code: 'reload-loads',
-        text: `zone ${name} has in its file only, and the reload puts into force: ${loaded.join(', ')}`,
-      });
+      say('reload-loads', `${what} has in its file only, and the reload puts into force: ${listed(loaded)}`);
+  };
+  for (const [name, zone] of runtime.zones) {
+    if (isOurs(name)) continue;
+    const file = permanent.zones.get(name);
+    if (file === undefined) say('reload-loses', `zone ${name} exists at runtime only: the reload loses it`);
+    else compare(`zone ${name}`, contents(zone, homes), contents(file, homes));
+  }
+  for (const [name, zone] of permanent.zones) {
+    // A zone that nothing is bound to is not among those that the host shows, and its file has no effect.
+    if (isOurs(name) || runtime.zones.has(name) || zone.interfaces.length + zone.sources.length === 0) continue;
+    compare(`zone ${name}`, [], contents(zone, homes));
+  }
+  for (const [name, ipset] of runtime.ipsets) {
+    if (isOurs(name)) continue;
+    const file = permanent.ipsets.get(name);
+    if (file === undefined) say('reload-loses', `ipset ${name} exists at runtime only: the reload loses it`);
+    else compare(`ipset ${name}`, ipset.entries, file.entries);
   }
   return notes;
 }
 
-function contents(zone: ZoneConfig): string[] {
+/** As many as a reader takes in: a list of banned addresses may have thousands. */
+function listed(items: readonly string[]): string {
+  return items.length > 12 ? `${items.slice(0, 10).join(', ')} and ${items.length - 10} more` : items.join(', ');
+}
+
+function contents(zone: ZoneConfig, homes: ReadonlySet<string>): string[] {
   return [
+    ...(zone.target === 'default' ? [] : [`target ${zone.target}`]),
+    ...zone.interfaces.filter((name) => !homes.has(name)).map((name) => `interface ${name}`),
     ...zone.services.map((name) => `service ${name}`),
     ...zone.ports.map((port) => `port ${formatPort(port)}`),
-    ...zone.sources.map((source) => `source ${source}`),
+    ...zone.sources.map((source) => `source ${macInCapitals(source)}`),
     ...zone.protocols.map((protocol) => `protocol ${protocol}`),
-    ...zone.richRules,
+    ...zone.sourcePorts.map((port) => `source port ${formatPort(port)}`),
+    ...zone.icmpBlocks.map((name) => `ICMP block ${name}`),
+    ...(zone.icmpBlockInversion ? ['ICMP block inversion'] : []),
+    ...zone.richRules.map(macInCapitals),
     ...zone.forwardPorts.map((forward) => `forward port ${forward}`),
     ...(zone.masquerade ? ['masquerading'] : []),
   ];
+}
+
+/** Versions differ in the case in which they report a MAC. */
+function macInCapitals(text: string): string {
+  return text.replace(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi, (mac) => mac.toUpperCase());
 }
 
 function nothingBecause(input: PlanInput): string {

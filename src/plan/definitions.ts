@@ -26,9 +26,18 @@ function ipsetFields(ipset: IpsetConfig): Fields {
   return new Map([
     ['type', ipset.type],
     ['family', ipset.family],
+    ['options', otherOptions(ipset).join(' ')],
     ['short', ipset.short],
     ['description', ipset.description],
   ]);
+}
+
+/** Options besides the family, which has a field of its own. */
+function otherOptions(ipset: IpsetConfig): string[] {
+  return Object.entries(ipset.options)
+    .filter(([name]) => name !== 'family')
+    .map(([name, value]) => `${name}=${value}`)
+    .sort();
 }
 
 function zoneFields(zone: ZoneConfig): Fields {
@@ -130,7 +139,8 @@ function compare<T>(
     );
     if (inFile.length === 0 && atRuntime.length === 0) continue;
     const action = before === undefined ? 'create' : 'edit';
-    const fields = inFile.length > 0 ? inFile : atRuntime;
+    // What is right in the file may still be wrong in the daemon, and the other way round.
+    const fields = [...inFile, ...atRuntime.filter((change) => !inFile.some(({ field }) => field === change.field))];
     const fresh = before === undefined && kind.fresh !== undefined ? differences(null, kind.fresh(value)) : [];
     changes.push({
       kind: 'definition',

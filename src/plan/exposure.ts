@@ -1,6 +1,7 @@
 import { contains, parseAddress, parseNetwork } from '../core/addresses.ts';
-import { formatPortRange, mergePortRanges, type PortRange, subtractPortRanges } from '../core/ports.ts';
-import type { FirewalldConfig, PortProtocol, ZoneConfig } from '../firewalld/model.ts';
+import { formatPortRange, mergePortRanges, type PortRange, parsePortRange, subtractPortRanges } from '../core/ports.ts';
+import type { FirewalldConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import { formatPort } from '../firewalld/normalise.ts';
 import { parseRichRule, type RichRule } from '../firewalld/rich-rule.ts';
 
 /** A packet that opens a flow, as far as a zone looks at it. */
@@ -24,15 +25,21 @@ export function openToAll(zone: ZoneConfig, config: FirewalldConfig): ReadonlyMa
 }
 
 /** A service's ports with those of the services that it includes. */
-export function servicePorts(
-  name: string,
-  config: FirewalldConfig,
-  seen: ReadonlySet<string> = new Set(),
-): readonly PortProtocol[] {
-  const service = config.services.get(name);
-  if (service === undefined || seen.has(name)) return [];
-  const deeper = new Set([...seen, name]);
-  return [...service.ports, ...service.includes.flatMap((include) => servicePorts(include, config, deeper))];
+export function servicePorts(name: string, config: FirewalldConfig): readonly PortProtocol[] {
+  return withIncludes(name, config).flatMap((service) => service.ports);
+}
+
+/** A service and those that it includes, each once; nothing when it is not known. */
+function withIncludes(name: string, config: FirewalldConfig): ServiceConfig[] {
+  const found = new Map<string, ServiceConfig>();
+  const names = [name];
+  for (const next of names) {
+    const service = config.services.get(next);
+    if (service === undefined || found.has(next)) continue;
+    found.set(next, service);
+    names.push(...service.includes);
+  }
+  return [...found.values()];
 }
 
 /** What `before` lets in and `after` does not, one text each: `22/tcp (service ssh)`, `everything else`, a rich rule. */
@@ -42,9 +49,19 @@ export function lostOpenings(
   after: ZoneConfig,
   afterConfig: FirewalldConfig,
 ): string[] {
-  const kept = openToAll(after, afterConfig);
-  if (kept === null) return [];
   const lost: string[] = [];
+  if (before.masquerade && !after.masquerade) lost.push('masquerading');
+  for (const forward of before.forwardPorts)
+    if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
+  if (before.forward && !after.forward && before.interfaces.length > 1)
+    lost.push("forwarding between the zone's interfaces");
+  for (const rule of before.richRules) {
+    const { words } = parseRichRule(rule);
+    if (!after.richRules.includes(rule) && (words.includes('masquerade') || words.includes('forward-port')))
+      lost.push(rule);
+  }
+  const kept = openToAll(after, afterConfig);
+  if (kept === null) return lost;
   const report = (ports: readonly PortProtocol[], where: string) => {
     for (const { protocol, range } of ports) {
       for (const rest of subtractPortRanges([range], kept.get(protocol) ?? [])) {
@@ -56,17 +73,23 @@ export function lostOpenings(
   report(before.ports, '');
   for (const name of before.services) {
     if (after.services.includes(name)) continue;
+    const services = withIncludes(name, beforeConfig);
+    const others = services.flatMap((service) => [
+      ...service.protocols.map((protocol) => `protocol ${protocol} (service ${name})`),
+      ...service.sourcePorts.map((port) => `source port ${formatPort(port)} (service ${name})`),
+    ]);
     const ports = servicePorts(name, beforeConfig);
-    if (ports.length === 0) lost.push(`service ${name}`);
+    if (ports.length + others.length === 0) lost.push(`service ${name}`);
     report(ports, ` (service ${name})`);
+    lost.push(...others);
   }
   for (const protocol of before.protocols) if (!after.protocols.includes(protocol)) lost.push(`protocol ${protocol}`);
+  const sourcePorts = after.sourcePorts.map(formatPort);
+  for (const port of before.sourcePorts.map(formatPort))
+    if (!sourcePorts.includes(port)) lost.push(`source port ${port}`);
   for (const rule of before.richRules) {
     if (!after.richRules.includes(rule) && parseRichRule(rule).action === 'accept') lost.push(rule);
   }
-  if (before.masquerade && !after.masquerade) lost.push('masquerading');
-  for (const forward of before.forwardPorts)
-    if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
   return [...new Set(lost)];
 }
 
@@ -80,24 +103,30 @@ export function letsIn(zone: ZoneConfig, config: FirewalldConfig, knock: Knock):
   return rules.some((rule) => rule.action === 'accept' && !rule.inverted && rule.words.length === 0);
 }
 
+/** Whether a rule may be about a flow; of an accepting rule that is said only where it is certain. */
 function concerns(rule: RichRule, knock: Knock, config: FirewalldConfig): boolean {
+  const accepts = rule.action === 'accept';
   const family = parseAddress(knock.source)?.family;
   if (rule.family !== null && family !== undefined && rule.family !== family) return false;
   if (rule.inverted) return true;
   if (rule.sourceAddress !== null && !within(knock.source, [rule.sourceAddress])) return false;
-  if (rule.sourceMac !== null && rule.action === 'accept') return false;
-  if (rule.sourceIpset !== null && !within(knock.source, config.ipsets.get(rule.sourceIpset)?.entries ?? []))
-    return false;
+  if (rule.sourceMac !== null && accepts) return false;
+  if (rule.sourceIpset !== null) {
+    const entries = config.ipsets.get(rule.sourceIpset)?.entries;
+    if (entries === undefined ? accepts : !within(knock.source, entries)) return false;
+  }
   if (rule.destination !== null && !within(knock.destination, [rule.destination])) return false;
-  if (rule.destinationIpset !== null && rule.action === 'accept') return false;
+  if (rule.destinationIpset !== null && accepts) return false;
   if (rule.service !== null) {
+    if (!config.services.has(rule.service)) return !accepts;
     return servicePorts(rule.service, config).some(
       (port) => port.protocol === knock.protocol && covers(port.range, knock.port),
     );
   }
   if (rule.port !== null) {
-    const [first, last] = rule.port.port.split('-').map(Number);
-    return rule.port.protocol === knock.protocol && covers({ first: first!, last: last ?? first! }, knock.port);
+    const range = parsePortRange(rule.port.port);
+    if (typeof range === 'string') return !accepts;
+    return rule.port.protocol === knock.protocol && covers(range, knock.port);
   }
   return true;
 }

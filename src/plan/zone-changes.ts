@@ -27,21 +27,33 @@ export function zoneChanges(input: ZonesInput): Change[] {
     const permanent = input.permanent.zones.get(zone);
     const runtime = input.runtime.zones.get(zone);
     for (const name of new Set([...(permanent?.interfaces ?? []), ...(runtime?.interfaces ?? [])])) {
-      if (homes.has(name)) continue;
+      const home = homes.get(name);
+      if (home !== undefined && !namedTwice(name, zone, home, input)) continue;
       changes.push({
         kind: 'interface',
         action: 'release',
         interface: name,
         zone,
-        otherZone: input.defaultZone,
+        otherZone: home ?? input.defaultZone,
         editsZone: null,
         closes: closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime),
         layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
         reasons: [],
       });
     }
+    if (input.desired.zones.has(zone)) continue;
+    // A zone that goes may still be asked for flows from a source that somebody bound to it.
+    for (const [, item, where] of compareLists([], (value) => value.sources, permanent, runtime)) {
+      changes.push({ kind: 'stray', zone, field: 'source', value: item.value, layers: where });
+    }
   }
   return changes;
+}
+
+/** Whether another zone file of ours names an interface that is at home already: a bind would not mention it. */
+function namedTwice(name: string, zone: string, home: string, input: ZonesInput): boolean {
+  const names = (other: string) => input.permanent.zones.get(other)?.interfaces.includes(name) ?? false;
+  return zone !== home && names(zone) && names(home);
 }
 
 /** The desired configuration as one of firewalld's layers would hold it. */
@@ -80,10 +92,9 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
       !(permanent?.interfaces.includes(value) ?? false),
       !(runtime?.interfaces.includes(value) ?? false),
     );
-    const editsZone =
-      [...input.zoneFiles].find(
-        (other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value),
-      ) ?? null;
+    const [editsZone = null, ...more] = [...input.zoneFiles]
+      .filter((other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value))
+      .sort();
     if (!bound.permanent && !bound.runtime && editsZone === null) continue;
     const holder =
       [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
@@ -99,6 +110,10 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
       layers: bound,
       reasons,
     });
+    for (const other of more) {
+      const where = { otherZone: other, editsZone: other, closes: [], layers: layers(false, false) };
+      changes.push({ kind: 'interface', action: 'bind', interface: value, zone: name, ...where, reasons });
+    }
   }
   const services = (value: ZoneConfig) => value.services;
   for (const [action, item, where] of compareLists(zone.services, services, permanent, runtime)) {

@@ -34,12 +34,12 @@ export function changeSign(change: Change): ChangeSign {
   }
 }
 
-/** One reason, as it stands after "because". */
-export function reasonText(reason: Reason): string {
+/** One reason, as it stands after "because"; the source of a rule is left out: see `becauseLines`. */
+function reasonText(reason: Reason): string {
   switch (reason.kind) {
     case 'rule': {
-      const feature = reason.feature === null ? '' : `, feature ${reason.feature} is on`;
-      return oneLine(`${reason.matrix} ${reason.rule} — ${reason.purpose} (source: ${reason.source}${feature})`);
+      const feature = reason.feature === null ? '' : ` (feature ${reason.feature} is on)`;
+      return oneLine(`${reason.matrix} ${reason.rule} — ${reason.purpose}${feature}`);
     }
     case 'extra-rule': {
       const until = reason.expires === null ? '' : `, until ${reason.expires}`;
@@ -64,9 +64,19 @@ const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = 
   matrix: 'private mode "matrix": only what the matrix lists is open',
 };
 
-/** The reasons as lines that begin with "because", each once. */
+/**
+ * The reasons as lines that begin with "because", each once. Rules that the vendor prints in the same place are followed
+ * by one line that names it.
+ */
 export function becauseLines(reasons: readonly Reason[]): readonly string[] {
-  return [...new Set(reasons.map(reasonText))].map((text) => `because ${text}`);
+  const lines = new Set<string>();
+  reasons.forEach((reason, index) => {
+    lines.add(`because ${reasonText(reason)}`);
+    if (reason.kind !== 'rule') return;
+    const next = reasons[index + 1];
+    if (next?.kind !== 'rule' || next.source !== reason.source) lines.add(oneLine(`source: ${reason.source}`));
+  });
+  return [...lines];
 }
 
 /** `tcp/8442, udp/5060-5061`. */

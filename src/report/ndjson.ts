@@ -36,12 +36,8 @@ export class NdjsonReport implements Report {
 const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 /** One value as one line of JSON; Maps become objects, and every control character is an escape. */
-export function jsonLine(value: unknown, indent?: number): string {
-  const text = JSON.stringify(
-    value,
-    (_key, part: unknown) => (part instanceof Map ? Object.fromEntries(part) : part),
-    indent,
-  );
+export function jsonLine(value: unknown): string {
+  const text = JSON.stringify(value, (_key, part: unknown) => (part instanceof Map ? Object.fromEntries(part) : part));
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -64,12 +64,17 @@ export const ROLE_REASONS: Readonly<Record<RoleAssignment['because'], string>> =
   'every-host': 'played by every host',
 };
 
-/** The roles, one a line: the name, why it is played, and the evidence. */
+/** As much evidence as fits a line; "portfw detect" has all of it. */
+const MAX_EVIDENCE = 4;
+
+/** The roles, one a line: the name, why it is played, and the strongest evidence. */
 export function roleLines(roles: readonly RoleAssignment[], style: Style): readonly string[] {
   if (roles.length === 0) return ['  plays no role'];
   const rows = roles.map((role) => {
     const sure = role.because === 'detected' ? ` (${Math.round(role.confidence * 100)} %)` : '';
-    const evidence = role.evidence.map((one) => terminalLine(one.text)).join('; ');
+    const strongest = [...role.evidence].sort((a, b) => b.weight - a.weight).map((one) => terminalLine(one.text));
+    const more = strongest.length > MAX_EVIDENCE ? `; and ${strongest.length - MAX_EVIDENCE} more` : '';
+    const evidence = `${strongest.slice(0, MAX_EVIDENCE).join('; ')}${more}`;
     return [
       { text: `  role ${terminalLine(role.role)}`, paint: style.cyan },
       { text: `${ROLE_REASONS[role.because]}${sure}${evidence === '' ? '' : `: ${evidence}`}` },

@@ -123,24 +123,52 @@ async function scannerInterface(side: Side): Promise<string> {
   return / dev (\S+)/.exec(route)![1]!;
 }
 
-/** What the scanner sees open at an IPv4 address when it knocks from one of its further addresses. */
-async function seenFrom(
-  source: { readonly side: Side; readonly number: number },
-  address: string,
-): Promise<ReadonlySet<string>> {
-  const own = lab.spareAddress(source.side, source.number).v4;
-  const device = await scannerInterface(source.side);
-  await scanner('ip', 'route', 'replace', `${address}/32`, 'dev', device, 'src', own);
+/** Scans load a small machine so much that more at a time only lose packets. */
+const SCANS_AT_ONCE = 2;
+const waiting: (() => void)[] = [];
+let scanning = 0;
+
+async function inTurn<T>(scan: () => Promise<T>): Promise<T> {
+  if (scanning >= SCANS_AT_ONCE) await new Promise<void>((go) => waiting.push(go));
+  else scanning += 1;
   try {
-    return (await lab.scanner.scan(address, { udp })).open;
+    return await scan();
   } finally {
-    await scanner('ip', 'route', 'delete', `${address}/32`);
+    const next = waiting.shift();
+    if (next === undefined) scanning -= 1;
+    else next();
   }
 }
 
-/** What a stranger sees open. */
-async function seen(address: string): Promise<ReadonlySet<string>> {
-  return (await lab.scanner.scan(address, { udp })).open;
+/**
+ * Scans all TCP ports and the UDP ports of interest, and compares. What did not answer although it should is looked at
+ * once more, alone: a busy machine loses packets, and no lost packet ever makes a closed port look open.
+ */
+function compare(address: string, expected: ReadonlySet<string>): Promise<object> {
+  return inTurn(async () => {
+    const open = new Set((await lab.scanner.scan(address, { udp })).open);
+    const missed = (protocol: string) =>
+      [...expected]
+        .filter((name) => name.startsWith(protocol) && !open.has(name))
+        .map((name) => name.slice(protocol.length))
+        .join(',');
+    const again = { tcp: missed('tcp/') || null, udp: missed('udp/') || null };
+    if (again.tcp !== null || again.udp !== null) {
+      for (const name of (await lab.scanner.scan(address, again)).open) open.add(name);
+    }
+    return differences(open, expected);
+  });
+}
+
+/** {@link compare} for an IPv4 address, knocking from one of the scanner's further addresses. */
+async function compareAs(side: Side, number: number, address: string, expected: ReadonlySet<string>): Promise<object> {
+  const source = lab.spareAddress(side, number).v4;
+  await scanner('ip', 'route', 'replace', `${address}/32`, 'dev', await scannerInterface(side), 'src', source);
+  try {
+    return await compare(address, expected);
+  } finally {
+    await scanner('ip', 'route', 'delete', `${address}/32`);
+  }
 }
 
 describe('the ports that another machine finds open are those of the matrix', { concurrent: true }, () => {
@@ -149,14 +177,13 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const roles = ['server', 'web-admin', 'configuration'];
     const publicSide = expectedOpen(portaswitch, { roles, at: ['public'] }, udp);
     const privateSide = expectedOpen(portaswitch, { roles, at: ['private'] }, udp);
-    expect(publicSide.size).toBeGreaterThan(20);
+    expect(publicSide.size).toBe(20);
     expect(privateSide.size).toBe(4);
-    expect(differences(await seen(host.publicAddress), publicSide)).toEqual(NONE);
-    expect(differences(await seen(host.addresses.public!.v6!), publicSide)).toEqual(NONE);
-    expect(differences(await seen(host.privateAddress), privateSide)).toEqual(NONE);
+    expect(await compare(host.publicAddress, publicSide)).toEqual(NONE);
+    expect(await compare(host.addresses.public!.v6!, publicSide)).toEqual(NONE);
+    expect(await compare(host.privateAddress, privateSide)).toEqual(NONE);
     // Servers of the site administer each other over SSH in any mode.
-    const member = await seenFrom({ side: 'private', number: MEMBER }, host.privateAddress);
-    expect(differences(member, new Set([...privateSide, 'tcp/22']))).toEqual(NONE);
+    expect(await compareAs('private', MEMBER, host.privateAddress, new Set([...privateSide, 'tcp/22']))).toEqual(NONE);
   });
 
   it('dispatching-node with virtual addresses, private side open to the site', async () => {
@@ -166,13 +193,12 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const virtual = expectedOpen(portaswitch, { ...knocker, at: ['public', 'vip'] }, udp);
     expect(virtual.size).toBe(own.size + 8);
     expect(virtual.has('tcp/5051') && virtual.has('udp/5060')).toBe(true);
-    expect(differences(await seen(lab.vip(0).v4), virtual)).toEqual(NONE);
-    expect(differences(await seen(lab.vip(0).v6!), virtual)).toEqual(NONE);
-    expect(differences(await seen(host.publicAddress), own)).toEqual(NONE);
-    expect(differences(await seen(host.addresses.public!.v6!), own)).toEqual(NONE);
-    expect(differences(await seen(host.privateAddress), new Set())).toEqual(NONE);
-    const member = await seenFrom({ side: 'private', number: MEMBER }, host.privateAddress);
-    expect(differences(member, everything(udp))).toEqual(NONE);
+    expect(await compare(lab.vip(0).v4, virtual)).toEqual(NONE);
+    expect(await compare(lab.vip(0).v6!, virtual)).toEqual(NONE);
+    expect(await compare(host.publicAddress, own)).toEqual(NONE);
+    expect(await compare(host.addresses.public!.v6!, own)).toEqual(NONE);
+    expect(await compare(host.privateAddress, new Set())).toEqual(NONE);
+    expect(await compareAs('private', MEMBER, host.privateAddress, everything(udp))).toEqual(NONE);
   });
 
   it('ocs of the second table, private side trusted', async () => {
@@ -180,8 +206,8 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const knocker = { roles: ['server', 'ocs'], features: ['diameter', 'diameter-cluster'] };
     const publicSide = expectedOpen(ocs, { ...knocker, at: ['public'] }, udp);
     expect([...publicSide].sort()).toEqual(['tcp/22', 'tcp/3868', 'udp/1812', 'udp/1813', 'udp/5060']);
-    expect(differences(await seen(host.publicAddress), publicSide)).toEqual(NONE);
-    expect(differences(await seen(host.privateAddress), everything(udp))).toEqual(NONE);
+    expect(await compare(host.publicAddress, publicSide)).toEqual(NONE);
+    expect(await compare(host.privateAddress, everything(udp))).toEqual(NONE);
   });
 
   it('gcems: gateways, ClientView, support and strangers', async () => {
@@ -194,12 +220,10 @@ describe('the ports that another machine finds open are those of the matrix', { 
     expect([...strangers].sort()).toEqual(['tcp/1312', 'tcp/22', 'tcp/5901']);
     expect(local.size).toBe(strangers.size + 11);
     expect(gateways.has(`udp/${mountd}`)).toBe(true);
-    expect(differences(await seen(host.publicAddress), strangers)).toEqual(NONE);
-    const support = await seenFrom({ side: 'public', number: SUPPORT }, host.publicAddress);
-    expect(differences(support, local)).toEqual(NONE);
-    expect(differences(await seen(host.privateAddress), new Set())).toEqual(NONE);
-    const img = await seenFrom({ side: 'private', number: IMG }, host.privateAddress);
-    expect(differences(img, gateways)).toEqual(NONE);
+    expect(await compare(host.publicAddress, strangers)).toEqual(NONE);
+    expect(await compareAs('public', SUPPORT, host.publicAddress, local)).toEqual(NONE);
+    expect(await compare(host.privateAddress, new Set())).toEqual(NONE);
+    expect(await compareAs('private', IMG, host.privateAddress, gateways)).toEqual(NONE);
   });
 
   it('master-db on the private side, by the matrix', async () => {
@@ -207,15 +231,15 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const roles = ['server', 'master-db'];
     const privateSide = expectedOpen(portaswitch, { roles, at: ['private'] }, udp);
     expect([...privateSide]).toEqual(['tcp/3306']);
-    expect(differences(await seen(host.privateAddress), privateSide)).toEqual(NONE);
-    expect(differences(await seen(host.publicAddress), new Set(['tcp/22']))).toEqual(NONE);
+    expect(await compare(host.privateAddress, privateSide)).toEqual(NONE);
+    expect(await compare(host.publicAddress, new Set(['tcp/22']))).toEqual(NONE);
   });
 
   it('master-db moved to the public side', async () => {
     const knocker = { roles: ['server', 'master-db'], at: ['public'], moved: { 'master-db': 'public' } };
     const publicSide = expectedOpen(portaswitch, knocker, udp);
     expect([...publicSide].sort()).toEqual(['tcp/22', 'tcp/3306']);
-    expect(differences(await seen(lab.host('db2').publicAddress), publicSide)).toEqual(NONE);
+    expect(await compare(lab.host('db2').publicAddress, publicSide)).toEqual(NONE);
   });
 
   it('processing-node: the range of RTP', async () => {
@@ -223,7 +247,7 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const publicSide = expectedOpen(portaswitch, { roles, at: ['public'] }, udp);
     expect(publicSide.has('udp/35000') && publicSide.has('udp/65000')).toBe(true);
     expect(publicSide.has('udp/34999') || publicSide.has('udp/65001')).toBe(false);
-    expect(differences(await seen(lab.host('rtp1').publicAddress), publicSide)).toEqual(NONE);
+    expect(await compare(lab.host('rtp1').publicAddress, publicSide)).toEqual(NONE);
   });
 });
 
@@ -265,7 +289,7 @@ describe('a restart', () => {
           { protocol: 'tcp', from: 1, to: 65_535 },
           { protocol: 'udp', from: 1, to: 65_535 },
         ]);
-        expect(differences(await seen(host.publicAddress), ports)).toEqual(NONE);
+        expect(await compare(host.publicAddress, ports)).toEqual(NONE);
       }),
     );
     const run = await portfwJson('apply', inventory, '--yes', '--limit', [...expected.keys()].join(','));

@@ -30,6 +30,15 @@ const written = (name: string, text: string) => {
   return file(name);
 };
 
+/** One of OpenSSH's own tools: `keygen`, `agent`, `add`. */
+const toolPath = (tool: string) => `ssh-${tool}`;
+const openssh = (tool: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) =>
+  execFileSync(toolPath(tool), args, {
+    encoding: 'utf8',
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+
 /** Connects, closes at once, and returns the outcome. */
 async function attempt(to: Target, by = transport): Promise<ConnectOutcome> {
   const outcome = await by.connect(to);
@@ -56,9 +65,7 @@ describe('host keys', () => {
     const first = await attempt(fresh);
     expect(first.kind === 'connected' && first.connection.notes).toHaveLength(1);
     const name = `[${lab.host('new').publicAddress}]:${port}`;
-    expect(execFileSync('ssh-keygen', ['-F', name, '-f', file('fresh')], { encoding: 'utf8' })).toContain(
-      'ssh-ed25519',
-    );
+    expect(openssh('keygen', ['-F', name, '-f', file('fresh')])).toContain('ssh-ed25519');
     const text = readFileSync(file('fresh'), 'utf8');
     const second = await attempt({ ...fresh, acceptNewHostKeys: false });
     expect(second.kind === 'connected' && second.connection.notes).toEqual([]);
@@ -67,7 +74,7 @@ describe('host keys', () => {
 
   it('are found under hashed names', async () => {
     written('hashed', recorded('ssh-ed25519'));
-    execFileSync('ssh-keygen', ['-q', '-H', '-f', file('hashed')], { stdio: 'ignore' });
+    openssh('keygen', ['-q', '-H', '-f', file('hashed')]);
     expect(readFileSync(file('hashed'), 'utf8')).toMatch(/^\|1\|/);
     expect((await attempt(target({ knownHostsFiles: [file('hashed')] }))).kind).toBe('connected');
   });
@@ -206,10 +213,9 @@ describe('logins', () => {
 describe('an agent', () => {
   let agent: ChildProcess;
   beforeAll(async () => {
-    agent = spawn('ssh-agent', ['-D', '-a', file('agent')], { stdio: 'ignore' });
+    agent = spawn(toolPath('agent'), ['-D', '-a', file('agent')], { stdio: 'ignore' });
     await eventually('the agent listens', () => existsSync(file('agent')));
-    const environment = { ...process.env, SSH_AUTH_SOCK: file('agent') };
-    execFileSync('ssh-add', ['-q', lab.privateKeyFile], { env: environment, stdio: 'ignore' });
+    openssh('add', ['-q', lab.privateKeyFile], { SSH_AUTH_SOCK: file('agent') });
   });
   afterAll(() => agent?.kill());
 
@@ -219,8 +225,8 @@ describe('an agent', () => {
 
   it('stands in for a named key that is encrypted', async () => {
     copyFileSync(lab.privateKeyFile, file('protected'));
-    execFileSync('ssh-keygen', ['-q', '-p', '-N', 'secret', '-f', file('protected')], { stdio: 'ignore' });
-    written('protected.pub', execFileSync('ssh-keygen', ['-y', '-f', lab.privateKeyFile], { encoding: 'utf8' }));
+    openssh('keygen', ['-q', '-p', '-N', 'secret', '-f', file('protected')]);
+    written('protected.pub', openssh('keygen', ['-y', '-f', lab.privateKeyFile]));
     const to = target({ privateKeyFiles: [file('protected')], agentSocket: file('agent') });
     expect((await attempt(to)).kind).toBe('connected');
     expect((await attempt({ ...to, agentSocket: null })).kind).toBe('local-problem');

@@ -1,6 +1,6 @@
 import type { Docker } from './engine.ts';
 import type { LabNetwork } from './network.ts';
-import { ignoreGone } from './purge.ts';
+import { ignoreGone } from './removal.ts';
 import type { Say } from './say.ts';
 
 /*

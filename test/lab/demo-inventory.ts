@@ -56,7 +56,6 @@ export interface DemoMachines {
 /** The demo's inventory: one plain Ansible file in which all three matrices are in use. */
 export function demoInventory(lab: Lab, machines: DemoMachines): string {
   const { networks } = lab;
-  const address = (name: string): string => lab.host(name).publicAddress || lab.host(name).privateAddress;
   return `# The demo's fleet. It is a plain Ansible inventory: what portfw reads besides begins with portfw_.
 all:
   vars:
@@ -77,14 +76,14 @@ all:
         portfw_playbook: portaswitch
         portfw_site: site_a
       hosts:
-        web1: { ansible_host: ${address('web1')} }
-        bill1: { ansible_host: ${address('bill1')} }
+        web1: { ansible_host: ${lab.host('web1').privateAddress} }
+        bill1: { ansible_host: ${lab.host('bill1').privateAddress} }
         sip1:
-          ansible_host: ${address('sip1')}
+          ansible_host: ${lab.host('sip1').privateAddress}
           # The address that floats to this node: SIP is opened for it alone.
           portfw_vips: [${lab.vip(0).v4}]
         db1:
-          ansible_host: ${address('db1')}
+          ansible_host: ${lab.host('db1').privateAddress}
           # It stands on the private network alone, which is trusted elsewhere. Here only the table's ports are open ...
           portfw_interfaces: { private: [${networks.private.subnet}] }
           portfw_private: matrix
@@ -105,7 +104,7 @@ all:
         portfw_site: site_b
         portfw_features: [diameter]
       hosts:
-        ocs1: { ansible_host: ${address('ocs1')} }
+        ocs1: { ansible_host: ${lab.host('ocs1').publicAddress} }
 
     # A GCEMS server. Its private network is where the gateways are; most ports open to them alone.
     media:
@@ -113,7 +112,7 @@ all:
         portfw_playbook: img-gcems
       hosts:
         gcems1:
-          ansible_host: ${address('gcems1')}
+          ansible_host: ${lab.host('gcems1').publicAddress}
           portfw_interfaces:
             public: [${networks.public.subnet}]
             control: [${networks.private.subnet}]

@@ -32,8 +32,13 @@ export class Stage {
     return this.#broken;
   }
 
-  heading(text: string): void {
+  /** Throws once the demo has been interrupted. */
+  proceed(): void {
     this.#signal.throwIfAborted();
+  }
+
+  heading(text: string): void {
+    this.proceed();
     process.stdout.write(`\n${this.#style.bold(`== ${text}`)}\n`);
   }
 
@@ -53,9 +58,14 @@ export class Stage {
     for (const line of details) this.say(`      ${line}`);
   }
 
+  /** Notes that the story broke off. */
+  brokeOff(error: unknown): void {
+    this.check('the demo came to its end', false, [error instanceof Error ? error.message : String(error)]);
+  }
+
   /** Shows a command line as the user would type it. */
   command(line: string): void {
-    this.#signal.throwIfAborted();
+    this.proceed();
     this.say(`${this.#style.cyan(`$ ${line}`)}`);
   }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { formatPortRange, mergePortRanges } from '../../src/core/ports.ts';
 import { DEMO_HOSTS, type DemoHost } from './demo-inventory.ts';
 import { look, matrixRows, type Seen, type Sight } from './demo-scan.ts';
 import type { Stage } from './demo-stage.ts';
@@ -23,6 +24,7 @@ const SCANS_AT_ONCE = 2;
 export async function tellStory(story: Story): Promise<void> {
   const { stage, lab, inventory } = story;
   const original = await footprints(lab);
+  const running = await runtimes(lab);
 
   stage.heading('The inventory: an Ansible inventory with a few portfw_ variables');
   stage.command(`cat ${inventory}`);
@@ -41,13 +43,9 @@ export async function tellStory(story: Story): Promise<void> {
   stage.heading('apply: make it so, batch by batch, and prove it over a fresh connection');
   await stage.portfw(['apply', inventory, '--yes'], 0);
   const applied = await footprints(lab);
-  for (const host of DEMO_HOSTS) {
-    const roles = await rememberedRoles(lab, host.name);
-    stage.check(
-      `${host.name} (firewalld ${await firewalldVersion(lab, host)}) plays ${host.roles.join(', ')}`,
-      roles === host.roles.join(', '),
-      [`it remembers: ${roles}`],
-    );
+  for (const { host, version, roles } of await Promise.all(DEMO_HOSTS.map((host) => remembered(lab, host)))) {
+    const wanted = host.roles.join(', ');
+    stage.check(`${host.name} (firewalld ${version}) plays ${wanted}`, roles === wanted, [`it remembers: ${roles}`]);
   }
   stage.check('no file that is not ours has changed', same(others(original), others(applied)));
 
@@ -60,7 +58,7 @@ export async function tellStory(story: Story): Promise<void> {
 
   await scan(story);
   await drift(story);
-  await goBack(story, original);
+  await goBack(story, original, running);
 }
 
 /** A third machine looks at every host: open is what the matrix has, and nothing else. */
@@ -73,8 +71,10 @@ async function scan({ stage, lab }: Story): Promise<void> {
   await Promise.all(lab.hosts.map((host) => host.listenOn(everything)));
   const queue = sights(lab);
   const work = async (): Promise<void> => {
-    for (let sight = queue.shift(); sight !== undefined; sight = queue.shift())
+    for (let sight = queue.shift(); sight !== undefined; sight = queue.shift()) {
+      stage.proceed();
       report(stage, await look(lab, sight, rows));
+    }
   };
   await Promise.all(Array.from({ length: SCANS_AT_ONCE }, work));
   await Promise.all(lab.hosts.map((host) => host.listenOn([])));
@@ -110,12 +110,23 @@ function sights(lab: Lab): Sight[] {
   ];
 }
 
-function report(stage: Stage, { sight, expected, tooMuch, missing }: Seen): void {
+function report(stage: Stage, { sight, open, tooMuch, missing }: Seen): void {
   stage.check(
-    `${sight.host.name}, ${sight.side} ${sight.address}: open are the ${expected.size} ports of the matrix, and no other`,
+    `${sight.host.name}, ${sight.side}: open is exactly what the matrix has (${portList(open)})`,
     tooMuch.length + missing.length === 0,
     [`open without a row: ${tooMuch.slice(0, 20).join(' ') || 'none'}`, `not open: ${missing.join(' ') || 'none'}`],
   );
+}
+
+/** `tcp 22, 8442-8449; udp 69`. */
+function portList(ports: Iterable<string>): string {
+  const all = [...ports];
+  const parts = (['tcp', 'udp'] as const).flatMap((protocol) => {
+    const own = all.filter((port) => port.startsWith(protocol)).map((port) => Number(port.slice(4)));
+    const ranges = mergePortRanges(own.map((port) => ({ first: port, last: port })));
+    return ranges.length === 0 ? [] : [`${protocol} ${ranges.map(formatPortRange).join(', ')}`];
+  });
+  return parts.length === 0 ? 'nothing' : parts.join('; ');
 }
 
 /** Somebody opens a port by hand; the plan names it, and apply takes it back. */
@@ -135,7 +146,7 @@ async function drift({ stage, lab, inventory }: Story): Promise<void> {
 }
 
 /** Each host returns to the first generation that was saved of it. */
-async function goBack({ stage, lab, inventory }: Story, original: Footprints): Promise<void> {
+async function goBack({ stage, lab, inventory }: Story, original: Footprints, running: Footprints): Promise<void> {
   stage.heading('history and rollback: each host returns to what it was, proved by hash');
   await stage.portfw(['history', inventory, '--limit', 'web1'], 0);
   const generations = (await lab.host('web1').run('ls', '/var/lib/portfw/generations')).split('\n');
@@ -146,6 +157,7 @@ async function goBack({ stage, lab, inventory }: Story, original: Footprints): P
   await stage.portfw(['rollback', inventory, '--limit', 'web1', '--to', generations[0] ?? '', '--yes'], 0);
   await stage.portfw(['rollback', inventory, '--limit', 'all:!web1', '--yes'], 0);
   const now = await footprints(lab);
+  stage.check('what runs is what ran before the first apply', same(running, await runtimes(lab)));
   for (const [name, files] of original) {
     stage.check(
       `${name}: /etc/firewalld is as it was, byte for byte`,
@@ -153,6 +165,15 @@ async function goBack({ stage, lab, inventory }: Story, original: Footprints): P
       [...difference(configuration(files), configuration(now.get(name) ?? ''))],
     );
   }
+}
+
+/** By host: what its firewalld does at runtime, zone by zone. The words of a line are a set. */
+async function runtimes(lab: Lab): Promise<Footprints> {
+  const read = async (name: string): Promise<[string, string]> => {
+    const lines = (await lab.host(name).run('firewall-cmd', '--list-all-zones')).split('\n');
+    return [name, lines.map((line) => line.trim().split(/ +/).sort().join(' ')).join('\n')];
+  };
+  return new Map(await Promise.all(DEMO_HOSTS.map(({ name }) => read(name))));
 }
 
 /** By host: one line for each file below /etc/firewalld and /var/lib/portfw. */
@@ -208,14 +229,19 @@ function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '');
 }
 
-async function rememberedRoles(lab: Lab, name: string): Promise<string> {
-  const { exitCode, stdout } = await lab.host(name).exec(['cat', '/var/lib/portfw/state.json']);
-  if (exitCode !== 0) return 'nothing';
-  return [...(JSON.parse(stdout) as { readonly roles: readonly string[] }).roles].sort().join(', ');
-}
-
-async function firewalldVersion(lab: Lab, host: DemoHost): Promise<string> {
-  return (await lab.host(host.name).run('firewall-offline-cmd', '--version')).trim();
+/** Which firewalld a host has, and which roles portfw remembers on it. */
+async function remembered(
+  lab: Lab,
+  host: DemoHost,
+): Promise<{ readonly host: DemoHost; readonly version: string; readonly roles: string }> {
+  const machine = lab.host(host.name);
+  const [version, state] = await Promise.all([
+    machine.run('firewall-offline-cmd', '--version'),
+    machine.exec(['cat', '/var/lib/portfw/state.json']),
+  ]);
+  if (state.exitCode !== 0) return { host, version: version.trim(), roles: 'nothing' };
+  const { roles } = JSON.parse(state.stdout) as { readonly roles: readonly string[] };
+  return { host, version: version.trim(), roles: [...roles].sort().join(', ') };
 }
 
 /** The machines of the lab that the inventory names besides its hosts. */

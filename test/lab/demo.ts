@@ -84,9 +84,12 @@ async function run(keep: boolean): Promise<number> {
     await writeFile(file, demoInventory(lab, demoMachines(lab)));
     const inventory = relative(ROOT, file);
     await tellStory({ stage, lab, inventory });
-    interruption.signal.throwIfAborted();
+    stage.proceed();
     kept = keep;
-    if (keep) howToGoOn(inventory);
+    if (keep) howToGoOn(lab, inventory);
+  } catch (error) {
+    stage.proceed();
+    stage.brokeOff(error);
   } finally {
     if (!kept) await lab?.stop();
     idle = true;
@@ -104,12 +107,14 @@ function verdict(stage: Stage): number {
   return 1;
 }
 
-function howToGoOn(inventory: string): void {
+function howToGoOn({ directory, privateKeyFile, knownHostsFile, host }: Lab, inventory: string): void {
+  const [key, knownHosts] = [privateKeyFile, knownHostsFile].map((file) => relative(ROOT, file));
   console.log(`
 The hosts stay, as they were before the first apply. Go on by hand, in this folder:
-  node dist/cli/main.js plan ${inventory}
-  node dist/cli/main.js apply ${inventory}
-Remove them with:
+  node dist/cli/main.js plan ${inventory} --limit web1
+  node dist/cli/main.js apply ${inventory} --limit web1
+  ssh -i ${key} -o UserKnownHostsFile=${knownHosts} root@${host('web1').privateAddress} firewall-cmd --list-all-zones
+Keys, known_hosts and the inventory are in ${relative(ROOT, directory)}. Remove everything with:
   npm run demo -- --remove`);
 }
 

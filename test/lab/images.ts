@@ -58,6 +58,12 @@ export async function ensureImages(
   return new Map(recipes.map((recipe) => [recipe.name, recipe.image]));
 }
 
+/** The tag of an image of the lab as it is now; `undefined` when it has not been built. */
+export async function builtImage(docker: Docker, name: ImageName): Promise<string | undefined> {
+  const { image } = await recipeFor(name);
+  return (await imageExists(docker, image)) ? image : undefined;
+}
+
 async function recipeFor(name: ImageName): Promise<Recipe> {
   const suite = name === 'scanner' ? SCANNER_SUITE : name;
   const list = await readFile(join(IMAGE_DIRECTORY, 'packages.txt'), 'utf8');

@@ -7,7 +7,7 @@ import { awaitSsh, type HostSpec, type LabHost, startHost } from './host.ts';
 import { ensureImages, type ImageName } from './images.ts';
 import { type Address, addressOn, createNetworks, type LabNetwork, SIDES, type Side } from './network.ts';
 import { IMAGE_DIRECTORY, LAB_DIRECTORY } from './paths.ts';
-import { ignoreGone } from './purge.ts';
+import { ignoreGone } from './removal.ts';
 import { type Say, sayOnStderr } from './say.ts';
 import { type Scanner, startScanner } from './scanner.ts';
 

@@ -6,6 +6,9 @@ import type { Say } from './say.ts';
 /** Marks every container and network of a lab; its value is the process that owns it. */
 export const OWNER_LABEL = 'portfw.lab.owner';
 
+/** Names the lab that a network belongs to. */
+export const LAB_LABEL = 'portfw.lab.id';
+
 export type Side = 'public' | 'private';
 export const SIDES: readonly Side[] = ['public', 'private'];
 
@@ -77,7 +80,7 @@ async function createNetwork(
     CheckDuplicate: true,
     EnableIPv6: ipv6,
     IPAM: { Driver: 'default', Config: [{ Subnet: subnet }, ...(ipv6 ? [{ Subnet: subnet6 }] : [])] },
-    Labels: { [OWNER_LABEL]: session() },
+    Labels: { [OWNER_LABEL]: session(), [LAB_LABEL]: lab },
   });
   return { side, id: network.id, name, subnet, subnet6: ipv6 ? subnet6 : null };
 }

@@ -1,6 +1,12 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { trackAgain } from './conntrack.ts';
 import type { Docker } from './engine.ts';
-import { OWNER_LABEL } from './network.ts';
+import { builtImage } from './images.ts';
+import { LAB_LABEL, OWNER_LABEL } from './network.ts';
 import { isRunning } from './owner.ts';
+import { LAB_DIRECTORY } from './paths.ts';
+import { ignoreGone } from './removal.ts';
 
 /**
  * Removes the containers and networks of labs whose owner no longer runs, and those of `owner` itself if one is given.
@@ -19,14 +25,13 @@ export async function purge(docker: Docker, owner?: string): Promise<void> {
       .map((container) => ignoreGone(docker.getContainer(container.Id).remove({ force: true, v: true }))),
   );
   const networks = await docker.listNetworks({ filters });
-  for (const network of networks) {
-    if (isLeft(network.Labels)) await ignoreGone(docker.getNetwork(network.Id).remove());
+  const labs = new Set<string>();
+  for (const network of networks.filter(({ Labels }) => isLeft(Labels))) {
+    await ignoreGone(docker.getNetwork(network.Id).remove());
+    labs.add(network.Labels?.[LAB_LABEL] ?? '');
   }
-}
-
-/** Removal of what somebody else has just removed, or is removing, is no failure. */
-export async function ignoreGone(removal: Promise<unknown>): Promise<void> {
-  await removal.catch((error: { readonly statusCode?: number }) => {
-    if (error.statusCode !== 404 && error.statusCode !== 409) throw error;
-  });
+  labs.delete('');
+  const scanner = labs.size === 0 ? undefined : await builtImage(docker, 'scanner');
+  if (scanner !== undefined) for (const lab of labs) await trackAgain(docker, scanner, lab);
+  for (const lab of labs) await rm(join(LAB_DIRECTORY, lab), { recursive: true, force: true });
 }

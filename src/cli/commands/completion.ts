@@ -54,6 +54,10 @@ function names(flag: DescribedFlag): readonly string[] {
   return flag.short === null ? [flag.long] : [flag.short, flag.long];
 }
 
+function takesFile(flag: DescribedFlag): boolean {
+  return flag.value?.includes('file') === true;
+}
+
 function bash(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((command) => {
     const valued = command.flags.filter((flag) => flag.value !== null);
@@ -89,7 +93,7 @@ function zsh(commands: readonly DescribedCommand[]): string {
   const list = commands.map((command) => `    '${command.name}:${plain(command.description)}'`).join('\n');
   const cases = commands.map((command) => {
     const specs = command.flags.map((flag) => {
-      const value = flag.value === null ? '' : `:${plain(flag.value)}:${flag.value === 'file' ? '_files' : ''}`;
+      const value = flag.value === null ? '' : `:${plain(flag.value)}:${takesFile(flag) ? '_files' : ''}`;
       const repeated = flag.long === '--verbose' ? '*' : '';
       return names(flag)
         .map((name) => `      '${repeated}${name}[${plain(flag.description)}]${value}'`)
@@ -126,7 +130,7 @@ function fish(commands: readonly DescribedCommand[]): string {
     const here = `-n '__fish_seen_subcommand_from ${command.name}'`;
     const flags = command.flags.map((flag) => {
       const short = flag.short === null ? '' : ` -s ${flag.short.slice(1)}`;
-      const value = flag.value === null ? '' : flag.value === 'file' ? ' -r' : ' -x';
+      const value = flag.value === null ? '' : takesFile(flag) ? ' -r -F' : ' -x';
       return `complete -c portfw ${here}${short} -l ${flag.long.slice(2)}${value} -d ${quote(flag.description)}`;
     });
     const words = command.words === null ? [] : [`complete -c portfw ${here} -f -a ${quote(command.words.join(' '))}`];

@@ -26,6 +26,24 @@ const COMMANDS = [
   'completion',
 ];
 
+describe('portfw --version', () => {
+  it('answers within 60 ms of an empty program', () => {
+    const timed = (args: readonly string[]): number => {
+      const began = performance.now();
+      execFileSync(process.execPath, args);
+      return performance.now() - began;
+    };
+    let version = Number.POSITIVE_INFINITY;
+    let empty = Number.POSITIVE_INFINITY;
+    // The fastest of several runs is the program's own time; the rest is what else the machine is doing.
+    for (let run = 0; run < 5 || (run < 25 && version - empty >= 60); run += 1) {
+      version = Math.min(version, timed([built.main, '--version']));
+      empty = Math.min(empty, timed(['-e', '0']));
+    }
+    expect(version - empty).toBeLessThan(60);
+  });
+});
+
 describe.concurrent('portfw', { timeout: 30_000 }, () => {
   it.each(['--version', '-V'])('%s prints the version', async (flag) => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -34,18 +52,6 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
       stdout: `${version}\n`,
       stderr: '',
     });
-  });
-
-  it('answers --version within 60 ms of an empty program', async () => {
-    const fastest = (args: readonly string[]): number => {
-      const times = Array.from({ length: 7 }, () => {
-        const began = performance.now();
-        execFileSync(process.execPath, args);
-        return performance.now() - began;
-      });
-      return Math.min(...times);
-    };
-    expect(fastest([built.main, '--version']) - fastest(['-e', '0'])).toBeLessThan(60);
   });
 
   it('--help teaches: every command, examples, exit codes, environment', async () => {
@@ -246,6 +252,13 @@ describe.concurrent('a run without a terminal', { timeout: 30_000 }, () => {
     expect(code).toBe(3);
   });
 
+  it('is quiet about many hosts at once', async () => {
+    const { code, stdout, stderr } = await portfw(['facts', 'test/fixtures/cli/many.yaml']);
+    expect(stderr).toBe('');
+    expect(stdout).toContain('30 unreachable');
+    expect(code).toBe(3);
+  });
+
   it('--json prints nothing but events, the summary last', async () => {
     const { code, stdout } = await portfw(['plan', GOOD, '--json', '--detailed-exitcode']);
     const events = stdout
@@ -272,6 +285,21 @@ describe.concurrent('a run without a terminal', { timeout: 30_000 }, () => {
 });
 
 describe.concurrent('portfw completion', { timeout: 30_000 }, () => {
+  it.each([
+    [['portfw', 'ap'], 'apply'],
+    [['portfw', 'apply', '--d'], '--dry-run --detailed-exitcode'],
+    [['portfw', 'completion', ''], 'bash zsh fish'],
+    // Left to the shell, which completes file names.
+    [['portfw', 'plan', '--known-hosts', ''], ''],
+    [['portfw', 'lint', 'inv'], ''],
+  ])('bash completes %j to %j', async (words, completed) => {
+    const { stdout: script } = await portfw(['completion', 'bash']);
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is bash that fills it in
+    const ask = 'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _portfw; echo "${COMPREPLY[*]}"';
+    const answer = execFileSync('bash', ['-c', `${script}\n${ask}`, 'bash', ...words], { encoding: 'utf8' });
+    expect(answer.trimEnd()).toBe(completed);
+  });
+
   it.each([
     ['bash', /complete -o default -F _portfw portfw/],
     ['zsh', /^#compdef portfw/],

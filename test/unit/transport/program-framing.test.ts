@@ -115,9 +115,9 @@ describe('a program', () => {
     expect(runningCommands()).not.toContain('sleep 61.5 ');
   });
 
-  it('never runs in part, wherever the line breaks', () => {
-    const proof = join(scratch, 'ran');
-    const whole = Buffer.concat(programInput(`echo ran >'${proof}'`, 'some data', 10_000, markers));
+  it.each(['some data', ''])('never runs in part, wherever the line breaks (data: "%s")', (data) => {
+    const proof = join(scratch, `ran with ${data}`);
+    const whole = Buffer.concat(programInput(`echo ran >'${proof}'`, data, 10_000, markers));
     const bootstrapLength = whole.indexOf('\n') + 1;
     // Each place inside the program and the data, and a few inside the bootstrap.
     const cuts = [1, 20, bootstrapLength - 1];

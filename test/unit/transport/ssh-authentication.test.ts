@@ -65,6 +65,12 @@ describe('AuthSequence', () => {
       ['publickey', 'password'],
     ],
     [
+      'the password once, although the server then asks in another way',
+      target({ password }),
+      [both, ['keyboard-interactive']],
+      ['publickey', 'password'],
+    ],
+    [
       'keyboard-interactive where there is no password method',
       target({ password }),
       [['keyboard-interactive'], ['keyboard-interactive']],

@@ -1,0 +1,337 @@
+import { contains, parseNetwork } from '../../../src/core/addresses.ts';
+import { formatPortRange, parsePortRange } from '../../../src/core/ports.ts';
+import type { RunningFirewalld } from '../../../src/facts/facts.ts';
+import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import { formatPort } from '../../../src/firewalld/normalise.ts';
+import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
+import { writeZoneXml } from '../../../src/firewalld/write-xml.ts';
+import type { BeginRequest, PermanentRequest, RuntimeCall } from '../../../src/host/requests.ts';
+
+/** An error that the daemon would answer with. */
+export class DaemonError extends Error {}
+
+const BUILTIN_ZONES: Readonly<Record<string, string>> = {
+  public:
+    '<zone><short>Public</short><service name="ssh"/><service name="dhcpv6-client"/><forward/></zone>',
+  trusted: '<zone target="ACCEPT"><short>Trusted</short></zone>',
+  drop: '<zone target="DROP"><short>Drop</short></zone>',
+};
+
+const BUILTIN_SERVICES: Readonly<Record<string, string>> = {
+  ssh: '<service><short>SSH</short><port port="22" protocol="tcp"/></service>',
+  http: '<service><port port="80" protocol="tcp"/></service>',
+  'dhcpv6-client': '<service><port port="546" protocol="udp"/></service>',
+};
+
+/** A zone, service or ipset as the daemon holds it in one of its layers. */
+export interface Layer {
+  readonly zones: Map<string, ZoneConfig>;
+  readonly services: Map<string, ServiceConfig>;
+  readonly ipsets: Map<string, IpsetConfig>;
+}
+
+const HASH = 'a'.repeat(64);
+
+/**
+ * firewalld as it was found to behave on hosts: files that the daemon does not see until it reloads, a permanent view of
+ * its own in memory, a runtime that a reload makes equal to it, and the errors that stop a step.
+ *
+ * It is stricter than the daemon where portfw should need no leniency: what is there already may not be added again.
+ */
+export class Firewalld {
+  readonly files: Map<string, string>;
+  memory: Layer;
+  runtime: Layer;
+  readonly defaultZone = 'public';
+  reloads = 0;
+
+  constructor(files: Iterable<readonly [string, string]> = []) {
+    this.files = new Map(files);
+    this.memory = this.#parse();
+    this.runtime = this.#parse();
+  }
+
+  #parse(): Layer {
+    const layer: Layer = { zones: new Map(), services: new Map(), ipsets: new Map() };
+    for (const [name, text] of Object.entries(BUILTIN_ZONES)) layer.zones.set(name, readZoneXml(name, text));
+    for (const [name, text] of Object.entries(BUILTIN_SERVICES)) layer.services.set(name, readServiceXml(name, text));
+    for (const [path, text] of this.files) {
+      const [folder, file] = path.split('/');
+      const name = file!.replace(/\.xml$/, '');
+      if (folder === 'zones') layer.zones.set(name, readZoneXml(name, text));
+      if (folder === 'services') layer.services.set(name, readServiceXml(name, text));
+      if (folder === 'ipsets') layer.ipsets.set(name, readIpsetXml(name, text));
+    }
+    return layer;
+  }
+
+  /** Everything that a reload stumbles over, on one version or another. */
+  #check(layer: Layer): void {
+    const holders = new Map<string, string>();
+    for (const zone of layer.zones.values()) {
+      for (const name of zone.interfaces) {
+        const other = holders.get(name);
+        if (other !== undefined) throw new DaemonError(`INVALID_INTERFACE: ${name} in ${other} and ${zone.name}`);
+        holders.set(name, zone.name);
+      }
+      for (const name of zone.services) {
+        if (!layer.services.has(name)) throw new DaemonError(`INVALID_SERVICE: ${name} in ${zone.name}`);
+      }
+      for (const rule of zone.richRules) this.#checkRule(layer, rule);
+      for (const source of zone.sources) {
+        if (source.startsWith('ipset:') && !layer.ipsets.has(source.slice(6))) throw new DaemonError(`open: ${source}`);
+      }
+    }
+    for (const ipset of layer.ipsets.values()) {
+      for (const [index, entry] of ipset.entries.entries()) {
+        if (entry.endsWith('/0')) throw new DaemonError(`INVALID_ENTRY: ${entry}`);
+        if (ipset.entries.slice(index + 1).some((other) => overlap(entry, other)))
+          throw new DaemonError(`INVALID_ENTRY: ${entry} overlaps`);
+      }
+    }
+  }
+
+  #checkRule(layer: Layer, text: string): void {
+    const { service, sourceIpset } = parseRichRule(text);
+    if (service !== null && !layer.services.has(service)) throw new DaemonError(`INVALID_SERVICE: ${text}`);
+    if (sourceIpset !== null && !layer.ipsets.has(sourceIpset)) throw new DaemonError(`open: ${text}`);
+  }
+
+  reload(): void {
+    const layer = this.#parse();
+    this.#check(layer);
+    this.memory = layer;
+    this.runtime = this.#parse();
+    this.reloads += 1;
+  }
+
+  /** Where the daemon has an interface now. */
+  zoneOf(name: string): string {
+    return [...this.runtime.zones.values()].find((zone) => zone.interfaces.includes(name))?.name ?? this.defaultZone;
+  }
+
+  /** Carries out the first request; `look` is called after the reload and after each call. */
+  begin(request: BeginRequest, look: (after: string) => void = () => {}): void {
+    for (const { path, text } of request.files) {
+      if (!/^(zones|services|ipsets)\/portfw-[a-z0-9-]{1,64}\.xml$/.test(path)) throw new DaemonError(`not ours: ${path}`);
+      this.files.set(path, text);
+    }
+    if (request.reload) {
+      this.reload();
+      look('reload');
+    }
+    for (const call of request.calls) {
+      this.call(call);
+      look(call.join(' '));
+    }
+  }
+
+  call([operation, owner = '', ...rest]: RuntimeCall): void {
+    if (!owner.startsWith('portfw-')) throw new DaemonError(`not ours: ${owner}`);
+    const [first = ''] = rest;
+    if (operation === 'add-entry' || operation === 'remove-entry') return this.#entry(operation, owner, first);
+    const zone = this.runtime.zones.get(owner);
+    if (zone === undefined) throw new DaemonError(`INVALID_ZONE: ${owner}`);
+    const change = (changes: Partial<ZoneConfig>) => this.runtime.zones.set(owner, { ...zone, ...changes });
+    const port = () => readPort(first, rest[1] ?? '');
+    switch (operation) {
+      case 'bind-interface':
+        for (const other of this.runtime.zones.values())
+          this.runtime.zones.set(other.name, { ...other, interfaces: other.interfaces.filter((name) => name !== first) });
+        return void this.runtime.zones.set(owner, {
+          ...this.runtime.zones.get(owner)!,
+          interfaces: [...this.runtime.zones.get(owner)!.interfaces, first].sort(),
+        });
+      case 'release-interface':
+        return void change({ interfaces: without(zone.interfaces, first) });
+      case 'add-service':
+        if (!this.runtime.services.has(first)) throw new DaemonError(`INVALID_SERVICE: ${first}`);
+        return void change({ services: added(zone.services, first) });
+      case 'remove-service':
+        return void change({ services: without(zone.services, first) });
+      case 'add-rich-rule':
+        this.#checkRule(this.runtime, first);
+        return void change({ richRules: added(zone.richRules, first) });
+      case 'remove-rich-rule':
+        return void change({ richRules: without(zone.richRules, first) });
+      case 'remove-port':
+        return void change({ ports: withoutPort(zone.ports, port()) });
+      case 'remove-source-port':
+        return void change({ sourcePorts: withoutPort(zone.sourcePorts, port()) });
+      case 'remove-protocol':
+        return void change({ protocols: without(zone.protocols, first) });
+      case 'remove-source':
+        return void change({ sources: without(zone.sources, first) });
+      case 'remove-icmp-block':
+        return void change({ icmpBlocks: without(zone.icmpBlocks, first) });
+      case 'remove-forward-port':
+        return void change({ forwardPorts: without(zone.forwardPorts, rest.join(':')) });
+      case 'remove-masquerade':
+        return void change({ masquerade: false });
+      case 'remove-icmp-block-inversion':
+        return void change({ icmpBlockInversion: false });
+      default:
+        throw new DaemonError(`no such operation: ${operation}`);
+    }
+  }
+
+  #entry(operation: string, name: string, entry: string): void {
+    const ipset = this.runtime.ipsets.get(name);
+    if (ipset === undefined) throw new DaemonError(`INVALID_IPSET: ${name}`);
+    if (operation === 'add-entry' && ipset.entries.some((other) => overlap(other, entry)))
+      throw new DaemonError(`INVALID_ENTRY: ${entry} overlaps`);
+    const entries = operation === 'add-entry' ? added(ipset.entries, entry) : without(ipset.entries, entry);
+    this.runtime.ipsets.set(name, { ...ipset, entries });
+  }
+
+  /** Carries out the second request, through the daemon's memory, which it writes to the files. */
+  permanent(request: PermanentRequest): void {
+    for (const { zone, interfaces, text } of request.releases) {
+      const held = this.memory.zones.get(zone);
+      if (held === undefined || !this.files.has(`zones/${zone}.xml`)) throw new DaemonError(`INVALID_ZONE: ${zone}`);
+      const rest = { ...held, interfaces: held.interfaces.filter((name) => !interfaces.includes(name)) };
+      this.memory.zones.set(zone, rest);
+      this.files.set(`zones/${zone}.xml`, text ?? writeZoneXml(rest));
+    }
+    for (const name of Object.keys(request.zones).sort()) {
+      const zone = request.zones[name]!;
+      if (!this.memory.zones.has(name)) throw new DaemonError(`INVALID_ZONE: ${name}`);
+      this.memory.zones.set(name, zone);
+      this.#check(this.memory);
+      this.files.set(`zones/${name}.xml`, writeZoneXml(zone));
+    }
+    for (const [name, entries] of Object.entries(request.ipsets)) {
+      const held = this.memory.ipsets.get(name);
+      if (held === undefined) throw new DaemonError(`INVALID_IPSET: ${name}`);
+      this.setPermanentIpset({ ...held, entries });
+    }
+    for (const [kind, name] of request.deletions) {
+      this.memory[`${kind}s`].delete(name);
+      if (!this.files.delete(`${kind}s/${name}.xml`)) throw new DaemonError(`no file of ${kind} ${name}`);
+    }
+  }
+
+  setPermanentIpset(ipset: IpsetConfig): void {
+    this.memory.ipsets.set(ipset.name, ipset);
+    const options = Object.entries(ipset.options).map(([name, value]) => `<option name="${name}" value="${value}"/>`);
+    const entries = ipset.entries.map((entry) => `<entry>${entry}</entry>`);
+    const titles = `<short>${ipset.short}</short><description>${ipset.description}</description>`;
+    this.files.set(
+      `ipsets/${ipset.name}.xml`,
+      `<ipset type="${ipset.type}">${titles}${options.join('')}${entries.join('')}</ipset>`,
+    );
+  }
+
+  /** What the collector would say of this host. */
+  facts(): RunningFirewalld {
+    const shownZones = [...this.runtime.zones.values()].filter(
+      (zone) => zone.name === this.defaultZone || zone.name.startsWith('portfw-') || zone.interfaces.length + zone.sources.length > 0,
+    );
+    const used = new Set(
+      shownZones.flatMap((zone) => [...zone.services, ...zone.richRules.map((rule) => parseRichRule(rule).service)]),
+    );
+    const services = [...this.runtime.services.values()].filter(({ name }) => used.has(name) || name.startsWith('portfw-'));
+    return {
+      kind: 'running',
+      version: '1.3.3',
+      state: 'RUNNING',
+      backend: 'nftables',
+      defaultZone: this.defaultZone,
+      panicMode: false,
+      zoneDrifting: false,
+      ipsetsUsable: true,
+      helpers: ['ftp', 'tftp'],
+      hash: HASH,
+      permanentHash: HASH,
+      runtimeHash: HASH,
+      files: [...this.files].map(([path, text]) => ({ path, text, mode: '0644', owner: '0:0', sha256: HASH })),
+      builtin: shownZones
+        .filter(({ name }) => !this.files.has(`zones/${name}.xml`) && BUILTIN_ZONES[name] !== undefined)
+        .map(({ name }) => ({ path: `zones/${name}.xml`, text: BUILTIN_ZONES[name]! })),
+      runtime: {
+        zones: Object.fromEntries(shownZones.map((zone) => [zone.name, zoneSettings(zone)])),
+        services: Object.fromEntries(services.map((service) => [service.name, serviceSettings(service)])),
+        ipsets: Object.fromEntries([...this.runtime.ipsets].map(([name, ipset]) => [name, { ...ipset }])),
+        policies: {},
+        direct: [],
+      },
+    };
+  }
+
+  /** Whether a new flow from a client to a TCP port on an interface is let in now; rules that refuse are not modelled. */
+  letsIn(client: string, interfaceName: string, port: number): boolean {
+    const inSet = (name: string) => this.runtime.ipsets.get(name)?.entries.some((entry) => overlap(entry, client)) === true;
+    const bound = [...this.runtime.zones.values()].find((zone) =>
+      zone.sources.some((source) => (source.startsWith('ipset:') ? inSet(source.slice(6)) : overlap(source, client))),
+    );
+    const zone = bound ?? this.runtime.zones.get(this.zoneOf(interfaceName))!;
+    const opens = (ports: readonly PortProtocol[]) =>
+      ports.some(({ protocol, range }) => protocol === 'tcp' && range.first <= port && port <= range.last);
+    const service = (name: string) => opens(this.runtime.services.get(name)?.ports ?? []);
+    if (zone.target === 'ACCEPT' || opens(zone.ports) || zone.services.some(service)) return true;
+    return zone.richRules.map(parseRichRule).some((rule) => {
+      if (rule.action !== 'accept' || rule.destination !== null) return false;
+      if (rule.sourceIpset !== null && !inSet(rule.sourceIpset)) return false;
+      if (rule.service !== null) return service(rule.service);
+      return rule.port === null || Number(rule.port.port) === port;
+    });
+  }
+}
+
+function zoneSettings(zone: ZoneConfig): Record<string, unknown> {
+  const pairs = (ports: readonly PortProtocol[]) => ports.map(({ protocol, range }) => [formatPortRange(range), protocol]);
+  return {
+    short: zone.short,
+    description: zone.description,
+    target: zone.target,
+    interfaces: zone.interfaces,
+    sources: zone.sources,
+    services: zone.services,
+    ports: pairs(zone.ports),
+    protocols: zone.protocols,
+    source_ports: pairs(zone.sourcePorts),
+    icmp_blocks: zone.icmpBlocks,
+    icmp_block_inversion: zone.icmpBlockInversion,
+    masquerade: zone.masquerade,
+    forward: zone.forward,
+    forward_ports: zone.forwardPorts.map((forward) => forward.split(':')),
+    rules_str: zone.richRules,
+  };
+}
+
+function serviceSettings(service: ServiceConfig): Record<string, unknown> {
+  return {
+    ...service,
+    ports: service.ports.map(({ protocol, range }) => [formatPortRange(range), protocol]),
+    source_ports: [],
+  };
+}
+
+function readPort(text: string, protocol: string): PortProtocol {
+  const range = parsePortRange(text);
+  if (typeof range === 'string') throw new DaemonError(`INVALID_PORT: ${text}`);
+  return { protocol, range };
+}
+
+function added(list: readonly string[], item: string): string[] {
+  if (list.includes(item)) throw new DaemonError(`ALREADY_ENABLED: ${item}`);
+  return [...list, item].sort();
+}
+
+function without(list: readonly string[], item: string): string[] {
+  if (!list.includes(item)) throw new DaemonError(`NOT_ENABLED: ${item}`);
+  return list.filter((other) => other !== item);
+}
+
+function withoutPort(ports: readonly PortProtocol[], port: PortProtocol): PortProtocol[] {
+  const rest = ports.filter((other) => formatPort(other) !== formatPort(port));
+  if (rest.length === ports.length) throw new DaemonError(`NOT_ENABLED: ${formatPort(port)}`);
+  return rest;
+}
+
+function overlap(a: string, b: string): boolean {
+  const left = parseNetwork(a);
+  const right = parseNetwork(b);
+  return left !== null && right !== null && (contains(left, right) || contains(right, left));
+}
