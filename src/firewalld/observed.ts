@@ -4,7 +4,7 @@ import type { FirewalldConfig, IpsetConfig, PortProtocol, ServiceConfig, ZoneCon
 import { normalisePorts, normaliseStrings } from './normalise.ts';
 import { readIpsetXml, readServiceXml, readZoneXml, zoneTarget } from './read-xml.ts';
 import { canonicalRichRule } from './rich-rule.ts';
-import { XmlError } from './xml.ts';
+import { parseXml, XmlError } from './xml.ts';
 
 /** What a host's firewalld is: what it loads at boot, and what it does now. */
 export interface ObservedFirewalld {
@@ -16,6 +16,9 @@ export interface ObservedFirewalld {
   readonly broken: readonly { readonly path: string; readonly why: string }[];
 }
 
+/** The files that firewalld reads when it loads its configuration. */
+const LOADED = /^(?:(?:zones|services|ipsets|policies|helpers|icmptypes)\/[^/]+|direct|lockdown-whitelist)\.xml$/;
+
 /** Reads the model out of the facts. Never throws for what a host sent: what cannot be read is in `broken`. */
 export function observedFirewalld(facts: RunningFirewalld): ObservedFirewalld {
   const zones = new Map<string, ZoneConfig>();
@@ -24,11 +27,13 @@ export function observedFirewalld(facts: RunningFirewalld): ObservedFirewalld {
   const zoneTexts = new Map<string, string>();
   const broken: { path: string; why: string }[] = [];
   const read = (path: string, text: string) => {
+    if (!LOADED.test(path)) return;
     const match = /^(zones|services|ipsets)\/([^/]+)\.xml$/.exec(path);
-    if (match === null) return;
-    const name = match[2]!;
+    const name = match?.[2] ?? '';
     try {
-      if (match[1] === 'zones') {
+      // Policies, helpers, direct rules, …: nothing in them is ours, yet a reload fails over any that is malformed.
+      if (match === null) parseXml(text, null);
+      else if (match[1] === 'zones') {
         zones.set(name, readZoneXml(name, text));
         zoneTexts.set(name, text);
       } else if (match[1] === 'services') services.set(name, readServiceXml(name, text));

@@ -11,9 +11,10 @@ export class XmlError extends Error {
 /**
  * Parses one of firewalld's files strictly.
  *
+ * @param root the name that its element must have; `null` for any
  * @throws XmlError with the parser's words when the text is malformed, has a DOCTYPE, or its root is another element
  */
-export function parseXml(text: string, root: string): Element {
+export function parseXml(text: string, root: string | null): Element {
   // Entities could expand without end, and firewalld's own files never declare any.
   if (/<!DOCTYPE/i.test(text)) throw new XmlError('a DOCTYPE is not allowed');
   let element: Element | null;
@@ -28,7 +29,8 @@ export function parseXml(text: string, root: string): Element {
     throw new XmlError(firstLine(error instanceof Error ? error.message : String(error)));
   }
   if (element === null) throw new XmlError('there is no element in it');
-  if (element.tagName !== root) throw new XmlError(`its element is <${element.tagName}>, not <${root}>`);
+  if (root !== null && element.tagName !== root)
+    throw new XmlError(`its element is <${element.tagName}>, not <${root}>`);
   return element;
 }
 

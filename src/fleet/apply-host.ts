@@ -82,6 +82,7 @@ export async function applyHost(
     });
     const changed: HostOutcome = { kind: 'changed', plan: decision.plan, generation: input.id, reloads: begun.reloads };
     if (kept.kind === 'answer' && kept.answer.kind === 'kept') return changed;
+    if (kept.kind === 'answer' && kept.answer.kind === 'failed') return failedOnHost('making permanent', kept.answer);
     return await giveUp(
       job,
       input.id,

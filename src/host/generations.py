@@ -118,14 +118,14 @@ def in_scope(path, foreign):
 
 
 def remove_old_copies(foreign):
-    """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter."""
+    """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter, and so is what we did not finish."""
     for kind in KINDS:
         folder = os.path.join(ETC, kind)
         if not os.path.isdir(folder):
             continue
         for name in os.listdir(folder):
             path = "%s/%s" % (kind, name[: -len(".old")])
-            if name.endswith(".old") and in_scope(path, foreign):
+            if name.startswith(".portfw-") or (name.endswith(".old") and in_scope(path, foreign)):
                 os.unlink(os.path.join(folder, name))
 
 
@@ -285,7 +285,7 @@ def load_permanent(daemon):
             if daemon.property("state") == "RUNNING":
                 return daemon
         except daemon.dbus.DBusException:
-            pass
+            refuse_to_restart(daemon)
     # firewalld 0.9 leaves a table that drops everything behind when it fails to load; a restart does not take it away.
     run(["systemctl", "stop", "firewalld.service"])
     run(["nft", "delete", "table", "inet", "firewalld_policy_drop"])
@@ -296,6 +296,16 @@ def load_permanent(daemon):
             return daemon
         time.sleep(0.1)
     raise RuntimeError("firewalld does not come up with the restored configuration")
+
+
+def refuse_to_restart(daemon):
+    """A running daemon that cannot read somebody's file goes on as it is; restarted, it would lose all but the stock configuration."""
+    try:
+        daemon.call("", "checkPermanentConfig", timeout=60)
+    except daemon.dbus.DBusException as error:
+        message = error.get_dbus_message() or ""
+        if re.match(r"[A-Z_]+: ", message) and daemon.property("state") == "RUNNING":
+            raise RuntimeError("firewalld cannot read its files: " + message)
 
 
 def release_our_bindings(daemon, saved):

@@ -51,6 +51,8 @@ def begin(request):
         observed = observe(daemon, helpers=False)
         if observed["hash"] != request["observedHash"]:
             raise Stop(kind="drifted", hash=observed["hash"])
+        if request["reload"]:
+            require_loadable(daemon)
         try:
             meta = save_generation(observed, request)
         except OSError as error:
@@ -88,6 +90,19 @@ def begin(request):
     return {"kind": "begun", "generation": request["id"], "reloaded": reloaded}
 
 
+def require_loadable(daemon):
+    """A file of somebody else that firewalld cannot read would make our reload fail, and the way back with it."""
+    try:
+        daemon.call("", "checkPermanentConfig", timeout=60)
+    except daemon.dbus.DBusException as error:
+        raise Stop(
+            kind="failed",
+            step="checking what is there",
+            why=daemon.error_text(error),
+            aftermath={"kind": "untouched"},
+        )
+
+
 def undo(meta):
     """Back to the generation that this very run saved; the lock goes only when that is proved."""
     identity = meta["id"]
@@ -110,7 +125,8 @@ def stage_files(files):
         for item in files:
             path = target_of(item["path"])
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            temporary = os.path.join(os.path.dirname(path), ".portfw-stage-" + os.path.basename(path))
+            # No name that ends in .xml: should we be killed here, firewalld must not read it.
+            temporary = os.path.join(os.path.dirname(path), ".portfw-stage-" + item["path"].replace("/", "-") + ".new")
             if os.path.lexists(temporary):
                 os.unlink(temporary)
             staged.append((temporary, path))
@@ -231,8 +247,12 @@ def keep(request):
     """The run is good: remember it, tidy up, let go of the lock."""
     require_lock(request["id"])
     if request["state"] is not None:
-        os.makedirs(STATE, mode=0o700, exist_ok=True)
-        write_file(STATE + "/state.json", json.dumps(request["state"], sort_keys=True).encode(), 0o600)
+        try:
+            os.makedirs(STATE, mode=0o700, exist_ok=True)
+            write_file(STATE + "/state.json", json.dumps(request["state"], sort_keys=True).encode(), 0o600)
+        except OSError as error:
+            aftermath = undo(load_generation(request["id"])[0])
+            raise Stop(kind="failed", step="remembering the roles", why=plain_error(error), aftermath=aftermath)
     audit(request["what"] + " kept")
     for old in generation_ids()[:-KEPT_GENERATIONS]:
         remove_generation(old)

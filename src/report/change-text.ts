@@ -64,13 +64,24 @@ const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = 
   matrix: 'private mode "matrix": only what the matrix lists is open',
 };
 
+/** From this many matrix rows on, a list that was printed before is not printed again. */
+const FEW_ROWS = 2;
+
 /**
  * The reasons as lines that begin with "because", each once. Rules that the vendor prints in the same place are followed
  * by one line that names it.
+ *
+ * @param given the lists of matrix rows that the same text has printed already; a list that is new is added to it
  */
-export function becauseLines(reasons: readonly Reason[]): readonly string[] {
+export function becauseLines(reasons: readonly Reason[], given: Set<string>): readonly string[] {
+  const rows = reasons.filter((reason) => reason.kind === 'rule');
+  const key = rows.map((row) => `${row.matrix} ${row.rule}`).join(' ');
+  const again = rows.length > FEW_ROWS && given.has(key);
+  given.add(key);
   const lines = new Set<string>();
+  if (again) lines.add(`because of the same ${rows.length} matrix rows as above`);
   reasons.forEach((reason, index) => {
+    if (again && reason.kind === 'rule') return;
     lines.add(`because ${reasonText(reason)}`);
     if (reason.kind !== 'rule') return;
     const next = reasons[index + 1];

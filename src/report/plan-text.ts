@@ -12,6 +12,11 @@ export interface PlanTextOptions {
   readonly verbosity: number;
 }
 
+/** How a plan is printed, and which reasons its text has given already. */
+interface Printing extends PlanTextOptions {
+  readonly given: Set<string>;
+}
+
 /**
  * The plans of many hosts for a reviewer: hosts whose plans read the same are printed once, under all their names, in the
  * order in which they come first.
@@ -41,7 +46,8 @@ function textOf(plan: HostPlan, hosts: readonly string[], options: PlanTextOptio
   return `${[head, ...bodyLines(plan, options)].join('\n')}\n`;
 }
 
-function bodyLines(plan: HostPlan, options: PlanTextOptions): readonly string[] {
+function bodyLines(plan: HostPlan, given: PlanTextOptions): readonly string[] {
+  const options: Printing = { ...given, given: new Set() };
   const { style } = options;
   const sections = [roleLines(plan.roles, style)];
   if (plan.changes.length === 0) {
@@ -95,7 +101,7 @@ function zoneOf(change: Change): string | null {
 /** Interfaces first: they decide what everything below applies to. */
 const ZONE_ORDER: readonly Change['kind'][] = ['definition', 'interface', 'zone-service', 'rich-rule', 'stray'];
 
-function zoneSections(changes: readonly Change[], options: PlanTextOptions): readonly (readonly string[])[] {
+function zoneSections(changes: readonly Change[], options: Printing): readonly (readonly string[])[] {
   const byZone = new Map<string, ZoneChange[]>();
   for (const change of changes) {
     const zone = zoneOf(change);
@@ -112,7 +118,7 @@ function zoneSections(changes: readonly Change[], options: PlanTextOptions): rea
   });
 }
 
-function zoneChangeLines(change: ZoneChange, options: PlanTextOptions): readonly string[] {
+function zoneChangeLines(change: ZoneChange, options: Printing): readonly string[] {
   const { style } = options;
   const line = (text: string): string => signed(changeSign(change), text, style);
   switch (change.kind) {
@@ -125,7 +131,7 @@ function zoneChangeLines(change: ZoneChange, options: PlanTextOptions): readonly
       const text = change.action === 'bind' ? `interface ${name}${moves}` : `interface ${name} goes to zone ${other}`;
       return [
         line(`${text}${layersText(change.layers)}`),
-        ...details(becauseOr(change.reasons, change.action === 'release'), style),
+        ...details(becauseOr(change.reasons, change.action === 'release', options), style),
         ...(change.editsZone === null
           ? []
           : details([`edits zone ${oneLine(change.editsZone)}, which names it now`], style)),
@@ -135,12 +141,12 @@ function zoneChangeLines(change: ZoneChange, options: PlanTextOptions): readonly
     case 'zone-service': {
       const ports = change.ports.length === 0 ? '' : `  ${portsText(change.ports)}`;
       const text = `service ${oneLine(change.service)}${ports}${layersText(change.layers)}`;
-      return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove'), style)];
+      return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove', options), style)];
     }
     case 'rich-rule': {
       // firewalld's own spelling begins with the word "rule".
       const text = `rich ${oneLine(change.rule)}${layersText(change.layers)}`;
-      return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove'), style)];
+      return [line(text), ...details(becauseOr(change.reasons, change.action === 'remove', options), style)];
     }
     case 'stray': {
       const text = `${oneLine(change.field)} ${oneLine(change.value)}${layersText(change.layers)}`;
@@ -155,7 +161,7 @@ function closesLines(change: Extract<Change, { kind: 'interface' }>, style: Styl
 }
 
 /** Services, ipsets, and ipset entries: what the zones above refer to. */
-function definitionSections(changes: readonly Change[], options: PlanTextOptions): readonly (readonly string[])[] {
+function definitionSections(changes: readonly Change[], options: Printing): readonly (readonly string[])[] {
   const explained = new Set(
     changes.flatMap((change) => (change.kind === 'zone-service' && change.action === 'add' ? [change.service] : [])),
   );
@@ -166,7 +172,7 @@ function definitionSections(changes: readonly Change[], options: PlanTextOptions
       const why = !(change.object === 'service' && explained.has(change.name));
       definitions.push(...definitionLines(change, why, options));
     } else if (change.kind === 'ipset-entries') {
-      entries.push(...entryLines(change, options.style));
+      entries.push(...entryLines(change, options));
     }
   }
   const sections: string[][] = [];
@@ -180,31 +186,31 @@ const LABELS: ReadonlySet<string> = new Set(['short', 'description']);
 function definitionLines(
   change: Extract<Change, { kind: 'definition' }>,
   withReasons: boolean,
-  options: PlanTextOptions,
+  options: Printing,
 ): readonly string[] {
   const { style, verbosity } = options;
   const inUse = change.inUse ? style.yellow(' (in use: live traffic depends on it)') : '';
   // The title and description of a new object say nothing that its reasons do not say.
   const fields = change.fields.filter(({ field }) => verbosity > 0 || change.action === 'edit' || !LABELS.has(field));
   const shown = change.action === 'delete' ? [] : fields.map(fieldText);
-  const reasons = withReasons ? becauseOr(change.reasons, change.action === 'delete') : [];
+  const reasons = withReasons ? becauseOr(change.reasons, change.action === 'delete', options) : [];
   return [
     `${signed(changeSign(change), `${change.object} ${oneLine(change.name)}`, style)}${inUse}`,
     ...details([...shown, ...reasons], style),
   ];
 }
 
-function entryLines(change: Extract<Change, { kind: 'ipset-entries' }>, style: Style): readonly string[] {
+function entryLines(change: Extract<Change, { kind: 'ipset-entries' }>, { style, given }: Printing): readonly string[] {
   return [
     signed('~', `ipset ${oneLine(change.ipset)}${layersText(change.layers)}`, style),
     ...change.add.map((entry) => `        ${style.green('+')} ${oneLine(entry)}`),
     ...change.remove.map((entry) => `        ${style.red('-')} ${oneLine(entry)}`),
-    ...details(becauseLines(change.reasons), style),
+    ...details(becauseLines(change.reasons, given), style),
   ];
 }
 
-function becauseOr(reasons: Parameters<typeof becauseLines>[0], goes: boolean): readonly string[] {
-  if (reasons.length > 0) return becauseLines(reasons);
+function becauseOr(reasons: Parameters<typeof becauseLines>[0], goes: boolean, { given }: Printing): readonly string[] {
+  if (reasons.length > 0) return becauseLines(reasons, given);
   return goes ? ['because nothing in the matrix or the inventory asks for it any more'] : [];
 }
 

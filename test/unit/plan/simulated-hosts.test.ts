@@ -1,0 +1,172 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
+import { observedFirewalld } from '../../../src/firewalld/observed.ts';
+import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { needsReload } from '../../../src/plan/definitions.ts';
+import type { HostPlan } from '../../../src/plan/plan.ts';
+import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import type { Firewalld } from './simulator.ts';
+import { desiredArbitrary, hostArbitrary, type Mishap, mishapArbitrary } from './states.ts';
+
+const CLIENT = '192.0.2.7';
+
+function planFor(host: Firewalld, desired: DesiredFirewalld): { plan: HostPlan; observed: ObservedFirewalld } {
+  const facts = host.facts();
+  const observed = observedFirewalld(facts);
+  expect(observed.broken).toEqual([]);
+  const plan = buildPlan({ host: 'h', matrix: 'm', roles: [], facts, observed, desired, remembered: null, notes: [] });
+  return { plan, observed };
+}
+
+function pending(plan: HostPlan): unknown[] {
+  return plan.changes.filter((change) => change.kind !== 'remember');
+}
+
+/** Applies the plan for a desired configuration, with the proofs that apply makes on a host. */
+function apply(host: Firewalld, desired: DesiredFirewalld): HostPlan {
+  const { plan, observed } = planFor(host, desired);
+  const input = { id: 'i', holder: 'h', plan, desired, observed };
+  const paths = ['eth0', 'eth1', 'eth2'];
+  const before = paths.filter((name) => host.letsIn(CLIENT, name, 22));
+  const shut = new Map<string, string>();
+  let entriesMove = false;
+  host.begin(beginRequest(input), (after) => {
+    // An entry that others replace has to go first, since firewalld refuses overlaps.
+    entriesMove = after.startsWith('remove-entry') || (entriesMove && after.startsWith('add-entry'));
+    if (after === 'reload' || entriesMove) return;
+    for (const name of before) if (!host.letsIn(CLIENT, name, 22) && !shut.has(name)) shut.set(name, after);
+  });
+  for (const name of before) {
+    if (host.letsIn(CLIENT, name, 22) && host.reloads === 0) expect(shut.get(name), `SSH on ${name}`).toBeUndefined();
+  }
+  const left = planFor(host, desired).plan.changes.filter((change) => {
+    if (change.kind === 'definition') return needsReload(change);
+    return change.kind !== 'remember' && change.layers.runtime;
+  });
+  expect(left, 'after the first request').toEqual([]);
+  host.permanent(permanentRequest(input));
+  expect(pending(planFor(host, desired).plan), 'after the second request').toEqual([]);
+  return plan;
+}
+
+function foreignFiles(host: Firewalld): Map<string, string> {
+  return new Map([...host.files].filter(([path]) => !path.includes('/portfw-')));
+}
+
+const scenario = fc.record({
+  host: hostArbitrary,
+  old: fc.option(desiredArbitrary, { nil: null }),
+  mishaps: fc.array(mishapArbitrary, { maxLength: 4 }),
+  desired: desiredArbitrary,
+});
+
+function prepared(host: () => Firewalld, old: DesiredFirewalld | null, mishaps: readonly Mishap[]): Firewalld {
+  const made = host();
+  if (old !== null) apply(made, old);
+  made.reloads = 0;
+  for (const mishap of mishaps) mishap.at(made);
+  return made;
+}
+
+describe('applying a plan to a simulated firewalld', () => {
+  it('ends with nothing left to do, whatever the host was before', () => {
+    fc.assert(
+      fc.property(scenario, ({ host, old, mishaps, desired }) => {
+        apply(prepared(host, old, mishaps), desired);
+      }),
+      { numRuns: 1500 },
+    );
+  });
+
+  it('survives a reload afterwards unchanged', () => {
+    fc.assert(
+      fc.property(scenario, ({ host, old, mishaps, desired }) => {
+        const made = prepared(host, old, mishaps);
+        apply(made, desired);
+        made.reload();
+        expect(pending(planFor(made, desired).plan)).toEqual([]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is the same plan for the same host', () => {
+    fc.assert(
+      fc.property(scenario, ({ host, old, mishaps, desired }) => {
+        const made = prepared(host, old, mishaps);
+        expect(JSON.stringify(planFor(made, desired).plan)).toBe(JSON.stringify(planFor(made, desired).plan));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('changes nothing of others but the line that names an interface', () => {
+    fc.assert(
+      fc.property(scenario, ({ host, old, mishaps, desired }) => {
+        const made = prepared(host, old, mishaps);
+        const before = foreignFiles(made);
+        const runtime = [...made.runtime.zones.values()].filter(({ name }) => !name.startsWith('portfw-'));
+        const plan = apply(made, desired);
+        const moved = plan.changes.flatMap((change) => (change.kind === 'interface' ? [change.interface] : []));
+        const after = foreignFiles(made);
+        expect([...after.keys()]).toEqual([...before.keys()]);
+        for (const [path, text] of after) {
+          const names = new RegExp(`<interface name=["'](?:${[...moved, 'none'].join('|')})["'](?:/>|></interface>)`);
+          const kept = (whole: string) => whole.split('\n').map((line) => (line.includes('<!--') ? line : line.replace(names, '').trimStart())).filter((line) => line !== '');
+          expect(kept(text)).toEqual(kept(before.get(path)!));
+          expect(text.includes('was here once')).toBe(before.get(path)!.includes('was here once'));
+        }
+        if (made.reloads > 0) return;
+        for (const zone of runtime) {
+          const { interfaces, ...rest } = made.runtime.zones.get(zone.name)!;
+          expect({ ...rest, interfaces: interfaces.filter((name) => !moved.includes(name)) }).toEqual({
+            ...zone,
+            interfaces: zone.interfaces.filter((name) => !moved.includes(name)),
+          });
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('needs no reload where only behaviour differs', () => {
+    fc.assert(
+      fc.property(hostArbitrary, desiredArbitrary, (host, desired) => {
+        const made = host();
+        apply(made, desired);
+        made.reloads = 0;
+        for (const zone of [...made.runtime.zones.values()].filter(({ name }) => name.startsWith('portfw-')))
+          made.runtime.zones.set(zone.name, { ...zone, services: ['http'], richRules: [], masquerade: true });
+        apply(made, desired);
+        expect(made.reloads).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('takes one reload at most', () => {
+    fc.assert(
+      fc.property(scenario, ({ host, old, mishaps, desired }) => {
+        const made = prepared(host, old, mishaps);
+        const before = made.reloads;
+        const plan = apply(made, desired);
+        expect(made.reloads - before).toBeLessThanOrEqual(1);
+        expect(made.reloads > before).toBe(plan.disruption.kind !== 'none' && (plan.disruption.kind === 'reload' || plan.disruption.reload));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('plans nothing twice for the same zone and interface', () => {
+    fc.assert(
+      fc.property(scenario, ({ host, old, mishaps, desired }) => {
+        const { plan } = planFor(prepared(host, old, mishaps), desired);
+        const keys = plan.changes.map((change) => JSON.stringify({ ...change, reasons: [], closes: [], layers: null }));
+        expect(new Set(keys).size).toBe(keys.length);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
