@@ -208,7 +208,7 @@ export function failedOnHost(
       details: [],
       solve:
         aftermath.kind === 'restore-failed'
-          ? 'look at the host now: its configuration is in between; `portfw rollback` tries again'
+          ? 'look at the host now: mend what it names, remove /run/portfw/lock there, and run again'
           : 'mend what it names and run again',
     },
     aftermath: aftermath.kind === 'kept' ? { kind: 'unknown', why: 'the host kept the change' } : aftermath,

@@ -5,9 +5,11 @@ import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
+import { askedFirst } from '../plan/asked-first.ts';
 import { buildPlan, reloadReason } from '../plan/build-plan.ts';
 import { lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
+import { reloadHazard } from '../plan/reload-hazard.ts';
 import { buildDesired } from '../policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
@@ -32,7 +34,8 @@ export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFinding
     matrix: play.matrix,
     facts,
     declared: job.settings.roles,
-    remembered: remembered === null || remembered.matrix !== play.matrix.name ? null : remembered.roles,
+    // Under another matrix too: a role that it knows as well stays, and one that it does not is warned of.
+    remembered: remembered?.roles ?? null,
   });
 }
 
@@ -110,12 +113,17 @@ function planOf(
     observed,
     desired,
     remembered: facts.remembered,
-    notes: [...warnings, ...outcome.notes, ...writerNotes(facts)],
+    notes: [
+      ...warnings,
+      ...outcome.notes,
+      ...writerNotes(facts),
+      ...askedFirst(desired, observed.runtime, firewalld.runtime),
+    ],
   });
   const reload = reloadReason(plan.changes) !== null;
   const against = [
     lockout({ facts, desired, observed, defaultZone: firewalld.defaultZone, reload }),
-    reload ? missingIpset(observed) : null,
+    reload ? reloadHazard(observed, firewalld.version) : null,
     managedElsewhere(facts, plan),
     stillUsed(observed, firewalld.files, plan),
   ].filter((item) => item !== null);
@@ -195,30 +203,16 @@ function managedElsewhere(facts: HostFacts, plan: HostPlan): PolicyRefusal | nul
       return {
         code: 'networkmanager-zone',
         text: `NetworkManager manages ${change.interface}, and its connection's zone wins over firewalld's: it says ${managed.zone === '' ? 'none' : managed.zone}, the plan says ${change.zone}`,
-        hint: `on the host: nmcli connection modify ${JSON.stringify(managed.connection)} connection.zone ${change.zone}   (it takes effect when portfw has made the zone)`,
+        hint: `on the host: nmcli connection modify ${shellWord(managed.connection)} connection.zone ${change.zone}   (it takes effect when portfw has made the zone)`,
       };
     }
   }
   return null;
 }
 
-/** A zone of somebody else's with a rule for an ipset that is not there: a reload would leave some versions fully open. */
-function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
-  const { zones, ipsets } = observed.permanent;
-  for (const zone of zones.values()) {
-    if (isOurs(zone.name)) continue;
-    const rules = zone.richRules.map(parseRichRule).flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]);
-    const bound = zone.sources.filter((source) => source.startsWith('ipset:')).map((source) => source.slice(6));
-    const name = [...rules, ...bound].find((item) => item !== null && !ipsets.has(item));
-    if (name !== undefined) {
-      return {
-        code: 'missing-ipset',
-        text: `zone ${zone.name}, which is not ours, uses the ipset ${name}, which has no file, and the plan has to reload firewalld: that would leave the host open`,
-        hint: `define the ipset ${name}, or take it out of zone ${zone.name}`,
-      };
-    }
-  }
-  return null;
+/** One word of a command line that is shown for copying: the host chose the text. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */
@@ -234,7 +228,7 @@ function stillUsed(
   for (const { path, text } of files) {
     // Zones are read below; policies, services that include ours and direct rules are searched as text.
     if (path.startsWith('zones/') || isOurs(path.slice(path.lastIndexOf('/') + 1))) continue;
-    const name = [...deleted].find((item) => new RegExp(`(?<![A-Za-z0-9_.-])${item}(?![A-Za-z0-9_.-])`).test(text));
+    const name = [...deleted].find((item) => mentions(text, item));
     if (name !== undefined) return usedBy(`/etc/firewalld/${path}`, name);
   }
   for (const config of [observed.permanent, observed.runtime]) {
@@ -252,6 +246,14 @@ function stillUsed(
     }
   }
   return null;
+}
+
+/** Whether a text names an object of ours as a word of its own. The name may be anything: it is that of a file on the host. */
+function mentions(text: string, name: string): boolean {
+  return text.split(name).some((part, index, parts) => {
+    const next = parts[index + 1];
+    return next !== undefined && !/[A-Za-z0-9_.-]$/.test(part) && !/^[A-Za-z0-9_.-]/.test(next);
+  });
 }
 
 function usedBy(what: string, name: string): PolicyRefusal {

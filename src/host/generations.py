@@ -13,8 +13,9 @@ LOCK = "/run/portfw/lock"
 KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
 ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$")
-OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[a-z0-9-]{1,64}\.xml$")
-ZONE_FILE = re.compile(r"^zones/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.xml$")
+# Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
+OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
+ZONE_FILE = re.compile(r"^zones/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.xml\Z")
 
 
 def holder_of_lock():
@@ -30,11 +31,15 @@ def take_lock(request):
         os.mkdir(LOCK, 0o700)
     except FileExistsError:
         raise Stop(kind="locked", lock=holder_of_lock())
-    write_file(
-        LOCK + "/holder.json",
-        json.dumps({"holder": request["holder"], "since": stamp(), "id": request["id"]}).encode(),
-        0o600,
-    )
+    holder = {"holder": request["holder"], "since": stamp(), "id": request["id"]}
+    try:
+        write_file(LOCK + "/holder.json", json.dumps(holder).encode(), 0o600)
+    except OSError as error:
+        release_lock()
+        raise Stop(kind="failed", step="taking the lock", why=plain_error(error), aftermath={"kind": "untouched"})
+    except BaseException:
+        release_lock()
+        raise
 
 
 def require_lock(identity):
@@ -91,6 +96,11 @@ def write_file(path, content, mode, owner=None, context=None):
         os.close(directory)
 
 
+def owner_of(item):
+    """The owner of a described file, as chown takes it."""
+    return tuple(int(part) for part in item["owner"].split(":"))
+
+
 def security_context(path):
     try:
         return base64.b64encode(os.getxattr(path, "security.selinux")).decode()
@@ -117,7 +127,7 @@ def in_scope(path, foreign):
     return bool(OUR_FILE.match(path)) or path in foreign
 
 
-def remove_old_copies(foreign):
+def remove_old_copies():
     """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter, and so is what we did not finish."""
     for kind in KINDS:
         folder = os.path.join(ETC, kind)
@@ -125,7 +135,7 @@ def remove_old_copies(foreign):
             continue
         for name in os.listdir(folder):
             path = "%s/%s" % (kind, name[: -len(".old")])
-            if name.startswith(".portfw-") or (name.endswith(".old") and in_scope(path, foreign)):
+            if name.startswith(".portfw-") or (name.endswith(".old") and OUR_FILE.match(path)):
                 os.unlink(os.path.join(folder, name))
 
 
@@ -172,7 +182,7 @@ def save_generation(observed, request):
 
 def remove_generation(identity):
     folder = os.path.join(GENERATIONS, identity)
-    for name in ("meta.json", "files.json"):
+    for name in ("meta.json", "files.json", "kept"):
         try:
             os.unlink(os.path.join(folder, name))
         except OSError:
@@ -226,9 +236,9 @@ def restore_files(files, foreign):
     for path, item in saved.items():
         now = present.get(path)
         if now is None or any(now[key] != item[key] for key in ("sha256", "mode", "owner")):
-            uid, gid = (int(part) for part in item["owner"].split(":"))
             os.makedirs(os.path.dirname(target_of(path)), exist_ok=True)
-            write_file(target_of(path), base64.b64decode(item["content"]), int(item["mode"], 8), (uid, gid), item["context"])
+            content = base64.b64decode(item["content"])
+            write_file(target_of(path), content, int(item["mode"], 8), owner_of(item), item["context"])
             changed = True
     for path in present:
         if path not in saved:
@@ -253,7 +263,7 @@ def restore_generation(meta, files, foreign):
     if daemon is not None:
         release_our_bindings(daemon, meta["bindings"])
     restore_files(files, foreign)
-    remove_old_copies(foreign)
+    remove_old_copies()
     daemon = load_permanent(daemon)
     rebind(daemon, meta["bindings"])
     restore_state(meta["state"])
@@ -286,9 +296,11 @@ def load_permanent(daemon):
                 return daemon
         except daemon.dbus.DBusException:
             refuse_to_restart(daemon)
-    # firewalld 0.9 leaves a table that drops everything behind when it fails to load; a restart does not take it away.
     run(["systemctl", "stop", "firewalld.service"])
-    run(["nft", "delete", "table", "inet", "firewalld_policy_drop"])
+    # A daemon that failed or was killed leaves its rules behind, and one that is started adds its own after them: what was
+    # open would stay open. firewalld 0.9 also leaves a table that drops everything when it fails to load.
+    for table in ("inet firewalld", "ip firewalld", "ip6 firewalld", "inet firewalld_policy_drop"):
+        run(["nft", "delete", "table"] + table.split())
     run(["systemctl", "start", "firewalld.service"])
     for _ in range(100):
         daemon = optional_daemon()
@@ -333,7 +345,21 @@ def rebind(daemon, saved):
 
 
 def bind(daemon, interface, zone):
-    if zone is None:
-        daemon.call(".zone", "removeInterface", "ss", "", interface)
-    else:
-        daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)
+    try:
+        if zone is None:
+            daemon.call(".zone", "removeInterface", "ss", "", interface)
+        else:
+            daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)
+    except daemon.dbus.DBusException as error:
+        # The zone's owner has deleted it since: the interface stays where the files have it.
+        if not re.match(r"(INVALID_ZONE|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
+            raise
+
+
+def bindings_after(saved, present):
+    """Where interfaces go in a rollback: those of our zones, then or now, as saved; those of others stay where they are."""
+    wanted = {name: zone for name, zone in present.items() if not zone.startswith(PREFIX)}
+    for name, zone in saved.items():
+        if zone.startswith(PREFIX) or present.get(name, "").startswith(PREFIX):
+            wanted[name] = zone
+    return wanted

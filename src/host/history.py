@@ -37,6 +37,8 @@ def foreign_since(identity):
 
 def rollback(request):
     """Back to an older generation; the present state is saved as a generation first."""
+    if os.path.isdir(LOCK):
+        raise Stop(kind="locked", lock=holder_of_lock())
     known = generation_ids()
     wanted = request["generation"]
     files = permanent_files()
@@ -64,7 +66,8 @@ def rollback(request):
         release_lock()
         raise
     try:
-        proof = restore_generation(meta, saved, foreign)
+        homes = bindings_after(meta["bindings"], own["bindings"])
+        proof = restore_generation(dict(meta, bindings=homes), saved, foreign)
     except BaseException as error:
         raise Stop(kind="failed", step="rollback", why=daemon.error_text(error), aftermath=undo(own))
     return {

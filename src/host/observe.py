@@ -178,9 +178,12 @@ def runtime_state(daemon, default_zone):
     used = set()
     for zone in zones.values():
         used.update(services_of(zone))
-    for name in plain(daemon.call("", "listServices")):
-        if name in used or name.startswith(PREFIX):
-            services[name] = plain(daemon.call("", "getServiceSettings2", "s", name))
+    listed = plain(daemon.call("", "listServices"))
+    wanted = [name for name in listed if name in used or name.startswith(PREFIX)]
+    for name in wanted:
+        services[name] = plain(daemon.call("", "getServiceSettings2", "s", name))
+        # What a service includes is open with it.
+        wanted += [item for item in services[name].get("includes", []) if item in listed and item not in wanted]
     for name in plain(daemon.call(".ipset", "getIPSets")):
         version, short, description, kind, options, entries = plain(
             daemon.call(".ipset", "getIPSetSettings", "s", name)

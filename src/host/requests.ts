@@ -85,16 +85,18 @@ export function beginRequest(input: ApplyInput): BeginRequest {
   const written = writtenZones(input);
   const files: { path: string; text: string }[] = [];
   const entrySets = new Set<string>();
+  const addIpset = (name: string) => {
+    entrySets.add(name);
+    files.push({ path: `ipsets/${name}.xml`, text: writeIpsetXml(desired.ipsets.get(name)!.value) });
+  };
   for (const change of plan.changes) {
+    // A reload brings the entries that the file has: better the right ones at once.
+    if (change.kind === 'ipset-entries' && change.layers.permanent && reload) addIpset(change.ipset);
     if (change.kind !== 'definition' || !needsReload(change)) continue;
-    if (change.object === 'service')
-      files.push({
-        path: `services/${change.name}.xml`,
-        text: writeServiceXml(desired.services.get(change.name)!.value),
-      });
-    else if (change.object === 'ipset') {
-      entrySets.add(change.name);
-      files.push({ path: `ipsets/${change.name}.xml`, text: writeIpsetXml(desired.ipsets.get(change.name)!.value) });
+    if (change.object === 'ipset') addIpset(change.name);
+    if (change.object === 'service') {
+      const text = writeServiceXml(desired.services.get(change.name)!.value);
+      files.push({ path: `services/${change.name}.xml`, text });
     }
   }
   for (const [name, zone] of written) files.push({ path: `zones/${name}.xml`, text: writeZoneXml(zone) });
@@ -127,19 +129,40 @@ function writtenZones({ plan, desired, observed }: ApplyInput): Map<string, Zone
     const wanted = desired.zones.get(change.name)!.config;
     const permanent = observed.permanent.zones.get(change.name);
     // A new zone comes up empty, so that it is inert; one that is there comes up whole, since the reload puts it into force.
-    written.set(change.name, permanent === undefined ? { ...wanted, ...EMPTY } : kept(wanted, permanent));
+    written.set(change.name, permanent === undefined ? { ...wanted, ...EMPTY } : kept(wanted, permanent, observed));
   }
   if (reloadReason(plan.changes) === null) return written;
+  const editsInUse = plan.changes.some(
+    (change) => change.kind === 'definition' && change.inUse && change.action === 'edit',
+  );
   for (const [name, permanent] of observed.permanent.zones) {
-    if (!isOurs(name) || written.has(name) || loads(permanent, desired, observed)) continue;
+    if (!isOurs(name) || written.has(name)) continue;
     const wanted = desired.zones.get(name)?.config;
-    written.set(name, wanted === undefined ? { ...permanent, ...BARE } : kept(wanted, permanent));
+    const sound = loads(permanent, desired, observed);
+    if (wanted === undefined && !sound) written.set(name, { ...permanent, ...BARE });
+    // What somebody wrote into the file and nobody loaded would come into force, if only until the next calls; and what a
+    // definition in use stops to open, another may have to open from the same moment on.
+    const asItRuns = sameBehaviour(permanent, observed.runtime.zones.get(name));
+    if (wanted !== undefined && (!sound || !asItRuns || (editsInUse && !sameBehaviour(permanent, wanted))))
+      written.set(name, kept(wanted, permanent, observed));
   }
   return written;
 }
 
-function kept(wanted: ZoneConfig, permanent: ZoneConfig): ZoneConfig {
-  return { ...wanted, interfaces: wanted.interfaces.filter((name) => permanent.interfaces.includes(name)) };
+/**
+ * A zone of ours as the reload is to find it: whole, with the interfaces that its file has and no other zone's file. One that
+ * moves away stays until it is moved.
+ */
+function kept(wanted: ZoneConfig, permanent: ZoneConfig, observed: ObservedFirewalld): ZoneConfig {
+  const elsewhere = namedElsewhere(permanent, observed);
+  // A zone that is about to accept everything must not take along what is about to leave it.
+  const opensAll = wanted.target === 'ACCEPT' && permanent.target !== 'ACCEPT';
+  const stays = (name: string) => !elsewhere.has(name) && (!opensAll || wanted.interfaces.includes(name));
+  return { ...wanted, interfaces: permanent.interfaces.filter(stays) };
+}
+
+function namedElsewhere(zone: ZoneConfig, { permanent }: ObservedFirewalld): ReadonlySet<string> {
+  return new Set([...permanent.zones.values()].flatMap((other) => (other === zone ? [] : other.interfaces)));
 }
 
 /**
@@ -154,12 +177,11 @@ function loads(zone: ZoneConfig, desired: DesiredFirewalld, observed: ObservedFi
   const services = [...zone.services, ...rules.map((rule) => rule.service).filter((name) => name !== null)];
   const known = (name: string) =>
     desired.services.has(name) || permanent.services.has(name) || (!isOurs(name) && runtime.services.has(name));
-  const elsewhere = new Set([...permanent.zones.values()].flatMap((other) => (other === zone ? [] : other.interfaces)));
-  const home = new Set(desired.zones.get(zone.name)?.config.interfaces);
+  const elsewhere = namedElsewhere(zone, observed);
   return (
     [...sets, ...bound].every((name) => desired.ipsets.has(name) || permanent.ipsets.has(name)) &&
     services.every(known) &&
-    zone.interfaces.every((name) => home.has(name) || !elsewhere.has(name))
+    zone.interfaces.every((name) => !elsewhere.has(name))
   );
 }
 
@@ -201,12 +223,9 @@ function runtimeCalls(
   const closed: RuntimeCall[] = [];
   for (const [name, { value }] of desired.ipsets) {
     const held = entrySets.has(name) ? value.entries : (base.ipsets.get(name)?.entries ?? []);
-    const add = value.entries.filter((entry) => !held.includes(entry));
-    const remove = held.filter((entry) => !value.entries.includes(entry));
-    const inTheWay = remove.filter((entry) => add.some((other) => overlap(entry, other)));
-    for (const entry of inTheWay) opened.push(['remove-entry', name, entry]);
-    for (const entry of add) opened.push(['add-entry', name, entry]);
-    for (const entry of remove) if (!inTheWay.includes(entry)) closed.push(['remove-entry', name, entry]);
+    const moves = entryCalls(name, held, value.entries);
+    opened.push(...moves.opened);
+    closed.push(...moves.closed);
   }
   const touched = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.zone] : [])));
   for (const [name, { config }] of desired.zones) {
@@ -227,10 +246,10 @@ function runtimeCalls(
   for (const [name, zone] of base.zones) {
     if (!isOurs(name)) continue;
     // What a file that was just written left out is out already.
-    const { interfaces } = written.get(name) ?? zone;
-    for (const item of interfaces) if (!homes.has(item)) closed.push(['release-interface', name, item]);
+    const { interfaces, sources } = written.get(name) ?? zone;
+    for (const item of interfaces) if (!homes.has(item)) moved.push(['release-interface', name, item]);
     if (desired.zones.has(name)) continue;
-    for (const source of zone.sources) closed.push(['remove-source', name, source]);
+    for (const source of sources) closed.push(['remove-source', name, source]);
   }
   return [...opened, ...moved, ...closed];
 }
@@ -266,18 +285,53 @@ function strayCalls(
   ];
 }
 
-function overlap(a: string, b: string): boolean {
-  const left = parseNetwork(a);
-  const right = parseNetwork(b);
-  return left !== null && right !== null && (contains(left, right) || contains(right, left));
+/**
+ * From the entries that an ipset holds to those that it should. firewalld refuses overlaps, so that an entry has to leave
+ * before another that covers it or lies in it: a wider one comes while things are opened, a narrower one while they are
+ * closed, and each right after what it takes the place of.
+ */
+function entryCalls(
+  name: string,
+  held: readonly string[],
+  wanted: readonly string[],
+): { readonly opened: readonly RuntimeCall[]; readonly closed: readonly RuntimeCall[] } {
+  const opened: RuntimeCall[] = [];
+  const closed: RuntimeCall[] = [];
+  const add = wanted.filter((entry) => !held.includes(entry));
+  const remove = new Set(held.filter((entry) => !wanted.includes(entry)));
+  const narrower: string[] = [];
+  for (const entry of add) {
+    const covered = [...remove].filter((other) => covers(entry, other));
+    if (covered.length === 0 && [...remove].some((other) => covers(other, entry))) {
+      narrower.push(entry);
+      continue;
+    }
+    for (const other of covered) {
+      remove.delete(other);
+      opened.push(['remove-entry', name, other]);
+    }
+    opened.push(['add-entry', name, entry]);
+  }
+  for (const entry of remove) {
+    closed.push(['remove-entry', name, entry]);
+    for (const other of narrower) if (covers(entry, other)) closed.push(['add-entry', name, other]);
+  }
+  return { opened, closed };
+}
+
+function covers(outer: string, inner: string): boolean {
+  const left = parseNetwork(outer);
+  const right = parseNetwork(inner);
+  return left !== null && right !== null && contains(left, right);
 }
 
 /** The second request of an apply, sent over a fresh connection once the behaviour is proved. */
 export function permanentRequest(input: ApplyInput): PermanentRequest {
   const { desired, observed, plan } = input;
+  const written = writtenZones(input);
   const zones: Record<string, ZoneConfig> = {};
   for (const [name, { config }] of desired.zones) {
-    const held = observed.permanent.zones.get(name);
+    const held = written.get(name) ?? observed.permanent.zones.get(name);
     if (held === undefined || JSON.stringify(sorted(held)) !== JSON.stringify(sorted(config))) zones[name] = config;
   }
   const ipsets: Record<string, readonly string[]> = {};
@@ -316,10 +370,14 @@ function movedBetweenOurs(input: ApplyInput): Map<string, string[]> {
     [...desired.zones].flatMap(([zone, { config }]) => config.interfaces.map((name) => [name, zone])),
   );
   const written = writtenZones(input);
+  const reloads = reloadReason(input.plan.changes) !== null;
   const moved = new Map<string, string[]>();
   for (const [name, zone] of observed.permanent.zones) {
-    if (!isOurs(name) || written.has(name)) continue;
-    const leaving = zone.interfaces.filter((item) => homes.has(item) && homes.get(item) !== name);
+    // A file that the daemon has not read holds nothing in its eyes.
+    if (!isOurs(name) || !(reloads || observed.runtime.zones.has(name))) continue;
+    const leaving = (written.get(name) ?? zone).interfaces.filter(
+      (item) => homes.has(item) && homes.get(item) !== name,
+    );
     if (leaving.length > 0) moved.set(name, leaving);
   }
   return moved;
@@ -329,6 +387,11 @@ function releasedText(text: string | undefined, interfaces: readonly string[]): 
   let rest: string | null = text ?? null;
   for (const name of interfaces) rest = rest === null ? null : withoutInterface(rest, name);
   return rest;
+}
+
+function sameBehaviour(zone: ZoneConfig, other: ZoneConfig | undefined): boolean {
+  const plain = (item: ZoneConfig) => JSON.stringify(sorted({ ...item, short: '', description: '' }));
+  return other !== undefined && plain(zone) === plain(other);
 }
 
 function sorted(zone: ZoneConfig): unknown {

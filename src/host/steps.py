@@ -156,7 +156,8 @@ def permanent(request):
     """What runs now becomes what is loaded at boot: through the daemon, so that its memory and the files agree."""
     require_lock(request["id"])
     daemon = Daemon()
-    meta, _ = load_generation(request["id"])
+    meta, files = load_generation(request["id"])
+    saved = {item["path"]: item["sha256"] for item in files}
     step = "permanence"
     try:
         for edit in request["releases"]:
@@ -165,17 +166,19 @@ def permanent(request):
             held = describe(target_of(path))
             zone_path = daemon.call(".config", "getZoneByName", "s", edit["zone"])
             old = target_of(path) + ".old"
-            kept = read_bytes(old) if os.path.exists(old) else None
-            for interface in edit["interfaces"]:
-                forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
-            # The daemon writes the zone in its own style; the owner's text stays, less the one line.
-            uid, gid = (int(part) for part in held["owner"].split(":"))
-            if edit["text"] is not None:
-                write_file(target_of(path), edit["text"].encode(), int(held["mode"], 8), (uid, gid))
-            if kept is None and os.path.exists(old):
-                os.unlink(old)
-            elif kept is not None:
-                write_file(old, kept, 0o644)
+            kept = describe(old) if os.path.exists(old) else None
+            try:
+                for interface in edit["interfaces"]:
+                    forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
+                # The daemon writes the zone in its own style; the owner's text stays, less the one line, unless it was just edited.
+                if edit["text"] is not None and held["sha256"] == saved.get(path):
+                    write_file(target_of(path), edit["text"].encode(), int(held["mode"], 8), owner_of(held))
+            finally:
+                # The copy beside it is the owner's too.
+                if kept is not None:
+                    write_file(old, kept["bytes"], int(kept["mode"], 8), owner_of(kept))
+                elif os.path.exists(old):
+                    os.unlink(old)
         for name in sorted(request["zones"]):
             step = "permanence of zone %s" % name
             zone_path = daemon.call(".config", "getZoneByName", "s", name)
@@ -196,13 +199,15 @@ def permanent(request):
                 "service": ("getServiceByName", ".config.service"),
                 "ipset": ("getIPSetByName", ".config.ipset"),
             }[kind]
-            config = forgiving(daemon, "INVALID_(ZONE|SERVICE|IPSET)", ".config", getter, "s", name)
-            if config is None:
-                # The daemon never read the file: nothing but the file is to go.
-                os.unlink(target_of("%ss/%s.xml" % (kind, name)))
-            else:
-                daemon.call(interface, "remove", path=config)
-        remove_old_copies([])
+            expected = "(INVALID|BUILTIN)_(ZONE|SERVICE|IPSET)"
+            config = forgiving(daemon, expected, ".config", getter, "s", name)
+            if config is not None:
+                forgiving(daemon, expected, interface, "remove", path=config)
+            # A file that the daemon never read, or takes for gone since it removed one of that name: only the file is there.
+            left = target_of("%ss/%s.xml" % (kind, name))
+            if os.path.exists(left):
+                os.unlink(left)
+        remove_old_copies()
     except BaseException as error:
         raise Stop(kind="failed", step=step, why=daemon.error_text(error), aftermath=undo(meta))
     return {"kind": "permanent", "observed": shown(observe(daemon))}
@@ -253,6 +258,10 @@ def keep(request):
         except OSError as error:
             aftermath = undo(load_generation(request["id"])[0])
             raise Stop(kind="failed", step="remembering the roles", why=plain_error(error), aftermath=aftermath)
+    try:
+        write_file("%s/%s/kept" % (GENERATIONS, request["id"]), b"", 0o600)
+    except OSError:
+        pass  # `settle` then compares files
     audit(request["what"] + " kept")
     for old in generation_ids()[:-KEPT_GENERATIONS]:
         remove_generation(old)
@@ -263,7 +272,12 @@ def keep(request):
 def settle(request):
     """Ends a run whose outcome its controller does not know: back to the saved generation, unless it was kept."""
     identity = request["id"]
-    if holder_of_lock().get("id") == identity:
+    ours = holder_of_lock().get("id") == identity
+    if ID.match(identity) and os.path.exists("%s/%s/kept" % (GENERATIONS, identity)):
+        if ours:
+            release_lock()
+        return {"kind": "settled", "aftermath": {"kind": "kept", "generation": identity}}
+    if ours:
         if identity in generation_ids():
             return {"kind": "settled", "aftermath": undo(load_generation(identity)[0])}
         release_lock()

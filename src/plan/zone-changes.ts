@@ -36,7 +36,9 @@ export function zoneChanges(input: ZonesInput): Change[] {
         zone,
         otherZone: home ?? input.defaultZone,
         editsZone: null,
-        closes: closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime),
+        closes: runtime?.interfaces.includes(name)
+          ? closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime)
+          : [],
         layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
         reasons: [],
       });

@@ -1,8 +1,7 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
-import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
-import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
-import { formatAcceptRule, parseRichRule } from '../firewalld/rich-rule.ts';
+import type { IpsetConfig, ServiceConfig } from '../firewalld/model.ts';
+import { formatAcceptRule } from '../firewalld/rich-rule.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
 import type { Matrix } from '../matrix/matrix.ts';
@@ -15,6 +14,16 @@ import type {
   Reason,
   Reasoned,
 } from './desired.ts';
+import {
+  ipsetConfig,
+  loadable,
+  ReasonedSet,
+  type ServiceDraft,
+  serviceConfig,
+  usedServices,
+  type ZoneDraft,
+  zoneConfig,
+} from './drafts.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { type Opening, openingsOf } from './openings.ts';
@@ -34,31 +43,6 @@ export interface PolicyInput {
   readonly peers: HostPeers;
   /** `YYYY-MM-DD`. */
   readonly today: string;
-}
-
-/** Collects values with their reasons; the same value for several reasons is one value. */
-class ReasonedSet<T> {
-  readonly #items = new Map<string, { value: T; reasons: Reason[] }>();
-
-  add(key: string, value: T, reasons: readonly Reason[]): void {
-    const item = this.#items.get(key) ?? { value, reasons: [] };
-    for (const reason of reasons) {
-      if (!item.reasons.some((held) => JSON.stringify(held) === JSON.stringify(reason))) item.reasons.push(reason);
-    }
-    this.#items.set(key, item);
-  }
-
-  entries(): [string, Reasoned<T>][] {
-    return [...this.#items].sort(([a], [b]) => (a < b ? -1 : 1));
-  }
-}
-
-interface ZoneDraft {
-  readonly classes: ReadonlySet<InterfaceClass>;
-  readonly interfaces: ReasonedSet<string>;
-  readonly services: ReasonedSet<string>;
-  readonly richRules: ReasonedSet<string>;
-  trusted: boolean;
 }
 
 /**
@@ -104,14 +88,12 @@ class Draft {
   readonly #refusals: PolicyRefusal[];
   readonly #zones = new Map<string, ZoneDraft>();
   readonly #zoneOf = new Map<string, ZoneDraft>();
-  readonly #services = new Map<
-    string,
-    { role: Opening['owner']; where: string; ports: PortProtocol[]; helpers: string[]; reasons: Reason[] }
-  >();
+  readonly #services = new Map<string, ServiceDraft>();
   readonly #ipsets = new Map<string, { family: 'ipv4' | 'ipv6'; entries: readonly string[]; reasons: Reason[] }>();
   readonly #missing = new Map<string, string[]>();
   readonly #serviceNames = new UniqueNames();
   readonly #ipsetStems = new UniqueNames();
+  readonly #ipsetNames = new UniqueNames();
 
   constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: PolicyRefusal[]) {
     this.#input = input;
@@ -219,8 +201,21 @@ class Draft {
     const service = this.#service(opening);
     for (const zone of zones) {
       if (opening.sources.kind === 'any') zone.services.add(service, service, [opening.reason]);
-      else this.#richRules(zone, opening, opening.sources, service, null);
+      else {
+        if (zone.trusted) this.#notNarrowed(opening);
+        this.#richRules(zone, opening, opening.sources, service, null);
+      }
     }
+  }
+
+  /** Who narrows a rule has to know that a trusted zone lets everybody in all the same. */
+  #notNarrowed(opening: Opening): void {
+    const rule = opening.reason.kind === 'rule' ? opening.reason.rule : `extra rule ${opening.owner.name}`;
+    this.#notes.push({
+      severity: 'warning',
+      code: 'not-narrowed',
+      text: `${rule} names who may come, but the private side is trusted as a whole, so anybody there may; set portfw_private to "peers" or "matrix" for it to count`,
+    });
   }
 
   /** A virtual address floats: its rules match the destination, and stand on every node that may hold it. */
@@ -274,7 +269,8 @@ class Draft {
     const found: ['ipv4' | 'ipv6', string][] = [];
     for (const family of ['ipv4', 'ipv6'] as const) {
       if (byFamily[family].length === 0 || (only !== null && only !== family)) continue;
-      const name = ipsetName(stem, family);
+      // The IPv6 set of "x" and the IPv4 set of "x-6" have the same name to begin with.
+      const name = this.#ipsetNames.take(ipsetName(stem, family), `${family} ${sources.identity}`);
       const held = this.#ipsets.get(name) ?? { family, entries: byFamily[family].flatMap(loadable), reasons: [] };
       for (const reason of reasons) {
         if (!held.reasons.some((other) => JSON.stringify(other) === JSON.stringify(reason))) held.reasons.push(reason);
@@ -310,7 +306,8 @@ class Draft {
         });
       }
     }
-    service.reasons.push(opening.reason);
+    if (!service.reasons.some((held) => JSON.stringify(held) === JSON.stringify(opening.reason)))
+      service.reasons.push(opening.reason);
     this.#services.set(name, service);
     return name;
   }
@@ -337,12 +334,12 @@ class Draft {
         interfaceClass === 'vip'
           ? {
               code: 'no-vip',
-              text: `${shown} stand on a virtual address, and the inventory names none for this host`,
+              text: `${shown} ${some.length === 1 ? 'stands' : 'stand'} on a virtual address, and the inventory names none for this host`,
               hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them',
             }
           : {
               code: 'class-not-mapped',
-              text: `${shown} need a ${interfaceClass} interface, and none is mapped`,
+              text: `${shown} ${some.length === 1 ? 'needs' : 'need'} a ${interfaceClass} interface, and none is mapped`,
               hint: `set portfw_interfaces.${interfaceClass}; the host has ${describe(this.#input.facts.interfaces.filter((item) => !item.loopback))}`,
             },
       );
@@ -370,84 +367,4 @@ class Draft {
     }
     return { zones, services, ipsets };
   }
-}
-
-/** firewalld drops an entry of all addresses without a word; its two halves it takes. */
-function loadable(entry: string): string[] {
-  if (entry === '0.0.0.0/0') return ['0.0.0.0/1', '128.0.0.0/1'];
-  return entry === '::/0' ? ['::/1', '8000::/1'] : [entry];
-}
-
-function usedServices(zone: ZoneDraft): string[] {
-  const inRules = zone.richRules.entries().map(([rule]) => parseRichRule(rule).service);
-  return [...zone.services.entries().map(([name]) => name), ...inRules.filter((name) => name !== null)];
-}
-
-function serviceConfig(
-  name: string,
-  item: {
-    readonly role: Opening['owner'];
-    readonly where: string;
-    readonly ports: readonly PortProtocol[];
-    readonly helpers: readonly string[];
-  },
-  matrix: string,
-): ServiceConfig {
-  const owner = item.role;
-  return {
-    name,
-    short: owner.kind === 'role' ? `${owner.title} (${item.where})` : `extra rule ${owner.name}`,
-    description:
-      owner.kind === 'role'
-        ? `Role ${owner.name} on the ${item.where} side, as matrix ${matrix} has it. Managed by portfw.`
-        : `${owner.title}. Managed by portfw.`,
-    ports: normalisePorts(item.ports),
-    protocols: [],
-    sourcePorts: [],
-    helpers: normaliseStrings(item.helpers),
-    modules: [],
-    includes: [],
-    destination: { ipv4: null, ipv6: null },
-  };
-}
-
-function ipsetConfig(name: string, family: 'ipv4' | 'ipv6', entries: readonly string[]): IpsetConfig {
-  return {
-    name,
-    short: name,
-    description: 'Addresses from the inventory. Managed by portfw.',
-    type: 'hash:net',
-    family,
-    options: family === 'ipv6' ? { family: 'inet6' } : {},
-    entries: normaliseStrings(entries),
-  };
-}
-
-function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): DesiredZone {
-  const interfaces = zone.interfaces.entries().map(([, item]) => item);
-  const services = zone.services.entries().map(([, item]) => item);
-  const richRules = zone.richRules.entries().map(([, item]) => item);
-  const classes = [...zone.classes].sort();
-  const config: ZoneConfig = {
-    name,
-    short: `portfw ${classes.join(', ')}`,
-    description: zone.trusted
-      ? 'The private side, trusted as a whole. Managed by portfw: changes by hand are taken back.'
-      : `What the port matrix opens on the ${classes.join(' and ')} side. Managed by portfw: changes by hand are taken back.`,
-    target: zone.trusted ? 'ACCEPT' : 'default',
-    interfaces: interfaces.map((item) => item.value),
-    sources: [],
-    services: services.map((item) => item.value),
-    ports: [],
-    protocols: [],
-    sourcePorts: [],
-    icmpBlocks: [],
-    icmpBlockInversion: false,
-    masquerade: false,
-    forward: false,
-    forwardPorts: [],
-    richRules: richRules.map((item) => item.value),
-  };
-  const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
-  return { config, reasons, interfaces, services, richRules };
 }

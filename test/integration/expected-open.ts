@@ -75,16 +75,14 @@ export function udpToScan(rows: readonly MatrixRow[], further: readonly number[]
   return [...ports].sort((a, b) => a - b).join(',');
 }
 
-/** How two sets differ; both lists are empty when they are equal. */
-export function differences(seen: ReadonlySet<string>, expected: ReadonlySet<string>): object {
+/** How what is open differs from what must be; `null` when it does not. */
+export function differences(open: ReadonlySet<string>, expected: ReadonlySet<string>): object | null {
   const first = (names: string[]) => (names.length > 30 ? [...names.slice(0, 30), `… ${names.length} in all`] : names);
-  return {
-    openThoughNotInTheMatrix: first([...seen].filter((name) => !expected.has(name))),
-    closedThoughInTheMatrix: first([...expected].filter((name) => !seen.has(name))),
-  };
+  const tooMuch = [...open].filter((name) => !expected.has(name));
+  const tooLittle = [...expected].filter((name) => !open.has(name));
+  if (tooMuch.length + tooLittle.length === 0) return null;
+  return { openAndMustNotBe: first(tooMuch), mustBeAndIsNot: first(tooLittle) };
 }
-
-export const NONE = { openThoughNotInTheMatrix: [], closedThoughInTheMatrix: [] };
 
 /** The port that a host's portmapper has for an RPC program over UDP. */
 export async function rpcPort(host: LabHost, program: number): Promise<number> {

@@ -4,7 +4,7 @@ import type { LabHost } from '../lab/host.ts';
 export interface HostState {
   /** A line a file below /etc/firewalld: path, mode, owner, SHA-256. Links and leftovers count too. */
   readonly files: readonly string[];
-  /** The kernel's rules, in their order; firewalld builds them from what runs. */
+  /** The kernel's rules; see {@link rulesInForce}. */
   readonly rules: readonly string[];
   /** Zones in use and their interfaces, as the daemon says; empty when it does not answer. */
   readonly zones: readonly string[];
@@ -26,7 +26,45 @@ export async function stateOf(host: LabHost): Promise<HostState> {
   const lines = (await host.sh(LOOK)).split('\n');
   const those = (kind: string) =>
     lines.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
-  return { files: those('file').sort(), rules: those('rule'), zones: those('zone') };
+  return { files: those('file').sort(), rules: rulesInForce(those('rule')), zones: those('zone') };
+}
+
+/**
+ * The rules that a packet can meet, from `nft list ruleset`: chains that no hook leads to are left out (firewalld leaves
+ * those of a zone that it no longer uses until the next reload), and so is the order where it says nothing: of chains, of
+ * the interfaces in a dispatch, and of rules that all accept.
+ */
+export function rulesInForce(lines: readonly string[]): readonly string[] {
+  const blocks = new Map<string, string[]>();
+  let table = '';
+  let block: string[] | null = null;
+  for (const line of lines) {
+    if (/^table /.test(line)) table = line.replace(' {', '');
+    else if (/^\t\S.* \{$/.test(line)) {
+      block = [];
+      blocks.set(`${table} ${line.trim().replace(' {', '')}`, block);
+    } else if (line === '\t}') block = null;
+    else if (line.trim() !== '') block?.push(line.trim());
+  }
+  const met = new Set<string>();
+  const meet = (name: string, from: string): void => {
+    if (met.has(name)) return;
+    met.add(name);
+    for (const line of blocks.get(name) ?? []) {
+      const next = /\b(?:jump|goto) (\S+)$/.exec(line)?.[1];
+      if (next !== undefined) meet(`${from} chain ${next}`, from);
+    }
+  };
+  for (const [name, content] of blocks) {
+    if (!name.includes(' chain ') || content[0]?.includes(' hook ')) meet(name, name.replace(/ (?:chain|set) .*$/, ''));
+  }
+  return [...met].sort().flatMap((name) => [`${name}:`, ...inSomeOrder(blocks.get(name) ?? [])]);
+}
+
+function inSomeOrder(rules: readonly string[]): readonly string[] {
+  if (rules.every((rule) => rule.endsWith(' accept'))) return [...rules].sort();
+  const named = rules.filter((rule) => /^[io]ifname "\S+" goto /.test(rule));
+  return [...named.sort(), ...rules.filter((rule) => !named.includes(rule))];
 }
 
 /** {@link stateOf} for several hosts at once, by name. */

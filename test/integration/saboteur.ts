@@ -45,13 +45,59 @@ export async function callOff(host: LabHost): Promise<void> {
   await host.sh('systemctl stop saboteur.service 2>/dev/null || true; rm -f /tmp/saboteur.ready');
 }
 
-/** Makes the system bus turn these methods of firewalld away, root's calls too, as a hardened host may; none: all pass. */
+/**
+ * Makes the system bus turn methods of firewalld away, root's calls too, as on a hardened host. Each is its interface and
+ * name below firewalld's own (`reload`, `zone.addService`); without any, all pass again.
+ */
 export async function denyMethods(host: LabHost, ...methods: readonly string[]): Promise<void> {
-  const denied = methods.map(
-    (method) => `<deny send_destination="org.fedoraproject.FirewallD1" send_member="${method}"/>`,
-  );
+  const denied = methods.map((method) => {
+    const path = `org.fedoraproject.FirewallD1.${method}`.split('.');
+    const member = path.pop();
+    return `<deny send_interface="${path.join('.')}" send_member="${member}"/>`;
+  });
   const file = '/etc/dbus-1/system.d/zz-lab.conf';
   if (denied.length === 0) await host.run('rm', '-f', file);
   else await host.writeFile(file, `<busconfig><policy context="mandatory">${denied.join('')}</policy></busconfig>\n`);
-  await host.run('busctl', 'call', 'org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'ReloadConfig');
+  const bus = ['org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus'];
+  await host.run('busctl', 'call', ...bus, 'ReloadConfig');
 }
+
+/** Takes the service portfw-web-admin-public out of its zone again and again. */
+export const TAKES_SERVICE_OUT = `
+import dbus
+wait(WRITTEN)
+zone = dbus.Interface(dbus.SystemBus().get_object("org.fedoraproject.FirewallD1", "/org/fedoraproject/FirewallD1",
+    introspect=False), "org.fedoraproject.FirewallD1.zone")
+while True:
+    try:
+        zone.removeService("portfw-public", "portfw-web-admin-public", signature="ss")
+    except dbus.DBusException:
+        time.sleep(0.01)`;
+
+/** Lets nobody log in from the moment the run has the lock until two seconds after its first step. */
+export const STOPS_LOGINS_FOR_A_WHILE = `
+wait(LOCK)
+run("systemctl", "stop", "ssh.service")
+while pids("python3", "OPERATIONS = {"):
+    time.sleep(0.01)
+time.sleep(2)
+run("systemctl", "start", "ssh.service")`;
+
+/** Stops the run on the host right after it took the lock, until /tmp/saboteur.go is there. */
+export const HOLDS_THE_RUN = `
+wait(LOCK)
+held = pids("python3", "OPERATIONS = {")
+
+def let_go(*_):
+    for pid in held:
+        os.kill(pid, signal.SIGCONT)
+    os._exit(0)
+
+signal.signal(signal.SIGTERM, let_go)
+for pid in held:
+    os.kill(pid, signal.SIGSTOP)
+open("/tmp/saboteur.held", "w").close()
+wait("/tmp/saboteur.go")
+os.unlink("/tmp/saboteur.go")
+os.unlink("/tmp/saboteur.held")
+let_go()`;

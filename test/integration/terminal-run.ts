@@ -3,6 +3,8 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
+/** util-linux's `script`, which every Debian and Enterprise Linux has. */
+const PSEUDO_TERMINAL = 'script';
 const COLUMNS = 100;
 const ROWS = 30;
 const PATIENCE_MS = 60_000;
@@ -23,11 +25,9 @@ class Screen {
 
   write(text: string): void {
     const given = this.#unfinished + text;
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what a terminal is steered by
     const [unfinished = ''] = /\u001b(?:\[[0-9;?]*)?$/.exec(given) ?? [];
     this.#unfinished = unfinished;
     const whole = given.slice(0, given.length - unfinished.length);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the same
     for (const [part] of whole.matchAll(/\u001b\[[0-9;?]*[A-Za-z]|[\r\n]|[^\u001b\r\n]+|\u001b/g)) {
       if (part === '\n') this.#down();
       else if (part === '\r') this.#column = 0;
@@ -66,7 +66,7 @@ class Screen {
   }
 }
 
-/** A run of the command on a pseudo-terminal of 100 by 30, which util-linux's `script` makes. */
+/** A run of the command on a pseudo-terminal of 100 by 30. */
 export class TerminalRun {
   /** Everything that was shown, escape sequences included. */
   raw = '';
@@ -80,7 +80,7 @@ export class TerminalRun {
     const { PATH = '' } = process.env;
     const quoted = [process.execPath, MAIN, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
     const command = `stty columns ${COLUMNS} rows ${ROWS}; exec ${quoted}`;
-    this.#child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+    this.#child = spawn(PSEUDO_TERMINAL, ['--quiet', '--return', '--command', command, '/dev/null'], {
       cwd: ROOT,
       env: { PATH, HOME: '/nonexistent', USER: 'tester', TERM: 'xterm', SHELL: '/bin/sh' },
       stdio: ['pipe', 'pipe', 'inherit'],

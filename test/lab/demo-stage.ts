@@ -63,10 +63,10 @@ export class Stage {
     this.check('the demo came to its end', false, [error instanceof Error ? error.message : String(error)]);
   }
 
-  /** Shows a command line as the user would type it. */
-  command(line: string): void {
+  /** Shows a command line as the user would type it, here or as root on a host. */
+  command(line: string, host: string | null = null): void {
     this.proceed();
-    this.say(`${this.#style.cyan(`$ ${line}`)}`);
+    this.say(this.#style.cyan(host === null ? `$ ${line}` : `root@${host}# ${line}`));
   }
 
   /** Runs the built program, shows the command and its output, and checks the exit code. */

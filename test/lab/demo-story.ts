@@ -135,7 +135,7 @@ async function drift({ stage, lab, inventory }: Story): Promise<void> {
   const web = lab.host('web1');
   for (const permanent of [[], ['--permanent']]) {
     const argv = ['firewall-cmd', ...permanent, '--zone=portfw-public', `--add-port=${BY_HAND}`];
-    stage.command(`ssh root@web1 ${argv.join(' ')}`);
+    stage.command(argv.join(' '), 'web1');
     stage.say((await web.run(...argv)).trimEnd());
   }
   const { output } = await stage.portfw(['plan', inventory, '--limit', 'web1', '--detailed-exitcode'], 2);

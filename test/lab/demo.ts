@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { trackAgain } from './conntrack.ts';
 import { DEMO_HOSTS, demoInventory } from './demo-inventory.ts';
 import { Stage } from './demo-stage.ts';
 import { demoMachines, tellStory } from './demo-story.ts';
@@ -11,7 +10,6 @@ import { ensureImages } from './images.ts';
 import { type Lab, startLab } from './lab.ts';
 import { OWNER_LABEL } from './network.ts';
 import { KEPT, openKeptSession, openSession } from './owner.ts';
-import { LAB_DIRECTORY } from './paths.ts';
 import { purge } from './purge.ts';
 
 /*
@@ -118,21 +116,9 @@ Keys, known_hosts and the inventory are in ${relative(ROOT, directory)}. Remove 
   npm run demo -- --remove`);
 }
 
-/** Removes the hosts that an earlier \`--keep\` left. */
+/** Removes the hosts that an earlier `--keep` left. */
 async function removeKept(docker: Docker): Promise<void> {
-  const filters = { label: [`${OWNER_LABEL}=${KEPT}`] };
-  const networks = await docker.listNetworks({ filters });
-  const ids = new Set(networks.flatMap(({ Name }) => /^portfw-(.+)-(?:public|private)$/.exec(Name)?.[1] ?? []));
-  if (ids.size === 0) {
-    say('no hosts were kept');
-    return;
-  }
-  const [scanner] = await docker.listContainers({ all: true, filters: { ...filters, name: ['-scanner$'] } });
-  const image = scanner?.Image;
+  const kept = await docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${KEPT}`] } });
   await purge(docker, KEPT);
-  for (const id of ids) {
-    if (image !== undefined) await trackAgain(docker, image, id);
-    await rm(join(LAB_DIRECTORY, id), { recursive: true, force: true });
-    say(`the hosts of ${id} are removed`);
-  }
+  say(kept.length === 0 ? 'no hosts were kept' : `the ${kept.length} machines that were kept are removed`);
 }

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import { type Docker, installPackages } from './engine.ts';
 import { withLock } from './lock.ts';
 import { IMAGE_DIRECTORY } from './paths.ts';
+import { ignoreGone } from './removal.ts';
 import { lastLines, run } from './run.ts';
 import type { Say } from './say.ts';
 
@@ -89,9 +90,20 @@ async function buildAll(docker: Docker, say: Say, recipes: readonly Recipe[]): P
       bases.set(recipe.suite, base);
       await buildImage(docker, recipe, await base);
       say(`image ${recipe.image} is built`);
+      await removeOld(docker, recipe);
     }
   };
   await Promise.all([work(), work()]);
+}
+
+/** Removes earlier builds of an image that are older than a day and that nothing runs on; bases stay. */
+async function removeOld(docker: Docker, recipe: Recipe): Promise<void> {
+  const yesterday = Date.now() / 1000 - 86_400;
+  const images = await docker.listImages({ filters: { reference: [`portfw-lab-${recipe.name}`] } });
+  for (const { RepoTags, Created } of images) {
+    if (Created > yesterday) continue;
+    for (const tag of RepoTags ?? []) if (tag !== recipe.image) await ignoreGone(docker.getImage(tag).remove());
+  }
 }
 
 /** The image to build on: Debian's own where it can be pulled, otherwise one that mmdebstrap makes here. */

@@ -7,7 +7,7 @@ import { awaitSsh, type HostSpec, type LabHost, startHost } from './host.ts';
 import { ensureImages, type ImageName } from './images.ts';
 import { type Address, addressOn, createNetworks, type LabNetwork, SIDES, type Side } from './network.ts';
 import { IMAGE_DIRECTORY, LAB_DIRECTORY } from './paths.ts';
-import { ignoreGone } from './removal.ts';
+import { ignoreGone, removeNetwork } from './removal.ts';
 import { type Say, sayOnStderr } from './say.ts';
 import { type Scanner, startScanner } from './scanner.ts';
 
@@ -74,7 +74,7 @@ export async function startLab(spec: LabSpec): Promise<Lab> {
     );
     await removeLeftovers(docker, id);
     if (spec.scanner === true) await trackAgain(docker, scannerImage, id);
-    for (const side of SIDES) await ignoreGone(docker.getNetwork(networks[side].id).remove());
+    for (const side of SIDES) await removeNetwork(docker, networks[side].id);
     await rm(directory, { recursive: true, force: true });
   };
   try {

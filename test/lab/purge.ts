@@ -6,7 +6,7 @@ import { builtImage } from './images.ts';
 import { LAB_LABEL, OWNER_LABEL } from './network.ts';
 import { isRunning } from './owner.ts';
 import { LAB_DIRECTORY } from './paths.ts';
-import { ignoreGone } from './removal.ts';
+import { ignoreGone, removeNetwork } from './removal.ts';
 
 /**
  * Removes the containers and networks of labs whose owner no longer runs, and those of `owner` itself if one is given.
@@ -27,7 +27,7 @@ export async function purge(docker: Docker, owner?: string): Promise<void> {
   const networks = await docker.listNetworks({ filters });
   const labs = new Set<string>();
   for (const network of networks.filter(({ Labels }) => isLeft(Labels))) {
-    await ignoreGone(docker.getNetwork(network.Id).remove());
+    await removeNetwork(docker, network.Id);
     labs.add(network.Labels?.[LAB_LABEL] ?? '');
   }
   labs.delete('');

@@ -2,12 +2,6 @@ import { DOMParser, type Element } from '@xmldom/xmldom';
 import type { Docker } from './engine.ts';
 import { execIn } from './exec.ts';
 
-/** One port of a scan. */
-export interface ScannedPort {
-  readonly protocol: 'tcp' | 'udp';
-  readonly port: number;
-}
-
 /**
  * What a scan saw. `open`: something answered. `closed`: the host itself said that nothing listens there, so the
  * firewall lets the port through. `filtered`: a firewall refused, or nothing came back. Each is sorted by protocol and
@@ -51,15 +45,7 @@ export async function scanFrom(
   ] as const) {
     if (wanted === null) continue;
     const argv = ['nmap', flag, '-n', '-Pn', ...SPEED, ...(address.includes(':') ? ['-6'] : [])];
-    const { exitCode, stdout, stderr } = await execIn(docker, scannerId, [
-      ...argv,
-      '-p',
-      wanted,
-      '-d', // names every port in the report, also those of which there are many
-      '-oX',
-      '-',
-      address,
-    ]);
+    const { exitCode, stdout, stderr } = await execIn(docker, scannerId, [...argv, '-p', wanted, '-oX', '-', address]);
     if (exitCode !== 0) throw new Error(`nmap of ${address} failed:\n${stderr}`);
     for (const [name, state] of parseReport(stdout, protocol, wanted)) {
       if (state === 'open') results.open.add(name);
@@ -75,15 +61,20 @@ function parseReport(xml: string, protocol: 'tcp' | 'udp', wanted: string): [str
   const root = new DOMParser().parseFromString(xml, 'text/xml').documentElement;
   const finished = root?.getElementsByTagName('finished').item(0);
   if (root === null || finished?.getAttribute('exit') !== 'success') throw new Error('nmap did not finish its scan');
-  const named = new Map<number, string>();
-  for (const port of elements(root, 'port')) {
-    named.set(Number(port.getAttribute('portid')), elements(port, 'state')[0]?.getAttribute('state') ?? 'unknown');
+  // Nobody has the address: not even the question where it is was answered, so nmap asked for no port.
+  const nobody = elements(root, 'hosts')[0]?.getAttribute('up') === '0';
+  const states = new Map<number, string>();
+  for (const extra of elements(root, 'extraports')) {
+    const state = extra.getAttribute('state') ?? 'unknown';
+    for (const reason of elements(extra, 'extrareasons')) {
+      for (const port of expandPorts(reason.getAttribute('ports') ?? '')) states.set(port, state);
+    }
   }
-  // Where too many ports share a state, nmap only counts them: those not named are in that state.
-  const others = elements(root, 'extraports').map((extra) => extra.getAttribute('state') ?? 'unknown');
-  const rest = others.length === 1 ? others[0] : undefined;
+  for (const port of elements(root, 'port')) {
+    states.set(Number(port.getAttribute('portid')), elements(port, 'state')[0]?.getAttribute('state') ?? 'unknown');
+  }
   return [...expandPorts(wanted)].map((port) => {
-    const state = named.get(port) ?? rest;
+    const state = nobody ? 'filtered' : states.get(port);
     if (state === undefined) throw new Error(`nmap does not say what it saw at ${protocol}/${port}`);
     return [`${protocol}/${port}`, state];
   });

@@ -12,8 +12,7 @@ import type { BeginRequest, PermanentRequest, RuntimeCall } from '../../../src/h
 export class DaemonError extends Error {}
 
 const BUILTIN_ZONES: Readonly<Record<string, string>> = {
-  public:
-    '<zone><short>Public</short><service name="ssh"/><service name="dhcpv6-client"/><forward/></zone>',
+  public: '<zone><short>Public</short><service name="ssh"/><service name="dhcpv6-client"/><forward/></zone>',
   trusted: '<zone target="ACCEPT"><short>Trusted</short></zone>',
   drop: '<zone target="DROP"><short>Drop</short></zone>',
 };
@@ -114,7 +113,8 @@ export class Firewalld {
   /** Carries out the first request; `look` is called after the reload and after each call. */
   begin(request: BeginRequest, look: (after: string) => void = () => {}): void {
     for (const { path, text } of request.files) {
-      if (!/^(zones|services|ipsets)\/portfw-[a-z0-9-]{1,64}\.xml$/.test(path)) throw new DaemonError(`not ours: ${path}`);
+      if (!/^(zones|services|ipsets)\/portfw-[a-z0-9-]{1,64}\.xml$/.test(path))
+        throw new DaemonError(`not ours: ${path}`);
       this.files.set(path, text);
     }
     if (request.reload) {
@@ -130,7 +130,10 @@ export class Firewalld {
   call([operation, owner = '', ...rest]: RuntimeCall): void {
     if (!owner.startsWith('portfw-')) throw new DaemonError(`not ours: ${owner}`);
     const [first = ''] = rest;
-    if (operation === 'add-entry' || operation === 'remove-entry') return this.#entry(operation, owner, first);
+    if (operation === 'add-entry' || operation === 'remove-entry') {
+      this.#entry(operation, owner, first);
+      return;
+    }
     const zone = this.runtime.zones.get(owner);
     if (zone === undefined) throw new DaemonError(`INVALID_ZONE: ${owner}`);
     const change = (changes: Partial<ZoneConfig>) => this.runtime.zones.set(owner, { ...zone, ...changes });
@@ -138,39 +141,56 @@ export class Firewalld {
     switch (operation) {
       case 'bind-interface':
         for (const other of this.runtime.zones.values())
-          this.runtime.zones.set(other.name, { ...other, interfaces: other.interfaces.filter((name) => name !== first) });
-        return void this.runtime.zones.set(owner, {
+          this.runtime.zones.set(other.name, {
+            ...other,
+            interfaces: other.interfaces.filter((name) => name !== first),
+          });
+        this.runtime.zones.set(owner, {
           ...this.runtime.zones.get(owner)!,
           interfaces: [...this.runtime.zones.get(owner)!.interfaces, first].sort(),
         });
+        break;
       case 'release-interface':
-        return void change({ interfaces: without(zone.interfaces, first) });
+        change({ interfaces: without(zone.interfaces, first) });
+        break;
       case 'add-service':
         if (!this.runtime.services.has(first)) throw new DaemonError(`INVALID_SERVICE: ${first}`);
-        return void change({ services: added(zone.services, first) });
+        change({ services: added(zone.services, first) });
+        break;
       case 'remove-service':
-        return void change({ services: without(zone.services, first) });
+        change({ services: without(zone.services, first) });
+        break;
       case 'add-rich-rule':
         this.#checkRule(this.runtime, first);
-        return void change({ richRules: added(zone.richRules, first) });
+        change({ richRules: added(zone.richRules, first) });
+        break;
       case 'remove-rich-rule':
-        return void change({ richRules: without(zone.richRules, first) });
+        change({ richRules: without(zone.richRules, first) });
+        break;
       case 'remove-port':
-        return void change({ ports: withoutPort(zone.ports, port()) });
+        change({ ports: withoutPort(zone.ports, port()) });
+        break;
       case 'remove-source-port':
-        return void change({ sourcePorts: withoutPort(zone.sourcePorts, port()) });
+        change({ sourcePorts: withoutPort(zone.sourcePorts, port()) });
+        break;
       case 'remove-protocol':
-        return void change({ protocols: without(zone.protocols, first) });
+        change({ protocols: without(zone.protocols, first) });
+        break;
       case 'remove-source':
-        return void change({ sources: without(zone.sources, first) });
+        change({ sources: without(zone.sources, first) });
+        break;
       case 'remove-icmp-block':
-        return void change({ icmpBlocks: without(zone.icmpBlocks, first) });
+        change({ icmpBlocks: without(zone.icmpBlocks, first) });
+        break;
       case 'remove-forward-port':
-        return void change({ forwardPorts: without(zone.forwardPorts, rest.join(':')) });
+        change({ forwardPorts: without(zone.forwardPorts, rest.join(':')) });
+        break;
       case 'remove-masquerade':
-        return void change({ masquerade: false });
+        change({ masquerade: false });
+        break;
       case 'remove-icmp-block-inversion':
-        return void change({ icmpBlockInversion: false });
+        change({ icmpBlockInversion: false });
+        break;
       default:
         throw new DaemonError(`no such operation: ${operation}`);
     }
@@ -226,12 +246,17 @@ export class Firewalld {
   /** What the collector would say of this host. */
   facts(): RunningFirewalld {
     const shownZones = [...this.runtime.zones.values()].filter(
-      (zone) => zone.name === this.defaultZone || zone.name.startsWith('portfw-') || zone.interfaces.length + zone.sources.length > 0,
+      (zone) =>
+        zone.name === this.defaultZone ||
+        zone.name.startsWith('portfw-') ||
+        zone.interfaces.length + zone.sources.length > 0,
     );
     const used = new Set(
       shownZones.flatMap((zone) => [...zone.services, ...zone.richRules.map((rule) => parseRichRule(rule).service)]),
     );
-    const services = [...this.runtime.services.values()].filter(({ name }) => used.has(name) || name.startsWith('portfw-'));
+    const services = [...this.runtime.services.values()].filter(
+      ({ name }) => used.has(name) || name.startsWith('portfw-'),
+    );
     return {
       kind: 'running',
       version: '1.3.3',
@@ -261,7 +286,8 @@ export class Firewalld {
 
   /** Whether a new flow from a client to a TCP port on an interface is let in now; rules that refuse are not modelled. */
   letsIn(client: string, interfaceName: string, port: number): boolean {
-    const inSet = (name: string) => this.runtime.ipsets.get(name)?.entries.some((entry) => overlap(entry, client)) === true;
+    const inSet = (name: string) =>
+      this.runtime.ipsets.get(name)?.entries.some((entry) => overlap(entry, client)) === true;
     const bound = [...this.runtime.zones.values()].find((zone) =>
       zone.sources.some((source) => (source.startsWith('ipset:') ? inSet(source.slice(6)) : overlap(source, client))),
     );
@@ -280,7 +306,8 @@ export class Firewalld {
 }
 
 function zoneSettings(zone: ZoneConfig): Record<string, unknown> {
-  const pairs = (ports: readonly PortProtocol[]) => ports.map(({ protocol, range }) => [formatPortRange(range), protocol]);
+  const pairs = (ports: readonly PortProtocol[]) =>
+    ports.map(({ protocol, range }) => [formatPortRange(range), protocol]);
   return {
     short: zone.short,
     description: zone.description,

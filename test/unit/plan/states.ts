@@ -89,7 +89,10 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
       }),
       { minLength: 4, maxLength: 4 },
     ),
-    ports: fc.array(fc.uniqueArray(fc.constantFrom(...PORTS), { minLength: 1, maxLength: 3 }), { minLength: 4, maxLength: 4 }),
+    ports: fc.array(fc.uniqueArray(fc.constantFrom(...PORTS), { minLength: 1, maxLength: 3 }), {
+      minLength: 4,
+      maxLength: 4,
+    }),
     texts: fc.constantFrom('one', 'two'),
     entries: fc.array(fc.uniqueArray(fc.constantFrom(...ENTRIES), { minLength: 1 }), { minLength: 2, maxLength: 2 }),
     entries6: fc.uniqueArray(fc.constantFrom(...ENTRIES_6), { minLength: 1 }),
@@ -133,7 +136,9 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
     }
     const text = [...built.values()].flatMap(({ config }) => [...config.services, ...config.richRules]).join(' ');
     const mentioned = (name: string) => new RegExp(`${name}(?![a-z0-9-])`).test(text);
-    const services = SERVICES.map((name, index) => service(name, ports[index]!, texts)).filter(({ name }) => mentioned(name));
+    const services = SERVICES.map((name, index) => service(name, ports[index]!, texts)).filter(({ name }) =>
+      mentioned(name),
+    );
     const ipsets = SETS.map((name, index) => ipset(name, name.endsWith('-6') ? entries6 : entries[index]!)).filter(
       ({ name }) => mentioned(name),
     );
@@ -156,12 +161,19 @@ const OWNERS_ZONE = `<?xml version="1.0" encoding="utf-8"?>
 </zone>
 `;
 
-const INSIDE_ZONE = '<zone><interface name="eth2"/><source address="203.0.113.0/24"/><port port="8080" protocol="tcp"/></zone>\n';
+const INSIDE_ZONE =
+  '<zone><interface name="eth2"/><source address="203.0.113.0/24"/><port port="8080" protocol="tcp"/></zone>\n';
 
 /** Hosts as their owners left them, before portfw came. */
 export const hostArbitrary: fc.Arbitrary<() => Firewalld> = fc
-  .subarray([['zones/public.xml', OWNERS_ZONE] as const, ['zones/inside.xml', INSIDE_ZONE] as const, ['ipsets/banned.xml', '<ipset type="hash:ip"><entry>198.51.100.66</entry></ipset>\n'] as const])
-  .map((files) => () => new Firewalld(files));
+  .subarray([
+    ['zones/public.xml', OWNERS_ZONE] as const,
+    ['zones/inside.xml', INSIDE_ZONE] as const,
+    ['ipsets/banned.xml', '<ipset type="hash:ip"><entry>198.51.100.66</entry></ipset>\n'] as const,
+  ])
+  .map((files) =>
+    Object.assign(() => new Firewalld(files), { [fc.toStringMethod]: () => files.map(([path]) => path).join() }),
+  );
 
 /** Something that happened to a host behind portfw's back; it does nothing where it does not apply. */
 export interface Mishap {
@@ -169,17 +181,25 @@ export interface Mishap {
   readonly at: (host: Firewalld) => void;
 }
 
-type Pick<T> = (host: Firewalld) => T | undefined;
+type Finder<T> = (host: Firewalld) => T | undefined;
 
-function ourZone(index: number): Pick<string> {
-  return (host) => pick([...host.runtime.zones.keys()].filter((name) => name.startsWith('portfw-')), index);
+function ourZone(index: number): Finder<string> {
+  return (host) =>
+    pick(
+      [...host.runtime.zones.keys()].filter((name) => name.startsWith('portfw-')),
+      index,
+    );
 }
 
 function pick<T>(items: readonly T[], index: number): T | undefined {
   return items[index % Math.max(items.length, 1)];
 }
 
-function atRuntime(what: string, zone: Pick<string>, change: (held: ZoneConfig, host: Firewalld) => Partial<ZoneConfig>): Mishap {
+function atRuntime(
+  what: string,
+  zone: Finder<string>,
+  change: (held: ZoneConfig, host: Firewalld) => Partial<ZoneConfig>,
+): Mishap {
   return {
     what: `runtime: ${what}`,
     at: (host) => {
@@ -195,10 +215,16 @@ function inFile(what: string, folder: string, index: number, line: string): Mish
   return {
     what: `file: ${what}`,
     at: (host) => {
-      const path = pick([...host.files.keys()].filter((name) => name.startsWith(`${folder}/portfw-`)), index);
+      const path = pick(
+        [...host.files.keys()].filter((name) => name.startsWith(`${folder}/portfw-`)),
+        index,
+      );
       if (path === undefined) return;
       const text = host.files.get(path)!;
-      host.files.set(path, text.replace(/<\/(zone|service|ipset)>\s*$/, (end) => `${line}${end}`));
+      host.files.set(
+        path,
+        text.replace(/<\/(zone|service|ipset)>\s*$/, (end) => `${line}${end}`),
+      );
     },
   };
 }
@@ -231,48 +257,91 @@ const STRAY_LINES = [
   '<forward/>',
 ];
 
-export const mishapArbitrary: fc.Arbitrary<Mishap> = fc.oneof(
-  fc.tuple(fc.nat(5), fc.constantFrom(...STRAYS)).map(([at, stray]) => atRuntime(Object.keys(stray).join(), ourZone(at), () => stray)),
-  fc.nat(5).map((at) => atRuntime('a service of ours closed', ourZone(at), (held) => ({ services: held.services.slice(1) }))),
-  fc.nat(5).map((at) => atRuntime('a rule of ours gone', ourZone(at), (held) => ({ richRules: held.richRules.slice(1) }))),
-  fc.nat(5).map((at) => atRuntime('an interface let go', ourZone(at), (held) => ({ interfaces: held.interfaces.slice(1) }))),
-  fc.constant(atRuntime('a port opened by its owner', () => 'public', () => ({ ports: [{ protocol: 'udp', range: { first: 53, last: 53 } }] }))),
-  fc.tuple(fc.nat(5), fc.constantFrom(...INTERFACES)).map(([at, name]): Mishap => ({
-    what: `runtime: ${name} bound to another zone`,
-    at: (host) => {
-      const wanted = pick([...host.runtime.zones.keys()], at)!;
-      for (const zone of host.runtime.zones.values())
-        host.runtime.zones.set(zone.name, { ...zone, interfaces: zone.interfaces.filter((other) => other !== name) });
-      const held = host.runtime.zones.get(wanted)!;
-      host.runtime.zones.set(wanted, { ...held, interfaces: [...held.interfaces, name].sort() });
-    },
-  })),
-  fc.tuple(fc.nat(2), fc.constantFrom('203.0.113.77', '2001:db8:9::9')).map(([at, entry]): Mishap => ({
-    what: `runtime: entry ${entry}`,
-    at: (host) => {
-      const held = pick([...host.runtime.ipsets.values()], at);
-      if (held === undefined || held.entries.includes(entry) || (held.family === 'ipv6') !== entry.includes(':')) return;
-      host.runtime.ipsets.set(held.name, { ...held, entries: [...held.entries, entry].sort() });
-    },
-  })),
-  fc.nat(2).map((at): Mishap => ({
-    what: 'permanent: an entry taken out of an ipset',
-    at: (host) => {
-      const held = pick([...host.memory.ipsets.values()], at);
-      if (held !== undefined) host.setPermanentIpset({ ...held, entries: held.entries.slice(1) });
-    },
-  })),
+const anyMishap: fc.Arbitrary<Mishap> = fc.oneof(
+  fc
+    .tuple(fc.nat(5), fc.constantFrom(...STRAYS))
+    .map(([at, stray]) => atRuntime(Object.keys(stray).join(), ourZone(at), () => stray)),
+  fc
+    .nat(5)
+    .map((at) => atRuntime('a service of ours closed', ourZone(at), (held) => ({ services: held.services.slice(1) }))),
+  fc
+    .nat(5)
+    .map((at) => atRuntime('a rule of ours gone', ourZone(at), (held) => ({ richRules: held.richRules.slice(1) }))),
+  fc
+    .nat(5)
+    .map((at) => atRuntime('an interface let go', ourZone(at), (held) => ({ interfaces: held.interfaces.slice(1) }))),
+  fc.constant(
+    atRuntime(
+      'a port opened by its owner',
+      () => 'public',
+      () => ({ ports: [{ protocol: 'udp', range: { first: 53, last: 53 } }] }),
+    ),
+  ),
+  fc.tuple(fc.nat(5), fc.constantFrom(...INTERFACES)).map(
+    ([at, name]): Mishap => ({
+      what: `runtime: ${name} bound to another zone`,
+      at: (host) => {
+        const wanted = pick([...host.runtime.zones.keys()], at)!;
+        for (const zone of host.runtime.zones.values())
+          host.runtime.zones.set(zone.name, { ...zone, interfaces: zone.interfaces.filter((other) => other !== name) });
+        const held = host.runtime.zones.get(wanted)!;
+        host.runtime.zones.set(wanted, { ...held, interfaces: [...held.interfaces, name].sort() });
+      },
+    }),
+  ),
+  fc.tuple(fc.nat(2), fc.constantFrom('203.0.113.77', '2001:db8:9::9')).map(
+    ([at, entry]): Mishap => ({
+      what: `runtime: entry ${entry}`,
+      at: (host) => {
+        const held = pick([...host.runtime.ipsets.values()], at);
+        if (held === undefined || held.entries.includes(entry) || (held.family === 'ipv6') !== entry.includes(':'))
+          return;
+        host.runtime.ipsets.set(held.name, { ...held, entries: [...held.entries, entry].sort() });
+      },
+    }),
+  ),
+  fc.nat(2).map(
+    (at): Mishap => ({
+      what: 'permanent: an entry taken out of an ipset',
+      at: (host) => {
+        const held = pick([...host.memory.ipsets.values()], at);
+        if (held !== undefined) host.setPermanentIpset({ ...held, entries: held.entries.slice(1) });
+      },
+    }),
+  ),
   fc.tuple(fc.nat(5), fc.constantFrom(...STRAY_LINES)).map(([at, line]) => inFile(line, 'zones', at, line)),
+  fc
+    .tuple(fc.nat(5), fc.constantFrom(...INTERFACES))
+    .map(([at, name]) => inFile(`${name} in one more zone`, 'zones', at, `<interface name="${name}"/>`)),
+  fc.tuple(fc.constantFrom('zones/public.xml', 'zones/inside.xml'), fc.constantFrom(...INTERFACES)).map(
+    ([path, name]): Mishap => ({
+      what: `file: ${path} names ${name} again`,
+      at: (host) => {
+        const text = host.files.get(path);
+        // In the files of one owner an interface is named once: firewalld could not load them otherwise.
+        const others = [...host.files].filter(([other]) => !other.includes('portfw-') && other !== path);
+        if (text === undefined || others.some(([, other]) => new RegExp(`<interface name=.${name}`).test(other)))
+          return;
+        if (!new RegExp(`\\n *<interface name=.${name}`).test(text))
+          host.files.set(path, text.replace('</zone>', `<interface name="${name}"/>\n</zone>`));
+      },
+    }),
+  ),
   fc.nat(5).map((at) => inFile('a port more', 'services', at, '<port port="9999" protocol="tcp"/>')),
   fc.nat(5).map((at) => inFile('an entry more', 'ipsets', at, '<entry>203.0.113.200</entry>')),
   fc.nat(5).map((at) => inFile('an option', 'ipsets', at, '<option name="maxelem" value="1000"/>')),
-  fc.tuple(fc.constantFrom('zones', 'services', 'ipsets'), fc.nat(5)).map(([folder, at]): Mishap => ({
-    what: `file: one of ${folder} deleted`,
-    at: (host) => {
-      const path = pick([...host.files.keys()].filter((name) => name.startsWith(`${folder}/portfw-`)), at);
-      if (path !== undefined) host.files.delete(path);
-    },
-  })),
+  fc.tuple(fc.constantFrom('zones', 'services', 'ipsets'), fc.nat(5)).map(
+    ([folder, at]): Mishap => ({
+      what: `file: one of ${folder} deleted`,
+      at: (host) => {
+        const path = pick(
+          [...host.files.keys()].filter((name) => name.startsWith(`${folder}/portfw-`)),
+          at,
+        );
+        if (path !== undefined) host.files.delete(path);
+      },
+    }),
+  ),
   fc
     .constantFrom(
       ['zones/portfw-old.xml', '<zone><service name="ssh"/><source address="198.51.100.99"/></zone>'] as const,
@@ -280,7 +349,9 @@ export const mishapArbitrary: fc.Arbitrary<Mishap> = fc.oneof(
       ['services/portfw-old.xml', '<service><port port="1" protocol="tcp"/></service>'] as const,
       ['ipsets/portfw-old.xml', '<ipset type="hash:net"/>'] as const,
     )
-    .map(([path, text]): Mishap => ({ what: `file: ${path} put there`, at: (host) => void host.files.set(path, text) })),
+    .map(
+      ([path, text]): Mishap => ({ what: `file: ${path} put there`, at: (host) => void host.files.set(path, text) }),
+    ),
   fc.constant<Mishap>({
     what: 'a reload',
     at: (host) => {
@@ -292,3 +363,6 @@ export const mishapArbitrary: fc.Arbitrary<Mishap> = fc.oneof(
     },
   }),
 );
+
+/** Any mishap; a counterexample names what happened. */
+export const mishapArbitrary = anyMishap.map((mishap) => ({ ...mishap, [fc.toStringMethod]: () => mishap.what }));

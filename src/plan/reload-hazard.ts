@@ -1,0 +1,56 @@
+import { compareVersions } from '../facts/version.ts';
+import { isOurs } from '../firewalld/model.ts';
+import type { ObservedFirewalld } from '../firewalld/observed.ts';
+import { parseRichRule } from '../firewalld/rich-rule.ts';
+import type { PolicyRefusal } from '../policy/desired.ts';
+
+/** From this version on firewalld refuses to load an interface that two zones name. */
+const ONE_ZONE_EACH = '1.0';
+
+/**
+ * What in the files of others a reload would stumble over, though firewalld's own check may find nothing.
+ *
+ * @returns the refusal of a plan that reloads, or `null`
+ */
+export function reloadHazard(observed: ObservedFirewalld, version: string): PolicyRefusal | null {
+  return missingIpset(observed) ?? (compareVersions(version, ONE_ZONE_EACH) < 0 ? null : namedTwice(observed));
+}
+
+/** A rule for an ipset that is not there: after a reload, some versions are fully open. */
+function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
+  const { zones, ipsets } = observed.permanent;
+  for (const zone of zones.values()) {
+    if (isOurs(zone.name)) continue;
+    const rules = zone.richRules.map(parseRichRule).flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]);
+    const bound = zone.sources.filter((source) => source.startsWith('ipset:')).map((source) => source.slice(6));
+    const name = [...rules, ...bound].find((item) => item !== null && !ipsets.has(item));
+    if (name !== undefined) {
+      return {
+        code: 'missing-ipset',
+        text: `zone ${zone.name}, which is not ours, uses the ipset ${name}, which has no file, and the plan has to reload firewalld: that would leave the host open`,
+        hint: `define the ipset ${name}, or take it out of zone ${zone.name}`,
+      };
+    }
+  }
+  return null;
+}
+
+/** An interface that two zone files of others name. Where one of the two is ours, the plan writes ours without it. */
+function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
+  const holders = new Map<string, string>();
+  for (const zone of observed.permanent.zones.values()) {
+    if (isOurs(zone.name)) continue;
+    for (const name of zone.interfaces) {
+      const other = holders.get(name);
+      if (other !== undefined) {
+        return {
+          code: 'interface-in-two-zones',
+          text: `the files of the zones ${other} and ${zone.name} both name ${name}, and the plan has to reload firewalld, which refuses to load that`,
+          hint: `take ${name} out of one of the two`,
+        };
+      }
+      holders.set(name, zone.name);
+    }
+  }
+  return null;
+}

@@ -1,0 +1,116 @@
+import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
+import { parseRichRule } from '../firewalld/rich-rule.ts';
+import type { InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
+import type { DesiredZone, Reason, Reasoned } from './desired.ts';
+import type { Opening } from './openings.ts';
+
+/** Collects values with their reasons; the same value for several reasons is one value. */
+export class ReasonedSet<T> {
+  readonly #items = new Map<string, { value: T; reasons: Reason[] }>();
+
+  add(key: string, value: T, reasons: readonly Reason[]): void {
+    const item = this.#items.get(key) ?? { value, reasons: [] };
+    for (const reason of reasons) {
+      if (!item.reasons.some((held) => JSON.stringify(held) === JSON.stringify(reason))) item.reasons.push(reason);
+    }
+    this.#items.set(key, item);
+  }
+
+  entries(): [string, Reasoned<T>][] {
+    return [...this.#items].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+/** A zone of ours while openings are put into it. */
+export interface ZoneDraft {
+  readonly classes: ReadonlySet<InterfaceClass>;
+  readonly interfaces: ReasonedSet<string>;
+  readonly services: ReasonedSet<string>;
+  readonly richRules: ReasonedSet<string>;
+  trusted: boolean;
+}
+
+/** A service of ours while ports are put into it. */
+export interface ServiceDraft {
+  readonly role: Opening['owner'];
+  readonly where: string;
+  readonly ports: PortProtocol[];
+  readonly helpers: string[];
+  readonly reasons: Reason[];
+}
+
+/** firewalld drops an entry of all addresses without a word; its two halves it takes. */
+export function loadable(entry: string): string[] {
+  if (entry === '0.0.0.0/0') return ['0.0.0.0/1', '128.0.0.0/1'];
+  return entry === '::/0' ? ['::/1', '8000::/1'] : [entry];
+}
+
+/** The services that a zone opens, to everybody or by a rule. */
+export function usedServices(zone: ZoneDraft): string[] {
+  const inRules = zone.richRules.entries().map(([rule]) => parseRichRule(rule).service);
+  return [...zone.services.entries().map(([name]) => name), ...inRules.filter((name) => name !== null)];
+}
+
+/** The service as firewalld is to have it; texts are trimmed, since firewalld's files do not keep what surrounds them. */
+export function serviceConfig(name: string, item: ServiceDraft, matrix: string): ServiceConfig {
+  const owner = item.role;
+  return {
+    name,
+    short: owner.kind === 'role' ? `${owner.title.trim()} (${item.where})` : `extra rule ${owner.name}`,
+    description:
+      owner.kind === 'role'
+        ? `Role ${owner.name} on the ${item.where} side, as matrix ${matrix} has it. Managed by portfw.`
+        : `${owner.title.trim()}. Managed by portfw.`,
+    ports: normalisePorts(item.ports),
+    protocols: [],
+    sourcePorts: [],
+    helpers: normaliseStrings(item.helpers),
+    modules: [],
+    includes: [],
+    destination: { ipv4: null, ipv6: null },
+  };
+}
+
+/** The ipset as firewalld is to have it. */
+export function ipsetConfig(name: string, family: 'ipv4' | 'ipv6', entries: readonly string[]): IpsetConfig {
+  return {
+    name,
+    short: name,
+    description: 'Addresses from the inventory. Managed by portfw.',
+    type: 'hash:net',
+    family,
+    options: family === 'ipv6' ? { family: 'inet6' } : {},
+    entries: normaliseStrings(entries),
+  };
+}
+
+/** The zone as firewalld is to have it, and why. */
+export function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): DesiredZone {
+  const interfaces = zone.interfaces.entries().map(([, item]) => item);
+  const services = zone.services.entries().map(([, item]) => item);
+  const richRules = zone.richRules.entries().map(([, item]) => item);
+  const classes = [...zone.classes].sort();
+  const config: ZoneConfig = {
+    name,
+    short: `portfw ${classes.join(', ')}`,
+    description: zone.trusted
+      ? 'The private side, trusted as a whole. Managed by portfw: changes by hand are taken back.'
+      : `What the port matrix opens on the ${classes.join(' and ')} side. Managed by portfw: changes by hand are taken back.`,
+    target: zone.trusted ? 'ACCEPT' : 'default',
+    interfaces: interfaces.map((item) => item.value),
+    sources: [],
+    services: services.map((item) => item.value),
+    ports: [],
+    protocols: [],
+    sourcePorts: [],
+    icmpBlocks: [],
+    icmpBlockInversion: false,
+    masquerade: false,
+    forward: false,
+    forwardPorts: [],
+    richRules: richRules.map((item) => item.value),
+  };
+  const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
+  return { config, reasons, interfaces, services, richRules };
+}

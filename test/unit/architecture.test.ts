@@ -1,0 +1,162 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const SRC = path.join(import.meta.dirname, '../../src');
+
+/** The stages of a run; each may import from itself and from those before it. */
+const STAGES = [
+  'core',
+  'inventory',
+  'matrix',
+  'facts',
+  'roles',
+  'firewalld',
+  'policy',
+  'plan',
+  'transport',
+  'host',
+  'fleet',
+  'report',
+  'cli',
+];
+
+/** Modules with which a file reaches beyond its arguments. */
+const EFFECTS =
+  /^(?:node:)?(?:fs|fs\/promises|net|dns|http|https|http2|tls|dgram|child_process|worker_threads|cluster|readline|tty)$/;
+
+/** The files before the transport that read files of the user's or of the package's own: what the pure stages start from. */
+const LOADERS = ['core/yaml-file.ts', 'inventory/inventory.ts', 'inventory/vars-files.ts', 'matrix/shipped.ts'];
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.split(path.sep).join('/'))
+  .sort();
+
+const texts = new Map(files.map((file) => [file, readFileSync(path.join(SRC, file), 'utf8')]));
+
+/** Every module that a text names in an import, an export, a dynamic import or an import type. */
+function modulesIn(text: string): string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+  const forms = [
+    /^\s*(?:import|export)\b[^'";]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^\s*import\s*['"]([^'"]+)['"]/gm,
+    /\bimport\s*\(\s*['"]([^'"]+)['"]/g,
+    /\brequire\s*\(\s*['"]([^'"]+)['"]/g,
+  ];
+  return forms.flatMap((form) => [...code.matchAll(form)].map((match) => match[1]!));
+}
+
+const imports: Import[] = files.flatMap((from) => modulesIn(texts.get(from)!).map((to) => ({ from, to })));
+const internal = imports
+  .filter(({ to }) => to.startsWith('.'))
+  .map(({ from, to }) => ({ from, to: path.posix.join(path.posix.dirname(from), to) }));
+
+function stageOf(file: string): string {
+  return file.split('/')[0]!;
+}
+
+function shown({ from, to }: Import): string {
+  return `${from} imports ${to}`;
+}
+
+describe('the shape of the code', () => {
+  it('is found', () => {
+    expect([...new Set(files.map(stageOf))].sort()).toEqual([...STAGES].sort());
+    expect(imports.length).toBeGreaterThan(300);
+    expect(modulesIn("import a from './a.ts';\nexport type { B } from './b.ts';\nimport './c.ts';")).toEqual([
+      './a.ts',
+      './b.ts',
+      './c.ts',
+    ]);
+    expect(
+      modulesIn("const d = await import('./d.ts');\ntype E = import('./e.ts').E;\nimport {\n  f,\n} from './f.ts';"),
+    ).toEqual(['./f.ts', './d.ts', './e.ts']);
+    expect(modulesIn("// import a from './a.ts'\n/** import b from './b.ts' */")).toEqual([]);
+  });
+
+  it('has imports only to files that are there, with their ending', () => {
+    expect(internal.filter(({ to }) => !texts.has(to)).map(shown)).toEqual([]);
+  });
+
+  it('lets imports go one way only, from stage to stage', () => {
+    const rank = (file: string) => STAGES.indexOf(stageOf(file));
+    expect(internal.filter(({ from, to }) => rank(to) > rank(from)).map(shown)).toEqual([]);
+  });
+
+  it('has no files that import each other in a circle', () => {
+    const targets = new Map(
+      files.map((file) => [file, internal.filter(({ from }) => from === file).map(({ to }) => to)]),
+    );
+    const done = new Set<string>();
+    const circles: string[] = [];
+    const visit = (file: string, way: readonly string[]) => {
+      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '));
+      if (way.includes(file) || done.has(file)) return;
+      for (const to of targets.get(file) ?? []) visit(to, [...way, file]);
+      done.add(file);
+    };
+    for (const file of files) visit(file, []);
+    expect(circles).toEqual([]);
+  });
+
+  it('keeps effects out of the stages before the transport, but for the loaders', () => {
+    const pure = STAGES.slice(0, STAGES.indexOf('transport'));
+    const found = imports.filter(
+      ({ from, to }) => pure.includes(stageOf(from)) && EFFECTS.test(to) && to !== 'node:net',
+    );
+    expect([...new Set(found.map(({ from }) => from))].sort()).toEqual(LOADERS);
+  });
+
+  it('takes from node:net only what looks at texts there', () => {
+    const pure = STAGES.slice(0, STAGES.indexOf('transport'));
+    for (const { from, to } of imports.filter((one) => pure.includes(stageOf(one.from)) && one.to === 'node:net')) {
+      const names = new RegExp(`import \\{([^}]*)\\} from '${to}'`).exec(texts.get(from)!)?.[1]?.split(',') ?? [
+        'everything',
+      ];
+      for (const name of names) expect(['isIP', 'isIPv4', 'isIPv6'], from).toContain(name.trim());
+    }
+  });
+
+  it('has no clock and no chance between facts and plan', () => {
+    const pure = ['facts', 'roles', 'firewalld', 'policy', 'plan'];
+    const impure =
+      /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandom(?:Bytes|UUID)\b|\bprocess\.|\bsetTimeout\b|\bfetch\(/;
+    expect(files.filter((file) => pure.includes(stageOf(file)) && impure.test(texts.get(file)!))).toEqual([]);
+  });
+
+  it('leaves the process and its exit code to the command line', () => {
+    const exits = /\bprocess\.(?:exit|exitCode|abort|kill)\b/;
+    expect(files.filter((file) => stageOf(file) !== 'cli' && exits.test(texts.get(file)!))).toEqual([]);
+  });
+
+  it('writes to the terminal from the report and the command line only, and asks for passwords beside the connection', () => {
+    const writes = /\bconsole\.\w+\(|\bprocess\.std(?:out|err)\b/;
+    const found = files.filter((file) => !['report', 'cli'].includes(stageOf(file)) && writes.test(texts.get(file)!));
+    expect(found).toEqual(['transport/secrets.ts']);
+  });
+
+  it('has no file that nobody can take in at once', () => {
+    const long = files.filter((file) => texts.get(file)!.split('\n').length > 450);
+    expect(long).toEqual([]);
+  });
+
+  it('loads what is slow to load only where it is used', () => {
+    const slow: Readonly<Record<string, readonly string[]>> = {
+      ssh2: ['transport'],
+      'node-ssh': ['transport'],
+      execa: ['transport'],
+      listr2: ['report'],
+      '@xmldom/xmldom': ['firewalld'],
+      commander: ['cli'],
+      zod: ['core', 'inventory', 'matrix'],
+    };
+    const astray = imports.filter(({ from, to }) => slow[to] !== undefined && !slow[to].includes(stageOf(from)));
+    expect(astray.map(shown)).toEqual([]);
+  });
+});

@@ -1,0 +1,289 @@
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { HostFacts, RunningFirewalld } from '../../../src/facts/facts.ts';
+import { type Decision, decide } from '../../../src/fleet/decide-host.ts';
+import type { HostJob, RunContext } from '../../../src/fleet/operations.ts';
+import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
+import type { Play } from '../../../src/matrix/matrix.ts';
+import { Firewalld } from '../plan/simulator.ts';
+import { interfacesOf, readInventory } from '../policy/cases.ts';
+
+const MATRIX = loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml'));
+
+interface Given {
+  readonly facts?: Partial<HostFacts>;
+  readonly firewalld?: Partial<RunningFirewalld>;
+  /** Files below /etc/firewalld. */
+  readonly files?: readonly (readonly [string, string])[];
+  readonly variables?: Readonly<Record<string, unknown>>;
+  readonly private?: Play['private'];
+}
+
+function decision(given: Given): Decision {
+  const { inventory, settings } = readInventory({
+    all: {
+      hosts: {
+        'sip1.example.net': {
+          ansible_host: '192.0.2.10',
+          portfw_roles: ['proxy'],
+          portfw_interfaces: { public: 'eth0', private: 'eth1' },
+          ...given.variables,
+        },
+        'sip2.example.net': { ansible_host: '198.51.100.11' },
+      },
+    },
+  });
+  const facts: HostFacts = {
+    os: { id: 'debian', versionId: '12', prettyName: 'Debian' },
+    kernel: '6.1',
+    hostname: 'sip1',
+    root: true,
+    controllerPath: { clientAddress: '203.0.113.7', clientPort: 40000, serverAddress: '192.0.2.10', serverPort: 22 },
+    interfaces: interfacesOf({ lo: ['127.0.0.1/8'], eth0: ['192.0.2.10/24'], eth1: ['198.51.100.10/24'] }),
+    sockets: [],
+    units: [],
+    processes: [],
+    packages: [],
+    files: [],
+    rpc: [],
+    writers: { networkManager: [], units: [] },
+    firewalld: { ...new Firewalld(given.files ?? []).facts(), ...given.firewalld },
+    remembered: null,
+    lock: null,
+    ...given.facts,
+  };
+  const play: Play = {
+    name: 'p',
+    hosts: 'all',
+    matrix: MATRIX,
+    private: given.private ?? null,
+    features: [],
+    serial: [],
+    maxFailPercentage: null,
+    location: { file: 'p', line: 1, column: 1 },
+  };
+  const context: Pick<RunContext, 'inventory' | 'settings' | 'today'> = { inventory, settings, today: '2026-03-01' };
+  const job = { host: 'sip1.example.net', settings: settings.get('sip1.example.net')! } as HostJob;
+  return decide(job, play, facts, context);
+}
+
+const OLD_SERVICE: readonly [string, string] = [
+  'services/portfw-old.xml',
+  '<service><port port="1" protocol="tcp"/></service>',
+];
+const listening = (port: number, name: string): HostFacts['sockets'] => [
+  { protocol: 'tcp', address: '0.0.0.0', port, processes: [name] },
+];
+
+/** An owner's files that both name one interface: firewalld loads them up to 0.9. */
+const TWO_FILES = ['public', 'dmz'].map((name) => ({
+  path: `zones/${name}.xml`,
+  text: '<zone>\n  <interface name="eth0"/>\n  <service name="ssh"/>\n</zone>\n',
+  mode: '0644',
+  owner: '0:0',
+  sha256: 'a',
+}));
+
+describe('a host that cannot be configured as it is', () => {
+  it.each<[string, Given, RegExp]>([
+    ['not-root', { facts: { root: false } }, /ansible_become/],
+    ['firewalld-absent', { facts: { firewalld: { kind: 'absent' } } }, /install/],
+    ['firewalld-too-old', { facts: { firewalld: { kind: 'stopped', version: '0.6.3', reason: 'x' } } }, /0\.9/],
+    ['firewalld-too-old', { firewalld: { version: '0.8.2' } }, /0\.9/],
+    [
+      'firewalld-stopped',
+      { facts: { firewalld: { kind: 'stopped', version: '1.3.3', reason: 'x' } } },
+      /systemctl enable --now/,
+    ],
+    ['firewalld-stopped', { facts: { firewalld: { kind: 'stopped', version: '', reason: 'x' } } }, /systemctl/],
+    ['firewalld-failed', { firewalld: { state: 'FAILED' } }, /journalctl/],
+    ['panic-mode', { firewalld: { panicMode: true } }, /panic-off/],
+    [
+      'broken-xml',
+      { firewalld: { files: [{ path: 'zones/dmz.xml', text: '<zone>', mode: '0644', owner: '0:0', sha256: 'a' }] } },
+      /repair/,
+    ],
+    [
+      'roles-ambiguous',
+      { variables: { portfw_roles: null }, facts: { sockets: listening(8080, 'java') } },
+      /portfw_roles: \[console\]/,
+    ],
+    ['no-roles', { variables: { portfw_roles: null } }, /portfw_roles/],
+    [
+      'class-not-mapped',
+      { variables: { portfw_interfaces: { private: 'eth1' } }, facts: { controllerPath: null } },
+      /portfw_interfaces\.public/,
+    ],
+    ['interface-not-found', { variables: { portfw_interfaces: { public: 'eth9' } } }, /eth0 \(192\.0\.2\.10\/24\)/],
+    ['trusted-and-shared', { variables: { portfw_interfaces: { public: 'eth0', private: 'eth0' } } }, /portfw_private/],
+    ['ipsets-unusable', { private: 'peers', firewalld: { ipsetsUsable: false } }, /package ipset/],
+    [
+      'lockout',
+      {
+        facts: {
+          controllerPath: {
+            clientAddress: '203.0.113.7',
+            clientPort: 1,
+            serverAddress: '192.0.2.10',
+            serverPort: 2222,
+          },
+        },
+      },
+      /portfw_extra_rules/,
+    ],
+    [
+      'networkmanager-zone',
+      { facts: { writers: { networkManager: [{ interface: 'eth0', connection: 'Wired 1', zone: '' }], units: [] } } },
+      /nmcli connection modify 'Wired 1' connection\.zone portfw-public/,
+    ],
+    [
+      'networkmanager-zone',
+      { facts: { writers: { networkManager: [{ interface: 'eth1', connection: 'c', zone: 'public' }], units: [] } } },
+      /portfw-private/,
+    ],
+    [
+      'still-used',
+      { files: [OLD_SERVICE, ['zones/dmz.xml', '<zone><interface name="eth7"/><service name="portfw-old"/></zone>']] },
+      /zone dmz|portfw-old/,
+    ],
+    [
+      'still-used',
+      { files: [OLD_SERVICE, ['zones/dmz.xml', '<zone><rule><service name="portfw-old"/><accept/></rule></zone>']] },
+      /portfw-old/,
+    ],
+    [
+      'still-used',
+      {
+        files: [
+          ['ipsets/portfw-old.xml', '<ipset type="hash:net"/>'],
+          ['zones/dmz.xml', '<zone><source ipset="portfw-old"/></zone>'],
+        ],
+      },
+      /portfw-old/,
+    ],
+    [
+      'still-used',
+      { files: [OLD_SERVICE, ['policies/out.xml', '<policy><service name="portfw-old"/></policy>']] },
+      /portfw-old/,
+    ],
+    [
+      'still-used',
+      { files: [OLD_SERVICE, ['services/own.xml', '<service><include service="portfw-old"/></service>']] },
+      /portfw-old/,
+    ],
+    [
+      'missing-ipset',
+      { files: [['zones/dmz.xml', '<zone><rule family="ipv4"><source ipset="gone"/><accept/></rule></zone>']] },
+      /define the ipset gone/,
+    ],
+    ['missing-ipset', { files: [['zones/dmz.xml', '<zone><source ipset="gone"/></zone>']] }, /define the ipset gone/],
+    ['interface-in-two-zones', { firewalld: { files: TWO_FILES } }, /take eth0 out of one/],
+  ])('%s (%#)', (code, given, solve) => {
+    const made = decision(given);
+    if (made.kind !== 'refused') throw new Error('it was planned');
+    expect(made.failure.code).toBe(code);
+    expect(made.failure.solve).toMatch(solve);
+    expect(made.failure.what).not.toBe('');
+  });
+
+  it('hears everything that is wrong at once', () => {
+    const made = decision({ variables: { portfw_interfaces: { public: ['eth8', 'eth9'] } } });
+    expect(made.kind === 'refused' && made.failure.details.join()).toContain('eth9');
+    const broken = [1, 2].map((at) => ({
+      path: `zones/z${at}.xml`,
+      text: '<zone>',
+      mode: '0644',
+      owner: '0:0',
+      sha256: 'a',
+    }));
+    const two = decision({ firewalld: { files: broken } });
+    expect(two.kind === 'refused' && two.failure.details.join()).toContain('/etc/firewalld/zones/z2.xml');
+  });
+});
+
+describe('a host that can be configured', () => {
+  it.each<[string, Given]>([
+    ['as it is', {}],
+    ['with detected roles', { variables: { portfw_roles: null }, facts: { processes: ['bill'] } }],
+    ['with a declared empty list of roles', { variables: { portfw_roles: [] } }],
+    ['over a local connection', { facts: { controllerPath: null } }],
+    [
+      'under NetworkManager that names our zone',
+      {
+        facts: {
+          writers: { networkManager: [{ interface: 'eth0', connection: 'c', zone: 'portfw-public' }], units: [] },
+        },
+      },
+    ],
+    [
+      'under NetworkManager that manages another interface',
+      { facts: { writers: { networkManager: [{ interface: 'eth7', connection: 'c', zone: '' }], units: [] } } },
+    ],
+    [
+      'with a service of ours that only we use',
+      { files: [OLD_SERVICE, ['zones/portfw-old.xml', '<zone><service name="portfw-old"/></zone>']] },
+    ],
+    [
+      'with a name that only begins like one that goes',
+      { files: [OLD_SERVICE, ['policies/out.xml', '<policy><service name="portfw-older"/></policy>']] },
+    ],
+  ])('%s', (_what, given) => {
+    const made = decision(given);
+    if (made.kind === 'refused') throw new Error(made.failure.what);
+    expect(made.plan.changes.length).toBeGreaterThan(0);
+    expect(made.plan.host).toBe('sip1.example.net');
+    expect(made.desired.zones.get('portfw-public')?.config.interfaces).toEqual(['eth0']);
+  });
+
+  it('takes an interface out of each file of others that names it, where firewalld could load them', () => {
+    const made = decision({ firewalld: { version: '0.9.3', files: TWO_FILES } });
+    if (made.kind === 'refused') throw new Error(made.failure.what);
+    const edits = made.plan.changes.flatMap((change) =>
+      change.kind === 'interface' && change.interface === 'eth0' ? [change.editsZone] : [],
+    );
+    expect(edits).toEqual(['dmz', 'public']);
+  });
+
+  it('is told of other writers, of contradictions in its roles and of what it forgets', () => {
+    const made = decision({
+      facts: { writers: { networkManager: [], units: ['docker.service'] }, processes: ['bill'] },
+    });
+    if (made.kind === 'refused') throw new Error(made.failure.what);
+    const codes = made.plan.notes.map(({ code }) => code);
+    expect(codes).toContain('other-writers');
+    expect(codes).toContain('roles');
+  });
+
+  it('keeps a role that was applied before, under another matrix too, and warns of one that this matrix does not know', () => {
+    const remembered = { format: 1 as const, generation: 'g', appliedAt: 'x' };
+    const planned = (matrix: string, roles: readonly string[]) => {
+      const made = decision({
+        variables: { portfw_roles: null },
+        facts: { processes: ['bill'], remembered: { ...remembered, matrix, roles } },
+      });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      return made.plan;
+    };
+    for (const matrix of ['example', 'other']) {
+      const { roles } = planned(matrix, ['media']);
+      const found = roles.map(({ role, because }) => `${role} ${because}`);
+      expect(found).toEqual(['server every-host', 'billing detected', 'media remembered']);
+    }
+    expect(
+      planned('other', ['fax'])
+        .notes.map(({ text }) => text)
+        .join(),
+    ).toContain('"fax"');
+  });
+
+  it('takes the private mode from the inventory before the playbook, and trusts by default', () => {
+    const target = (given: Given) => {
+      const made = decision(given);
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      return made.desired.zones.get('portfw-private')?.config.target;
+    };
+    expect(target({})).toBe('ACCEPT');
+    expect(target({ private: 'matrix' })).toBe('default');
+    expect(target({ private: 'matrix', variables: { portfw_private: 'trusted' } })).toBe('ACCEPT');
+  });
+});

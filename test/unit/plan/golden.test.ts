@@ -1,0 +1,105 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { observedFirewalld } from '../../../src/firewalld/observed.ts';
+import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { buildDesired } from '../../../src/policy/build-desired.ts';
+import { inputOf, type PolicyCase } from '../policy/cases.ts';
+import { Firewalld } from './simulator.ts';
+
+const FIXTURES = path.join(import.meta.dirname, '../../fixtures/plan');
+const CASES = path.join(FIXTURES, 'cases');
+
+interface PlanCase extends PolicyCase {
+  /** What was applied before everything else: parts of the case that were other then. */
+  readonly before?: Partial<PolicyCase>;
+  /** Files below /etc/firewalld that the host has from its owner. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Changes behind our back: zone → what it holds at runtime instead. */
+  readonly runtime?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Files that were edited and not loaded. */
+  readonly edited?: Readonly<Record<string, string>>;
+  readonly remembered?: { readonly matrix: string; readonly roles: readonly string[] };
+}
+
+function planned(given: PlanCase, host: Firewalld): ApplyInput {
+  const outcome = buildDesired(inputOf(given));
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.text);
+  const facts = host.facts();
+  const observed = observedFirewalld(facts);
+  const roles = given.roles.map((role) => ({ role, because: 'declared' as const, confidence: 1, evidence: [] }));
+  const remembered =
+    given.remembered === undefined
+      ? null
+      : { format: 1 as const, generation: 'g', appliedAt: '2026-02-01T00:00:00Z', ...given.remembered };
+  const plan = buildPlan({
+    host: 'web1.example.net',
+    matrix: 'telephony',
+    roles,
+    facts,
+    observed,
+    desired: outcome.desired,
+    remembered,
+    notes: [],
+  });
+  return { id: 'i', holder: 'h', plan, desired: outcome.desired, observed };
+}
+
+function hostOf(given: PlanCase): Firewalld {
+  const host = new Firewalld(Object.entries(given.files ?? {}));
+  if (given.before !== undefined) {
+    const input = planned({ ...given, ...given.before }, host);
+    host.begin(beginRequest(input));
+    host.permanent(permanentRequest(input));
+  }
+  for (const [name, settings] of Object.entries(given.runtime ?? {}))
+    host.runtime.zones.set(name, { ...host.runtime.zones.get(name)!, ...settings });
+  for (const [file, text] of Object.entries(given.edited ?? {})) host.files.set(file, text);
+  return host;
+}
+
+/** The plan and what is asked of the host, without the reasons: those are in the policy's golden files. */
+function shown(input: ApplyInput): string {
+  const { changes, disruption, notes, nothingBecause } = input.plan;
+  const begin = beginRequest(input);
+  const permanent = permanentRequest(input);
+  return stringify(
+    {
+      changes: changes.map((change) => Object.fromEntries(Object.entries(change).filter(([key]) => key !== 'reasons'))),
+      disruption,
+      notes,
+      nothingBecause,
+      begin: {
+        files: begin.files.map((file) => file.path),
+        reload: begin.reload,
+        calls: begin.calls.map((call) => call.join(' ')),
+        foreign: begin.foreign,
+      },
+      permanent: { ...permanent, zones: Object.keys(permanent.zones) },
+    },
+    { lineWidth: 0, aliasDuplicateObjects: false },
+  );
+}
+
+describe('the plan', () => {
+  const names = readdirSync(CASES)
+    .filter((file) => file.endsWith('.yaml'))
+    .map((file) => path.basename(file, '.yaml'));
+
+  it.each(names)('%s', async (name) => {
+    const given = parse(readFileSync(path.join(CASES, `${name}.yaml`), 'utf8')) as PlanCase;
+    const host = hostOf(given);
+    const input = planned(given, host);
+    await expect(shown(input)).toMatchFileSnapshot(path.join(FIXTURES, 'golden', `${name}.yaml`));
+    host.begin(beginRequest(input));
+    host.permanent(permanentRequest(input));
+    const again = planned(given, host).plan;
+    expect(again.changes.filter((change) => change.kind !== 'remember')).toEqual([]);
+  });
+
+  it('has a golden file for each case and no other', () => {
+    expect(readdirSync(path.join(FIXTURES, 'golden')).sort()).toEqual(names.map((name) => `${name}.yaml`).sort());
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
+import { Firewalld } from './simulator.ts';
+
+function zone(name: string, interfaces: readonly string[], target: ZoneConfig['target']): DesiredZone {
+  const config: ZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces };
+  const reasoned = (value: string) => ({ value, reasons: [] });
+  return { config, reasons: [], interfaces: interfaces.map(reasoned), services: [], richRules: [] };
+}
+
+/** The requests that bring a host with these zone files, loaded as they are, to these zones. */
+function requests(files: Readonly<Record<string, string>>, desired: readonly DesiredZone[]) {
+  const facts = new Firewalld([]).facts();
+  const zones = new Map(Object.entries(files).map(([name, text]) => [name, readZoneXml(name, text)]));
+  const layer: FirewalldConfig = { zones, services: new Map(), ipsets: new Map() };
+  const observed = { permanent: layer, runtime: layer, zoneTexts: new Map(Object.entries(files)), broken: [] };
+  const wanted: DesiredFirewalld = {
+    zones: new Map(desired.map((item) => [item.config.name, item])),
+    services: new Map(),
+    ipsets: new Map(),
+  };
+  const common = { observed, desired: wanted };
+  const plan = buildPlan({ host: 'h', matrix: 'm', roles: [], facts, remembered: null, notes: [], ...common });
+  const input = { id: 'i', holder: 'h', plan, ...common };
+  return { begin: beginRequest(input), permanent: permanentRequest(input) };
+}
+
+describe('the requests of an apply', () => {
+  const swapped = {
+    'portfw-private': '<zone><interface name="eth0"/></zone>',
+    'portfw-public': '<zone><interface name="eth1"/></zone>',
+  };
+
+  it('do not take an interface along into a zone that begins to accept everything', () => {
+    const { begin } = requests(swapped, [
+      zone('portfw-private', ['eth1'], 'ACCEPT'),
+      zone('portfw-public', ['eth0'], 'default'),
+    ]);
+    const written = begin.files.find(({ path }) => path === 'zones/portfw-private.xml')!;
+    expect(readZoneXml('portfw-private', written.text)).toMatchObject({ target: 'ACCEPT', interfaces: [] });
+    expect(begin.calls).toContainEqual(['bind-interface', 'portfw-public', 'eth0']);
+  });
+
+  it('keep those that stay in a zone that begins to accept everything', () => {
+    const { begin } = requests(swapped, [
+      zone('portfw-private', ['eth0'], 'ACCEPT'),
+      zone('portfw-public', ['eth1'], 'default'),
+    ]);
+    const written = begin.files.find(({ path }) => path === 'zones/portfw-private.xml')!;
+    expect(readZoneXml('portfw-private', written.text).interfaces).toEqual(['eth0']);
+  });
+
+  it("write an owner's zone file back as it was, less the interface", () => {
+    const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n</zone>';
+    const { permanent } = requests({ office: text }, [zone('portfw-public', ['eth0'], 'default')]);
+    const expected = '<zone><short>Büro</short>\r\n</zone>';
+    expect(permanent.releases).toEqual([{ zone: 'office', interfaces: ['eth0'], text: expected }]);
+  });
+});
