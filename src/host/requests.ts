@@ -89,9 +89,13 @@ export function beginRequest(input: ApplyInput): BeginRequest {
     entrySets.add(name);
     files.push({ path: `ipsets/${name}.xml`, text: writeIpsetXml(desired.ipsets.get(name)!.value) });
   };
+  const entries = (layer: FirewalldConfig, name: string) => layer.ipsets.get(name)?.entries.join(' ');
+  const pending = (name: string) => entries(observed.permanent, name) !== entries(observed.runtime, name);
   for (const change of plan.changes) {
-    // A reload brings the entries that the file has: better the right ones at once.
-    if (change.kind === 'ipset-entries' && change.layers.permanent && reload) addIpset(change.ipset);
+    // A reload brings the entries that the file has: better the right ones at once, where they are not those that are loaded.
+    // Where they are, calls change them: with FlushAllOnReload off, the reload adds the loaded entries to the new file's.
+    if (change.kind === 'ipset-entries' && change.layers.permanent && reload && pending(change.ipset))
+      addIpset(change.ipset);
     if (change.kind !== 'definition' || !needsReload(change)) continue;
     if (change.object === 'ipset') addIpset(change.name);
     if (change.object === 'service') {

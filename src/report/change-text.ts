@@ -1,6 +1,6 @@
-import { formatPortRange } from '../core/ports.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { PortProtocol } from '../firewalld/model.ts';
+import { formatPort } from '../firewalld/normalise.ts';
 import type { Change, FieldChange, Layers } from '../plan/plan.ts';
 import type { Reason } from '../policy/desired.ts';
 
@@ -90,9 +90,9 @@ export function becauseLines(reasons: readonly Reason[], given: Set<string>): re
   return [...lines];
 }
 
-/** `tcp/8442, udp/5060-5061`. */
+/** `8442/tcp, 5060-5061/udp`: ports of firewalld's objects as firewall-cmd prints them. */
 export function portsText(ports: readonly PortProtocol[]): string {
-  return ports.map(({ protocol, range }) => oneLine(`${protocol}/${formatPortRange(range)}`)).join(', ');
+  return ports.map((port) => oneLine(formatPort(port))).join(', ');
 }
 
 /** Says which layer a change is needed in when it is not both. */
@@ -102,7 +102,7 @@ export function layersText(layers: Layers): string {
   return layers.runtime ? ' (runtime only)' : '';
 }
 
-/** `ports: tcp/80 → tcp/80, tcp/443`; what was or will not be there is left out. */
+/** `ports: 80/tcp → 80/tcp 443/tcp`; what was or will not be there is left out. */
 export function fieldText({ field, before, after }: FieldChange): string {
   if (before === null) return oneLine(`${field}: ${after ?? ''}`);
   if (after === null) return oneLine(`${field}: ${before} → nothing`);

@@ -16,7 +16,7 @@ export async function matrixRows(name: string): Promise<readonly MatrixRow[]> {
 }
 
 /** What decides which rows of a matrix are open to somebody who knocks. */
-export interface Knocker {
+interface Knocker {
   /** Every role of the host, those of every host included. */
   readonly roles: readonly string[];
   readonly features?: readonly string[];

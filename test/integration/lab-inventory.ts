@@ -7,7 +7,7 @@ import type { Lab } from '../lab/lab.ts';
 export type Variables = Readonly<Record<string, unknown>>;
 
 /** What an inventory of a lab says beyond how to reach its hosts. */
-export interface LabInventory {
+interface LabInventory {
   /** The lab's hosts that are in it, by name, with their variables. */
   readonly hosts: Readonly<Record<string, Variables>>;
   /** Machines that portfw never logs in to, by name. */

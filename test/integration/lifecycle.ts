@@ -13,7 +13,7 @@ export const HOSTS = ['sip1', 'ocs1', 'gcems1'] as const;
 export type Host = (typeof HOSTS)[number];
 
 /** The changes of each host's plan as {@link changeTexts} has them; `null` for a host that needs nothing. */
-export type Expected = Readonly<Record<Host, readonly string[] | null>>;
+type Expected = Readonly<Record<Host, readonly string[] | null>>;
 
 /** A lab with its inventory, which changes step by step. */
 export class Lifecycle {

@@ -3,7 +3,7 @@ import type { Side } from '../lab/network.ts';
 import { differences } from './expected-open.ts';
 
 /** A look at one address, and what must be open there. */
-export interface Look {
+interface Look {
   /** `null` (an IPv6 address of a lab without IPv6) is passed over. */
   readonly at: string | null;
   readonly open: ReadonlySet<string>;

@@ -78,9 +78,7 @@ beforeAll(async () => {
     groups: { site: ['web1', 'sip1', 'member1'], databases: ['db1', 'controller'] },
   });
   for (const address of vips) await lab.host('sip1').addAddress('public', address);
-  for (const host of lab.hosts) {
-    await host.listenOn(EVERY_PORT);
-  }
+  await Promise.all(lab.hosts.map((host) => host.listenOn(EVERY_PORT)));
   [portaswitch, ocs, gcems] = (await Promise.all(['portaswitch', 'portaswitch-ocs', 'img-gcems'].map(matrixRows))) as [
     readonly MatrixRow[],
     readonly MatrixRow[],

@@ -73,7 +73,7 @@ export async function runtimeState(
 }
 
 /** What `firewall-cmd --list-all-zones` prints of each zone, by zone and field; rich rules are one value each. */
-export type Zones = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
+type Zones = ReadonlyMap<string, ReadonlyMap<string, readonly string[]>>;
 
 /** The zones of the runtime, or of the permanent configuration. */
 export async function zones(host: LabHost, layer: 'runtime' | 'permanent' = 'runtime'): Promise<Zones> {
