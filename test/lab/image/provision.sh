@@ -17,7 +17,15 @@ if [ "$state" = degraded ]; then
 fi
 
 case $firewalld in
-  running | as-is) ;;
+  running | as-is)
+    # systemd calls the boot done before firewalld has its rules, and until then everything is open.
+    tries=0
+    while systemctl is-active --quiet firewalld.service && ! firewall-cmd --state >/dev/null 2>&1; do
+      tries=$((tries + 1))
+      [ "$tries" -lt 40 ] || break
+      sleep 0.1
+    done
+    ;;
   stopped) systemctl disable --now --quiet firewalld.service ;;
   absent)
     systemctl stop firewalld.service
