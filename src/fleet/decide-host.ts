@@ -7,7 +7,7 @@ import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
 import { buildPlan, reloadReason } from '../plan/build-plan.ts';
-import { lockout } from '../plan/lockout.ts';
+import { entrance, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
 import { buildDesired } from '../policy/build-desired.ts';
@@ -117,6 +117,7 @@ function planOf(
       ...warnings,
       ...outcome.notes,
       ...writerNotes(facts),
+      ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
     ],
   });
@@ -192,6 +193,14 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
       text: `${facts.writers.units.join(', ')} also write(s) rules on this host; they are left alone`,
     },
   ];
+}
+
+/** Without sshd's word for the way in, nobody can say whether it stays open. */
+function entranceNotes(job: HostJob, facts: HostFacts): PolicyNote[] {
+  if (job.settings.connection.kind !== 'ssh' || entrance(facts) !== undefined) return [];
+  const text =
+    'the host does not say which of its addresses we came in by: whether the way in stays open cannot be worked out beforehand';
+  return [{ severity: 'warning', code: 'entrance-unknown', text }];
 }
 
 /** Where NetworkManager manages an interface its connection's zone wins at the next activation. */

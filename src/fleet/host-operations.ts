@@ -123,6 +123,12 @@ function rollback(job: HostJob, context: RunContext, generation: string | null):
             'warning',
             'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are',
           );
+        if (!answer.runtime)
+          context.note(
+            job.host,
+            'info',
+            'the permanent configuration is the saved one; at runtime the host differs from then: settings that others had made at runtime only are gone, or theirs have changed',
+          );
         return proveRollback(job, id, answer, context);
       case 'no-generation':
         return {

@@ -28,7 +28,13 @@ export type Answer =
   | { readonly kind: 'kept' }
   | { readonly kind: 'settled'; readonly aftermath: HostAftermath }
   | { readonly kind: 'history'; readonly generations: readonly HostGeneration[] }
-  | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly whole: boolean }
+  | {
+      readonly kind: 'rolled-back';
+      readonly generation: string;
+      readonly hash: string;
+      readonly whole: boolean;
+      readonly runtime: boolean;
+    }
   | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
   | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
   | { readonly kind: 'locked'; readonly lock: LockFacts }
@@ -82,7 +88,13 @@ function read(answer: JsonObject): Answer {
         })),
       };
     case 'rolled-back':
-      return { kind, generation: line('generation'), hash: line('hash'), whole: answer.flag('whole') };
+      return {
+        kind,
+        generation: line('generation'),
+        hash: line('hash'),
+        whole: answer.flag('whole'),
+        runtime: answer.flag('runtime'),
+      };
     case 'same':
       return { kind, generation: line('generation'), hash: line('hash') };
     case 'no-generation':

@@ -76,4 +76,5 @@ def rollback(request):
         "hash": proof["permanentHash"],
         # Files that are not ours may have been changed by their owners since: they are left as they are.
         "whole": proof["permanentHash"] == meta["permanentHash"],
+        "runtime": proof["runtimeHash"] == meta["runtimeHash"],
     }

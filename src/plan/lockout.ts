@@ -1,4 +1,4 @@
-import type { ControllerPath, HostFacts } from '../facts/facts.ts';
+import type { ControllerPath, HostFacts, InterfaceFacts } from '../facts/facts.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
@@ -25,11 +25,8 @@ export interface LockoutInput {
  */
 export function lockout(input: LockoutInput): PolicyRefusal | null {
   const path = input.facts.controllerPath;
-  if (path === null) return null;
-  const holder = input.facts.interfaces.find((item) =>
-    item.addresses.some(({ address }) => address === path.serverAddress),
-  );
-  if (holder === undefined || holder.loopback) return null;
+  const holder = entrance(input.facts);
+  if (path === null || holder === undefined || holder.loopback) return null;
   const { permanent, runtime } = input.observed;
   const { defaultZone } = input;
   const ours = [...input.desired.zones.values()].some((zone) => zone.config.interfaces.includes(holder.name));
@@ -46,6 +43,13 @@ export function lockout(input: LockoutInput): PolicyRefusal | null {
     if (before !== undefined && letsIn(before, runtime, knock)) return closedByReload(zone, path, holder.name);
   }
   return null;
+}
+
+/** The interface with the address that sshd answered on; `undefined` when the host does not say, and nothing can be proved. */
+export function entrance(facts: LockoutInput['facts']): InterfaceFacts | undefined {
+  const { controllerPath, interfaces } = facts;
+  if (controllerPath === null) return undefined;
+  return interfaces.find((item) => item.addresses.some(({ address }) => address === controllerPath.serverAddress));
 }
 
 /** One layer of the host with our part of it as it is to be. Definitions that are built in are known from runtime only. */

@@ -334,8 +334,8 @@ class Draft {
         interfaceClass === 'vip'
           ? {
               code: 'no-vip',
-              text: `${shown} ${some.length === 1 ? 'stands' : 'stand'} on a virtual address, and the inventory names none for this host`,
-              hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them',
+              text: `${shown} ${some.length === 1 ? 'stands' : 'stand'} on a virtual address, and ${this.#input.settings.vips.length === 0 ? 'the inventory names none for this host' : 'no mapped interface is on its network'}`,
+              hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them in portfw_interfaces',
             }
           : {
               code: 'class-not-mapped',

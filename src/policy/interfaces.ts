@@ -28,6 +28,7 @@ export function interfacesOf(map: InterfaceMap, interfaceClass: InterfaceClass):
  */
 export function mapInterfaces(settings: HostSettings, facts: readonly InterfaceFacts[]): InterfaceMap {
   const candidates = facts.filter((item) => !item.loopback);
+  const hardware = candidates.filter((item) => !OF_ENGINES.test(item.name));
   const found = new Map<string, { classes: Set<InterfaceClass>; given: string }>();
   const refusals: PolicyRefusal[] = [];
   const assign = (name: string, interfaceClass: InterfaceClass, given: string) => {
@@ -37,7 +38,7 @@ export function mapInterfaces(settings: HostSettings, facts: readonly InterfaceF
   };
   for (const interfaceClass of INTERFACE_CLASSES) {
     for (const given of settings.interfaces[interfaceClass]) {
-      const names = matching(given, candidates);
+      const names = matching(given, candidates, hardware);
       if (names.length === 0) {
         refusals.push({
           code: 'interface-not-found',
@@ -49,7 +50,7 @@ export function mapInterfaces(settings: HostSettings, facts: readonly InterfaceF
     }
   }
   const mapped = INTERFACE_CLASSES.some((name) => settings.interfaces[name].length > 0);
-  const only = candidates.filter((item) => item.addresses.some(({ address }) => !address.startsWith('fe80:')));
+  const only = hardware.filter((item) => item.addresses.some(({ address }) => !address.startsWith('fe80:')));
   if (!mapped && only.length === 1) assign(only[0]!.name, 'public', 'the only interface of the host');
   const vips = new Map<string, readonly string[]>();
   for (const vip of settings.vips) vips.set(vip, interfacesOfVip(vip, found, candidates));
@@ -67,10 +68,16 @@ export function describe(interfaces: readonly InterfaceFacts[]): string {
     .join(', ');
 }
 
-function matching(given: string, candidates: readonly InterfaceFacts[]): string[] {
+/**
+ * Bridges and virtual ends that container engines and hypervisors make and hand to zones of their own: a wide network in
+ * the inventory must not take one of them in; its name or its very address still does.
+ */
+const OF_ENGINES = /^(?:docker\d+|br-[0-9a-f]{12}|veth.*|virbr\d+.*|vnet\d+|podman\d+|cni.*|lxc.*|lxdbr\d+)$/;
+
+function matching(given: string, candidates: readonly InterfaceFacts[], hardware: readonly InterfaceFacts[]): string[] {
   const network = parseNetwork(given);
   if (network === null) return candidates.filter((item) => item.name === given).map((item) => item.name);
-  return candidates
+  return (network.first === network.last ? candidates : hardware)
     .filter((item) =>
       item.addresses.some(({ address }) => {
         const own = parseAddress(address);

@@ -244,6 +244,20 @@ describe('a host that can be configured', () => {
     expect(edits).toEqual(['dmz', 'public']);
   });
 
+  it('is warned when nobody can say by which of its addresses we came in, but not over a local connection', () => {
+    const codes = (given: Given) => {
+      const decided = decision(given);
+      return decided.kind === 'planned' ? decided.plan.notes.map((note) => note.code) : [decided.failure.code];
+    };
+    const elsewhere = { clientAddress: '203.0.113.7', clientPort: 40000, serverAddress: '203.0.113.8', serverPort: 22 };
+    expect(codes({})).not.toContain('entrance-unknown');
+    expect(codes({ facts: { controllerPath: null } })).toContain('entrance-unknown');
+    expect(codes({ facts: { controllerPath: elsewhere } })).toContain('entrance-unknown');
+    expect(codes({ facts: { controllerPath: null }, variables: { ansible_connection: 'local' } })).not.toContain(
+      'entrance-unknown',
+    );
+  });
+
   it('is told of other writers, of contradictions in its roles and of what it forgets', () => {
     const made = decision({
       facts: { writers: { networkManager: [], units: ['docker.service'] }, processes: ['bill'] },

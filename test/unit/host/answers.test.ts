@@ -58,8 +58,8 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
     { kind: 'same', generation: 'g1', hash: 'h' },
   ],
   [
-    { kind: 'rolled-back', generation: 'g1', hash: 'h', whole: true },
-    { kind: 'rolled-back', generation: 'g1', hash: 'h', whole: true },
+    { kind: 'rolled-back', generation: 'g1', hash: 'h', whole: true, runtime: false },
+    { kind: 'rolled-back', generation: 'g1', hash: 'h', whole: true, runtime: false },
   ],
   [
     { kind: 'no-generation', why: 'w', known: ['g1', 'g2'] },
