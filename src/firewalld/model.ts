@@ -67,3 +67,20 @@ export const OUR_PREFIX = 'portfw-';
 export function isOurs(name: string): boolean {
   return name.startsWith(OUR_PREFIX);
 }
+
+/** What a zone is but for its name and texts when nothing is in it; XML and D-Bus leave most of it out. */
+export const EMPTY_ZONE: Omit<ZoneConfig, 'name' | 'short' | 'description'> = {
+  target: 'default',
+  interfaces: [],
+  sources: [],
+  services: [],
+  ports: [],
+  protocols: [],
+  sourcePorts: [],
+  icmpBlocks: [],
+  icmpBlockInversion: false,
+  masquerade: false,
+  forward: false,
+  forwardPorts: [],
+  richRules: [],
+};

@@ -1,4 +1,5 @@
 import type { HostFacts } from '../facts/facts.ts';
+import type { Generation, HostAftermath } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 
@@ -25,26 +26,9 @@ export interface Failure {
 
 /** How a host stands after something went wrong with it. */
 export type Aftermath =
-  /** No write had begun. */
-  | { readonly kind: 'untouched' }
-  /** The saved generation was restored and its hash proved it. */
-  | { readonly kind: 'restored'; readonly generation: string }
-  /** The way back failed too: somebody has to look. */
-  | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
+  | Exclude<HostAftermath, { kind: 'kept' }>
   /** The connection is gone and the host could not be asked. */
   | { readonly kind: 'unknown'; readonly why: string };
-
-/** One saved firewalld configuration of a host. */
-export interface Generation {
-  readonly id: string;
-  readonly savedAt: string;
-  readonly savedBy: string;
-  /** What the run that saved it went on to do: `apply portaswitch`, `rollback to …`. */
-  readonly before: string;
-  readonly permanentHash: string;
-  /** Whether the host's permanent configuration is this one now. */
-  readonly current: boolean;
-}
 
 /** How one host ended. A host's failure is a value. */
 export type HostOutcome =

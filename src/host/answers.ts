@@ -6,18 +6,24 @@ import { Unreadable } from '../facts/unreadable.ts';
 
 /** How a host stands after a request that failed, in its own words. */
 export type HostAftermath =
+  /** No write had begun. */
   | { readonly kind: 'untouched' }
+  /** The saved generation was restored and its hash proved it. */
   | { readonly kind: 'restored'; readonly generation: string }
+  /** The way back failed too: somebody has to look. */
   | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
+  /** The run had been decided for good before we asked. */
   | { readonly kind: 'kept'; readonly generation: string };
 
-/** A saved generation, as the host lists it. */
-export interface HostGeneration {
+/** One saved firewalld configuration of a host. */
+export interface Generation {
   readonly id: string;
   readonly savedAt: string;
   readonly savedBy: string;
+  /** What the run that saved it went on to do: `apply portaswitch`, `rollback to …`. */
   readonly before: string;
   readonly permanentHash: string;
+  /** Whether the host's permanent configuration is this one now. */
   readonly current: boolean;
 }
 
@@ -27,7 +33,7 @@ export type Answer =
   | { readonly kind: 'permanent'; readonly firewalld: RunningFirewalld }
   | { readonly kind: 'kept' }
   | { readonly kind: 'settled'; readonly aftermath: HostAftermath }
-  | { readonly kind: 'history'; readonly generations: readonly HostGeneration[] }
+  | { readonly kind: 'history'; readonly generations: readonly Generation[] }
   | {
       readonly kind: 'rolled-back';
       readonly generation: string;

@@ -1,7 +1,7 @@
 import { contains, parseNetwork } from '../core/addresses.ts';
 import { formatPortRange } from '../core/ports.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
-import { isOurs } from '../firewalld/model.ts';
+import { EMPTY_ZONE, isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
@@ -143,7 +143,7 @@ function writtenZones({ plan, desired, observed }: ApplyInput): Map<string, Zone
     if (!isOurs(name) || written.has(name)) continue;
     const wanted = desired.zones.get(name)?.config;
     const sound = loads(permanent, desired, observed);
-    if (wanted === undefined && !sound) written.set(name, { ...permanent, ...BARE });
+    if (wanted === undefined && !sound) written.set(name, { ...permanent, ...EMPTY_ZONE });
     // What somebody wrote into the file and nobody loaded would come into force, if only until the next calls; and what a
     // definition in use stops to open, another may have to open from the same moment on.
     const asItRuns = sameBehaviour(permanent, observed.runtime.zones.get(name));
@@ -194,21 +194,6 @@ const EMPTY: Pick<ZoneConfig, 'interfaces' | 'services' | 'richRules'> = {
   services: [],
   richRules: [],
 };
-
-/** What a zone of ours is left with that is about to be deleted. */
-const BARE = {
-  ...EMPTY,
-  target: 'default',
-  sources: [],
-  ports: [],
-  protocols: [],
-  sourcePorts: [],
-  icmpBlocks: [],
-  icmpBlockInversion: false,
-  masquerade: false,
-  forward: false,
-  forwardPorts: [],
-} as const;
 
 /**
  * What is opened comes first, then interfaces move, then what is closed: no moment in between lets in less than both the

@@ -1,4 +1,10 @@
-import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import {
+  EMPTY_ZONE,
+  type IpsetConfig,
+  type PortProtocol,
+  type ServiceConfig,
+  type ZoneConfig,
+} from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import type { InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
@@ -97,18 +103,10 @@ export function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): De
     description: zone.trusted
       ? 'The private side, trusted as a whole. Managed by portfw: changes by hand are taken back.'
       : `What the port matrix opens on the ${classes.join(' and ')} side. Managed by portfw: changes by hand are taken back.`,
+    ...EMPTY_ZONE,
     target: zone.trusted ? 'ACCEPT' : 'default',
     interfaces: interfaces.map((item) => item.value),
-    sources: [],
     services: services.map((item) => item.value),
-    ports: [],
-    protocols: [],
-    sourcePorts: [],
-    icmpBlocks: [],
-    icmpBlockInversion: false,
-    masquerade: false,
-    forward: false,
-    forwardPorts: [],
     richRules: richRules.map((item) => item.value),
   };
   const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];

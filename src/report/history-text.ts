@@ -1,5 +1,5 @@
 import { terminalLine } from '../core/terminal-text.ts';
-import type { Generation } from '../fleet/events.ts';
+import type { Generation } from '../host/answers.ts';
 import { oneLine } from './change-text.ts';
 import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';
