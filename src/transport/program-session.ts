@@ -7,6 +7,8 @@ import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
 const FRAMING_ALLOWANCE_BYTES = 64 * 1024;
 /** How long sudo may take to ask, to check (PAM delays a refusal by seconds) and to start the shell. */
 const BECOME_TIMEOUT_MS = 30_000;
+/** A program that was told to stop gets TERM, then KILL; after that we wait no longer. */
+const STOP_LIMIT_MS = KILL_AFTER_MS + 1000;
 /** The host's own deadline comes first; this much later we stop waiting for it. */
 const LOCAL_GRACE_MS = KILL_AFTER_MS + 3000;
 /** After the exit status: how long the rest of the output may take when the end marker is in, or is still missing. */
@@ -85,9 +87,12 @@ class ProgramSession {
   #drainUntil: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #settled = false;
+  /** What to do when a program that was told to stop has ended; `null` while nobody has told it to. */
+  #afterStop: (() => void) | null = null;
   readonly #onAbort = (): void => {
-    this.#stopProgram();
-    this.#fail({ kind: 'aborted' }, { message: 'The command was interrupted', hint: 'Run it again' });
+    this.#stopThen(() =>
+      this.#fail({ kind: 'aborted' }, { message: 'The command was interrupted', hint: 'Run it again' }),
+    );
   };
 
   constructor(
@@ -120,9 +125,13 @@ class ProgramSession {
       onStderr: (chunk) => this.#receive(this.#stderr, chunk),
       onExit: (code, exitSignal) => {
         this.#exit ??= { code, signal: exitSignal };
-        this.#settleWhenQuiet();
+        if (this.#afterStop === null) this.#settleWhenQuiet();
+        else this.#afterStop();
       },
-      onClose: (lost) => this.#finish(lost),
+      onClose: (lost) => {
+        if (this.#afterStop === null) this.#finish(lost);
+        else this.#afterStop();
+      },
       onStartFailure: (failure) => {
         // Whatever was written went nowhere.
         this.#sentAt = null;
@@ -143,18 +152,26 @@ class ProgramSession {
   #sendProgram(): void {
     this.#sentAt = performance.now();
     for (const part of this.#input) this.#process?.write(part);
-    this.#setTimer(this.#command.deadlineMs + LOCAL_GRACE_MS, () => {
-      this.#stopProgram();
-      this.#failDeadline();
-    });
+    this.#setTimer(this.#command.deadlineMs + LOCAL_GRACE_MS, () => this.#stopThen(() => this.#failDeadline()));
   }
 
-  #stopProgram(): void {
-    if (this.#sentAt !== null && this.#exit === null) this.#process?.write(Buffer.from(this.#markers.stop));
+  /**
+   * Stops the program and goes on when it has ended, or when it has had the time to. Whoever closes the connection at once
+   * would outrun the stop line: sshd throws away what it has not yet handed to the program.
+   */
+  #stopThen(next: () => void): void {
+    if (this.#settled || this.#afterStop !== null) return;
+    if (this.#sentAt === null || this.#exit !== null) {
+      next();
+      return;
+    }
+    this.#afterStop = next;
+    this.#process?.write(Buffer.from(this.#markers.stop));
+    this.#setTimer(STOP_LIMIT_MS, next);
   }
 
   #receive(stream: Buffer[], chunk: Buffer): void {
-    if (this.#settled) return;
+    if (this.#settled || this.#afterStop !== null) return;
     this.#received += chunk.length;
     // Before the program is sent there is nothing that could have much to say.
     const allowed = this.#sentAt === null ? 0 : this.#command.outputLimitBytes;
@@ -248,13 +265,14 @@ class ProgramSession {
   }
 
   #failOutput(): void {
-    this.#stopProgram();
-    this.#fail(
-      { kind: 'too-much-output' },
-      {
-        message: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
-        hint: 'Look for a login script that prints without end; the answer was thrown away',
-      },
+    this.#stopThen(() =>
+      this.#fail(
+        { kind: 'too-much-output' },
+        {
+          message: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
+          hint: 'Look for a login script that prints without end; the answer was thrown away',
+        },
+      ),
     );
   }
 
@@ -278,6 +296,8 @@ class ProgramSession {
   /** The shell checks lengths before it runs anything, so a program that never left us, or a shell that refused, did not run. */
   #mayHaveRun(): boolean {
     if (this.#sentAt === null) return false;
+    // What came after the stop line was not listened to.
+    if (this.#afterStop !== null) return true;
     return this.#exit === null || this.#unframe().kind !== 'none';
   }
 
