@@ -13,8 +13,14 @@ import { UsageError } from './usage-error.ts';
  * @returns the exit code
  */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
-  // The reader of a pipe may leave (`| head`) while hosts are still being worked on: that must stop nothing.
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe);
+  // The reader of a pipe may leave (`| head`) or a disk fill up while hosts are still being worked on: that must stop nothing.
+  let unwritten = false;
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (error.code === 'EPIPE' || unwritten) return;
+    unwritten = true;
+    process.stderr.write(`error: the output cannot be written: ${error.code ?? error.message}; the run goes on\n`);
+  };
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', onError);
   if (argv.some((argument) => /^--ask-(?:become-)?pass=/.test(argument))) {
     // Refused before commander quotes it: the value is a password.
     return showError(new UsageError('a password never goes on the command line', PASSWORD_HINT), argv);
@@ -25,7 +31,9 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   });
   try {
     await program.parseAsync(argv, { from: 'user' });
-    return code;
+    // The errors of the last writes come with the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    return unwritten && (code === EXIT.done || code === EXIT.pending) ? EXIT.failed : code;
   } catch (error) {
     return showError(error, argv);
   }
@@ -164,8 +172,4 @@ async function showError(error: unknown, argv: readonly string[]): Promise<numbe
       : `internal error: ${terminalText(message)} (run again with -vv to see where)\n`,
   );
   return EXIT.failed;
-}
-
-function ignoreBrokenPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') throw error;
 }

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BuiltPortfw, type Ended } from './portfw.ts';
 
@@ -281,6 +281,24 @@ describe.concurrent('a run without a terminal', { timeout: 30_000 }, () => {
     const { child, ended } = built.start(['matrix', 'portaswitch']);
     child.stdout?.destroy();
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe.concurrent('output that cannot be written', { timeout: 30_000 }, () => {
+  it.each([
+    ['a run over hosts', ['plan', GOOD, '--connect-timeout', '1']],
+    ['a table', ['matrix', 'portaswitch']],
+  ])('ends %s with an error, once and soon', async (_what, args) => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [built.main, ...args], { stdio: ['ignore', full, 'pipe'] });
+    let stderr = '';
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    closeSync(full);
+    expect(stderr.match(/the output cannot be written: ENOSPC/g)).toHaveLength(1);
+    expect(code === 1 || code === 3).toBe(true);
   });
 });
 
