@@ -6,7 +6,7 @@ Examples:
   portfw plan inventory.yaml                  what would change, and why; changes nothing
   portfw apply inventory.yaml                 shows the plan, asks, applies it, proves it
   portfw apply inventory.yaml --limit 'web:!web3' --yes
-  portfw rollback inventory.yaml --limit web1 back to the generation before
+  portfw rollback inventory.yaml --limit web1 back to the newest generation that differs
 
 Exit codes:
   0    done

@@ -75,6 +75,9 @@ function chosenHosts(
   flags: RunFlags,
   file: string,
 ): readonly HostSettings[] {
+  // An unset variable in a script must not turn one host into all of them.
+  if (flags.limit?.trim() === '')
+    throw new UsageError('--limit is empty', 'Name hosts or groups, or leave it out to mean all');
   const limited = flags.limit === undefined ? null : new Set(requireHosts(matchLimit(inventory, flags.limit)));
   const managed = [...inventory.hosts.keys()].flatMap((name) => {
     const own = settings.get(name);

@@ -230,6 +230,10 @@ export async function giveUp(
 ): Promise<HostOutcome> {
   context.phase(job.host, 'restoring');
   const settled = await settle(job, id, context);
+  if (settled.kind === 'unknown') {
+    const solve = `when the host can be reached again: remove /run/portfw/lock there, then \`portfw rollback --limit ${job.host} --to ${id}\` returns it to what it was (if it has no such generation, nothing was written)`;
+    return { kind: 'failed', phase, failure: { ...failure, solve }, aftermath: settled };
+  }
   if (settled.kind !== 'kept') return { kind: 'failed', phase, failure, aftermath: settled };
   return (
     kept ?? {

@@ -116,6 +116,7 @@ function planOf(
     notes: [
       ...warnings,
       ...outcome.notes,
+      ...lockNotes(facts),
       ...writerNotes(facts),
       ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
@@ -193,6 +194,13 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
       text: `${facts.writers.units.join(', ')} also write(s) rules on this host; they are left alone`,
     },
   ];
+}
+
+/** A plan can be made while another run holds the host, but not applied. */
+function lockNotes({ lock }: HostFacts): PolicyNote[] {
+  if (lock === null) return [];
+  const text = `${lock.holder} has been changing this host since ${lock.since}: what is planned now may be half of that, and apply would be refused`;
+  return [{ severity: 'warning', code: 'locked', text }];
 }
 
 /** Without sshd's word for the way in, nobody can say whether it stays open. */

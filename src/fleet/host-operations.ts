@@ -136,7 +136,10 @@ function rollback(job: HostJob, context: RunContext, generation: string | null):
           failure: {
             code: 'no-generation',
             what: answer.why,
-            details: answer.known.map((known) => `the host has ${known}`),
+            details:
+              answer.known.length === 0
+                ? ['the host has none']
+                : [`the host has ${answer.known.slice(-10).join(', ')}`],
             solve: 'name one that `portfw history` lists',
           },
         };

@@ -355,7 +355,7 @@ class Draft {
         });
         continue;
       }
-      services.set(name, { value: serviceConfig(name, item, this.#input.matrix.name), reasons: item.reasons });
+      services.set(name, { value: serviceConfig(name, item), reasons: item.reasons });
     }
     const ipsets = new Map<string, Reasoned<IpsetConfig>>();
     for (const [name, item] of [...this.#ipsets].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -59,14 +59,14 @@ export function usedServices(zone: ZoneDraft): string[] {
 }
 
 /** The service as firewalld is to have it; texts are trimmed, since firewalld's files do not keep what surrounds them. */
-export function serviceConfig(name: string, item: ServiceDraft, matrix: string): ServiceConfig {
+export function serviceConfig(name: string, item: ServiceDraft): ServiceConfig {
   const owner = item.role;
   return {
     name,
     short: owner.kind === 'role' ? `${owner.title.trim()} (${item.where})` : `extra rule ${owner.name}`,
     description:
       owner.kind === 'role'
-        ? `Role ${owner.name} on the ${item.where} side, as matrix ${matrix} has it. Managed by portfw.`
+        ? `Role ${owner.name} on the ${item.where} side, as the port matrix has it. Managed by portfw.`
         : `${owner.title.trim()}. Managed by portfw.`,
     ports: normalisePorts(item.ports),
     protocols: [],

@@ -80,11 +80,13 @@ export function becauseLines(reasons: readonly Reason[], given: Set<string>): re
   given.add(key);
   const lines = new Set<string>();
   if (again) lines.add(`because of the same ${rows.length} matrix rows as above`);
-  reasons.forEach((reason, index) => {
+  // Rows of one place stay together, whatever else is a reason too.
+  const ordered = [...rows, ...reasons.filter((reason) => reason.kind !== 'rule')];
+  ordered.forEach((reason, index) => {
     if (again && reason.kind === 'rule') return;
     lines.add(`because ${reasonText(reason)}`);
     if (reason.kind !== 'rule') return;
-    const next = reasons[index + 1];
+    const next = ordered[index + 1];
     if (next?.kind !== 'rule' || next.source !== reason.source) lines.add(oneLine(`source: ${reason.source}`));
   });
   return [...lines];

@@ -36,6 +36,7 @@ function headRows(facts: HostFacts): { text: string }[][] {
 
 function firewalldDetails(facts: HostFacts): string {
   const { firewalld } = facts;
+  if (firewalld.kind === 'stopped' && !facts.root) return `${firewalld.version}; whether it runs only root may know`;
   if (firewalld.kind === 'stopped') return `${firewalld.version} stopped: ${firewalld.reason}`;
   if (firewalld.kind === 'absent') return 'not installed';
   const zones = Object.keys(firewalld.runtime.zones).length;

@@ -113,7 +113,7 @@ export function firewalldText(facts: HostFacts): string {
     case 'absent':
       return 'no firewalld';
     case 'stopped':
-      return `firewalld ${oneLine(firewalld.version)} stopped`;
+      return `firewalld ${oneLine(firewalld.version)} ${facts.root ? 'stopped' : 'unknown (not root)'}`;
     case 'running':
       return `firewalld ${oneLine(firewalld.version)} ${oneLine(firewalld.state).toLowerCase()}`;
   }

@@ -18,7 +18,9 @@ export function rollback(file: string, flags: RollbackFlags): Promise<number> {
     confirm: async (hosts, { terminal, interruption }) => {
       if (flags.yes === true) return true;
       const to =
-        generation === null ? 'the generation before the present one' : `generation ${terminalLine(generation)}`;
+        generation === null
+          ? 'the newest saved generation that differs from what is there now'
+          : `generation ${terminalLine(generation)}`;
       const names = hosts.slice(0, 20).map((host) => terminalLine(host));
       terminal.out(`${names.join(', ')}${hosts.length > names.length ? ', …' : ''}\n`);
       return confirm(`Return ${counted(hosts.length, 'host')} to ${to}? Only "yes" is a yes: `, interruption);

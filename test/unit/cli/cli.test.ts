@@ -252,6 +252,12 @@ describe.concurrent('a run without a terminal', { timeout: 30_000 }, () => {
     expect(code).toBe(3);
   });
 
+  it('does not take an empty --limit for all hosts', async () => {
+    const { code, stderr } = await portfw(['facts', GOOD, '--limit', '']);
+    expect(stderr).toContain('--limit is empty');
+    expect(code).toBe(4);
+  });
+
   it('is quiet about many hosts at once', async () => {
     const { code, stdout, stderr } = await portfw(['facts', 'test/fixtures/cli/many.yaml']);
     expect(stderr).toBe('');

@@ -244,6 +244,13 @@ describe('a host that can be configured', () => {
     expect(edits).toEqual(['dmz', 'public']);
   });
 
+  it('is warned when another run holds it', () => {
+    const lock = { holder: 'ann@desk', since: '2026-03-01T10:00:00Z', id: 'r' };
+    const decided = decision({ facts: { lock } });
+    if (decided.kind === 'refused') throw new Error(decided.failure.what);
+    expect(decided.plan.notes.find(({ code }) => code === 'locked')?.text).toContain('ann@desk');
+  });
+
   it('is warned when nobody can say by which of its addresses we came in, but not over a local connection', () => {
     const codes = (given: Given) => {
       const decided = decision(given);

@@ -39,6 +39,7 @@ function outcomeOf(service: string, others: string): string {
     writers: { networkManager: [], units: [] },
     firewalld,
     remembered: null,
+    lock: null,
   };
   const play = {
     matrix: loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml')),
