@@ -148,7 +148,7 @@ export function standstill(answer: Standstill): Failure {
         what: `${answer.lock.holder} has been changing this host since ${answer.lock.since}`,
         details: [`run ${answer.lock.id}`],
         solve:
-          'wait for that run to end; if it is certainly dead, look at `portfw history` for what it saved, then remove /run/portfw/lock on the host',
+          'wait for that run to end; if it is certainly dead, remove /run/portfw/lock on the host and return with `portfw rollback --to` to the generation of that run, if `portfw history` lists it',
       };
     case 'drifted':
       return {

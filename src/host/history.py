@@ -35,6 +35,10 @@ def foreign_since(identity):
     return sorted(found)
 
 
+def runs_as(meta):
+    return observe(Daemon(), helpers=False)["runtimeHash"] == meta["runtimeHash"]
+
+
 def rollback(request):
     """Back to an older generation; the present state is saved as a generation first."""
     if os.path.isdir(LOCK):
@@ -53,7 +57,8 @@ def rollback(request):
         raise Stop(kind="no-generation", why="there is no such generation", known=known)
     meta, saved = load_generation(wanted)
     foreign = foreign_since(wanted)
-    if scope_hash(files, foreign) == scope_hash(saved, foreign):
+    # A run that was cut off may have left the files as they were and changed what runs.
+    if scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta):
         return {"kind": "same", "generation": wanted, "hash": file_hash(files)}
     take_lock(request)
     try:

@@ -396,6 +396,16 @@ describe('the way back', () => {
     expect(await life.each((host) => filesBelow(host, ...EVERYWHERE))).toEqual(files);
   });
 
+  it('puts right what only runs, though the files are those of the generation already', async () => {
+    await life.each(async (host, name) => {
+      await host.run('firewall-cmd', '--quiet', '--zone=public', '--add-port=4444/tcp');
+      const to = ['--to', firstGeneration.get(name)!, '--yes'];
+      const run = await portfwJson('rollback', life.inventory, '--limit', name, ...to);
+      expect(outcomeOf(run, name, 'rolled-back').changed).toBe(true);
+      await expectAsBefore(host, name);
+    });
+  });
+
   it('rolls back from the rollback, and from that one', async () => {
     const forth = await portfwJson('rollback', life.inventory, '--yes');
     expect(forth.exitCode, forth.stdout).toBe(0);
