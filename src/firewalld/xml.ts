@@ -17,10 +17,14 @@ export class XmlError extends Error {
 export function parseXml(text: string, root: string | null): Element {
   // Entities could expand without end, and firewalld's own files never declare any.
   if (/<!DOCTYPE/i.test(text)) throw new XmlError('a DOCTYPE is not allowed');
+  // Bytes that are no UTF-8 arrive as lone surrogates; firewalld refuses such a file too.
+  if (/\p{Surrogate}/u.test(text)) throw new XmlError('it is not valid UTF-8');
   let element: Element | null;
   try {
     const document = new DOMParser({
-      onError: (_level, message) => {
+      onError: (level, message) => {
+        // U+FFFD is a character like any other; the parser only suspects a wrong decoding, which was ruled out above.
+        if (level === 'warning' && /replacement character/.test(String(message))) return;
         throw new XmlError(firstLine(message));
       },
     }).parseFromString(text, 'text/xml');

@@ -132,7 +132,7 @@ def describe(path):
     content = read_bytes(path)
     return {
         "path": os.path.relpath(path, ETC),
-        "text": content.decode("utf-8", "replace"),
+        "text": content.decode("utf-8", "surrogateescape"),
         "bytes": content,
         "mode": "%04o" % (status.st_mode & 0o7777),
         "owner": "%d:%d" % (status.st_uid, status.st_gid),

@@ -332,3 +332,13 @@ describe('taking an interface out of a zone file', () => {
     );
   });
 });
+
+describe('characters', () => {
+  it('U+FFFD in a text is a character like any other', () => {
+    const text = '<?xml version="1.0" encoding="utf-8"?>\n<zone><short>a \uFFFD b</short></zone>\n';
+    expect(readZoneXml('office', text).short).toBe('a \uFFFD b');
+  });
+  it('bytes that are no UTF-8 make a file unreadable', () => {
+    expect(() => readZoneXml('office', '<zone><short>a \uDC80 b</short></zone>')).toThrow('it is not valid UTF-8');
+  });
+});
