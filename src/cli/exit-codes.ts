@@ -15,7 +15,7 @@ export const EXIT = {
 
 /**
  * The exit code of a run over hosts. The more somebody has to look, the sooner it counts: interrupted (130), then a host
- * that failed, was refused or never got its turn (1), then one that could not be reached (3), then pending changes (2,
+ * that failed, was refused, was put back or never got its turn (1), then one that could not be reached (3), then pending changes (2,
  * only when asked for).
  */
 export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
@@ -23,7 +23,7 @@ export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
   const kinds = new Set([...summary.outcomes.values()].map((outcome) => outcome.kind));
   if (kinds.has('failed') || kinds.has('refused')) return EXIT.failed;
   if (kinds.has('unreachable')) return EXIT.unreachable;
-  if (kinds.has('skipped')) return EXIT.failed;
+  if (kinds.has('skipped') || kinds.has('reverted')) return EXIT.failed;
   // Roles that are not settled are an answer that somebody has to act on.
   for (const outcome of summary.outcomes.values()) {
     if (outcome.kind === 'roles' && outcome.findings.verdict.kind !== 'settled') return EXIT.failed;

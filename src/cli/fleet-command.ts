@@ -1,5 +1,5 @@
 import type { FleetEvent } from '../fleet/events.ts';
-import { type FleetCommand, runFleet } from '../fleet/run.ts';
+import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
 import { NdjsonReport } from '../report/ndjson.ts';
 import { PlainReport } from '../report/plain.ts';
 import { problemsText } from '../report/problems-text.ts';
@@ -24,6 +24,8 @@ export interface FleetCommandOptions {
   /** Whether each host needs a play: commands that only read or restore do without. */
   readonly matrix: 'required' | 'optional';
   readonly detailedExitCode?: boolean;
+  /** What the run is to do beyond its command; fields of the context. */
+  readonly context?: Partial<FleetContext>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface) => FleetCommand;
@@ -48,7 +50,7 @@ export async function runOverFleet(file: string, flags: RunFlags, options: Fleet
   const surface: RunSurface = { terminal, report, interruption };
   const durations = new Map<string, number>();
   const emit = (event: FleetEvent): void => {
-    if (event.kind === 'host-finished') durations.set(event.host, event.durationMs);
+    if (event.kind === 'host-finished' || event.kind === 'host-put-back') durations.set(event.host, event.durationMs);
     report.event(event);
   };
   let faults = 0;
@@ -66,7 +68,7 @@ export async function runOverFleet(file: string, flags: RunFlags, options: Fleet
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
-    const context = { ...prepared.context, signal: interruption.signal };
+    const context = { ...prepared.context, ...options.context, signal: interruption.signal };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
       forks: flags.forks,
       emit,

@@ -7,6 +7,8 @@ import type { HostJob, RunContext } from '../fleet/operations.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { matchLimit, requireHosts } from '../inventory/patterns.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Play } from '../matrix/matrix.ts';
+import { probePeers } from '../matrix/probe-peers.ts';
 import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import { promptSecret, type SecretName, secretFromEnvironment } from '../transport/secrets.ts';
@@ -43,6 +45,13 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     targetProblems.push(...created.problems);
     if (created.target !== null) targets.set(host.name, targetWithFlags(created.target, flags));
   }
+  // Probes may come from hosts that --limit leaves out.
+  const peerTargets = new Map<string, Target>();
+  for (const host of probingPeers(hosts, inventory, settings, plays)) {
+    const created = createTarget(withFlags(host, flags), options);
+    targetProblems.push(...created.problems);
+    if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
+  }
   const warnings = unique([...problems, ...targetProblems]);
   if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
@@ -51,7 +60,7 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     ask: process.stdin.isTTY === true ? (keyFile) => askPassphrase(keyFile) : null,
   });
   // Questions come before any display is up. A key that stays locked is the failure of the hosts that need it.
-  if (process.stdin.isTTY === true) await transport.unlockKeys([...targets.values()]);
+  if (process.stdin.isTTY === true) await transport.unlockKeys([...targets.values(), ...peerTargets.values()]);
 
   const jobs = new Map<string, HostJob>();
   for (const host of hosts) {
@@ -62,7 +71,9 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     inventory,
     settings,
     jobs,
-    holder: `${localUser()}@${hostname()}`,
+    peers: new Map([...peerTargets].map(([name, target]) => [name, { target, transport }])),
+    // It is written down on hosts, line by line: the names may come from the environment.
+    holder: terminalLine(`${localUser()}@${hostname()}`),
     today: new Date().toISOString().slice(0, 10),
   };
   return { context, warnings };
@@ -94,6 +105,23 @@ function chosenHosts(
         `no host of "${terminalLine(flags.limit!)}" is managed`,
         'These hosts have portfw_managed: false; portfw never logs in to them',
       );
+}
+
+/** The hosts that the plays' probes connect from, without those that the run is for. */
+function probingPeers(
+  hosts: readonly HostSettings[],
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  plays: ReadonlyMap<string, Play>,
+): readonly HostSettings[] {
+  const names = new Set<string>();
+  for (const { name } of hosts) {
+    for (const probe of plays.get(name)?.probes ?? []) {
+      for (const peer of probePeers(inventory, probe, name)) names.add(peer);
+    }
+  }
+  for (const { name } of hosts) names.delete(name);
+  return [...names].flatMap((name) => settings.get(name) ?? []);
 }
 
 /** `-u` and `-b` say what holds where the inventory says nothing, as with Ansible. */

@@ -84,14 +84,26 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .action(async (file, flags) => done(await (await import('./commands/plan.ts')).plan(file, flags)));
   fleetCommand(program, 'apply', 'bring the hosts to what the matrix says')
     .option('-y, --yes', 'apply without asking')
+    .option(
+      '--revert-after <time>',
+      'the host puts itself back unless it is kept within this time (60s; 10m with --confirm manual)',
+    )
+    .option('--confirm <who>', 'auto keeps what a fresh connection proves; manual waits for "portfw confirm"')
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .option('--detailed-exitcode', 'with --dry-run: end with 2 when changes are pending')
     .action(async (file, flags) => done(await (await import('./commands/apply.ts')).apply(file, flags)));
+  fleetCommand(program, 'confirm', 'say yes to runs that wait for it (apply --confirm manual)')
+    .option('--revert', 'say no: put the hosts back now')
+    .action(async (file, flags) => done(await (await import('./commands/confirm.ts')).confirmRuns(file, flags)));
+  fleetCommand(program, 'status', 'show what is pending on the hosts, and how their last run ended').action(
+    async (file, flags) => done(await (await import('./commands/status.ts')).status(file, flags)),
+  );
   fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (file, flags) =>
     done(await (await import('./commands/history.ts')).history(file, flags)),
   );
   fleetCommand(program, 'rollback', 'return hosts to a saved generation')
     .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
+    .option('--revert-after <time>', 'the host puts itself back unless it is kept within this time (60s)')
     .option('-y, --yes', 'roll back without asking')
     .action(async (file, flags) => done(await (await import('./commands/rollback.ts')).rollback(file, flags)));
 

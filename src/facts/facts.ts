@@ -11,6 +11,8 @@ export interface HostFacts {
   readonly controllerPath: ControllerPath | null;
   readonly interfaces: readonly InterfaceFacts[];
   readonly sockets: readonly SocketFacts[];
+  /** Established flows towards, from and through the host; `null` when it could not tell. */
+  readonly flows: FlowFacts | null;
   readonly units: readonly UnitFacts[];
   /** Names of running processes (`comm`), sorted, each once. */
   readonly processes: readonly string[];
@@ -58,6 +60,34 @@ export interface SocketFacts {
   readonly port: number;
   /** Process names (`comm`) that own the socket; empty when they could not be read. */
   readonly processes: readonly string[];
+}
+
+/** The flows that stood when the facts were read, by kind. */
+export interface FlowFacts {
+  /** `conntrack`: the kernel's table of connections; `sockets`: the host's own connections, without forwarded ones. */
+  readonly source: 'conntrack' | 'sockets';
+  readonly kinds: readonly FlowKind[];
+  /** Flows that were counted, but whose kinds are not listed: a busy host has too many. */
+  readonly omitted: number;
+  /** True when the table was not read to its end. */
+  readonly cut: boolean;
+  /** Connections of sockets that the table does not know; always empty for `sockets`. */
+  readonly untracked: readonly FlowKind[];
+}
+
+/** Flows that differ in the opener's port only. */
+export interface FlowKind {
+  readonly protocol: Protocol;
+  /** Who sent the first packet. */
+  readonly opener: string;
+  /** The address and port that it was sent to. */
+  readonly address: string;
+  readonly port: number;
+  readonly count: number;
+  /** Who answers, where a forward port leads elsewhere. */
+  readonly forwardedTo: { readonly address: string; readonly port: number } | null;
+  /** The address that stands for the opener's, where it is masqueraded. */
+  readonly disguisedAs: string | null;
 }
 
 export interface UnitFacts {

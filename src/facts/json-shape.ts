@@ -1,5 +1,19 @@
 import { Unreadable } from './unreadable.ts';
 
+/** Far more than any answer has. What is nested without end would exhaust the stack of whoever prints it. */
+const MAX_DEPTH = 50;
+
+/** Whether a parsed value is nested too deeply; looks without recursion. */
+function isDeep(value: unknown): boolean {
+  const isNested = (part: unknown): part is object => typeof part === 'object' && part !== null;
+  let level = [value].filter(isNested);
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth >= MAX_DEPTH) return true;
+    level = level.flatMap((part) => Object.values(part).filter(isNested));
+  }
+  return false;
+}
+
 /**
  * Reads values out of JSON that a host sent, with the type that they must have. Every getter throws `Unreadable` with the
  * section and the key's path.
@@ -26,6 +40,7 @@ export class JsonObject {
     } catch {
       throw new Unreadable(section, 'it is not valid JSON, or was cut off');
     }
+    if (isDeep(value)) throw new Unreadable(section, `it is nested more than ${MAX_DEPTH} deep`);
     return new JsonObject(section, '', value);
   }
 
@@ -58,6 +73,18 @@ export class JsonObject {
   flag(key: string): boolean {
     const value = this.#get(key);
     if (typeof value !== 'boolean') this.#wrong(key, 'true or false');
+    return value;
+  }
+
+  /** Whether the key is there with a value other than null. */
+  has(key: string): boolean {
+    return (this.#get(key) ?? null) !== null;
+  }
+
+  integer(key: string, min: number, max: number): number {
+    const value = this.#get(key);
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max)
+      this.#wrong(key, `a whole number from ${min} to ${max}`);
     return value;
   }
 

@@ -1,5 +1,6 @@
 import type { HostFacts } from './facts.ts';
 import { parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
+import { parseFlows } from './flows.ts';
 import { parseInterfaces, parseRpc, parseSockets } from './network.ts';
 import { splitSections } from './sections.ts';
 import {
@@ -59,6 +60,7 @@ function parseSections(text: string): ParsedFacts {
     controllerPath: parseSshConnection(sections.ssh),
     interfaces: parseInterfaces(sections.interfaces),
     sockets: sockets.rows,
+    flows: parseFlows(sections.flows),
     units: units.rows,
     processes: parseProcesses(sections.processes),
     packages: parsePackages(sections.packages),

@@ -9,6 +9,7 @@ export const SECTIONS = [
   'ssh',
   'interfaces',
   'sockets',
+  'flows',
   'units',
   'processes',
   'packages',
@@ -22,7 +23,10 @@ export const SECTIONS = [
 
 export type SectionName = (typeof SECTIONS)[number];
 
-export type Sections = Readonly<Record<SectionName, readonly string[]>>;
+/** `flows` is `null` in an answer of a probe that did not ask for them yet. */
+export type Sections = Readonly<Record<Exclude<SectionName, 'flows'>, readonly string[]>> & {
+  readonly flows: readonly string[] | null;
+};
 
 /** Far above what any host says; more than this is not an answer but an attack or a mistake. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
@@ -30,15 +34,15 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 /**
  * Cuts the probe's output into its sections, content lines without the space that sets them off.
  *
- * Every section must be there, once and in order, and the output must reach its end mark. Text before the first header
- * is passed over. Throws `Unreadable`.
+ * Every section but `flows` must be there, once and in order, and the output must reach its end mark. Text before the
+ * first header is passed over. Throws `Unreadable`.
  */
 export function splitSections(text: string): Sections {
   if (text.length > MAX_CHARACTERS) throw new Unreadable('probe', 'the answer is longer than 64 MiB');
   const start = text.startsWith('@@portfw-facts\n') ? 0 : text.indexOf('\n@@portfw-facts\n');
   if (start === -1) throw new Unreadable('probe', 'the answer does not contain the header of the facts');
   const lines = text.slice(start).trimStart().split('\n').slice(1);
-  const found = new Map<string, string[]>();
+  const found = new Map<string, string[] | null>();
   let current: string[] | null = null;
   for (const [index, line] of lines.entries()) {
     if (line === '') continue;
@@ -50,6 +54,7 @@ export function splitSections(text: string): Sections {
         throw new Unreadable('probe', 'text follows the end mark');
       return Object.fromEntries(found) as unknown as Sections;
     } else {
+      if (SECTIONS[found.size] === 'flows' && line !== '@@flows') found.set('flows', null);
       const expected = SECTIONS[found.size];
       if (line !== `@@${expected}`) {
         throw new Unreadable(expected ?? 'end', `the section "${expected ?? 'end'}" does not begin where it should`);

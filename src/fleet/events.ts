@@ -1,5 +1,5 @@
-import type { HostFacts } from '../facts/facts.ts';
-import type { Generation, HostAftermath } from '../host/answers.ts';
+import type { HostFacts, LockFacts } from '../facts/facts.ts';
+import type { Generation, HostAftermath, PendingRun, RunEnd } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 
@@ -11,9 +11,13 @@ export type Phase =
   | 'saving the generation'
   | 'writing'
   | 'verifying'
+  | 'probing'
   | 'making permanent'
+  | 'waiting for its batch'
   | 'restoring'
-  | 'reading history';
+  | 'reading history'
+  | 'reading status'
+  | 'confirming';
 
 /** What happened and how to solve it; the texts are safe to show. */
 export interface Failure {
@@ -27,6 +31,8 @@ export interface Failure {
 /** How a host stands after something went wrong with it. */
 export type Aftermath =
   | Exclude<HostAftermath, { kind: 'kept' }>
+  /** The new configuration stands, though it was to be taken back; `generation` is the one before it. */
+  | { readonly kind: 'still-changed'; readonly generation: string }
   /** The connection is gone and the host could not be asked. */
   | { readonly kind: 'unknown'; readonly why: string };
 
@@ -37,8 +43,27 @@ export type HostOutcome =
   | { readonly kind: 'unchanged'; readonly plan: HostPlan }
   | { readonly kind: 'planned'; readonly plan: HostPlan }
   | { readonly kind: 'changed'; readonly plan: HostPlan; readonly generation: string; readonly reloads: number }
+  /** Proved and permanent; it waits for `portfw confirm`, and the way back stays armed until then. */
+  | {
+      readonly kind: 'awaiting';
+      readonly plan: HostPlan;
+      readonly generation: string;
+      readonly pending: PendingRun;
+      readonly reloads: number;
+    }
+  /** `drifted`: firewalld was changed by others between the proof and the yes. */
+  | { readonly kind: 'confirmed'; readonly generation: string; readonly drifted: boolean }
+  | { readonly kind: 'nothing-pending'; readonly last: RunEnd | null }
+  | {
+      readonly kind: 'status';
+      readonly lock: LockFacts | null;
+      readonly pending: readonly PendingRun[];
+      readonly last: RunEnd | null;
+    }
   | { readonly kind: 'history'; readonly generations: readonly Generation[] }
   | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly changed: boolean }
+  /** Nothing was wrong with the host itself: it was put back because of others, `because` says whom. */
+  | { readonly kind: 'reverted'; readonly because: string; readonly generation: string }
   /** The host cannot be configured as it is (no firewalld, ambiguous roles, a lockout ahead): nothing was changed. */
   | { readonly kind: 'refused'; readonly failure: Failure }
   | { readonly kind: 'unreachable'; readonly failure: Failure }
@@ -74,11 +99,20 @@ export type FleetEvent =
       readonly durationMs: number;
       readonly at: number;
     }
+  /** A host that had finished as `changed` was taken back with the run (`on_failure: revert-run`): this outcome counts. */
+  | {
+      readonly kind: 'host-put-back';
+      readonly host: string;
+      readonly outcome: HostOutcome;
+      readonly durationMs: number;
+      readonly at: number;
+    }
   | {
       readonly kind: 'batch-finished';
       readonly play: string;
       readonly batch: number;
       readonly failed: number;
+      /** Why no further batch of the playbook is begun. */
       readonly stop: string | null;
       readonly at: number;
     }

@@ -1,10 +1,11 @@
+import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import { parseFacts } from '../facts/parse-facts.ts';
 import { type Answer, parseAnswer } from '../host/answers.ts';
 import { firewalldProgram, probeProgram } from '../host/programs.ts';
 import type { Request } from '../host/requests.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection } from '../transport/connection.ts';
-import type { Failure } from './events.ts';
+import type { Failure, HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
 const PROBE_DEADLINE_MS = 60_000;
@@ -34,6 +35,22 @@ export async function connect(job: HostJob, context: RunContext, signal?: AbortS
   if (outcome.kind !== 'connected') return { kind: 'failed', failure: connectFailure(outcome) };
   for (const note of outcome.connection.notes) context.note(job.host, 'info', note);
   return { kind: 'connected', connection: outcome.connection };
+}
+
+/** Opens a connection for one use of it, and closes it whatever comes of that. */
+export async function withConnection<T>(
+  job: HostJob,
+  context: RunContext,
+  use: (connection: Connection) => Promise<T>,
+): Promise<T | Extract<HostOutcome, { kind: 'unreachable' }>> {
+  context.phase(job.host, 'connecting');
+  const connected = await connect(job, context, context.signal);
+  if (connected.kind === 'failed') return { kind: 'unreachable', failure: connected.failure };
+  try {
+    return await use(connected.connection);
+  } finally {
+    await connected.connection.close();
+  }
 }
 
 export type Probed =
@@ -92,7 +109,7 @@ export async function ask(connection: Connection, request: Request): Promise<Ask
     return { kind: 'failed', failure: commandFailure(outcome), mayHaveRun: outcome.mayHaveRun };
   const answer = parseAnswer(outcome.stdout.toString('utf8'));
   if (answer.kind === 'unreadable' || outcome.exitCode !== 0) {
-    const last = outcome.stderr.toString('utf8').trim().split('\n').at(-1) ?? '';
+    const last = terminalLine(outcome.stderr.toString('utf8').trim().split('\n').at(-1) ?? '', 600);
     return {
       kind: 'failed',
       mayHaveRun: true,

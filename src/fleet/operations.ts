@@ -1,3 +1,4 @@
+import type { GuardSettings } from '../host/requests.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
 import type { Play } from '../matrix/matrix.ts';
@@ -22,12 +23,27 @@ export interface RunContext {
   readonly jobs: ReadonlyMap<string, HostJob>;
   /** `user@controller`, for locks and generations. */
   readonly holder: string;
+  /** How to reach the hosts that probes connect from and that are not among `jobs` (`--limit`). */
+  readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
   /** The day of the run, `YYYY-MM-DD` in UTC, for exceptions that expire. */
   readonly today: string;
+  /** How long hosts wait for a decision, and whose; 60 s and the fresh connection's where it is missing. */
+  readonly guard?: GuardSettings;
   /** Aborted on SIGINT: nothing new begins; what must not be half done is finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;
   readonly note: (host: string, severity: 'info' | 'warning', text: string) => void;
+}
+
+/**
+ * An apply that is proved and permanent and whose way back is still armed: it waits for the decision. The first of `keep`
+ * and `revert` decides; each ends with the host's outcome, also when the host has reverted itself in the meantime.
+ */
+export interface Proved {
+  readonly kind: 'proved';
+  keep(): Promise<HostOutcome>;
+  /** Puts the host back to what it was; `because` says why in words, for the host's outcome. */
+  revert(because: string): Promise<HostOutcome>;
 }
 
 /** A host that was observed and planned; the session may still be open for the apply that follows. */
@@ -36,7 +52,8 @@ export type PlannedHost =
   | {
       readonly kind: 'pending';
       readonly plan: HostPlan;
-      readonly apply: () => Promise<HostOutcome>;
+      /** Ends with `proved`, or with the outcome of a host that ended before that: failed, refused, unreachable. */
+      readonly apply: () => Promise<HostOutcome | Proved>;
       readonly discard: () => Promise<void>;
     };
 
@@ -46,6 +63,10 @@ export interface HostOperations {
   detect(job: HostJob, context: RunContext): Promise<HostOutcome>;
   plan(job: HostJob, context: RunContext): Promise<PlannedHost>;
   history(job: HostJob, context: RunContext): Promise<HostOutcome>;
+  /** What is pending on the host, and how its last run ended. */
+  status(job: HostJob, context: RunContext): Promise<HostOutcome>;
+  /** The yes, or with `verdict` `revert` the no, to a run that waits for it. */
+  confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert'): Promise<HostOutcome>;
   /** `generation` is an id, or `null` for the newest one that differs from the present state. */
   rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome>;
 }

@@ -1,4 +1,4 @@
-import type { Play } from '../matrix/matrix.ts';
+import type { OnFailure, Play } from '../matrix/matrix.ts';
 import { serialBatches } from './batches.ts';
 import type { HostJob } from './operations.ts';
 
@@ -10,13 +10,16 @@ export interface Batch {
   readonly batches: number;
   readonly hosts: readonly string[];
   readonly maxFailPercentage: number | null;
+  readonly onFailure: OnFailure;
 }
 
 /**
  * The order in which an apply goes through the hosts: playbook by playbook as the hosts name them first, play by play as
  * the playbook lists them, batch by batch as `serial` says.
+ *
+ * @returns the batches of each playbook: what stops one playbook is nothing to the next
  */
-export function rolloutBatches(jobs: Iterable<HostJob>): readonly Batch[] {
+export function rolloutBatches(jobs: Iterable<HostJob>): readonly (readonly Batch[])[] {
   const hostsOf = new Map<Play | null, string[]>();
   for (const job of jobs) {
     const hosts = hostsOf.get(job.play);
@@ -24,17 +27,21 @@ export function rolloutBatches(jobs: Iterable<HostJob>): readonly Batch[] {
     else hosts.push(job.host);
   }
   const files = [...new Set([...hostsOf.keys()].map((play) => play?.location.file))];
-  const order = (play: Play | null): number => files.indexOf(play?.location.file);
   const line = (play: Play | null): number => play?.location.line ?? 0;
-  const plays = [...hostsOf.keys()].sort((a, b) => order(a) - order(b) || line(a) - line(b));
-  return plays.flatMap((play) => {
-    const batches = serialBatches(hostsOf.get(play)!, play?.serial ?? []);
-    return batches.map((hosts, index) => ({
-      play: play?.name ?? '',
-      batch: index + 1,
-      batches: batches.length,
-      hosts,
-      maxFailPercentage: play?.maxFailPercentage ?? null,
-    }));
+  return files.map((file) => {
+    const plays = [...hostsOf.keys()].filter((play) => play?.location.file === file);
+    return plays.sort((a, b) => line(a) - line(b)).flatMap((play) => batchesOf(play, hostsOf.get(play)!));
   });
+}
+
+function batchesOf(play: Play | null, hosts: readonly string[]): readonly Batch[] {
+  const batches = serialBatches(hosts, play?.serial ?? []);
+  return batches.map((own, index) => ({
+    play: play?.name ?? '',
+    batch: index + 1,
+    batches: batches.length,
+    hosts: own,
+    maxFailPercentage: play?.maxFailPercentage ?? null,
+    onFailure: play?.onFailure ?? 'keep-good',
+  }));
 }

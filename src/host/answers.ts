@@ -8,9 +8,9 @@ import { Unreadable } from '../facts/unreadable.ts';
 export type HostAftermath =
   /** No write had begun. */
   | { readonly kind: 'untouched' }
-  /** The saved generation was restored and its hash proved it. */
-  | { readonly kind: 'restored'; readonly generation: string }
-  /** The way back failed too: somebody has to look. */
+  /** The saved generation was restored and its hash proved it; `by` says who did it (the timer, boot, the host, …). */
+  | { readonly kind: 'restored'; readonly generation: string; readonly by: string }
+  /** The way back failed so far; the host goes on trying. */
   | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
   /** The run had been decided for good before we asked. */
   | { readonly kind: 'kept'; readonly generation: string };
@@ -27,11 +27,46 @@ export interface Generation {
   readonly current: boolean;
 }
 
+/** A run on the host whose way back is armed, or whose end is under way. */
+export interface PendingRun {
+  readonly id: string;
+  readonly holder: string;
+  readonly what: string;
+  readonly since: string;
+  readonly confirm: 'auto' | 'manual';
+  /** True when it is proved and waits for nothing but a yes. */
+  readonly proved: boolean;
+  readonly decision: 'open' | 'keep' | 'revert';
+  readonly secondsLeft: number;
+  /** The step that it reached last. */
+  readonly step: string;
+}
+
+/** How the last run on a host ended, as the host remembers it. */
+export interface RunEnd {
+  readonly id: string;
+  readonly outcome: 'kept' | 'reverted';
+  /** `the controller`, `the host`, `timer`, `boot`, `the next run`. */
+  readonly by: string;
+  readonly why: string;
+  readonly at: string;
+  readonly what: string;
+  readonly holder: string;
+}
+
 /** What the host answers to a request. */
 export type Answer =
   | { readonly kind: 'begun'; readonly generation: string; readonly reloads: number }
   | { readonly kind: 'permanent'; readonly firewalld: RunningFirewalld }
-  | { readonly kind: 'kept' }
+  | { readonly kind: 'kept'; readonly generation: string | null; readonly drifted: boolean }
+  | { readonly kind: 'held'; readonly pending: PendingRun }
+  | { readonly kind: 'nothing-pending'; readonly last: RunEnd | null }
+  | {
+      readonly kind: 'status';
+      readonly lock: LockFacts | null;
+      readonly pending: readonly PendingRun[];
+      readonly last: RunEnd | null;
+    }
   | { readonly kind: 'settled'; readonly aftermath: HostAftermath }
   | { readonly kind: 'history'; readonly generations: readonly Generation[] }
   | {
@@ -43,7 +78,7 @@ export type Answer =
     }
   | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
   | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
-  | { readonly kind: 'locked'; readonly lock: LockFacts }
+  | { readonly kind: 'locked'; readonly lock: LockFacts; readonly pending: PendingRun | null }
   | { readonly kind: 'drifted' }
   | { readonly kind: 'absent' }
   | { readonly kind: 'stopped'; readonly reason: string }
@@ -76,6 +111,22 @@ function read(answer: JsonObject): Answer {
         : { kind: 'unreadable', why: 'firewalld is not running' };
     }
     case 'kept':
+      return {
+        kind,
+        generation: answer.has('generation') ? line('generation') : null,
+        drifted: answer.has('drifted') && answer.flag('drifted'),
+      };
+    case 'held':
+      return { kind, pending: pendingRun(answer.object('pending')) };
+    case 'nothing-pending':
+      return { kind, last: answer.has('last') ? runEnd(answer.object('last')) : null };
+    case 'status':
+      return {
+        kind,
+        lock: answer.has('lock') ? lockOf(answer.object('lock')) : null,
+        pending: answer.objects('pending', MOST_GENERATIONS).map(pendingRun),
+        last: answer.has('last') ? runEnd(answer.object('last')) : null,
+      };
     case 'drifted':
     case 'absent':
       return { kind };
@@ -105,17 +156,12 @@ function read(answer: JsonObject): Answer {
       return { kind, generation: line('generation'), hash: line('hash') };
     case 'no-generation':
       return { kind, why: line('why'), known: answer.texts('known', MOST_GENERATIONS).map((id) => terminalLine(id)) };
-    case 'locked': {
-      const lock = answer.object('lock');
+    case 'locked':
       return {
         kind,
-        lock: {
-          holder: terminalLine(lock.text('holder')),
-          since: terminalLine(lock.text('since')),
-          id: terminalLine(lock.text('id')),
-        },
+        lock: lockOf(answer.object('lock')),
+        pending: answer.has('pending') ? pendingRun(answer.object('pending')) : null,
       };
-    }
     case 'stopped':
       return { kind, reason: line('reason') };
     case 'failed':
@@ -125,10 +171,46 @@ function read(answer: JsonObject): Answer {
   }
 }
 
+function lockOf(lock: JsonObject): LockFacts {
+  return {
+    holder: terminalLine(lock.text('holder')),
+    since: terminalLine(lock.text('since')),
+    id: terminalLine(lock.text('id')),
+  };
+}
+
+function pendingRun(given: JsonObject): PendingRun {
+  const decision = given.text('decision');
+  return {
+    id: terminalLine(given.text('id')),
+    holder: terminalLine(given.text('holder')),
+    what: terminalLine(given.text('what')),
+    since: terminalLine(given.text('since')),
+    confirm: given.text('confirm') === 'manual' ? 'manual' : 'auto',
+    proved: given.flag('proved'),
+    decision: decision === 'keep' || decision === 'revert' ? decision : 'open',
+    secondsLeft: given.integer('secondsLeft', 0, 1_000_000_000),
+    step: terminalLine(given.text('step')),
+  };
+}
+
+function runEnd(given: JsonObject): RunEnd {
+  return {
+    id: terminalLine(given.text('id')),
+    outcome: given.text('outcome') === 'kept' ? 'kept' : 'reverted',
+    by: terminalLine(given.text('by')),
+    why: terminalLine(given.text('why', 20_000), 600),
+    at: terminalLine(given.text('at')),
+    what: terminalLine(given.text('what')),
+    holder: terminalLine(given.text('holder')),
+  };
+}
+
 function aftermath(given: JsonObject): HostAftermath {
   const kind = given.text('kind');
   switch (kind) {
     case 'restored':
+      return { kind, generation: terminalLine(given.text('generation')), by: terminalLine(given.text('by')) };
     case 'kept':
       return { kind, generation: terminalLine(given.text('generation')) };
     case 'restore-failed':

@@ -26,6 +26,7 @@ def holder_of_lock():
 
 
 def take_lock(request):
+    """The host for one run; the caller has ended what dead runs left (guard.py, recover)."""
     os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
     try:
         os.mkdir(LOCK, 0o700)
@@ -42,14 +43,24 @@ def take_lock(request):
         raise
 
 
-def require_lock(identity):
-    held = holder_of_lock()
-    if held.get("id") != identity:
-        raise Stop(kind="failed", step="lock", why="the host's lock is not this run's any more", aftermath={"kind": "untouched"})
+def progress(step):
+    """Where a run is: for `portfw status`, and for whoever has to find out why it went no further."""
+    try:
+        with open(LOCK + "/step", "w") as handle:
+            handle.write(step)
+    except OSError:
+        pass
+
+
+def current_step():
+    try:
+        return read_bytes(LOCK + "/step").decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def release_lock():
-    for name in ("holder.json",):
+    for name in ("holder.json", "step"):
         try:
             os.unlink(os.path.join(LOCK, name))
         except OSError:
@@ -173,6 +184,8 @@ def save_generation(observed, request):
             "state": read_state(),
         }
         write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)
+        runtime = dict(observed["runtime"], directState=observed["directState"])
+        write_file(os.path.join(folder, "runtime.json"), json.dumps(runtime).encode(), 0o600)
         write_file(os.path.join(folder, "meta.json"), json.dumps(meta).encode(), 0o600)
     except BaseException:
         remove_generation(request["id"])
@@ -182,7 +195,7 @@ def save_generation(observed, request):
 
 def remove_generation(identity):
     folder = os.path.join(GENERATIONS, identity)
-    for name in ("meta.json", "files.json", "kept"):
+    for name in ("meta.json", "files.json", "runtime.json", "kept", "reverted"):
         try:
             os.unlink(os.path.join(folder, name))
         except OSError:
@@ -213,6 +226,15 @@ def load_generation(identity):
     return meta, files
 
 
+def saved_runtime(identity):
+    """What ran when a generation was saved; None for one of an older format."""
+    try:
+        with open("%s/%s/runtime.json" % (GENERATIONS, identity), "rb") as handle:
+            return json.loads(handle.read().decode())
+    except (OSError, ValueError):
+        return None
+
+
 def scope_hash(files, foreign):
     return file_hash([f for f in files if in_scope(f["path"], foreign)])
 
@@ -226,140 +248,3 @@ def read_state():
         return read_bytes(STATE + "/state.json").decode()
     except (OSError, UnicodeDecodeError):
         return None
-
-
-def restore_files(files, foreign):
-    """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
-    saved = {f["path"]: f for f in files if in_scope(f["path"], foreign)}
-    present = {f["path"]: f for f in permanent_files() if in_scope(f["path"], foreign)}
-    changed = False
-    for path, item in saved.items():
-        now = present.get(path)
-        if now is None or any(now[key] != item[key] for key in ("sha256", "mode", "owner")):
-            os.makedirs(os.path.dirname(target_of(path)), exist_ok=True)
-            content = base64.b64decode(item["content"])
-            write_file(target_of(path), content, int(item["mode"], 8), owner_of(item), item["context"])
-            changed = True
-    for path in present:
-        if path not in saved:
-            os.unlink(target_of(path))
-            changed = True
-    return changed
-
-
-def restore_state(text):
-    path = STATE + "/state.json"
-    if text is None:
-        if os.path.exists(path):
-            os.unlink(path)
-    elif read_state() != text:
-        write_file(path, text.encode(), 0o600)
-
-
-def restore_generation(meta, files, foreign):
-    """The saved configuration, permanent and runtime, with its proof. Raises only where the host is not as saved."""
-    daemon = optional_daemon()
-    # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
-    if daemon is not None:
-        release_our_bindings(daemon, meta["bindings"])
-    restore_files(files, foreign)
-    remove_old_copies()
-    daemon = load_permanent(daemon)
-    rebind(daemon, meta["bindings"])
-    restore_state(meta["state"])
-    observed = observe(daemon, helpers=False)
-    proof = {
-        "scopeHash": scope_hash(observed["files"], foreign),
-        "permanentHash": observed["permanentHash"],
-        "runtimeHash": observed["runtimeHash"],
-    }
-    if observed["state"] != "RUNNING":
-        raise RuntimeError("firewalld is %s after its configuration was restored" % observed["state"])
-    if proof["scopeHash"] != scope_hash(files, foreign):
-        raise RuntimeError("the restored files are not the saved ones")
-    return proof
-
-
-def optional_daemon():
-    try:
-        return Daemon()
-    except Stop:
-        return None
-
-
-def load_permanent(daemon):
-    """Makes the daemon read its files: by a reload, or by a restart where it is down or has failed."""
-    if daemon is not None:
-        try:
-            daemon.reload()
-            if daemon.property("state") == "RUNNING":
-                return daemon
-        except daemon.dbus.DBusException:
-            refuse_to_restart(daemon)
-    run(["systemctl", "stop", "firewalld.service"])
-    # A daemon that failed or was killed leaves its rules behind, and one that is started adds its own after them: what was
-    # open would stay open. firewalld 0.9 also leaves a table that drops everything when it fails to load.
-    for table in ("inet firewalld", "ip firewalld", "ip6 firewalld", "inet firewalld_policy_drop"):
-        run(["nft", "delete", "table"] + table.split())
-    run(["systemctl", "start", "firewalld.service"])
-    for _ in range(100):
-        daemon = optional_daemon()
-        if daemon is not None and daemon.property("state") == "RUNNING":
-            return daemon
-        time.sleep(0.1)
-    raise RuntimeError("firewalld does not come up with the restored configuration")
-
-
-def refuse_to_restart(daemon):
-    """A running daemon that cannot read somebody's file goes on as it is; restarted, it would lose all but the stock configuration."""
-    try:
-        daemon.call("", "checkPermanentConfig", timeout=60)
-    except daemon.dbus.DBusException as error:
-        message = error.get_dbus_message() or ""
-        if re.match(r"[A-Z_]+: ", message) and daemon.property("state") == "RUNNING":
-            raise RuntimeError("firewalld cannot read its files: " + message)
-
-
-def release_our_bindings(daemon, saved):
-    try:
-        active = plain(daemon.call(".zone", "getActiveZones"))
-        for zone, item in active.items():
-            for interface in item.get("interfaces", []):
-                if zone.startswith(PREFIX) and saved.get(interface) != zone:
-                    bind(daemon, interface, saved.get(interface))
-    except daemon.dbus.DBusException:
-        pass  # a daemon that has failed is restarted below
-
-
-def rebind(daemon, saved):
-    now = {}
-    for zone, item in plain(daemon.call(".zone", "getActiveZones")).items():
-        for interface in item.get("interfaces", []):
-            now[interface] = zone
-    for interface, zone in saved.items():
-        if now.get(interface) != zone:
-            bind(daemon, interface, zone)
-    for interface, zone in now.items():
-        if zone.startswith(PREFIX) and interface not in saved:
-            bind(daemon, interface, None)
-
-
-def bind(daemon, interface, zone):
-    try:
-        if zone is None:
-            daemon.call(".zone", "removeInterface", "ss", "", interface)
-        else:
-            daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)
-    except daemon.dbus.DBusException as error:
-        # The zone's owner has deleted it since: the interface stays where the files have it.
-        if not re.match(r"(INVALID_ZONE|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
-            raise
-
-
-def bindings_after(saved, present):
-    """Where interfaces go in a rollback: those of our zones, then or now, as saved; those of others stay where they are."""
-    wanted = {name: zone for name, zone in present.items() if not zone.startswith(PREFIX)}
-    for name, zone in saved.items():
-        if zone.startswith(PREFIX) or present.get(name, "").startswith(PREFIX):
-            wanted[name] = zone
-    return wanted

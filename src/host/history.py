@@ -41,8 +41,7 @@ def runs_as(meta):
 
 def rollback(request):
     """Back to an older generation; the present state is saved as a generation first."""
-    if os.path.isdir(LOCK):
-        raise Stop(kind="locked", lock=holder_of_lock())
+    recover()
     known = generation_ids()
     wanted = request["generation"]
     files = permanent_files()
@@ -60,21 +59,24 @@ def rollback(request):
     # A run that was cut off may have left the files as they were and changed what runs.
     if scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta):
         return {"kind": "same", "generation": wanted, "hash": file_hash(files)}
+    identity = request["id"]
     take_lock(request)
+    progress("locked")
     try:
         daemon = Daemon()
-        own = save_generation(observe(daemon, helpers=False), dict(request, foreign=foreign))
-    except OSError as error:
-        release_lock()
-        raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
+        observed = observe(daemon, helpers=False)
+        save(daemon, observed, dict(request, foreign=foreign))
     except BaseException:
         release_lock()
         raise
     try:
-        homes = bindings_after(meta["bindings"], own["bindings"])
+        progress("restoring")
+        homes = bindings_after(meta["bindings"], bindings(observed["runtime"]))
         proof = restore_generation(dict(meta, bindings=homes), saved, foreign)
+        progress("restored")
     except BaseException as error:
-        raise Stop(kind="failed", step="rollback", why=daemon.error_text(error), aftermath=undo(own))
+        why = daemon.error_text(error)
+        raise Stop(kind="failed", step="rollback", why=why, aftermath=undo(identity, why))
     return {
         "kind": "rolled-back",
         "generation": wanted,

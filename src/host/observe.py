@@ -58,6 +58,14 @@ class Daemon:
             )
         )
 
+    def process(self):
+        """The daemon's process id."""
+        return int(self.bus.call_blocking("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", (BUS,), timeout=10))
+
+    def ping(self, seconds):
+        """Returns when the daemon answers; a DBusException when it does not in time."""
+        self.bus.call_blocking(BUS, ROOT, "org.freedesktop.DBus.Peer", "Ping", "", (), timeout=seconds)
+
     def reload(self):
         self.call("", "reload", timeout=180)
 

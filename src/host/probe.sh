@@ -72,6 +72,70 @@ installed_packages() {
   fi
 }
 
+# Established flows, counted by kind: `COUNT PROTOCOL OPENER ADDRESS PORT SOURCE SOURCEPORT TARGET`. The last three say where
+# the answers come from and go to: they differ from the first where addresses are translated. A busy host has 100,000
+# flows, so only so many kinds and so many lines of each source are told, and `cut` stands for what is not.
+count_flows() {
+  awk -v most=2000 -v longest=400000 '
+    function count(kind) { flows[from] += 1; kinds[from, kind] += 1 }
+    function own(text) { return text ~ /^127\./ || text == "::1" || text ~ /^(0000:)+0001$/ }
+    function port(end) { sub(/.*:/, "", end); return end }
+    function bare(end) { sub(/:[0-9]+$/, "", end); gsub(/[][]/, "", end); sub(/%.*/, "", end); return end }
+    $1 == "source" { from = $2; asked[from] = 1; next }
+    $1 == "cut" || ++lines[from] > longest { cut[from] = 1; next }
+    ($3 == "tcp" && ($6 == "ESTABLISHED" || /OFFLOAD\]/)) || ($3 == "udp" && !/UNREPLIED/) {
+      n = 0
+      for (i = 5; i <= NF; i++) if ($i ~ /^(src|dst|sport|dport)=/) part[++n] = substr($i, index($i, "=") + 1)
+      if (n >= 8 && !own(part[1]) && !own(part[2]) && part[1] != part[2])
+        count($3 " " part[1] " " part[2] " " part[4] " " part[5] " " part[7] " " part[6])
+      next
+    }
+    $2 == "LISTEN" || $2 == "UNCONN" { listens[$1 " " port($5)] = 1 }
+    ($1 == "tcp" || $1 == "udp") && $2 ~ /^[0-9]+$/ {
+      here = bare($4); there = bare($5)
+      if (own(here) || here == there) next
+      if (($1 " " port($4)) in listens) count($1 " " there " " here " " port($4) " " here " " port($4) " " there)
+      else count($1 " " here " " there " " port($5) " " there " " port($5) " " here)
+    }
+    END {
+      for (from in asked) {
+        print " source " from
+        print " flows " flows[from] + 0
+        if (from in cut) print " cut"
+        for (key in kinds) {
+          split(key, halves, SUBSEP)
+          if (halves[1] == from && ++told[from] <= most) print " " kinds[key] " " halves[2]
+        }
+      }
+    }'
+}
+
+# Whether conntrack can be asked without the kernel loading a module for it.
+netlink_tracks() {
+  [ -d /sys/module/nf_conntrack_netlink ] || [ ! -e /proc/modules ] ||
+    grep -q '/nf_conntrack_netlink\.ko' "/lib/modules/$kernel/modules.builtin"
+}
+
+# The kernel's table of connections where it can be read, and the sockets: they tell which of them it does not track.
+established_flows() {
+  tracked=
+  if [ -r /proc/sys/net/netfilter/nf_conntrack_count ]; then
+    read -r tracked </proc/sys/net/netfilter/nf_conntrack_count
+  fi
+  if [ -n "$tracked" ] && command -v conntrack >/dev/null && netlink_tracks; then
+    echo source conntrack
+    for family in ipv4 ipv6; do bounded 3 conntrack -L -f "$family" -o extended || echo cut; done
+  elif [ "${tracked:-20000}" -lt 20000 ] && [ -r /proc/net/nf_conntrack ]; then
+    # Older kernels need a time for it that grows with the square of its length.
+    echo source conntrack
+    bounded 3 cat /proc/net/nf_conntrack || echo cut
+  fi
+  command -v ss >/dev/null || return 0
+  echo source sockets
+  printf '%s\n' "$listening"
+  bounded 3 ss -ntu state established || echo cut
+}
+
 network_manager() {
   runs NetworkManager && command -v nmcli >/dev/null || return 0
   active=$(bounded 3 nmcli -t -f UUID,DEVICE connection show --active)
@@ -122,7 +186,10 @@ sections() {
   section interfaces
   ip addr show | content
   section sockets
-  bounded 10 ss -lntup | content
+  listening=$(bounded 10 ss -lntup | content)
+  printf '%s\n' "$listening"
+  section flows
+  if command -v awk >/dev/null; then established_flows | count_flows; fi
   section units
   bounded 5 systemctl list-units --type=service,socket --all --full --plain --no-legend --no-pager | content
   section processes

@@ -2,7 +2,16 @@ import { readFileSync } from 'node:fs';
 
 /** The Python files that make up each program, in order. */
 const COLLECTOR = ['observe.py', 'collect.py'];
-const STEPS = ['observe.py', 'generations.py', 'steps.py', 'history.py', 'request.py'];
+const STEPS = [
+  'observe.py',
+  'generations.py',
+  'restore.py',
+  'arming.py',
+  'guard.py',
+  'steps.py',
+  'history.py',
+  'request.py',
+];
 
 function text(name: string): string {
   return readFileSync(new URL(name, import.meta.url), 'utf8');
@@ -16,6 +25,7 @@ function firewalldFunction(parts: readonly string[]): string {
 
 let probe: string | undefined;
 let firewalld: string | undefined;
+let reach: string | undefined;
 
 /** The read-only program that gathers facts: probe.sh with the collector. */
 export function probeProgram(): string {
@@ -27,4 +37,10 @@ export function probeProgram(): string {
 export function firewalldProgram(): string {
   firewalld ??= firewalldFunction(STEPS) + text('firewalld.sh');
   return firewalld;
+}
+
+/** The program that tries a TCP connection from a host: reach.sh. */
+export function reachProgram(): string {
+  reach ??= text('reach.sh');
+  return reach;
 }

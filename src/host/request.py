@@ -4,16 +4,17 @@ A request is a JSON document on standard input whose `operation` names what to d
 standard output. Nothing that arrives is ever pasted into a command line.
 """
 
-import fcntl
-
 OPERATIONS = {
     "begin": begin,
     "permanent": permanent,
+    "hold": hold,
     "keep": keep,
+    "confirm": confirm,
     "settle": settle,
-    "history": history,
     "rollback": rollback,
 }
+# These only look, and wait for nobody.
+QUESTIONS = {"history": history, "status": status}
 
 
 class Interrupted(Exception):
@@ -24,12 +25,16 @@ def interrupt(_number, _frame):
     raise Interrupted("stopped at the deadline of the run")
 
 
-def one_at_a_time():
-    """Waits for an operation that a lost connection left running; the answer of `settle` depends on its end."""
-    os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
-    handle = os.open(os.path.dirname(LOCK) + "/operation", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-    return handle
+def carry_out(request):
+    """One operation at a time: it waits for one that a lost connection left running, whose end decides its answer."""
+    name = request["operation"]
+    if name in QUESTIONS:
+        return QUESTIONS[name](request)
+    handle = take_operation(None)
+    try:
+        return OPERATIONS[name](request)
+    finally:
+        os.close(handle)
 
 
 def main():
@@ -40,9 +45,7 @@ def main():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, interrupt)
-        handle = one_at_a_time()
-        answer = OPERATIONS[request["operation"]](request)
-        os.close(handle)
+        answer = carry_out(request)
     except Stop as stop:
         answer = stop.document
     try:
@@ -52,4 +55,8 @@ def main():
         pass  # nobody listens any more; `settle` will tell
 
 
+# Saved on the host, the program is given a mode and a run; sent with a request, it has nothing but its own name.
+if len(sys.argv) == 3:
+    os.umask(0o022)
+    sys.exit(settle_by_itself(sys.argv[1], sys.argv[2]))
 main()

@@ -26,6 +26,28 @@ export interface BeginRequest {
   readonly calls: readonly RuntimeCall[];
   /** Zone files of others that lose an interface line. */
   readonly foreign: readonly string[];
+  /** How long the host waits, in seconds, before it puts itself back. */
+  readonly window: number;
+  readonly confirm: GuardSettings['confirm'];
+  /** What is remembered on the host when the run is kept; `null` leaves it as it is. */
+  readonly state: RunState | null;
+}
+
+/** How long a host waits for a decision, and whose. */
+export interface GuardSettings {
+  /** Seconds from the arming of the way back to its firing. */
+  readonly windowSeconds: number;
+  /** `auto`: the fresh connection decides. `manual`: a person does, with `portfw confirm`. */
+  readonly confirm: 'auto' | 'manual';
+}
+
+/** What a host remembers of the run that it kept last. */
+export interface RunState {
+  readonly format: 1;
+  readonly matrix: string;
+  readonly roles: readonly string[];
+  readonly generation: string;
+  readonly appliedAt: string;
 }
 
 /** Move 3: what runs now becomes what is loaded at boot. */
@@ -42,32 +64,27 @@ export interface PermanentRequest {
   readonly deletions: readonly (readonly ['zone' | 'service' | 'ipset', string])[];
 }
 
-export interface KeepRequest {
-  readonly operation: 'keep';
-  readonly id: string;
-  readonly what: string;
-  readonly state: {
-    readonly format: 1;
-    readonly matrix: string;
-    readonly roles: readonly string[];
-    readonly generation: string;
-    readonly appliedAt: string;
-  } | null;
-}
-
 export type Request =
   | BeginRequest
   | PermanentRequest
-  | KeepRequest
-  | { readonly operation: 'settle'; readonly id: string }
-  | { readonly operation: 'history' }
-  | {
-      readonly operation: 'rollback';
-      readonly id: string;
-      readonly holder: string;
-      readonly what: string;
-      readonly generation: string | null;
-    };
+  /** The run is proved; `hold` leaves the decision to a person, `keep` takes it. */
+  | { readonly operation: 'hold' | 'keep'; readonly id: string }
+  /** A person's yes to the run that waits for it; `null` for whichever that is. */
+  | { readonly operation: 'confirm'; readonly id: string | null }
+  /** Puts a run back that is not kept, and says how the host stands. */
+  | { readonly operation: 'settle'; readonly id: string; readonly why: string }
+  | { readonly operation: 'history' | 'status' }
+  | RollbackRequest;
+
+export interface RollbackRequest {
+  readonly operation: 'rollback';
+  readonly id: string;
+  readonly holder: string;
+  readonly what: string;
+  readonly generation: string | null;
+  readonly window: number;
+  readonly confirm: 'auto';
+}
 
 /** What the requests of one apply are made from. */
 export interface ApplyInput {
@@ -76,6 +93,9 @@ export interface ApplyInput {
   readonly plan: HostPlan;
   readonly desired: DesiredFirewalld;
   readonly observed: ObservedFirewalld;
+  readonly guard: GuardSettings;
+  /** The time of the run, ISO 8601 in UTC, for what the host remembers. */
+  readonly at: string;
 }
 
 /** The first request of an apply. Pure: the plan decides, nothing is looked at again. */
@@ -122,7 +142,16 @@ export function beginRequest(input: ApplyInput): BeginRequest {
         ),
       ),
     ].sort(),
+    window: input.guard.windowSeconds,
+    confirm: input.guard.confirm,
+    state: runState(input),
   };
+}
+
+function runState({ plan, id, at }: ApplyInput): RunState | null {
+  if (!plan.changes.some((change) => change.kind === 'remember')) return null;
+  const roles = plan.roles.map((item) => item.role).sort();
+  return { format: 1, matrix: plan.matrix, roles, generation: id, appliedAt: at };
 }
 
 /** The zone files that are written before the reload, by zone. */

@@ -42,10 +42,13 @@ def runtime_call(daemon, operation):
 
 
 def begin(request):
-    """Lock, check for drift, save the generation, definitions, behaviour. A failure puts the generation back."""
-    if not ID.match(request["id"]):
+    """Lock, check for drift, save the generation, arm the way back, definitions, behaviour. A failure puts it all back."""
+    identity = request["id"]
+    if not ID.match(identity):
         raise Stop(kind="failed", step="begin", why="not a run's identity", aftermath={"kind": "untouched"})
+    recover()
     take_lock(request)
+    progress("locked")
     try:
         daemon = Daemon()
         observed = observe(daemon, helpers=False)
@@ -53,41 +56,57 @@ def begin(request):
             raise Stop(kind="drifted", hash=observed["hash"])
         if request["reload"]:
             require_loadable(daemon)
-        try:
-            meta = save_generation(observed, request)
-        except OSError as error:
-            raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
+        save(daemon, observed, request)
     except BaseException:
         release_lock()
         raise
     step, touched, reloaded = "definitions", False, False
     try:
-        # The way back is armed here, between the saved generation and the first write.
-        staged = stage_files(request["files"])
+        staged = stage_files(request["files"], identity)
+        progress("staged")
         if staged:
             touched = True
             for temporary, path in staged:
                 os.rename(temporary, path)
+            progress("defined")
             step = "checking the definitions"
             daemon.call("", "checkPermanentConfig", timeout=60)
         if request["reload"]:
             step, touched = "reload", True
+            progress("reloading")
             daemon.reload()
             reloaded = True
             if daemon.property("state") != "RUNNING":
                 raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
-        for operation in request["calls"]:
+            progress("reloaded")
+        for index, operation in enumerate(request["calls"]):
             step, touched = "%s %s" % (operation[0], " ".join(operation[1:])), True
             runtime_call(daemon, operation)
+            if index == 0:
+                progress("behaving")
     except BaseException as error:
         why = daemon.error_text(error)
         if not touched:
-            remove_generation(request["id"])
-            release_lock()
+            abandon(identity)
             raise Stop(kind="failed", step=step, why=why, aftermath={"kind": "untouched"})
-        aftermath = undo(meta)
-        raise Stop(kind="failed", step=step, why=why, aftermath=aftermath)
-    return {"kind": "begun", "generation": request["id"], "reloaded": reloaded}
+        raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, "%s: %s" % (step, why)))
+    progress("behaves")
+    return {"kind": "begun", "generation": identity, "reloaded": reloaded}
+
+
+def save(daemon, observed, request):
+    """What is there, saved; and the way back to it, armed. The lock is held, and nothing of firewalld was written yet."""
+    try:
+        save_generation(dict(observed, directState=direct_state(daemon)), request)
+    except OSError as error:
+        raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
+    progress("saved")
+    try:
+        arm(request, observed)
+    except BaseException:
+        remove_generation(request["id"])
+        raise
+    progress("armed")
 
 
 def require_loadable(daemon):
@@ -103,22 +122,7 @@ def require_loadable(daemon):
         )
 
 
-def undo(meta):
-    """Back to the generation that this very run saved; the lock goes only when that is proved."""
-    identity = meta["id"]
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        loaded, files = load_generation(identity)
-        proof = restore_generation(loaded, files, loaded["foreign"])
-    except BaseException as error:
-        text = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
-        return {"kind": "restore-failed", "generation": identity, "why": text}
-    audit("restored generation %s" % identity)
-    release_lock()
-    return {"kind": "restored", "generation": identity, "proof": proof}
-
-
-def stage_files(files):
+def stage_files(files, identity):
     """All contents are on the disk before the first rename, so that a full disk changes nothing."""
     staged = []
     try:
@@ -126,11 +130,9 @@ def stage_files(files):
             path = target_of(item["path"])
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             # No name that ends in .xml: should we be killed here, firewalld must not read it.
-            temporary = os.path.join(os.path.dirname(path), ".portfw-stage-" + item["path"].replace("/", "-") + ".new")
-            if os.path.lexists(temporary):
-                os.unlink(temporary)
+            temporary = os.path.join(os.path.dirname(path), ".portfw-%s-%s.new" % (identity, item["path"].replace("/", "-")))
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             staged.append((temporary, path))
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
                 view = memoryview(item["text"].encode())
                 while view:
@@ -154,9 +156,11 @@ def stage_files(files):
 
 def permanent(request):
     """What runs now becomes what is loaded at boot: through the daemon, so that its memory and the files agree."""
-    require_lock(request["id"])
+    identity = request["id"]
+    require_armed_run(identity)
+    progress("making permanent")
     daemon = Daemon()
-    meta, files = load_generation(request["id"])
+    _, files = load_generation(identity)
     saved = {item["path"]: item["sha256"] for item in files}
     step = "permanence"
     try:
@@ -185,6 +189,7 @@ def permanent(request):
             daemon.call(
                 ".config.zone", "update2", "a{sv}", zone_settings(daemon.dbus, request["zones"][name]), path=zone_path
             )
+            progress("permanent in part")
         for name in sorted(request["ipsets"]):
             step = "permanence of ipset %s" % name
             set_path = daemon.call(".config", "getIPSetByName", "s", name)
@@ -208,9 +213,12 @@ def permanent(request):
             if os.path.exists(left):
                 os.unlink(left)
         remove_old_copies()
+        observed = observe(daemon)
+        progress("permanent")
     except BaseException as error:
-        raise Stop(kind="failed", step=step, why=daemon.error_text(error), aftermath=undo(meta))
-    return {"kind": "permanent", "observed": shown(observe(daemon))}
+        why = daemon.error_text(error)
+        raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, "%s: %s" % (step, why)))
+    return {"kind": "permanent", "observed": shown(observed)}
 
 
 def forgiving(daemon, expected, *arguments, **options):
@@ -248,55 +256,81 @@ def zone_settings(dbus, zone):
     )
 
 
+def require_armed_run(identity):
+    """Only a run whose way back still stands goes on: one that the host has put back is over."""
+    _, suffix = record_of(identity) if ID.match(identity) else (None, None)
+    if suffix != "armed":
+        raise Stop(kind="settled", aftermath=settle({"id": identity})["aftermath"])
+
+
+def hold(request):
+    """The run is proved and permanent, and waits for somebody's yes; the way back stays armed."""
+    require_armed_run(request["id"])
+    mark = {"hash": observe(Daemon(), helpers=False)["hash"]}
+    write_file(guard_path(request["id"], "proved"), json.dumps(mark).encode(), 0o600)
+    progress("waiting for a confirmation")
+    return {"kind": "held", "pending": pending_of(request["id"])}
+
+
+def confirm(request):
+    """The yes that a run waits for; without an identity, to the one that is pending."""
+    waiting = [identity for identity in pending_runs() if record_of(identity)[1] == "armed"]
+    if request["id"] is not None:
+        waiting = [identity for identity in waiting if identity == request["id"]]
+    if not waiting:
+        return {"kind": "nothing-pending", "last": shown_end()}
+    identity = waiting[0]
+    if not os.path.exists(guard_path(identity, "proved")):
+        raise Stop(kind="locked", lock=holder_of_lock(), pending=pending_of(identity))
+    proved = json.loads(read_bytes(guard_path(identity, "proved")).decode())["hash"]
+    drifted = observe(Daemon(), helpers=False)["hash"] != proved
+    answer = keep({"id": identity})
+    return dict(answer, generation=identity, drifted=drifted)
+
+
 def keep(request):
-    """The run is good: remember it, tidy up, let go of the lock."""
-    require_lock(request["id"])
-    if request["state"] is not None:
+    """The run is good: remember it, decide, tidy up, let go of the lock."""
+    identity = request["id"]
+    require_armed_run(identity)
+    state = record_of(identity)[0]["state"]
+    if state is not None:
         try:
             os.makedirs(STATE, mode=0o700, exist_ok=True)
-            write_file(STATE + "/state.json", json.dumps(request["state"], sort_keys=True).encode(), 0o600)
+            write_file(STATE + "/state.json", json.dumps(state, sort_keys=True).encode(), 0o600)
         except OSError as error:
-            aftermath = undo(load_generation(request["id"])[0])
-            raise Stop(kind="failed", step="remembering the roles", why=plain_error(error), aftermath=aftermath)
-    try:
-        write_file("%s/%s/kept" % (GENERATIONS, request["id"]), b"", 0o600)
-    except OSError:
-        pass  # `settle` then compares files
-    audit(request["what"] + " kept")
-    for old in generation_ids()[:-KEPT_GENERATIONS]:
-        remove_generation(old)
-    release_lock()
+            why = plain_error(error)
+            raise Stop(kind="failed", step="remembering the roles", why=why, aftermath=undo(identity, why))
+    progress("deciding")
+    verdict, made_here = decide(identity, "keep")
+    if not made_here:
+        raise Stop(kind="settled", aftermath=settle({"id": identity})["aftermath"])
+    progress("decided")
+    finish(identity, "keep", "the controller", "")
     return {"kind": "kept"}
 
 
 def settle(request):
-    """Ends a run whose outcome its controller does not know: back to the saved generation, unless it was kept."""
+    """Ends a run that its controller gives up, or whose outcome it does not know; answers how the host stands."""
     identity = request["id"]
-    ours = holder_of_lock().get("id") == identity
-    if ID.match(identity) and os.path.exists("%s/%s/kept" % (GENERATIONS, identity)):
-        if ours:
-            release_lock()
-        return {"kind": "settled", "aftermath": {"kind": "kept", "generation": identity}}
-    if ours:
-        if identity in generation_ids():
-            return {"kind": "settled", "aftermath": undo(load_generation(identity)[0])}
-        release_lock()
+    why = request.get("why", "the controller gave up")
+    if not ID.match(identity):
         return {"kind": "settled", "aftermath": {"kind": "untouched"}}
-    if identity not in generation_ids():
-        return {"kind": "settled", "aftermath": {"kind": "untouched"}}
-    meta, files = load_generation(identity)
-    if scope_hash(permanent_files(), meta["foreign"]) == scope_hash(files, meta["foreign"]):
-        return {"kind": "settled", "aftermath": {"kind": "restored", "generation": identity}}
-    return {"kind": "settled", "aftermath": {"kind": "kept", "generation": identity}}
+    if identity in pending_runs():
+        return {"kind": "settled", "aftermath": undo(identity, why)}
+    if holder_of_lock().get("id") == identity:
+        # It ended before it had armed the way back, and so before its first write.
+        forget(identity)
+    return {"kind": "settled", "aftermath": end_of(identity)}
 
 
-def audit(what):
-    """One line a decision in /var/lib/portfw/audit.log."""
-    try:
-        handle = os.open(STATE + "/audit.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(handle, ("%s %s %s\n" % (stamp(), holder_of_lock().get("holder"), what)).replace("\r", " ").encode())
-        finally:
-            os.close(handle)
-    except OSError:
-        pass  # a full disk must not undo a good run
+def status(_request):
+    """What is pending on the host, who holds it, and how the last run ended. Changes nothing."""
+    pending = [pending_of(identity) for identity in pending_runs()]
+    lock = dict(holder_of_lock(), step=current_step()) if os.path.isdir(LOCK) else None
+    return {"kind": "status", "lock": lock, "pending": [item for item in pending if item], "last": shown_end()}
+
+
+def shown_end():
+    end = last_run()
+    keys = ("id", "outcome", "by", "why", "at", "what", "holder")
+    return {key: str(end.get(key, "")) for key in keys} if end else None

@@ -38,11 +38,13 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
           `${terminalLine(event.host)}: ${style.yellow('planned')}, ${counted(event.plan.changes.length, 'change')} to make`,
         ],
       };
-    case 'host-finished': {
+    case 'host-finished':
+    case 'host-put-back': {
       const { outcome } = event;
       const label = outcomePaint(outcome, style)(outcomeLabel(outcome));
       const head = `${terminalLine(event.host)}: ${label} (${durationText(event.durationMs)}): ${outcomeNote(outcome)}`;
       const failure = failureOf(outcome);
+      if (outcome.kind === 'reverted') return { weight: 'bad', lines: [head] };
       if (failure === null) return { weight: 'good', lines: [head] };
       // The first of its lines is what the head says already.
       const more = failureLines(failure, verbosity).slice(1);
@@ -51,7 +53,7 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     case 'batch-finished':
       return event.stop === null
         ? null
-        : { weight: 'bad', lines: [style.red(`The run stops: ${oneLine(event.stop)}`)] };
+        : { weight: 'bad', lines: [style.red(`No further batch of this playbook: ${oneLine(event.stop)}`)] };
     case 'interrupted':
       return {
         weight: 'run',

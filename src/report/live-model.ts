@@ -1,5 +1,5 @@
 import { terminalLine } from '../core/terminal-text.ts';
-import type { FleetEvent, Phase } from '../fleet/events.ts';
+import type { FleetEvent, HostOutcome, Phase } from '../fleet/events.ts';
 import { cutToWidth, durationText } from './layout.ts';
 import { failureOf } from './outcome-text.ts';
 
@@ -19,6 +19,7 @@ export class LiveModel {
   #changed = 0;
   #failed = 0;
   #skipped = 0;
+  #putBack = 0;
   #interrupted = false;
   #batch: string | null = null;
   readonly #active = new Map<string, ActiveHost>();
@@ -48,9 +49,12 @@ export class LiveModel {
         this.#active.delete(event.host);
         this.#waiting.delete(event.host);
         this.#done += 1;
-        if (event.outcome.kind === 'changed') this.#changed += 1;
-        if (event.outcome.kind === 'skipped') this.#skipped += 1;
-        if (failureOf(event.outcome) !== null) this.#failed += 1;
+        this.#count(event.outcome);
+        break;
+      case 'host-put-back':
+        this.#active.delete(event.host);
+        this.#changed -= 1;
+        this.#count(event.outcome);
         break;
       case 'interrupted':
         this.#interrupted = true;
@@ -60,6 +64,13 @@ export class LiveModel {
       case 'run-finished':
         break;
     }
+  }
+
+  #count(outcome: HostOutcome): void {
+    if (outcome.kind === 'changed') this.#changed += 1;
+    if (outcome.kind === 'skipped') this.#skipped += 1;
+    if (outcome.kind === 'reverted') this.#putBack += 1;
+    if (failureOf(outcome) !== null) this.#failed += 1;
   }
 
   /**
@@ -93,6 +104,7 @@ export class LiveModel {
     if (this.#batch !== null) parts.push(this.#batch);
     if (this.#changed > 0) parts.push(`${this.#changed} changed`);
     if (this.#failed > 0) parts.push(`${this.#failed} failed`);
+    if (this.#putBack > 0) parts.push(`${this.#putBack} put back`);
     if (this.#skipped > 0) parts.push(`${this.#skipped} skipped`);
     if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
     if (this.#active.size > 0) parts.push(`${this.#active.size} active`);

@@ -33,12 +33,14 @@ export class NdjsonReport implements Report {
 }
 
 /** Not escaped by JSON itself, yet able to steer a terminal that the stream is shown on. */
-const UNSAFE = /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+const UNSAFE =
+  /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 
 /** One value as one line of JSON; Maps become objects, and every control character is an escape. */
 export function jsonLine(value: unknown): string {
   const text = JSON.stringify(value, (_key, part: unknown) => (part instanceof Map ? Object.fromEntries(part) : part));
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replace(UNSAFE, (character) => character.split('').map(escaped).join(''));
 }
 
 function summaryValue(summary: RunSummary): unknown {
@@ -61,7 +63,7 @@ function outcomeValue(outcome: HostOutcome): unknown {
     ...(changes === null ? {} : { changes }),
     ...(failure === null ? {} : { code: failure.code, what: failure.what }),
     ...(outcome.kind === 'failed' ? { aftermath: outcome.aftermath } : {}),
-    ...(outcome.kind === 'skipped' ? { because: outcome.because } : {}),
+    ...(outcome.kind === 'skipped' || outcome.kind === 'reverted' ? { because: outcome.because } : {}),
     ...('generation' in outcome ? { generation: outcome.generation } : {}),
   };
 }

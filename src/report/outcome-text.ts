@@ -1,8 +1,11 @@
+import { durationText } from '../core/duration.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { Aftermath, Failure, HostOutcome } from '../fleet/events.ts';
+import { pendingText } from '../fleet/guarded-run.ts';
 import { oneLine } from './change-text.ts';
 import { counted } from './layout.ts';
+import { byText, endText } from './status-text.ts';
 import type { Style } from './style.ts';
 
 /** The one word (or two) for how a host ended. */
@@ -20,8 +23,18 @@ export function outcomeLabel(outcome: HostOutcome): string {
       return 'pending';
     case 'history':
       return 'ok';
+    case 'status':
+      return outcome.pending.length + (outcome.lock === null ? 0 : 1) === 0 ? 'quiet' : 'pending';
+    case 'awaiting':
+      return 'to confirm';
+    case 'confirmed':
+      return 'confirmed';
+    case 'nothing-pending':
+      return 'nothing';
     case 'rolled-back':
       return outcome.changed ? 'rolled back' : 'unchanged';
+    case 'reverted':
+      return 'put back';
     case 'unchanged':
     case 'changed':
     case 'refused':
@@ -41,13 +54,19 @@ export function outcomePaint(outcome: HostOutcome, style: Style): (text: string)
       return style.red;
     case 'changed':
     case 'planned':
+    case 'awaiting':
+    case 'reverted':
     case 'skipped':
       return style.yellow;
     case 'roles':
       return outcome.findings.verdict.kind === 'settled' ? style.green : style.yellow;
+    case 'status':
+      return outcome.pending.length + (outcome.lock === null ? 0 : 1) === 0 ? style.green : style.yellow;
     case 'facts':
     case 'unchanged':
     case 'history':
+    case 'confirmed':
+    case 'nothing-pending':
     case 'rolled-back':
       return style.green;
   }
@@ -80,10 +99,24 @@ export function outcomeNote(outcome: HostOutcome): string {
     }
     case 'history':
       return counted(outcome.generations.length, 'generation');
+    case 'status':
+      if (outcome.pending.length > 0) return pendingText(outcome.pending[0]!);
+      if (outcome.lock !== null) return `${oneLine(outcome.lock.holder)} holds the lock`;
+      return outcome.last === null ? 'no run yet' : endText(outcome.last);
+    case 'awaiting':
+      return `proved; the host puts itself back in ${durationText(outcome.pending.secondsLeft)} unless you say \`portfw confirm\``;
+    case 'confirmed': {
+      const but = outcome.drifted ? '; firewalld was changed by others since it was proved' : '';
+      return `kept${but}; the state before is generation ${oneLine(outcome.generation)}`;
+    }
+    case 'nothing-pending':
+      return outcome.last === null ? 'nothing waits for a yes' : `nothing waits for a yes; ${endText(outcome.last)}`;
     case 'rolled-back': {
       const did = outcome.changed ? 'is back on' : 'already was on';
       return `${did} generation ${oneLine(outcome.generation)}, proved by hash ${oneLine(outcome.hash).slice(0, 12)}`;
     }
+    case 'reverted':
+      return `put back because ${oneLine(outcome.because)}; it is back on generation ${oneLine(outcome.generation)}`;
     case 'refused':
     case 'unreachable':
       return oneLine(outcome.failure.what);
@@ -124,10 +157,14 @@ export function aftermathText(aftermath: Aftermath): string {
   switch (aftermath.kind) {
     case 'untouched':
       return 'nothing was changed on the host';
-    case 'restored':
-      return `the host is back on generation ${oneLine(aftermath.generation)}, proved by its hash`;
+    case 'restored': {
+      const itself = aftermath.by === 'timer' || aftermath.by === 'boot' ? `, put back by ${byText(aftermath.by)}` : '';
+      return `the host is back on generation ${oneLine(aftermath.generation)}, proved by its hash${itself}`;
+    }
     case 'restore-failed':
-      return `RESTORING GENERATION ${oneLine(aftermath.generation)} FAILED TOO (${oneLine(aftermath.why)}): look at the host now`;
+      return `RESTORING GENERATION ${oneLine(aftermath.generation)} FAILED SO FAR (${oneLine(aftermath.why)}): the host goes on trying, look at it now`;
+    case 'still-changed':
+      return `THE HOST KEEPS THE NEW CONFIGURATION; the state before is generation ${oneLine(aftermath.generation)}`;
     case 'unknown':
       return `how the host stands is UNKNOWN (${oneLine(aftermath.why)}): look at the host now`;
   }

@@ -4,6 +4,7 @@ import { detectText } from './detect-text.ts';
 import { factsText } from './facts-text.ts';
 import { historyText } from './history-text.ts';
 import { plansText } from './plan-text.ts';
+import { statusText } from './status-text.ts';
 import type { Style } from './style.ts';
 
 export interface ResultsOptions {
@@ -30,6 +31,9 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
       case 'history':
         texts.push(historyText(host, outcome.generations, style));
         break;
+      case 'status':
+        texts.push(statusText(host, outcome, style));
+        break;
       case 'planned':
         plans.push(outcome.plan);
         break;
@@ -37,7 +41,11 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
         if (summary.command === 'plan') plans.push(outcome.plan);
         break;
       case 'changed':
+      case 'awaiting':
+      case 'confirmed':
+      case 'nothing-pending':
       case 'rolled-back':
+      case 'reverted':
       case 'refused':
       case 'unreachable':
       case 'failed':

@@ -2,9 +2,10 @@ import { counted } from '../../report/layout.ts';
 import { plansText } from '../../report/plan-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
+import { type GuardFlags, guardSettings } from '../guard-flags.ts';
 import { type PlanFlags, plan } from './plan.ts';
 
-interface ApplyFlags extends PlanFlags {
+interface ApplyFlags extends PlanFlags, GuardFlags {
   readonly yes?: boolean;
   readonly dryRun?: boolean;
 }
@@ -13,8 +14,10 @@ interface ApplyFlags extends PlanFlags {
 export async function apply(file: string, flags: ApplyFlags): Promise<number> {
   if (flags.dryRun === true) return plan(file, flags);
   requireConsent(flags, 'apply');
+  const guard = guardSettings(flags);
   return runOverFleet(file, flags, {
     matrix: 'required',
+    context: { guard },
     command: ({ terminal, report, interruption }) => ({
       kind: 'apply',
       review: async (plans) => {

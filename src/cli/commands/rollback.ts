@@ -2,9 +2,10 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import { counted } from '../../report/layout.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
+import { type GuardFlags, guardSettings } from '../guard-flags.ts';
 import type { RunFlags } from '../run-flags.ts';
 
-interface RollbackFlags extends RunFlags {
+interface RollbackFlags extends RunFlags, Pick<GuardFlags, 'revertAfter'> {
   readonly to?: string;
   readonly yes?: boolean;
 }
@@ -13,8 +14,10 @@ interface RollbackFlags extends RunFlags {
 export function rollback(file: string, flags: RollbackFlags): Promise<number> {
   requireConsent(flags, 'rollback');
   const generation = flags.to ?? null;
+  const guard = guardSettings(flags);
   return runOverFleet(file, flags, {
     matrix: 'optional',
+    context: { guard },
     confirm: async (hosts, { terminal, interruption }) => {
       if (flags.yes === true) return true;
       const to =

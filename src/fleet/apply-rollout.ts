@@ -1,0 +1,241 @@
+import { shown } from '../core/shown.ts';
+import { exceedsFailures } from './batches.ts';
+import { messageOf, type RunBooks } from './books.ts';
+import type { Aftermath, HostOutcome } from './events.ts';
+import type { HostJob, HostOperations, PlannedHost, Proved } from './operations.ts';
+import { runLimited } from './pool.ts';
+import { afterRevert, afterRollback, blame, wentWrong } from './put-back.ts';
+import { type Batch, rolloutBatches } from './rollout.ts';
+
+/** A host with a plan that waits for its turn. */
+export type Pending = Extract<PlannedHost, { kind: 'pending' }>;
+
+/** Why a host never began when somebody interrupted the run. */
+export const INTERRUPTED = 'the run was interrupted before its turn';
+const INTERRUPTED_BATCH = 'the run was interrupted before its batch was decided';
+const UNKNOWN: Aftermath = { kind: 'unknown', why: 'portfw failed while it was working on the host' };
+const NEVER = new AbortController().signal;
+
+type Changed = Extract<HostOutcome, { kind: 'changed' }>;
+
+/**
+ * Takes the hosts of an apply to their plans: playbook by playbook, play by play, batch by batch, as `serial`,
+ * `max_fail_percentage` and `on_failure` say. Every host in `pending` has an outcome afterwards.
+ *
+ * Whoever failed, was refused or could not be reached counts as failed; one that ended so while it was planned counts in its
+ * batch. `max_fail_percentage` and `revert-run` end with the playbook that they are in.
+ */
+export class ApplyRollout {
+  readonly #jobs: ReadonlyMap<string, HostJob>;
+  readonly #pending: Map<string, Pending>;
+  readonly #books: RunBooks;
+  readonly #operations: HostOperations;
+  readonly #forks: number;
+
+  constructor(pending: Map<string, Pending>, books: RunBooks, operations: HostOperations, forks: number) {
+    this.#jobs = books.context.jobs;
+    this.#pending = pending;
+    this.#books = books;
+    this.#operations = operations;
+    this.#forks = forks;
+  }
+
+  async run(): Promise<void> {
+    for (const batches of rolloutBatches(this.#jobs.values())) await this.#playbook(batches);
+  }
+
+  /** Ends every host that still waits without touching it. */
+  async skipAll(because: string): Promise<void> {
+    await this.#skip([...this.#jobs.keys()], because);
+  }
+
+  async #playbook(batches: readonly Batch[]): Promise<void> {
+    const { signal } = this.#books.context;
+    const hosts = batches.flatMap((batch) => batch.hosts);
+    const begun: Batch[] = [];
+    let stop = this.#wholeRunLost(batches);
+    for (const batch of batches) {
+      if (stop !== null || signal.aborted) break;
+      stop = await this.#batch(batch, begun);
+      begun.push(batch);
+    }
+    await this.#skip(hosts, stop === null || signal.aborted ? INTERRUPTED : stop);
+  }
+
+  /** Why a playbook need not begin: it would have to be put back, since a host is lost that is to be whole with the rest. */
+  #wholeRunLost(batches: readonly Batch[]): string | null {
+    const lost = this.#firstFailed(
+      batches.filter(({ onFailure }) => onFailure === 'revert-run').flatMap(({ hosts }) => hosts),
+    );
+    return lost === null
+      ? null
+      : `${lost}, and with on_failure: revert-run all hosts of a playbook are changed or none`;
+  }
+
+  /** @returns why no further batch of the playbook is begun, or `null` */
+  async #batch(batch: Batch, earlier: readonly Batch[]): Promise<string | null> {
+    const { play, batch: number, batches, hosts, onFailure } = batch;
+    this.#books.emit({ kind: 'batch-started', play, batch: number, batches, hosts, at: this.#books.at() });
+    // Hosts lost while planning count before the batch begins: then nothing of it is applied, as in Ansible.
+    let stop = this.#tooManyFailed(batch);
+    if (stop === null) {
+      if (onFailure === 'keep-good') await this.#eachForItself(hosts);
+      else if (!(await this.#together(batch)) && onFailure === 'revert-run')
+        stop = await this.#putRunBack(batch, earlier);
+      stop ??= this.#tooManyFailed(batch);
+    }
+    const failed = this.#failedOf(hosts);
+    this.#books.emit({ kind: 'batch-finished', play, batch: number, failed, stop, at: this.#books.at() });
+    return stop;
+  }
+
+  /** `keep-good`: each host is kept as soon as it is proved. */
+  async #eachForItself(hosts: readonly string[]): Promise<void> {
+    const pending = hosts.filter((host) => this.#pending.has(host));
+    await runLimited(pending, this.#forks, this.#books.context.signal, async (host) => {
+      const { apply } = this.#take(host);
+      const outcome = await this.#books.step(
+        host,
+        async () => {
+          const applied = await apply();
+          return applied.kind === 'proved' ? applied.keep() : applied;
+        },
+        UNKNOWN,
+      );
+      this.#books.finish(host, outcome);
+    });
+  }
+
+  /**
+   * Changes a batch as a whole: brings all its hosts to their proof, and then keeps or reverts all of them.
+   *
+   * @returns whether no host failed
+   */
+  async #together({ hosts }: Batch): Promise<boolean> {
+    const { signal } = this.#books.context;
+    const lost = this.#firstFailed(hosts);
+    if (lost !== null) {
+      await this.#skip(hosts, `${lost}, and on_failure changes a batch as a whole or not at all`);
+      return false;
+    }
+    const proved = new Map<string, Proved>();
+    const kept = new Map<string, Changed>();
+    // The first failure ends what has not begun: it would only be put back.
+    const halt = new AbortController();
+    const settle = (host: string, outcome: HostOutcome): void => {
+      if (outcome.kind === 'changed') {
+        kept.set(host, outcome);
+        return;
+      }
+      this.#books.finish(host, outcome);
+      if (wentWrong(outcome)) halt.abort();
+    };
+
+    const pending = hosts.filter((host) => this.#pending.has(host));
+    await runLimited(pending, this.#forks, AbortSignal.any([signal, halt.signal]), async (host) => {
+      const applied = await this.#books.step(host, this.#take(host).apply, UNKNOWN);
+      if (applied.kind !== 'proved') {
+        settle(host, applied);
+        return;
+      }
+      proved.set(host, applied);
+      this.#books.context.phase(host, 'waiting for its batch');
+    });
+
+    if (!halt.signal.aborted && !signal.aborted) {
+      await runLimited([...proved], this.#forks, halt.signal, async ([host, way]) => {
+        proved.delete(host);
+        settle(host, await this.#books.step(host, () => way.keep(), UNKNOWN));
+      });
+      if (!halt.signal.aborted) {
+        for (const [host, outcome] of kept) this.#books.finish(host, outcome);
+        return true;
+      }
+    }
+    const culprit = this.#firstFailed(hosts);
+    const because = culprit ?? INTERRUPTED_BATCH;
+    await runLimited([...proved], this.#forks, NEVER, async ([host, way]) => {
+      const outcome = await this.#books.step(host, () => way.revert(because), UNKNOWN);
+      this.#books.finish(host, afterRevert(outcome, because));
+    });
+    await runLimited([...kept], this.#forks, NEVER, async ([host, was]) => {
+      this.#books.finish(host, await this.#rollBack(host, was, because));
+    });
+    await this.#skip(hosts, culprit === null ? INTERRUPTED : `${culprit}, and its batch was put back`);
+    return culprit === null;
+  }
+
+  /** `revert-run`: takes the playbook's earlier batches back as well. */
+  async #putRunBack(batch: Batch, earlier: readonly Batch[]): Promise<string> {
+    const because = this.#firstFailed(batch.hosts) ?? 'a host failed';
+    const changed = earlier
+      .flatMap(({ hosts }) => hosts)
+      .flatMap((host) => {
+        const was = this.#books.outcomes.get(host);
+        return was?.kind === 'changed' ? [{ host, was }] : [];
+      });
+    await runLimited(changed, this.#forks, NEVER, async ({ host, was }) => {
+      this.#books.reopen(host);
+      this.#books.putBack(host, await this.#rollBack(host, was, because));
+    });
+    return `${because}, and the run was put back`;
+  }
+
+  /** Returns a host whose change was kept to the generation that it saved. */
+  async #rollBack(host: string, was: Changed, because: string): Promise<HostOutcome> {
+    // An interruption does not end what must not be half done.
+    const context = { ...this.#books.context, signal: NEVER };
+    const job = this.#jobs.get(host)!;
+    const outcome = await this.#books.step(
+      host,
+      () => this.#operations.rollback(job, context, was.generation),
+      UNKNOWN,
+    );
+    return afterRollback(host, outcome, was.generation, because);
+  }
+
+  #tooManyFailed({ play, batch, hosts, maxFailPercentage }: Batch): string | null {
+    const failed = this.#failedOf(hosts);
+    if (!exceedsFailures(failed, hosts.length, maxFailPercentage)) return null;
+    const where = `batch ${batch}${play === '' ? '' : ` of play ${shown(play)}`}`;
+    return `${failed} of ${hosts.length} hosts failed in ${where}, more than max_fail_percentage ${maxFailPercentage} allows`;
+  }
+
+  #failedOf(hosts: readonly string[]): number {
+    return hosts.filter((host) => this.#hasFailed(host)).length;
+  }
+
+  #hasFailed(host: string): boolean {
+    const outcome = this.#books.outcomes.get(host);
+    return outcome !== undefined && wentWrong(outcome);
+  }
+
+  /** `sip2 failed`, of the first host of the list that did; `null` when none did. */
+  #firstFailed(hosts: readonly string[]): string | null {
+    const host = hosts.find((one) => this.#hasFailed(one));
+    return host === undefined ? null : blame(host, this.#books.outcomes.get(host)!);
+  }
+
+  #take(host: string): Pending {
+    const pending = this.#pending.get(host)!;
+    this.#pending.delete(host);
+    return pending;
+  }
+
+  async #skip(hosts: readonly string[], because: string): Promise<void> {
+    const waiting = hosts.filter((host) => this.#pending.has(host));
+    await runLimited(waiting, this.#forks, NEVER, async (host) => {
+      await discard(host, this.#take(host), this.#books);
+      this.#books.finish(host, { kind: 'skipped', because });
+    });
+  }
+}
+
+/** Closing an unused session cannot change what becomes of the host, so a failure of it is a note. */
+export async function discard(host: string, pending: Pending, books: RunBooks): Promise<void> {
+  try {
+    await pending.discard();
+  } catch (error) {
+    books.context.note(host, 'warning', `closing the session failed: ${messageOf(error)}`);
+  }
+}

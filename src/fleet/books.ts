@@ -1,0 +1,125 @@
+import { terminalLine } from '../core/terminal-text.ts';
+import type { Aftermath, FleetEvent, HostOutcome, Phase } from './events.ts';
+import type { RunContext } from './operations.ts';
+
+/** What the caller decides about a run; the runner adds the two callbacks that operations report through. */
+export type FleetContext = Omit<RunContext, 'phase' | 'note'>;
+
+/** What a run knows of its hosts, and what it tells of them: outcomes, times, events. */
+export class RunBooks {
+  /** The caller's context with the callbacks that write to these books. */
+  readonly context: RunContext;
+  readonly outcomes = new Map<string, HostOutcome>();
+  readonly #emitRaw: (event: FleetEvent) => void;
+  readonly #now: () => number;
+  readonly #began: number;
+  readonly #phases = new Map<string, Phase>();
+  /** Time that was spent on each host, without waiting for the review or for its batch. */
+  readonly #busyMs = new Map<string, number>();
+  /** Hosts that have finished and are being put back. */
+  readonly #reopened = new Set<string>();
+  #reportError: { readonly error: unknown } | null = null;
+
+  /** @param now a monotonic clock in milliseconds */
+  constructor(context: FleetContext, emit: (event: FleetEvent) => void, now: () => number) {
+    this.#emitRaw = emit;
+    this.#now = now;
+    this.#began = now();
+    this.context = {
+      ...context,
+      phase: (host, phase) => {
+        if (this.outcomes.has(host) && !this.#reopened.has(host)) return;
+        this.#phases.set(host, phase);
+        this.emit({ kind: 'host-phase', host, phase, at: this.at() });
+      },
+      note: (host, severity, text) => this.emit({ kind: 'host-note', host, severity, text, at: this.at() }),
+    };
+  }
+
+  /** Milliseconds since the run began. */
+  at(): number {
+    return Math.round(this.#now() - this.#began);
+  }
+
+  /** A report that breaks must not stop a host half way: the error waits until the run is over. */
+  emit(event: FleetEvent): void {
+    try {
+      this.#emitRaw(event);
+    } catch (error) {
+      this.failReport(error);
+    }
+  }
+
+  /** Keeps the first error of a report or a review for the end of the run. */
+  failReport(error: unknown): void {
+    this.#reportError ??= { error };
+  }
+
+  /** @throws the error that waited, if there is one */
+  throwReportError(): void {
+    if (this.#reportError !== null) throw this.#reportError.error;
+  }
+
+  /**
+   * Runs one step of one host and counts its time. Never rejects: an exception becomes a `failed` outcome.
+   *
+   * @param aftermath how the host stands when the step throws
+   */
+  async step<T>(
+    host: string,
+    step: () => Promise<T>,
+    aftermath: Aftermath,
+  ): Promise<T | Extract<HostOutcome, { kind: 'failed' }>> {
+    const began = this.#now();
+    try {
+      return await step();
+    } catch (error) {
+      return internalError(error, this.#phases.get(host) ?? 'connecting', aftermath);
+    } finally {
+      this.#busyMs.set(host, (this.#busyMs.get(host) ?? 0) + this.#now() - began);
+    }
+  }
+
+  /** A host's outcome: the first one counts. */
+  finish(host: string, outcome: HostOutcome): void {
+    if (this.outcomes.has(host)) return;
+    this.outcomes.set(host, outcome);
+    this.emit({ kind: 'host-finished', host, outcome, durationMs: this.#busy(host), at: this.at() });
+  }
+
+  /** Takes a host that has finished up again, to put it back. */
+  reopen(host: string): void {
+    this.#reopened.add(host);
+  }
+
+  /** The outcome that takes the place of the one that a reopened host had. */
+  putBack(host: string, outcome: HostOutcome): void {
+    this.#reopened.delete(host);
+    this.outcomes.set(host, outcome);
+    this.emit({ kind: 'host-put-back', host, outcome, durationMs: this.#busy(host), at: this.at() });
+  }
+
+  #busy(host: string): number {
+    return Math.round(this.#busyMs.get(host) ?? 0);
+  }
+}
+
+/** An error's message, safe to show. */
+export function messageOf(error: unknown): string {
+  return terminalLine(error instanceof Error ? error.message : String(error));
+}
+
+function internalError(error: unknown, phase: Phase, aftermath: Aftermath): Extract<HostOutcome, { kind: 'failed' }> {
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    kind: 'failed',
+    phase,
+    failure: {
+      code: 'internal-error',
+      what: `portfw itself failed: ${messageOf(error)}`,
+      details: stack.split('\n').map((line) => terminalLine(line)),
+      solve: 'Run again with -vv and report what it prints; this is a fault of portfw, not of the host',
+    },
+    aftermath,
+  };
+}

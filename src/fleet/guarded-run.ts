@@ -1,0 +1,273 @@
+import type { Answer, HostAftermath, PendingRun } from '../host/answers.ts';
+import type { GuardSettings } from '../host/requests.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import type { Connection } from '../transport/connection.ts';
+import type { Aftermath, Failure, HostOutcome, Phase } from './events.ts';
+import { ask, connect } from './host-session.ts';
+import type { HostJob, Proved, RunContext } from './operations.ts';
+
+const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
+/** How long a host may take, once its window is over, until it has put itself back. */
+const PUT_BACK_MS = 15_000;
+const PAUSE_MS = 2_000;
+
+/** How long hosts of this run wait for a decision, and whose. */
+export function guardOf(context: RunContext): GuardSettings {
+  return context.guard ?? DEFAULT_GUARD;
+}
+
+/** One run on one host whose way back is, or is about to be, armed there. */
+export interface GuardedRun {
+  readonly id: string;
+  readonly job: HostJob;
+  readonly context: RunContext;
+  /** `performance.now()` by which the host has certainly decided by itself. */
+  readonly decidedBy: number;
+}
+
+/** Call it right before the request that arms the way back. */
+export function startRun(job: HostJob, id: string, context: RunContext): GuardedRun {
+  const decidedBy = performance.now() + guardOf(context).windowSeconds * 1000 + PUT_BACK_MS;
+  return { id, job, context, decidedBy };
+}
+
+/** A run that is proved and permanent: it waits for `keep` or `revert`, on the connection that proved it. */
+export function provedRun(
+  run: GuardedRun,
+  connection: Connection,
+  done: { readonly plan: HostPlan; readonly reloads: number },
+): Proved {
+  const { id, job, context } = run;
+  const changed: HostOutcome = { kind: 'changed', plan: done.plan, generation: id, reloads: done.reloads };
+  const manual = guardOf(context).confirm === 'manual';
+  return {
+    kind: 'proved',
+    keep: () =>
+      lastly(connection, async () => {
+        const asked = await askAgain(run, connection, { operation: manual ? 'hold' : 'keep', id });
+        if (asked.kind === 'failed') return giveUp(run, 'making permanent', asked.failure, changed);
+        const { answer } = asked;
+        if (answer.kind === 'kept') return changed;
+        if (answer.kind === 'held')
+          return { kind: 'awaiting', plan: done.plan, generation: id, pending: answer.pending, reloads: done.reloads };
+        if (answer.kind === 'failed') return failedOnHost(run, 'making permanent', answer);
+        if (answer.kind === 'settled') return settledByHost(run, 'making permanent', answer.aftermath);
+        return giveUp(run, 'making permanent', unexpected(answer.kind), changed);
+      }),
+    revert: (because) =>
+      lastly(connection, async () => {
+        context.phase(job.host, 'restoring');
+        const aftermath = await settle(run, because, connection);
+        switch (aftermath.kind) {
+          case 'restored':
+          case 'untouched':
+            return { kind: 'reverted', because, generation: id };
+          case 'kept':
+            return failed('restoring', notPutBack(because), { kind: 'still-changed', generation: id });
+          case 'restore-failed':
+          case 'still-changed':
+          case 'unknown':
+            return failed('restoring', notPutBack(because), aftermath);
+        }
+      }),
+  };
+}
+
+async function lastly(connection: Connection, use: () => Promise<HostOutcome>): Promise<HostOutcome> {
+  try {
+    return await use();
+  } finally {
+    await connection.close();
+  }
+}
+
+function notPutBack(because: string): Failure {
+  return {
+    code: 'not-put-back',
+    what: `the host was to be put back because ${because}`,
+    details: [],
+    solve: 'see `portfw status` for it, and `portfw history`',
+  };
+}
+
+function failed(phase: Phase, failure: Failure, aftermath: Aftermath): HostOutcome {
+  return { kind: 'failed', phase, failure, aftermath };
+}
+
+/** Asks over a connection that may have gone down while it waited; a request that certainly did not run is sent again. */
+async function askAgain(
+  run: GuardedRun,
+  connection: Connection,
+  request: Parameters<typeof ask>[1],
+): Promise<Awaited<ReturnType<typeof ask>>> {
+  const asked = await ask(connection, request);
+  if (asked.kind === 'answer' || asked.mayHaveRun) return asked;
+  const fresh = await connect(run.job, run.context);
+  if (fresh.kind === 'failed') return { kind: 'failed', failure: fresh.failure, mayHaveRun: false };
+  try {
+    return await ask(fresh.connection, request);
+  } finally {
+    await fresh.connection.close();
+  }
+}
+
+type Standstill = Extract<Answer, { kind: 'locked' | 'drifted' | 'stopped' | 'absent' }>;
+
+/** Why a host refuses a change before anything was written. */
+export function standstill(answer: Standstill): Failure {
+  switch (answer.kind) {
+    case 'locked':
+      return {
+        code: 'locked',
+        what: `${answer.lock.holder} has been changing this host since ${answer.lock.since}`,
+        details: [`run ${answer.lock.id}`, ...(answer.pending === null ? [] : [pendingText(answer.pending)])],
+        solve:
+          answer.pending?.confirm === 'manual'
+            ? 'confirm that run with `portfw confirm`, or wait until the host puts itself back; then run again'
+            : 'wait for that run to end, and run again: a run that died is put back by the host itself, and lets go of the lock',
+      };
+    case 'drifted':
+      return {
+        code: 'drifted',
+        what: 'the host is not as it was when the plan was made',
+        details: [],
+        solve: 'run again: a new plan is made from what is there now',
+      };
+    case 'stopped':
+      return {
+        code: 'firewalld-stopped',
+        what: `firewalld does not run any more: ${answer.reason}`,
+        details: [],
+        solve: 'see `journalctl -u firewalld`',
+      };
+    case 'absent':
+      return {
+        code: 'firewalld-absent',
+        what: 'firewalld is not installed on the host',
+        details: [],
+        solve: 'install the package firewalld and start it',
+      };
+  }
+}
+
+/** What a host that has a run pending is about to do, in one line. */
+export function pendingText(pending: PendingRun): string {
+  switch (pending.decision) {
+    case 'keep':
+      return 'it was kept, and is being tidied up';
+    case 'revert':
+      return 'it is being put back';
+    case 'open': {
+      const step = pending.step === '' ? '' : ` (${pending.step})`;
+      const waits = pending.proved ? 'it is proved and waits for `portfw confirm`' : `it is under way${step}`;
+      return `${waits}; the host puts itself back in ${pending.secondsLeft} s unless it is kept`;
+    }
+  }
+}
+
+/** A host that answered something that does not fit the request. */
+export function unexpected(kind: string): Failure {
+  return {
+    code: 'unexpected-answer',
+    what: `the host answered "${kind}", which does not fit here`,
+    details: [],
+    solve: 'run again; report it if it happens twice',
+  };
+}
+
+/** The run was over before we said so: the host had decided for itself. */
+export function settledByHost(run: GuardedRun, phase: Phase, aftermath: HostAftermath): HostOutcome {
+  const failure: Failure = {
+    code: 'window-over',
+    what: `the host did not wait any longer: it was not kept within ${guardOf(run.context).windowSeconds} s`,
+    details: [],
+    solve: 'run again, with a longer --revert-after where the host or its operators need more time',
+  };
+  return failed(phase, failure, withoutKept(aftermath));
+}
+
+function withoutKept(aftermath: HostAftermath): Aftermath {
+  return aftermath.kind === 'kept' ? { kind: 'still-changed', generation: aftermath.generation } : aftermath;
+}
+
+/** A step that failed on the host, which has put the generation back, or goes on trying to. */
+export async function failedOnHost(
+  run: GuardedRun,
+  phase: Phase,
+  answer: { readonly step: string; readonly why: string; readonly aftermath: HostAftermath },
+): Promise<HostOutcome> {
+  const failure: Failure = {
+    code: 'step-failed',
+    what: answer.step === phase ? answer.why : `${answer.step}: ${answer.why}`,
+    details: [],
+    solve: 'mend what it names and run again',
+  };
+  if (answer.aftermath.kind === 'restore-failed') return giveUp(run, phase, failure);
+  return failed(phase, failure, withoutKept(answer.aftermath));
+}
+
+/**
+ * Ends a run that went wrong: asks the host, over new connections, to put the generation back, and finds out how it stands.
+ * A host that cannot be reached puts itself back when its window is over, so it is asked until then.
+ *
+ * @param kept the outcome when it turns out that the host had decided to keep before the line went down
+ */
+export async function giveUp(
+  run: GuardedRun,
+  phase: Phase,
+  failure: Failure,
+  kept: HostOutcome | null = null,
+): Promise<HostOutcome> {
+  const { job, context } = run;
+  context.phase(job.host, 'restoring');
+  const settled = await settle(run, failure.what);
+  switch (settled.kind) {
+    case 'kept':
+      return kept ?? failed(phase, failure, { kind: 'still-changed', generation: run.id });
+    case 'unknown': {
+      const solve = `the host puts itself back when its window is over; when it can be reached again, see \`portfw status --limit ${job.host}\``;
+      return failed(phase, { ...failure, solve }, settled);
+    }
+    case 'restored':
+    case 'restore-failed':
+    case 'still-changed':
+    case 'untouched':
+      return failed(phase, failure, settled);
+  }
+}
+
+type Settled = Aftermath | { readonly kind: 'kept' };
+
+/** @param open a connection to try first */
+async function settle(run: GuardedRun, why: string, open: Connection | null = null): Promise<Settled> {
+  let last: Settled = { kind: 'unknown', why: '' };
+  for (let attempt = 1; attempt === 1 || performance.now() < run.decidedBy; attempt += 1) {
+    if (attempt > 1) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const tried = await settleOnce(run, why, attempt === 1 ? open : null);
+    if (tried.settled.kind !== 'unknown' && tried.settled.kind !== 'restore-failed') return tried.settled;
+    last = tried.settled;
+    if (!tried.again) break;
+  }
+  return last;
+}
+
+/** `again` says whether another attempt may end better; a refused login is never tried again. */
+async function settleOnce(
+  run: GuardedRun,
+  why: string,
+  open: Connection | null,
+): Promise<{ readonly settled: Settled; readonly again: boolean }> {
+  const unknown = (what: string, again: boolean) => ({ settled: { kind: 'unknown' as const, why: what }, again });
+  let connection = open;
+  if (connection === null) {
+    const way = await connect(run.job, run.context);
+    if (way.kind === 'failed') return unknown(way.failure.what, way.failure.code === 'unreachable');
+    connection = way.connection;
+  }
+  const asked = await ask(connection, { operation: 'settle', id: run.id, why });
+  if (open === null) await connection.close();
+  if (asked.kind === 'failed') return unknown(asked.failure.what, true);
+  if (asked.answer.kind !== 'settled') return unknown(`the host answered "${asked.answer.kind}"`, true);
+  const { aftermath } = asked.answer;
+  return { settled: aftermath.kind === 'kept' ? { kind: 'kept' } : aftermath, again: true };
+}

@@ -1,0 +1,93 @@
+import type { HostOutcome } from './events.ts';
+import { pendingText, unexpected } from './guarded-run.ts';
+import { ask, withConnection } from './host-session.ts';
+import type { HostJob, RunContext } from './operations.ts';
+
+/** What is pending on a host, who holds its lock, and how the last run on it ended. */
+export function status(job: HostJob, context: RunContext): Promise<HostOutcome> {
+  return withConnection(job, context, async (connection): Promise<HostOutcome> => {
+    context.phase(job.host, 'reading status');
+    const asked = await ask(connection, { operation: 'status' });
+    if (asked.kind === 'failed')
+      return { kind: 'failed', phase: 'reading status', failure: asked.failure, aftermath: { kind: 'untouched' } };
+    const { answer } = asked;
+    if (answer.kind === 'status')
+      return { kind: 'status', lock: answer.lock, pending: answer.pending, last: answer.last };
+    if (answer.kind === 'absent') return { kind: 'status', lock: null, pending: [], last: null };
+    return { kind: 'refused', failure: unexpected(answer.kind) };
+  });
+}
+
+/**
+ * A person's decision on the run that waits for it on a host. The connection is a fresh one, and so proves once more that
+ * the host can be reached.
+ */
+export async function confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert'): Promise<HostOutcome> {
+  return withConnection(job, context, async (connection): Promise<HostOutcome> => {
+    context.phase(job.host, 'confirming');
+    const seen = verdict === 'revert' ? await ask(connection, { operation: 'status' }) : null;
+    const waiting = seen?.kind === 'answer' && seen.answer.kind === 'status' ? seen.answer.pending[0] : undefined;
+    if (seen?.kind === 'answer' && seen.answer.kind === 'status' && waiting === undefined)
+      return { kind: 'nothing-pending', last: seen.answer.last };
+    const asked =
+      waiting === undefined
+        ? (seen ?? (await ask(connection, { operation: 'confirm', id: null })))
+        : await ask(connection, { operation: 'settle', id: waiting.id, why: `${context.holder} said no` });
+    if (asked.kind === 'failed')
+      return {
+        kind: 'failed',
+        phase: 'confirming',
+        failure: asked.failure,
+        aftermath: { kind: 'unknown', why: 'see `portfw status`' },
+      };
+    const { answer } = asked;
+    switch (answer.kind) {
+      case 'kept':
+        return { kind: 'confirmed', generation: answer.generation ?? '', drifted: answer.drifted };
+      case 'nothing-pending':
+        return { kind: 'nothing-pending', last: answer.last };
+      case 'locked':
+        return {
+          kind: 'refused',
+          failure: {
+            code: 'not-proved-yet',
+            what: `the run of ${answer.lock.holder} is not ready for a yes`,
+            details: answer.pending === null ? [] : [pendingText(answer.pending)],
+            solve: 'wait until it is proved, and confirm again',
+          },
+        };
+      case 'settled':
+        return settledText(answer.aftermath);
+      default:
+        return { kind: 'refused', failure: unexpected(answer.kind) };
+    }
+  });
+}
+
+function settledText(
+  aftermath: Extract<
+    Extract<Awaited<ReturnType<typeof ask>>, { kind: 'answer' }>['answer'],
+    { kind: 'settled' }
+  >['aftermath'],
+): HostOutcome {
+  switch (aftermath.kind) {
+    case 'restored':
+      return { kind: 'reverted', because: 'it was not confirmed', generation: aftermath.generation };
+    case 'kept':
+      return { kind: 'confirmed', generation: aftermath.generation, drifted: false };
+    case 'untouched':
+      return { kind: 'nothing-pending', last: null };
+    case 'restore-failed':
+      return {
+        kind: 'failed',
+        phase: 'confirming',
+        failure: {
+          code: 'not-put-back',
+          what: 'the host could not be put back yet',
+          details: [],
+          solve: 'the host goes on trying; see `portfw status`',
+        },
+        aftermath,
+      };
+  }
+}

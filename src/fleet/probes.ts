@@ -1,0 +1,199 @@
+import { terminalLine, terminalText } from '../core/terminal-text.ts';
+import { reachProgram } from '../host/programs.ts';
+import type { Probe } from '../matrix/matrix.ts';
+import { probePeers } from '../matrix/probe-peers.ts';
+import type { Connection } from '../transport/connection.ts';
+import type { Failure } from './events.ts';
+import { commandFailure, connectFailure } from './host-session.ts';
+import type { HostJob, RunContext } from './operations.ts';
+import { runLimited } from './pool.ts';
+
+/** sshd allows ten sessions a connection by default. */
+const SESSIONS = 8;
+/** What logging in, sudo-less shells and Python may take on a peer on top of the probe's own limit. */
+const PEER_GRACE_MS = 5_000;
+const PEER_OUTPUT_BYTES = 16 * 1024;
+const OUTPUT_LINES = 8;
+const NEVER = new AbortController().signal;
+
+type TcpProbe = Extract<Probe, { kind: 'tcp' }>;
+type CommandProbe = Extract<Probe, { kind: 'command' }>;
+
+/** Why a probe did not pass: one sentence without a full stop, and what a command said. */
+interface Miss {
+  readonly what: string;
+  readonly details: readonly string[];
+}
+
+interface FailedProbe extends Miss {
+  readonly probe: Probe;
+}
+
+/**
+ * Runs the probes of a host's play, all at once, each within its limit. It is never aborted: what proves a change has to
+ * come to an end.
+ *
+ * @param when `before` anything was changed: only those that have to pass then; `after`: all
+ * @returns the failure of the first one of the playbook that does not pass, with the others in its details; `null` when
+ *     all pass. Never rejects
+ */
+export async function runProbes(job: HostJob, context: RunContext, when: 'before' | 'after'): Promise<Failure | null> {
+  const probes = (job.play?.probes ?? []).filter((probe) => when === 'after' || probe.passesBefore);
+  if (probes.length === 0) return null;
+  context.phase(job.host, 'probing');
+  const failed: FailedProbe[] = [];
+  const check = async (probe: Probe, look: () => Promise<Miss | null>): Promise<void> => {
+    let miss: Miss | null;
+    try {
+      miss = await look();
+    } catch (error) {
+      const said = error instanceof Error ? error.message : String(error);
+      miss = { what: `portfw itself failed: ${terminalLine(said)}`, details: [] };
+    }
+    if (miss !== null) failed.push({ probe, ...miss });
+  };
+  const ofPeers = new Map<string, TcpProbe[]>();
+  const here: Promise<void>[] = [];
+  for (const probe of probes) {
+    if (probe.kind === 'command') here.push(check(probe, () => runCommand(probe, job)));
+    else if (probe.from === null) here.push(check(probe, () => reachFromHere(probe, job, context)));
+    else {
+      const peers = probePeers(context.inventory, probe, job.host);
+      if (peers.length === 0 && when === 'after') {
+        context.note(job.host, 'info', `the probe ${quoted(probe)} was left out: its only peer is this host itself`);
+      }
+      for (const peer of peers) ofPeers.set(peer, [...(ofPeers.get(peer) ?? []), probe]);
+    }
+  }
+  await Promise.all([...here, ...[...ofPeers].map(([peer, own]) => fromPeer(peer, own, job, context, check))]);
+  failed.sort((a, b) => probes.indexOf(a.probe) - probes.indexOf(b.probe));
+  return failed[0] === undefined ? null : failureOf(failed[0], failed.slice(1), when);
+}
+
+type Check = (probe: Probe, look: () => Promise<Miss | null>) => Promise<void>;
+
+/** One login on a peer, and all the probes that come from there. Root is not needed to make a connection. */
+async function fromPeer(
+  peer: string,
+  probes: readonly TcpProbe[],
+  job: HostJob,
+  context: RunContext,
+  check: Check,
+): Promise<void> {
+  let connection: Connection | null = null;
+  let why: string | null = null;
+  try {
+    const way = context.jobs.get(peer) ?? context.peers?.get(peer);
+    if (way === undefined) throw new Error('it is not among the hosts of this run');
+    const connected = await way.transport.connect({ ...way.target, become: { kind: 'none' } });
+    if (connected.kind === 'connected') connection = connected.connection;
+    else why = connectFailure(connected).what;
+  } catch (error) {
+    why = terminalLine(error instanceof Error ? error.message : String(error));
+  }
+  await runLimited(probes, SESSIONS, NEVER, (probe) =>
+    check(probe, async () =>
+      connection === null
+        ? { what: `the peer ${terminalLine(peer)} could not be asked: ${why}`, details: [] }
+        : reachFromPeer(peer, connection, probe, job, context),
+    ),
+  );
+  await connection?.close().catch(() => undefined);
+}
+
+async function reachFromPeer(
+  peer: string,
+  connection: Connection,
+  probe: TcpProbe,
+  job: HostJob,
+  context: RunContext,
+): Promise<Miss | null> {
+  const goal = goalOf(probe, job, context);
+  const outcome = await connection.run({
+    program: reachProgram(),
+    data: `${goal}\n${probe.port}\n${probe.timeoutMs / 1000}\n`,
+    deadlineMs: probe.timeoutMs + PEER_GRACE_MS,
+    outputLimitBytes: PEER_OUTPUT_BYTES,
+  });
+  const name = terminalLine(peer);
+  if (outcome.kind !== 'exited')
+    return { what: `the peer ${name} could not be asked: ${commandFailure(outcome).what}`, details: [] };
+  if (outcome.exitCode === 0) return null;
+  const said = terminalLine(outcome.stdout.toString('utf8')) || `exit code ${outcome.exitCode}`;
+  const what =
+    outcome.exitCode === 1
+      ? `${name} cannot connect to ${goal} port ${probe.port}: ${said}`
+      : `the peer ${name} could not be asked: ${said}`;
+  return { what, details: [] };
+}
+
+async function reachFromHere(probe: TcpProbe, job: HostJob, context: RunContext): Promise<Miss | null> {
+  const { reachTcp } = await import('../transport/tcp-reach.ts');
+  const goal = goalOf(probe, job, context);
+  const why = await reachTcp(goal, probe.port, probe.timeoutMs);
+  if (why === null) return null;
+  return { what: `the controller cannot connect to ${goal} port ${probe.port}: ${terminalLine(why)}`, details: [] };
+}
+
+/** Where a probe connects to: a host of the inventory by its `ansible_host`, anything else as it is written. */
+function goalOf(probe: TcpProbe, job: HostJob, context: RunContext): string {
+  if (probe.host === null) return job.target.address;
+  return context.settings.get(probe.host)?.connection.address ?? probe.host;
+}
+
+async function runCommand(probe: CommandProbe, job: HostJob): Promise<Miss | null> {
+  const { runLocalCommand } = await import('../transport/local-command.ts');
+  const outcome = await runLocalCommand({
+    argv: probe.argv,
+    directory: probe.directory,
+    environment: { PORTFW_HOST: job.host, PORTFW_ADDRESS: job.target.address },
+    timeoutMs: probe.timeoutMs,
+  });
+  const program = terminalLine(probe.argv[0], 80);
+  switch (outcome.kind) {
+    case 'exited':
+      if (outcome.exitCode === 0) return null;
+      return { what: `${program} ended with exit code ${outcome.exitCode}`, details: lastLines(outcome.output) };
+    case 'killed':
+      return { what: `${program} was ended by ${outcome.signal}`, details: lastLines(outcome.output) };
+    case 'timeout':
+      return { what: `${program} did not end within ${probe.timeoutMs / 1000} s`, details: lastLines(outcome.output) };
+    case 'not-started':
+      return { what: `${program} cannot be started: ${terminalLine(outcome.why)}`, details: [] };
+  }
+}
+
+/** The end of what a program said, fit for a terminal. */
+function lastLines(output: string): readonly string[] {
+  const lines = terminalText(output)
+    .split('\n')
+    .map((line) => terminalLine(line))
+    .filter((line) => line !== '');
+  return lines.slice(-OUTPUT_LINES);
+}
+
+function failureOf(first: FailedProbe, others: readonly FailedProbe[], when: 'before' | 'after'): Failure {
+  const { file, line } = first.probe.location;
+  const place = terminalLine(`${file}:${line}`);
+  const details = [
+    ...first.details,
+    ...others.map(({ probe, what }) => `the probe ${quoted(probe)} fails too: ${what}`),
+  ];
+  return when === 'before'
+    ? {
+        code: 'probe-fails-already',
+        what: `the probe ${quoted(first.probe)} fails already, before anything was changed: ${first.what}`,
+        details,
+        solve: `mend what it looks at, or correct the probe (${place}); one that looks at what this change is to open gets \`before: may-fail\``,
+      }
+    : {
+        code: 'probe-failed',
+        what: `the probe ${quoted(first.probe)} fails after the change: ${first.what}`,
+        details,
+        solve: `let the matrix or the inventory open what it needs, or correct the probe (${place})`,
+      };
+}
+
+function quoted(probe: Probe): string {
+  return `"${terminalLine(probe.name, 100)}"`;
+}

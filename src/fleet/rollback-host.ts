@@ -1,0 +1,121 @@
+import { newGenerationId } from './apply-host.ts';
+import type { Failure, HostOutcome } from './events.ts';
+import {
+  failedOnHost,
+  type GuardedRun,
+  giveUp,
+  guardOf,
+  settledByHost,
+  standstill,
+  startRun,
+  unexpected,
+} from './guarded-run.ts';
+import { ask, connect, withConnection } from './host-session.ts';
+import type { HostJob, RunContext } from './operations.ts';
+
+/**
+ * Returns a host to a generation, under the same guard as an apply: the present state is saved and the way back to it armed,
+ * and only a fresh connection that finds the generation in force keeps it.
+ *
+ * @param generation an id, or `null` for the newest one that differs from the present state
+ */
+export function rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
+  return withConnection(job, context, async (connection): Promise<HostOutcome> => {
+    const id = newGenerationId(new Date());
+    const what = `rollback to ${generation ?? 'the newest generation that differs'}`;
+    context.phase(job.host, 'restoring');
+    const run = startRun(job, id, context);
+    const asked = await ask(connection, {
+      operation: 'rollback',
+      id,
+      holder: context.holder,
+      what,
+      generation,
+      window: guardOf(context).windowSeconds,
+      confirm: 'auto',
+    });
+    if (asked.kind === 'failed') {
+      if (asked.mayHaveRun) return giveUp(run, 'restoring', asked.failure);
+      return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: { kind: 'untouched' } };
+    }
+    const { answer } = asked;
+    switch (answer.kind) {
+      case 'same':
+        return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: false };
+      case 'rolled-back':
+        if (!answer.whole)
+          context.note(
+            job.host,
+            'warning',
+            'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are',
+          );
+        if (!answer.runtime)
+          context.note(
+            job.host,
+            'info',
+            'the permanent configuration is the saved one; at runtime the host differs from then: settings that others had made at runtime only are gone, or theirs have changed',
+          );
+        return prove(run, answer);
+      case 'no-generation':
+        return { kind: 'refused', failure: noGeneration(answer) };
+      case 'locked':
+      case 'stopped':
+      case 'absent':
+        return { kind: 'refused', failure: standstill(answer) };
+      case 'failed':
+        return failedOnHost(run, 'restoring', answer);
+      default:
+        return { kind: 'refused', failure: unexpected(answer.kind) };
+    }
+  });
+}
+
+function noGeneration(answer: { readonly why: string; readonly known: readonly string[] }): Failure {
+  const has = answer.known.length === 0 ? 'the host has none' : `the host has ${answer.known.slice(-10).join(', ')}`;
+  return {
+    code: 'no-generation',
+    what: answer.why,
+    details: [has],
+    solve: 'name one that `portfw history` lists',
+  };
+}
+
+/** The host has the old configuration again: a fresh connection must find it so before it is kept. */
+async function prove(
+  run: GuardedRun,
+  restored: { readonly generation: string; readonly hash: string },
+): Promise<HostOutcome> {
+  const { job, context, id } = run;
+  context.phase(job.host, 'verifying');
+  const fresh = await connect(job, context);
+  if (fresh.kind === 'failed') return giveUp(run, 'verifying', fresh.failure);
+  const { connection } = fresh;
+  try {
+    const listed = await ask(connection, { operation: 'history' });
+    const current =
+      listed.kind === 'answer' &&
+      listed.answer.kind === 'history' &&
+      listed.answer.generations.some((item) => item.id === restored.generation && item.current);
+    if (!current) return await giveUp(run, 'verifying', listed.kind === 'failed' ? listed.failure : NOT_AS_SAVED);
+    const outcome: HostOutcome = {
+      kind: 'rolled-back',
+      generation: restored.generation,
+      hash: restored.hash,
+      changed: true,
+    };
+    const kept = await ask(connection, { operation: 'keep', id });
+    if (kept.kind === 'failed') return await giveUp(run, 'verifying', kept.failure, outcome);
+    if (kept.answer.kind === 'kept') return outcome;
+    if (kept.answer.kind === 'settled') return settledByHost(run, 'verifying', kept.answer.aftermath);
+    return await giveUp(run, 'verifying', unexpected(kept.answer.kind), outcome);
+  } finally {
+    await connection.close();
+  }
+}
+
+const NOT_AS_SAVED: Failure = {
+  code: 'not-as-saved',
+  what: 'the configuration is not the saved one',
+  details: [],
+  solve: 'something else changes firewalld on this host: find it, then run again',
+};

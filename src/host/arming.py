@@ -1,0 +1,181 @@
+"""What the way back stands on: the saved program, the timer, the units of the boot, and free space on the disks.
+
+Stands after restore.py.
+"""
+
+import subprocess
+
+GUARD = STATE + "/guard"
+UNITS = "/etc/systemd/system"
+CRON = "/etc/cron.d"
+LARGEST_RESERVE = 4 * 1024 * 1024
+
+
+def guard_path(identity, suffix):
+    return "%s/%s.%s" % (GUARD, identity, suffix)
+
+
+def program_text():
+    """The very text that runs now: it came as the argument of -c."""
+    arguments = read_bytes("/proc/self/cmdline").split(b"\0")
+    return arguments[arguments.index(b"-c") + 1]
+
+
+def way_back(identity, mode):
+    """The command that runs the saved program, with firewalld's own interpreter."""
+    first = read_bytes("/usr/sbin/firewalld").split(b"\n")[0].decode()
+    return first[2:].split() + [guard_path(identity, "py"), mode, identity]
+
+
+def has_systemd():
+    return os.path.isdir("/run/systemd/system")
+
+
+def systemctl(*arguments):
+    return run(["systemctl"] + list(arguments), 20)
+
+
+def timer_name(identity):
+    return "portfw-revert-" + identity
+
+
+def start_timer(identity, window):
+    command = ["systemd-run", "--quiet", "--collect", "--unit=" + timer_name(identity), "--on-active=%d" % window]
+    command += ["--description=portfw: puts the firewall back unless run %s is kept" % identity]
+    # systemd may let a timer wait for a minute more; a way back that failed is tried again, for as long as it takes.
+    command += ["--timer-property=AccuracySec=100ms"]
+    for setting in ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0"):
+        command.append("--property=" + setting)
+    done = subprocess.run(
+        command + way_back(identity, "timer"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=20,
+    )
+    if done.returncode != 0:
+        raise RuntimeError("systemd-run: %s" % (done.stdout.decode("utf-8", "replace").strip() or done.returncode))
+
+
+def start_sleeper(identity):
+    """Where no systemd runs: a process of its own session that sleeps until the window is over."""
+    subprocess.Popen(
+        way_back(identity, "sleep"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        cwd="/",
+    )
+
+
+def sleepers(identity):
+    """The processes that wait to put a run back."""
+    wanted = [part.encode() for part in way_back(identity, "sleep")[-3:]]
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                words = read_bytes("/proc/%s/cmdline" % name).rstrip(b"\0").split(b"\0")
+            except OSError:
+                continue
+            if words[-3:] == wanted:
+                found.append(int(name))
+    return found
+
+
+BOOT_UNIT = """[Unit]
+Description=portfw: puts the files of the unfinished run %(id)s back before firewalld reads them
+DefaultDependencies=no
+RequiresMountsFor=%(state)s %(etc)s /usr
+After=local-fs.target
+Before=firewalld.service NetworkManager.service network-pre.target shutdown.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+ExecStart=%(command)s
+"""
+
+PROOF_UNIT = """[Unit]
+Description=portfw: settles the unfinished run %(id)s after a boot
+After=firewalld.service NetworkManager.service dbus.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+ExecStart=%(command)s
+Restart=on-failure
+RestartSec=2
+"""
+
+
+def boot_units(identity):
+    """Name, text's model, mode of the program, and the target that wants the unit at boot (and never but at boot)."""
+    return (
+        ("portfw-settle-%s.service" % identity, BOOT_UNIT, "boot", "sysinit.target"),
+        ("portfw-prove-%s.service" % identity, PROOF_UNIT, "prove", "multi-user.target"),
+    )
+
+
+def write_boot_units(identity):
+    for name, model, mode, target in boot_units(identity):
+        command = " ".join(way_back(identity, mode))
+        text = model % {"id": identity, "state": STATE, "etc": ETC, "command": command}
+        write_file("%s/%s" % (UNITS, name), text.encode(), 0o644)
+        wants = "%s/%s.wants" % (UNITS, target)
+        os.makedirs(wants, mode=0o755, exist_ok=True)
+        os.symlink("../" + name, "%s/%s" % (wants, name))
+
+
+def cron_file(identity):
+    # cron reads no file whose name has a dot.
+    return "%s/portfw-settle-%s" % (CRON, identity)
+
+
+def write_cron_entry(identity):
+    if os.path.isdir(CRON):
+        line = "@reboot root %s\n" % " ".join(way_back(identity, "prove"))
+        write_file(cron_file(identity), line.encode(), 0o600)
+
+
+def require_armed(identity):
+    if not has_systemd():
+        if not sleepers(identity):
+            raise RuntimeError("the process of the way back does not run")
+        return
+    if systemctl("is-active", "--quiet", timer_name(identity) + ".timer") != 0:
+        raise RuntimeError("the timer of the way back is not active")
+    for name, _, _, target in boot_units(identity):
+        if not os.path.exists("%s/%s.wants/%s" % (UNITS, target, name)):
+            raise RuntimeError("the unit %s does not stand" % name)
+
+
+def reserve(identity, files):
+    """Space for the way back, on both file systems: the disk may be full when it is needed."""
+    size = sum(len(item["bytes"]) + 4096 for item in files)
+    for path in reserves(identity):
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            rest = min(size + 65536, LARGEST_RESERVE)
+            while rest > 0:
+                # Random, so that no file system packs it into less.
+                rest -= os.write(handle, os.urandom(min(rest, 65536)))
+        finally:
+            os.close(handle)
+
+
+def reserves(identity):
+    return ("%s/.portfw-reserve-%s" % (ETC, identity), guard_path(identity, "reserve"))
+
+
+def free_reserves(identity):
+    for path in reserves(identity):
+        unlink_quietly(path)
+
+
+def unlink_quietly(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass

@@ -1,0 +1,320 @@
+"""The guard: the way back, armed on the host before the first write, and the one decision to keep or to revert.
+
+A run that may have to be put back has a record, GUARD/ID.armed. The decision is its renaming, to ID.keep or to ID.revert:
+that is atomic, so one of two who try wins; it outlives a reboot; it needs no free space; and the name says what was decided.
+Whoever finds ID.revert finishes the way back, whoever finds ID.keep tidies up: both may be done twice.
+
+Stands after arming.py.
+"""
+
+import fcntl
+
+# A settling host needs so long at most; before that, a run whose window is over is not taken for dead.
+GRACE_SECONDS = 15
+
+
+def arm(request, observed):
+    """The way back, before anything is written: it stands and is seen to stand, or the run ends here."""
+    identity = request["id"]
+    try:
+        os.makedirs(GUARD, mode=0o700, exist_ok=True)
+        os.chmod(GUARD, 0o700)
+        write_file(guard_path(identity, "py"), program_text(), 0o600)
+        reserve(identity, observed["files"])
+        record = {
+            "id": identity,
+            "holder": request["holder"],
+            "what": request["what"],
+            "confirm": request["confirm"],
+            "window": request["window"],
+            "since": stamp(),
+            "armedAt": time.clock_gettime(time.CLOCK_MONOTONIC),
+            "state": request.get("state"),
+        }
+        if has_systemd():
+            start_timer(identity, request["window"])
+            write_boot_units(identity)
+        else:
+            start_sleeper(identity)
+            write_cron_entry(identity)
+        write_file(guard_path(identity, "armed"), json.dumps(record).encode(), 0o600)
+        require_armed(identity)
+    except BaseException as error:
+        forget(identity)
+        if isinstance(error, (OSError, RuntimeError, subprocess.SubprocessError)):
+            raise Stop(kind="failed", step="arming the way back", why=plain_error(error), aftermath={"kind": "untouched"})
+        raise
+
+
+def decide(identity, verdict):
+    """The one decision. Returns the verdict that stands, and whether it was made here; None where nothing is pending."""
+    try:
+        os.rename(guard_path(identity, "armed"), guard_path(identity, verdict))
+        flush_folder(GUARD)
+        return verdict, True
+    except FileNotFoundError:
+        for other in ("keep", "revert"):
+            if os.path.exists(guard_path(identity, other)):
+                return other, False
+        return None, False
+
+
+def flush_folder(path):
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def record_of(identity):
+    for suffix in ("armed", "keep", "revert"):
+        try:
+            return json.loads(read_bytes(guard_path(identity, suffix)).decode()), suffix
+        except (OSError, ValueError):
+            continue
+    return None, None
+
+
+def pending_runs():
+    """The runs that have a record, decided or not."""
+    try:
+        names = os.listdir(GUARD)
+    except OSError:
+        return []
+    found = {name.rsplit(".", 1)[0] for name in names if name.rsplit(".", 1)[-1] in ("armed", "keep", "revert")}
+    return sorted(identity for identity in found if ID.match(identity))
+
+
+def seconds_left(record):
+    return record["armedAt"] + record["window"] - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def finish(identity, verdict, by, why):
+    """The end of a run that was decided: nothing of ours stays armed, and what happened is remembered."""
+    record, _ = record_of(identity)
+    remember_end(identity, verdict, by, why, record or {})
+    if verdict == "keep":
+        mark = "kept"
+        for old in generation_ids()[:-KEPT_GENERATIONS]:
+            if old != identity:
+                remove_generation(old)
+    else:
+        mark = "reverted"
+    folder = "%s/%s" % (GENERATIONS, identity)
+    try:
+        os.rename(guard_path(identity, verdict), "%s/%s" % (folder, mark))
+        flush_folder(folder)
+    except OSError:
+        pass  # no generation of that name any more: the record goes below
+    forget(identity)
+
+
+def forget(identity):
+    """Takes down everything that stands for a run: timer, units, program, reserve, record and lock."""
+    if has_systemd():
+        units = [timer_name(identity) + ".timer"]
+        # The service may be the very process that runs here.
+        if not in_service(identity):
+            units.append(timer_name(identity) + ".service")
+        systemctl("stop", "--quiet", *units)
+        for name, _, _, target in boot_units(identity):
+            unlink_quietly("%s/%s.wants/%s" % (UNITS, target, name))
+            unlink_quietly("%s/%s" % (UNITS, name))
+    else:
+        for process in sleepers(identity):
+            os.kill(process, signal.SIGKILL)
+        unlink_quietly(cron_file(identity))
+    free_reserves(identity)
+    for suffix in ("armed", "keep", "revert", "proved", "py"):
+        unlink_quietly(guard_path(identity, suffix))
+    if holder_of_lock().get("id") == identity:
+        release_lock()
+
+
+def in_service(identity):
+    try:
+        return (timer_name(identity) + ".service").encode() in read_bytes("/proc/self/cgroup")
+    except OSError:
+        return False
+
+
+def remember_end(identity, verdict, by, why, record):
+    """For the next run, which says it: what became of this one, and who decided."""
+    outcome = {"keep": "kept", "revert": "reverted"}[verdict]
+    end = {"id": identity, "outcome": outcome, "by": by, "why": why, "at": stamp()}
+    end.update({key: record.get(key) for key in ("what", "holder", "since")})
+    audit("%s %s by %s%s" % (identity, outcome, by, ": " + why if why else ""), record.get("holder"))
+    try:
+        write_file(STATE + "/last.json", json.dumps(end).encode(), 0o600)
+    except OSError:
+        pass  # a full disk must not keep a run from its end
+
+
+def audit(what, holder):
+    """One line a decision in /var/lib/portfw/audit.log."""
+    line = " ".join(("%s %s %s" % (stamp(), holder, what)).split())
+    try:
+        handle = os.open(STATE + "/audit.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(handle, (line + "\n").encode())
+        finally:
+            os.close(handle)
+    except OSError:
+        pass
+
+
+def settle_run(identity, by, why="", with_runtime=True):
+    """Ends a pending run: back to what it saved, unless it was kept. The answer is an aftermath; raises where it fails."""
+    verdict, _ = decide(identity, "revert")
+    if verdict == "keep":
+        finish(identity, "keep", by, why)
+        return {"kind": "kept", "generation": identity}
+    if verdict is None:
+        if holder_of_lock().get("id") == identity:
+            forget(identity)
+        return end_of(identity)
+    free_reserves(identity)
+    meta, files = load_generation(identity)
+    proof = put_back(meta, files, with_runtime)
+    finish(identity, "revert", by, why)
+    return {"kind": "restored", "generation": identity, "by": by, "proof": proof}
+
+
+def end_of(identity):
+    """What became of a run that is not pending any more."""
+    folder = "%s/%s" % (GENERATIONS, identity)
+    if not ID.match(identity) or not os.path.isdir(folder):
+        return {"kind": "untouched"}
+    if os.path.exists(folder + "/kept"):
+        return {"kind": "kept", "generation": identity}
+    if os.path.exists(folder + "/reverted"):
+        return {"kind": "restored", "generation": identity, "by": last_run().get("by", "the host")}
+    return {"kind": "untouched"}
+
+
+def last_run():
+    try:
+        return json.loads(read_bytes(STATE + "/last.json").decode())
+    except (OSError, ValueError):
+        return {}
+
+
+def undo(identity, why):
+    """The way back at once, from a step that failed here. Where it fails too, the timer goes on trying."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        return settle_run(identity, "the host", why)
+    except BaseException as error:
+        text = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
+        return {"kind": "restore-failed", "generation": identity, "why": text}
+
+
+def abandon(identity):
+    """The end of a run that had not written anything yet."""
+    decide(identity, "revert")
+    forget(identity)
+    remove_generation(identity)
+
+
+def recover():
+    """Ends what a run left that cannot end by itself any more. The caller holds the operation, so no step is under way."""
+    for identity in pending_runs():
+        record, suffix = record_of(identity)
+        held = holder_of_lock()
+        # The lock is gone after a reboot; then nothing of that run is alive.
+        if suffix == "armed" and held.get("id") == identity and seconds_left(record) > -GRACE_SECONDS:
+            raise Stop(kind="locked", lock=held, pending=pending_of(identity))
+        settle_run(identity, "the next run", "its window was over and nobody had settled it")
+    if os.path.isdir(LOCK):
+        # No record: the run ended before it had armed the way back, and so before its first write.
+        release_lock()
+
+
+def pending_of(identity):
+    record, suffix = record_of(identity)
+    if record is None:
+        return None
+    return {
+        "id": identity,
+        "holder": str(record["holder"]),
+        "what": str(record["what"]),
+        "since": str(record["since"]),
+        "confirm": record["confirm"],
+        "proved": os.path.exists(guard_path(identity, "proved")),
+        "decision": {"armed": "open", "keep": "keep", "revert": "revert"}[suffix],
+        "secondsLeft": max(0, int(seconds_left(record) + 0.999)),
+        "step": current_step(),
+    }
+
+
+def settle_by_itself(mode, identity):
+    """The program that was saved on the host: run by the timer, by the sleeper, or at boot. Returns the exit code."""
+    if not ID.match(identity):
+        return 2
+    if mode == "boot":
+        return settle_files(identity)
+    if mode == "sleep":
+        while True:
+            record, suffix = record_of(identity)
+            if suffix != "armed" or seconds_left(record) <= 0:
+                break
+            time.sleep(min(0.5, max(0.01, seconds_left(record))))
+        if suffix is None and holder_of_lock().get("id") != identity:
+            return 0
+    _, made_here = decide(identity, "revert")
+    # A step that the window overtook may hang: it is not waited for.
+    handle = take_operation(0 if made_here else 60)
+    by, why = ("boot", "the host was started again") if mode == "prove" else ("timer", "nobody had kept it in time")
+    for attempt in range(10_000 if mode == "sleep" else 3):
+        try:
+            # What others had set at runtime only is gone with the boot, whoever runs afterwards.
+            settle_run(identity, by, why, with_runtime=mode != "prove")
+            return 0
+        except BaseException as error:
+            audit("%s could not be put back, attempt %d: %s" % (identity, attempt + 1, plain_error(error)), "the host")
+            time.sleep(min(30, 1 + attempt))
+    os.close(handle)
+    return 1
+
+
+def settle_files(identity):
+    """Before firewalld starts: its files as they were. What is left is done when the daemon runs."""
+    verdict, _ = decide(identity, "revert")
+    if verdict == "revert":
+        free_reserves(identity)
+        meta, files = load_generation(identity)
+        restore_files(files, meta["foreign"])
+        remove_old_copies()
+    return 0
+
+
+def take_operation(patience):
+    """The operation's lock; whoever holds it for longer than our patience, in seconds, is killed. None waits for ever."""
+    folder = os.path.dirname(LOCK)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    handle = os.open(folder + "/operation", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    end = None if patience is None else time.clock_gettime(time.CLOCK_MONOTONIC) + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+        if end is not None and time.clock_gettime(time.CLOCK_MONOTONIC) >= end:
+            for process in holders_of(handle):
+                if process != os.getpid():
+                    os.kill(process, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def holders_of(handle):
+    """The processes that hold the flock on an open file, as the kernel lists them."""
+    inode = os.fstat(handle).st_ino
+    found = []
+    for line in read_bytes("/proc/locks").decode().splitlines():
+        words = line.split()
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5].split(":")[-1] == str(inode) and int(words[4]) > 0:
+            found.append(int(words[4]))
+    return found

@@ -1,0 +1,283 @@
+"""Back to a saved configuration: files, the daemon, bindings, what others had set at runtime; and the proof of it.
+
+Stands after generations.py.
+"""
+
+import signal
+
+# A daemon that has not answered for so long hangs.
+ANSWER_SECONDS = 6
+
+def restore_files(files, foreign):
+    """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
+    saved = {f["path"]: f for f in files if in_scope(f["path"], foreign)}
+    present = {f["path"]: f for f in permanent_files() if in_scope(f["path"], foreign)}
+    changed = False
+    for path, item in saved.items():
+        now = present.get(path)
+        if now is None or any(now[key] != item[key] for key in ("sha256", "mode", "owner")):
+            os.makedirs(os.path.dirname(target_of(path)), exist_ok=True)
+            content = base64.b64decode(item["content"])
+            write_file(target_of(path), content, int(item["mode"], 8), owner_of(item), item["context"])
+            changed = True
+    for path in present:
+        if path not in saved:
+            os.unlink(target_of(path))
+            changed = True
+    return changed
+
+
+def restore_state(text):
+    path = STATE + "/state.json"
+    if text is None:
+        if os.path.exists(path):
+            os.unlink(path)
+    elif read_state() != text:
+        write_file(path, text.encode(), 0o600)
+
+
+def put_back(meta, files, with_runtime=True):
+    """What a run changed, back to what it had saved, with the proof. Raises only where the host is not as saved."""
+    proof = proof_of_standing(meta, files)
+    if proof is not None:
+        return proof
+    runtime = saved_runtime(meta["id"]) if with_runtime else None
+    return restore_generation(meta, files, meta["foreign"], runtime)
+
+
+def proof_of_standing(meta, files):
+    """The proof of a host on which nothing was changed: a reload of it would only lose what others set at runtime."""
+    daemon = answering_daemon()
+    if daemon is None or daemon.property("state") != "RUNNING":
+        return None
+    try:
+        observed = observe(daemon, helpers=False)
+    except daemon.dbus.DBusException:
+        return None
+    proof = proof_of(observed, meta["foreign"])
+    return proof if proof["scopeHash"] == meta["scopeHash"] and proof["runtimeHash"] == meta["runtimeHash"] else None
+
+
+def proof_of(observed, foreign):
+    return {
+        "scopeHash": scope_hash(observed["files"], foreign),
+        "permanentHash": observed["permanentHash"],
+        "runtimeHash": observed["runtimeHash"],
+    }
+
+
+def restore_generation(meta, files, foreign, runtime=None):
+    """The saved configuration, permanent and runtime, with its proof. Raises only where the host is not as saved."""
+    daemon = answering_daemon()
+    # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
+    if daemon is not None:
+        release_our_bindings(daemon, meta["bindings"])
+    restore_files(files, foreign)
+    remove_old_copies()
+    daemon = load_permanent(daemon)
+    rebind(daemon, meta["bindings"])
+    if runtime is not None:
+        restore_runtime(daemon, runtime)
+    restore_state(meta["state"])
+    observed = observe(daemon, helpers=False)
+    proof = proof_of(observed, foreign)
+    if observed["state"] != "RUNNING":
+        raise RuntimeError("firewalld is %s after its configuration was restored" % observed["state"])
+    if proof["scopeHash"] != scope_hash(files, foreign):
+        raise RuntimeError("the restored files are not the saved ones")
+    return proof
+
+
+def optional_daemon():
+    try:
+        return Daemon()
+    except Stop:
+        return None
+
+
+def answering_daemon():
+    """The daemon, or None where it is not there. One that hangs is killed: its rules stay until another takes its place."""
+    daemon = optional_daemon()
+    if daemon is None:
+        return None
+    process = daemon.process()
+    if not is_stopped(process):
+        try:
+            daemon.ping(ANSWER_SECONDS)
+            return daemon
+        except daemon.dbus.DBusException:
+            pass
+    try:
+        os.kill(process, signal.SIGKILL)
+    except OSError:
+        pass
+    for _ in range(100):
+        if optional_daemon() is None:
+            return None
+        time.sleep(0.05)
+    raise RuntimeError("firewalld does not answer and cannot be killed")
+
+
+def is_stopped(process):
+    """Whether somebody has stopped a process: waiting for its answer would be in vain."""
+    try:
+        return read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()[0] in (b"T", b"t")
+    except (OSError, IndexError):
+        return False
+
+
+def load_permanent(daemon):
+    """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
+    if daemon is not None:
+        try:
+            daemon.reload()
+            if daemon.property("state") == "RUNNING":
+                return daemon
+        except daemon.dbus.DBusException:
+            refuse_to_restart(daemon)
+    stop_firewalld()
+    remove_tables()
+    start_firewalld()
+    for _ in range(100):
+        daemon = optional_daemon()
+        if daemon is not None and daemon.property("state") == "RUNNING":
+            return daemon
+        time.sleep(0.1)
+    raise RuntimeError("firewalld does not come up with the restored configuration")
+
+
+def remove_tables():
+    """A daemon that failed or was killed leaves its rules behind, and one that is started adds its own after them: what was
+    open would stay open. firewalld 0.9 also leaves a table that drops everything when it fails to load."""
+    for table in ("inet firewalld", "ip firewalld", "ip6 firewalld", "inet firewalld_policy_drop"):
+        run(["nft", "delete", "table"] + table.split())
+
+
+def stop_firewalld():
+    if os.path.isdir("/run/systemd/system"):
+        run(["systemctl", "stop", "firewalld.service"])
+    else:
+        daemon = optional_daemon()
+        if daemon is not None:
+            os.kill(daemon.process(), signal.SIGTERM)
+            for _ in range(100):
+                if optional_daemon() is None:
+                    break
+                time.sleep(0.05)
+
+
+def start_firewalld():
+    if os.path.isdir("/run/systemd/system"):
+        run(["systemctl", "reset-failed", "firewalld.service"])
+        run(["systemctl", "start", "firewalld.service"])
+    else:
+        run(["/usr/sbin/firewalld"])
+
+
+STRINGS = ("services", "protocols", "icmp_blocks", "rules_str", "interfaces", "sources")
+PAIRS = ("ports", "source_ports")
+FLAGS = ("masquerade", "forward", "icmp_block_inversion")
+
+
+def runtime_settings(dbus, zone):
+    """A zone's settings as the daemon takes them at runtime: without texts, target and priorities, which only files have."""
+    typed = {}
+    for key, value in zone.items():
+        if key in STRINGS:
+            typed[key] = dbus.Array(value, signature="s")
+        elif key in PAIRS:
+            typed[key] = dbus.Array([dbus.Struct(item, signature="ss") for item in value], signature="(ss)")
+        elif key == "forward_ports":
+            typed[key] = dbus.Array([dbus.Struct(item, signature="ssss") for item in value], signature="(ssss)")
+        elif key in FLAGS:
+            typed[key] = dbus.Boolean(value)
+    return dbus.Dictionary(typed, signature="sv")
+
+
+def restore_runtime(daemon, saved):
+    """What others had set at runtime only, and the reload of the way back took away: zones, entries, direct rules."""
+    now = runtime_state(daemon, plain(daemon.call("", "getDefaultZone")))
+    for name, zone in saved["zones"].items():
+        present = now["zones"].get(name)
+        if present is None:
+            continue
+        # Interfaces were put where they belong already.
+        wanted = dict(zone, interfaces=present.get("interfaces", []))
+        if canonical(wanted) != canonical(present):
+            daemon.call(".zone", "setZoneSettings2", "sa{sv}", name, runtime_settings(daemon.dbus, wanted))
+    for name, item in saved["ipsets"].items():
+        present = now["ipsets"].get(name)
+        if present is not None and sorted(item["entries"]) != sorted(present["entries"]):
+            daemon.call(".ipset", "setEntries", "sas", name, daemon.dbus.Array(item["entries"], signature="s"))
+    present = direct_state(daemon)
+    for kind, method, signature in (
+        ("chains", "addChain", "sss"),
+        ("rules", "addRule", "sssias"),
+        ("passthroughs", "addPassthrough", "sas"),
+    ):
+        for item in saved["directState"][kind]:
+            if item not in present[kind]:
+                daemon.call(".direct", method, signature, *item)
+
+
+def direct_state(daemon):
+    return {
+        "chains": plain(daemon.call(".direct", "getAllChains")),
+        "rules": plain(daemon.call(".direct", "getAllRules")),
+        "passthroughs": plain(daemon.call(".direct", "getAllPassthroughs")),
+    }
+
+
+def refuse_to_restart(daemon):
+    """A running daemon that cannot read somebody's file goes on as it is; restarted, it would lose all but the stock configuration."""
+    try:
+        daemon.call("", "checkPermanentConfig", timeout=60)
+    except daemon.dbus.DBusException as error:
+        message = error.get_dbus_message() or ""
+        if re.match(r"[A-Z_]+: ", message) and daemon.property("state") == "RUNNING":
+            raise RuntimeError("firewalld cannot read its files: " + message)
+
+
+def release_our_bindings(daemon, saved):
+    try:
+        active = plain(daemon.call(".zone", "getActiveZones"))
+        for zone, item in active.items():
+            for interface in item.get("interfaces", []):
+                if zone.startswith(PREFIX) and saved.get(interface) != zone:
+                    bind(daemon, interface, saved.get(interface))
+    except daemon.dbus.DBusException:
+        pass  # a daemon that has failed is restarted below
+
+
+def rebind(daemon, saved):
+    now = {}
+    for zone, item in plain(daemon.call(".zone", "getActiveZones")).items():
+        for interface in item.get("interfaces", []):
+            now[interface] = zone
+    for interface, zone in saved.items():
+        if now.get(interface) != zone:
+            bind(daemon, interface, zone)
+    for interface, zone in now.items():
+        if zone.startswith(PREFIX) and interface not in saved:
+            bind(daemon, interface, None)
+
+
+def bind(daemon, interface, zone):
+    try:
+        if zone is None:
+            daemon.call(".zone", "removeInterface", "ss", "", interface)
+        else:
+            daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)
+    except daemon.dbus.DBusException as error:
+        # The zone's owner has deleted it since: the interface stays where the files have it.
+        if not re.match(r"(INVALID_ZONE|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
+            raise
+
+
+def bindings_after(saved, present):
+    """Where interfaces go in a rollback: those of our zones, then or now, as saved; those of others stay where they are."""
+    wanted = {name: zone for name, zone in present.items() if not zone.startswith(PREFIX)}
+    for name, zone in saved.items():
+        if zone.startswith(PREFIX) or present.get(name, "").startswith(PREFIX):
+            wanted[name] = zone
+    return wanted
