@@ -10,7 +10,7 @@ Examples:
 
 Exit codes:
   0    done
-  1    a host failed or was refused, or the plan was declined
+  1    a host failed, was refused or was put back, or the plan was declined
   2    changes are pending (plan --detailed-exitcode)
   3    a host could not be reached
   4    bad input or usage; no host was contacted
@@ -72,10 +72,29 @@ Examples:
 Plans all hosts, shows what would change and asks; then changes them batch by batch, as the playbook's "serial" says.
 Without a terminal to ask on it needs --yes.
 
+The way back is armed on each host before the first write. Unless a new connection proves and keeps the change within
+--revert-after, the host puts itself back, whatever has become of portfw or of the network.
+
 Examples:
   portfw apply inventory.yaml
   portfw apply inventory.yaml --limit web --yes
   portfw apply inventory.yaml --dry-run
+  portfw apply inventory.yaml --confirm manual --revert-after 15m
+`,
+  confirm: `
+Keeps the runs that wait for it after "apply --confirm manual". It connects anew, and so proves once more that the hosts can
+be reached. Without a yes, a host puts itself back when its window is over.
+
+Examples:
+  portfw confirm inventory.yaml
+  portfw confirm inventory.yaml --limit web1 --revert
+`,
+  status: `
+Reads only: the run that is under way or waits on each host, how long it still has, and how the last one ended.
+
+Examples:
+  portfw status inventory.yaml
+  portfw status inventory.yaml --limit web1 --json
 `,
   history: `
 Examples:

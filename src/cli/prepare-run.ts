@@ -2,6 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
+import { suggestion } from '../core/suggest.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostJob, RunContext } from '../fleet/operations.ts';
 import type { Inventory } from '../inventory/inventory.ts';
@@ -36,6 +37,7 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
   const hosts = chosenHosts(inventory, settings, flags, file);
+  const acceptLockout = acceptedHosts(flags, hosts);
 
   const options = await targetOptions(flags);
   const targets = new Map<string, Target>();
@@ -75,6 +77,7 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     // It is written down on hosts, line by line: the names may come from the environment.
     holder: terminalLine(`${localUser()}@${hostname()}`),
     today: new Date().toISOString().slice(0, 10),
+    acceptLockout,
   };
   return { context, warnings };
 }
@@ -122,6 +125,19 @@ function probingPeers(
   }
   for (const { name } of hosts) names.delete(name);
   return [...names].flatMap((name) => settings.get(name) ?? []);
+}
+
+/** The hosts of `--accept-lockout`: names, one by one, since each is a door that may fall shut. */
+function acceptedHosts(flags: RunFlags, hosts: readonly HostSettings[]): ReadonlySet<string> {
+  const known = hosts.map((host) => host.name);
+  for (const name of flags.acceptLockout ?? []) {
+    if (known.includes(name)) continue;
+    throw new UsageError(
+      `--accept-lockout names ${JSON.stringify(terminalLine(name))}, which is no host of this run`,
+      `It takes the name of one host, never a group or a pattern, and may be repeated. ${suggestion(name, known, 'hosts')}`,
+    );
+  }
+  return new Set(flags.acceptLockout ?? []);
 }
 
 /** `-u` and `-b` say what holds where the inventory says nothing, as with Ansible. */

@@ -44,6 +44,13 @@ const DEFAULT_FORKS = 20;
 
 const PASSWORD_HINT = 'Give -k or -K without a value to be asked, or set PORTFW_SSH_PASSWORD or PORTFW_BECOME_PASSWORD';
 
+const ACCEPT_LOCKOUT = 'go on with this host though its plan would cut SSH; by name, may be repeated';
+
+/** The values of a flag that may be repeated. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
 /** All commands with their flags. Each loads its own code only when it runs. */
 export function buildProgram(version: string, done: (code: number) => void): Command {
   const program = new Command('portfw')
@@ -81,6 +88,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
   );
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--detailed-exitcode', 'end with 2 when changes are pending')
+    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .action(async (file, flags) => done(await (await import('./commands/plan.ts')).plan(file, flags)));
   fleetCommand(program, 'apply', 'bring the hosts to what the matrix says')
     .option('-y, --yes', 'apply without asking')
@@ -89,8 +97,10 @@ export function buildProgram(version: string, done: (code: number) => void): Com
       'the host puts itself back unless it is kept within this time (60s; 10m with --confirm manual)',
     )
     .option('--confirm <who>', 'auto keeps what a fresh connection proves; manual waits for "portfw confirm"')
+    .option('--cut-revoked', 'once kept, end established flows whose permission the change takes away')
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .option('--detailed-exitcode', 'with --dry-run: end with 2 when changes are pending')
+    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .action(async (file, flags) => done(await (await import('./commands/apply.ts')).apply(file, flags)));
   fleetCommand(program, 'confirm', 'say yes to runs that wait for it (apply --confirm manual)')
     .option('--revert', 'say no: put the hosts back now')

@@ -15,6 +15,8 @@ export interface RunFlags {
   readonly askPass?: boolean;
   /** Seconds. */
   readonly connectTimeout?: number;
+  /** Of `plan` and `apply`: hosts whose plan may fail the lockout proof. */
+  readonly acceptLockout?: readonly string[];
   /** `false` for `--no-color`. */
   readonly color: boolean;
 }

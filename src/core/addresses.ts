@@ -125,16 +125,16 @@ function cover(networks: readonly Network[], family: AddressFamily): string[] {
       if (network.last > last) last = network.last;
       continue;
     }
-    if (first !== null) result.push(...split(first, last, family));
+    if (first !== null) result.push(...rangeNetworks(first, last, family));
     first = network.first;
     last = network.last;
   }
-  if (first !== null) result.push(...split(first, last, family));
+  if (first !== null) result.push(...rangeNetworks(first, last, family));
   return result;
 }
 
 /** A range of addresses as the fewest aligned networks. */
-function split(from: bigint, to: bigint, family: AddressFamily): string[] {
+export function rangeNetworks(from: bigint, to: bigint, family: AddressFamily): string[] {
   const bits = BITS[family];
   const result: string[] = [];
   let first = from;

@@ -28,3 +28,19 @@ export class Secret {
     return '[secret]';
   }
 }
+
+/** A shorter secret protects nothing, and to take it out would make any text unreadable. */
+const LEAST_LENGTH = 4;
+
+/** Bytes that somebody else wrote, with every occurrence of a secret that they may know replaced by `[secret]`. */
+export function redacted(bytes: Buffer, secret: Secret | null): Buffer {
+  const sought = Buffer.from(secret?.reveal() ?? '', 'utf8');
+  if (sought.length < LEAST_LENGTH || !bytes.includes(sought)) return bytes;
+  const parts: Buffer[] = [];
+  let from = 0;
+  for (let at = bytes.indexOf(sought); at !== -1; at = bytes.indexOf(sought, from)) {
+    parts.push(bytes.subarray(from, at), Buffer.from('[secret]'));
+    from = at + sought.length;
+  }
+  return Buffer.concat([...parts, bytes.subarray(from)]);
+}

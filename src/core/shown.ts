@@ -1,8 +1,11 @@
 const MAX_SHOWN = 60;
 
-/** C0 and C1 controls, line and paragraph separators, zero-width and bidirectional marks, lone surrogates. */
+/**
+ * C0 and C1 controls, line and paragraph separators, zero-width, bidirectional and tag characters, lone surrogates, and
+ * U+FFFE and U+FFFF, which no XML file may hold.
+ */
 const UNSHOWABLE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|\p{Surrogate}/gu;
+  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
 
 /**
  * Makes text from a file or a host safe for a terminal: every control, zero-width or bidirectional character becomes

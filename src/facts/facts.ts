@@ -27,6 +27,8 @@ export interface HostFacts {
   readonly remembered: RememberedState | null;
   /** The lock that a run holds on the host at this moment, or `null`. */
   readonly lock: LockFacts | null;
+  /** How the last run on the host ended; `null` before the first one. */
+  readonly lastRun: RunEnd | null;
 }
 
 export interface OsFacts {
@@ -107,12 +109,6 @@ export interface RpcFacts {
 
 /** Other things on the host that write firewall rules. */
 export interface WriterFacts {
-  /** Interfaces that NetworkManager manages, with the zone its connection names (empty for none). */
-  readonly networkManager: readonly {
-    readonly interface: string;
-    readonly connection: string;
-    readonly zone: string;
-  }[];
   /** Active units among docker, podman, fail2ban, ufw, iptables, ip6tables, nftables, ebtables. */
   readonly units: readonly string[];
 }
@@ -121,6 +117,18 @@ export interface LockFacts {
   readonly holder: string;
   readonly since: string;
   readonly id: string;
+}
+
+/** How a run on a host ended, as the host remembers it. */
+export interface RunEnd {
+  readonly id: string;
+  readonly outcome: 'kept' | 'reverted';
+  /** Who decided: `the controller`, `the host`, `timer`, `boot`, `the next run`. */
+  readonly by: string;
+  readonly why: string;
+  readonly at: string;
+  readonly what: string;
+  readonly holder: string;
 }
 
 /** Written on the host when a run is kept. */
@@ -160,6 +168,20 @@ export interface RunningFirewalld {
   /** Built-in zone and service files that the permanent configuration falls back on, by path relative to /usr/lib/firewalld. */
   readonly builtin: readonly { readonly path: string; readonly text: string }[];
   readonly runtime: RuntimeFirewalld;
+  /** NetworkManager's active connections, without those that it only watches; empty where it does not run. */
+  readonly networkManager: readonly ManagedConnection[];
+}
+
+/** A connection of NetworkManager's that manages interfaces; its zone wins over firewalld's own files. */
+export interface ManagedConnection {
+  readonly uuid: string;
+  /** Its name, as nmcli shows it. */
+  readonly connection: string;
+  /** The zone that it names; empty for the default zone. */
+  readonly zone: string;
+  readonly interfaces: readonly string[];
+  /** True when it is in memory only, whole or in part: others write it anew at each boot, or somebody tries something. */
+  readonly unsaved: boolean;
 }
 
 export interface PermanentFile {

@@ -1,9 +1,10 @@
-import type { FirewalldFacts, PermanentFile } from './facts.ts';
+import type { FirewalldFacts, ManagedConnection, PermanentFile } from './facts.ts';
 import { JsonObject } from './json-shape.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 import { compareVersions, firewalldRefusal, isVersion } from './version.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/;
+const UUID = /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 /** One file of firewalld's: an ipset of 65,536 entries takes about 3 MiB. */
 const MAX_FILE = 8 * 1024 * 1024;
 
@@ -79,6 +80,17 @@ function parseRunning(json: JsonObject): FirewalldFacts {
       policies: runtime.records('policies', 10_000),
       direct: runtime.texts('direct', 200_000, 8192),
     },
+    networkManager: json.has('networkManager') ? json.objects('networkManager', 10_000).map(parseConnection) : [],
+  };
+}
+
+function parseConnection(connection: JsonObject): ManagedConnection {
+  return {
+    uuid: connection.matching('uuid', UUID, 'a UUID'),
+    connection: shortName(connection.text('connection')),
+    zone: shortName(connection.text('zone'), 64),
+    interfaces: connection.texts('interfaces', 1000, 64).map((name) => shortName(name, 64)),
+    unsaved: connection.flag('unsaved'),
   };
 }
 

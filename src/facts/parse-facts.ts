@@ -3,15 +3,8 @@ import { parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
 import { parseFlows } from './flows.ts';
 import { parseInterfaces, parseRpc, parseSockets } from './network.ts';
 import { splitSections } from './sections.ts';
-import {
-  activeWriters,
-  parseFiles,
-  parseNetworkManager,
-  parsePackages,
-  parseProcesses,
-  parseUnits,
-} from './services.ts';
-import { parseLock, parseRemembered } from './state.ts';
+import { activeWriters, parseFiles, parsePackages, parseProcesses, parseUnits } from './services.ts';
+import { parseLastRun, parseLock, parseRemembered } from './state.ts';
 import { parseOsRelease, parseSshConnection, parseSystem } from './system.ts';
 import { Unreadable } from './unreadable.ts';
 
@@ -66,10 +59,11 @@ function parseSections(text: string): ParsedFacts {
     packages: parsePackages(sections.packages),
     files: parseFiles(sections.files),
     rpc: rpc.rows,
-    writers: { networkManager: parseNetworkManager(sections.networkmanager), units: activeWriters(units.rows) },
+    writers: { units: activeWriters(units.rows) },
     firewalld: parseFirewalld(installed, sections.firewalld, system.root),
     remembered: parseRemembered(sections.state),
     lock: parseLock(sections.lock),
+    lastRun: parseLastRun(sections['last-run']),
   };
   return { kind: 'facts', facts, notes };
 }

@@ -14,9 +14,9 @@ export const SECTIONS = [
   'processes',
   'packages',
   'rpc',
-  'networkmanager',
   'state',
   'lock',
+  'last-run',
   'firewalld-version',
   'firewalld',
 ] as const;

@@ -1,4 +1,4 @@
-import type { UnitFacts, WriterFacts } from './facts.ts';
+import type { UnitFacts } from './facts.ts';
 import type { Rows } from './network.ts';
 import { shortName } from './unreadable.ts';
 
@@ -38,44 +38,4 @@ export function parsePackages(lines: readonly string[]): readonly string[] {
 /** The requested files that exist, one a line. */
 export function parseFiles(lines: readonly string[]): readonly string[] {
   return [...new Set(lines.filter((line) => line.startsWith('/')).map((line) => shortName(line, 4096)))].sort();
-}
-
-/**
- * NetworkManager's active connections with their devices (`active:UUID:DEVICE`), then each connection's fields, one a
- * line. nmcli escapes colons and backslashes with a backslash in its tables, which the first are, but not in its fields.
- */
-export function parseNetworkManager(lines: readonly string[]): WriterFacts['networkManager'] {
-  const devices: { uuid: string; device: string }[] = [];
-  const connections = new Map<string, { id: string; zone: string }>();
-  let fields = new Map<string, string>();
-  const finish = (): void => {
-    const uuid = fields.get('connection.uuid');
-    if (uuid !== undefined) {
-      connections.set(uuid, { id: fields.get('connection.id') ?? '', zone: fields.get('connection.zone') ?? '' });
-    }
-    fields = new Map();
-  };
-  for (const line of lines) {
-    const active = /^active:([0-9a-fA-F-]{1,64}):(.*)$/.exec(line);
-    if (active !== null) {
-      const device = active[2]!.replaceAll(/\\(.)/g, '$1');
-      if (device !== '') devices.push({ uuid: active[1]!, device });
-      continue;
-    }
-    const field = /^(connection\.[a-z]+):(.*)$/.exec(line);
-    if (field === null) continue;
-    if (fields.has(field[1]!)) finish();
-    fields.set(field[1]!, field[2]!);
-  }
-  finish();
-  return devices
-    .map(({ uuid, device }) => {
-      const connection = connections.get(uuid);
-      return {
-        interface: shortName(device, 64),
-        connection: shortName(connection?.id ?? uuid),
-        zone: shortName(connection?.zone ?? '', 64),
-      };
-    })
-    .sort((a, b) => (a.interface < b.interface ? -1 : a.interface > b.interface ? 1 : 0));
 }

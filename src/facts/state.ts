@@ -1,4 +1,4 @@
-import type { LockFacts, RememberedState } from './facts.ts';
+import type { LockFacts, RememberedState, RunEnd } from './facts.ts';
 import { JsonObject } from './json-shape.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
@@ -45,4 +45,30 @@ export function parseLock(lines: readonly string[]): LockFacts | null {
     return typeof found === 'string' && found !== '' ? shortName(found) : 'unknown';
   };
   return { holder: field('holder'), since: field('since'), id: field('id') };
+}
+
+/** How the last run ended, from `/var/lib/portfw/last.json`; `null` when there was none, or when the file makes no sense. */
+export function parseLastRun(lines: readonly string[]): RunEnd | null {
+  if (lines.length === 0) return null;
+  try {
+    return readRunEnd(JsonObject.parse('last-run', lines));
+  } catch (error) {
+    // It only tells a story: nothing is decided by it.
+    if (error instanceof Unreadable) return null;
+    throw error;
+  }
+}
+
+/** Reads how a run ended; throws `Unreadable`. */
+export function readRunEnd(given: JsonObject): RunEnd {
+  const name = (key: string): string => (given.has(key) ? shortName(given.text(key, 20_000), 600) : '');
+  return {
+    id: name('id'),
+    outcome: given.text('outcome') === 'kept' ? 'kept' : 'reverted',
+    by: name('by'),
+    why: name('why'),
+    at: name('at'),
+    what: name('what'),
+    holder: name('holder'),
+  };
 }

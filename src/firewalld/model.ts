@@ -26,6 +26,8 @@ export interface ZoneConfig {
   readonly forwardPorts: readonly string[];
   /** Rich rules in canonical spelling (see rich-rule.ts). */
   readonly richRules: readonly string[];
+  /** From firewalld 2.0 on, zones with a lower one are asked first; 0 when left out. */
+  readonly ingressPriority?: number;
 }
 
 /** firewalld.service(5). */

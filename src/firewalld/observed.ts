@@ -94,8 +94,16 @@ function tuples(settings: Settings, key: string): string[][] {
   if (!Array.isArray(value)) throw new XmlError(`${key} is not a list`);
   return value.map((item) => {
     if (!Array.isArray(item)) throw new XmlError(`${key} holds something that is not a tuple`);
-    return item.map(String);
+    return item.map((part) => plainText(part, key));
   });
+}
+
+/** A value that D-Bus has as text or a number; anything else might not even let itself be made into text. */
+function plainText(value: unknown, key: string): string {
+  if (typeof value === 'string') return value;
+  if (typeof value !== 'number' && typeof value !== 'boolean')
+    throw new XmlError(`${key} holds something that is not text`);
+  return String(value);
 }
 
 function ports(settings: Settings, key: string): PortProtocol[] {
@@ -109,8 +117,10 @@ function ports(settings: Settings, key: string): PortProtocol[] {
 }
 
 function runtimeZone(name: string, settings: Settings): ZoneConfig {
+  const priority = settings['ingress_priority'];
   return {
     name,
+    ...(typeof priority === 'number' && priority !== 0 ? { ingressPriority: priority } : {}),
     short: text(settings, 'short'),
     description: text(settings, 'description'),
     target: zoneTarget(text(settings, 'target')),
@@ -153,7 +163,7 @@ function runtimeIpset(name: string, settings: Settings): IpsetConfig {
   const given = settings['options'];
   const options: Record<string, string> = {};
   if (typeof given === 'object' && given !== null) {
-    for (const [key, value] of Object.entries(given)) options[key] = String(value);
+    for (const [key, value] of Object.entries(given)) options[key] = plainText(value, key);
   }
   return {
     name,

@@ -5,7 +5,8 @@ import { normalisePorts, normaliseStrings } from './normalise.ts';
 import { canonicalRichRule } from './rich-rule.ts';
 import { attribute, children, parseXml, XmlError } from './xml.ts';
 
-function required(element: Element, name: string): string {
+/** An attribute that must be there. @throws XmlError when it is missing */
+export function required(element: Element, name: string): string {
   const value = attribute(element, name);
   if (value === null) throw new XmlError(`<${element.tagName}> has no ${name}`);
   return value;
@@ -19,7 +20,8 @@ function isTrue(value: string | null): boolean {
   return value !== null && ['yes', 'true', '1'].includes(value.toLowerCase());
 }
 
-function portOf(element: Element): PortProtocol {
+/** A `<port>` or `<source-port>`. @throws XmlError when it is none */
+export function portOf(element: Element): PortProtocol {
   const range = parsePortRange(required(element, 'port'));
   if (typeof range === 'string') throw new XmlError(range);
   return { protocol: required(element, 'protocol'), range };
@@ -46,8 +48,8 @@ const ATTRIBUTES = [
   'value',
 ];
 
-/** A rich rule's elements in the spelling that the daemon has for them. */
-function richRuleOf(element: Element): string {
+/** A rich rule's elements (of a zone or a policy) in the spelling that the daemon has for them. */
+export function richRuleOf(element: Element): string {
   const head = ['rule', ...attributesOf(element, ['priority', 'family'])];
   const rank = (tag: string) => RULE_ORDER.indexOf(RULE_ORDER.includes(tag) ? tag : '');
   const parts = children(element).sort((a, b) => rank(a.tagName) - rank(b.tagName));
@@ -150,9 +152,11 @@ export function readZoneXml(name: string, text: string): ZoneConfig {
         break;
     }
   }
+  const priority = Number(attribute(root, 'ingress-priority') ?? attribute(root, 'priority') ?? 0) || 0;
   return {
     ...zone,
     name,
+    ...(priority === 0 ? {} : { ingressPriority: priority }),
     target: zoneTarget(attribute(root, 'target')),
     interfaces: normaliseStrings(zone.interfaces),
     sources: normaliseStrings(zone.sources),

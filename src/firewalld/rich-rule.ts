@@ -73,6 +73,21 @@ export interface RichRule {
   readonly destinationIpset: string | null;
   /** True when a source or destination is negated. */
   readonly inverted: boolean;
+  readonly sourceInverted: boolean;
+  readonly destinationInverted: boolean;
+  /** Negative before, positive after everything else in the zone or policy; 0 when it has none. */
+  readonly priority: number;
+  /** True when the action itself is limited to a rate: then it is not certain to be taken. */
+  readonly limited: boolean;
+  /** Of the element `protocol`. */
+  readonly protocol: string | null;
+  /** Of the element `forward-port`. */
+  readonly forwardPort: {
+    readonly port: string;
+    readonly protocol: string;
+    readonly toPort: string;
+    readonly toAddress: string;
+  } | null;
   readonly service: string | null;
   readonly port: { readonly port: string; readonly protocol: string } | null;
   /** Other elements: `icmp-block`, `masquerade`, `forward-port`, … */
@@ -82,21 +97,24 @@ export interface RichRule {
 /** Reads a rich rule in any of firewalld's spellings. */
 export function parseRichRule(text: string): RichRule {
   let section = '';
-  let inverted = false;
+  const inverted = new Set<string>();
+  let limited = false;
   const values = new Map<string, string>();
   const words: string[] = [];
   let action: RichRule['action'] = null;
   for (const { word, value } of tokens(text)) {
     if (value !== null) {
       values.set(`${section}.${word}`, value);
-      if (word === 'invert' && value === 'True') inverted = true;
+      if (word === 'invert' && value === 'True') inverted.add(section);
       continue;
     }
-    if (word === 'NOT' || word === 'not') inverted = true;
+    if (word === 'NOT' || word === 'not') inverted.add(section);
     else if (word === 'accept' || word === 'reject' || word === 'drop' || word === 'mark') {
       action = word;
       section = word;
     } else {
+      // What follows an action limits the action; what follows a log limits the log alone.
+      if (word === 'limit' && section === action) limited = true;
       section = word;
       if (!['rule', 'source', 'destination', 'service', 'port'].includes(word)) words.push(word);
     }
@@ -112,7 +130,20 @@ export function parseRichRule(text: string): RichRule {
     sourceMac: values.get('source.mac') ?? null,
     destination: values.get('destination.address') ?? null,
     destinationIpset: values.get('destination.ipset') ?? null,
-    inverted,
+    inverted: inverted.size > 0,
+    sourceInverted: inverted.has('source'),
+    destinationInverted: inverted.has('destination'),
+    priority: Number(values.get('rule.priority') ?? 0) || 0,
+    limited,
+    protocol: values.get('protocol.value') ?? null,
+    forwardPort: values.has('forward-port.port')
+      ? {
+          port: values.get('forward-port.port') ?? '',
+          protocol: values.get('forward-port.protocol') ?? '',
+          toPort: values.get('forward-port.to-port') ?? '',
+          toAddress: values.get('forward-port.to-addr') ?? '',
+        }
+      : null,
     service: values.get('service.name') ?? null,
     port: port === undefined ? null : { port, protocol: values.get('port.protocol') ?? '' },
     words,

@@ -8,6 +8,21 @@ export class XmlError extends Error {
   }
 }
 
+/** Control characters and noncharacters that no XML text may hold: https://www.w3.org/TR/xml/#charsets */
+const NO_CHARACTER = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
+
+/** Whether a text refers to such a character by its number, outside of comments and CDATA. */
+function hasBadReference(text: string): boolean {
+  if (!text.includes('&#')) return false;
+  const read = text.replace(/<!--[\s\S]*?-->|<!\[CDATA\[[\s\S]*?\]\]>/g, '');
+  return [...read.matchAll(/&#(?:x([0-9a-f]+)|([0-9]+));/gi)].some(([, hex, decimal]) => {
+    const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    if (code > 0x10ffff) return true;
+    const character = String.fromCodePoint(code);
+    return NO_CHARACTER.test(character) || /\p{Surrogate}/u.test(character);
+  });
+}
+
 /**
  * Parses one of firewalld's files strictly.
  *
@@ -19,6 +34,9 @@ export function parseXml(text: string, root: string | null): Element {
   if (/<!DOCTYPE/i.test(text)) throw new XmlError('a DOCTYPE is not allowed');
   // Bytes that are no UTF-8 arrive as lone surrogates; firewalld refuses such a file too.
   if (/\p{Surrogate}/u.test(text)) throw new XmlError('it is not valid UTF-8');
+  // The parser takes these too; firewalld's does not.
+  if (NO_CHARACTER.test(text) || hasBadReference(text))
+    throw new XmlError('it holds a character that XML does not allow');
   let element: Element | null;
   try {
     const document = new DOMParser({

@@ -21,6 +21,7 @@ import {
 } from './guarded-run.ts';
 import { ask, connect, probe } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
+import { runProbes } from './probes.ts';
 
 type Planned = Extract<Decision, { kind: 'planned' }>;
 
@@ -56,6 +57,9 @@ export async function applyHost(
     guard: guardOf(context),
     at: now.toISOString(),
   };
+  const fails = await runProbes(job, context, 'before');
+  if (fails !== null) return { kind: 'refused', failure: fails };
+
   context.phase(job.host, 'writing');
   const run = startRun(job, input.id, context);
   const begun = await begin(run, input, first);
@@ -88,6 +92,8 @@ async function prove(
     missing = await lookAtBehaviour(job, decision, connection, context);
   }
   if (missing !== null) return giveUp(run, 'verifying', missing.failure);
+  const fails = await runProbes(job, context, 'after');
+  if (fails !== null) return giveUp(run, 'probing', fails);
 
   context.phase(job.host, 'making permanent');
   const made = await ask(connection, permanentRequest(input));
@@ -210,7 +216,9 @@ function describeChange(change: Change): string {
     case 'definition':
       return `${change.object} ${change.name} (${change.fields.map((field) => `${field.field}: ${field.before ?? 'none'} instead of ${field.after ?? 'none'}`).join('; ')})`;
     case 'interface':
-      return `interface ${change.interface} in zone ${change.zone}`;
+      return change.networkManager === undefined
+        ? `interface ${change.interface} in zone ${change.zone}`
+        : `interface ${change.interface} in zone ${change.zone}, and NetworkManager's connection in ${change.networkManager.after || 'none'}`;
     case 'zone-service':
       return `${change.action} service ${change.service} in zone ${change.zone}`;
     case 'rich-rule':

@@ -4,7 +4,7 @@ import { messageOf, type RunBooks } from './books.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved } from './operations.ts';
 import { runLimited } from './pool.ts';
-import { afterRevert, afterRollback, blame, wentWrong } from './put-back.ts';
+import { blame, type InForce, isInForce, putBack, wentWrong } from './put-back.ts';
 import { type Batch, rolloutBatches } from './rollout.ts';
 
 /** A host with a plan that waits for its turn. */
@@ -15,8 +15,6 @@ export const INTERRUPTED = 'the run was interrupted before its turn';
 const INTERRUPTED_BATCH = 'the run was interrupted before its batch was decided';
 const UNKNOWN: Aftermath = { kind: 'unknown', why: 'portfw failed while it was working on the host' };
 const NEVER = new AbortController().signal;
-
-type Changed = Extract<HostOutcome, { kind: 'changed' }>;
 
 /**
  * Takes the hosts of an apply to their plans: playbook by playbook, play by play, batch by batch, as `serial`,
@@ -119,11 +117,11 @@ export class ApplyRollout {
       return false;
     }
     const proved = new Map<string, Proved>();
-    const kept = new Map<string, Changed>();
+    const kept = new Map<string, InForce>();
     // The first failure ends what has not begun: it would only be put back.
     const halt = new AbortController();
     const settle = (host: string, outcome: HostOutcome): void => {
-      if (outcome.kind === 'changed') {
+      if (isInForce(outcome)) {
         kept.set(host, outcome);
         return;
       }
@@ -155,11 +153,10 @@ export class ApplyRollout {
     const culprit = this.#firstFailed(hosts);
     const because = culprit ?? INTERRUPTED_BATCH;
     await runLimited([...proved], this.#forks, NEVER, async ([host, way]) => {
-      const outcome = await this.#books.step(host, () => way.revert(because), UNKNOWN);
-      this.#books.finish(host, afterRevert(outcome, because));
+      this.#books.finish(host, await this.#books.step(host, () => way.revert(because), UNKNOWN));
     });
     await runLimited([...kept], this.#forks, NEVER, async ([host, was]) => {
-      this.#books.finish(host, await this.#rollBack(host, was, because));
+      this.#books.finish(host, await this.#putBack(host, was, because));
     });
     await this.#skip(hosts, culprit === null ? INTERRUPTED : `${culprit}, and its batch was put back`);
     return culprit === null;
@@ -172,26 +169,20 @@ export class ApplyRollout {
       .flatMap(({ hosts }) => hosts)
       .flatMap((host) => {
         const was = this.#books.outcomes.get(host);
-        return was?.kind === 'changed' ? [{ host, was }] : [];
+        return was !== undefined && isInForce(was) ? [{ host, was }] : [];
       });
     await runLimited(changed, this.#forks, NEVER, async ({ host, was }) => {
       this.#books.reopen(host);
-      this.#books.putBack(host, await this.#rollBack(host, was, because));
+      this.#books.putBack(host, await this.#putBack(host, was, because));
     });
     return `${because}, and the run was put back`;
   }
 
-  /** Returns a host whose change was kept to the generation that it saved. */
-  async #rollBack(host: string, was: Changed, because: string): Promise<HostOutcome> {
+  #putBack(host: string, was: InForce, because: string): Promise<HostOutcome> {
     // An interruption does not end what must not be half done.
     const context = { ...this.#books.context, signal: NEVER };
     const job = this.#jobs.get(host)!;
-    const outcome = await this.#books.step(
-      host,
-      () => this.#operations.rollback(job, context, was.generation),
-      UNKNOWN,
-    );
-    return afterRollback(host, outcome, was.generation, because);
+    return this.#books.step(host, () => putBack(job, was, because, context, this.#operations), UNKNOWN);
   }
 
   #tooManyFailed({ play, batch, hosts, maxFailPercentage }: Batch): string | null {

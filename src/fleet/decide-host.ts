@@ -7,7 +7,8 @@ import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
 import { buildPlan, reloadReason } from '../plan/build-plan.ts';
-import { entrance, lockout } from '../plan/lockout.ts';
+import { connectionRefusal } from '../plan/connection-moves.ts';
+import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
 import { buildDesired } from '../policy/build-desired.ts';
@@ -16,6 +17,7 @@ import { detectRoles } from '../roles/detect.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 import type { Failure } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
+import { runNotes } from './run-notes.ts';
 
 /** What the pure stages make of one host's facts. */
 export type Decision =
@@ -26,6 +28,9 @@ export type Decision =
       readonly desired: DesiredFirewalld;
       readonly observed: ObservedFirewalld;
     };
+
+/** What of a run's context decisions are made from. */
+export type DecideContext = Pick<RunContext, 'inventory' | 'settings' | 'today' | 'acceptLockout'>;
 
 /** Which roles the host plays, by declaration, detection and memory. */
 export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFindings {
@@ -40,12 +45,7 @@ export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFinding
 }
 
 /** Facts → roles → desired → plan. Pure but for what `context` holds: the inventory and the day. */
-export function decide(
-  job: HostJob,
-  play: Play,
-  facts: HostFacts,
-  context: Pick<RunContext, 'inventory' | 'settings' | 'today'>,
-): Decision {
+export function decide(job: HostJob, play: Play, facts: HostFacts, context: DecideContext): Decision {
   if (!facts.root)
     return refused(
       'not-root',
@@ -79,7 +79,7 @@ function planOf(
   facts: HostFacts,
   firewalld: RunningFirewalld,
   findings: RoleFindings,
-  context: Pick<RunContext, 'inventory' | 'settings' | 'today'>,
+  context: DecideContext,
 ): Decision {
   const observed = observedFirewalld(firewalld);
   if (observed.broken.length > 0) {
@@ -113,23 +113,46 @@ function planOf(
     observed,
     desired,
     remembered: facts.remembered,
+    live: facts,
     notes: [
       ...warnings,
       ...outcome.notes,
-      ...lockNotes(facts),
+      ...runNotes(facts),
       ...writerNotes(facts),
       ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
     ],
   });
   const reload = reloadReason(plan.changes) !== null;
+  const peers = hostPeers(job.settings, context.inventory, context.settings);
+  const proof = lockout({
+    facts,
+    firewalld,
+    desired,
+    observed,
+    reload,
+    changes: plan.changes.length > 0,
+    management: job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) })),
+  });
+  const accepted = context.acceptLockout?.has(job.host) === true;
   const against = [
-    lockout({ facts, desired, observed, defaultZone: firewalld.defaultZone, reload }),
+    ...(accepted ? [] : proof.refusals),
     reload ? reloadHazard(observed, firewalld.version) : null,
-    managedElsewhere(facts, plan),
+    connectionRefusal(firewalld.networkManager, plan.changes, desired),
     stillUsed(observed, firewalld.files, plan),
   ].filter((item) => item !== null);
-  return against.length > 0 ? refusedBy(against) : { kind: 'planned', plan, desired, observed };
+  if (against.length > 0) return refusedBy(against);
+  const notes = [...plan.notes, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
+  return { kind: 'planned', plan: { ...plan, notes }, desired, observed };
+}
+
+/** What `--accept-lockout` takes upon itself. */
+function acceptedNotes(proof: LockoutVerdict): PolicyNote[] {
+  return proof.refusals.map(({ text }) => ({
+    severity: 'warning',
+    code: 'lockout-accepted',
+    text: `${text}; accepted with --accept-lockout: the guard is the only thing that brings you back`,
+  }));
 }
 
 function refused(
@@ -197,39 +220,12 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
 }
 
 /** A plan can be made while another run holds the host, but not applied. */
-function lockNotes({ lock }: HostFacts): PolicyNote[] {
-  if (lock === null) return [];
-  const text = `${lock.holder} has been changing this host since ${lock.since}: what is planned now may be half of that, and apply would be refused`;
-  return [{ severity: 'warning', code: 'locked', text }];
-}
-
-/** Without sshd's word for the way in, nobody can say whether it stays open. */
+/** Without sshd's word for the way in nothing can be proved about it; on another host's word, every interface is asked. */
 function entranceNotes(job: HostJob, facts: HostFacts): PolicyNote[] {
-  if (job.settings.connection.kind !== 'ssh' || entrance(facts) !== undefined) return [];
+  if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
   const text =
     'the host does not say which of its addresses we came in by: whether the way in stays open cannot be worked out beforehand';
   return [{ severity: 'warning', code: 'entrance-unknown', text }];
-}
-
-/** Where NetworkManager manages an interface its connection's zone wins at the next activation. */
-function managedElsewhere(facts: HostFacts, plan: HostPlan): PolicyRefusal | null {
-  for (const change of plan.changes) {
-    if (change.kind !== 'interface' || change.action !== 'bind') continue;
-    const managed = facts.writers.networkManager.find((item) => item.interface === change.interface);
-    if (managed !== undefined && managed.zone !== change.zone) {
-      return {
-        code: 'networkmanager-zone',
-        text: `NetworkManager manages ${change.interface}, and its connection's zone wins over firewalld's: it says ${managed.zone === '' ? 'none' : managed.zone}, the plan says ${change.zone}`,
-        hint: `on the host: nmcli connection modify ${shellWord(managed.connection)} connection.zone ${change.zone}   (it takes effect when portfw has made the zone)`,
-      };
-    }
-  }
-  return null;
-}
-
-/** One word of a command line that is shown for copying: the host chose the text. */
-function shellWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */

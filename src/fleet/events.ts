@@ -1,5 +1,5 @@
-import type { HostFacts, LockFacts } from '../facts/facts.ts';
-import type { Generation, HostAftermath, PendingRun, RunEnd } from '../host/answers.ts';
+import type { HostFacts, LockFacts, RunEnd } from '../facts/facts.ts';
+import type { Generation, HostAftermath, PendingRun } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 
@@ -36,13 +36,25 @@ export type Aftermath =
   /** The connection is gone and the host could not be asked. */
   | { readonly kind: 'unknown'; readonly why: string };
 
+/** How many flows were ended that nothing lets in any more, and how many are open all the same; or why none was. */
+export type CutFlows =
+  | { readonly kind: 'cut'; readonly ended: number; readonly left: number }
+  | { readonly kind: 'failed'; readonly why: string };
+
 /** How one host ended. A host's failure is a value. */
 export type HostOutcome =
   | { readonly kind: 'facts'; readonly facts: HostFacts }
   | { readonly kind: 'roles'; readonly facts: HostFacts; readonly findings: RoleFindings }
   | { readonly kind: 'unchanged'; readonly plan: HostPlan }
   | { readonly kind: 'planned'; readonly plan: HostPlan }
-  | { readonly kind: 'changed'; readonly plan: HostPlan; readonly generation: string; readonly reloads: number }
+  | {
+      readonly kind: 'changed';
+      readonly plan: HostPlan;
+      readonly generation: string;
+      readonly reloads: number;
+      /** What `--cut-revoked` came to; missing where nothing was to be ended. */
+      readonly cut?: CutFlows;
+    }
   /** Proved and permanent; it waits for `portfw confirm`, and the way back stays armed until then. */
   | {
       readonly kind: 'awaiting';

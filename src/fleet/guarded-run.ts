@@ -10,6 +10,8 @@ const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
 /** How long a host may take, once its window is over, until it has put itself back. */
 const PUT_BACK_MS = 15_000;
 const PAUSE_MS = 2_000;
+/** Connections that may come once the host has put itself back, or sshd is up again. A refused login is not among them. */
+const TRY_AGAIN: ReadonlySet<string> = new Set(['unreachable', 'turned-away', 'protocol-failed']);
 
 /** How long hosts of this run wait for a decision, and whose. */
 export function guardOf(context: RunContext): GuardSettings {
@@ -261,7 +263,7 @@ async function settleOnce(
   let connection = open;
   if (connection === null) {
     const way = await connect(run.job, run.context);
-    if (way.kind === 'failed') return unknown(way.failure.what, way.failure.code === 'unreachable');
+    if (way.kind === 'failed') return unknown(way.failure.what, TRY_AGAIN.has(way.failure.code));
     connection = way.connection;
   }
   const asked = await ask(connection, { operation: 'settle', id: run.id, why });

@@ -1,5 +1,6 @@
 import { probeInput } from '../roles/wanted.ts';
 import { applyHost } from './apply-host.ts';
+import { cuttingRevoked } from './cut-revoked.ts';
 import { decide, rolesOf } from './decide-host.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
@@ -65,7 +66,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
     plan: decision.plan,
     apply: async () => {
       try {
-        return await applyHost(job, decision, connection, context);
+        return cuttingRevoked(job, await applyHost(job, decision, connection, context), context);
       } finally {
         await connection.close();
       }

@@ -29,6 +29,10 @@ export interface RunContext {
   readonly today: string;
   /** How long hosts wait for a decision, and whose; 60 s and the fresh connection's where it is missing. */
   readonly guard?: GuardSettings;
+  /** Hosts that `--accept-lockout` names: there, a plan that fails the lockout proof is not refused. */
+  readonly acceptLockout?: ReadonlySet<string>;
+  /** `--cut-revoked`: once a change is kept, flows whose permission it took away are ended. */
+  readonly cutRevoked?: boolean;
   /** Aborted on SIGINT: nothing new begins; what must not be half done is finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;

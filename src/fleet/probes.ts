@@ -2,11 +2,11 @@ import { terminalLine, terminalText } from '../core/terminal-text.ts';
 import { reachProgram } from '../host/programs.ts';
 import type { Probe } from '../matrix/matrix.ts';
 import { probePeers } from '../matrix/probe-peers.ts';
-import type { Connection } from '../transport/connection.ts';
+import type { Connection, Target } from '../transport/connection.ts';
 import type { Failure } from './events.ts';
 import { commandFailure, connectFailure } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { runLimited } from './pool.ts';
+import { Gate, runLimited } from './pool.ts';
 
 /** sshd allows ten sessions a connection by default. */
 const SESSIONS = 8;
@@ -14,6 +14,8 @@ const SESSIONS = 8;
 const PEER_GRACE_MS = 5_000;
 const PEER_OUTPUT_BYTES = 16 * 1024;
 const OUTPUT_LINES = 8;
+/** Logins under way on one peer: from ten on sshd turns some away (MaxStartups), and that would pass for a failed probe. */
+const LOGINS = 4;
 const NEVER = new AbortController().signal;
 
 type TcpProbe = Extract<Probe, { kind: 'tcp' }>;
@@ -66,7 +68,8 @@ export async function runProbes(job: HostJob, context: RunContext, when: 'before
     }
   }
   await Promise.all([...here, ...[...ofPeers].map(([peer, own]) => fromPeer(peer, own, job, context, check))]);
-  failed.sort((a, b) => probes.indexOf(a.probe) - probes.indexOf(b.probe));
+  const place = ({ probe }: FailedProbe): number => probes.indexOf(probe);
+  failed.sort((a, b) => place(a) - place(b) || (a.what < b.what ? -1 : 1));
   return failed[0] === undefined ? null : failureOf(failed[0], failed.slice(1), when);
 }
 
@@ -85,7 +88,8 @@ async function fromPeer(
   try {
     const way = context.jobs.get(peer) ?? context.peers?.get(peer);
     if (way === undefined) throw new Error('it is not among the hosts of this run');
-    const connected = await way.transport.connect({ ...way.target, become: { kind: 'none' } });
+    const target: Target = { ...way.target, become: { kind: 'none' } };
+    const connected = await loginsOn(peer, context).run(() => way.transport.connect(target));
     if (connected.kind === 'connected') connection = connected.connection;
     else why = connectFailure(connected).what;
   } catch (error) {
@@ -99,6 +103,17 @@ async function fromPeer(
     ),
   );
   await connection?.close().catch(() => undefined);
+}
+
+/** The gates of each run's peers; `jobs` is what all contexts of one run share. */
+const gates = new WeakMap<RunContext['jobs'], Map<string, Gate>>();
+
+function loginsOn(peer: string, { jobs }: RunContext): Gate {
+  const ofRun = gates.get(jobs) ?? new Map<string, Gate>();
+  gates.set(jobs, ofRun);
+  const gate = ofRun.get(peer) ?? new Gate(LOGINS);
+  ofRun.set(peer, gate);
+  return gate;
 }
 
 async function reachFromPeer(

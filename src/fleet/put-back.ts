@@ -1,5 +1,6 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostOutcome } from './events.ts';
+import type { HostJob, HostOperations, RunContext } from './operations.ts';
 
 /** Whether a host failed, was refused or could not be reached: what counts for `max_fail_percentage` and `on_failure`. */
 export function wentWrong(outcome: HostOutcome): boolean {
@@ -19,19 +20,41 @@ export function blame(host: string, outcome: HostOutcome): string {
   }
 }
 
-/** The outcome of a proved host that was told to revert: `reverted` where that worked. */
-export function afterRevert(outcome: HostOutcome, because: string): HostOutcome {
-  if (outcome.kind === 'failed' && outcome.aftermath.kind === 'restored')
-    return { kind: 'reverted', because, generation: outcome.aftermath.generation };
-  return outcome;
+/** A host on which the new configuration is in force: kept, or waiting for `portfw confirm`. */
+export type InForce = Extract<HostOutcome, { kind: 'changed' | 'awaiting' }>;
+
+/** See {@link InForce}. */
+export function isInForce(outcome: HostOutcome): outcome is InForce {
+  return outcome.kind === 'changed' || outcome.kind === 'awaiting';
 }
 
 /**
- * The outcome of a host whose change had been kept and that was rolled back with the others.
+ * Takes back a change that is in force, because of another host: one that waits for a yes gets a no, one that was kept is
+ * rolled back to the generation that it saved.
  *
- * @param generation the one that it was to return to
+ * @returns `reverted`, or `failed` with how the host stands
  */
-export function afterRollback(host: string, outcome: HostOutcome, generation: string, because: string): HostOutcome {
+export async function putBack(
+  job: HostJob,
+  was: InForce,
+  because: string,
+  context: RunContext,
+  operations: HostOperations,
+): Promise<HostOutcome> {
+  const { generation } = was;
+  if (was.kind === 'awaiting') {
+    const answered = await operations.confirm(job, context, 'revert');
+    const itself =
+      answered.kind === 'nothing-pending' && answered.last?.id === generation && answered.last.outcome === 'reverted';
+    if (answered.kind === 'reverted' || itself) return { kind: 'reverted', because, generation };
+    // Somebody may have said yes in the meantime.
+    if (answered.kind !== 'nothing-pending' && answered.kind !== 'confirmed')
+      return ended(job.host, answered, generation, because);
+  }
+  return ended(job.host, await operations.rollback(job, context, generation), generation, because);
+}
+
+function ended(host: string, outcome: HostOutcome, generation: string, because: string): HostOutcome {
   switch (outcome.kind) {
     case 'rolled-back':
       return { kind: 'reverted', because, generation: outcome.generation };

@@ -1,7 +1,8 @@
 import { terminalLine } from '../core/terminal-text.ts';
-import type { LockFacts, RunningFirewalld } from '../facts/facts.ts';
+import type { LockFacts, RunEnd, RunningFirewalld } from '../facts/facts.ts';
 import { parseFirewalld } from '../facts/firewalld-facts.ts';
 import { JsonObject } from '../facts/json-shape.ts';
+import { readRunEnd } from '../facts/state.ts';
 import { Unreadable } from '../facts/unreadable.ts';
 
 /** How a host stands after a request that failed, in its own words. */
@@ -42,18 +43,6 @@ export interface PendingRun {
   readonly step: string;
 }
 
-/** How the last run on a host ended, as the host remembers it. */
-export interface RunEnd {
-  readonly id: string;
-  readonly outcome: 'kept' | 'reverted';
-  /** `the controller`, `the host`, `timer`, `boot`, `the next run`. */
-  readonly by: string;
-  readonly why: string;
-  readonly at: string;
-  readonly what: string;
-  readonly holder: string;
-}
-
 /** What the host answers to a request. */
 export type Answer =
   | { readonly kind: 'begun'; readonly generation: string; readonly reloads: number }
@@ -79,6 +68,8 @@ export type Answer =
   | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
   | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
   | { readonly kind: 'locked'; readonly lock: LockFacts; readonly pending: PendingRun | null }
+  /** `left`: sockets of these kinds that are open all the same; `tracked`: whether the kernel's table could be asked. */
+  | { readonly kind: 'flows-cut'; readonly ended: number; readonly left: number; readonly tracked: boolean }
   | { readonly kind: 'drifted' }
   | { readonly kind: 'absent' }
   | { readonly kind: 'stopped'; readonly reason: string }
@@ -87,6 +78,7 @@ export type Answer =
 
 const SECTION = 'answer';
 const MOST_GENERATIONS = 1000;
+const MOST_FLOWS = 100_000_000;
 
 /** Reads an answer; whatever a host sends, the result is a value. Texts in it are safe to show. */
 export function parseAnswer(text: string): Answer {
@@ -119,13 +111,20 @@ function read(answer: JsonObject): Answer {
     case 'held':
       return { kind, pending: pendingRun(answer.object('pending')) };
     case 'nothing-pending':
-      return { kind, last: answer.has('last') ? runEnd(answer.object('last')) : null };
+      return { kind, last: answer.has('last') ? readRunEnd(answer.object('last')) : null };
     case 'status':
       return {
         kind,
         lock: answer.has('lock') ? lockOf(answer.object('lock')) : null,
         pending: answer.objects('pending', MOST_GENERATIONS).map(pendingRun),
-        last: answer.has('last') ? runEnd(answer.object('last')) : null,
+        last: answer.has('last') ? readRunEnd(answer.object('last')) : null,
+      };
+    case 'flows-cut':
+      return {
+        kind,
+        ended: answer.integer('ended', 0, MOST_FLOWS),
+        left: answer.integer('left', 0, MOST_FLOWS),
+        tracked: answer.flag('tracked'),
       };
     case 'drifted':
     case 'absent':
@@ -191,18 +190,6 @@ function pendingRun(given: JsonObject): PendingRun {
     decision: decision === 'keep' || decision === 'revert' ? decision : 'open',
     secondsLeft: given.integer('secondsLeft', 0, 1_000_000_000),
     step: terminalLine(given.text('step')),
-  };
-}
-
-function runEnd(given: JsonObject): RunEnd {
-  return {
-    id: terminalLine(given.text('id')),
-    outcome: given.text('outcome') === 'kept' ? 'kept' : 'reverted',
-    by: terminalLine(given.text('by')),
-    why: terminalLine(given.text('why', 20_000), 600),
-    at: terminalLine(given.text('at')),
-    what: terminalLine(given.text('what')),
-    holder: terminalLine(given.text('holder')),
   };
 }
 

@@ -46,8 +46,11 @@ def take_lock(request):
 def progress(step):
     """Where a run is: for `portfw status`, and for whoever has to find out why it went no further."""
     try:
-        with open(LOCK + "/step", "w") as handle:
-            handle.write(step)
+        handle = os.open(LOCK + "/step", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(handle, step.encode())
+        finally:
+            os.close(handle)
     except OSError:
         pass
 
@@ -181,6 +184,7 @@ def save_generation(observed, request):
             "runtimeHash": observed["runtimeHash"],
             "scopeHash": scope_hash(observed["files"], foreign),
             "bindings": bindings(observed["runtime"]),
+            "networkManager": observed["networkManager"],
             "state": read_state(),
         }
         write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)

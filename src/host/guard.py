@@ -111,25 +111,26 @@ def finish(identity, verdict, by, why):
 
 
 def forget(identity):
-    """Takes down everything that stands for a run: timer, units, program, reserve, record and lock."""
+    """Takes down everything that stands for a run. The timer goes last but one: killed half way, it ends what is left here."""
+    if holder_of_lock().get("id") == identity:
+        release_lock()
+    free_reserves(identity)
+    for suffix in ("armed", "keep", "revert", "proved"):
+        unlink_quietly(guard_path(identity, suffix))
     if has_systemd():
+        for name, _, _, target in boot_units(identity):
+            unlink_quietly("%s/%s.wants/%s" % (UNITS, target, name))
+            unlink_quietly("%s/%s" % (UNITS, name))
         units = [timer_name(identity) + ".timer"]
         # The service may be the very process that runs here.
         if not in_service(identity):
             units.append(timer_name(identity) + ".service")
         systemctl("stop", "--quiet", *units)
-        for name, _, _, target in boot_units(identity):
-            unlink_quietly("%s/%s.wants/%s" % (UNITS, target, name))
-            unlink_quietly("%s/%s" % (UNITS, name))
     else:
+        unlink_quietly(cron_file(identity))
         for process in sleepers(identity):
             os.kill(process, signal.SIGKILL)
-        unlink_quietly(cron_file(identity))
-    free_reserves(identity)
-    for suffix in ("armed", "keep", "revert", "proved", "py"):
-        unlink_quietly(guard_path(identity, suffix))
-    if holder_of_lock().get("id") == identity:
-        release_lock()
+    unlink_quietly(guard_path(identity, "py"))
 
 
 def in_service(identity):
@@ -171,8 +172,7 @@ def settle_run(identity, by, why="", with_runtime=True):
         finish(identity, "keep", by, why)
         return {"kind": "kept", "generation": identity}
     if verdict is None:
-        if holder_of_lock().get("id") == identity:
-            forget(identity)
+        forget(identity)
         return end_of(identity)
     free_reserves(identity)
     meta, files = load_generation(identity)
@@ -200,11 +200,11 @@ def last_run():
         return {}
 
 
-def undo(identity, why):
+def undo(identity, why, by="the host"):
     """The way back at once, from a step that failed here. Where it fails too, the timer goes on trying."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        return settle_run(identity, "the host", why)
+        return settle_run(identity, by, why)
     except BaseException as error:
         text = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
         return {"kind": "restore-failed", "generation": identity, "why": text}
@@ -286,6 +286,7 @@ def settle_files(identity):
         meta, files = load_generation(identity)
         restore_files(files, meta["foreign"])
         remove_old_copies()
+        nm_restore(meta.get("networkManager"))
     return 0
 
 
@@ -311,10 +312,12 @@ def take_operation(patience):
 
 def holders_of(handle):
     """The processes that hold the flock on an open file, as the kernel lists them."""
-    inode = os.fstat(handle).st_ino
+    status = os.fstat(handle)
+    wanted = "%02x:%02x:%d" % (os.major(status.st_dev), os.minor(status.st_dev), status.st_ino)
     found = []
     for line in read_bytes("/proc/locks").decode().splitlines():
         words = line.split()
-        if len(words) >= 6 and words[1] == "FLOCK" and words[5].split(":")[-1] == str(inode) and int(words[4]) > 0:
+        # A line of somebody who waits has an arrow in its second place.
+        if len(words) >= 6 and words[1] == "FLOCK" and words[5] == wanted and int(words[4]) > 0:
             found.append(int(words[4]))
     return found

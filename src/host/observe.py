@@ -211,7 +211,7 @@ def runtime_state(daemon, default_zone):
     return {"zones": zones, "services": services, "ipsets": ipsets, "policies": policies, "direct": sorted(direct)}
 
 
-def runtime_hash(runtime, default_zone):
+def runtime_hash(runtime, default_zone, connection_zones):
     """Over what has an effect: a definition of ours that nothing uses is inert and does not count."""
     effective = {name: zone for name, zone in runtime["zones"].items() if not inert_zone(name, zone)}
     services, sets = set(), set()
@@ -228,6 +228,7 @@ def runtime_hash(runtime, default_zone):
             },
             "policies": runtime["policies"],
             "direct": runtime["direct"],
+            "networkManager": connection_zones,
         }
     )
 
@@ -262,7 +263,8 @@ def observe(daemon, helpers=True):
         if path not in held and NAME.match(zone) and os.path.isfile(os.path.join(LIB, path)):
             builtin.append({"path": path, "text": read_bytes(os.path.join(LIB, path)).decode("utf-8", "replace")})
     permanent_hash = file_hash(files)
-    effective_hash = runtime_hash(runtime, default_zone)
+    connections = nm_connections()
+    effective_hash = runtime_hash(runtime, default_zone, nm_zones(connections))
     drifting = optional(lambda: daemon.property("AllowZoneDrifting", ".config", CONFIG), "no")
     return {
         "kind": "running",
@@ -280,6 +282,7 @@ def observe(daemon, helpers=True):
         "files": files,
         "builtin": builtin,
         "runtime": runtime,
+        "networkManager": connections,
     }
 
 

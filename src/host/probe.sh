@@ -136,20 +136,6 @@ established_flows() {
   bounded 3 ss -ntu state established || echo cut
 }
 
-network_manager() {
-  runs NetworkManager && command -v nmcli >/dev/null || return 0
-  active=$(bounded 3 nmcli -t -f UUID,DEVICE connection show --active)
-  set --
-  while IFS=: read -r uuid device; do
-    case $uuid in '' | *[!0-9a-fA-F-]*) continue ;; esac
-    printf ' active:%s:%s\n' "$uuid" "$device"
-    set -- "$@" "$uuid"
-  done <<ACTIVE
-$active
-ACTIVE
-  [ "$#" -eq 0 ] || bounded 3 nmcli -t -f connection.uuid,connection.id,connection.zone connection show "$@" | content
-}
-
 # The version without starting Python: firewalld keeps it in its own constants.
 firewalld_version() {
   [ -e /usr/sbin/firewalld ] || return 0
@@ -200,8 +186,6 @@ sections() {
   section rpc
   # Only where the portmapper is running already: asking would start it through its socket unit.
   if runs rpcbind || runs portmap; then bounded 2 rpcinfo -p | content; fi
-  section networkmanager
-  network_manager
   section state
   if [ -e /var/lib/portfw/state.json ]; then head -c 65536 /var/lib/portfw/state.json | content; fi
   section lock
@@ -210,6 +194,8 @@ sections() {
     echo ' held'
     if [ -e /run/portfw/lock/holder.json ]; then head -c 4096 /run/portfw/lock/holder.json | content; fi
   fi
+  section last-run
+  if [ -e /var/lib/portfw/last.json ]; then head -c 65536 /var/lib/portfw/last.json | content; fi
   section firewalld-version
   firewalld_version
 }

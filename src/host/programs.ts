@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 
 /** The Python files that make up each program, in order. */
-const COLLECTOR = ['observe.py', 'collect.py'];
+const COLLECTOR = ['observe.py', 'network_manager.py', 'collect.py'];
 const STEPS = [
   'observe.py',
   'generations.py',
+  'network_manager.py',
   'restore.py',
   'arming.py',
   'guard.py',
   'steps.py',
   'history.py',
+  'flows.py',
   'request.py',
 ];
 

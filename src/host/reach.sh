@@ -23,10 +23,11 @@ except Exception as error:
 ' "$host" "$port" "$seconds"
 }
 
-# bash opens the connection itself; the first line that it says has the reason after its last colon.
+# bash opens the connection itself; the first line that it says has the reason after its last colon. It reads ~/.bashrc
+# when its input is a socket, as under a remote shell: hence no input, and --norc.
 try_with_bash() {
   # shellcheck disable=SC2016 # the inner shell expands its own arguments
-  said=$(timeout "$seconds" bash -c 'exec 3<>"/dev/tcp/$1/$2"' reach "$host" "$port" 2>&1)
+  said=$(timeout "$seconds" bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' reach "$host" "$port" 2>&1 </dev/null)
   case $? in
     0) return 0 ;;
     124) echo "no answer within $seconds s" ;;

@@ -12,6 +12,7 @@ OPERATIONS = {
     "confirm": confirm,
     "settle": settle,
     "rollback": rollback,
+    "cut-flows": cut_flows,
 }
 # These only look, and wait for nobody.
 QUESTIONS = {"history": history, "status": status}

@@ -1,11 +1,12 @@
 import { contains, parseNetwork } from '../core/addresses.ts';
-import { formatPortRange } from '../core/ports.ts';
+import { formatPortRange, type Protocol } from '../core/ports.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { EMPTY_ZONE, isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import { reloadReason } from '../plan/build-plan.ts';
+import { connectionMoves } from '../plan/connection-moves.ts';
 import { needsReload } from '../plan/definitions.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import type { DesiredFirewalld } from '../policy/desired.ts';
@@ -62,6 +63,8 @@ export interface PermanentRequest {
     readonly text: string | null;
   }[];
   readonly deletions: readonly (readonly ['zone' | 'service' | 'ipset', string])[];
+  /** Zones of NetworkManager's connections, by UUID; empty for none. */
+  readonly connections: readonly (readonly [uuid: string, zone: string])[];
 }
 
 export type Request =
@@ -74,7 +77,20 @@ export type Request =
   /** Puts a run back that is not kept, and says how the host stands. */
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'status' }
+  | CutFlowsRequest
   | RollbackRequest;
+
+/** Ends the established flows of these kinds: after a run is kept, and only what nothing lets in any more. */
+export interface CutFlowsRequest {
+  readonly operation: 'cut-flows';
+  readonly holder: string;
+  readonly flows: readonly {
+    readonly protocol: Protocol;
+    readonly opener: string;
+    readonly address: string;
+    readonly port: number;
+  }[];
+}
 
 export interface RollbackRequest {
   readonly operation: 'rollback';
@@ -245,6 +261,15 @@ function runtimeCalls(
     opened.push(...moves.opened);
     closed.push(...moves.closed);
   }
+  // NetworkManager hands an interface over by itself; what it has handed back is not ours to release any more.
+  const handed = new Set<string>();
+  for (const { uuid, after } of connectionMoves(changes)) {
+    const names = changes.flatMap((change) =>
+      change.kind === 'interface' && change.networkManager?.uuid === uuid ? [change.interface] : [],
+    );
+    moved.push(['move-connection', uuid, after, ...names]);
+    if (after === '') for (const name of names) handed.add(name);
+  }
   const touched = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.zone] : [])));
   for (const [name, { config }] of desired.zones) {
     const held = written.get(name) ?? base.zones.get(name) ?? { ...config, ...EMPTY };
@@ -265,7 +290,8 @@ function runtimeCalls(
     if (!isOurs(name)) continue;
     // What a file that was just written left out is out already.
     const { interfaces, sources } = written.get(name) ?? zone;
-    for (const item of interfaces) if (!homes.has(item)) moved.push(['release-interface', name, item]);
+    for (const item of interfaces)
+      if (!homes.has(item) && !handed.has(item)) moved.push(['release-interface', name, item]);
     if (desired.zones.has(name)) continue;
     for (const source of sources) closed.push(['remove-source', name, source]);
   }
@@ -375,6 +401,7 @@ export function permanentRequest(input: ApplyInput): PermanentRequest {
       text: isOurs(zone) ? null : releasedText(observed.zoneTexts.get(zone), interfaces),
     })),
     deletions: deletions.sort((a, b) => rank[a[0]] - rank[b[0]]),
+    connections: connectionMoves(plan.changes).map(({ uuid, after }) => [uuid, after]),
   };
 }
 

@@ -52,7 +52,7 @@ def proof_of_standing(meta, files):
         return None
     try:
         observed = observe(daemon, helpers=False)
-    except daemon.dbus.DBusException:
+    except (daemon.dbus.DBusException, Stop):
         return None
     proof = proof_of(observed, meta["foreign"])
     return proof if proof["scopeHash"] == meta["scopeHash"] and proof["runtimeHash"] == meta["runtimeHash"] else None
@@ -69,6 +69,8 @@ def proof_of(observed, foreign):
 def restore_generation(meta, files, foreign, runtime=None):
     """The saved configuration, permanent and runtime, with its proof. Raises only where the host is not as saved."""
     daemon = answering_daemon()
+    # firewalld asks NetworkManager at the reload. Should that one hang, firewalld goes back all the same.
+    trouble = nm_try_restore(meta.get("networkManager"))
     # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
     if daemon is not None:
         release_our_bindings(daemon, meta["bindings"])
@@ -79,6 +81,8 @@ def restore_generation(meta, files, foreign, runtime=None):
     if runtime is not None:
         restore_runtime(daemon, runtime)
     restore_state(meta["state"])
+    if trouble is not None:
+        raise trouble
     observed = observe(daemon, helpers=False)
     proof = proof_of(observed, foreign)
     if observed["state"] != "RUNNING":
@@ -260,6 +264,14 @@ def rebind(daemon, saved):
     for interface, zone in now.items():
         if zone.startswith(PREFIX) and interface not in saved:
             bind(daemon, interface, None)
+
+
+def bind_again(daemon, before):
+    """Interfaces that somebody had bound at runtime only, such as Docker its bridge, and that a reload of ours left without a zone."""
+    now = {name for item in plain(daemon.call(".zone", "getActiveZones")).values() for name in item.get("interfaces", [])}
+    for interface, zone in before.items():
+        if interface not in now and not zone.startswith(PREFIX):
+            bind(daemon, interface, zone)
 
 
 def bind(daemon, interface, zone):

@@ -26,6 +26,9 @@ RUNTIME_CALLS = {
 
 
 def runtime_call(daemon, operation):
+    if operation[0] == "move-connection":
+        nm_move(daemon, *operation[1:])
+        return
     interface, method, signature = RUNTIME_CALLS[operation[0]]
     arguments = list(operation[1:])
     for owner in arguments[:1]:
@@ -36,8 +39,9 @@ def runtime_call(daemon, operation):
     try:
         daemon.call(interface, method, signature, *arguments)
     except daemon.dbus.DBusException as error:
-        # Somebody was quicker: it is as it should be, and the look from the fresh connection will prove it.
-        if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
+        # Somebody was quicker: it is as it should be, and the look from the fresh connection will prove it. A zone that is
+        # in conflict has lost the interface that it was to release: NetworkManager took it along at the reload.
+        if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET|UNKNOWN_INTERFACE|ZONE_CONFLICT)\b", error.get_dbus_message() or ""):
             raise
 
 
@@ -78,6 +82,7 @@ def begin(request):
             reloaded = True
             if daemon.property("state") != "RUNNING":
                 raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
+            bind_again(daemon, bindings(observed["runtime"]))
             progress("reloaded")
         for index, operation in enumerate(request["calls"]):
             step, touched = "%s %s" % (operation[0], " ".join(operation[1:])), True
@@ -213,6 +218,8 @@ def permanent(request):
             if os.path.exists(left):
                 os.unlink(left)
         remove_old_copies()
+        step = "permanence of NetworkManager's connections"
+        nm_keep(request["connections"])
         observed = observe(daemon)
         progress("permanent")
     except BaseException as error:
@@ -316,7 +323,7 @@ def settle(request):
     if not ID.match(identity):
         return {"kind": "settled", "aftermath": {"kind": "untouched"}}
     if identity in pending_runs():
-        return {"kind": "settled", "aftermath": undo(identity, why)}
+        return {"kind": "settled", "aftermath": undo(identity, why, "the controller")}
     if holder_of_lock().get("id") == identity:
         # It ended before it had armed the way back, and so before its first write.
         forget(identity)

@@ -163,6 +163,7 @@ export function peerWarnings(
         ['portfw_extra_rules', index, 'from'],
         rule.from ?? [],
       ]),
+      [['portfw_management'], host.management],
       ...(host.cluster === null ? [] : [[['portfw_cluster'], [host.cluster]] as [string[], readonly string[]]]),
     ];
     for (const [path, names] of lists) {

@@ -215,6 +215,8 @@ export const PORTFW_SCHEMAS = {
   portfw_peers: z.record(name, oneOrMore(source)),
   portfw_allow_from: z.record(selector, oneOrMore(source)),
   portfw_extra_rules: z.array(extraRule),
+  portfw_management: oneOrMore(source),
+  portfw_ensure_firewalld: z.enum(['running', 'installed']),
   portfw_addresses: perClass(oneOrMore(address)),
 } satisfies Record<string, z.ZodType>;
 

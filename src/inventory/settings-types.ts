@@ -11,6 +11,9 @@ export type InterfaceClass = (typeof INTERFACE_CLASSES)[number];
 /** How the private interface is treated: everything trusted, only the site's peers, or only what the matrix says. */
 export type PrivateMode = 'trusted' | 'peers' | 'matrix';
 
+/** What may be done about a firewalld that does not run: start it, or install it first where it is missing. */
+export type EnsureFirewalld = 'running' | 'installed';
+
 /** How a host is reached (`ansible_host`, `ansible_port`, `ansible_user`, …). */
 export interface ConnectionSettings {
   readonly kind: 'ssh' | 'local';
@@ -87,6 +90,10 @@ export interface HostSettings {
    */
   readonly allowFrom: Readonly<Record<string, readonly string[]>>;
   readonly extraRules: readonly ExtraRule[];
+  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always get in. */
+  readonly management: readonly string[];
+  /** `portfw_ensure_firewalld`: start a firewalld that does not run, or install one as well; `null` refuses such a host. */
+  readonly ensureFirewalld: EnsureFirewalld | null;
   /** `portfw_addresses`: this host's addresses as its peers see them. */
   readonly addresses: Readonly<Partial<Record<InterfaceClass, readonly string[]>>>;
   /**

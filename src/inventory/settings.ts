@@ -10,7 +10,14 @@ import { suggestion } from '../core/suggest.ts';
 import { readBecome, readConnection } from './connection-settings.ts';
 import type { Inventory, InventoryHost } from './inventory.ts';
 import { looksNumeric, PORTFW_SCHEMAS, parseSelector } from './settings-schema.ts';
-import type { ExtraRule, HostSettings, InterfaceClass, PrivateMode, SettingsResult } from './settings-types.ts';
+import type {
+  EnsureFirewalld,
+  ExtraRule,
+  HostSettings,
+  InterfaceClass,
+  PrivateMode,
+  SettingsResult,
+} from './settings-types.ts';
 import { INTERFACE_CLASSES } from './settings-types.ts';
 import { type FurtherCheck, type Report, VariableChecker } from './variable-check.ts';
 import type { Variable } from './variables.ts';
@@ -93,6 +100,8 @@ class HostReader {
       peers: mapValues(this.value<Record<string, OneOrMore>>('portfw_peers', this.checkSources) ?? {}, toList),
       allowFrom: this.allowFrom(),
       extraRules: this.extraRules(),
+      management: this.management(),
+      ensureFirewalld: this.value<EnsureFirewalld>('portfw_ensure_firewalld') ?? null,
       addresses: mapValues(this.value<Record<string, OneOrMore>>('portfw_addresses') ?? {}, (given) =>
         normalised(toList(given)),
       ),
@@ -167,6 +176,13 @@ class HostReader {
     const result: Record<string, readonly string[]> = {};
     for (const [key, sources] of Object.entries(given ?? {})) result[normalSelector(key)] = toList(sources);
     return result;
+  }
+
+  private management(): readonly string[] {
+    const value = this.value<OneOrMore>('portfw_management', (given, report) =>
+      this.checkSourceList(given, [], report),
+    );
+    return value === undefined ? [] : toList(value);
   }
 
   private extraRules(): ExtraRule[] {

@@ -7,6 +7,7 @@ import type { HostSettings } from '../inventory/settings-types.ts';
 import { checkSettings } from './check-settings.ts';
 import { readPlaybook } from './load-playbook.ts';
 import type { Play, Playbook } from './matrix.ts';
+import { checkProbePeers } from './probe-peers.ts';
 import { shippedNames } from './shipped.ts';
 
 /** A play with the managed hosts that it covers, in the inventory's order. */
@@ -63,6 +64,7 @@ export function assignPlays(
     for (const play of playbook.plays) {
       const managed = [...hosts].filter((host) => plays.get(host) === play);
       if (managed.length > 0) order.push({ play, hosts: managed });
+      problems.add(...checkProbePeers(inventory, settings, play));
     }
   }
   return { plays, order, problems: sortProblems(problems.all) };

@@ -6,6 +6,7 @@ import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
 import { readYamlFile } from '../core/yaml-file.ts';
 import { type MatrixReading, readMatrix } from './load-matrix.ts';
+import { readProbes } from './load-probes.ts';
 import type { BatchSize, Matrix, Play, Playbook } from './matrix.ts';
 import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-schema.ts';
 import { type Checked, checkAgainst } from './schema-problems.ts';
@@ -59,7 +60,8 @@ export function readPlaybook(
       matrices.set(entry.matrix, reading);
       ofMatrices.push(...reading.problems);
     }
-    const play = readPlay(entry, index, reading.matrix, yaml, checked, own);
+    const directory = path.resolve(path.dirname(file));
+    const play = readPlay(entry, index, reading.matrix, directory, yaml, checked, own);
     if (play !== null) plays.push(play);
   }
   const problems = [...sortProblems(own), ...ofMatrices];
@@ -82,12 +84,14 @@ function readPlay(
   entry: PlayEntry,
   index: number,
   matrix: Matrix | null,
+  directory: string,
   yaml: YamlFile,
   checked: Checked,
   problems: Problem[],
 ): Play | null {
   const serial = checked.sound([index, 'serial']) ? readSerial(entry.serial, [index, 'serial'], yaml, problems) : [];
   const features = entry.features !== undefined && checked.usable([index, 'features']) ? entry.features : [];
+  const probes = readProbes(entry, index, directory, yaml, checked, problems);
   if (matrix === null) return null;
   for (const [position, feature] of features.entries()) {
     if (!checked.sound([index, 'features', position])) continue;
@@ -119,6 +123,8 @@ function readPlay(
     features,
     serial,
     maxFailPercentage: entry.max_fail_percentage ?? null,
+    onFailure: entry.on_failure ?? 'keep-good',
+    probes,
     location: yaml.locate([index]),
   };
 }

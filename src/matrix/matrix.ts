@@ -112,6 +112,39 @@ export type BatchSize =
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'percent'; readonly percent: number };
 
+/** What becomes of the good hosts when another one fails (`on_failure`). */
+export const ON_FAILURE = ['keep-good', 'revert-batch', 'revert-run'] as const;
+
+/** One of `ON_FAILURE`: each host decides for itself, or a batch is changed as a whole, or all of a playbook's hosts are. */
+export type OnFailure = (typeof ON_FAILURE)[number];
+
+interface AnyProbe {
+  /** What messages call it. */
+  readonly name: string;
+  readonly timeoutMs: number;
+  /** Whether it has to pass before the change already; false for one that looks at what the change is to open. */
+  readonly passesBefore: boolean;
+  readonly location: SourceLocation;
+}
+
+/** A look of the operator's own at a changed host, that must pass before the change is kept. */
+export type Probe =
+  | (AnyProbe & {
+      readonly kind: 'tcp';
+      /** An address, a name or a host of the inventory; `null` for the host that is changed. */
+      readonly host: string | null;
+      readonly port: number;
+      /** A pattern for the hosts to connect from; `null` for the controller. */
+      readonly from: { readonly pattern: string; readonly location: SourceLocation } | null;
+    })
+  | (AnyProbe & {
+      readonly kind: 'command';
+      /** Program and arguments; never empty. */
+      readonly argv: readonly [string, ...string[]];
+      /** Absolute: where it runs. */
+      readonly directory: string;
+    });
+
 /** One play of a playbook: which matrix goes to which hosts, with which options, rolled out how. */
 export interface Play {
   readonly name: string;
@@ -122,8 +155,10 @@ export interface Play {
   readonly features: readonly string[];
   /** Batch sizes in order, the last one repeating; empty for all hosts at once. */
   readonly serial: readonly BatchSize[];
-  /** The run stops after a batch in which more than this share of hosts failed; `null` never stops. */
+  /** The playbook stops after a batch in which more than this share of hosts failed; `null` never stops. */
   readonly maxFailPercentage: number | null;
+  readonly onFailure: OnFailure;
+  readonly probes: readonly Probe[];
   readonly location: SourceLocation;
 }
 

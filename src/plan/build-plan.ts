@@ -5,7 +5,12 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import { definitionChanges, needsReload } from './definitions.ts';
-import type { Change, Disruption, HostPlan } from './plan.ts';
+import { disruptionOf } from './disruption.ts';
+import { type ImpactFacts, impactOf } from './impact.ts';
+import { NO_IMPACT } from './impact-types.ts';
+import type { Change, HostPlan } from './plan.ts';
+import { filtersOf } from './proof-filters.ts';
+import { othersLayers } from './reload-losses.ts';
 import { zoneChanges } from './zone-changes.ts';
 
 export interface PlanInput {
@@ -17,6 +22,8 @@ export interface PlanInput {
   readonly desired: DesiredFirewalld;
   readonly remembered: RememberedState | null;
   readonly notes: readonly PolicyNote[];
+  /** What runs on the host at the moment; without it the plan has no impact to tell. */
+  readonly live?: ImpactFacts;
 }
 
 /** The difference between what a host's firewalld is and what it should be. Pure, and the same for the same input. */
@@ -32,6 +39,7 @@ export function buildPlan(input: PlanInput): HostPlan {
       runtime,
       defaultZone: input.facts.defaultZone,
       zoneFiles: new Set(input.observed.zoneTexts.keys()),
+      connections: input.facts.networkManager,
     }),
   ];
   const remember = rememberChange(input);
@@ -39,13 +47,16 @@ export function buildPlan(input: PlanInput): HostPlan {
   const reload = reloadReason(changes);
   const notes = [...input.notes];
   if (reload !== null) notes.push(...reloadNotes(input));
+  const { now, boot, reloaded } = filtersOf({ ...input, firewalld: input.facts });
+  const after = reload === null ? now.after : (reloaded ?? boot.after);
   return {
     host: input.host,
     matrix: input.matrix,
     roles: input.roles,
     observedHash: input.facts.hash,
     changes,
-    disruption: disruptionOf(changes, reload),
+    disruption: disruptionOf(changes, reload, { version: input.facts.version, config: after.config }),
+    impact: input.live === undefined || changes.length === 0 ? NO_IMPACT : impactOf(input.live, now.before, after),
     notes,
     nothingBecause: changes.length > 0 ? null : nothingBecause(input),
   };
@@ -109,23 +120,19 @@ export function reloadReason(changes: readonly Change[]): string | null {
   return edits === undefined ? null : "the daemon reads an owner's zone file again before it is edited";
 }
 
-function disruptionOf(changes: readonly Change[], reload: string | null): Disruption {
-  const moved = changes.flatMap((change) =>
-    change.kind === 'interface' && change.layers.runtime ? [change.interface] : [],
-  );
-  if (moved.length > 0)
-    return { kind: 'interface-moves', interfaces: [...new Set(moved)].sort(), reload: reload !== null };
-  return reload === null ? { kind: 'none' } : { kind: 'reload', because: reload };
-}
-
 /** What a reload does to the configuration of others: runtime-only settings go, pending permanent ones come. */
 function reloadNotes(input: PlanInput): PolicyNote[] {
   const { permanent, runtime } = input.observed;
-  const homes = new Set([...input.desired.zones.values()].flatMap((zone) => zone.config.interfaces));
+  // What NetworkManager manages it binds again after the reload.
+  const homes = new Set([
+    ...[...input.desired.zones.values()].flatMap((zone) => zone.config.interfaces),
+    ...input.facts.networkManager.flatMap((connection) => connection.interfaces),
+  ]);
   const notes: PolicyNote[] = [];
   const say = (code: 'reload-loses' | 'reload-loads', text: string) => notes.push({ severity: 'warning', code, text });
   const compare = (what: string, atRuntime: readonly string[], inFile: readonly string[]) => {
-    const lost = atRuntime.filter((item) => !inFile.includes(item));
+    // An interface that is left without a zone is bound again right after the reload.
+    const lost = atRuntime.filter((item) => !inFile.includes(item) && !item.startsWith('interface '));
     const loaded = inFile.filter((item) => !atRuntime.includes(item));
     if (lost.length > 0) say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
     if (loaded.length > 0)
@@ -148,6 +155,7 @@ function reloadNotes(input: PlanInput): PolicyNote[] {
     if (file === undefined) say('reload-loses', `ipset ${name} exists at runtime only: the reload loses it`);
     else compare(`ipset ${name}`, ipset.entries, file.entries);
   }
+  for (const { what, runtime: loaded, permanent: inFile } of othersLayers(input.facts)) compare(what, loaded, inFile);
   return notes;
 }
 

@@ -30,7 +30,7 @@ export function servicePorts(name: string, config: FirewalldConfig): readonly Po
 }
 
 /** A service and those that it includes, each once; nothing when it is not known. */
-function withIncludes(name: string, config: FirewalldConfig): ServiceConfig[] {
+export function withIncludes(name: string, config: FirewalldConfig): ServiceConfig[] {
   const found = new Map<string, ServiceConfig>();
   const names = [name];
   for (const next of names) {

@@ -1,6 +1,7 @@
 import type { PortProtocol } from '../firewalld/model.ts';
 import type { PolicyNote, Reason } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
+import type { Impact } from './impact-types.ts';
 
 /** Which of firewalld's two layers a change is needed in. */
 export interface Layers {
@@ -13,6 +14,15 @@ export interface FieldChange {
   readonly field: string;
   readonly before: string | null;
   readonly after: string | null;
+}
+
+/** A connection of NetworkManager's that names another zone from now on; empty stands for the default zone. */
+export interface ConnectionMove {
+  readonly uuid: string;
+  /** Its name, as nmcli shows it. */
+  readonly connection: string;
+  readonly before: string;
+  readonly after: string;
 }
 
 /**
@@ -40,6 +50,8 @@ export type Change =
       readonly otherZone: string;
       /** The zone file of somebody else that names the interface and loses that line, or `null`. */
       readonly editsZone: string | null;
+      /** Where NetworkManager manages the interface and its connection names another zone, which would win. */
+      readonly networkManager?: ConnectionMove;
       /** What the other zone had open on this interface and the new one has not. */
       readonly closes: readonly string[];
       readonly layers: Layers;
@@ -83,8 +95,15 @@ export type Change =
 /** What live traffic will notice. */
 export type Disruption =
   | { readonly kind: 'none' }
-  | { readonly kind: 'reload'; readonly because: string }
-  | { readonly kind: 'interface-moves'; readonly interfaces: readonly string[]; readonly reload: boolean };
+  /** `holdMs`: for about how long the first packets of new flows are dropped; established ones go on. */
+  | { readonly kind: 'reload'; readonly because: string; readonly holdMs: number }
+  /** `holdMs` is 0 without a reload. */
+  | {
+      readonly kind: 'interface-moves';
+      readonly interfaces: readonly string[];
+      readonly reload: boolean;
+      readonly holdMs: number;
+    };
 
 /** What a reviewer sees and what apply does: serialisable, bound to the observed state by its hash. */
 export interface HostPlan {
@@ -95,6 +114,7 @@ export interface HostPlan {
   readonly observedHash: string;
   readonly changes: readonly Change[];
   readonly disruption: Disruption;
+  readonly impact: Impact;
   readonly notes: readonly PolicyNote[];
   /** Why nothing is to be done; `null` when something is. */
   readonly nothingBecause: string | null;

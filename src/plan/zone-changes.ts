@@ -1,7 +1,9 @@
+import type { ManagedConnection } from '../facts/facts.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { isOurs } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../policy/desired.ts';
+import { connectionMove, leftConnections } from './connection-moves.ts';
 import { lostOpenings, servicePorts } from './exposure.ts';
 import type { Change, Layers } from './plan.ts';
 
@@ -13,6 +15,7 @@ export interface ZonesInput {
   readonly defaultZone: string;
   /** Zones that have a file below /etc/firewalld. */
   readonly zoneFiles: ReadonlySet<string>;
+  readonly connections: readonly ManagedConnection[];
 }
 
 /** What changes inside our zones: interfaces, services, rich rules, and strays that somebody put there by hand. */
@@ -36,6 +39,7 @@ export function zoneChanges(input: ZonesInput): Change[] {
         zone,
         otherZone: home ?? input.defaultZone,
         editsZone: null,
+        ...(home === undefined ? connectionMove(input.connections, name, '') : {}),
         closes: runtime?.interfaces.includes(name)
           ? closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime)
           : [],
@@ -49,6 +53,7 @@ export function zoneChanges(input: ZonesInput): Change[] {
       changes.push({ kind: 'stray', zone, field: 'source', value: item.value, layers: where });
     }
   }
+  changes.push(...leftConnections(input.connections, homes, changes, input.defaultZone));
   return changes;
 }
 
@@ -97,7 +102,8 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
     const [editsZone = null, ...more] = [...input.zoneFiles]
       .filter((other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value))
       .sort();
-    if (!bound.permanent && !bound.runtime && editsZone === null) continue;
+    const move = connectionMove(input.connections, value, name);
+    if (!bound.permanent && !bound.runtime && editsZone === null && move.networkManager === undefined) continue;
     const holder =
       [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
     const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];
@@ -108,6 +114,7 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
       zone: name,
       otherZone: holder,
       editsZone,
+      ...move,
       closes,
       layers: bound,
       reasons,

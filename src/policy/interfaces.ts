@@ -72,7 +72,7 @@ export function describe(interfaces: readonly InterfaceFacts[]): string {
  * Bridges and virtual ends that container engines and hypervisors make and hand to zones of their own: a wide network in
  * the inventory must not take one of them in; its name or its very address still does.
  */
-const OF_ENGINES = /^(?:docker\d+|br-[0-9a-f]{12}|veth.*|virbr\d+.*|vnet\d+|podman\d+|cni.*|lxc.*|lxdbr\d+)$/;
+export const OF_ENGINES = /^(?:docker\d+|br-[0-9a-f]{12}|veth.*|virbr\d+.*|vnet\d+|podman\d+|cni.*|lxc.*|lxdbr\d+)$/;
 
 function matching(given: string, candidates: readonly InterfaceFacts[], hardware: readonly InterfaceFacts[]): string[] {
   const network = parseNetwork(given);

@@ -1,7 +1,7 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { PortProtocol } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
-import type { Change, FieldChange, Layers } from '../plan/plan.ts';
+import type { Change, ConnectionMove, FieldChange, Layers } from '../plan/plan.ts';
 import type { Reason } from '../policy/desired.ts';
 
 /** `+` something comes, `-` something goes, `~` something changes or moves. */
@@ -22,6 +22,8 @@ export function changeSign(change: Change): ChangeSign {
       return change.action === 'create' ? '+' : change.action === 'delete' ? '-' : '~';
     case 'interface':
       if (change.action === 'release') return '-';
+      // Where firewalld has it right already, what changes is NetworkManager's connection.
+      if (!change.layers.permanent && !change.layers.runtime && change.networkManager !== undefined) return '~';
       return change.otherZone === '' || change.otherZone === change.zone ? '+' : '~';
     case 'zone-service':
     case 'rich-rule':
@@ -102,6 +104,12 @@ export function layersText(layers: Layers): string {
   if (layers.permanent && layers.runtime) return '';
   if (layers.permanent) return ' (permanent only)';
   return layers.runtime ? ' (runtime only)' : '';
+}
+
+/** What becomes of the zone that a connection of NetworkManager's names. */
+export function connectionText({ connection, before, after }: ConnectionMove): string {
+  const zone = (name: string) => (name === '' ? 'none' : name);
+  return oneLine(`NetworkManager connection "${connection}": zone ${zone(before)} → ${zone(after)}`);
 }
 
 /** `ports: 80/tcp → 80/tcp 443/tcp`; what was or will not be there is left out. */

@@ -44,9 +44,10 @@ function firewalldDetails(facts: HostFacts): string {
   return `${firewalld.version} ${firewalld.state.toLowerCase()}, ${firewalld.backend}, default zone ${firewalld.defaultZone}, ${zones} zones${panic}`;
 }
 
-function writersText({ writers }: HostFacts): string {
-  const managed = writers.networkManager.map(
-    (one) => `${one.interface}${one.zone === '' ? '' : ` (zone ${one.zone})`}`,
+function writersText({ writers, firewalld }: HostFacts): string {
+  const connections = firewalld.kind === 'running' ? firewalld.networkManager : [];
+  const managed = connections.flatMap((one) =>
+    one.interfaces.map((name) => `${name}${one.zone === '' ? '' : ` (zone ${one.zone})`}`),
   );
   const parts = [...writers.units, ...(managed.length === 0 ? [] : [`NetworkManager on ${managed.join(', ')}`])];
   return parts.length === 0 ? 'none' : parts.join(', ');

@@ -16,7 +16,7 @@ export class LiveModel {
   #command = '';
   #total = 0;
   #done = 0;
-  #changed = 0;
+  readonly #changed = new Set<string>();
   #failed = 0;
   #skipped = 0;
   #putBack = 0;
@@ -49,12 +49,12 @@ export class LiveModel {
         this.#active.delete(event.host);
         this.#waiting.delete(event.host);
         this.#done += 1;
-        this.#count(event.outcome);
+        this.#count(event.host, event.outcome);
         break;
       case 'host-put-back':
         this.#active.delete(event.host);
-        this.#changed -= 1;
-        this.#count(event.outcome);
+        this.#changed.delete(event.host);
+        this.#count(event.host, event.outcome);
         break;
       case 'interrupted':
         this.#interrupted = true;
@@ -66,8 +66,8 @@ export class LiveModel {
     }
   }
 
-  #count(outcome: HostOutcome): void {
-    if (outcome.kind === 'changed') this.#changed += 1;
+  #count(host: string, outcome: HostOutcome): void {
+    if (outcome.kind === 'changed') this.#changed.add(host);
     if (outcome.kind === 'skipped') this.#skipped += 1;
     if (outcome.kind === 'reverted') this.#putBack += 1;
     if (failureOf(outcome) !== null) this.#failed += 1;
@@ -102,7 +102,7 @@ export class LiveModel {
   #counters(at: number): string {
     const parts = [`${this.#command} ${this.#done}/${this.#total} done`];
     if (this.#batch !== null) parts.push(this.#batch);
-    if (this.#changed > 0) parts.push(`${this.#changed} changed`);
+    if (this.#changed.size > 0) parts.push(`${this.#changed.size} changed`);
     if (this.#failed > 0) parts.push(`${this.#failed} failed`);
     if (this.#putBack > 0) parts.push(`${this.#putBack} put back`);
     if (this.#skipped > 0) parts.push(`${this.#skipped} skipped`);

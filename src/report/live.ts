@@ -123,9 +123,11 @@ export class LiveReport implements Report {
       for (const host of event.hosts) this.#open.set(host, promiseWithResolve());
     }
     if (event.kind === 'run-finished') return;
+    // A host that had finished is taken up again, to be put back.
+    if (event.kind === 'host-phase' && !this.#open.has(event.host)) this.#open.set(event.host, promiseWithResolve());
     this.#start();
     this.#print(event);
-    if (event.kind === 'host-finished') {
+    if (event.kind === 'host-finished' || event.kind === 'host-put-back') {
       this.#open.get(event.host)?.resolve();
       this.#open.delete(event.host);
     }
@@ -158,7 +160,12 @@ export class LiveReport implements Report {
       renderer: FleetRenderer,
       rendererOptions: { painter: this.#painter },
     });
-    this.#listr = listr.run();
+    const run = listr.run();
+    this.#listr = run;
+    // The view of a run whose hosts have all ended is over; it starts again when one is taken up once more.
+    void run.then(() => {
+      if (this.#listr === run) this.#listr = null;
+    });
   }
 
   #print(event: FleetEvent): void {

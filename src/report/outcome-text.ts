@@ -3,9 +3,10 @@ import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { Aftermath, Failure, HostOutcome } from '../fleet/events.ts';
 import { pendingText } from '../fleet/guarded-run.ts';
+import { byText, endText } from '../fleet/run-notes.ts';
 import { oneLine } from './change-text.ts';
+import { CUT_FLAG } from './impact-text.ts';
 import { counted } from './layout.ts';
-import { byText, endText } from './status-text.ts';
 import type { Style } from './style.ts';
 
 /** The one word (or two) for how a host ended. */
@@ -95,7 +96,7 @@ export function outcomeNote(outcome: HostOutcome): string {
       return `${counted(outcome.plan.changes.length, 'change')} to make`;
     case 'changed': {
       const reloads = outcome.reloads === 0 ? 'no reload' : counted(outcome.reloads, 'reload');
-      return `${reloads}; the state before is generation ${oneLine(outcome.generation)}`;
+      return `${reloads}; the state before is generation ${oneLine(outcome.generation)}${revokedText(outcome)}`;
     }
     case 'history':
       return counted(outcome.generations.length, 'generation');
@@ -116,7 +117,7 @@ export function outcomeNote(outcome: HostOutcome): string {
       return `${did} generation ${oneLine(outcome.generation)}, proved by hash ${oneLine(outcome.hash).slice(0, 12)}`;
     }
     case 'reverted':
-      return `put back because ${oneLine(outcome.because)}; it is back on generation ${oneLine(outcome.generation)}`;
+      return `because ${oneLine(outcome.because)}; it is back on generation ${oneLine(outcome.generation)}`;
     case 'refused':
     case 'unreachable':
       return oneLine(outcome.failure.what);
@@ -125,6 +126,18 @@ export function outcomeNote(outcome: HostOutcome): string {
     case 'skipped':
       return oneLine(outcome.because);
   }
+}
+
+/** What became of established flows that nothing lets in any more. */
+function revokedText({ plan, cut }: Extract<HostOutcome, { kind: 'changed' }>): string {
+  const count = plan.impact.flows.outlive.reduce((sum, flow) => sum + flow.count, 0);
+  if (count === 0) return '';
+  const revoked = counted(count, 'flow');
+  if (cut === undefined)
+    return `; ${revoked} without permission ${count === 1 ? 'lives' : 'live'} on (${CUT_FLAG} ends such flows)`;
+  if (cut.kind === 'failed') return `; ${revoked} without permission could not be ended: ${oneLine(cut.why)}`;
+  const left = cut.left === 0 ? '' : `, ${counted(cut.left, 'connection')} of theirs could not be closed`;
+  return `; ${counted(cut.ended, 'flow')} without permission ended${left}`;
 }
 
 function rolesNote({ findings }: Extract<HostOutcome, { kind: 'roles' }>): string {

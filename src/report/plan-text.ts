@@ -1,7 +1,17 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { Change, Disruption, HostPlan } from '../plan/plan.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
-import { becauseLines, type ChangeSign, changeSign, fieldText, layersText, oneLine, portsText } from './change-text.ts';
+import {
+  becauseLines,
+  type ChangeSign,
+  changeSign,
+  connectionText,
+  fieldText,
+  layersText,
+  oneLine,
+  portsText,
+} from './change-text.ts';
+import { impactLines } from './impact-text.ts';
 import { columnLines, counted } from './layout.ts';
 import type { Style } from './style.ts';
 
@@ -19,34 +29,49 @@ interface Printing extends PlanTextOptions {
 
 /**
  * The plans of many hosts for a reviewer: hosts whose plans read the same are printed once, under all their names, in the
- * order in which they come first.
+ * order in which they come first. What differs in their impact alone is told host by host.
  */
 export function plansText(plans: readonly HostPlan[], options: PlanTextOptions): string {
-  const groups = new Map<string, { plan: HostPlan; hosts: string[] }>();
+  const groups = new Map<string, HostPlan[]>();
   for (const plan of plans) {
-    const body = bodyLines(plan, options).join('\n');
-    const key = `${plan.matrix}\n${body}`;
+    const key = `${plan.matrix}\n${bodyLines(plan, [], options).join('\n')}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { plan, hosts: [plan.host] });
-    else group.hosts.push(plan.host);
+    if (group === undefined) groups.set(key, [plan]);
+    else group.push(plan);
   }
-  return [...groups.values()].map(({ plan, hosts }) => textOf(plan, hosts, options)).join('\n');
+  return [...groups.values()].map((group) => textOf(group, options)).join('\n');
 }
 
 /** One host's plan: roles with their evidence, then zone by zone what comes and goes, each with its reasons. */
 export function planText(plan: HostPlan, options: PlanTextOptions): string {
-  return textOf(plan, [plan.host], options);
+  return textOf([plan], options);
 }
 
-function textOf(plan: HostPlan, hosts: readonly string[], options: PlanTextOptions): string {
+/** @param plans the same plan on one host or more */
+function textOf(plans: readonly HostPlan[], options: PlanTextOptions): string {
   const { style } = options;
-  const names = hosts.map((host) => style.bold(terminalLine(host)));
-  const many = hosts.length === 1 ? '' : ` ${style.dim(`(${hosts.length} hosts, the same plan)`)}`;
+  const plan = plans[0]!;
+  const names = plans.map(({ host }) => style.bold(terminalLine(host)));
+  const many = plans.length === 1 ? '' : ` ${style.dim(`(${plans.length} hosts, the same plan)`)}`;
   const head = `${names.join(', ')}${many} ${style.dim(`· matrix ${terminalLine(plan.matrix)}`)}`;
-  return `${[head, ...bodyLines(plan, options)].join('\n')}\n`;
+  return `${[head, ...bodyLines(plan, impactSections(plans, options), options)].join('\n')}\n`;
 }
 
-function bodyLines(plan: HostPlan, given: PlanTextOptions): readonly string[] {
+function impactSections(plans: readonly HostPlan[], options: PlanTextOptions): readonly (readonly string[])[] {
+  const told = new Map<string, { lines: readonly string[]; hosts: string[] }>();
+  for (const { host, impact } of plans) {
+    const lines = impactLines(impact, options);
+    const same = told.get(lines.join('\n'));
+    if (same === undefined) told.set(lines.join('\n'), { lines, hosts: [host] });
+    else same.hosts.push(host);
+  }
+  if (told.size === 1) return [...told.values()].map(({ lines }) => lines);
+  return [...told.values()].map(({ lines, hosts }) =>
+    lines.length === 0 ? [] : [`  on ${hosts.map((host) => terminalLine(host)).join(', ')}:`, ...lines],
+  );
+}
+
+function bodyLines(plan: HostPlan, impact: readonly (readonly string[])[], given: PlanTextOptions): readonly string[] {
   const options: Printing = { ...given, given: new Set() };
   const { style } = options;
   const sections = [roleLines(plan.roles, style)];
@@ -54,7 +79,7 @@ function bodyLines(plan: HostPlan, given: PlanTextOptions): readonly string[] {
     const because = plan.nothingBecause === null ? '' : `: ${oneLine(plan.nothingBecause)}`;
     sections.push([`  No changes${because}`]);
   } else {
-    sections.push(...zoneSections(plan.changes, options), ...definitionSections(plan.changes, options));
+    sections.push(...zoneSections(plan.changes, options), ...definitionSections(plan.changes, options), ...impact);
   }
   const end = [...disruptionLines(plan.disruption), ...rememberLines(plan.changes), ...noteLines(plan, style)];
   if (end.length > 0) sections.push(end);
@@ -135,6 +160,7 @@ function zoneChangeLines(change: ZoneChange, options: Printing): readonly string
         ...(change.editsZone === null
           ? []
           : details([`edits zone ${oneLine(change.editsZone)}, which names it now`], style)),
+        ...(change.networkManager === undefined ? [] : details([connectionText(change.networkManager)], style)),
         ...closesLines(change, style),
       ];
     }
@@ -227,15 +253,20 @@ function disruptionLines(disruption: Disruption): readonly string[] {
     case 'none':
       return [];
     case 'reload':
-      return [`  disruption: one reload (new connections wait about a second): ${oneLine(disruption.because)}`];
+      return [`  disruption: one reload${holdText(disruption.holdMs)}: ${oneLine(disruption.because)}`];
     case 'interface-moves': {
-      const reload = disruption.reload ? ', and one reload (new connections wait about a second)' : '';
+      const reload = disruption.reload ? `, and one reload${holdText(disruption.holdMs)}` : '';
       const names = disruption.interfaces.map(oneLine).join(', ');
       return [
         `  disruption: ${names} ${disruption.interfaces.length === 1 ? 'moves' : 'move'} to another zone${reload}`,
       ];
     }
   }
+}
+
+/** A client whose first packet is dropped tries again after a second. */
+function holdText(holdMs: number): string {
+  return ` (no new connections for about ${holdMs} ms; established ones go on)`;
 }
 
 function noteLines(plan: HostPlan, style: Style): readonly string[] {

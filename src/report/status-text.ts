@@ -1,7 +1,8 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostOutcome } from '../fleet/events.ts';
 import { pendingText } from '../fleet/guarded-run.ts';
-import type { RunEnd } from '../host/answers.ts';
+import { endText } from '../fleet/run-notes.ts';
+
 import { oneLine } from './change-text.ts';
 import type { Style } from './style.ts';
 
@@ -18,24 +19,4 @@ export function statusText(host: string, status: Status, style: Style): string {
   if (lines.length === 0) lines.push('  nothing is pending');
   if (status.last !== null) lines.push(`  the last run: ${endText(status.last)}`);
   return `${style.bold(terminalLine(host))}\n${lines.join('\n')}\n`;
-}
-
-/** How a run ended, in one line: who decided, when and why. */
-export function endText(end: RunEnd): string {
-  const what = `${oneLine(end.what)} by ${oneLine(end.holder)}`;
-  if (end.outcome === 'kept') return `${what} was kept at ${oneLine(end.at)}`;
-  const why = end.why === '' ? '' : `: ${oneLine(end.why)}`;
-  return `${what} was put back at ${oneLine(end.at)} by ${byText(end.by)}${why}`;
-}
-
-/** Who decided, in words. */
-export function byText(by: string): string {
-  switch (by) {
-    case 'timer':
-      return 'the host itself, when its window was over';
-    case 'boot':
-      return 'the host itself, after a boot';
-    default:
-      return oneLine(by);
-  }
 }

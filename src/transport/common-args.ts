@@ -184,7 +184,14 @@ class CommonArgsReader {
         this.#knownHostsFiles(key === 'userknownhostsfile', value, shown);
         break;
       case 'hostkeyalias':
-        this.args.hostKeyAlias = value;
+        // It becomes the first word of a line in a file of the user's.
+        if (/^[A-Za-z0-9_.:%[\]-]{1,255}$/.test(value)) this.args.hostKeyAlias = value;
+        else
+          this.problem(
+            'bad-ssh-argument',
+            `HostKeyAlias=${terminalLine(value)} is not a host name`,
+            'Write the name that the key is recorded under',
+          );
         break;
       case 'connecttimeout': {
         const seconds = this.#number(value, 1, 86_400, shown);

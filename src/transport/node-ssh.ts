@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { NodeSSH } from 'node-ssh';
 import type { AuthHandlerMiddleware, Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
+import { redacted } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type {
   CommandOutcome,
@@ -171,7 +172,8 @@ class SshAttempt {
   #explain(error: unknown): ConnectFailure {
     if (this.#hostKeyFailure !== null) return this.#hostKeyFailure;
     const { level, message } = error as Error & { level?: string };
-    const said = terminalLine(message);
+    // A server knows the password that it was sent, and may say it again.
+    const said = terminalLine(redacted(Buffer.from(message), this.#target.password).toString());
     if (!this.#identified()) return this.#explainPreamble(level === 'client-timeout');
     if (this.#authenticating && level !== 'client-timeout' && level !== 'client-socket') {
       return this.#explainRefusal(level, said);

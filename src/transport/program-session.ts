@@ -1,4 +1,6 @@
+import { redacted, type Secret } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
+import { ByteSink } from './byte-sink.ts';
 import type { Become, BecomeFailure, CommandOutcome, FailureText, RemoteCommand } from './connection.ts';
 import { commandLine, createMarkers, KILL_AFTER_MS, type Markers, programInput, unframe } from './program-framing.ts';
 import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
@@ -74,13 +76,14 @@ class ProgramSession {
   readonly #input: readonly Buffer[];
   readonly #resolve: (outcome: CommandOutcome) => void;
   readonly #startedAt = performance.now();
-  readonly #stdout: Buffer[] = [];
-  readonly #stderr: Buffer[] = [];
+  readonly #stdout = new ByteSink();
+  readonly #stderr = new ByteSink();
   #received = 0;
   #endMarkerSeen = false;
   #stdoutTail = '';
-  #becomeText = '';
-  #passwordSent = false;
+  /** The end of what sudo said, from where a mark may begin. */
+  #becomeTail = '';
+  #prompts = 0;
   #sentAt: number | null = null;
   #exit: { readonly code: number | null; readonly signal: string | null } | null = null;
   #process: ProcessHandle | null = null;
@@ -170,7 +173,7 @@ class ProgramSession {
     this.#setTimer(STOP_LIMIT_MS, next);
   }
 
-  #receive(stream: Buffer[], chunk: Buffer): void {
+  #receive(stream: ByteSink, chunk: Buffer): void {
     if (this.#settled || this.#afterStop !== null) return;
     this.#received += chunk.length;
     // Before the program is sent there is nothing that could have much to say.
@@ -179,7 +182,7 @@ class ProgramSession {
       this.#failOutput();
       return;
     }
-    stream.push(chunk);
+    stream.append(chunk);
     if (stream === this.#stderr && this.#sentAt === null) this.#watchSudo(chunk);
     if (stream === this.#stdout && !this.#endMarkerSeen) {
       this.#stdoutTail += chunk.toString('latin1');
@@ -191,19 +194,20 @@ class ProgramSession {
 
   #watchSudo(chunk: Buffer): void {
     if (this.#become.kind !== 'sudo') return;
-    this.#becomeText += chunk.toString('latin1');
-    if (this.#becomeText.includes(this.#markers.becomeDone)) {
+    const { becomeDone, passwordPrompt } = this.#markers;
+    this.#becomeTail += chunk.toString('latin1');
+    if (this.#becomeTail.includes(becomeDone)) {
       this.#sendProgram();
       return;
     }
-    const prompts = this.#becomeText.split(this.#markers.passwordPrompt).length - 1;
-    if (prompts === 0) return;
+    const parts = this.#becomeTail.split(passwordPrompt);
+    this.#becomeTail = parts.at(-1)!.slice(-Math.max(becomeDone.length, passwordPrompt.length));
+    if (parts.length === 1) return;
+    const asked = this.#prompts > 0;
+    this.#prompts += parts.length - 1;
     if (this.#become.password === null) this.#failBecome('password-required');
-    else if (prompts > 1) this.#failBecome('password-wrong');
-    else if (!this.#passwordSent) {
-      this.#passwordSent = true;
-      this.#process?.write(Buffer.from(`${this.#become.password.reveal()}\n`, 'utf8'));
-    }
+    else if (this.#prompts > 1) this.#failBecome('password-wrong');
+    else if (!asked) this.#process?.write(Buffer.from(`${this.#become.password.reveal()}\n`, 'utf8'));
   }
 
   /** A child left behind can hold the streams open for ever: after the exit status we wait only for silence. */
@@ -222,7 +226,8 @@ class ProgramSession {
         this.#failOutput();
         return;
       }
-      const { exitCode, stdout, stderr } = output;
+      const { exitCode, stdout } = output;
+      const stderr = redacted(output.stderr, this.#secret());
       this.#settle({ kind: 'exited', exitCode, stdout, stderr, durationMs: this.#elapsed() });
       return;
     }
@@ -241,7 +246,8 @@ class ProgramSession {
     else if (this.#sentAt !== null && performance.now() - this.#sentAt >= this.#command.deadlineMs)
       this.#failDeadline();
     else if (output.kind === 'none') {
-      this.#fail({ kind: 'not-run', exitCode: code }, notRunText(this.#user, code, output.stdout, output.stderr));
+      const words = redacted(Buffer.concat([output.stderr, output.stdout]), this.#secret());
+      this.#fail({ kind: 'not-run', exitCode: code }, notRunText(this.#user, code, words));
     } else {
       const how = signal === null ? `with exit code ${code ?? 'unknown'}` : `by signal ${terminalLine(signal, 20)}`;
       this.#fail(
@@ -278,7 +284,8 @@ class ProgramSession {
 
   #failBecome(known?: BecomeFailure): void {
     // With prompt and markers taken out, what remains is what sudo said.
-    const said = Buffer.concat(this.#stderr).toString('utf8').replaceAll(this.#markers.passwordPrompt, ' ');
+    const stderr = this.#stderr.bytes();
+    const said = redacted(stderr, this.#secret()).toString('utf8').replaceAll(this.#markers.passwordPrompt, ' ');
     const reason = known ?? becomeFailureReason(said, this.#exit?.code ?? null);
     const text = becomeFailureText(reason, this.#user, said);
     this.#settle({ kind: 'become-failed', reason, ...text, ...this.#failedParts() });
@@ -289,7 +296,9 @@ class ProgramSession {
   }
 
   #failedParts() {
-    const { stdout, stderr } = this.#unframe();
+    const output = this.#unframe();
+    const stdout = redacted(output.stdout, this.#secret());
+    const stderr = redacted(output.stderr, this.#secret());
     return { stdout, stderr, durationMs: this.#elapsed(), mayHaveRun: this.#mayHaveRun() };
   }
 
@@ -302,7 +311,12 @@ class ProgramSession {
   }
 
   #unframe() {
-    return unframe(Buffer.concat(this.#stdout), Buffer.concat(this.#stderr), this.#markers);
+    return unframe(this.#stdout.bytes(), this.#stderr.bytes(), this.#markers);
+  }
+
+  /** What the host knows and may say again, but nobody is to read. */
+  #secret(): Secret | null {
+    return this.#become.kind === 'sudo' ? this.#become.password : null;
   }
 
   #elapsed(): number {
@@ -324,8 +338,8 @@ class ProgramSession {
   }
 }
 
-function notRunText(user: string, exitCode: number | null, stdout: Buffer, stderr: Buffer): FailureText {
-  const words = terminalLine(Buffer.concat([stderr, stdout]).toString('utf8'));
+function notRunText(user: string, exitCode: number | null, said: Buffer): FailureText {
+  const words = terminalLine(said.toString('utf8'));
   return {
     message: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
     hint: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,

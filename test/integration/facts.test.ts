@@ -102,7 +102,6 @@ describe('what each suite says of itself', () => {
     expect(facts.units).toContainEqual({ name: unit, active: 'active' });
     expect(facts.packages).toEqual(['openssh-server']);
     expect(facts.files).toEqual(['/etc/ssh/sshd_config']);
-    expect(facts.writers.networkManager).toEqual([]);
     expect(facts.remembered).toBeNull();
     expect(facts.lock).toBeNull();
     const publicSide = facts.interfaces.find((one) => one.name === host.interfaces.public);

@@ -52,7 +52,9 @@ export async function portfwJson(...args: readonly string[]): Promise<JsonRun> {
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as FleetEvent);
   const outcomes = new Map<string, HostOutcome>();
-  for (const event of events) if (event.kind === 'host-finished') outcomes.set(event.host, event.outcome);
+  for (const event of events) {
+    if (event.kind === 'host-finished' || event.kind === 'host-put-back') outcomes.set(event.host, event.outcome);
+  }
   return { ...result, events, outcomes };
 }
 

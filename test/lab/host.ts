@@ -18,6 +18,8 @@ export interface HostSpec {
   readonly networks?: readonly Side[];
   /** `running` by default; `absent` purges the package. */
   readonly firewalld?: 'running' | 'stopped' | 'absent';
+  /** Whether NetworkManager runs and manages its interfaces, each by a profile of its own; it does not by default. */
+  readonly networkManager?: boolean;
 }
 
 /** Where a host's container comes from, apart from its {@link HostSpec}. */
@@ -242,7 +244,8 @@ export async function startHost(spec: HostSpec, setting: HostSetting): Promise<L
       { target: '/etc/lab/addresses.json', content: addressesFile(setting), mode: 0o644 },
     ]);
   const host = new LabHost(spec, setting, await container.start());
-  await host.provision(spec.firewalld ?? 'running', setting.units);
+  const networkManager = spec.networkManager === true ? ['NetworkManager.service'] : [];
+  await host.provision(spec.firewalld ?? 'running', [...networkManager, ...setting.units]);
   return host;
 }
 

@@ -3,11 +3,13 @@ import { plansText } from '../../report/plan-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { UsageError } from '../usage-error.ts';
 import { type PlanFlags, plan } from './plan.ts';
 
 interface ApplyFlags extends PlanFlags, GuardFlags {
   readonly yes?: boolean;
   readonly dryRun?: boolean;
+  readonly cutRevoked?: boolean;
 }
 
 /** `portfw apply INVENTORY [--yes | --dry-run]`. */
@@ -15,9 +17,14 @@ export async function apply(file: string, flags: ApplyFlags): Promise<number> {
   if (flags.dryRun === true) return plan(file, flags);
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
+  if (flags.cutRevoked === true && guard.confirm === 'manual')
+    throw new UsageError(
+      '--cut-revoked does not go with --confirm manual',
+      'Nothing may be cut before the yes, and the yes comes from another run: leave one of them out',
+    );
   return runOverFleet(file, flags, {
     matrix: 'required',
-    context: { guard },
+    context: { guard, cutRevoked: flags.cutRevoked === true },
     command: ({ terminal, report, interruption }) => ({
       kind: 'apply',
       review: async (plans) => {

@@ -31,10 +31,12 @@ sed -i 's/^hosts:.*/hosts: files myhostname dns/' /etc/nsswitch.conf 2>/dev/null
 
 chmod 755 /opt/lab/*.py /opt/lab/*.sh
 systemctl enable lab-hostkeys.service
-systemctl disable rpcbind.service rpcbind.socket
+# A lab's option starts NetworkManager: see lab-network-manager.service.
+systemctl disable rpcbind.service rpcbind.socket NetworkManager.service NetworkManager-wait-online.service NetworkManager-dispatcher.service
+systemctl enable lab-network-manager.service
 # The two path units would each take an inotify instance of the kernel, which has 128 for all containers together.
 for unit in systemd-ask-password-console.path systemd-ask-password-wall.path apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer e2scrub_all.timer logrotate.timer \
-  systemd-logind.service systemd-timesyncd.service getty.target console-getty.service conntrackd.service \
+  systemd-logind.service systemd-timesyncd.service getty.target console-getty.service conntrackd.service wpa_supplicant.service \
   systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-tmpfiles-clean.timer ldconfig.service; do
   systemctl mask "$unit" >/dev/null 2>&1 || true
 done

@@ -37,4 +37,8 @@ if [ "$#" -gt 0 ] && ! systemctl enable --now --quiet "$@"; then
   journalctl --no-pager --lines=30 >&2
   exit 1
 fi
+if systemctl is-active --quiet NetworkManager.service && ! nm-online --quiet --wait-for-startup --timeout=20; then
+  journalctl --unit=NetworkManager.service --no-pager --lines=30 >&2
+  exit 1
+fi
 cat /etc/ssh/ssh_host_*_key.pub

@@ -93,6 +93,11 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
     ['a comparison with nothing', ['matrix', '--compare', 'portaswitch'], /needs two matrices/],
     ['a file that is not there', ['plan', 'nowhere.yaml'], /^nowhere\.yaml:1:1: error: /],
     ['a limit that matches nothing', ['plan', GOOD, '--limit', 'web9*'], /error: .*web9/],
+    [
+      '--accept-lockout of a group',
+      ['plan', GOOD, '--accept-lockout', 'all'],
+      /--accept-lockout names "all", which is no host of this run\n.*never a group or a pattern/,
+    ],
     ['a limit to hosts that are not managed', ['plan', GOOD, '-l', 'gateway*'], /is managed\n.*portfw_managed: false/],
     ['an unknown host', ['inventory', GOOD, '--host', 'web1.example.ne'], /Did you mean "web1\.example\.net"\?/],
     ['a password prompt without a terminal', ['plan', GOOD, '-k'], /no terminal to ask for a password/],

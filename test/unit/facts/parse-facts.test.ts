@@ -163,7 +163,6 @@ describe('names from the host', () => {
         processes: [`p${esc}`, 'p\r'],
         sockets: [`udp UNCONN 0 0 0.0.0.0:5060 0.0.0.0:* users:(("s${esc}",pid=1,fd=1))`],
         interfaces: [`2: e${esc}: <UP>`],
-        networkmanager: ['active:0a-1:eth0', 'connection.uuid:0a-1', `connection.id:c${esc}`],
         rpc: [`100005 3 udp 20048 m${esc}`],
         files: [`/f${esc}`],
         lock: ['held', JSON.stringify({ holder: `me${esc}` })],

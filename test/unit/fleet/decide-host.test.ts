@@ -1,14 +1,22 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { HostFacts, RunningFirewalld } from '../../../src/facts/facts.ts';
-import { type Decision, decide } from '../../../src/fleet/decide-host.ts';
-import type { HostJob, RunContext } from '../../../src/fleet/operations.ts';
+import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
+import { type DecideContext, type Decision, decide } from '../../../src/fleet/decide-host.ts';
+import type { HostJob } from '../../../src/fleet/operations.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { interfacesOf, readInventory } from '../policy/cases.ts';
 
 const MATRIX = loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml'));
+
+const WIRED: ManagedConnection = {
+  uuid: '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c',
+  connection: 'Wired 1',
+  zone: '',
+  interfaces: [],
+  unsaved: false,
+};
 
 interface Given {
   readonly facts?: Partial<HostFacts>;
@@ -17,6 +25,8 @@ interface Given {
   readonly files?: readonly (readonly [string, string])[];
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly private?: Play['private'];
+  /** Hosts of `--accept-lockout`. */
+  readonly accepted?: readonly string[];
 }
 
 function decision(given: Given): Decision {
@@ -30,6 +40,7 @@ function decision(given: Given): Decision {
           ...given.variables,
         },
         'sip2.example.net': { ansible_host: '198.51.100.11' },
+        office1: { ansible_host: '198.51.100.77', portfw_managed: false },
       },
     },
   });
@@ -41,15 +52,17 @@ function decision(given: Given): Decision {
     controllerPath: { clientAddress: '203.0.113.7', clientPort: 40000, serverAddress: '192.0.2.10', serverPort: 22 },
     interfaces: interfacesOf({ lo: ['127.0.0.1/8'], eth0: ['192.0.2.10/24'], eth1: ['198.51.100.10/24'] }),
     sockets: [],
+    flows: null,
     units: [],
     processes: [],
     packages: [],
     files: [],
     rpc: [],
-    writers: { networkManager: [], units: [] },
+    writers: { units: [] },
     firewalld: { ...new Firewalld(given.files ?? []).facts(), ...given.firewalld },
     remembered: null,
     lock: null,
+    lastRun: null,
     ...given.facts,
   };
   const play: Play = {
@@ -60,9 +73,16 @@ function decision(given: Given): Decision {
     features: [],
     serial: [],
     maxFailPercentage: null,
+    onFailure: 'keep-good',
+    probes: [],
     location: { file: 'p', line: 1, column: 1 },
   };
-  const context: Pick<RunContext, 'inventory' | 'settings' | 'today'> = { inventory, settings, today: '2026-03-01' };
+  const context: DecideContext = {
+    inventory,
+    settings,
+    today: '2026-03-01',
+    acceptLockout: new Set(given.accepted ?? []),
+  };
   const job = { host: 'sip1.example.net', settings: settings.get('sip1.example.net')! } as HostJob;
   return decide(job, play, facts, context);
 }
@@ -132,14 +152,19 @@ describe('a host that cannot be configured as it is', () => {
       /portfw_extra_rules/,
     ],
     [
-      'networkmanager-zone',
-      { facts: { writers: { networkManager: [{ interface: 'eth0', connection: 'Wired 1', zone: '' }], units: [] } } },
-      /nmcli connection modify 'Wired 1' connection\.zone portfw-public/,
+      'networkmanager-unsaved',
+      { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0'], zone: 'home', unsaved: true }] } },
+      /portfw-public.*nmcli connection modify uuid 0a6d1e5c-\S+ connection\.zone home/,
     ],
     [
-      'networkmanager-zone',
-      { facts: { writers: { networkManager: [{ interface: 'eth1', connection: 'c', zone: 'public' }], units: [] } } },
-      /portfw-private/,
+      'networkmanager-shared',
+      { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0', 'eth1'] }] } },
+      /a connection of its own/,
+    ],
+    [
+      'networkmanager-shared',
+      { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0', 'eth7'] }] } },
+      /a connection of its own/,
     ],
     [
       'still-used',
@@ -207,17 +232,16 @@ describe('a host that can be configured', () => {
     ['with detected roles', { variables: { portfw_roles: null }, facts: { processes: ['bill'] } }],
     ['with a declared empty list of roles', { variables: { portfw_roles: [] } }],
     ['over a local connection', { facts: { controllerPath: null } }],
+    ['under NetworkManager', { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0'] }] } }],
     [
-      'under NetworkManager that names our zone',
+      'under NetworkManager whose connection names our zone in memory',
       {
-        facts: {
-          writers: { networkManager: [{ interface: 'eth0', connection: 'c', zone: 'portfw-public' }], units: [] },
-        },
+        firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0'], zone: 'portfw-public', unsaved: true }] },
       },
     ],
     [
       'under NetworkManager that manages another interface',
-      { facts: { writers: { networkManager: [{ interface: 'eth7', connection: 'c', zone: '' }], units: [] } } },
+      { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth7'], unsaved: true }] } },
     ],
     [
       'with a service of ours that only we use',
@@ -259,15 +283,45 @@ describe('a host that can be configured', () => {
     const elsewhere = { clientAddress: '203.0.113.7', clientPort: 40000, serverAddress: '203.0.113.8', serverPort: 22 };
     expect(codes({})).not.toContain('entrance-unknown');
     expect(codes({ facts: { controllerPath: null } })).toContain('entrance-unknown');
-    expect(codes({ facts: { controllerPath: elsewhere } })).toContain('entrance-unknown');
+    // Every interface lets us in: then it does not matter which it is.
+    expect(codes({ facts: { controllerPath: elsewhere } })).not.toContain('entrance-unknown');
+    expect(codes({ facts: { controllerPath: { ...elsewhere, serverPort: 2222 } } })).toContain('entrance-unknown');
     expect(codes({ facts: { controllerPath: null }, variables: { ansible_connection: 'local' } })).not.toContain(
       'entrance-unknown',
     );
   });
 
+  describe('whose plan would cut SSH', () => {
+    const elsewhere = { clientAddress: '203.0.113.7', clientPort: 1, serverAddress: '192.0.2.10', serverPort: 2222 };
+    const office = { portfw_management: ['office1'], portfw_private: 'matrix' };
+
+    it('is planned with a warning where that was accepted for this very host', () => {
+      const made = decision({ facts: { controllerPath: elsewhere }, accepted: ['sip1.example.net'] });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      const note = made.plan.notes.find(({ code }) => code === 'lockout-accepted');
+      expect(note).toMatchObject({
+        severity: 'warning',
+        text: expect.stringMatching(
+          /^zone portfw-public would not .* the guard is the only thing that brings you back$/,
+        ),
+      });
+      const other = decision({ facts: { controllerPath: elsewhere }, accepted: ['sip2.example.net'] });
+      expect(other.kind === 'refused' && other.failure.code).toBe('lockout');
+    });
+
+    it('is refused for an address of portfw_management, by the name of a host, too', () => {
+      const made = decision({ variables: office });
+      if (made.kind === 'planned') throw new Error('it was planned');
+      expect(made.failure.what).toContain('198.51.100.77 (of office1 in portfw_management)');
+      expect(made.failure.solve).toContain('interface: private');
+      expect(made.failure.solve).toContain('from: [198.51.100.77]');
+      expect(decision({ variables: { ...office, portfw_private: 'trusted' } }).kind).toBe('planned');
+    });
+  });
+
   it('is told of other writers, of contradictions in its roles and of what it forgets', () => {
     const made = decision({
-      facts: { writers: { networkManager: [], units: ['docker.service'] }, processes: ['bill'] },
+      facts: { writers: { units: ['docker.service'] }, processes: ['bill'] },
     });
     if (made.kind === 'refused') throw new Error(made.failure.what);
     const codes = made.plan.notes.map(({ code }) => code);

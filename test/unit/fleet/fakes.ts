@@ -1,7 +1,8 @@
 import type { FleetEvent, HostOutcome } from '../../../src/fleet/events.ts';
-import type { HostJob, HostOperations, PlannedHost, RunContext } from '../../../src/fleet/operations.ts';
+import type { HostJob, HostOperations, PlannedHost, Proved, RunContext } from '../../../src/fleet/operations.ts';
 import type { FleetContext } from '../../../src/fleet/run.ts';
-import type { BatchSize, Play } from '../../../src/matrix/matrix.ts';
+import type { BatchSize, OnFailure, Play } from '../../../src/matrix/matrix.ts';
+import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 
 /** The parts of a play that the runner looks at. */
@@ -11,12 +12,15 @@ export function playOf(options: {
   line?: number;
   serial?: readonly BatchSize[];
   maxFailPercentage?: number;
+  onFailure?: OnFailure;
 }): Play {
   return {
     name: options.name ?? 'play',
     hosts: 'all',
     serial: options.serial ?? [],
     maxFailPercentage: options.maxFailPercentage ?? null,
+    onFailure: options.onFailure ?? 'keep-good',
+    probes: [],
     location: { file: options.file ?? 'playbook.yaml', line: options.line ?? 1, column: 1 },
   } as unknown as Play;
 }
@@ -47,6 +51,7 @@ export function planOf(host: string, changes = 1): HostPlan {
       layers: { permanent: true, runtime: true },
     })),
     disruption: { kind: 'none' },
+    impact: NO_IMPACT,
     notes: [],
     nothingBecause: changes === 0 ? 'all is as it should be' : null,
   };
@@ -61,15 +66,22 @@ export const failed: HostOutcome = {
   kind: 'failed',
   phase: 'writing',
   failure: { code: 'disk-full', what: 'the disk is full', details: [], solve: 'make room' },
-  aftermath: { kind: 'restored', generation: 'g1' },
+  aftermath: { kind: 'restored', generation: 'g1', by: 'the host' },
 };
 
 export const tick = (milliseconds = 1): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** What happens on one host; the default has one pending change that is applied. */
+/** What happens on one host; the default has one pending change that is applied, proved, and kept or reverted as asked. */
 export interface Script {
   plan?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
-  apply?: (host: string, context: RunContext) => Promise<HostOutcome>;
+  /** `null` for a host that is proved. */
+  apply?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
+  /** `null` for `changed`. */
+  keep?: (host: string) => Promise<HostOutcome | null>;
+  /** `null` for `reverted`. */
+  revert?: (host: string, because: string) => Promise<HostOutcome | null>;
+  rollback?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
+  confirm?: (host: string) => Promise<HostOutcome>;
   discard?: (host: string) => Promise<void>;
 }
 
@@ -79,6 +91,8 @@ export class ScriptedOperations implements HostOperations {
   readonly begun: string[] = [];
   readonly applied: string[] = [];
   readonly discarded: string[] = [];
+  /** `keep HOST`, `revert HOST: WHY`, `rollback HOST to GENERATION`, in order. */
+  readonly decided: string[] = [];
   active = 0;
   mostActive = 0;
 
@@ -113,7 +127,7 @@ export class ScriptedOperations implements HostOperations {
             this.applied.push(host);
             context.phase(host, 'writing');
             await tick();
-            return this.#script.apply?.(host, context) ?? { kind: 'changed', plan, generation: 'g1', reloads: 0 };
+            return (await this.#script.apply?.(host, context)) ?? this.#proved(host, plan);
           }),
         discard: async () => {
           this.discarded.push(host);
@@ -121,6 +135,26 @@ export class ScriptedOperations implements HostOperations {
         },
       };
     });
+  }
+
+  #proved(host: string, plan: HostPlan): Proved {
+    return {
+      kind: 'proved',
+      keep: () =>
+        this.#busy(async () => {
+          this.decided.push(`keep ${host}`);
+          await tick();
+          const outcome = await this.#script.keep?.(host);
+          return outcome ?? { kind: 'changed', plan, generation: `before-${host}`, reloads: 0 };
+        }),
+      revert: (because) =>
+        this.#busy(async () => {
+          this.decided.push(`revert ${host}: ${because}`);
+          await tick();
+          const outcome = await this.#script.revert?.(host, because);
+          return outcome ?? { kind: 'reverted', because, generation: `before-${host}` };
+        }),
+    };
   }
 
   async facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
@@ -140,8 +174,22 @@ export class ScriptedOperations implements HostOperations {
     return this.facts(job, context);
   }
 
+  status(job: HostJob, context: RunContext): Promise<HostOutcome> {
+    return this.facts(job, context);
+  }
+
+  async confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert'): Promise<HostOutcome> {
+    await this.facts(job, context);
+    this.decided.push(`confirm ${job.host}: ${verdict}`);
+    const none: HostOutcome = { kind: 'nothing-pending', last: null };
+    return (await this.#script.confirm?.(job.host)) ?? none;
+  }
+
   async rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
     await this.facts(job, context);
+    this.decided.push(`rollback ${job.host} to ${generation}`);
+    const outcome = (await this.#script.rollback?.(job.host, context)) ?? null;
+    if (outcome !== null) return outcome;
     return { kind: 'rolled-back', generation: generation ?? 'newest', hash: 'hash', changed: true };
   }
 }

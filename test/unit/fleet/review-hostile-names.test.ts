@@ -36,10 +36,11 @@ function outcomeOf(service: string, others: string): string {
     packages: [],
     files: [],
     rpc: [],
-    writers: { networkManager: [], units: [] },
+    writers: { units: [] },
     firewalld,
     remembered: null,
     lock: null,
+    lastRun: null,
   };
   const play = {
     matrix: loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml')),

@@ -4,7 +4,27 @@ import { type Answer, parseAnswer } from '../../../src/host/answers.ts';
 import { runningFirewalld } from '../facts/probe-text.ts';
 
 const LOCK = { holder: 'ops@controller', since: '2026-03-01T10:00:00Z', id: '20260301T100000Z-0123ab' };
-const RESTORED = { kind: 'restored', generation: 'g1' };
+const RESTORED = { kind: 'restored', generation: 'g1', by: 'timer' } as const;
+const PENDING = {
+  id: LOCK.id,
+  holder: LOCK.holder,
+  what: 'apply telephony',
+  since: LOCK.since,
+  confirm: 'manual',
+  proved: true,
+  decision: 'open',
+  secondsLeft: 12,
+  step: 'waiting for a confirmation',
+} as const;
+const LAST = {
+  id: LOCK.id,
+  outcome: 'reverted',
+  by: 'boot',
+  why: 'w',
+  at: LOCK.since,
+  what: 'apply telephony',
+  holder: LOCK.holder,
+} as const;
 
 /** One well-formed answer of each kind, as a host sends it, with what it reads as. */
 const ANSWERS: readonly (readonly [unknown, Answer])[] = [
@@ -16,7 +36,27 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
     { kind: 'begun', generation: 'g1', reloaded: false },
     { kind: 'begun', generation: 'g1', reloads: 0 },
   ],
-  [{ kind: 'kept' }, { kind: 'kept' }],
+  [{ kind: 'kept' }, { kind: 'kept', generation: null, drifted: false }],
+  [
+    { kind: 'kept', generation: 'g1', drifted: true },
+    { kind: 'kept', generation: 'g1', drifted: true },
+  ],
+  [
+    { kind: 'held', pending: PENDING },
+    { kind: 'held', pending: PENDING },
+  ],
+  [
+    { kind: 'nothing-pending', last: null },
+    { kind: 'nothing-pending', last: null },
+  ],
+  [
+    { kind: 'status', lock: { ...LOCK, step: 'armed' }, pending: [PENDING], last: LAST },
+    { kind: 'status', lock: LOCK, pending: [PENDING], last: LAST },
+  ],
+  [
+    { kind: 'status', lock: null, pending: [], last: null },
+    { kind: 'status', lock: null, pending: [], last: null },
+  ],
   [{ kind: 'drifted', hash: 'x' }, { kind: 'drifted' }],
   [{ kind: 'absent' }, { kind: 'absent' }],
   [
@@ -29,7 +69,7 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
   ],
   [
     { kind: 'failed', step: 'reload', why: 'INVALID_SERVICE', aftermath: { ...RESTORED, proof: {} } },
-    { kind: 'failed', step: 'reload', why: 'INVALID_SERVICE', aftermath: { kind: 'restored', generation: 'g1' } },
+    { kind: 'failed', step: 'reload', why: 'INVALID_SERVICE', aftermath: RESTORED },
   ],
   [
     {
@@ -47,7 +87,11 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
   ],
   [
     { kind: 'locked', lock: LOCK },
-    { kind: 'locked', lock: LOCK },
+    { kind: 'locked', lock: LOCK, pending: null },
+  ],
+  [
+    { kind: 'locked', lock: LOCK, pending: PENDING },
+    { kind: 'locked', lock: LOCK, pending: PENDING },
   ],
   [
     { kind: 'stopped', reason: 'not running' },
@@ -99,6 +143,9 @@ describe('what a host answers', () => {
     ['{"kind":"settled"}', 'aftermath is not an object'],
     ['{"kind":"failed","step":"a","why":"b","aftermath":{"kind":"restored"}}', 'generation is not text'],
     ['{"kind":"locked","lock":{"holder":"a","since":"b"}}', 'id is not text'],
+    [JSON.stringify({ kind: 'held', pending: { ...PENDING, secondsLeft: 1.5 } }), 'secondsLeft is not a whole number'],
+    [JSON.stringify({ kind: 'status', lock: null, pending: [{}], last: null }), 'is not'],
+    [JSON.stringify({ kind: 'status', lock: null, pending: [], last: {} }), 'outcome is not text'],
     ['{"kind":"history","generations":[{"id":"a"}]}', 'is not'],
     ['{"kind":"no-generation","why":"a","known":"b"}', 'is not'],
     ['{"kind":"permanent","observed":{"kind":"running"}}', 'is not'],
@@ -111,6 +158,8 @@ describe('what a host answers', () => {
     const lock = { holder: nasty, since: nasty, id: nasty };
     for (const given of [
       { kind: 'locked', lock },
+      { kind: 'held', pending: { ...PENDING, id: nasty, holder: nasty, what: nasty, since: nasty, step: nasty } },
+      { kind: 'nothing-pending', last: { ...LAST, id: nasty, by: nasty, why: nasty, at: nasty, what: nasty } },
       { kind: 'stopped', reason: nasty },
       { kind: 'failed', step: nasty, why: nasty, aftermath: { kind: 'restore-failed', generation: nasty, why: nasty } },
       { kind: 'no-generation', why: nasty, known: [nasty] },

@@ -109,6 +109,11 @@ describe('settings of hosts', () => {
     ]);
   });
 
+  it('say who must stay able to come in, and what may be done about a firewalld that does not run', () => {
+    expect(bill).toMatchObject({ management: ['office', '203.0.113.7'], ensureFirewalld: 'running' });
+    expect(sip1).toMatchObject({ management: [], ensureFirewalld: null });
+  });
+
   it('know their places', () => {
     expect(sip1.locate(['portfw_roles'])).toEqual({ file: FILE, line: 25, column: 29 });
     expect(sip1.locate(['portfw_features', 1])).toEqual({ file: FILE, line: 26, column: 42 });

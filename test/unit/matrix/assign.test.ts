@@ -57,7 +57,7 @@ describe('assigning plays', () => {
 });
 
 describe('what is wrong between inventory, playbooks and matrices', () => {
-  it.each(['uncovered', 'settings'])('%s', (name) => {
+  it.each(['uncovered', 'settings', 'peers'])('%s', (name) => {
     expect(problemText(assign(name).problems)).toBe(readFileSync(fixture('assign', `${name}.expected`), 'utf8'));
   });
 

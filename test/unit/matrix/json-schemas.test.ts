@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { readYamlFile } from '../../../src/core/yaml-file.ts';
 import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
@@ -50,6 +51,24 @@ describe('YAML files that we ship', () => {
     expect(existsSync(target)).toBe(true);
     const schema = z.fromJSONSchema(JSON.parse(readFileSync(target, 'utf8')));
     expect(schema.safeParse(readYamlFile(file).value)).toMatchObject({ success: true });
+  });
+
+  it.each([
+    ['tcp: 443', true],
+    ["command: ['true']", true],
+    ["tcp: 443, command: ['true']", false],
+    ['name: nothing', false],
+    ['tcp: 0', false],
+  ])('of a probe { %s } the schema says %s', (probe, fits) => {
+    const schema = JSON.parse(readFileSync(path.join(FOLDER, 'playbook.schema.json'), 'utf8'));
+    const { properties, required, oneOf } = schema.items.properties.probes.items;
+    const entry = parse(`{ ${probe} }`) as Record<string, unknown>;
+    const parts = Object.entries(entry).every(
+      ([key, value]) => z.fromJSONSchema(properties[key]).safeParse(value).success,
+    );
+    const branches = oneOf.filter((branch: { required: string[] }) => branch.required.every((key) => key in entry));
+    expect(required).toBeUndefined();
+    expect(parts && branches.length === 1).toBe(fits);
   });
 
   it('would be refused by the schema, were they wrong', () => {

@@ -1,7 +1,11 @@
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/problem.ts';
+import { loadInventory } from '../../../src/inventory/inventory.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import { loadPlaybook, readPlaybook } from '../../../src/matrix/load-playbook.ts';
+import type { Probe } from '../../../src/matrix/matrix.ts';
+import { probePeers } from '../../../src/matrix/probe-peers.ts';
 import { ruleSelectors } from '../../../src/matrix/selectors.ts';
 import { shippedNames } from '../../../src/matrix/shipped.ts';
 
@@ -49,6 +53,52 @@ describe('a playbook of a user', () => {
 
   it('leaves what a play does not say open', () => {
     expect(playbook.plays[0]).toMatchObject({ private: null, features: [], serial: [], maxFailPercentage: null });
+    expect(playbook.plays[0]).toMatchObject({ onFailure: 'keep-good', probes: [] });
+  });
+});
+
+describe('probes', () => {
+  const [play] = loadPlaybook('test/fixtures/matrix/probes.yaml').plays;
+  const at = (line: number, column: number) => ({ file: 'test/fixtures/matrix/probes.yaml', line, column });
+
+  it('are read with their defaults, places and the folder that commands run in', () => {
+    expect(play?.onFailure).toBe('revert-batch');
+    const tcp = { kind: 'tcp', host: null, from: null, timeoutMs: 5000, passesBefore: true };
+    expect(play?.probes).toEqual([
+      { ...tcp, name: 'tcp 5060', port: 5060, location: at(5, 7) },
+      { ...tcp, name: 'tcp 5061', port: 5061, location: at(6, 7) },
+      { ...tcp, name: 'own', host: 'db1.example.net', port: 3306, passesBefore: false, location: at(7, 7) },
+      {
+        ...tcp,
+        name: 'tcp [2001:db8::7]:443 from web:!web3',
+        host: '2001:db8::7',
+        port: 443,
+        from: { pattern: 'web:!web3', location: at(8, 41) },
+        timeoutMs: 1500,
+        location: at(8, 7),
+      },
+      { ...tcp, name: 'tcp 198.51.100.7:80', host: '198.51.100.7', port: 80, location: at(9, 7) },
+      {
+        kind: 'command',
+        name: './check.sh --all',
+        argv: ['./check.sh', '--all'],
+        directory: path.resolve('test/fixtures/matrix'),
+        timeoutMs: 5000,
+        passesBefore: true,
+        location: at(10, 7),
+      },
+    ]);
+  });
+
+  it('come from other hosts, and from the changed one itself only towards third ones', () => {
+    const inventory = loadInventory('test/fixtures/matrix/assign/peers.yaml');
+    const from = (pattern: string, host: string | null): Probe =>
+      ({ ...play?.probes[0], host, from: { pattern, location: at(1, 1) } }) as Probe;
+    expect(probePeers(inventory, from('web[0:2]', null), 'web02')).toEqual(['web01', 'web03']);
+    expect(probePeers(inventory, from('web[0:2]', '198.51.100.7'), 'web02')).toEqual(['web01', 'web02', 'web03']);
+    expect(probePeers(inventory, from('web02', null), 'web02')).toEqual([]);
+    expect(probePeers(inventory, play!.probes[0]!, 'web02')).toEqual([]);
+    expect(probePeers(inventory, play!.probes[5]!, 'web02')).toEqual([]);
   });
 });
 

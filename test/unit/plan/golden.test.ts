@@ -44,7 +44,15 @@ function planned(given: PlanCase, host: Firewalld): ApplyInput {
     remembered,
     notes: [],
   });
-  return { id: 'i', holder: 'h', plan, desired: outcome.desired, observed };
+  return {
+    id: 'i',
+    holder: 'h',
+    plan,
+    desired: outcome.desired,
+    observed,
+    guard: { windowSeconds: 60, confirm: 'auto' },
+    at: '2026-03-01T10:00:00.000Z',
+  };
 }
 
 function hostOf(given: PlanCase): Firewalld {

@@ -1,67 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { ControllerPath, InterfaceFacts } from '../../../src/facts/facts.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
-import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { lockout } from '../../../src/plan/lockout.ts';
-import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
-
-const INTERFACES: readonly InterfaceFacts[] = [
-  { name: 'lo', up: true, loopback: true, addresses: [{ address: '127.0.0.1', prefix: 8, family: 'ipv4' }] },
-  {
-    name: 'eth0',
-    up: true,
-    loopback: false,
-    addresses: [
-      { address: '192.0.2.10', prefix: 24, family: 'ipv4' },
-      { address: '2001:db8::10', prefix: 64, family: 'ipv6' },
-    ],
-  },
-  { name: 'eth1', up: true, loopback: false, addresses: [{ address: '198.51.100.10', prefix: 24, family: 'ipv4' }] },
-];
-
-const SERVICES = new Map([['ssh', readServiceXml('ssh', '<service><port port="22" protocol="tcp"/></service>')]]);
-const IPSETS = new Map([
-  ['admins', readIpsetXml('admins', '<ipset type="hash:net"><entry>203.0.113.0/24</entry></ipset>')],
-]);
-
-function layer(zones: Readonly<Record<string, string>>): FirewalldConfig {
-  return {
-    zones: new Map(Object.entries(zones).map(([name, text]) => [name, readZoneXml(name, text)])),
-    services: SERVICES,
-    ipsets: IPSETS,
-  };
-}
-
-interface Case {
-  /** Client, server and port of the session. */
-  readonly path?: readonly [string, string, number];
-  /** Zone → its XML, as it is to be. */
-  readonly desired?: Readonly<Record<string, string>>;
-  readonly runtime?: Readonly<Record<string, string>>;
-  /** The files of others; as runtime when left out. */
-  readonly permanent?: Readonly<Record<string, string>>;
-  readonly reload?: boolean;
-}
-
-const PUBLIC_OPEN = { public: '<zone><service name="ssh"/></zone>' };
+import { type Case, PUBLIC_OPEN, verdict } from './proof-case.ts';
 
 function refusal(given: Case) {
-  const [clientAddress, serverAddress, serverPort] = given.path ?? ['203.0.113.7', '192.0.2.10', 22];
-  const path: ControllerPath = { clientAddress, clientPort: 40000, serverAddress, serverPort };
-  const zones = [...layer(given.desired ?? {}).zones].map(([name, config]) => {
-    const titled: ZoneConfig = { ...config, short: `portfw ${name.replace('portfw-', '')}` };
-    return [name, { config: titled, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
-  });
-  const desired: DesiredFirewalld = {
-    zones: new Map(zones),
-    services: new Map(),
-    ipsets: new Map([['portfw-site', { value: { ...IPSETS.get('admins')!, name: 'portfw-site' }, reasons: [] }]]),
-  };
-  const runtime = layer(given.runtime ?? PUBLIC_OPEN);
-  const permanent = layer(given.permanent ?? given.runtime ?? PUBLIC_OPEN);
-  const observed = { runtime, permanent, zoneTexts: new Map(), broken: [] };
-  const input = { desired, observed, defaultZone: 'public', reload: given.reload ?? false };
-  return lockout({ ...input, facts: { controllerPath: path, interfaces: INTERFACES } });
+  return verdict(given).refusals[0] ?? null;
 }
 
 const OURS = (inner: string) => ({ 'portfw-public': `<zone><interface name="eth0"/>${inner}</zone>` });
@@ -188,17 +129,14 @@ describe('a plan that leaves the way in open is not', () => {
   });
 
   it('over a local connection', () => {
-    const observed = { runtime: layer({}), permanent: layer({}), zoneTexts: new Map(), broken: [] };
-    const desired = { zones: new Map(), services: new Map(), ipsets: new Map() };
-    const facts = { controllerPath: null, interfaces: INTERFACES };
-    expect(lockout({ facts, desired, observed, defaultZone: 'public', reload: true })).toBeNull();
+    expect(refusal({ path: null, desired: OURS(''), runtime: {}, reload: true })).toBeNull();
   });
 });
 
 it('says how to keep the way open, in words that fit the inventory', () => {
   const refused = refusal({ desired: OURS(''), path: ['203.0.113.7', '192.0.2.10', 2222] });
   expect(refused?.text).toBe(
-    'zone portfw-public would not let SSH in again: 203.0.113.7 to 192.0.2.10 port 2222/tcp on eth0',
+    'zone portfw-public would not let SSH in again: 203.0.113.7 to 192.0.2.10 port 2222/tcp on eth0; it does not open 2222/tcp',
   );
   expect(refused?.hint).toContain(
     'portfw_extra_rules: [{ name: ssh-2222, interface: public, protocol: tcp, port: 2222, from: [203.0.113.7]',

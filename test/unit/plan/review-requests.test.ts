@@ -25,7 +25,8 @@ function requests(files: Readonly<Record<string, string>>, desired: readonly Des
   };
   const common = { observed, desired: wanted };
   const plan = buildPlan({ host: 'h', matrix: 'm', roles: [], facts, remembered: null, notes: [], ...common });
-  const input = { id: 'i', holder: 'h', plan, ...common };
+  const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+  const input = { id: 'i', holder: 'h', plan, guard, at: '2026-03-01T10:00:00.000Z', ...common };
   return { begin: beginRequest(input), permanent: permanentRequest(input) };
 }
 

@@ -30,7 +30,8 @@ function pending(plan: HostPlan): unknown[] {
 /** Applies the plan for a desired configuration, with the proofs that apply makes on a host. */
 function apply(host: Firewalld, desired: DesiredFirewalld): HostPlan {
   const { plan, observed } = planFor(host, desired);
-  const input = { id: 'i', holder: 'h', plan, desired, observed };
+  const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+  const input = { id: 'i', holder: 'h', plan, desired, observed, guard, at: '2026-03-01T10:00:00.000Z' };
   const paths = ['eth0', 'eth1', 'eth2'];
   let open = paths.filter((name) => host.letsIn(CLIENT, name, 22));
   const shut = new Map<string, string>();

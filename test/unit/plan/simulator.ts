@@ -44,6 +44,8 @@ export class Firewalld {
   runtime: Layer;
   readonly defaultZone = 'public';
   reloads = 0;
+  /** NetworkManager's connections; `saved` is the zone that the profile on the disk names. */
+  readonly connections: { uuid: string; interfaces: string[]; zone: string; saved: string }[] = [];
 
   constructor(files: Iterable<readonly [string, string]> = []) {
     this.files = new Map(files);
@@ -103,6 +105,33 @@ export class Firewalld {
     this.memory = layer;
     this.runtime = this.#parse();
     this.reloads += 1;
+    for (const connection of this.connections) this.#follow(connection);
+  }
+
+  /** A boot: what was temporary in NetworkManager is gone. */
+  boot(): void {
+    for (const connection of this.connections) connection.zone = connection.saved;
+    this.reload();
+  }
+
+  /** A connection takes over its interfaces. */
+  manage(uuid: string, zone: string, ...interfaces: string[]): void {
+    const connection = { uuid, interfaces, zone, saved: zone };
+    this.connections.push(connection);
+    this.#follow(connection);
+  }
+
+  /** NetworkManager hands its interfaces to the zone that their connection names; an unknown one changes nothing. */
+  #follow({ zone, interfaces }: { zone: string; interfaces: readonly string[] }): void {
+    const wanted = zone === '' ? this.defaultZone : zone;
+    if (this.runtime.zones.has(wanted)) for (const name of interfaces) this.#bind(wanted, name);
+  }
+
+  #bind(zone: string, name: string): void {
+    for (const other of this.runtime.zones.values())
+      this.runtime.zones.set(other.name, { ...other, interfaces: other.interfaces.filter((item) => item !== name) });
+    const held = this.runtime.zones.get(zone)!;
+    this.runtime.zones.set(zone, { ...held, interfaces: [...held.interfaces, name].sort() });
   }
 
   /** Where the daemon has an interface now. */
@@ -118,7 +147,11 @@ export class Firewalld {
       this.files.set(path, text);
     }
     if (request.reload) {
+      const before = [...this.runtime.zones.values()].filter(({ name }) => !name.startsWith('portfw-'));
       this.reload();
+      const bound = new Set([...this.runtime.zones.values()].flatMap((zone) => zone.interfaces));
+      for (const { name: zone, interfaces } of before)
+        for (const name of interfaces) if (!bound.has(name) && this.runtime.zones.has(zone)) this.#bind(zone, name);
       look('reload');
     }
     for (const call of request.calls) {
@@ -128,6 +161,10 @@ export class Firewalld {
   }
 
   call([operation, owner = '', ...rest]: RuntimeCall): void {
+    if (operation === 'move-connection') {
+      this.#moveConnection(owner, rest);
+      return;
+    }
     if (!owner.startsWith('portfw-')) throw new DaemonError(`not ours: ${owner}`);
     const [first = ''] = rest;
     if (operation === 'add-entry' || operation === 'remove-entry') {
@@ -140,17 +177,12 @@ export class Firewalld {
     const port = () => readPort(first, rest[1] ?? '');
     switch (operation) {
       case 'bind-interface':
-        for (const other of this.runtime.zones.values())
-          this.runtime.zones.set(other.name, {
-            ...other,
-            interfaces: other.interfaces.filter((name) => name !== first),
-          });
-        this.runtime.zones.set(owner, {
-          ...this.runtime.zones.get(owner)!,
-          interfaces: [...this.runtime.zones.get(owner)!.interfaces, first].sort(),
-        });
+        this.#bind(owner, first);
         break;
       case 'release-interface':
+        // NetworkManager has taken it elsewhere at the reload: the daemon says ZONE_CONFLICT, which portfw passes over.
+        if (this.connections.some(({ interfaces }) => interfaces.includes(first)) && this.zoneOf(first) !== owner)
+          break;
         change({ interfaces: without(zone.interfaces, first) });
         break;
       case 'add-service':
@@ -196,6 +228,16 @@ export class Firewalld {
     }
   }
 
+  #moveConnection(uuid: string, [zone = '', ...interfaces]: readonly string[]): void {
+    const connection = this.connections.find((item) => item.uuid === uuid);
+    if (connection === undefined) throw new DaemonError(`no such connection: ${uuid}`);
+    if (interfaces.some((name) => !connection.interfaces.includes(name))) throw new DaemonError(`not of ${uuid}`);
+    if (![zone, connection.zone].some((name) => name.startsWith('portfw-'))) throw new DaemonError(`not ours: ${zone}`);
+    if (zone !== '' && !this.runtime.zones.has(zone)) throw new DaemonError(`INVALID_ZONE: ${zone}`);
+    connection.zone = zone;
+    this.#follow(connection);
+  }
+
   #entry(operation: string, name: string, entry: string): void {
     const ipset = this.runtime.ipsets.get(name);
     if (ipset === undefined) throw new DaemonError(`INVALID_IPSET: ${name}`);
@@ -229,6 +271,11 @@ export class Firewalld {
     for (const [kind, name] of request.deletions) {
       this.memory[`${kind}s`].delete(name);
       if (!this.files.delete(`${kind}s/${name}.xml`)) throw new DaemonError(`no file of ${kind} ${name}`);
+    }
+    for (const [uuid, zone] of request.connections) {
+      const connection = this.connections.find((item) => item.uuid === uuid)!;
+      connection.zone = zone;
+      connection.saved = zone;
     }
   }
 
@@ -281,6 +328,13 @@ export class Firewalld {
         policies: {},
         direct: [],
       },
+      networkManager: this.connections.map(({ uuid, interfaces, zone, saved }) => ({
+        uuid,
+        connection: `Wired ${interfaces.join(' ')}`,
+        zone,
+        interfaces: [...interfaces],
+        unsaved: zone !== saved,
+      })),
     };
   }
 

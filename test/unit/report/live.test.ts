@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import type { HostOutcome } from '../../../src/fleet/events.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
 import { displayWidth } from '../../../src/report/layout.ts';
 import { LiveReport } from '../../../src/report/live.ts';
 import { LiveModel } from '../../../src/report/live-model.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
-import { contextOf, failed, jobsOf, names, ScriptedOperations, tick } from '../fleet/fakes.ts';
-import { EVENTS, Written } from './outcomes.ts';
+import { contextOf, failed, jobsOf, names, planOf, ScriptedOperations, tick } from '../fleet/fakes.ts';
+import { EVENTS, OUTCOMES, Written } from './outcomes.ts';
 
 /** A terminal that understands what the live view uses: line feeds, up, carriage return, erase to the end. */
 class Screen extends Written {
@@ -42,7 +43,7 @@ describe('the live model', () => {
     for (const event of EVENTS) model.event(event);
     model.event({ kind: 'host-phase', host: 'late', phase: 'verifying', at: 60_000 });
     expect(model.lines(200, 10, 65_000)).toEqual([
-      'apply 14/14 done · batch 1/3 · 1 changed · 4 failed · 1 skipped · 1 active · interrupted: finishing · 1 min 05 s',
+      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 put back · 1 skipped · 1 active · interrupted: finishing · 1 min 05 s`,
       '  late  verifying  5.0 s',
     ]);
   });
@@ -112,6 +113,32 @@ describe('the live view', () => {
     const stayed = screen.lines.filter((line) => line !== '');
     expect(stayed[0]).toMatch(/^host7: failed \(0\.\d s\): writing: the disk is full/);
     expect(stayed).toEqual([stayed[0], '    To solve it: make room']);
+  });
+
+  it('shows a run that takes its changed hosts back, though all of them had ended', async () => {
+    const screen = new Screen(60, 10);
+    const report = new LiveReport(screen, PLAIN_STYLE, 0);
+    const plan = planOf('a');
+    report.event({ kind: 'run-started', command: 'apply', hosts: ['a', 'b'], at: 0 });
+    const changed: HostOutcome = { kind: 'changed', plan, generation: 'g1', reloads: 0 };
+    report.event({ kind: 'host-finished', host: 'a', outcome: changed, durationMs: 1, at: 1 });
+    report.event({ kind: 'host-finished', host: 'b', outcome: failed, durationMs: 1, at: 2 });
+    await tick(150);
+    report.event({ kind: 'host-phase', host: 'a', phase: 'restoring', at: 160 });
+    await tick(150);
+    const counters = (): string | undefined => screen.lines.find((line) => line.startsWith('apply '));
+    expect(counters()).toMatch(/^apply 2\/2 done · 1 changed · 1 failed · 1 active/);
+    expect(screen.lines.some((line) => /^ {2}a {2}restoring/.test(line))).toBe(true);
+    const outcome: HostOutcome = { kind: 'reverted', because: 'b failed', generation: 'g1' };
+    report.event({ kind: 'host-put-back', host: 'a', outcome, durationMs: 1, at: 300 });
+    await tick(20);
+    report.event({ kind: 'host-phase', host: 'c', phase: 'restoring', at: 320 });
+    await tick(150);
+    expect(counters()).toMatch(/^apply 2\/2 done · 1 failed · 1 put back/);
+    await report.rest();
+    expect(screen.lines.filter((line) => line.startsWith('a: '))).toEqual([
+      'a: put back (0.0 s): because b failed; it is back on generation g1',
+    ]);
   });
 
   it('prints above itself and repaints below', async () => {

@@ -23,7 +23,7 @@ describe('NDJSON', () => {
   it('ends with the summary: outcomes by host, without facts and plans', () => {
     const { summary } = values.at(-1);
     expect(summary).toMatchObject({ command: 'apply', durationMs: 65432, interrupted: true });
-    expect(summary.counts).toMatchObject({ facts: 1, roles: 3, failed: 2, changed: 1 });
+    expect(summary.counts).toMatchObject({ facts: 1, roles: 3, failed: 3, reverted: 1, changed: 1 });
     expect(summary.outcomes['changed1']).toEqual({ kind: 'changed', changes: 9, generation: '20260131T221500Z-3f2a' });
     expect(summary.outcomes['settled1']).toEqual({ kind: 'unchanged', changes: 0 });
     expect(summary.outcomes['refused1']).toEqual({
@@ -32,6 +32,11 @@ describe('NDJSON', () => {
       what: 'firewalld is not installed',
     });
     expect(summary.outcomes['failed1'].aftermath.kind).toBe('restore-failed');
+    expect(summary.outcomes['reverted1']).toEqual({
+      kind: 'reverted',
+      because: 'failed1 failed',
+      generation: '20260131T221500Z-77aa',
+    });
     expect(summary.outcomes['facts1']).toEqual({ kind: 'facts' });
     expect(summary.outcomes['skipped1'].because).toContain('interrupted');
   });

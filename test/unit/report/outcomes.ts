@@ -1,5 +1,6 @@
-import type { HostFacts } from '../../../src/facts/facts.ts';
+import type { HostFacts, RunEnd } from '../../../src/facts/facts.ts';
 import type { FleetEvent, HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
+import type { PendingRun } from '../../../src/host/answers.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
 
 export const FACTS: HostFacts = {
@@ -25,6 +26,7 @@ export const FACTS: HostFacts = {
     { protocol: 'tcp', address: '*', port: 8442, processes: ['httpd', 'nginx'] },
     { protocol: 'udp', address: '203.0.113.10', port: 69, processes: [] },
   ],
+  flows: null,
   units: [
     { name: 'porta-httpd.service', active: 'active' },
     { name: 'dead.service', active: 'failed' },
@@ -37,10 +39,7 @@ export const FACTS: HostFacts = {
     { program: 100005, version: 1, protocol: 'udp', port: 20048, service: 'mountd' },
     { program: 300019, version: 1, protocol: 'tcp', port: 834, service: '' },
   ],
-  writers: {
-    networkManager: [{ interface: 'eth0', connection: 'eth0', zone: 'public' }],
-    units: ['docker'],
-  },
+  writers: { units: ['docker'] },
   firewalld: {
     kind: 'running',
     version: '1.3.3',
@@ -57,6 +56,15 @@ export const FACTS: HostFacts = {
     files: [],
     builtin: [],
     runtime: { zones: { public: {}, trusted: {} }, services: {}, ipsets: {}, policies: {}, direct: [] },
+    networkManager: [
+      {
+        uuid: '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c',
+        connection: 'eth0',
+        zone: 'public',
+        interfaces: ['eth0'],
+        unsaved: false,
+      },
+    ],
   },
   remembered: {
     format: 1,
@@ -66,6 +74,7 @@ export const FACTS: HostFacts = {
     appliedAt: '2026-01-30T22:15:00Z',
   },
   lock: null,
+  lastRun: null,
 };
 
 export const BARE_FACTS: HostFacts = {
@@ -74,14 +83,37 @@ export const BARE_FACTS: HostFacts = {
   controllerPath: null,
   interfaces: [],
   sockets: [],
+  flows: null,
   units: [],
   packages: [],
   files: [],
   rpc: [],
-  writers: { networkManager: [], units: [] },
+  writers: { units: [] },
   firewalld: { kind: 'stopped', version: '0.9.3', reason: 'the unit is masked' },
   remembered: null,
   lock: { holder: 'noc@desk', since: '2026-01-31T22:00:00Z', id: 'x' },
+};
+
+const PENDING: PendingRun = {
+  id: '20260131T221500Z-3f2a',
+  holder: 'op@controller',
+  what: 'apply portaswitch',
+  since: '2026-01-31T22:15:00Z',
+  confirm: 'manual',
+  proved: true,
+  decision: 'open',
+  secondsLeft: 125,
+  step: 'waiting for a confirmation',
+};
+
+const LAST_RUN: RunEnd = {
+  id: '20260130T010203Z-77aa',
+  outcome: 'reverted',
+  by: 'timer',
+  why: 'nobody had kept it in time',
+  at: '2026-01-30T01:03:03Z',
+  what: 'apply portaswitch',
+  holder: 'op@controller',
 };
 
 /** One outcome of every kind, by host. */
@@ -142,6 +174,23 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
       ],
     },
   ],
+  [
+    'awaiting1',
+    { kind: 'awaiting', plan: DRIFT, generation: '20260131T221500Z-3f2a', pending: PENDING, reloads: 0 },
+  ],
+  ['confirmed1', { kind: 'confirmed', generation: '20260131T221500Z-3f2a', drifted: true }],
+  ['nothing1', { kind: 'nothing-pending', last: LAST_RUN }],
+  [
+    'status1',
+    {
+      kind: 'status',
+      lock: { holder: 'op@controller', since: '2026-01-31T22:15:00Z', id: '20260131T221500Z-3f2a' },
+      pending: [PENDING],
+      last: LAST_RUN,
+    },
+  ],
+  ['status2', { kind: 'status', lock: null, pending: [], last: null }],
+  ['reverted1', { kind: 'reverted', because: 'failed1 failed', generation: '20260131T221500Z-77aa' }],
   ['rolled1', { kind: 'rolled-back', generation: 'g1', hash: '0123456789abcdef', changed: true }],
   [
     'refused1',
@@ -195,6 +244,20 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
       aftermath: { kind: 'unknown', why: 'portfw failed while it was working on the host' },
     },
   ],
+  [
+    'failed3',
+    {
+      kind: 'failed',
+      phase: 'restoring',
+      failure: {
+        code: 'unreachable',
+        what: 'it was to be put back because failed1 failed, and could not: no answer',
+        details: [],
+        solve: 'Check the line',
+      },
+      aftermath: { kind: 'still-changed', generation: 'g1' },
+    },
+  ],
   ['skipped1', { kind: 'skipped', because: 'the run was interrupted before its turn' }],
 ]);
 
@@ -217,6 +280,13 @@ export const EVENTS: readonly FleetEvent[] = [
       at: 2000 + index,
     }),
   ),
+  {
+    kind: 'host-put-back',
+    host: 'changed1',
+    outcome: { kind: 'reverted', because: 'failed1 failed', generation: '20260131T221500Z-3f2a' },
+    durationMs: 3456,
+    at: 2500,
+  },
   { kind: 'interrupted', at: 3000 },
   { kind: 'batch-finished', play: 'web', batch: 1, failed: 1, stop: '1 of 2 hosts failed', at: 3001 },
   { kind: 'run-finished', summary: SUMMARY, at: 65_432 },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { plansText, planText } from '../../../src/report/plan-text.ts';
 import { createStyle, PLAIN_STYLE } from '../../../src/report/style.ts';
@@ -37,7 +38,39 @@ describe('the text of a plan', () => {
   });
 });
 
+describe('the impact of a plan', () => {
+  it('is cut short unless more is asked for', () => {
+    expect(planText(DRIFT, plain)).toContain('and 2 more (-v shows them)');
+    const whole = planText(DRIFT, { ...plain, verbosity: 1 });
+    expect(whole).toContain('- 10008/tcp worker-10008 on eth0: anybody but 192.0.2.66 → nobody');
+    expect(whole).not.toContain('-v shows');
+  });
+
+  it('shows nothing of a host that could steer the terminal', () => {
+    const [socket] = DRIFT.impact.closed;
+    const nasty = { ...socket!, processes: ['x\u001b[2J\u202e\ny'], interface: 'eth0\u0007' };
+    const text = planText({ ...DRIFT, impact: { ...DRIFT.impact, closed: [nasty] } }, plain);
+    expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
+  });
+});
+
 describe('the plans of many hosts', () => {
+  it('keeps hosts together that differ in their impact alone, and tells it host by host', () => {
+    const other = { ...DRIFT.impact, closed: DRIFT.impact.closed.slice(0, 1) };
+    const plans = [
+      DRIFT,
+      { ...DRIFT, host: 'sip2', impact: other },
+      { ...DRIFT, host: 'sip3', impact: NO_IMPACT },
+      { ...DRIFT, host: 'sip4', impact: other },
+    ];
+    const text = plansText(plans, plain);
+    expect(text.split('\n')[0]).toContain('(4 hosts, the same plan)');
+    expect(text).toContain('\n  on sip1.example.net:\n  listening sockets');
+    expect(text).toContain('\n  on sip2, sip4:\n  listening sockets');
+    expect(text).not.toContain('on sip3');
+    expect(plansText([DRIFT, { ...DRIFT, host: 'sip2' }], plain)).not.toContain('  on sip');
+  });
+
   it('prints plans that read the same once, under all their hosts', () => {
     const plans = ['a', 'b', 'c'].map((host) => ({ ...SETTLED, host }));
     const text = plansText([plans[0]!, DRIFT, plans[1]!, plans[2]!], plain);

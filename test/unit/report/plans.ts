@@ -1,3 +1,4 @@
+import { type Impact, NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import type { Reason } from '../../../src/policy/desired.ts';
 
@@ -8,6 +9,70 @@ function rule(id: string, purpose: string, feature: string | null = null): Reaso
 }
 
 const port = (protocol: string, first: number, last = first) => ({ protocol, range: { first, last } });
+
+const nobody = { who: 'nobody', sources: [], more: 0 } as const;
+const anybody = { who: 'anybody', sources: [], more: 0 } as const;
+
+/** What a first apply opens, with ports that nothing listens on. */
+const FIRST_IMPACT: Impact = {
+  ...NO_IMPACT,
+  closed: [
+    {
+      protocol: 'tcp',
+      address: '*',
+      ports: ['22'],
+      processes: ['sshd'],
+      interface: 'eth0',
+      destinations: ['203.0.113.10'],
+      zoneBefore: 'public',
+      zoneAfter: 'portfw-public',
+      before: anybody,
+      after: { who: 'these', sources: ['192.0.2.0/25', '198.51.100.7'], more: 0 },
+    },
+  ],
+  opened: [
+    {
+      protocol: 'tcp',
+      address: '*',
+      ports: ['8442', '8903-8904'],
+      processes: ['httpd'],
+      interface: 'eth0',
+      destinations: [],
+      zoneBefore: 'public',
+      zoneAfter: 'portfw-public',
+      before: nobody,
+      after: anybody,
+    },
+  ],
+  unheard: [{ interface: 'eth0', zone: 'portfw-public', ports: ['8901/tcp'] }],
+};
+
+/** What closing ports leaves behind: more than a reader looks at. */
+const DRIFT_IMPACT: Impact = {
+  closed: [9999, 10_000, 10_002, 10_004, 10_006, 10_008].map((port) => ({
+    protocol: 'tcp' as const,
+    address: '0.0.0.0',
+    ports: [String(port)],
+    processes: port === 9999 ? [] : [`worker-${port}`],
+    interface: 'eth0',
+    destinations: [],
+    zoneBefore: 'portfw-public',
+    zoneAfter: 'portfw-public',
+    before: port === 9999 ? anybody : { who: 'anybody-but', sources: ['192.0.2.66'], more: 0 },
+    after: nobody,
+  })),
+  opened: [],
+  unheard: [],
+  flows: {
+    source: 'conntrack',
+    cut: [{ protocol: 'tcp', opener: '192.0.2.9', address: '203.0.113.10', port: 9999, count: 1, lost: 'permission' }],
+    outlive: [
+      { protocol: 'tcp', opener: '192.0.2.66', address: '203.0.113.10', port: 9999, count: 3, lost: 'permission' },
+      { protocol: 'udp', opener: '2001:db8::9', address: '2001:db8::1', port: 5060, count: 1, lost: 'forward-port' },
+    ],
+    unseen: 12,
+  },
+};
 
 /** A first apply on a web server: every kind of change that adds, an interface that moves, an extra rule. */
 export const FIRST_APPLY: HostPlan = {
@@ -116,7 +181,8 @@ export const FIRST_APPLY: HostPlan = {
     },
     { kind: 'remember', before: null, after: 'portaswitch: server, web-admin' },
   ],
-  disruption: { kind: 'interface-moves', interfaces: ['eth0', 'eth1'], reload: true },
+  disruption: { kind: 'interface-moves', interfaces: ['eth0', 'eth1'], reload: true, holdMs: 90 },
+  impact: FIRST_IMPACT,
   notes: [
     { severity: 'warning', code: 'expired', text: 'extra rule "old" expired on 2026-01-01 and is not applied' },
     { severity: 'info', code: 'foreign', text: 'docker writes rules of its own' },
@@ -201,7 +267,8 @@ export const DRIFT: HostPlan = {
     },
     { kind: 'remember', before: 'portaswitch: server', after: 'portaswitch: server, dispatching-node' },
   ],
-  disruption: { kind: 'reload', because: 'service portfw-sip-pub is in use' },
+  disruption: { kind: 'reload', because: 'service portfw-sip-pub is in use', holdMs: 170 },
+  impact: DRIFT_IMPACT,
   notes: [],
   nothingBecause: null,
 };
@@ -214,6 +281,7 @@ export const SETTLED: HostPlan = {
   observedHash: 'cccc',
   changes: [],
   disruption: { kind: 'none' },
+  impact: NO_IMPACT,
   notes: [],
   nothingBecause: 'permanent and runtime configuration match the matrix (2 zones, 3 services)',
 };

@@ -1,0 +1,58 @@
+import type { Problem, SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import type { Inventory } from '../inventory/inventory.ts';
+import { matchHosts } from '../inventory/patterns.ts';
+import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Play, Probe } from './matrix.ts';
+
+/** A pattern that names a whole fleet would have every changed host log in to all of it, twice. */
+const MAX_PEERS = 10;
+
+/**
+ * The hosts that a probe of one changed host connects from, in the inventory's order. A host is no peer of itself: what
+ * it sends to its own address never meets its firewall.
+ *
+ * @param host the host that is changed
+ */
+export function probePeers(inventory: Inventory, probe: Probe, host: string): readonly string[] {
+  if (probe.kind === 'command' || probe.from === null) return [];
+  const { hosts } = matchHosts(inventory, probe.from.pattern, probe.from.location);
+  return probe.host === null ? hosts.filter((peer) => peer !== host) : hosts;
+}
+
+/** What is wrong with the peers that a play's probes name. */
+export function checkProbePeers(
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  play: Play,
+): readonly Problem[] {
+  return play.probes.flatMap((probe): readonly Problem[] => {
+    if (probe.kind === 'command' || probe.from === null) return [];
+    const { pattern, location } = probe.from;
+    const { hosts, problems } = matchHosts(inventory, pattern, location);
+    if (problems.length > 0) return problems;
+    const closed = hosts.filter((host) => settings.get(host)?.managed === false);
+    if (closed.length > 0) return [notManaged(closed[0]!, location)];
+    return hosts.length > MAX_PEERS ? [tooMany(pattern, hosts.length, location)] : [];
+  });
+}
+
+function notManaged(host: string, location: SourceLocation): Problem {
+  return {
+    severity: 'error',
+    code: 'peer-not-managed',
+    message: `a probe cannot come from ${shown(host)}, which has portfw_managed: false`,
+    hint: 'Name a host that portfw may log in to, or connect from the controller',
+    location,
+  };
+}
+
+function tooMany(pattern: string, count: number, location: SourceLocation): Problem {
+  return {
+    severity: 'error',
+    code: 'too-many-peers',
+    message: `a probe comes from at most ${MAX_PEERS} hosts, and ${shown(pattern)} are ${count}`,
+    hint: 'Take some of them, such as "sip[0:2]"',
+    location,
+  };
+}

@@ -1,0 +1,138 @@
+import type { RunningFirewalld } from '../facts/facts.ts';
+import { type FirewalldConfig, isOurs, type ZoneConfig } from '../firewalld/model.ts';
+import type { ObservedFirewalld } from '../firewalld/observed.ts';
+import { observedPolicies, type PolicyConfig } from '../firewalld/policies.ts';
+import { parseRichRule } from '../firewalld/rich-rule.ts';
+import { confValue, dispatchOf } from '../firewalld/stock.ts';
+import type { DesiredFirewalld } from '../policy/desired.ts';
+import type { Filter } from './proof-dispatch.ts';
+import { desiredConfig } from './zone-changes.ts';
+
+/** What of a running firewalld decides, beside its zones, services and ipsets. */
+export type FilterFacts = Pick<
+  RunningFirewalld,
+  'version' | 'defaultZone' | 'zoneDrifting' | 'files' | 'networkManager'
+> & {
+  readonly runtime: Pick<RunningFirewalld['runtime'], 'policies' | 'direct'>;
+};
+
+export interface FiltersInput {
+  readonly firewalld: FilterFacts;
+  readonly observed: ObservedFirewalld;
+  readonly desired: DesiredFirewalld;
+}
+
+/** The host's filters, before and after the plan, at runtime and as the files have it. */
+export interface Filters {
+  readonly now: { readonly before: Filter; readonly after: Filter };
+  readonly boot: { readonly before: Filter; readonly after: Filter };
+  /** After a reload that keeps interfaces where they are (`FlushAllOnReload=no`); `null` where one does as a boot does. */
+  readonly reloaded: Filter | null;
+}
+
+/** Builds the filters that the proof asks. */
+export function filtersOf(input: FiltersInput): Filters {
+  const { firewalld, observed, desired } = input;
+  const { permanent, runtime } = observed;
+  const conf = firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
+  const drifts = confValue(conf, 'AllowZoneDrifting')?.toLowerCase();
+  const policies = observedPolicies({ files: firewalld.files, runtime: { ...EMPTY_RUNTIME, ...firewalld.runtime } });
+  const atRuntime = {
+    // A policy that is not in force yet comes into force when something is bound to its zones; whether the daemon has
+    // read its file is not known, so only what it refuses counts.
+    policies: [
+      ...policies.runtime.values(),
+      ...[...policies.permanent.values()].filter(({ name }) => !policies.runtime.has(name)).map(refusing),
+    ],
+    defaultZone: firewalld.defaultZone,
+    dispatch: dispatchOf(firewalld.version, firewalld.zoneDrifting),
+  };
+  const files = new Set(firewalld.files.map(({ path }) => path));
+  const atBoot = {
+    policies: [...policies.permanent.values()].map((policy) =>
+      files.has(`policies/${policy.name}.xml`) ? policy : refusing(policy),
+    ),
+    defaultZone: confValue(conf, 'DefaultZone') ?? firewalld.defaultZone,
+    dispatch: dispatchOf(
+      firewalld.version,
+      drifts === undefined ? firewalld.zoneDrifting : ['yes', 'true'].includes(drifts),
+    ),
+  };
+  const inFiles: FirewalldConfig = { ...permanent, services: new Map([...runtime.services, ...permanent.services]) };
+  // NetworkManager's word on zones wins at boot.
+  const managed = new Map(
+    firewalld.networkManager.flatMap(({ zone, interfaces }) =>
+      zone === '' ? [] : interfaces.map((name): [string, string] => [name, zone]),
+    ),
+  );
+  const wanted = withDesired(inFiles, desired, runtime);
+  const keeps = ['no', 'false'].includes(confValue(conf, 'FlushAllOnReload')?.toLowerCase() ?? '');
+  const homes = new Map(
+    [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
+  );
+  return {
+    now: {
+      before: { config: runtime, ...atRuntime },
+      after: { config: withDesired(runtime, desired, runtime), ...atRuntime },
+    },
+    boot: {
+      before: { config: rebound(inFiles, managed), ...atBoot },
+      after: { config: rebound(wanted, managed), ...atBoot },
+    },
+    reloaded: keeps ? { config: rebound(wanted, homes), ...atBoot } : null,
+  };
+}
+
+const EMPTY_RUNTIME: RunningFirewalld['runtime'] = { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] };
+
+/** What a policy refuses, alone. */
+function refusing(policy: PolicyConfig): PolicyConfig {
+  return {
+    ...policy,
+    target: policy.target === 'ACCEPT' ? 'CONTINUE' : policy.target,
+    services: [],
+    ports: [],
+    protocols: [],
+    richRules: policy.richRules.filter((text) => parseRichRule(text).action !== 'accept'),
+  };
+}
+
+/** One layer of the host with our part of it as it is to be. Definitions that are built in are known from runtime only. */
+function withDesired(layer: FirewalldConfig, desired: DesiredFirewalld, runtime: FirewalldConfig): FirewalldConfig {
+  const wanted = desiredConfig(desired);
+  const homes = new Set([...wanted.zones.values()].flatMap((zone) => zone.interfaces));
+  const others = [...layer.zones.values()]
+    .filter((zone) => !isOurs(zone.name))
+    .map((zone) => ({ ...zone, interfaces: zone.interfaces.filter((name) => !homes.has(name)) }));
+  const ours = [...wanted.zones.values()].map((zone): ZoneConfig => {
+    // We write none, and leave one that somebody gave our zone.
+    const priority = layer.zones.get(zone.name)?.ingressPriority ?? runtime.zones.get(zone.name)?.ingressPriority;
+    return priority === undefined ? zone : { ...zone, ingressPriority: priority };
+  });
+  return {
+    zones: new Map([...others, ...ours].map((zone) => [zone.name, zone])),
+    services: new Map([...runtime.services, ...layer.services, ...wanted.services]),
+    ipsets: new Map([...layer.ipsets, ...wanted.ipsets]),
+  };
+}
+
+/** A configuration with interfaces bound as somebody else binds them, but for those that are in a zone of ours. */
+function rebound(config: FirewalldConfig, homes: ReadonlyMap<string, string>): FirewalldConfig {
+  const ours = new Set(
+    [...config.zones.values()].filter(({ name }) => isOurs(name)).flatMap((zone) => zone.interfaces),
+  );
+  const moved = [...homes].filter(([name, zone]) => !ours.has(name) && config.zones.has(zone));
+  if (moved.length === 0) return config;
+  const names = new Set(moved.map(([name]) => name));
+  const zones = [...config.zones.values()].map((zone): [string, ZoneConfig] => [
+    zone.name,
+    {
+      ...zone,
+      interfaces: [
+        ...zone.interfaces.filter((name) => !names.has(name)),
+        ...moved.filter(([, home]) => home === zone.name).map(([name]) => name),
+      ].sort(),
+    },
+  ]);
+  return { ...config, zones: new Map(zones) };
+}

@@ -1,0 +1,295 @@
+import type { HostOutcome } from '../../src/fleet/events.ts';
+import type { Controller, Ended } from './controller.ts';
+import { pause, RUNTIME_ONLY, type Scenario, type Stand } from './stand.ts';
+import { differences, look, type State } from './state.ts';
+
+/** Beyond its window a host has this long to be whole again. */
+const GRACE_SECONDS = 10;
+const REACH_SECONDS = 60;
+const CONTROLLER_END_SECONDS = 60;
+
+/** What a fault sees of the run that it is injected into. */
+export interface Scene {
+  readonly stand: Stand;
+  readonly scenario: Scenario;
+  readonly step: string;
+  readonly controller: Controller;
+  /** The process on the host that waits at the boundary; `null` where the controller itself does. */
+  readonly process: number | null;
+  readonly window: number;
+  /** Lets the run go on; done after the injection unless the fault has. */
+  readonly release: () => Promise<void>;
+  /** Whatever a fault has to remember from its injection to its end; a word for each thing. */
+  readonly notes: Map<string, string>;
+}
+
+/** One kind of fault. */
+export interface Fault {
+  readonly name: string;
+  /** How it is injected, for the document. */
+  readonly how: string;
+  /** Before the run begins. */
+  readonly prepare?: (stand: Stand) => Promise<void>;
+  /** At the boundary, while the run waits there. Returns when the fault has done all that it does by itself. */
+  readonly inject: (scene: Scene) => Promise<void>;
+  /** Ends a fault that lasts "for good": after the host was seen, by the engine, to be whole behind it. */
+  readonly end?: (scene: Scene) => Promise<void>;
+  /** Whether nobody can log in until {@link end}. */
+  readonly deaf?: boolean;
+  /** Whether the host starts again: then what others had at runtime only is gone, as it is without portfw. */
+  readonly boots?: boolean;
+  /**
+   * Steps at which the fault leaves firewalld down or hanging and portfw has no part in it: before its first write, and after
+   * its decision. The suite then starts the daemon, as the host's own people would.
+   */
+  readonly leavesFirewalldDown?: readonly string[];
+  /** What may differ from the reference, line by line, because a foreign hand has put it there. */
+  readonly foreign?: (scene: Scene) => Foreign;
+  /** Which of portfw's builds runs, and against which inventory. */
+  readonly blind?: boolean;
+  /** Whether the controller's clock can be set. */
+  readonly clock?: boolean;
+  /** Whether the run can only end with the old configuration. */
+  readonly onlyOld?: boolean;
+  /** Further questions at the end; what is wrong, in words. */
+  readonly questions?: (scene: Scene, ended: Ended) => Promise<readonly string[]>;
+  /** Seconds of `--revert-after`, where the suite's own would be too short or too long. */
+  readonly window?: number;
+}
+
+/** What somebody else did during the run, and the host must or may still have. */
+export interface Foreign {
+  /** Files of which the foreign hand's version must be there, with the line that says so. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Lines that may be there or not. */
+  readonly tolerated: RegExp | null;
+}
+
+/** One fault at one boundary of one scenario on one host, and what came of it. */
+export interface Drill {
+  readonly fault: Fault;
+  /** A step of the host's, `verifying` (the controller's own), or `-` for faults that are in the plan itself. */
+  readonly step: string;
+  readonly scenario: Scenario;
+}
+
+export interface Result {
+  readonly fault: string;
+  readonly step: string;
+  readonly scenario: Scenario;
+  readonly host: string;
+  /** `neither` is a failure, and `problems` says why. */
+  readonly outcome: 'old' | 'new' | 'neither';
+  /** From the injection until the host was whole and, but for faults that keep everybody out, answered SSH. */
+  readonly seconds: number;
+  readonly said: string;
+  readonly problems: readonly string[];
+}
+
+/** Carries out one drill. What the host or portfw does wrong is a value; it throws when the suite itself cannot go on. */
+export async function carryOut(stand: Stand, drill: Drill, defaultWindow: number): Promise<Result> {
+  const { fault, step, scenario } = drill;
+  const problems: string[] = [];
+  const window = fault.window ?? defaultWindow;
+  await stand.reset(scenario);
+  await fault.prepare?.(stand);
+  if (step !== '-' && step !== 'verifying') await stand.hold(step);
+  const run = fault.blind === true ? ['apply', stand.inventories.lockout] : stand.runOf(scenario);
+  const build = fault.blind === true ? stand.builds.blind : stand.builds.holding;
+  const controller = stand.start(build, run, window, fault.clock === true);
+  const process = await reach(stand, controller, step);
+  const scene: Scene = {
+    stand,
+    scenario,
+    step,
+    controller,
+    process,
+    window,
+    notes: new Map(),
+    release: async () => {
+      scene.notes.set('released', 'yes');
+      if (step === 'verifying') controller.signal('SIGCONT');
+      else await stand.release();
+    },
+  };
+  const injected = performance.now();
+  await fault.inject(scene);
+  if (!scene.notes.has('released')) await scene.release();
+  // A fault that lasts, such as a pause longer than the window, leaves the host as long after its end.
+  const deadline = Math.max(injected + window * 1000, performance.now()) + GRACE_SECONDS * 1000;
+
+  const found = await recover(scene, fault, deadline);
+  if (found.outcome === 'neither') problems.push(...found.why);
+  if (fault.deaf === true) await fault.end?.(scene);
+  const mute = await awaitLogin(stand, fault.deaf === true ? performance.now() + GRACE_SECONDS * 1000 : deadline);
+  if (mute !== null) problems.push(`nobody can log in: ${mute}`);
+  const seconds = (performance.now() - injected) / 1000;
+  if (fault.deaf !== true) await fault.end?.(scene);
+
+  const last = await endOf(controller);
+  if (last === null) problems.push(`the controller had not ended ${CONTROLLER_END_SECONDS} s later`);
+  else problems.push(...dishonest(last, found.outcome), ...((await fault.questions?.(scene, last)) ?? []));
+  if (fault.onlyOld === true && found.outcome === 'new') problems.push('only the old configuration would do');
+  if (found.outcome !== 'neither') {
+    const again = judge(scene, fault, await look(stand.host));
+    if (again.outcome !== found.outcome)
+      problems.push(`it was ${found.outcome}, and is ${again.outcome} after the controller ended`, ...again.why);
+  }
+  problems.push(...(await converge(stand, scenario)));
+  return {
+    fault: fault.name,
+    step,
+    scenario,
+    host: stand.host.name,
+    outcome: found.outcome,
+    seconds,
+    said: last === null ? 'nothing' : saidBy(last),
+    problems,
+  };
+}
+
+/** Waits until the run is at the boundary; the process that waits there, `null` where it is the controller. */
+async function reach(stand: Stand, controller: Controller, step: string): Promise<number | null> {
+  if (step === '-') return null;
+  const process =
+    step === 'verifying'
+      ? await controller
+          .sees((event) => event.kind === 'host-phase' && event.phase === 'verifying')
+          .then((seen) => {
+            controller.signal('SIGSTOP');
+            return seen ? 0 : null;
+          })
+      : await stand.held(step, controller.ended, REACH_SECONDS);
+  if (process === null) {
+    controller.signal('SIGKILL');
+    const { outcome, stderr } = await controller.ended;
+    throw new Error(`${stand.host.name}: the run did not come to "${step}": ${JSON.stringify(outcome)}\n${stderr}`);
+  }
+  return process === 0 ? null : process;
+}
+
+interface Verdict {
+  readonly outcome: 'old' | 'new' | 'neither';
+  readonly why: readonly string[];
+}
+
+/** Looks at the host until it is whole, or its time is over. */
+async function recover(scene: Scene, fault: Fault, deadline: number): Promise<Verdict> {
+  const { stand } = scene;
+  let found: Verdict = { outcome: 'neither', why: ['nothing was looked at'] };
+  for (;;) {
+    if ((await stand.isQuiet()) || performance.now() > deadline) {
+      if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld();
+      found = judge(scene, fault, await look(stand.host));
+    }
+    if (found.outcome !== 'neither' || performance.now() > deadline) return found;
+    await pause(0.3);
+  }
+}
+
+/** Whether a host is exactly what it was, or exactly what it was to become, with nothing left of any run. */
+export function judge(scene: Scene, fault: Fault, is: State): Verdict {
+  const why = [...is.left.map((item) => `left: ${item}`)];
+  if (is.firewalld !== 'RUNNING') why.push(`firewalld: ${is.firewalld}`);
+  const { old, oldBooted, new: changed, newBooted } = scene.stand.references(scene.scenario);
+  const down = fault.leavesFirewalldDown?.includes(scene.step) === true;
+  // After a boot, or a start by somebody else, nobody has set anything at runtime only.
+  const candidates: readonly (readonly ['old' | 'new', State])[] = [
+    ...(fault.boots === true || down ? [] : ([['old', old]] as const)),
+    ...(fault.boots === true || down ? ([['old', oldBooted]] as const) : []),
+    ['new', changed],
+    // Definitions that nothing uses any more stay in the daemon's memory until its next reload.
+    ['new', newBooted],
+  ];
+  const foreign = fault.foreign?.(scene) ?? { files: new Map(), tolerated: null };
+  let nearest: readonly string[] | null = null;
+  for (const [outcome, state] of candidates) {
+    const found = differences(is.lines, withFiles(state.lines, foreign.files), foreign.tolerated);
+    if (found.length === 0 && why.length === 0) return { outcome, why: [] };
+    if (nearest === null || found.length < nearest.length)
+      nearest = [...found.map((line) => `${outcome}, but ${line}`)];
+  }
+  return { outcome: 'neither', why: [...why, ...(nearest ?? [])].slice(0, 12) };
+}
+
+/** A state with the files of a foreign hand in the place of its own. */
+function withFiles(lines: readonly string[], files: ReadonlyMap<string, string>): readonly string[] {
+  if (files.size === 0) return lines;
+  const kept = lines.filter((line) => ![...files.keys()].some((path) => line.startsWith(`file ${path} `)));
+  return [...kept, ...files.values()];
+}
+
+async function awaitLogin(stand: Stand, deadline: number): Promise<string | null> {
+  for (;;) {
+    const why = await stand.loginFails();
+    if (why === null || performance.now() > deadline) return why;
+    await pause(0.2);
+  }
+}
+
+async function endOf(controller: Controller): Promise<Ended | null> {
+  const ended = await Promise.race([controller.ended, pause(CONTROLLER_END_SECONDS).then(() => null)]);
+  if (ended === null) controller.signal('SIGKILL');
+  return ended;
+}
+
+/** What a controller says of a host that is otherwise; a killed one says nothing. */
+function dishonest({ exitCode, outcome, stderr }: Ended, is: Verdict['outcome']): string[] {
+  if (exitCode === null) return [];
+  if (outcome === null)
+    return [`the controller ended with ${exitCode} and said nothing of the host: ${stderr.slice(0, 400)}`];
+  const says = claimed(outcome);
+  const wrong = says !== 'nothing' && is !== 'neither' && says !== is;
+  return [
+    ...(wrong ? [`the controller says ${outcome.kind}, which is ${says}, and the host is ${is}`] : []),
+    ...((exitCode === 0) === (outcome.kind === 'changed' || outcome.kind === 'rolled-back')
+      ? []
+      : [`exit code ${exitCode} with the outcome ${outcome.kind}`]),
+  ];
+}
+
+function claimed(outcome: HostOutcome): 'old' | 'new' | 'nothing' {
+  if (outcome.kind === 'changed' || outcome.kind === 'rolled-back') return 'new';
+  if (outcome.kind === 'refused' || outcome.kind === 'unreachable') return 'old';
+  if (outcome.kind !== 'failed') return 'nothing';
+  const { kind } = outcome.aftermath;
+  if (kind === 'restored' || kind === 'untouched') return 'old';
+  return kind === 'still-changed' ? 'new' : 'nothing';
+}
+
+function saidBy({ exitCode, outcome }: Ended): string {
+  if (exitCode === null) return 'killed';
+  if (outcome === null) return 'nothing';
+  if (outcome.kind === 'failed') return `failed (${outcome.phase}): ${outcome.aftermath.kind}`;
+  return outcome.kind === 'refused' ? `refused: ${outcome.failure.code}` : outcome.kind;
+}
+
+/** The next run brings the host to where it ought to be, and the one after it finds nothing to do. */
+async function converge(stand: Stand, scenario: Scenario): Promise<string[]> {
+  const { inventory, wanted } = stand.convergence(scenario);
+  const expected: readonly (readonly HostOutcome['kind'][])[] = [['changed', 'unchanged'], ['unchanged']];
+  for (const kinds of expected) {
+    const { exitCode, outcome, stderr } = await stand.start(stand.builds.plain, ['apply', inventory], 60).ended;
+    if (exitCode !== 0 || outcome === null || !kinds.includes(outcome.kind))
+      return [
+        `the next apply ended with ${exitCode}: ${JSON.stringify(outcome)?.slice(0, 600)} ${stderr.slice(0, 200)}`,
+      ];
+    if (outcome.kind === 'unchanged') break;
+  }
+  const is = await look(stand.host);
+  // Whether others' ports of the runtime only are still there depends on whether a reload was needed.
+  const wrong = differences(withoutInert(is.lines, wanted.lines), wanted.lines, RUNTIME_ONLY);
+  return [
+    ...is.left.map((item) => `left after the next apply: ${item}`),
+    ...wrong.slice(0, 8).map((line) => `after the next apply, ${line}`),
+  ];
+}
+
+/** Services of ours in the daemon's memory that no file and no zone has any more. */
+function withoutInert(lines: readonly string[], wanted: readonly string[]): readonly string[] {
+  const known = new Set(wanted.flatMap((line) => /^runtime service (portfw-\S+)/.exec(line)?.[1] ?? []));
+  return lines.filter((line) => {
+    const name = /^runtime service (portfw-\S+)/.exec(line)?.[1];
+    return name === undefined || known.has(name);
+  });
+}

@@ -1,0 +1,273 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { placeAdminFiles } from '../integration/admin-files.ts';
+import { denyMethods } from '../integration/saboteur.ts';
+import type { LabHost } from '../lab/host.ts';
+import type { Lab } from '../lab/lab.ts';
+import { Controller } from './controller.ts';
+import { type Builds, HOLD_FOLDER } from './instrument.ts';
+import { CUT_TABLE, differences, loginFails, look, type State } from './state.ts';
+import type { Inventories } from './wishes.ts';
+
+/** The three ways in which a run changes a host: its first configuration, a further one, a return to an older one. */
+export const SCENARIOS = ['first', 'change', 'rollback'] as const;
+export type Scenario = (typeof SCENARIOS)[number];
+
+/** A host's configuration before a run and after one that nothing disturbed. */
+export interface References {
+  readonly old: State;
+  /** The same after a boot: what others had set at runtime only is gone, as it is without portfw. */
+  readonly oldBooted: State;
+  readonly new: State;
+  readonly newBooted: State;
+}
+
+/** A port that somebody has open at runtime only, in a zone of their own. */
+const THEIRS = '7999';
+/** Lines about it, or about the port that a foreign hand opens during a run. */
+export const RUNTIME_ONLY = /\b(?:7999|9555)\b/;
+const BASELINES = '/root/faults';
+
+/** Whatever a fault may have left, and then the configuration of a baseline, with nothing of any run. */
+const RESET = `
+baseline=$1 theirs=$2
+rm -f ${HOLD_FOLDER}/*
+[ ! -e /etc/dbus-1/system.d/zz-lab.conf ] || { rm /etc/dbus-1/system.d/zz-lab.conf; busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig >/dev/null; }
+nft delete table inet ${CUT_TABLE} 2>/dev/null || true
+for pid in $(pgrep -f '/var/lib/portfw/guard/|OPERATIONS = [{]' || true); do kill -KILL "$pid" 2>/dev/null || true; done
+units=$(systemctl list-units --all --plain --no-legend 'portfw-*' | cut -d' ' -f1)
+[ -z "$units" ] || systemctl stop $units || true
+[ -z "$units" ] || systemctl reset-failed $units 2>/dev/null || true
+rm -f /etc/systemd/system/*portfw-* /etc/systemd/system/*.wants/*portfw-*
+pkill -KILL -x firewalld || true
+systemctl stop firewalld.service
+for folder in /etc/firewalld /var/lib/portfw /etc/systemd/system; do
+  while mountpoint -q $folder; do umount -l $folder; done
+done
+while mountpoint -q /mnt; do umount -l /mnt; done
+for table in 'inet firewalld' 'ip firewalld' 'ip6 firewalld' 'inet firewalld_policy_drop' 'ip filter' 'ip6 filter' 'ip mangle' 'ip6 mangle' 'ip raw' 'ip6 raw' 'ip security' 'ip6 security' 'ip6 nat'; do
+  nft delete table $table 2>/dev/null || true
+done
+rm -rf /etc/firewalld /var/lib/portfw /run/portfw
+tar -x -p -C / -f ${BASELINES}/$baseline.tar
+systemctl reset-failed firewalld.service ssh.service 2>/dev/null || true
+systemctl is-active --quiet ssh.service || systemctl start ssh.service
+systemctl start firewalld.service
+mkdir -p ${HOLD_FOLDER}`;
+
+const AWAIT_RUNNING = `
+n=0
+until busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>/dev/null | grep -q RUNNING; do
+  n=$((n + 1)); [ $n -lt 100 ] || { echo 'firewalld does not come up' >&2; exit 1; }
+  sleep 0.05
+done`;
+
+const ADD_THEIRS = `busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone addPort sssi office ${THEIRS} tcp 0 >/dev/null`;
+
+/** A second interface that keeps its name when the host starts again; the engine gives its own in any order. */
+const PRIVATE_UNIT = `[Unit]
+DefaultDependencies=no
+Before=network-pre.target firewalld.service
+Wants=network-pre.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c 'ip link add private0 type veth peer name private1 && ip address add 198.51.100.11/24 dev private0 && ip link set private0 up && ip link set private1 up'
+[Install]
+WantedBy=sysinit.target
+`;
+
+/** One host of the suite: its baselines and references, and the runs against it. */
+export class Stand {
+  readonly host: LabHost;
+  readonly lab: Lab;
+  readonly builds: Builds;
+  readonly inventories: Inventories;
+  readonly #references = new Map<Scenario, References>();
+  readonly #key: string;
+
+  constructor(lab: Lab, host: LabHost, builds: Builds, inventories: Inventories) {
+    this.lab = lab;
+    this.host = host;
+    this.builds = builds;
+    this.inventories = inventories;
+    this.#key = readFileSync(lab.privateKeyFile, 'utf8');
+  }
+
+  /** Makes the baselines, and takes the references from runs that nothing disturbs. */
+  async prepare(scenarios: readonly Scenario[] = SCENARIOS): Promise<void> {
+    const { host } = this;
+    await host.writeFile('/etc/systemd/system/lab-private.service', PRIVATE_UNIT);
+    await host.sh('systemctl daemon-reload; systemctl enable --now --quiet lab-private.service');
+    await host.writeFile('/tmp/clock.py', HOST_CLOCK);
+    await host.sh(
+      'for file in /etc/python3.*/sitecustomize.py; do cat /tmp/clock.py >>"$file"; done; systemctl restart firewalld.service',
+    );
+    await host.writeFile(`${BASELINES}/reset.sh`, `${RESET}\n${AWAIT_RUNNING}\n[ -z "$theirs" ] || ${ADD_THEIRS}\n`);
+    await placeAdminFiles(host);
+    await this.#saveBaseline('first');
+    await this.#refer('first', ['apply', this.inventories.first]);
+    await this.reset('first', true);
+    await this.#mustEnd(['apply', this.inventories.first], 0);
+    await this.#saveBaseline('change');
+    if (scenarios.includes('change')) await this.#refer('change', ['apply', this.inventories.change]);
+    if (scenarios.includes('rollback')) await this.#refer('rollback', ['rollback', this.inventories.first]);
+  }
+
+  references(scenario: Scenario): References {
+    const found = this.#references.get(scenario);
+    if (found === undefined) throw new Error(`No references for ${scenario}`);
+    return found;
+  }
+
+  /** Brings the host back to where a scenario begins, and makes sure that it is there. */
+  async reset(scenario: Scenario, unchecked = false): Promise<void> {
+    await this.#load(scenario === 'first' ? 'first' : 'change', true);
+    if (unchecked) return;
+    const wrong = differences((await look(this.host)).lines, this.references(scenario).old.lines);
+    if (wrong.length > 0)
+      throw new Error(`${this.host.name} cannot be brought back to ${scenario}:\n${wrong.join('\n')}`);
+  }
+
+  /** The command's arguments of a scenario's run. */
+  runOf(scenario: Scenario): readonly string[] {
+    return scenario === 'rollback' ? ['rollback', this.inventories.first] : ['apply', this.inventories[scenario]];
+  }
+
+  /** What brings the host to where it ought to be after a scenario, whatever came of the run. */
+  convergence(scenario: Scenario): { readonly inventory: string; readonly wanted: State } {
+    return scenario === 'rollback'
+      ? { inventory: this.inventories.first, wanted: this.references('rollback').oldBooted }
+      : { inventory: this.inventories[scenario], wanted: this.references(scenario).newBooted };
+  }
+
+  start(main: string, args: readonly string[], window: number, shiftable = false): Controller {
+    const guard = ['--yes', '--revert-after', `${window}s`, '--limit', this.host.name];
+    return new Controller(main, [...args, ...guard], shiftable);
+  }
+
+  /** Asks the next run that reaches a boundary to wait there. */
+  async hold(step: string): Promise<void> {
+    await this.host.run('touch', `${HOLD_FOLDER}/hold-${step.replaceAll(' ', '-')}`);
+  }
+
+  /** Waits until a run waits at a boundary; returns its process, or `null` when it ended before or time was up. */
+  async held(step: string, ended: Promise<unknown>, seconds: number): Promise<number | null> {
+    const file = `${HOLD_FOLDER}/held-${step.replaceAll(' ', '-')}`;
+    const waiting = this.host.exec([
+      '/bin/sh',
+      '-c',
+      'timeout "$2" sh -c \'until [ -s "$0" ]; do sleep 0.02; done\' "$1" && cat "$1"',
+      'sh',
+      file,
+      String(seconds),
+    ]);
+    const first = await Promise.race([waiting, ended.then(() => null)]);
+    const { exitCode, stdout } = first ?? (await this.host.exec(['cat', file]));
+    return exitCode === 0 ? Number(stdout) : null;
+  }
+
+  /** Whether nothing is armed and no lock is held, at a glance: the close look costs more. */
+  async isQuiet(): Promise<boolean> {
+    const { exitCode, stdout } = await this.host.exec([
+      '/bin/sh',
+      '-c',
+      'ls -d /run/portfw/lock /var/lib/portfw/guard/* 2>/dev/null || echo none',
+    ]);
+    return exitCode === 0 && stdout.trim() === 'none';
+  }
+
+  /** What the host's own people do about a firewalld that somebody has killed, stopped or hung: they start it. */
+  async startFirewalld(): Promise<void> {
+    await this.host.sh(`
+      systemctl kill --signal=CONT firewalld.service 2>/dev/null || true
+      systemctl is-active --quiet firewalld.service || {
+        pkill -KILL -x firewalld || true
+        for table in 'inet firewalld' 'ip firewalld' 'ip6 firewalld'; do nft delete table $table 2>/dev/null || true; done
+        systemctl reset-failed firewalld.service 2>/dev/null || true
+        systemctl start firewalld.service
+      }
+      ${AWAIT_RUNNING}`);
+  }
+
+  async release(): Promise<void> {
+    await this.host.exec(['/bin/sh', '-c', `rm -f ${HOLD_FOLDER}/hold-*`]);
+  }
+
+  /** Makes the system bus turn reloads away, root's too, until {@link allowReload}. */
+  denyReload(): Promise<void> {
+    return denyMethods(this.host, 'reload');
+  }
+
+  allowReload(): Promise<void> {
+    return denyMethods(this.host);
+  }
+
+  loginFails(): Promise<string | null> {
+    return loginFails(this.host.publicAddress, this.#key);
+  }
+
+  async #load(baseline: string, withTheirs: boolean): Promise<void> {
+    // From a file: its own command line must not hold the words by which it finds the processes of runs.
+    await this.host.run('/bin/sh', '-eu', `${BASELINES}/reset.sh`, baseline, withTheirs ? 'theirs' : '');
+  }
+
+  async #saveBaseline(name: string): Promise<void> {
+    await this.host.sh(
+      `mkdir -p ${BASELINES} /var/lib/portfw; tar -c -p -C / -f ${BASELINES}/$1.tar etc/firewalld var/lib/portfw`,
+      name,
+    );
+  }
+
+  async #refer(scenario: Scenario, run: readonly string[]): Promise<void> {
+    const baseline = scenario === 'first' ? 'first' : 'change';
+    await this.#load(baseline, false);
+    const oldBooted = await look(this.host);
+    await this.#load(baseline, true);
+    const old = await look(this.host);
+    await this.#mustEnd(run, 0);
+    const changed = await look(this.host);
+    await this.host.sh(`systemctl restart firewalld.service\n${AWAIT_RUNNING}`);
+    const newBooted = await look(this.host);
+    for (const [name, { firewalld, left }] of Object.entries({ old, oldBooted, changed, newBooted })) {
+      if (firewalld !== 'RUNNING' || left.length > 0)
+        throw new Error(`${this.host.name}, ${scenario}, ${name}: firewalld is ${firewalld}; left: ${left.join(', ')}`);
+    }
+    this.#references.set(scenario, { old, oldBooted, new: changed, newBooted });
+  }
+
+  async #mustEnd(run: readonly string[], exitCode: number): Promise<void> {
+    const ended = await this.start(this.builds.plain, run, 60).ended;
+    if (ended.exitCode !== exitCode)
+      throw new Error(
+        `${run.join(' ')} on ${this.host.name} ended with ${ended.exitCode}: ${JSON.stringify(ended.outcome)}\n${ended.stderr}`,
+      );
+  }
+}
+
+/** The clock as programs on the host see it, while a file there says by how many seconds it is off. */
+const HOST_CLOCK = `
+
+def _shift_clock():
+    import time
+
+    real_time, real_gmtime = time.time, time.gmtime
+
+    def shift():
+        try:
+            with open("${HOLD_FOLDER}/clock") as handle:
+                return int(handle.read() or 0)
+        except (OSError, ValueError):
+            return 0
+
+    time.time = lambda: real_time() + shift()
+    time.gmtime = lambda seconds=None: real_gmtime(real_time() + shift() if seconds is None else seconds)
+
+
+_shift_clock()
+`;
+
+/** Waits, in seconds. */
+export function pause(seconds: number): Promise<void> {
+  return sleep(seconds * 1000);
+}

@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ssh2 from 'ssh2';
+import { rulesInForce } from '../integration/host-state.ts';
+import type { LabHost } from '../lab/host.ts';
+
+const LOOK = readFileSync(join(import.meta.dirname, 'look.py'), 'utf8');
+const LOGIN_MS = 4_000;
+
+/** The table by which the suite cuts a host off; it is none of the host's. */
+export const CUT_TABLE = 'labfault';
+
+/** A host at one moment, looked at by the engine, whatever its firewall says. */
+export interface State {
+  /** firewalld's own word, `down`, or that it gave no answer. */
+  readonly firewalld: string;
+  /**
+   * The configuration, one line a fact: every file below /etc/firewalld with mode, owner and SHA-256, the remembered roles,
+   * runtime and permanent settings as the daemon says them, the kernel's rules in force.
+   */
+  readonly lines: readonly string[];
+  /** What is left of runs: records, units, timers, processes, unfinished files, the lock. Empty when nothing is armed. */
+  readonly left: readonly string[];
+}
+
+/** Looks at a host. Throws when the engine cannot run a program on it. */
+export async function look(host: LabHost): Promise<State> {
+  const said = (await host.run('/usr/bin/python3', '-c', LOOK)).split('\n');
+  const those = (kind: string): string[] =>
+    said.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
+  const facts = said.filter((line) => /^(?:file|remembered|runtime|permanent) /.test(line)).sort();
+  const rules = rulesInForce(withoutTable(those('rule'), CUT_TABLE)).map((line) => `rule ${line}`);
+  return { firewalld: those('firewalld')[0] ?? 'unknown', lines: [...facts, ...rules], left: those('left') };
+}
+
+function withoutTable(rules: readonly string[], table: string): string[] {
+  let inside = false;
+  return rules.filter((line) => {
+    if (line.startsWith('table ')) inside = line === `table inet ${table} {`;
+    return !inside;
+  });
+}
+
+/** Lines that only one of two states has, in words; empty when the configurations are the same. */
+export function differences(
+  is: readonly string[],
+  wanted: readonly string[],
+  tolerated: RegExp | null = null,
+): readonly string[] {
+  const counts = new Map<string, number>();
+  const relevant = (lines: readonly string[]) => lines.filter((line) => tolerated === null || !tolerated.test(line));
+  for (const line of relevant(is)) counts.set(line, (counts.get(line) ?? 0) + 1);
+  for (const line of relevant(wanted)) counts.set(line, (counts.get(line) ?? 0) - 1);
+  const found = [...counts].flatMap(([line, count]) => (count === 0 ? [] : [`${count > 0 ? 'is' : 'lacks'}: ${line}`]));
+  if (found.length > 0) return found;
+  // The same lines in another order: only the order of rules means something.
+  const [a, b] = [relevant(is), relevant(wanted)];
+  return a.every((line, index) => line === b[index]) ? [] : ['the rules stand in another order'];
+}
+
+/** A fresh login over the network and a command run by it, as a person would; `null` when it works, else why not. */
+export function loginFails(address: string, privateKey: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const client = new ssh2.Client();
+    let settled = false;
+    const finish = (why: string | null): void => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      client.destroy();
+      resolve(why);
+    };
+    const timer = setTimeout(() => finish(`no login within ${LOGIN_MS / 1000} s`), LOGIN_MS);
+    client.on('error', (error) => finish(error.message));
+    client.on('close', () => finish('the connection was closed'));
+    client.on('ready', () =>
+      client.exec('true', (error, channel) => {
+        if (error !== undefined) return finish(error.message);
+        channel.on('exit', (code: number | null) => finish(code === 0 ? null : `"true" ended with ${code}`));
+        channel.resume();
+      }),
+    );
+    client.connect({ host: address, username: 'root', privateKey, readyTimeout: LOGIN_MS });
+  });
+}

@@ -1,0 +1,86 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeInventory } from '../integration/lab-inventory.ts';
+import type { Lab } from '../lab/lab.ts';
+
+/** Inventory files of the suite. */
+export interface Inventories {
+  /** What the hosts are to become from an administrator's own configuration. */
+  readonly first: string;
+  /** What they are to become after that: every kind of change is in it. */
+  readonly change: string;
+  /** A matrix that forgets SSH. */
+  readonly lockout: string;
+}
+
+const CLOSED = `matrix: closed
+title: A matrix that forgets SSH
+print: { document: none, edition: none }
+roles:
+  server:
+    title: Every server
+    every_host: true
+    rules:
+      - interface: public
+        source: A slip of the pen
+        ports:
+          - { tcp: 2222, purpose: SSH on a port where nobody listens }
+`;
+
+/** Writes playbooks and inventories for all hosts of a lab, which have a public and a private interface each. */
+export async function writeWishes(lab: Lab): Promise<Inventories> {
+  const path = (name: string): string => join(lab.directory, name);
+  await writeFile(path('site.yaml'), '- hosts: all\n  matrix: portaswitch\n');
+  await writeFile(path('closed-matrix.yaml'), CLOSED);
+  await writeFile(path('closed.yaml'), '- hosts: all\n  matrix: ./closed-matrix.yaml\n');
+  const names = lab.hosts.map(({ name }) => name);
+  const write = (
+    name: string,
+    wishes: Readonly<Record<string, unknown>>,
+    further: readonly string[],
+  ): Promise<string> =>
+    writeInventory(lab, name, {
+      hosts: Object.fromEntries(
+        lab.hosts.map((host) => [
+          host.name,
+          {
+            portfw_playbook: 'site.yaml',
+            portfw_interfaces: { public: host.publicAddress, private: '198.51.100.11' },
+            portfw_addresses: { private: '198.51.100.11' },
+            portfw_site: 'site',
+            portfw_private: 'peers',
+            ...wishes,
+          },
+        ]),
+      ),
+      others: Object.fromEntries(
+        further.map((address) => [`peer-${address.split('.').at(-1)}`, { portfw_addresses: { private: address } }]),
+      ),
+      groups: { site: [...names, ...further.map((address) => `peer-${address.split('.').at(-1)}`)] },
+    });
+  const rule = { interface: 'public', protocol: 'tcp', owner: 'netops' };
+  return {
+    first: await write(
+      'first',
+      {
+        portfw_roles: ['web-admin', 'configuration'],
+        portfw_extra_rules: [{ ...rule, name: 'probe', port: 9100, from: ['192.0.2.0/25'], reason: 'metrics' }],
+      },
+      ['198.51.100.20', '198.51.100.21'],
+    ),
+    // A role goes, a feature and a rule come, an ipset's entries change: definitions, a reload, calls, deletions.
+    change: await write(
+      'change',
+      {
+        portfw_roles: ['web-admin', 'dispatching-sbc'],
+        portfw_features: ['sip-tls'],
+        portfw_extra_rules: [
+          { ...rule, name: 'probe', port: 9100, from: ['192.0.2.0/25'], reason: 'metrics' },
+          { ...rule, name: 'backup', port: 9200, from: ['192.0.2.224/27'], reason: 'backups' },
+        ],
+      },
+      ['198.51.100.20', '198.51.100.22'],
+    ),
+    lockout: await write('lockout', { portfw_playbook: 'closed.yaml', portfw_roles: [], portfw_private: 'matrix' }, []),
+  };
+}

@@ -1,0 +1,198 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { LabHost } from '../lab/host.ts';
+import { type Lab, startLab } from '../lab/lab.ts';
+import { foreignRules, placeForeignRules } from './foreign-rules.ts';
+import { type HostState, stateOf } from './host-state.ts';
+import { writeInventory } from './lab-inventory.ts';
+import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+import { callOff, denyMethods, sabotage } from './saboteur.ts';
+
+/**
+ * Hosts with others who write rules. NetworkManager manages their interfaces, 1.30 beside firewalld 0.9.3 and 1.52 beside
+ * 2.3.1: its connections' zones win over firewalld's files, so they go where the interfaces go, to the plan, to the host, and
+ * back. And the kernel has Docker's and fail2ban's rules, which stand through all of it.
+ */
+let lab: Lab;
+let inventory: string;
+
+let foreign: string[];
+let pristine: Standing[];
+
+/** firewalld and NetworkManager, each by its own word. */
+interface Standing extends HostState {
+  /** `side: zone` of each interface's connection; empty for none. */
+  readonly connections: readonly string[];
+  /** Profiles: `mode owner path`, those in memory too. */
+  readonly profiles: readonly string[];
+}
+
+beforeAll(async () => {
+  lab = await startLab({
+    name: 'writers',
+    hosts: [
+      { name: 'old', suite: 'bullseye', networkManager: true },
+      { name: 'young', suite: 'trixie', networkManager: true },
+    ],
+  });
+  const wishes = { portfw_playbook: 'img-gcems', portfw_roles: ['gcems'] };
+  inventory = await writeInventory(lab, 'inventory', {
+    hosts: Object.fromEntries(lab.hosts.map((host) => [host.name, { ...wishes, portfw_interfaces: sides(host) }])),
+  });
+  await each(placeForeignRules);
+  foreign = await each(foreignRules);
+  pristine = await each(standing);
+});
+
+afterAll(() => lab?.stop());
+
+afterEach(async () => {
+  expect(await each(foreignRules)).toEqual(foreign);
+});
+
+function sides(host: LabHost) {
+  return { public: host.publicAddress, control: host.privateAddress };
+}
+
+function each<T>(work: (host: LabHost) => Promise<T>): Promise<T[]> {
+  return Promise.all(lab.hosts.map(work));
+}
+
+/** Does something to the active connection of an interface; `$uuid` stands for it in the script. */
+function withConnection(host: LabHost, side: 'public' | 'private', script: string): Promise<string> {
+  const find = 'uuid=$(nmcli -t -f UUID,DEVICE connection show --active | sed -n "s/:$1\\$//p")';
+  return host.sh(`${find}; ${script}`, host.interfaces[side]!);
+}
+
+async function connectionZones(host: LabHost): Promise<string[]> {
+  const zone = (side: 'public' | 'private') =>
+    withConnection(host, side, 'nmcli -g connection.zone connection show $uuid');
+  return [`public: ${(await zone('public')).trim()}`, `private: ${(await zone('private')).trim()}`];
+}
+
+/** The zone that firewalld has each interface in at runtime. */
+async function bindings(host: LabHost): Promise<string[]> {
+  const zone = async (side: 'public' | 'private') =>
+    (await host.exec(['firewall-cmd', `--get-zone-of-interface=${host.interfaces[side]}`])).stdout.trim();
+  return [`public: ${await zone('public')}`, `private: ${await zone('private')}`];
+}
+
+async function standing(host: LabHost): Promise<Standing> {
+  const listed = await host.sh(
+    'find /etc/NetworkManager/system-connections /run/NetworkManager -name "*.nmconnection" ! -name "lo.*" -printf "%m %U:%G %p\\n"',
+  );
+  return { ...(await stateOf(host)), connections: await connectionZones(host), profiles: listed.split('\n').sort() };
+}
+
+/** The way back then starts the daemon anew, after it has taken away the tables that the dead one left. */
+const KILLS_FIREWALLD = `
+wait(WRITTEN)
+for pid in pids("/usr/sbin/firewalld", "--nofork"):
+    os.kill(pid, signal.SIGKILL)`;
+
+const OURS = ['public: portfw-public', 'private: portfw-control'];
+
+async function expectOurs(host: LabHost): Promise<void> {
+  expect(await connectionZones(host), `${host.name}: NetworkManager`).toEqual(OURS);
+  expect(await bindings(host), `${host.name}: firewalld`).toEqual(OURS);
+}
+
+/** After a power cut the others have to write their rules anew. */
+async function restarted(host: LabHost): Promise<void> {
+  await host.powerOff();
+  await host.powerOn();
+  await placeForeignRules(host);
+  foreign[lab.hosts.indexOf(host)] = await foreignRules(host);
+}
+
+describe('a host that NetworkManager manages', () => {
+  it('goes back with its connections when an apply fails at its last step, or firewalld dies under it', async () => {
+    expect(pristine[0]!.connections).toEqual(['public: ', 'private: ']);
+    const { stdout } = await portfw('plan', inventory);
+    for (const host of lab.hosts)
+      expect(stdout).toContain(`NetworkManager connection "Lab ${host.publicAddress}": zone none → portfw-public`);
+    await denyMethods(lab.host('old'), 'config.zone.update2');
+    await sabotage(lab.host('young'), KILLS_FIREWALLD);
+    const failed = await portfwJson('apply', inventory, '--yes');
+    await denyMethods(lab.host('old'));
+    await callOff(lab.host('young'));
+    for (const [index, host] of lab.hosts.entries()) {
+      expect(outcomeOf(failed, host.name, 'failed').aftermath.kind).toBe('restored');
+      expect(await standing(host), host.name).toEqual(pristine[index]);
+    }
+  });
+
+  it('gets the zones in firewalld and in its connections, without an interruption of either', async () => {
+    const since = await each((host) => host.sh('date +%s'));
+    const applied = await portfwJson('apply', inventory, '--yes');
+    expect(applied.exitCode, applied.stdout).toBe(0);
+    for (const [index, host] of lab.hosts.entries()) {
+      await expectOurs(host);
+      const journal = await host.sh(
+        'journalctl --unit=NetworkManager --since="@$1" --output=cat --no-pager',
+        since[index]!.trim(),
+      );
+      expect(journal).not.toMatch(/state change/);
+      // The same profiles, as private as they were, and none left in memory.
+      expect((await standing(host)).profiles).toEqual(pristine[index]!.profiles);
+    }
+  });
+
+  it('keeps them over a reload, and over a restart of either', async () => {
+    await each(async (host) => {
+      await host.run('firewall-cmd', '--reload');
+      await expectOurs(host);
+      await host.sh('systemctl restart NetworkManager; nm-online --quiet --wait-for-startup --timeout=20');
+      await host.run('firewall-cmd', '--reload');
+      await expectOurs(host);
+      await host.run('systemctl', 'restart', 'firewalld');
+      await expect.poll(() => bindings(host), { timeout: 10_000 }).toEqual(OURS);
+    });
+    const again = await portfwJson('apply', inventory, '--yes');
+    for (const host of lab.hosts) outcomeOf(again, host.name, 'unchanged');
+  });
+
+  it('is brought back in line when somebody changes a connection alone', async () => {
+    const host = lab.host('young');
+    await withConnection(host, 'public', 'nmcli connection modify $uuid connection.zone home');
+    await expect.poll(() => bindings(host)).toEqual(['public: home', OURS[1]]);
+    // With firewalld alone put right, the next reload would undo it.
+    await host.run('firewall-cmd', '--zone=portfw-public', `--change-interface=${host.interfaces.public}`);
+    const applied = await portfwJson('apply', inventory, '--yes', '--limit', 'young');
+    const { plan, reloads } = outcomeOf(applied, 'young', 'changed');
+    expect(plan.changes).toMatchObject([
+      { kind: 'interface', layers: { permanent: false, runtime: false }, networkManager: { before: 'home' } },
+    ]);
+    expect(reloads).toBe(0);
+    await expectOurs(host);
+  });
+
+  it('comes up with what was applied after a power cut', async () => {
+    await each(async (host) => {
+      await restarted(host);
+      await expectOurs(host);
+    });
+  });
+
+  it('is rolled back with its connections', async () => {
+    const back = await portfwJson('rollback', inventory, '--yes');
+    expect(back.exitCode, back.stdout).toBe(0);
+    const now = await each(standing);
+    for (const [index, host] of lab.hosts.entries()) {
+      expect(now[index]!.connections, host.name).toEqual(pristine[index]!.connections);
+      expect(now[index]!.files, host.name).toEqual(pristine[index]!.files);
+      await host.run('firewall-cmd', '--reload');
+      expect(await bindings(host), host.name).toEqual(['public: public', 'private: public']);
+    }
+  });
+
+  it('is as it was when the power goes before anybody has confirmed', async () => {
+    const host = lab.host('old');
+    const held = await portfwJson('apply', inventory, '--yes', '--limit', 'old', '--confirm', 'manual');
+    expect(held.exitCode, held.stdout).toBe(0);
+    await expectOurs(host);
+    await restarted(host);
+    await expect.poll(() => connectionZones(host), { timeout: 10_000 }).toEqual(pristine[0]!.connections);
+    await expect.poll(() => bindings(host), { timeout: 10_000 }).toEqual(['public: public', 'private: public']);
+    expect((await stateOf(host)).files).toEqual(pristine[0]!.files);
+  });
+});
