@@ -34,12 +34,16 @@ export function terminalText(untrusted: string): string {
     .replace(LONE_SURROGATES, '\ufffd');
 }
 
+const MOST_READ = 64 * 1024;
+
 /**
  * Makes untrusted text safe to print on one line: as {@link terminalText}, with every run of white space folded to one
  * space, and cut to `maxLength` characters (an ellipsis shows the cut).
  */
 export function terminalLine(untrusted: string, maxLength = 200): string {
-  const line = terminalText(untrusted).replace(/\s+/g, ' ').trim();
+  // Whoever sends megabytes for one line is not given the time that it takes to clean them.
+  const read = untrusted.slice(0, Math.max(MOST_READ, maxLength * 4));
+  const line = terminalText(read).replace(/\s+/g, ' ').trim();
   const characters = Array.from(line);
   return characters.length <= maxLength ? line : `${characters.slice(0, maxLength - 1).join('')}…`;
 }

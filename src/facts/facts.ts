@@ -142,8 +142,22 @@ export interface RememberedState {
 
 export type FirewalldFacts =
   | { readonly kind: 'absent' }
-  | { readonly kind: 'stopped'; readonly version: string; readonly reason: string }
+  | {
+      readonly kind: 'stopped';
+      readonly version: string;
+      readonly reason: string;
+      /** What it would be if it were started now; missing where nobody could say. */
+      readonly offline?: OfflineFirewalld;
+    }
   | RunningFirewalld;
+
+/** A firewalld that does not run, as its files have it. */
+export interface OfflineFirewalld {
+  /** Its files and settings; nothing runs, so `runtime` is empty. */
+  readonly firewalld: RunningFirewalld;
+  /** systemd's word on its unit: `enabled`, `disabled`, `masked`, …; empty where systemd does not run. */
+  readonly unit: string;
+}
 
 /** firewalld answers over D-Bus: its permanent files and its runtime, read in one go. */
 export interface RunningFirewalld {

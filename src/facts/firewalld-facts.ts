@@ -1,4 +1,4 @@
-import type { FirewalldFacts, ManagedConnection, PermanentFile } from './facts.ts';
+import type { FirewalldFacts, ManagedConnection, PermanentFile, RunningFirewalld } from './facts.ts';
 import { JsonObject } from './json-shape.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 import { compareVersions, firewalldRefusal, isVersion } from './version.ts';
@@ -42,7 +42,14 @@ export function parseFirewalld(installed: string | null, lines: readonly string[
     case 'absent':
       return { kind: 'absent' };
     case 'stopped':
-      return { kind: 'stopped', version: installed, reason: shortName(json.text('reason', 4096), 500) };
+      return {
+        kind: 'stopped',
+        version: installed,
+        reason: shortName(json.text('reason', 4096), 500),
+        ...(json.has('offline')
+          ? { offline: { firewalld: parseRunning(json.object('offline')), unit: shortName(json.text('unit', 64)) } }
+          : {}),
+      };
     case 'running':
       return parseRunning(json);
     case 'failed':
@@ -52,7 +59,7 @@ export function parseFirewalld(installed: string | null, lines: readonly string[
   }
 }
 
-function parseRunning(json: JsonObject): FirewalldFacts {
+function parseRunning(json: JsonObject): RunningFirewalld {
   const version = json.text('version', 64);
   if (!isVersion(version)) throw new Unreadable('firewalld', 'version is not a version');
   const runtime = json.object('runtime');

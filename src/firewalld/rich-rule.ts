@@ -94,8 +94,22 @@ export interface RichRule {
   readonly words: readonly string[];
 }
 
+/** Rules that were read before: the impact of a plan asks about each of them port by port. */
+const known = new Map<string, RichRule>();
+const MOST_KNOWN = 10_000;
+
 /** Reads a rich rule in any of firewalld's spellings. */
 export function parseRichRule(text: string): RichRule {
+  let rule = known.get(text);
+  if (rule === undefined) {
+    rule = readRichRule(text);
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.set(text, rule);
+  }
+  return rule;
+}
+
+function readRichRule(text: string): RichRule {
   let section = '';
   const inverted = new Set<string>();
   let limited = false;

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { RunningFirewalld } from '../facts/facts.ts';
 import { observedFirewalld } from '../firewalld/observed.ts';
-import { type ApplyInput, beginRequest, permanentRequest } from '../host/requests.ts';
+import { type ApplyInput, beginRequest, type PermanentRequest, permanentRequest } from '../host/requests.ts';
+import { startRequest } from '../host/start-request.ts';
 import { buildPlan } from '../plan/build-plan.ts';
 import { needsReload } from '../plan/definitions.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
@@ -96,7 +97,7 @@ async function prove(
   if (fails !== null) return giveUp(run, 'probing', fails);
 
   context.phase(job.host, 'making permanent');
-  const made = await ask(connection, permanentRequest(input));
+  const made = await ask(connection, starts(decision.plan) ? nothingLeft(input.id) : permanentRequest(input));
   if (made.kind === 'failed') return giveUp(run, 'making permanent', made.failure);
   if (made.answer.kind === 'failed') return failedOnHost(run, 'making permanent', made.answer);
   if (made.answer.kind === 'settled') return settledByHost(run, 'making permanent', made.answer.aftermath);
@@ -105,12 +106,22 @@ async function prove(
   return rest === null ? null : giveUp(run, 'making permanent', rest);
 }
 
+/** Whether the plan starts firewalld: then all of it is in the files that it is started with. */
+function starts(plan: HostPlan): boolean {
+  return plan.changes.some((change) => change.kind === 'ensure-firewalld');
+}
+
+/** Permanence where everything is permanent already: what is there is read, and compared all the same. */
+function nothingLeft(id: string): PermanentRequest {
+  return { operation: 'permanent', id, zones: {}, ipsets: {}, releases: [], deletions: [], connections: [] };
+}
+
 type Begun =
   | { readonly kind: 'begun'; readonly reloads: number }
   | { readonly kind: 'ended'; readonly outcome: HostOutcome };
 
 async function begin(run: GuardedRun, input: ApplyInput, first: Connection): Promise<Begun> {
-  const request = beginRequest(input);
+  const request = starts(input.plan) ? startRequest(input) : beginRequest(input);
   let asked = await ask(first, request);
   if (asked.kind === 'failed' && !asked.mayHaveRun) {
     // The line may have gone down while the plan was being reviewed: nothing has begun, so once more is safe.
@@ -187,7 +198,7 @@ async function lookAtBehaviour(
   }
   const missing = planAgain(decision, firewalld).changes.filter((change) => {
     if (change.kind === 'definition') return needsReload(change);
-    return change.kind !== 'remember' && change.layers.runtime;
+    return 'layers' in change && change.layers.runtime;
   });
   if (missing.length === 0) return null;
   return {
@@ -229,5 +240,7 @@ function describeChange(change: Change): string {
       return `entries of ipset ${change.ipset}: +${change.add.join(' ')} -${change.remove.join(' ')}`;
     case 'remember':
       return 'remembered roles';
+    case 'ensure-firewalld':
+      return 'firewalld does not run';
   }
 }

@@ -1,7 +1,6 @@
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
-import { firewalldRefusal } from '../facts/version.ts';
 import { isOurs } from '../firewalld/model.ts';
-import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed.ts';
+import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
@@ -18,6 +17,7 @@ import type { RoleFindings } from '../roles/findings.ts';
 import type { Failure } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
 import { runNotes } from './run-notes.ts';
+import { type UsableFirewalld, usableFirewalld } from './usable-firewalld.ts';
 
 /** What the pure stages make of one host's facts. */
 export type Decision =
@@ -52,8 +52,8 @@ export function decide(job: HostJob, play: Play, facts: HostFacts, context: Deci
       'the account has no root rights on the host, and only root may read and change firewalld',
       'log in as root, or set ansible_become: true with sudo rights',
     );
-  const running = usableFirewalld(facts);
-  if (running.kind === 'refused') return running;
+  const usable = usableFirewalld(facts, job.settings.ensureFirewalld);
+  if (usable.kind === 'refused') return refusedBy([usable.refusal]);
   const findings = rolesOf(job, play, facts);
   if (findings.verdict.kind === 'ambiguous') {
     const { unexplained, candidates } = findings.verdict;
@@ -70,18 +70,17 @@ export function decide(job: HostJob, play: Play, facts: HostFacts, context: Deci
       'declare the roles in portfw_roles; an empty list stands for a host that only plays the roles of every host',
     );
   }
-  return planOf(job, play, facts, running.firewalld, findings, context);
+  return planOf(job, play, facts, usable, findings, context);
 }
 
 function planOf(
   job: HostJob,
   play: Play,
   facts: HostFacts,
-  firewalld: RunningFirewalld,
+  { firewalld, observed, ensure }: UsableFirewalld,
   findings: RoleFindings,
   context: DecideContext,
 ): Decision {
-  const observed = observedFirewalld(firewalld);
   if (observed.broken.length > 0) {
     const [first] = observed.broken;
     return refused(
@@ -114,7 +113,9 @@ function planOf(
     desired,
     remembered: facts.remembered,
     live: facts,
+    ...(ensure === null ? {} : { ensure }),
     notes: [
+      ...(ensure === null ? [] : startNotes(facts, observed, desired, firewalld.defaultZone)),
       ...warnings,
       ...outcome.notes,
       ...runNotes(facts),
@@ -131,19 +132,37 @@ function planOf(
     desired,
     observed,
     reload,
+    starts: ensure !== null,
     changes: plan.changes.length > 0,
     management: job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) })),
   });
   const accepted = context.acceptLockout?.has(job.host) === true;
   const against = [
     ...(accepted ? [] : proof.refusals),
-    reload ? reloadHazard(observed, firewalld.version) : null,
+    // A start reads the same files as a reload.
+    reload || ensure !== null ? reloadHazard(observed, firewalld.version) : null,
     connectionRefusal(firewalld.networkManager, plan.changes, desired),
     stillUsed(observed, firewalld.files, plan),
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
   const notes = [...plan.notes, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
   return { kind: 'planned', plan: { ...plan, notes }, desired, observed };
+}
+
+/** Interfaces that no class names are filtered as well, once firewalld runs. */
+function startNotes(
+  facts: HostFacts,
+  observed: ObservedFirewalld,
+  desired: DesiredFirewalld,
+  defaultZone: string,
+): PolicyNote[] {
+  const homes = [...observed.permanent.zones.values(), ...[...desired.zones.values()].map(({ config }) => config)];
+  const bound = new Set(homes.flatMap((zone) => zone.interfaces));
+  const rest = facts.interfaces.filter((item) => !item.loopback && !bound.has(item.name)).map(({ name }) => name);
+  if (rest.length === 0) return [];
+  const open = observed.permanent.zones.get(defaultZone)?.services ?? [];
+  const text = `${rest.join(', ')} ${rest.length === 1 ? 'falls' : 'fall'} to firewalld's default zone ${defaultZone}, which opens ${open.length === 0 ? 'no service' : open.join(', ')}`;
+  return [{ severity: 'warning', code: 'default-zone', text }];
 }
 
 /** What `--accept-lockout` takes upon itself. */
@@ -172,40 +191,6 @@ function refusedBy(refusals: readonly PolicyRefusal[]): Decision {
     first!.hint,
     rest.map((item) => `${item.text} (${item.hint})`),
   );
-}
-
-/** A firewalld that can be worked with: installed, new enough, running, and not in an emergency. */
-function usableFirewalld(
-  facts: HostFacts,
-): { readonly kind: 'usable'; readonly firewalld: RunningFirewalld } | Extract<Decision, { kind: 'refused' }> {
-  const { firewalld } = facts;
-  if (firewalld.kind === 'absent')
-    return refused(
-      'firewalld-absent',
-      'firewalld is not installed on the host',
-      'install the package firewalld and start it',
-    );
-  const old = firewalld.version === '' ? null : firewalldRefusal(firewalld.version);
-  if (old !== null) return refused('firewalld-too-old', old.what, old.solve);
-  if (firewalld.kind === 'stopped')
-    return refused(
-      'firewalld-stopped',
-      `firewalld does not run: ${firewalld.reason}`,
-      'start it with `systemctl enable --now firewalld`, and mind that it then filters at once',
-    );
-  if (firewalld.state !== 'RUNNING')
-    return refused(
-      'firewalld-failed',
-      `firewalld says of itself that it is ${firewalld.state}`,
-      'see `journalctl -u firewalld`; repair its configuration and restart it',
-    );
-  if (firewalld.panicMode)
-    return refused(
-      'panic-mode',
-      'firewalld is in panic mode: it drops everything',
-      'end it with `firewall-cmd --panic-off` once the reason for it is gone',
-    );
-  return { kind: 'usable', firewalld };
 }
 
 function writerNotes(facts: HostFacts): PolicyNote[] {

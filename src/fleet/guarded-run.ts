@@ -230,8 +230,11 @@ export async function giveUp(
       const solve = `the host puts itself back when its window is over; when it can be reached again, see \`portfw status --limit ${job.host}\``;
       return failed(phase, { ...failure, solve }, settled);
     }
+    case 'restore-failed': {
+      const solve = `mend what keeps it from going back: the host goes on trying; see \`portfw status --limit ${job.host}\``;
+      return failed(phase, { ...failure, solve }, settled);
+    }
     case 'restored':
-    case 'restore-failed':
     case 'still-changed':
     case 'untouched':
       return failed(phase, failure, settled);

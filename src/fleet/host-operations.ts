@@ -5,6 +5,7 @@ import { decide, rolesOf } from './decide-host.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, connect, probe, withConnection } from './host-session.ts';
+import { withFirewalldInstalled } from './install-firewalld.ts';
 import type { HostJob, HostOperations, PlannedHost, RunContext } from './operations.ts';
 import { confirm, status } from './pending-runs.ts';
 import { rollback } from './rollback-host.ts';
@@ -66,7 +67,9 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
     plan: decision.plan,
     apply: async () => {
       try {
-        return cuttingRevoked(job, await applyHost(job, decision, connection, context), context);
+        const ready = await withFirewalldInstalled(job, play, decision, connection, context);
+        if (ready.kind === 'refused') return { kind: 'refused', failure: ready.failure };
+        return cuttingRevoked(job, await applyHost(job, ready, connection, context), context);
       } finally {
         await connection.close();
       }

@@ -186,6 +186,8 @@ def save_generation(observed, request):
             "bindings": bindings(observed["runtime"]),
             "networkManager": observed["networkManager"],
             "state": read_state(),
+            # Where firewalld did not run: the way back is to stop it again.
+            "stopped": observed.get("stopped"),
         }
         write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)
         runtime = dict(observed["runtime"], directState=observed["directState"])

@@ -112,7 +112,8 @@ def finish(identity, verdict, by, why):
 
 def forget(identity):
     """Takes down everything that stands for a run. The timer goes last but one: killed half way, it ends what is left here."""
-    if holder_of_lock().get("id") == identity:
+    held = holder_of_lock().get("id") == identity
+    if held:
         release_lock()
     free_reserves(identity)
     for suffix in ("armed", "keep", "revert", "proved"):
@@ -126,6 +127,9 @@ def forget(identity):
         if not in_service(identity):
             units.append(timer_name(identity) + ".service")
         systemctl("stop", "--quiet", *units)
+        if not held:
+            # No lock: there was a boot, which has loaded the units; systemd is to forget them too.
+            systemctl("daemon-reload")
     else:
         unlink_quietly(cron_file(identity))
         for process in sleepers(identity):
@@ -254,28 +258,42 @@ def settle_by_itself(mode, identity):
         return 2
     if mode == "boot":
         return settle_files(identity)
-    if mode == "sleep":
-        while True:
-            record, suffix = record_of(identity)
-            if suffix != "armed" or seconds_left(record) <= 0:
-                break
-            time.sleep(min(0.5, max(0.01, seconds_left(record))))
-        if suffix is None and holder_of_lock().get("id") != identity:
-            return 0
+    if mode == "sleep" and not sleep_until_due(identity):
+        return 0
     _, made_here = decide(identity, "revert")
     # A step that the window overtook may hang: it is not waited for.
     handle = take_operation(0 if made_here else 60)
     by, why = ("boot", "the host was started again") if mode == "prove" else ("timer", "nobody had kept it in time")
-    for attempt in range(10_000 if mode == "sleep" else 3):
+    attempt = 0
+    while True:
         try:
             # What others had set at runtime only is gone with the boot, whoever runs afterwards.
             settle_run(identity, by, why, with_runtime=mode != "prove")
             return 0
-        except BaseException as error:
-            audit("%s could not be put back, attempt %d: %s" % (identity, attempt + 1, plain_error(error)), "the host")
-            time.sleep(min(30, 1 + attempt))
-    os.close(handle)
-    return 1
+        except Exception as error:
+            attempt += 1
+            if attempt in (1, 2, 3, 10) or attempt % 100 == 0:
+                audit("%s could not be put back, attempt %d: %s" % (identity, attempt, plain_error(error)), "the host")
+            # Others may have to work on the host, so that it can be put back.
+            os.close(handle)
+            time.sleep(min(10, attempt))
+            handle = take_operation(60)
+
+
+def sleep_until_due(identity):
+    """Sleeps until the window is over, or the run was decided. False where nothing is left to do."""
+    began = time.clock_gettime(time.CLOCK_MONOTONIC)
+    while True:
+        record, suffix = record_of(identity)
+        left = seconds_left(record) if suffix == "armed" else 0
+        if suffix is None:
+            if holder_of_lock().get("id") != identity:
+                return False
+            # The record comes right after this process; a run that does not get that far ends with its lock.
+            left = began + 60 - time.clock_gettime(time.CLOCK_MONOTONIC)
+        if left <= 0:
+            return True
+        time.sleep(min(0.5, max(0.01, left)))
 
 
 def settle_files(identity):

@@ -55,6 +55,12 @@ def rollback(request):
     if wanted is None or wanted not in known:
         raise Stop(kind="no-generation", why="there is no such generation", known=known)
     meta, saved = load_generation(wanted)
+    if meta.get("stopped"):
+        raise Stop(
+            kind="no-generation",
+            why="generation %s was saved while firewalld did not run: to return to it, stop and disable firewalld" % wanted,
+            known=known,
+        )
     foreign = foreign_since(wanted)
     # A run that was cut off may have left the files as they were and changed what runs.
     if scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta):

@@ -78,16 +78,22 @@ installed_packages() {
 count_flows() {
   awk -v most=2000 -v longest=400000 '
     function count(kind) { flows[from] += 1; kinds[from, kind] += 1 }
-    function own(text) { return text ~ /^127\./ || text == "::1" || text ~ /^(0000:)+0001$/ }
+    function own(text) {
+      return substr(text, 1, 4) == "127." || text == "::1" || text == "0000:0000:0000:0000:0000:0000:0000:0001"
+    }
     function port(end) { sub(/.*:/, "", end); return end }
     function bare(end) { sub(/:[0-9]+$/, "", end); gsub(/[][]/, "", end); sub(/%.*/, "", end); return end }
     $1 == "source" { from = $2; asked[from] = 1; next }
     $1 == "cut" || ++lines[from] > longest { cut[from] = 1; next }
-    ($3 == "tcp" && ($6 == "ESTABLISHED" || /OFFLOAD\]/)) || ($3 == "udp" && !/UNREPLIED/) {
-      n = 0
-      for (i = 5; i <= NF; i++) if ($i ~ /^(src|dst|sport|dport)=/) part[++n] = substr($i, index($i, "=") + 1)
-      if (n >= 8 && !own(part[1]) && !own(part[2]) && part[1] != part[2])
-        count($3 " " part[1] " " part[2] " " part[4] " " part[5] " " part[7] " " part[6])
+    $3 == "tcp" || $3 == "udp" {
+      # A flow that the kernel has handed to hardware has no state, and no time to live.
+      there = substr($6, 1, 4) == "src=" ? 6 : substr($5, 1, 4) == "src=" ? 5 : 7
+      if ($3 == "tcp" && there == 7 && $6 != "ESTABLISHED") next
+      for (back = there + 4; back <= NF && substr($back, 1, 4) != "src="; back++) if ($back == "[UNREPLIED]") next
+      opener = substr($there, 5); address = substr($(there + 1), 5)
+      if (back + 3 > NF || own(opener) || own(address) || opener == address) next
+      count($3 " " opener " " address " " substr($(there + 3), 7) " " \
+        substr($back, 5) " " substr($(back + 2), 7) " " substr($(back + 1), 5))
       next
     }
     $2 == "LISTEN" || $2 == "UNCONN" { listens[$1 " " port($5)] = 1 }
@@ -122,11 +128,14 @@ established_flows() {
   if [ -r /proc/sys/net/netfilter/nf_conntrack_count ]; then
     read -r tracked </proc/sys/net/netfilter/nf_conntrack_count
   fi
-  if [ -n "$tracked" ] && command -v conntrack >/dev/null && netlink_tracks; then
+  # Reading /proc takes a time that grows with the square of its length on older kernels; conntrack is two programs more.
+  if [ "${tracked:-5000}" -lt 5000 ] && [ -r /proc/net/nf_conntrack ]; then
+    echo source conntrack
+    cat /proc/net/nf_conntrack || echo cut
+  elif [ -n "$tracked" ] && command -v conntrack >/dev/null && netlink_tracks; then
     echo source conntrack
     for family in ipv4 ipv6; do bounded 3 conntrack -L -f "$family" -o extended || echo cut; done
-  elif [ "${tracked:-20000}" -lt 20000 ] && [ -r /proc/net/nf_conntrack ]; then
-    # Older kernels need a time for it that grows with the square of its length.
+  elif [ "${tracked:-50000}" -lt 50000 ] && [ -r /proc/net/nf_conntrack ]; then
     echo source conntrack
     bounded 3 cat /proc/net/nf_conntrack || echo cut
   fi

@@ -1,15 +1,18 @@
 import { readFileSync } from 'node:fs';
 
 /** The Python files that make up each program, in order. */
-const COLLECTOR = ['observe.py', 'network_manager.py', 'collect.py'];
+const COLLECTOR = ['observe.py', 'network_manager.py', 'offline.py', 'collect.py'];
 const STEPS = [
   'observe.py',
   'generations.py',
   'network_manager.py',
+  'foreign_rules.py',
+  'offline.py',
   'restore.py',
   'arming.py',
   'guard.py',
   'steps.py',
+  'ensure.py',
   'history.py',
   'flows.py',
   'request.py',
@@ -27,6 +30,7 @@ function firewalldFunction(parts: readonly string[]): string {
 
 let probe: string | undefined;
 let firewalld: string | undefined;
+let install: string | undefined;
 let reach: string | undefined;
 
 /** The read-only program that gathers facts: probe.sh with the collector. */
@@ -39,6 +43,12 @@ export function probeProgram(): string {
 export function firewalldProgram(): string {
   firewalld ??= firewalldFunction(STEPS) + text('firewalld.sh');
   return firewalld;
+}
+
+/** The program that installs the package firewalld: install.sh. */
+export function installProgram(): string {
+  install ??= text('install.sh');
+  return install;
 }
 
 /** The program that tries a TCP connection from a host: reach.sh. */

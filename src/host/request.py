@@ -6,6 +6,7 @@ standard output. Nothing that arrives is ever pasted into a command line.
 
 OPERATIONS = {
     "begin": begin,
+    "start": start,
     "permanent": permanent,
     "hold": hold,
     "keep": keep,

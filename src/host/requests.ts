@@ -1,4 +1,3 @@
-import { contains, parseNetwork } from '../core/addresses.ts';
 import { formatPortRange, type Protocol } from '../core/ports.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { EMPTY_ZONE, isOurs } from '../firewalld/model.ts';
@@ -10,9 +9,10 @@ import { connectionMoves } from '../plan/connection-moves.ts';
 import { needsReload } from '../plan/definitions.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import type { DesiredFirewalld } from '../policy/desired.ts';
+import { entryCalls, joined, type RuntimeCall } from './entry-calls.ts';
+import type { StartRequest } from './start-request.ts';
 
-/** One call on the running daemon: the operation's name as steps.py knows it, and its arguments. */
-export type RuntimeCall = readonly [operation: string, ...args: string[]];
+export type { RuntimeCall } from './entry-calls.ts';
 
 /** Moves 1 and 2 of an apply: definitions as files with at most one reload, then behaviour at runtime. */
 export interface BeginRequest {
@@ -78,6 +78,7 @@ export type Request =
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'status' }
   | CutFlowsRequest
+  | StartRequest
   | RollbackRequest;
 
 /** Ends the established flows of these kinds: after a run is kept, and only what nothing lets in any more. */
@@ -119,27 +120,34 @@ export function beginRequest(input: ApplyInput): BeginRequest {
   const { plan, desired, observed } = input;
   const reload = reloadReason(plan.changes) !== null;
   const written = writtenZones(input);
-  const files: { path: string; text: string }[] = [];
-  const entrySets = new Set<string>();
-  const addIpset = (name: string) => {
-    entrySets.add(name);
-    files.push({ path: `ipsets/${name}.xml`, text: writeIpsetXml(desired.ipsets.get(name)!.value) });
+  const files = new Map<string, string>();
+  /** The entries that each ipset has after the reload, where its file is written. */
+  const entrySets = new Map<string, readonly string[]>();
+  const addIpset = (name: string, entries?: readonly string[]) => {
+    const { value } = desired.ipsets.get(name)!;
+    entrySets.set(name, entries ?? value.entries);
+    files.set(`ipsets/${name}.xml`, writeIpsetXml({ ...value, entries: entries ?? value.entries }));
   };
-  const entries = (layer: FirewalldConfig, name: string) => layer.ipsets.get(name)?.entries.join(' ');
-  const pending = (name: string) => entries(observed.permanent, name) !== entries(observed.runtime, name);
+  const entries = (layer: FirewalldConfig, name: string) => layer.ipsets.get(name)?.entries ?? [];
+  const pending = (name: string) =>
+    entries(observed.permanent, name).join(' ') !== entries(observed.runtime, name).join(' ');
   for (const change of plan.changes) {
-    // A reload brings the entries that the file has: better the right ones at once, where they are not those that are loaded.
-    // Where they are, calls change them: with FlushAllOnReload off, the reload adds the loaded entries to the new file's.
-    if (change.kind === 'ipset-entries' && change.layers.permanent && reload && pending(change.ipset))
-      addIpset(change.ipset);
+    if (change.kind === 'ipset-entries' && change.layers.permanent && reload && !entrySets.has(change.ipset)) {
+      // A reload brings the entries that the file has: better the right ones at once, where they are not those that are loaded.
+      // Where they are, the new ones join them, and calls take the old ones away: with FlushAllOnReload off, the reload adds
+      // the loaded entries to the new file's; and what the reload narrows in a zone, these may have to keep open.
+      const held = entries(observed.permanent, change.ipset);
+      if (pending(change.ipset)) addIpset(change.ipset);
+      else addIpset(change.ipset, joined(held, change.add));
+    }
     if (change.kind !== 'definition' || !needsReload(change)) continue;
     if (change.object === 'ipset') addIpset(change.name);
     if (change.object === 'service') {
       const text = writeServiceXml(desired.services.get(change.name)!.value);
-      files.push({ path: `services/${change.name}.xml`, text });
+      files.set(`services/${change.name}.xml`, text);
     }
   }
-  for (const [name, zone] of written) files.push({ path: `zones/${name}.xml`, text: writeZoneXml(zone) });
+  for (const [name, zone] of written) files.set(`zones/${name}.xml`, writeZoneXml(zone));
   // After a reload the daemon does what its files say; without one it goes on from where it is.
   const base = reload ? observed.permanent : observed.runtime;
   return {
@@ -148,7 +156,7 @@ export function beginRequest(input: ApplyInput): BeginRequest {
     holder: input.holder,
     what: `apply ${plan.matrix}`,
     observedHash: plan.observedHash,
-    files,
+    files: [...files].map(([path, text]) => ({ path, text })),
     reload,
     calls: runtimeCalls(desired, base, written, entrySets, plan.changes, reload),
     foreign: [
@@ -164,7 +172,8 @@ export function beginRequest(input: ApplyInput): BeginRequest {
   };
 }
 
-function runState({ plan, id, at }: ApplyInput): RunState | null {
+/** What is remembered on the host when the run is kept. */
+export function runState({ plan, id, at }: ApplyInput): RunState | null {
   if (!plan.changes.some((change) => change.kind === 'remember')) return null;
   const roles = plan.roles.map((item) => item.role).sort();
   return { format: 1, matrix: plan.matrix, roles, generation: id, appliedAt: at };
@@ -248,7 +257,7 @@ function runtimeCalls(
   desired: DesiredFirewalld,
   base: FirewalldConfig,
   written: ReadonlyMap<string, ZoneConfig>,
-  entrySets: ReadonlySet<string>,
+  entrySets: ReadonlyMap<string, readonly string[]>,
   changes: readonly Change[],
   reload: boolean,
 ): RuntimeCall[] {
@@ -256,7 +265,7 @@ function runtimeCalls(
   const moved: RuntimeCall[] = [];
   const closed: RuntimeCall[] = [];
   for (const [name, { value }] of desired.ipsets) {
-    const held = entrySets.has(name) ? value.entries : (base.ipsets.get(name)?.entries ?? []);
+    const held = entrySets.get(name) ?? base.ipsets.get(name)?.entries ?? [];
     const moves = entryCalls(name, held, value.entries);
     opened.push(...moves.opened);
     closed.push(...moves.closed);
@@ -327,46 +336,6 @@ function strayCalls(
       return ['remove-forward-port', zone, port, protocol, toPort, address.join(':')];
     }),
   ];
-}
-
-/**
- * From the entries that an ipset holds to those that it should. firewalld refuses overlaps, so that an entry has to leave
- * before another that covers it or lies in it: a wider one comes while things are opened, a narrower one while they are
- * closed, and each right after what it takes the place of.
- */
-function entryCalls(
-  name: string,
-  held: readonly string[],
-  wanted: readonly string[],
-): { readonly opened: readonly RuntimeCall[]; readonly closed: readonly RuntimeCall[] } {
-  const opened: RuntimeCall[] = [];
-  const closed: RuntimeCall[] = [];
-  const add = wanted.filter((entry) => !held.includes(entry));
-  const remove = new Set(held.filter((entry) => !wanted.includes(entry)));
-  const narrower: string[] = [];
-  for (const entry of add) {
-    const covered = [...remove].filter((other) => covers(entry, other));
-    if (covered.length === 0 && [...remove].some((other) => covers(other, entry))) {
-      narrower.push(entry);
-      continue;
-    }
-    for (const other of covered) {
-      remove.delete(other);
-      opened.push(['remove-entry', name, other]);
-    }
-    opened.push(['add-entry', name, entry]);
-  }
-  for (const entry of remove) {
-    closed.push(['remove-entry', name, entry]);
-    for (const other of narrower) if (covers(entry, other)) closed.push(['add-entry', name, other]);
-  }
-  return { opened, closed };
-}
-
-function covers(outer: string, inner: string): boolean {
-  const left = parseNetwork(outer);
-  const right = parseNetwork(inner);
-  return left !== null && right !== null && contains(left, right);
 }
 
 /** The second request of an apply, sent over a fresh connection once the behaviour is proved. */

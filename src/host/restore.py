@@ -38,11 +38,37 @@ def restore_state(text):
 
 def put_back(meta, files, with_runtime=True):
     """What a run changed, back to what it had saved, with the proof. Raises only where the host is not as saved."""
+    if meta.get("stopped"):
+        return stop_again(meta, files)
     proof = proof_of_standing(meta, files)
     if proof is not None:
         return proof
     runtime = saved_runtime(meta["id"]) if with_runtime else None
     return restore_generation(meta, files, meta["foreign"], runtime)
+
+
+def stop_again(meta, files):
+    """Back to a host on which firewalld does not run: its files as they were, no rule of its own left. The package stays."""
+    # One that hangs is killed.
+    answering_daemon()
+    with sparing_others():
+        stop_firewalld()
+        remove_tables()
+    if not meta["stopped"]["enabled"]:
+        run(["systemctl", "disable", "--quiet", "firewalld.service"])
+    trouble = nm_try_restore(meta.get("networkManager"))
+    restore_files(files, meta["foreign"])
+    remove_old_copies()
+    restore_state(meta["state"])
+    if optional_daemon() is not None:
+        raise RuntimeError("firewalld does not stop")
+    if trouble is not None:
+        raise trouble
+    present = permanent_files()
+    scope = scope_hash(present, meta["foreign"])
+    if scope != scope_hash(files, meta["foreign"]):
+        raise RuntimeError("the restored files are not the saved ones")
+    return {"scopeHash": scope, "permanentHash": file_hash(present), "runtimeHash": meta["runtimeHash"]}
 
 
 def proof_of_standing(meta, files):
@@ -55,7 +81,13 @@ def proof_of_standing(meta, files):
     except (daemon.dbus.DBusException, Stop):
         return None
     proof = proof_of(observed, meta["foreign"])
-    return proof if proof["scopeHash"] == meta["scopeHash"] and proof["runtimeHash"] == meta["runtimeHash"] else None
+    if proof["scopeHash"] != meta["scopeHash"] or proof["runtimeHash"] != meta["runtimeHash"]:
+        return None
+    # The runtime's hash passes over definitions that nothing uses: one that a reload brought is to go again.
+    saved = saved_runtime(meta["id"])
+    loaded = ("zones", "services", "ipsets")
+    same = saved is not None and all(value_hash(saved[key]) == value_hash(observed["runtime"][key]) for key in loaded)
+    return proof if same else None
 
 
 def proof_of(observed, foreign):
@@ -132,6 +164,11 @@ def is_stopped(process):
 
 def load_permanent(daemon):
     """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
+    with sparing_others():
+        return read_files_again(daemon)
+
+
+def read_files_again(daemon):
     if daemon is not None:
         try:
             daemon.reload()

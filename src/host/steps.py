@@ -78,7 +78,8 @@ def begin(request):
         if request["reload"]:
             step, touched = "reload", True
             progress("reloading")
-            daemon.reload()
+            with sparing_others(strict=True):
+                daemon.reload()
             reloaded = True
             if daemon.property("state") != "RUNNING":
                 raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
@@ -307,6 +308,10 @@ def keep(request):
         except OSError as error:
             why = plain_error(error)
             raise Stop(kind="failed", step="remembering the roles", why=why, aftermath=undo(identity, why))
+    try:
+        enable_if_started(identity)
+    except RuntimeError as error:
+        raise Stop(kind="failed", step="enabling firewalld", why=str(error), aftermath=undo(identity, str(error)))
     progress("deciding")
     verdict, made_here = decide(identity, "keep")
     if not made_here:
@@ -314,6 +319,14 @@ def keep(request):
     progress("decided")
     finish(identity, "keep", "the controller", "")
     return {"kind": "kept"}
+
+
+def enable_if_started(identity):
+    """A firewalld that this run has started is to be there after the next boot as well."""
+    if not load_generation(identity)[0].get("stopped"):
+        return
+    if systemctl("enable", "--quiet", "firewalld.service") != 0:
+        raise RuntimeError("systemctl enable firewalld fails")
 
 
 def settle(request):

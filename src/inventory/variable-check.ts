@@ -77,7 +77,8 @@ function findUnusable(name: string, variable: Variable): Problem[] {
     } else if (typeof value === 'string' && /\{[{%#]/.test(value)) {
       error(
         'template',
-        `${name} holds the template ${shown(value)}, and portfw does not evaluate templates`,
+        // A password may hold braces by chance, and is not to be shown.
+        `${name} holds ${/pass(?:word)?$/.test(name) ? 'a template' : `the template ${shown(value)}`}, and portfw does not evaluate templates`,
         'Write the value itself',
       );
     } else if (Array.isArray(value)) {

@@ -24,13 +24,17 @@ export interface PlanInput {
   readonly notes: readonly PolicyNote[];
   /** What runs on the host at the moment; without it the plan has no impact to tell. */
   readonly live?: ImpactFacts;
+  /** What has to be done first where firewalld does not run; `observed.runtime` is then a host that lets everything in. */
+  readonly ensure?: Extract<Change, { kind: 'ensure-firewalld' }>['action'];
 }
 
 /** The difference between what a host's firewalld is and what it should be. Pure, and the same for the same input. */
 export function buildPlan(input: PlanInput): HostPlan {
   const { permanent, runtime } = input.observed;
   const definitions = definitionChanges(input.desired, permanent, runtime);
+  const { ensure } = input;
   const changes: Change[] = [
+    ...(ensure === undefined ? [] : [{ kind: 'ensure-firewalld', action: ensure } as const]),
     ...definitions,
     ...entryChanges(input.desired, permanent, runtime, definitions),
     ...zoneChanges({
@@ -46,16 +50,19 @@ export function buildPlan(input: PlanInput): HostPlan {
   if (remember !== null) changes.push(remember);
   const reload = reloadReason(changes);
   const notes = [...input.notes];
-  if (reload !== null) notes.push(...reloadNotes(input));
+  if (reload !== null && ensure === undefined) notes.push(...reloadNotes(input));
   const { now, boot, reloaded } = filtersOf({ ...input, firewalld: input.facts });
-  const after = reload === null ? now.after : (reloaded ?? boot.after);
+  const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
   return {
     host: input.host,
     matrix: input.matrix,
     roles: input.roles,
     observedHash: input.facts.hash,
     changes,
-    disruption: disruptionOf(changes, reload, { version: input.facts.version, config: after.config }),
+    disruption:
+      ensure === undefined
+        ? disruptionOf(changes, reload, { version: input.facts.version, config: after.config })
+        : { kind: 'firewalld-starts' },
     impact: input.live === undefined || changes.length === 0 ? NO_IMPACT : impactOf(input.live, now.before, after),
     notes,
     nothingBecause: changes.length > 0 ? null : nothingBecause(input),

@@ -18,6 +18,8 @@ export interface LockoutInput {
   readonly observed: ObservedFirewalld;
   /** Whether the plan reloads firewalld, which puts into force what is pending in the files of others. */
   readonly reload: boolean;
+  /** Whether the plan starts firewalld: until then everything gets in, and then the files decide. */
+  readonly starts?: boolean;
   /** Whether the plan changes anything: one that does not can lock nobody out, and is never refused. */
   readonly changes: boolean;
   /** `portfw_management`, resolved. */
@@ -36,7 +38,8 @@ export interface LockoutVerdict {
 interface Stage {
   readonly when: '' | ' after a reload or reboot';
   readonly after: Filter;
-  readonly before: Filter;
+  /** `null`: nothing was filtered. */
+  readonly before: Filter | null;
 }
 
 /** One finding: a rule that keeps some sources of a way out at one stage. */
@@ -56,19 +59,23 @@ interface Finding {
  */
 export function lockout(input: LockoutInput): LockoutVerdict {
   const filters = filtersOf(input);
-  const stages: Stage[] = [
-    {
-      when: '',
-      after: input.reload ? (filters.reloaded ?? filters.boot.after) : filters.now.after,
-      before: filters.now.before,
-    },
-    {
-      when: ' after a reload or reboot',
-      after: filters.boot.after,
-      // A reload puts into force what waits in the files: whatever was let in at runtime only ends with it.
-      before: input.reload ? filters.now.before : filters.boot.before,
-    },
-  ];
+  const start: Stage = { when: '', after: filters.boot.after, before: null };
+  const stages: Stage[] =
+    input.starts === true
+      ? [start]
+      : [
+          {
+            when: '',
+            after: input.reload ? (filters.reloaded ?? filters.boot.after) : filters.now.after,
+            before: filters.now.before,
+          },
+          {
+            when: ' after a reload or reboot',
+            after: filters.boot.after,
+            // A reload puts into force what waits in the files: whatever was let in at runtime only ends with it.
+            before: input.reload ? filters.now.before : filters.boot.before,
+          },
+        ];
   const { ways, doubts } = managementWays(input.facts, input.management);
   const refused: Finding[] = [];
   const notes: PolicyNote[] = doubts.map((text) => warning('management-unknown', `portfw_management: ${text}`));
@@ -91,7 +98,7 @@ function judge(way: Way, stage: Stage, changes: boolean): { refused: Finding[]; 
   // What got in before, for certain; of a way that is guessed nothing follows from it.
   let before: AddressRanges | null = null;
   const lost = (ranges: AddressRanges): boolean => {
-    before ??= subtract(way.sources, shutOut(way, stage.before, false).missing);
+    before ??= gotIn(way, stage, false);
     return intersect(ranges, before).length > 0;
   };
   for (const refusal of cut.refusals) {
@@ -102,7 +109,7 @@ function judge(way: Way, stage: Stage, changes: boolean): { refused: Finding[]; 
   }
   if (way.guessed) return { refused, notes };
   const doubtful = shutOut(way, stage.after, true);
-  const sure = subtract(way.sources, shutOut(way, stage.before, true).missing);
+  const sure = gotIn(way, stage, true);
   for (const refusal of doubtful.refusals) {
     const ranges = subtract(refusal.ranges, cut.missing);
     if (ranges.length === 0) continue;
@@ -117,6 +124,11 @@ function judge(way: Way, stage: Stage, changes: boolean): { refused: Finding[]; 
       );
   }
   return { refused, notes };
+}
+
+/** The sources that got in before the change. */
+function gotIn(way: Way, { before }: Stage, worst: boolean): AddressRanges {
+  return before === null ? way.sources : subtract(way.sources, shutOut(way, before, worst).missing);
 }
 
 function outlook({ way, stage, refusal }: Finding): string {
@@ -141,7 +153,9 @@ function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefus
   }
   return [...byRule.values()].map((group): PolicyRefusal => {
     const { refusal, stage } = group[0]!;
-    const because = input.reload && !isOurs(refusal.owner) ? 'the plan has to reload firewalld, and ' : '';
+    const loads =
+      input.starts === true ? 'the plan has to start firewalld, and ' : 'the plan has to reload firewalld, and ';
+    const because = (input.reload || input.starts === true) && !isOurs(refusal.owner) ? loads : '';
     const asIs = because === '' ? '' : ', as its file has it,';
     const ways = few([...new Set(group.map(({ way, refusal: one }) => wayText(way, one)))], '; ');
     return {

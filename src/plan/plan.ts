@@ -90,11 +90,15 @@ export type Change =
       readonly layers: Layers;
       readonly reasons: readonly Reason[];
     }
-  | { readonly kind: 'remember'; readonly before: string | null; readonly after: string };
+  | { readonly kind: 'remember'; readonly before: string | null; readonly after: string }
+  /** firewalld does not run: it is started with the new configuration, and enabled; where it is missing, installed first. */
+  | { readonly kind: 'ensure-firewalld'; readonly action: 'start' | 'install' };
 
 /** What live traffic will notice. */
 export type Disruption =
   | { readonly kind: 'none' }
+  /** Nothing is filtered yet, and from the start on only what zones open gets in. */
+  | { readonly kind: 'firewalld-starts' }
   /** `holdMs`: for about how long the first packets of new flows are dropped; established ones go on. */
   | { readonly kind: 'reload'; readonly because: string; readonly holdMs: number }
   /** `holdMs` is 0 without a reload. */

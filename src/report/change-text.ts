@@ -33,6 +33,8 @@ export function changeSign(change: Change): ChangeSign {
     case 'ipset-entries':
     case 'remember':
       return '~';
+    case 'ensure-firewalld':
+      return '+';
   }
 }
 

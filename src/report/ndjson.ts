@@ -65,5 +65,6 @@ function outcomeValue(outcome: HostOutcome): unknown {
     ...(outcome.kind === 'failed' ? { aftermath: outcome.aftermath } : {}),
     ...(outcome.kind === 'skipped' || outcome.kind === 'reverted' ? { because: outcome.because } : {}),
     ...('generation' in outcome ? { generation: outcome.generation } : {}),
+    ...(outcome.kind === 'changed' && outcome.cut !== undefined ? { cut: outcome.cut } : {}),
   };
 }

@@ -79,7 +79,12 @@ function bodyLines(plan: HostPlan, impact: readonly (readonly string[])[], given
     const because = plan.nothingBecause === null ? '' : `: ${oneLine(plan.nothingBecause)}`;
     sections.push([`  No changes${because}`]);
   } else {
-    sections.push(...zoneSections(plan.changes, options), ...definitionSections(plan.changes, options), ...impact);
+    sections.push(
+      ensureLines(plan.changes),
+      ...zoneSections(plan.changes, options),
+      ...definitionSections(plan.changes, options),
+      ...impact,
+    );
   }
   const end = [...disruptionLines(plan.disruption), ...rememberLines(plan.changes), ...noteLines(plan, style)];
   if (end.length > 0) sections.push(end);
@@ -240,6 +245,14 @@ function becauseOr(reasons: Parameters<typeof becauseLines>[0], goes: boolean, {
   return goes ? ['because nothing in the matrix or the inventory asks for it any more'] : [];
 }
 
+function ensureLines(changes: readonly Change[]): readonly string[] {
+  return changes.flatMap((change) => {
+    if (change.kind !== 'ensure-firewalld') return [];
+    const install = change.action === 'install' ? ['  + package firewalld: is installed, and does not start yet'] : [];
+    return [...install, '  + firewalld: is started with what follows, and enabled'];
+  });
+}
+
 function rememberLines(changes: readonly Change[]): readonly string[] {
   return changes.flatMap((change) => {
     if (change.kind !== 'remember') return [];
@@ -252,6 +265,8 @@ function disruptionLines(disruption: Disruption): readonly string[] {
   switch (disruption.kind) {
     case 'none':
       return [];
+    case 'firewalld-starts':
+      return ['  disruption: nothing is filtered now; from the start on only what zones open gets in'];
     case 'reload':
       return [`  disruption: one reload${holdText(disruption.holdMs)}: ${oneLine(disruption.because)}`];
     case 'interface-moves': {

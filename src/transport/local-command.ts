@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { SECRET_VARIABLES } from './secrets.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** A program to run on this machine. */
 export interface LocalCommand {
@@ -84,11 +84,6 @@ export function runLocalCommand(command: LocalCommand): Promise<LocalCommandOutc
     });
     child.on('close', settle);
   });
-}
-
-function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const secrets: ReadonlySet<string> = new Set(Object.values(SECRET_VARIABLES));
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !secrets.has(name)));
 }
 
 function startReason(error: Error): string {

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { execa } from 'execa';
 import type { CommandOutcome, Connection, ConnectOutcome, RemoteCommand, Target, Transport } from './connection.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from './program-session.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** The machine that portfw runs on (`ansible_connection: local`). */
 export class LocalTransport implements Transport {
@@ -32,7 +33,14 @@ class LocalConnection implements Connection {
 
   #start(line: string, events: ProcessEvents): ProcessHandle {
     // A process group of its own: an interrupt at the keyboard is ours to handle, not the program's.
-    const child = execa('/bin/sh', ['-c', line], { buffer: false, reject: false, stdin: 'pipe', detached: true });
+    const child = execa('/bin/sh', ['-c', line], {
+      env: withoutSecrets(process.env),
+      extendEnv: false,
+      buffer: false,
+      reject: false,
+      stdin: 'pipe',
+      detached: true,
+    });
     // Its promise only repeats what the events below say.
     child.catch(() => undefined);
     child.stdin.on('error', () => undefined);

@@ -16,6 +16,12 @@ export function secretFromEnvironment(name: SecretName, environment: NodeJS.Proc
   return value === undefined || value === '' ? null : new Secret(value);
 }
 
+/** An environment without our secrets, for what we start. */
+export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const secrets: ReadonlySet<string> = new Set(Object.values(SECRET_VARIABLES));
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !secrets.has(name)));
+}
+
 /** What {@link promptSecret} reads from: `process.stdin`, or anything like it. */
 export interface SecretInput {
   readonly isTTY?: boolean;

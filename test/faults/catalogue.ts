@@ -1,6 +1,6 @@
-import type { Drill, Fault, Foreign, Scene } from './drill.ts';
-import { pause, RUNTIME_ONLY, type Scenario, type Stand } from './stand.ts';
-import { CUT_TABLE } from './state.ts';
+import type { Drill, Fault } from './drill.ts';
+import { FAULTS } from './faults.ts';
+import type { Scenario } from './stand.ts';
 
 /** The boundaries of an apply, in their order; `verifying` is the controller's own, between two requests. */
 export const APPLY_STEPS = [
@@ -21,402 +21,143 @@ export const APPLY_STEPS = [
   'decided',
 ] as const;
 /** Those of a rollback. */
-export const ROLLBACK_STEPS = ['locked', 'saved', 'armed', 'restoring', 'restored', 'deciding', 'decided'] as const;
+const ROLLBACK_STEPS = ['locked', 'saved', 'armed', 'restoring', 'restored', 'deciding', 'decided'] as const;
+/** Where the host itself waits; there is no process of ours on it while the controller verifies. */
+const ON_THE_HOST = APPLY_STEPS.filter((step) => step !== 'verifying');
 
-const nothing = new Map<string, string>();
-const DAY = 86_400;
-const OFFICE = '/etc/firewalld/zones/office.xml';
-const OURS = '/etc/firewalld/zones/portfw-public.xml';
-/** Before our first write, and after the decision: what is wrong with firewalld then is not portfw's to mend. */
-const NOT_OURS_TO_START = ['locked', 'deciding', 'decided'];
+type Planned = (host: number) => readonly Drill[];
 
-async function killController({ controller }: Scene): Promise<void> {
-  controller.signal('SIGKILL');
-  await controller.ended;
+/** On every host. Scenarios take turns. */
+function everywhere(fault: Fault, steps: readonly string[], ...scenarios: readonly Scenario[]): Planned {
+  return () => steps.map((step, index) => ({ fault, step, scenario: scenarios[index % scenarios.length]! }));
 }
 
-/** A table of its own, before firewalld's and after it, which no reload of firewalld touches. */
-function cut(stand: Stand): Promise<string> {
-  return stand.host.run(
-    'nft',
+/** Each step on one of the three hosts, in turn. @param first which host has the first step */
+function inTurn(fault: Fault, first: number, steps: readonly string[], ...scenarios: readonly Scenario[]): Planned {
+  return (host) =>
+    steps.flatMap((step, index) =>
+      (index + first) % 3 === host ? [{ fault, step, scenario: scenarios[index % scenarios.length]! }] : [],
+    );
+}
+
+const f = FAULTS;
+const PLAN: readonly Planned[] = [
+  everywhere(f.lockout, ['-'], 'first'),
+  everywhere(f.controllerKilled, APPLY_STEPS, 'change', 'first'),
+  everywhere(f.powerCut, ['defined', 'behaves', 'permanent in part', 'permanent', 'decided'], 'first', 'change'),
+  everywhere(f.firewalldKilled, ['defined', 'behaves', 'permanent in part', 'permanent'], 'change', 'first'),
+  everywhere(f.cutForGood, ['reloaded', 'permanent'], 'first', 'change'),
+  everywhere(f.diskFull, ['staged', 'making permanent'], 'change', 'first'),
+  everywhere(f.firewalldHung, ['behaving'], 'first'),
+  everywhere(f.sshdKilled, ['behaves'], 'change'),
+  everywhere(f.revertReadOnly, ['behaves'], 'change'),
+  everywhere(f.twoControllers, ['armed'], 'first'),
+  inTurn(
+    f.cutForGood,
+    0,
+    APPLY_STEPS.filter((step) => step !== 'reloaded' && step !== 'permanent'),
+    'change',
+    'first',
+  ),
+  inTurn(
+    f.firewalldHung,
+    1,
+    APPLY_STEPS.filter((step) => step !== 'behaving'),
+    'first',
+    'change',
+  ),
+  inTurn(
+    f.diskFull,
+    2,
+    APPLY_STEPS.filter((step) => step !== 'staged' && step !== 'making permanent'),
+    'first',
+    'change',
+  ),
+  inTurn(
+    f.powerCut,
+    0,
     [
-      `add table inet ${CUT_TABLE}`,
-      `add chain inet ${CUT_TABLE} in { type filter hook prerouting priority -500; policy drop; }`,
-      `add chain inet ${CUT_TABLE} out { type filter hook output priority -500; policy drop; }`,
-      `add rule inet ${CUT_TABLE} in iifname lo accept`,
-      `add rule inet ${CUT_TABLE} out oifname lo accept`,
-    ].join('; '),
-  );
-}
+      'locked',
+      'saved',
+      'armed',
+      'staged',
+      'reloading',
+      'reloaded',
+      'behaving',
+      'verifying',
+      'making permanent',
+      'deciding',
+    ],
+    'change',
+    'first',
+  ),
+  inTurn(f.operationKilled, 1, ON_THE_HOST, 'first', 'change'),
+  inTurn(
+    f.firewalldKilled,
+    2,
+    [
+      'locked',
+      'saved',
+      'armed',
+      'staged',
+      'reloading',
+      'reloaded',
+      'behaving',
+      'verifying',
+      'making permanent',
+      'deciding',
+      'decided',
+    ],
+    'first',
+    'change',
+  ),
+  inTurn(f.firewalldStopped, 0, APPLY_STEPS, 'change', 'first'),
+  inTurn(f.controllerKilled, 1, ROLLBACK_STEPS, 'rollback'),
+  inTurn(
+    f.sshdKilled,
+    2,
+    APPLY_STEPS.filter((step) => step !== 'behaves'),
+    'first',
+    'change',
+  ),
+  inTurn(f.cutForAWhile, 0, APPLY_STEPS, 'first', 'change'),
+  inTurn(
+    f.twoControllers,
+    1,
+    ['locked', 'saved', 'defined', 'behaves', 'verifying', 'permanent', 'decided'],
+    'change',
+    'first',
+  ),
+  inTurn(f.ourZoneEdited, 2, APPLY_STEPS, 'change'),
+  inTurn(
+    f.foreignZoneEdited,
+    0,
+    ['armed', 'staged', 'reloading', 'behaves', 'verifying', 'permanent'],
+    'first',
+    'change',
+  ),
+  inTurn(f.runtimePortAdded, 1, ['armed', 'reloading', 'behaves', 'permanent'], 'change', 'first'),
+  inTurn(f.revertKilled, 2, ['defined', 'behaves', 'permanent'], 'first', 'change'),
+  inTurn(f.revertReadOnly, 0, ['defined', 'reloaded', 'permanent'], 'first'),
+  inTurn(f.revertReloadDenied, 1, ['reloaded', 'behaves', 'permanent'], 'change', 'first'),
+  inTurn(f.paused, 2, ['armed', 'reloading', 'behaves', 'verifying', 'permanent', 'deciding'], 'first', 'change'),
+  inTurn(f.clockForward, 0, ['locked', 'behaves', 'deciding'], 'first', 'change'),
+  inTurn(f.clockBack, 1, ['locked', 'behaves', 'deciding'], 'change', 'first'),
+  inTurn(f.clockForwardKilled, 2, ['armed', 'behaves', 'permanent'], 'first', 'change'),
+  inTurn(f.clockBackKilled, 0, ['armed', 'behaves', 'permanent'], 'change', 'first'),
+  inTurn(f.rebooted, 1, ['armed', 'defined', 'reloading', 'behaves', 'permanent', 'decided'], 'first', 'change'),
+  inTurn(f.sshdDaemonKilled, 2, ['saved', 'behaves', 'permanent'], 'change', 'first'),
+  inTurn(f.sshdStopped, 0, ['armed', 'behaving', 'verifying', 'permanent', 'deciding'], 'first', 'change'),
+  inTurn(f.controllerStopped, 1, ['behaving', 'verifying', 'permanent'], 'change', 'first'),
+  inTurn(f.lockoutKilled, 2, ['reloaded', 'behaves', 'verifying'], 'first', 'change'),
+  inTurn(f.lockout, 0, ['-', '-', '-'], 'change'),
+  inTurn(f.powerCut, 1, ['restoring', 'restored', 'decided'], 'rollback'),
+  inTurn(f.firewalldKilled, 2, ['armed', 'restoring', 'restored'], 'rollback'),
+  inTurn(f.operationKilled, 0, ['armed', 'restoring', 'restored'], 'rollback'),
+  inTurn(f.cutForGood, 1, ['armed', 'restoring', 'restored'], 'rollback'),
+];
 
-async function mend({ stand }: Scene): Promise<void> {
-  await stand.host.exec(['nft', 'delete', 'table', 'inet', CUT_TABLE]);
-}
-
-/** Both folders and the units' on one small file system, as on a root disk. */
-const SMALL_DISK = `
-mount -t tmpfs -o size=6m,mode=755 tmpfs /mnt
-for folder in /etc/firewalld /var/lib/portfw /etc/systemd/system; do
-  mkdir -p /mnt$folder
-  cp -a $folder/. /mnt$folder/
-  mount --bind /mnt$folder $folder
-done`;
-
-const FILL = `
-dd if=/dev/zero of=/mnt/filler bs=64k 2>/dev/null || true
-dd if=/dev/zero of=/mnt/filler2 bs=1k 2>/dev/null || true
-dd if=/dev/zero of=/mnt/filler3 bs=1 2>/dev/null || true
-! touch /mnt/full && printf x >/mnt/full 2>/dev/null || rm -f /mnt/full`;
-
-/** The line by which a look names a file. */
-async function lineOf({ stand }: Scene, path: string): Promise<string> {
-  const text = await stand.host.sh('printf "%s " "$(stat -c "%a %u:%g" "$1")"; sha256sum <"$1" | cut -d" " -f1', path);
-  return `file ${path} ${text.trim()}`;
-}
-
-const EDIT = `sed 's,</zone>,  <port port="9555" protocol="tcp"/>\\n</zone>,' "$1" >/tmp/edited && cat /tmp/edited >"$1"`;
-
-export const FAULTS = {
-  controllerKilled: {
-    name: 'controller killed',
-    how: 'SIGKILL to the controller; what it had asked the host to do goes on there',
-    inject: killController,
-  },
-  controllerStopped: {
-    name: 'controller hangs',
-    how: 'SIGSTOP to the controller until two seconds after the window, then SIGCONT',
-    inject: async (scene) => {
-      scene.controller.signal('SIGSTOP');
-      if (scene.step !== 'verifying') await scene.release();
-      await pause(scene.window + 2);
-      scene.controller.signal('SIGCONT');
-      await scene.release();
-    },
-  },
-  cutForGood: {
-    name: 'network cut for good',
-    how: 'a table of nftables before firewalld drops every packet in both directions, until the host has been seen to be whole',
-    deaf: true,
-    inject: async ({ stand }) => void (await cut(stand)),
-    end: mend,
-  },
-  cutForAWhile: {
-    name: 'network cut for a while',
-    how: 'the same for three seconds',
-    inject: async (scene) => {
-      await cut(scene.stand);
-      await scene.release();
-      await pause(3);
-      await mend(scene);
-    },
-  },
-  sshdKilled: {
-    name: 'sshd killed',
-    how: 'SIGKILL to the daemon and to every session; systemd starts the daemon again',
-    inject: async ({ stand }) => void (await stand.host.exec(['pkill', '-KILL', '^sshd'])),
-  },
-  sshdDaemonKilled: {
-    name: 'sshd killed, sessions left',
-    how: 'SIGKILL to the daemon alone',
-    inject: async ({ stand }) =>
-      void (await stand.host.run('systemctl', 'kill', '--kill-who=main', '--signal=KILL', 'ssh.service')),
-  },
-  sshdStopped: {
-    name: 'sshd stopped for good',
-    how: 'the daemon is stopped and every session killed; it is started again after the host has been seen to be whole',
-    deaf: true,
-    inject: async ({ stand }) => void (await stand.host.sh('systemctl stop ssh.service; pkill -KILL "^sshd" || true')),
-    end: async ({ stand }) => void (await stand.host.run('systemctl', 'start', 'ssh.service')),
-  },
-  firewalldKilled: {
-    name: 'firewalld killed',
-    how: 'SIGKILL; its rules stay in the kernel, and nobody starts it again',
-    leavesFirewalldDown: NOT_OURS_TO_START,
-    inject: async ({ stand }) => void (await stand.host.run('systemctl', 'kill', '--signal=KILL', 'firewalld.service')),
-  },
-  firewalldStopped: {
-    name: 'firewalld stopped',
-    how: '`systemctl stop firewalld`: its rules are gone, the host is open',
-    leavesFirewalldDown: NOT_OURS_TO_START,
-    inject: async ({ stand }) => void (await stand.host.run('systemctl', 'stop', 'firewalld.service')),
-  },
-  firewalldHung: {
-    name: 'firewalld hung',
-    how: 'SIGSTOP, and left so',
-    leavesFirewalldDown: NOT_OURS_TO_START,
-    inject: async ({ stand }) => void (await stand.host.run('systemctl', 'kill', '--signal=STOP', 'firewalld.service')),
-  },
-  powerCut: {
-    name: 'host loses power',
-    how: 'every process ends at once; the disk stays, /run goes; the host starts again at once',
-    boots: true,
-    inject: async ({ stand }) => {
-      await stand.host.powerOff();
-      await stand.host.powerOn();
-    },
-  },
-  rebooted: {
-    name: 'host rebooted',
-    how: 'an orderly shutdown and start',
-    boots: true,
-    inject: async ({ stand }) => void (await stand.host.restart()),
-  },
-  diskFull: {
-    name: 'disk full',
-    how: '/etc/firewalld, /etc/systemd/system and /var/lib/portfw on one small file system, filled to the last byte until the host has been seen to be whole',
-    prepare: async (stand) => void (await stand.host.sh(SMALL_DISK)),
-    inject: async ({ stand }) => void (await stand.host.sh(FILL)),
-    end: async ({ stand }) => void (await stand.host.sh('rm -f /mnt/filler*')),
-  },
-  ourZoneEdited: {
-    name: 'a zone file of ours edited',
-    how: 'somebody writes one more port into the file of portfw-public',
-    inject: async (scene) => {
-      await scene.stand.host.sh(EDIT, OURS);
-      scene.notes.set('line', await lineOf(scene, OURS));
-    },
-    // Before the run has read the host it is a drift, and after its last look nobody reads the file before the next run.
-    foreign: (scene): Foreign =>
-      ['locked', 'permanent', 'deciding', 'decided'].includes(scene.step)
-        ? { files: new Map([[OURS, scene.notes.get('line')!]]), tolerated: null }
-        : { files: nothing, tolerated: null },
-  },
-  foreignZoneEdited: {
-    name: 'a zone file of others edited',
-    how: 'somebody writes one more port into the file of a zone that is not ours; it stays, and comes into force with the next reload, whoever asks for it',
-    inject: async (scene) => {
-      await scene.stand.host.sh(EDIT, OFFICE);
-      scene.notes.set('line', await lineOf(scene, OFFICE));
-    },
-    foreign: (scene) => ({ files: new Map([[OFFICE, scene.notes.get('line')!]]), tolerated: /\b9555\b/ }),
-  },
-  runtimePortAdded: {
-    name: 'a runtime port added',
-    how: 'somebody opens a port in a zone that is not ours, at runtime only; a reload takes it, and otherwise it stays',
-    inject: async ({ stand }) => void (await stand.host.run('firewall-cmd', '--zone=office', '--add-port=9555/tcp')),
-    foreign: () => ({ files: nothing, tolerated: RUNTIME_ONLY }),
-  },
-  clockForward: {
-    name: 'clock set forward',
-    how: 'the clock that the controller and programs on the host see goes forward by a day (simulated: see below)',
-    clock: true,
-    inject: async (scene) => shiftClocks(scene, DAY),
-  },
-  clockBack: {
-    name: 'clock set back',
-    how: 'the same, back by a day',
-    clock: true,
-    inject: async (scene) => shiftClocks(scene, -DAY),
-  },
-  clockForwardKilled: {
-    name: 'clock set forward, controller killed',
-    how: 'both at once',
-    clock: true,
-    inject: async (scene) => {
-      await shiftClocks(scene, DAY);
-      await killController(scene);
-    },
-  },
-  clockBackKilled: {
-    name: 'clock set back, controller killed',
-    how: 'both at once',
-    clock: true,
-    inject: async (scene) => {
-      await shiftClocks(scene, -DAY);
-      await killController(scene);
-    },
-  },
-  twoControllers: {
-    name: 'two controllers',
-    how: 'a second apply, of another inventory, asks for the host while the first is at the boundary',
-    inject: async (scene) => {
-      const { stand, scenario, window } = scene;
-      const other = stand.inventories[scenario === 'first' ? 'change' : 'first'];
-      const second = stand.start(stand.builds.plain, ['apply', other], window);
-      await second.sees((event) => event.kind === 'host-phase' && event.phase === 'writing');
-      await scene.release();
-      const { outcome } = await second.ended;
-      const code = outcome?.kind === 'refused' ? outcome.failure.code : `${outcome?.kind}`;
-      scene.notes.set('second', code);
-    },
-    questions: async ({ notes }) =>
-      ['locked', 'drifted'].includes(notes.get('second')!)
-        ? []
-        : [`the second controller ended as ${notes.get('second')}`],
-  },
-  lockout: {
-    name: 'a plan that cuts SSH',
-    how: 'a matrix that forgets SSH, and a build of portfw whose proof before the first write finds nothing',
-    blind: true,
-    onlyOld: true,
-    inject: async ({ controller }) =>
-      void (await controller.sees((event) => event.kind === 'host-phase' && event.phase === 'verifying')),
-  },
-  lockoutKilled: {
-    name: 'a plan that cuts SSH, controller killed',
-    how: 'the same, and SIGKILL to the controller',
-    blind: true,
-    onlyOld: true,
-    inject: killController,
-  },
-  revertReadOnly: {
-    name: 'controller killed, the first revert fails',
-    how: '/etc/firewalld is mounted read-only from the boundary until 1.5 s after the window',
-    inject: async (scene) => {
-      await killController(scene);
-      await scene.stand.host.sh(
-        'mount --bind /etc/firewalld /etc/firewalld; mount -o remount,ro,bind /etc/firewalld; nohup sh -c "sleep $1; umount -l /etc/firewalld" >/dev/null 2>&1 &',
-        String(scene.window + 1.5),
-      );
-    },
-  },
-  revertKilled: {
-    name: 'controller killed, the revert killed',
-    how: 'SIGKILL to the process of the way back as soon as it runs, once',
-    inject: async (scene) => {
-      await killController(scene);
-      await scene.stand.host.writeFile('/tmp/kill-revert.sh', KILL_REVERT);
-      await scene.stand.host.sh('nohup sh /tmp/kill-revert.sh >/dev/null 2>&1 &');
-    },
-  },
-  revertReloadDenied: {
-    name: 'controller killed, reloads turned away',
-    how: 'the system bus turns every further reload of firewalld away',
-    inject: async (scene) => {
-      await killController(scene);
-      await scene.stand.denyReload();
-    },
-    end: async ({ stand }) => void (await stand.allowReload()),
-  },
-  operationKilled: {
-    name: "the host's process killed",
-    how: 'SIGKILL to the process that carries out the step',
-    inject: async ({ stand, process }) => void (await stand.host.run('kill', '-KILL', String(process))),
-  },
-  paused: {
-    name: 'host paused beyond its window',
-    how: 'every process of the host stands still until two seconds after the window',
-    inject: async ({ stand, window }) => {
-      await stand.host.pause();
-      await pause(window + 2);
-      await stand.host.unpause();
-    },
-  },
-} satisfies Record<string, Fault>;
-
-const KILL_REVERT = `
-n=0
-until pid=$(pgrep -f '/var/lib/portfw/guard/[^ ]*py timer'); do n=$((n + 1)); [ $n -lt 3000 ] || exit 1; sleep 0.01; done
-kill -KILL $pid`;
-
-async function shiftClocks({ stand, controller }: Scene, seconds: number): Promise<void> {
-  controller.shiftClock(seconds);
-  await stand.host.writeFile('/run/portfw-fault/clock', String(seconds));
-}
-
-/** Drills of one fault at some steps; scenarios take turns, so that each step meets both over all faults. */
-function at(fault: Fault, steps: readonly string[], ...scenarios: readonly Scenario[]): Drill[] {
-  return steps.map((step, index) => ({ fault, step, scenario: scenarios[index % scenarios.length]! }));
-}
-
-/** Every drill of a full run on one host, in order. */
-export function fullRun(): readonly Drill[] {
-  const f = FAULTS;
-  return [
-    ...at(f.controllerKilled, APPLY_STEPS, 'change', 'first'),
-    ...at(f.controllerKilled, ROLLBACK_STEPS, 'rollback'),
-    ...at(f.controllerStopped, ['behaving', 'verifying', 'permanent'], 'first', 'change'),
-    ...at(
-      f.cutForGood,
-      [
-        'locked',
-        'armed',
-        'defined',
-        'reloaded',
-        'behaves',
-        'verifying',
-        'permanent in part',
-        'permanent',
-        'deciding',
-        'decided',
-      ],
-      'first',
-      'change',
-    ),
-    ...at(f.cutForGood, ['restoring', 'restored'], 'rollback'),
-    ...at(
-      f.cutForAWhile,
-      ['locked', 'armed', 'reloading', 'behaves', 'verifying', 'making permanent', 'deciding'],
-      'change',
-      'first',
-    ),
-    ...at(
-      f.sshdKilled,
-      ['locked', 'armed', 'reloading', 'behaves', 'verifying', 'permanent', 'deciding', 'decided'],
-      'change',
-      'first',
-    ),
-    ...at(f.sshdDaemonKilled, ['saved', 'defined', 'behaves', 'permanent'], 'first', 'change'),
-    ...at(f.sshdStopped, ['armed', 'behaving', 'verifying', 'permanent'], 'change', 'first'),
-    ...at(f.firewalldKilled, APPLY_STEPS, 'first', 'change'),
-    ...at(f.firewalldKilled, ['restoring', 'restored'], 'rollback'),
-    ...at(
-      f.firewalldStopped,
-      ['locked', 'staged', 'reloading', 'behaving', 'behaves', 'making permanent', 'permanent', 'decided'],
-      'change',
-      'first',
-    ),
-    ...at(
-      f.firewalldHung,
-      [
-        'locked',
-        'armed',
-        'defined',
-        'reloading',
-        'behaving',
-        'behaves',
-        'verifying',
-        'permanent in part',
-        'permanent',
-        'deciding',
-      ],
-      'first',
-      'change',
-    ),
-    ...at(f.powerCut, APPLY_STEPS, 'change', 'first'),
-    ...at(f.powerCut, ['restoring', 'restored'], 'rollback'),
-    ...at(
-      f.rebooted,
-      ['armed', 'reloading', 'behaves', 'permanent in part', 'permanent', 'decided'],
-      'first',
-      'change',
-    ),
-    ...at(f.diskFull, APPLY_STEPS, 'change', 'first'),
-    ...at(
-      f.ourZoneEdited,
-      ['locked', 'armed', 'defined', 'behaves', 'making permanent', 'permanent in part', 'permanent'],
-      'change',
-    ),
-    ...at(f.foreignZoneEdited, ['armed', 'reloading', 'behaves', 'making permanent', 'permanent'], 'first', 'change'),
-    ...at(f.runtimePortAdded, ['armed', 'behaves', 'permanent'], 'change', 'first'),
-    ...at(f.clockForward, ['locked', 'behaves', 'deciding'], 'first', 'change'),
-    ...at(f.clockBack, ['locked', 'behaves', 'deciding'], 'change', 'first'),
-    ...at(f.clockForwardKilled, ['armed', 'behaves'], 'first', 'change'),
-    ...at(f.clockBackKilled, ['armed', 'behaves'], 'change', 'first'),
-    ...at(f.twoControllers, ['locked', 'armed', 'behaves', 'verifying', 'permanent', 'decided'], 'first', 'change'),
-    ...at(f.lockout, ['-'], 'first'),
-    ...at(f.lockout, ['-'], 'change'),
-    ...at(f.lockoutKilled, ['behaves', 'verifying'], 'first', 'change'),
-    ...at(f.revertReadOnly, ['defined', 'behaves', 'permanent'], 'first', 'change'),
-    ...at(f.revertKilled, ['defined', 'behaves', 'permanent'], 'change', 'first'),
-    ...at(f.revertReloadDenied, ['behaves', 'permanent'], 'first', 'change'),
-    ...at(
-      f.operationKilled,
-      APPLY_STEPS.filter((step) => step !== 'verifying'),
-      'first',
-      'change',
-    ),
-    ...at(f.operationKilled, ['restoring', 'restored'], 'rollback'),
-    ...at(f.paused, ['locked', 'armed', 'reloading', 'behaves', 'permanent', 'deciding'], 'change', 'first'),
-  ];
+/** Every drill of a full run on the host of that number, from 0, in their order. */
+export function fullRun(host: number): readonly Drill[] {
+  return PLAN.flatMap((planned) => planned(host));
 }

@@ -43,9 +43,13 @@ def files():
             print("file %s %o %d:%d %s" % (path, status.st_mode & 0o7777, status.st_uid, status.st_gid, sha))
     try:
         with open("/var/lib/portfw/state.json") as handle:
-            print("remembered %s" % handle.read())
+            remembered = json.load(handle)
+            # The two names of a run are its own.
+            said("remembered", "of us", {key: remembered[key] for key in remembered if key not in ("appliedAt", "generation")})
     except OSError:
         pass
+    except ValueError:
+        print("remembered of us is no JSON")
 
 
 def daemon():

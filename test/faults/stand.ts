@@ -39,6 +39,7 @@ units=$(systemctl list-units --all --plain --no-legend 'portfw-*' | cut -d' ' -f
 [ -z "$units" ] || systemctl stop $units || true
 [ -z "$units" ] || systemctl reset-failed $units 2>/dev/null || true
 rm -f /etc/systemd/system/*portfw-* /etc/systemd/system/*.wants/*portfw-*
+[ -z "$units" ] || systemctl daemon-reload
 pkill -KILL -x firewalld || true
 systemctl stop firewalld.service
 for folder in /etc/firewalld /var/lib/portfw /etc/systemd/system; do
@@ -107,6 +108,7 @@ export class Stand {
     await placeAdminFiles(host);
     await this.#saveBaseline('first');
     await this.#refer('first', ['apply', this.inventories.first]);
+    if (!scenarios.includes('change') && !scenarios.includes('rollback')) return;
     await this.reset('first', true);
     await this.#mustEnd(['apply', this.inventories.first], 0);
     await this.#saveBaseline('change');
@@ -188,6 +190,13 @@ export class Stand {
         systemctl start firewalld.service
       }
       ${AWAIT_RUNNING}`);
+  }
+
+  /** Gets the host going again after the suite itself has stumbled, whether it was paused or switched off. */
+  async standUp(): Promise<void> {
+    await this.host.unpause().catch(() => undefined);
+    await this.host.powerOn().catch(() => undefined);
+    await this.release();
   }
 
   async release(): Promise<void> {

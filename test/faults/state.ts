@@ -29,9 +29,39 @@ export async function look(host: LabHost): Promise<State> {
   const those = (kind: string): string[] =>
     said.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
   const facts = said.filter((line) => /^(?:file|remembered|runtime|permanent) /.test(line)).sort();
-  const rules = rulesInForce(withoutTable(those('rule'), CUT_TABLE)).map((line) => `rule ${line}`);
+  const rules = helpersInSomeOrder(rulesInForce(withoutTable(those('rule'), CUT_TABLE))).map((line) => `rule ${line}`);
   return { firewalld: those('firewalld')[0] ?? 'unknown', lines: [...facts, ...rules], left: those('left') };
 }
+
+/**
+ * In a chain that only accepts and sets helpers, the order says one thing: whether a helper is set before its port is
+ * accepted. It differs otherwise between rules that were added one by one and rules that were loaded together.
+ */
+function helpersInSomeOrder(rules: readonly string[]): readonly string[] {
+  const blocks: string[][] = [];
+  for (const line of rules) {
+    if (line.endsWith(':')) blocks.push([line]);
+    else blocks.at(-1)?.push(line);
+  }
+  return blocks.flatMap(([name, ...content]) => {
+    if (
+      !content.some((line) => HELPER.test(line)) ||
+      !content.every((line) => / accept$/.test(line) || HELPER.test(line))
+    )
+      return [name!, ...content];
+    const told = content.map((line, index) => {
+      const port = HELPER.exec(line)?.[1];
+      const accepted = content.findIndex(
+        (other) => port !== undefined && other.startsWith(`${port} `) && other.endsWith(' accept'),
+      );
+      return port === undefined ? line : `${line} (${accepted === -1 || accepted > index ? 'in time' : 'too late'})`;
+    });
+    return [name!, ...told.sort()];
+  });
+}
+
+/** `udp dport 69 ct helper set "helper-tftp-udp"`, with the match alone in the group. */
+const HELPER = /^(\S+ dport \S+) ct helper set \S+$/;
 
 function withoutTable(rules: readonly string[], table: string): string[] {
   let inside = false;
@@ -55,7 +85,8 @@ export function differences(
   if (found.length > 0) return found;
   // The same lines in another order: only the order of rules means something.
   const [a, b] = [relevant(is), relevant(wanted)];
-  return a.every((line, index) => line === b[index]) ? [] : ['the rules stand in another order'];
+  const index = a.findIndex((line, position) => line !== b[position]);
+  return index === -1 ? [] : [`the order differs: ${a[index]} where ${b[index]} should be`];
 }
 
 /** A fresh login over the network and a command run by it, as a person would; `null` when it works, else why not. */

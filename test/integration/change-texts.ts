@@ -25,5 +25,7 @@ function changeText(change: Change): string {
       return `entries of ${change.ipset}: +${change.add.join(',')} -${change.remove.join(',')}`;
     case 'remember':
       return `remember ${change.after}`;
+    case 'ensure-firewalld':
+      return `${change.action} firewalld`;
   }
 }

@@ -5,6 +5,16 @@ import type { LabHost } from '../lab/host.ts';
  * bridge; what fail2ban writes for one banned address, with iptables and with nft.
  */
 const PLACE = `
+if ! firewall-cmd --permanent --get-zones | grep -qw docker; then
+  firewall-cmd --quiet --permanent --new-zone=docker
+  firewall-cmd --quiet --permanent --zone=docker --set-target=ACCEPT
+  firewall-cmd --quiet --reload
+fi
+for table in filter nat; do
+  iptables -t "$table" -F
+  iptables -t "$table" -X
+done
+nft delete table inet f2b-table 2>/dev/null || true
 iptables -P FORWARD DROP
 for chain in DOCKER DOCKER-ISOLATION-STAGE-1 DOCKER-ISOLATION-STAGE-2 DOCKER-USER f2b-sshd; do iptables -N "$chain"; done
 iptables -A FORWARD -j DOCKER-USER
@@ -37,24 +47,19 @@ table inet f2b-table {
   }
 }
 NFT
-if ! firewall-cmd --permanent --get-zones | grep -qw docker; then
-  firewall-cmd --quiet --permanent --new-zone=docker
-  firewall-cmd --quiet --permanent --zone=docker --set-target=ACCEPT
-  firewall-cmd --quiet --reload
-fi
-firewall-cmd --quiet --zone=docker --change-interface=docker0
 `;
 
-/** Every table that is not firewalld's, with its handles, which change as soon as something is made anew; then Docker's zone. */
+/** What iptables has, fail2ban's table with its handles, which change as soon as something is made anew, and Docker's zone. */
 const LOOK = `
-nft list tables | grep -v firewalld | sort | while read -r _ family name; do nft -a list table "$family" "$name"; done |
-  sed 's/counter packets [0-9]* bytes [0-9]*/counter/'
+iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*\\]$//'
+nft -a list table inet f2b-table
 echo "docker0 in $(firewall-cmd --get-zone-of-interface=docker0 2>&1)"
 `;
 
-/** Writes them; once a boot. */
+/** Writes them, in place of what iptables has. */
 export async function placeForeignRules(host: LabHost): Promise<void> {
   await host.sh(PLACE);
+  await host.run('firewall-cmd', '--quiet', '--zone=docker', '--change-interface=docker0');
 }
 
 /** How they stand, byte for byte. */

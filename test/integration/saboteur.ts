@@ -8,6 +8,16 @@ def wait(*patterns):
     while not any(glob.glob(pattern) for pattern in patterns):
         time.sleep(0.002)
 
+def reached(step):
+    """Until the run on the host has come so far."""
+    while True:
+        try:
+            if open(LOCK + "/step").read() == step:
+                return
+        except OSError:
+            pass
+        time.sleep(0.001)
+
 def pids(*words):
     """Processes whose command line holds every one of these words, newest first."""
     found = []

@@ -20,6 +20,8 @@ export interface HostSpec {
   readonly firewalld?: 'running' | 'stopped' | 'absent';
   /** Whether NetworkManager runs and manages its interfaces, each by a profile of its own; it does not by default. */
   readonly networkManager?: boolean;
+  /** `systemd` by default; `plain` runs the bus, firewalld and sshd without any service manager, and no daemons. */
+  readonly init?: 'systemd' | 'plain';
 }
 
 /** Where a host's container comes from, apart from its {@link HostSpec}. */
@@ -243,7 +245,12 @@ export async function startHost(spec: HostSpec, setting: HostSetting): Promise<L
       { target: '/etc/ssh/lab_authorized_keys', content: `${setting.authorizedKey}\n`, mode: 0o644 },
       { target: '/etc/lab/addresses.json', content: addressesFile(setting), mode: 0o644 },
     ]);
+  if (spec.init === 'plain') container.withCommand(['/opt/lab/plain-init.sh']).withEnvironment({ container: '' });
   const host = new LabHost(spec, setting, await container.start());
+  if (spec.init === 'plain') {
+    await host.provision('plain', []);
+    return host;
+  }
   const networkManager = spec.networkManager === true ? ['NetworkManager.service'] : [];
   await host.provision(spec.firewalld ?? 'running', [...networkManager, ...setting.units]);
   return host;

@@ -1,9 +1,20 @@
 #!/bin/sh
 # provision.sh FIREWALLD [UNIT…]: run once in a fresh host. Waits for the end of the boot, brings firewalld into the
-# wanted state (running, stopped, absent; as-is leaves it alone) and starts the units for good. Says on stdout what the lab needs to know.
+# wanted state (running, stopped, absent; as-is leaves it alone; plain is a host without systemd) and starts the units for good. Says on stdout what the lab needs to know.
 set -eu
 firewalld=$1
 shift
+
+if [ "$firewalld" = plain ]; then
+  tries=0
+  until firewall-cmd --state >/dev/null 2>&1 && [ -e /etc/ssh/ssh_host_ed25519_key.pub ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 100 ] || exit 1
+    sleep 0.1
+  done
+  cat /etc/ssh/ssh_host_*_key.pub
+  exit 0
+fi
 
 tries=0
 until state=$(systemctl is-system-running --wait 2>/dev/null) || [ "$state" = degraded ]; do

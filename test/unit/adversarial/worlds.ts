@@ -58,6 +58,9 @@ const TEXTS = [
   '\ufffd',
 ];
 
+/** Addresses that `portfw_management` may name, each in the network of one interface, by which it comes. */
+const MANAGERS = ['192.0.2.7', '198.51.100.4', '203.0.113.5'];
+
 const text = fc.constantFrom(...TEXTS);
 const source = fc.constantFrom(...SOURCES);
 const sources = fc.uniqueArray(source, { minLength: 1, maxLength: 3 });
@@ -165,6 +168,7 @@ const variablesArbitrary = fc
       { maxKeys: 2 },
     ),
     peers: fc.dictionary(fc.constantFrom('gateways', 'partners'), sources),
+    management: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, fc.subarray([...MANAGERS])),
     extra: fc.uniqueArray(extraRule, { selector: ({ name }) => name, maxLength: 3 }),
   })
   .map((given) => {
@@ -184,6 +188,7 @@ const variablesArbitrary = fc
       portfw_role_interfaces: given.roleInterfaces,
       portfw_allow_from: given.allowFrom,
       portfw_peers: given.peers,
+      portfw_management: given.management,
       portfw_extra_rules: given.extra,
     };
   });
@@ -329,6 +334,13 @@ export function decideOn(
   };
   const job = { host: HOST, settings: settings.get(HOST)! } as HostJob;
   return decide(job, play, facts, { inventory, settings, today: '2026-03-01' });
+}
+
+/** How an address of `portfw_management` comes in: by the interface whose network it is in, to the port that we came to. */
+export function wayOf(manager: string, controller: ControllerPath): { way: ControllerPath; device: string } {
+  const device = `eth${MANAGERS.indexOf(manager)}`;
+  const serverAddress = INTERFACES[device]![0]!.split('/')[0]!;
+  return { way: { ...controller, clientAddress: manager, serverAddress }, device };
 }
 
 /** The interface that an address of the host is on. */

@@ -52,6 +52,12 @@ describe('terminalLine', () => {
     expect(terminalLine('  one\n\n two\tthree ')).toBe('one two three');
   });
 
+  it('reads no more of a flood than could be shown', () => {
+    const began = performance.now();
+    expect(terminalLine('\u001b[31mwords '.repeat(3_000_000), 11)).toBe('words word…');
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
   it('cuts long text by characters, not by halves of them', () => {
     expect(terminalLine('🙂🙂🙂🙂', 3)).toBe('🙂🙂…');
     expect(terminalLine('🙂🙂🙂', 3)).toBe('🙂🙂🙂');

@@ -87,6 +87,8 @@ function decision(given: Given): Decision {
   return decide(job, play, facts, context);
 }
 
+const NOTHING_RUNS = { runtime: { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] } };
+
 const OLD_SERVICE: readonly [string, string] = [
   'services/portfw-old.xml',
   '<service><port port="1" protocol="tcp"/></service>',
@@ -316,6 +318,88 @@ describe('a host that can be configured', () => {
       expect(made.failure.solve).toContain('interface: private');
       expect(made.failure.solve).toContain('from: [198.51.100.77]');
       expect(decision({ variables: { ...office, portfw_private: 'trusted' } }).kind).toBe('planned');
+    });
+  });
+
+  describe('whose firewalld does not run', () => {
+    const offline = (files: Given['files'] = [], unit = 'disabled'): Partial<HostFacts> => {
+      const firewalld = { ...new Firewalld(files).facts(), ...NOTHING_RUNS };
+      return {
+        firewalld: { kind: 'stopped', version: '1.3.3', reason: 'it does not run', offline: { firewalld, unit } },
+      };
+    };
+    const running = { portfw_ensure_firewalld: 'running' };
+    const installed = { portfw_ensure_firewalld: 'installed' };
+    const absent: Partial<HostFacts> = { firewalld: { kind: 'absent' } };
+
+    it.each<[string, Given, string]>([
+      ['and nobody allowed its start', { facts: offline() }, 'firewalld-stopped'],
+      ['and is masked', { facts: offline([], 'masked'), variables: running }, 'firewalld-masked'],
+      ['and no systemd runs', { facts: offline([], ''), variables: running }, 'firewalld-stopped'],
+      [
+        'and cannot be read',
+        { facts: { firewalld: { kind: 'stopped', version: '1.3.3', reason: 'no bus' } }, variables: running },
+        'firewalld-stopped',
+      ],
+      [
+        'beside another firewall',
+        { facts: { ...offline(), writers: { units: ['docker', 'ufw'] } }, variables: running },
+        'other-firewall',
+      ],
+      [
+        'beside another firewall, and is not installed',
+        { facts: { ...absent, writers: { units: ['nftables'] } }, variables: installed },
+        'other-firewall',
+      ],
+      ['and is not installed, which was not allowed', { facts: absent, variables: running }, 'firewalld-absent'],
+      [
+        'and has a file that it cannot read',
+        { facts: offline([['zones/dmz.xml', '<zone>']]), variables: running },
+        'broken-xml',
+      ],
+      [
+        'and would cut us as soon as it starts',
+        {
+          facts: {
+            ...offline(),
+            controllerPath: {
+              clientAddress: '203.0.113.7',
+              clientPort: 1,
+              serverAddress: '192.0.2.10',
+              serverPort: 2222,
+            },
+          },
+          variables: running,
+        },
+        'lockout',
+      ],
+    ])('is refused: %s', (_what, given, code) => {
+      const made = decision(given);
+      expect(made.kind === 'refused' && made.failure.code).toBe(code);
+    });
+
+    it.each<[string, Given, string]>([
+      ['start', { facts: offline(), variables: running }, 'start'],
+      ['start, though it might be installed too', { facts: offline(), variables: installed }, 'start'],
+      ['install and start', { facts: absent, variables: installed }, 'install'],
+    ])('is planned to %s', (_what, given, action) => {
+      const made = decision(given);
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      const { changes, disruption, notes } = made.plan;
+      expect(changes[0]).toEqual({ kind: 'ensure-firewalld', action });
+      expect(disruption).toEqual({ kind: 'firewalld-starts' });
+      expect(notes.filter(({ code }) => code.startsWith('reload'))).toEqual([]);
+      const moved = changes.find((change) => change.kind === 'interface' && change.interface === 'eth0');
+      // Nothing is filtered until then: whatever the new zone does not open is closed.
+      expect(moved).toMatchObject({ closes: ['everything that the new zone does not open (the old one accepts all)'] });
+    });
+
+    it('is warned of interfaces that no class names', () => {
+      const made = decision({ facts: offline(), variables: { ...running, portfw_interfaces: { public: 'eth0' } } });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      expect(made.plan.notes.find(({ code }) => code === 'default-zone')?.text).toBe(
+        "eth1 falls to firewalld's default zone public, which opens dhcpv6-client, ssh",
+      );
     });
   });
 

@@ -60,6 +60,10 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
   [{ kind: 'drifted', hash: 'x' }, { kind: 'drifted' }],
   [{ kind: 'absent' }, { kind: 'absent' }],
   [
+    { kind: 'flows-cut', ended: 3, left: 0, tracked: true },
+    { kind: 'flows-cut', ended: 3, left: 0, tracked: true },
+  ],
+  [
     { kind: 'settled', aftermath: { kind: 'untouched' } },
     { kind: 'settled', aftermath: { kind: 'untouched' } },
   ],

@@ -37,8 +37,8 @@ describe('the table of connections', () => {
         ),
         'ipv4     2 udp      17 29 src=203.0.113.8 dst=192.0.2.10 sport=1 dport=9 [UNREPLIED] src=192.0.2.10 dst=203.0.113.8 sport=9 dport=1 mark=0 use=1',
         entry(
-          'ipv6     10 tcp      6 9 ESTABLISHED packets=1 bytes=2',
-          tuple('2001:db8:9::1', '2001:db8::10', 1, 443),
+          'ipv6     10 tcp      6 9 ESTABLISHED',
+          `${tuple('2001:db8:9::1', '2001:db8::10', 1, 443)} packets=1 bytes=2`,
           tuple('2001:db8::10', '2001:db8:9::1', 443, 1),
         ),
         'ipv4     2 icmp     1 29 src=203.0.113.9 dst=192.0.2.10 type=8 code=0 id=1 src=192.0.2.10 dst=203.0.113.9 type=0 code=0 id=1 mark=0 use=1',

@@ -56,6 +56,8 @@ export interface Case {
   readonly permanent?: Readonly<Record<string, string>>;
   readonly reload?: boolean;
   readonly changes?: boolean;
+  /** The plan starts firewalld. */
+  readonly starts?: boolean;
   readonly version?: string;
   readonly drifting?: boolean;
   readonly defaultZone?: string;
@@ -129,6 +131,7 @@ export function verdict(given: Case): LockoutVerdict {
     observed: { runtime, permanent, zoneTexts: new Map(), broken: [] },
     reload: given.reload ?? false,
     changes: given.changes ?? true,
+    starts: given.starts ?? false,
     management: given.management ?? [],
   });
 }

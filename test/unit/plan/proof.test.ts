@@ -428,3 +428,27 @@ describe('an address on no interface, as behind a translation', () => {
     expect(notes[0]).toMatchObject({ code: 'entrance-unknown', text: expect.stringContaining('on eth0') });
   });
 });
+
+describe('a plan that starts firewalld', () => {
+  it('is refused where a zone of ours would cut us', () => {
+    const { refusals } = verdict({ starts: true, desired: OURS(SSH), path: ['203.0.113.7', '192.0.2.10', 2222] });
+    expect(refusals[0]?.hint).toContain('name: ssh-2222');
+  });
+
+  it('is refused where the stock zone would, which lets nothing in today either', () => {
+    const { refusals } = verdict({
+      starts: true,
+      desired: { 'portfw-private': '<zone><interface name="eth1"/></zone>' },
+      runtime: { public: '<zone><service name="ssh"/></zone>' },
+      path: ['203.0.113.7', '192.0.2.10', 2222],
+    });
+    expect(refusals[0]?.text).toMatch(
+      /^the plan has to start firewalld, and zone public, as its file has it, would not let SSH in again: /,
+    );
+    expect(refusals[0]?.hint).toContain('portfw_interfaces: { public: [eth0] }');
+  });
+
+  it('goes on where SSH gets in', () => {
+    expect(verdict({ starts: true, desired: OURS(SSH), management: from('203.0.113.0/24') }).refusals).toEqual([]);
+  });
+});

@@ -116,6 +116,7 @@ const WORLD = prepare(
     portfw_role_interfaces: {},
     portfw_allow_from: {},
     portfw_peers: {},
+    portfw_management: [],
     portfw_extra_rules: [],
   },
 );
@@ -149,9 +150,9 @@ describe('a hostile host', { timeout: 60_000 }, () => {
         if (parseFacts(text).kind === 'facts') planned += 1;
         throughAllStages(text);
       }),
-      { numRuns: 300, seed: 5 },
+      { numRuns: 160, seed: 5 },
     );
-    expect(planned).toBeGreaterThan(50);
+    expect(planned).toBeGreaterThan(30);
     expect('polluted' in {}).toBe(false);
   });
 
@@ -187,7 +188,7 @@ describe('a hostile host', { timeout: 60_000 }, () => {
         );
         expect(shown).not.toMatch(UNSAFE);
       }),
-      { numRuns: 250, seed: 6 },
+      { numRuns: 150, seed: 6 },
     );
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
@@ -14,6 +14,7 @@ import type { Report } from '../../../src/report/report.ts';
 import { resultsText } from '../../../src/report/results-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
 import { closingTable } from '../../../src/report/table.ts';
+import { LocalTransport } from '../../../src/transport/local.ts';
 import { NodeSshTransport } from '../../../src/transport/node-ssh.ts';
 import { createTarget } from '../../../src/transport/target.ts';
 import { readInventory } from '../policy/cases.ts';
@@ -154,10 +155,55 @@ describe('what is decided before a run', () => {
   });
 });
 
-describe('a passphrase', () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'portfw-secrets-'));
-  afterAll(() => rmSync(folder, { recursive: true }));
+describe('a password in the inventory', () => {
+  it.each(['ansible_become_password', 'ansible_become_pass'])(
+    'that cannot be used as it stands in %s is not shown',
+    (name) => {
+      for (const value of [`{{${BECOME}`, `${BECOME}{%`, [BECOME], { a: BECOME }, true]) {
+        const variables = { ...host('192.0.2.1'), ansible_become_password: null, [name]: value };
+        let said = '';
+        try {
+          readInventory({ all: { hosts: { h: variables } } });
+        } catch (error) {
+          said = (error as Error).message;
+        }
+        expect(said).toContain(name);
+        expect(said).not.toMatch(ANY);
+      }
+    },
+  );
+});
 
+const folder = mkdtempSync(path.join(tmpdir(), 'portfw-secrets-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('this machine as a host', () => {
+  it('starts its programs without our environment of secrets', async () => {
+    const seen = path.join(folder, 'environment');
+    writeFileSync(path.join(folder, 'sudo'), `#!/bin/sh\nenv >${seen}\n`, { mode: 0o755 });
+    const { PATH = '' } = process.env;
+    const variables = { PORTFW_BECOME_PASSWORD: BECOME, PORTFW_SSH_PASSWORD: LOGIN, PORTFW_KEY_PASSPHRASE: PHRASE };
+    Object.assign(process.env, variables, { PATH: `${folder}:${PATH}`, PORTFW_OTHER: 'stays' });
+    try {
+      const { settings } = readInventory({
+        all: { hosts: { h: { ...host('localhost'), ansible_connection: 'local' } } },
+      });
+      const options = { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null };
+      const { target } = createTarget(settings.get('h')!, { ...options, localUser: 'me' });
+      const outcome = await new LocalTransport().connect(target!);
+      if (outcome.kind !== 'connected') throw new Error(outcome.message);
+      await outcome.connection.run({ program: 'true', data: '', deadlineMs: 5000, outputLimitBytes: 1000 });
+    } finally {
+      process.env['PATH'] = PATH;
+      for (const name of [...Object.keys(variables), 'PORTFW_OTHER']) delete process.env[name];
+    }
+    const environment = readFileSync(seen, 'utf8');
+    expect(environment).toContain('PORTFW_OTHER=stays');
+    expect(environment).not.toMatch(ANY);
+  });
+});
+
+describe('a passphrase', () => {
   it('that does not fit is not in what is said about it', async () => {
     const key = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'another', cipher: 'aes256-ctr', rounds: 4 });
     const file = path.join(folder, 'key');

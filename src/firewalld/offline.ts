@@ -1,0 +1,62 @@
+import type { RunningFirewalld } from '../facts/facts.ts';
+import { EMPTY_ZONE, isOurs, type ZoneConfig } from './model.ts';
+import { type ObservedFirewalld, observedFirewalld } from './observed.ts';
+import { STOCK_DEFAULT_ZONE } from './stock.ts';
+
+/**
+ * A host whose firewalld does not run, in the shape that plans are made from: its files are what will run, and until then
+ * everything gets in, so that whatever the plan does not open is something that it closes.
+ */
+export function offlineObserved(firewalld: RunningFirewalld): ObservedFirewalld {
+  const observed = observedFirewalld(firewalld);
+  const { permanent } = observed;
+  const zones = [...permanent.zones].map(([name, zone]): [string, ZoneConfig] => [
+    name,
+    // What a zone opens beside that would be said to be closed, one by one.
+    isOurs(name)
+      ? zone
+      : { ...EMPTY_ZONE, name, short: zone.short, description: zone.description, ...bound(zone), target: 'ACCEPT' },
+  ]);
+  return { ...observed, runtime: { ...permanent, zones: new Map(zones) } };
+}
+
+function bound({ interfaces, sources }: ZoneConfig): Pick<ZoneConfig, 'interfaces' | 'sources'> {
+  return { interfaces, sources };
+}
+
+const UNKNOWN_HASH = '0'.repeat(64);
+
+/**
+ * firewalld as packages bring it, where it is not installed. What a distribution does differently shows once it is
+ * installed, before it is started.
+ */
+export function stockFirewalld(): RunningFirewalld {
+  return {
+    kind: 'running',
+    version: '1.0',
+    state: 'RUNNING',
+    backend: 'nftables',
+    defaultZone: STOCK_DEFAULT_ZONE,
+    panicMode: false,
+    zoneDrifting: false,
+    ipsetsUsable: true,
+    helpers: ['ftp', 'tftp'],
+    hash: UNKNOWN_HASH,
+    permanentHash: UNKNOWN_HASH,
+    runtimeHash: UNKNOWN_HASH,
+    files: [],
+    builtin: [
+      {
+        path: `zones/${STOCK_DEFAULT_ZONE}.xml`,
+        text: '<zone><service name="ssh"/><service name="dhcpv6-client"/><forward/></zone>',
+      },
+      { path: 'services/ssh.xml', text: '<service><port port="22" protocol="tcp"/></service>' },
+      {
+        path: 'services/dhcpv6-client.xml',
+        text: '<service><port port="546" protocol="udp"/><destination ipv6="fe80::/64"/></service>',
+      },
+    ],
+    runtime: { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] },
+    networkManager: [],
+  };
+}

@@ -1,0 +1,90 @@
+import { terminalLine } from '../core/terminal-text.ts';
+import { installProgram } from '../host/programs.ts';
+import type { Play } from '../matrix/matrix.ts';
+import type { Change, HostPlan } from '../plan/plan.ts';
+import { probeInput } from '../roles/wanted.ts';
+import type { Connection } from '../transport/connection.ts';
+import { type Decision, decide } from './decide-host.ts';
+import type { Failure } from './events.ts';
+import { commandFailure, probe } from './host-session.ts';
+import type { HostJob, RunContext } from './operations.ts';
+
+const INSTALL_DEADLINE_MS = 300_000;
+const INSTALL_LIMIT_BYTES = 4 * 1024 * 1024;
+/** The host has no package manager that the program knows (install.sh). */
+const NO_PACKAGE_MANAGER = 69;
+
+/**
+ * Where the plan says so, installs the package firewalld, which neither runs nor is enabled afterwards. Then the host is
+ * looked at again, and the plan is made again: it has to be the one that was shown.
+ *
+ * @returns the decision to go on with, or why nothing was started; the package stays then
+ */
+export async function withFirewalldInstalled(
+  job: HostJob,
+  play: Play,
+  decision: Extract<Decision, { kind: 'planned' }>,
+  connection: Connection,
+  context: RunContext,
+): Promise<Decision> {
+  const installs = decision.plan.changes.some(
+    (change) => change.kind === 'ensure-firewalld' && change.action === 'install',
+  );
+  if (!installs) return decision;
+  context.phase(job.host, 'installing firewalld');
+  const outcome = await connection.run({
+    program: installProgram(),
+    data: '',
+    deadlineMs: INSTALL_DEADLINE_MS,
+    outputLimitBytes: INSTALL_LIMIT_BYTES,
+  });
+  if (outcome.kind !== 'exited') return { kind: 'refused', failure: commandFailure(outcome) };
+  if (outcome.exitCode !== 0)
+    return { kind: 'refused', failure: notInstalled(outcome.exitCode, outcome.stderr.toString('utf8')) };
+  context.phase(job.host, 'planning');
+  const seen = await probe(connection, probeInput([play.matrix]), job, context);
+  if (seen.kind === 'failed') return { kind: 'refused', failure: seen.failure };
+  const again = decide(job, play, seen.facts, context);
+  if (again.kind === 'refused') return again;
+  if (gist(again.plan) !== gist(decision.plan))
+    return {
+      kind: 'refused',
+      failure: {
+        code: 'not-as-shown',
+        what: 'firewalld is installed now, but not started: with it the plan is another one than was shown',
+        details: [],
+        solve: 'run again, and look at the new plan',
+      },
+    };
+  return again;
+}
+
+function notInstalled(exitCode: number, stderr: string): Failure {
+  if (exitCode === NO_PACKAGE_MANAGER)
+    return {
+      code: 'no-package-manager',
+      what: 'the host has none of apt-get, dnf, yum and zypper',
+      details: [],
+      solve: 'install the package firewalld by hand',
+    };
+  return {
+    code: 'install-failed',
+    what: `the package firewalld could not be installed (exit code ${exitCode})`,
+    details: stderr
+      .trim()
+      .split('\n')
+      .slice(-5)
+      .map((line) => terminalLine(line)),
+    solve: 'see what the package manager says, and run again; nothing of firewalld was started',
+  };
+}
+
+/** What a plan does, without what depends on how a distribution dresses the stock zone. */
+function gist(plan: HostPlan): string {
+  const bare = (change: Change) => {
+    if (change.kind === 'ensure-firewalld') return { kind: change.kind };
+    if (change.kind === 'interface') return { ...change, closes: [], otherZone: '' };
+    return change;
+  };
+  return JSON.stringify(plan.changes.map(bare));
+}

@@ -1,0 +1,94 @@
+"""A firewalld that does not run is started with the configuration that it is to have; the way back stops it again.
+
+The files are written before it is started, so that there is no moment at which the stock configuration alone filters.
+It is enabled for the next boot only when the run is kept: until then a reboot alone brings the host back.
+
+Stands after steps.py.
+"""
+
+START_SECONDS = 30
+
+
+def start(request):
+    """Lock, check for drift, save, arm the way back, write all files, start. A failure puts it all back."""
+    identity = request["id"]
+    if not ID.match(identity):
+        raise Stop(kind="failed", step="start", why="not a run's identity", aftermath={"kind": "untouched"})
+    if not has_systemd():
+        raise Stop(kind="failed", step="start", why="no systemd runs on the host", aftermath={"kind": "untouched"})
+    recover()
+    take_lock(request)
+    progress("locked")
+    try:
+        if optional_daemon() is not None:
+            raise Stop(kind="drifted", hash="")
+        observed = observe_offline()
+        if observed["hash"] != request["observedHash"]:
+            raise Stop(kind="drifted", hash=observed["hash"])
+        unit = unit_state()
+        if unit.startswith("masked"):
+            raise Stop(kind="drifted", hash=observed["hash"])
+        keep_what_is_there(dict(observed, stopped={"enabled": unit == "enabled"}), request)
+    except BaseException:
+        release_lock()
+        raise
+    step = "definitions"
+    try:
+        staged = stage_files(request["files"], identity)
+        progress("staged")
+        for temporary, path in staged:
+            os.rename(temporary, path)
+        for path in request["deletions"]:
+            if not OUR_FILE.match(path):
+                raise RuntimeError("not ours: %r" % path)
+            unlink_quietly(target_of(path))
+        for edit in request["edits"]:
+            step = "the file of zone %s" % edit["path"]
+            held = describe(target_of(edit["path"]))
+            write_file(target_of(edit["path"]), edit["text"].encode(), int(held["mode"], 8), owner_of(held))
+        progress("defined")
+        step = "checking the configuration"
+        if run(["firewall-offline-cmd", "--check-config"], 60) != 0:
+            raise RuntimeError("firewall-offline-cmd --check-config finds fault with it")
+        step = "NetworkManager's connections"
+        nm_keep(request["connections"])
+        step = "starting firewalld"
+        progress("starting")
+        with sparing_others():
+            start_firewalld()
+            await_running()
+    except BaseException as error:
+        why = plain_error(error)
+        raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, "%s: %s" % (step, why)))
+    progress("behaves")
+    return {"kind": "begun", "generation": identity, "reloaded": False}
+
+
+def keep_what_is_there(observed, request):
+    """As `save`, of a firewalld that does not run."""
+    nothing = {"chains": [], "rules": [], "passthroughs": []}
+    try:
+        save_generation(dict(observed, directState=nothing), request)
+    except OSError as error:
+        raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
+    progress("saved")
+    try:
+        arm(request, observed)
+    except BaseException:
+        remove_generation(request["id"])
+        raise
+    progress("armed")
+
+
+def await_running():
+    end = time.clock_gettime(time.CLOCK_MONOTONIC) + START_SECONDS
+    while time.clock_gettime(time.CLOCK_MONOTONIC) < end:
+        daemon = optional_daemon()
+        if daemon is not None:
+            try:
+                if daemon.property("state") == "RUNNING":
+                    return
+            except daemon.dbus.DBusException:
+                pass  # it has its name on the bus, and no more yet
+        time.sleep(0.1)
+    raise RuntimeError("firewalld does not come up within %d s" % START_SECONDS)

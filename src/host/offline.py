@@ -1,0 +1,93 @@
+"""What a firewalld that does not run would be if it were started now: its files, and what of the host it depends on.
+
+Stands after network_manager.py. Changes nothing.
+"""
+
+CONF = ETC + "/firewalld.conf"
+SERVICE = re.compile(r"<(?:service|include)\s[^>]*?(?:name|service)\s*=\s*[\"']([A-Za-z0-9_][A-Za-z0-9_.-]{0,63})[\"']")
+
+
+def conf_value(text, key, fallback):
+    """A setting of firewalld.conf; as for the daemon, the last one counts."""
+    found = re.findall(r"(?m)^[ \t]*%s[ \t]*=[ \t]*(.*?)[ \t]*$" % key, text)
+    return found[-1] if found and found[-1] else fallback
+
+
+def observe_offline():
+    """In the shape of `observe`, with an empty runtime. Raises Stop where it cannot be said."""
+    try:
+        from firewall.config import VERSION
+    except ImportError as error:
+        raise Stop(kind="stopped", reason="its own Python modules are missing: %s" % error)
+    files = permanent_files()
+    texts = {f["path"]: f["text"] for f in files}
+    conf = texts.get("firewalld.conf", "")
+    default_zone = conf_value(conf, "DefaultZone", "public")
+    builtin = {}
+    for kind, names in (("zones", [default_zone]), ("services", services_in(texts, default_zone))):
+        for name in names:
+            path = "%s/%s.xml" % (kind, name)
+            if path not in texts and NAME.match(name) and os.path.isfile(os.path.join(LIB, path)):
+                builtin[path] = read_bytes(os.path.join(LIB, path)).decode("utf-8", "replace")
+    connections = nm_connections()
+    permanent_hash = file_hash(files)
+    # Not the hash of any running firewalld: a plan for one is never taken for a plan for the other.
+    runtime = value_hash({"stopped": True, "networkManager": nm_zones(connections)})
+    return {
+        "kind": "offline",
+        "version": VERSION,
+        "state": "RUNNING",
+        "backend": conf_value(conf, "FirewallBackend", "nftables"),
+        "defaultZone": default_zone,
+        "panicMode": False,
+        "zoneDrifting": conf_value(conf, "AllowZoneDrifting", "no").lower() in ("yes", "true"),
+        # 0.9 refuses every ipset without the program; later ones do without it.
+        "ipsetsUsable": not VERSION.startswith("0.") or any(
+            os.path.exists(folder + "/ipset") for folder in ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+        ),
+        "helpers": usable_helpers(),
+        "hash": hashlib.sha256((permanent_hash + runtime).encode()).hexdigest(),
+        "permanentHash": permanent_hash,
+        "runtimeHash": runtime,
+        "files": files,
+        "builtin": [{"path": path, "text": text} for path, text in sorted(builtin.items())],
+        "runtime": {"zones": {}, "services": {}, "ipsets": {}, "policies": {}, "direct": []},
+        "networkManager": connections,
+    }
+
+
+def services_in(texts, default_zone):
+    """The names of services that zones use, and of those that these include."""
+    sources = [text for path, text in texts.items() if path.startswith(("zones/", "services/", "policies/"))]
+    standard = os.path.join(LIB, "zones/%s.xml" % default_zone)
+    if NAME.match(default_zone) and os.path.isfile(standard):
+        sources.append(read_bytes(standard).decode("utf-8", "replace"))
+    found = []
+    for text in sources:
+        for name in SERVICE.findall(text):
+            if name in found:
+                continue
+            found.append(name)
+            path = os.path.join(LIB, "services/%s.xml" % name)
+            if os.path.isfile(path):
+                sources.append(read_bytes(path).decode("utf-8", "replace"))
+    return found
+
+
+def unit_state():
+    """systemd's word on firewalld's unit; empty where systemd does not run."""
+    import subprocess
+
+    if not os.path.isdir("/run/systemd/system"):
+        return ""
+    try:
+        done = subprocess.run(
+            ["systemctl", "is-enabled", "firewalld.service"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=10,
+        )
+        return done.stdout.decode("utf-8", "replace").strip()
+    except (OSError, subprocess.TimeoutExpired):
+        return ""

@@ -1,0 +1,137 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { ensureEngine } from '../lab/engine.ts';
+import { openSession } from '../lab/owner.ts';
+import { LAB_DIRECTORY } from '../lab/paths.ts';
+import { startBench, VERSIONS } from './bench.ts';
+import { fullRun } from './catalogue.ts';
+import { carryOut, type Drill, type Result } from './drill.ts';
+import { FAULTS } from './faults.ts';
+import type { Stand } from './stand.ts';
+import { faultText, resultText } from './table.ts';
+
+/**
+ * `npm run faults`: every fault of the catalogue at every boundary that it is for, on a host of each firewalld version at
+ * once. Writes docs/faults.md unless `--only` leaves some out, and ends with 1 when anything that is asserted failed.
+ */
+const { values } = parseArgs({
+  options: {
+    /** A regular expression over `fault, scenario, step`. */
+    only: { type: 'string' },
+    /** Hosts, with commas: old (firewalld 0.9.3), middle (1.3.3), young (2.3.1). */
+    hosts: { type: 'string' },
+    /** Seconds of `--revert-after`. */
+    window: { type: 'string', default: '6' },
+    /** The built portfw to test. */
+    dist: { type: 'string' },
+    /** Stop beginning new faults after so many minutes. */
+    minutes: { type: 'string', default: '90' },
+  },
+});
+
+const PAGE = join(import.meta.dirname, '../../docs/faults.md');
+
+async function main(): Promise<number> {
+  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  openSession();
+  await ensureEngine(say);
+  const window = Number(values.window);
+  const wanted = values.only === undefined ? null : new RegExp(values.only);
+  const names = Object.keys(VERSIONS);
+  const drillsOf = new Map(
+    names.map((host, index) => [
+      host,
+      (values.hosts?.split(',').includes(host) ?? true)
+        ? fullRun(index).filter((drill) => wanted?.test(named(drill)) ?? true)
+        : [],
+    ]),
+  );
+  const drills = [...drillsOf.values()].flat();
+  const scenarios = [...new Set(drills.map(({ scenario }) => scenario))];
+  say(`${drills.length} faults`);
+  const began = performance.now();
+  const bench = await startBench(scenarios, ...(values.dist === undefined ? [] : [resolve(values.dist)]));
+  const results: Result[] = [];
+  try {
+    const end = performance.now() + Number(values.minutes) * 60_000;
+    await Promise.all(
+      bench.stands.map((stand) =>
+        through(stand, drillsOf.get(stand.host.name) ?? [], window, end, (result) => {
+          results.push(result);
+          say(line(result, results.length, drills.length));
+        }),
+      ),
+    );
+  } finally {
+    await bench.lab.stop();
+  }
+  const minutes = (performance.now() - began) / 60_000;
+  const text = resultText(results, {
+    window,
+    minutes,
+    cores: cpus().length,
+    day: new Date().toISOString().slice(0, 10),
+  });
+  await mkdir(LAB_DIRECTORY, { recursive: true });
+  await writeFile(join(LAB_DIRECTORY, 'faults.json'), JSON.stringify(results, null, 1));
+  if (wanted === null && values.hosts === undefined) await publish(text);
+  process.stdout.write(`${text}\n`);
+  return results.some(({ problems }) => problems.length > 0) ? 1 : 0;
+}
+
+function named({ fault, scenario, step }: Drill): string {
+  return `${fault.name}, ${scenario}, ${step}`;
+}
+
+/** One host's drills, one after the other; what the suite itself stumbles over fails that drill alone. */
+async function through(
+  stand: Stand,
+  drills: readonly Drill[],
+  window: number,
+  end: number,
+  done: (result: Result) => void,
+): Promise<void> {
+  for (const drill of drills) {
+    if (performance.now() > end) return;
+    try {
+      done(await carryOut(stand, drill, window));
+    } catch (error) {
+      const problems = [`the suite stumbled: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1000)];
+      const { fault, step, scenario } = drill;
+      done({
+        fault: fault.name,
+        step,
+        scenario,
+        host: stand.host.name,
+        outcome: 'neither',
+        seconds: 0,
+        said: '',
+        problems,
+      });
+      await stand.standUp();
+    }
+  }
+}
+
+function line(
+  { fault, scenario, step, host, outcome, seconds, said, problems }: Result,
+  n: number,
+  all: number,
+): string {
+  const head = `${n}/${all} ${host}: ${fault}, ${scenario}, ${step}: ${outcome} ${seconds.toFixed(1)} s (${said})`;
+  return [head, ...problems.map((text) => `    ! ${text}`)].join('\n');
+}
+
+async function publish(text: string): Promise<void> {
+  const page = await readFile(PAGE, 'utf8');
+  const part = (name: string, content: string, into: string): string =>
+    into.replace(
+      new RegExp(`<!-- ${name} -->[\\s\\S]*<!-- end of ${name} -->`),
+      () => `<!-- ${name} -->\n\n${content}\n\n<!-- end of ${name} -->`,
+    );
+  await writeFile(PAGE, part('results', text, part('faults', faultText(Object.values(FAULTS)), page)));
+}
+
+process.exitCode = await main();

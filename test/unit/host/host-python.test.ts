@@ -1,0 +1,80 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+const HOST = path.join(import.meta.dirname, '../../../src/host');
+
+/** Calls a pure function of a program for the hosts, as firewalld's own interpreter would. */
+function call(files: readonly string[], name: string, ...args: readonly unknown[]): unknown {
+  const text = files.map((file) => readFileSync(path.join(HOST, file), 'utf8')).join('\n\n');
+  const program = `${text}\n\n_name, _args = json.load(sys.stdin)\njson.dump(globals()[_name](*_args), sys.stdout)\n`;
+  const answer = execFileSync('python3', ['-c', program], { input: JSON.stringify([name, args]), encoding: 'utf8' });
+  return JSON.parse(answer);
+}
+
+describe("the zone in a profile of NetworkManager's, while it does not run", () => {
+  const UUID = '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c';
+  const KEYFILE = ['connection', 'uuid', 'zone'];
+  const IFCFG = ['', 'UUID', 'ZONE'];
+  const rewritten = (text: string, zone: string, keys: readonly string[], uuid = UUID) =>
+    call(['observe.py', 'network_manager.py'], 'with_zones', text, { [uuid]: zone }, keys);
+  const keyfile = (zone: string) =>
+    `# mine\n[connection]\n${zone}id=Büro\nuuid=${UUID}\n\n[wifi-security]\npsk=zone=portfw-x\nzone=portfw-y\n`;
+
+  it.each([
+    ['goes', keyfile('zone=portfw-public\n'), '', KEYFILE, keyfile('')],
+    ['changes', keyfile('zone=portfw-public\n'), 'home', KEYFILE, keyfile('zone=home\n')],
+    ['comes back', keyfile(''), 'portfw-public', KEYFILE, keyfile('zone=portfw-public\n')],
+    ['of somebody else stays', keyfile('zone=home\n'), 'work', KEYFILE, keyfile('zone=home\n')],
+    ['that is right stays', keyfile('zone=portfw-a\n'), 'portfw-a', KEYFILE, keyfile('zone=portfw-a\n')],
+    ['is never a line of its own making', keyfile(''), 'portfw-a\nautoconnect=no', KEYFILE, keyfile('')],
+    ['goes in the older format', `UUID="${UUID}"\nZONE=portfw-a\nX=1`, '', IFCFG, `UUID="${UUID}"\nX=1`],
+    ['comes back in the older format', `UUID=${UUID}`, 'portfw-a', IFCFG, `UUID=${UUID}\nZONE=portfw-a\n`],
+  ])('%s', (_, text, zone, keys, expected) => {
+    expect(rewritten(text, zone, keys)).toBe(expected);
+  });
+
+  it('of a connection that nobody has saved is given up when it is ours', () => {
+    const other = '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d';
+    expect(rewritten(keyfile('zone=portfw-public\n'), 'x', KEYFILE, other)).toBe(keyfile(''));
+    expect(rewritten(keyfile('zone=home\n'), 'x', KEYFILE, other)).toBe(keyfile('zone=home\n'));
+  });
+});
+
+describe('what iptables is given back after a reload', () => {
+  const missing = (before: string, now: string) =>
+    call(['observe.py', 'foreign_rules.py'], 'missing_rules', before, now);
+  const docker = [
+    '*filter',
+    ':INPUT ACCEPT [0:0]',
+    ':FORWARD DROP [7:420]',
+    ':DOCKER - [0:0]',
+    '-A INPUT -j f2b-sshd',
+    '-A FORWARD -j DOCKER',
+    '-A DOCKER -d 172.17.0.2/32 -j ACCEPT',
+    '-A DOCKER -d 172.17.0.2/32 -j ACCEPT',
+    'COMMIT',
+    '',
+  ].join('\n');
+
+  it('is nothing while everything is there', () => {
+    expect(missing(docker, docker)).toBe('');
+  });
+
+  it('is all of it, in its order, after tables were emptied', () => {
+    const now = '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\nCOMMIT\n';
+    expect(missing(docker, now)).toBe(docker.replace(/:(?:INPUT|FORWARD) .*\n/g, '').replace('[0:0]', '[0:0]'));
+  });
+
+  it('is no second copy of what its owner has written again by then', () => {
+    const now = docker.replace('-A DOCKER -d 172.17.0.2/32 -j ACCEPT\n', '').replace('-A INPUT -j f2b-sshd\n', '');
+    expect(missing(docker, now)).toBe('*filter\n-A INPUT -j f2b-sshd\n-A DOCKER -d 172.17.0.2/32 -j ACCEPT\nCOMMIT\n');
+  });
+
+  it("leaves out what firewalld's direct interface writes by itself", () => {
+    const direct =
+      '*filter\n:INPUT_direct - [0:0]\n-A INPUT -j INPUT_direct\n-A INPUT_direct -p tcp -j ACCEPT\nCOMMIT\n';
+    expect(missing(direct, '')).toBe('');
+  });
+});

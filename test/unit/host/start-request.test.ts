@@ -1,0 +1,75 @@
+import { expect, it } from 'vitest';
+import { offlineObserved } from '../../../src/firewalld/offline.ts';
+import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import { startRequest } from '../../../src/host/start-request.ts';
+import { buildPlan } from '../../../src/plan/build-plan.ts';
+import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { Firewalld } from '../plan/simulator.ts';
+
+/** What a host with these files is sent whose public zone is to hold eth0. */
+function requestFor(files: Readonly<Record<string, string>>) {
+  const facts = new Firewalld(Object.entries(files)).facts();
+  const observed = offlineObserved(facts);
+  const config = readZoneXml('portfw-public', '<zone><interface name="eth0"/><service name="ssh"/></zone>');
+  const reasoned = (value: string) => ({ value, reasons: [] });
+  const desired: DesiredFirewalld = {
+    zones: new Map([
+      [
+        'portfw-public',
+        { config, reasons: [], interfaces: [reasoned('eth0')], services: [reasoned('ssh')], richRules: [] },
+      ],
+    ]),
+    services: new Map(),
+    ipsets: new Map(),
+  };
+  const plan = buildPlan({
+    host: 'h',
+    matrix: 'm',
+    roles: [],
+    facts,
+    observed,
+    desired,
+    remembered: null,
+    notes: [],
+    ensure: 'start',
+  });
+  const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+  return startRequest({ id: 'i', holder: 'h', plan, desired, observed, guard, at: '2026-03-01T10:00:00.000Z' });
+}
+
+it('writes all that is ours, whole, before firewalld is started', () => {
+  const { files } = requestFor({});
+  expect(files.map(({ path }) => path)).toEqual(['zones/portfw-public.xml']);
+  expect(readZoneXml('portfw-public', files[0]!.text)).toMatchObject({ interfaces: ['eth0'], services: ['ssh'] });
+});
+
+it('writes it again where it is there already: what runs afterwards is what was planned', () => {
+  const text = '<zone><interface name="eth0"/><service name="ssh"/></zone>';
+  expect(requestFor({ 'zones/portfw-public.xml': text }).files).toHaveLength(1);
+});
+
+it('takes our leftovers away, and nothing of others', () => {
+  const request = requestFor({
+    'zones/portfw-old.xml': '<zone/>',
+    'services/portfw-old.xml': '<service><port port="1" protocol="tcp"/></service>',
+    'services/own.xml': '<service><port port="1" protocol="tcp"/></service>',
+    'ipsets/portfw-old.xml': '<ipset type="hash:net"/>',
+  });
+  expect(request.deletions).toEqual(['ipsets/portfw-old.xml', 'services/portfw-old.xml', 'zones/portfw-old.xml']);
+  expect(request.edits).toEqual([]);
+});
+
+it("takes the interface out of its owner's file, every other byte as it was", () => {
+  const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n<interface name="eth7"/></zone>';
+  const request = requestFor({ 'zones/office.xml': text });
+  expect(request.edits).toEqual([
+    { path: 'zones/office.xml', text: '<zone><short>Büro</short>\r\n<interface name="eth7"/></zone>' },
+  ]);
+  expect(request.foreign).toEqual(['zones/office.xml']);
+});
+
+it('counts an interface that is not mapped as open until the start', () => {
+  const facts = new Firewalld([]).facts();
+  expect(offlineObserved(facts).runtime.zones.get('public')).toMatchObject({ target: 'ACCEPT', services: [] });
+  expect(offlineObserved(facts).permanent.zones.get('public')?.target).toBe('default');
+});

@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import type { CutFlows } from '../../../src/fleet/events.ts';
+import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
+import { outcomeNote } from '../../../src/report/outcome-text.ts';
+import { DRIFT, SETTLED } from './plans.ts';
+
+const changed = (cut?: CutFlows, plan = DRIFT) =>
+  ({ kind: 'changed', plan, generation: 'g1', reloads: 0, ...(cut === undefined ? {} : { cut }) }) as const;
+
+it.each<[string, ReturnType<typeof changed>, string]>([
+  ['nothing was revoked', changed(undefined, SETTLED), ''],
+  ['without the flag', changed(), '; 4 flows without permission live on (--cut-revoked ends such flows)'],
+  ['all were ended', changed({ kind: 'cut', ended: 4, left: 0 }), '; 4 flows without permission ended'],
+  [
+    'sockets that the kernel does not close',
+    changed({ kind: 'cut', ended: 3, left: 1 }),
+    '; 3 flows without permission ended, 1 connection of theirs could not be closed',
+  ],
+  [
+    'it failed, and what a host says of it cannot steer the terminal',
+    changed({ kind: 'failed', why: 'no route\u001b[2J' }),
+    '; 4 flows without permission could not be ended: no route',
+  ],
+])('the outcome says what became of revoked flows: %s', (_what, outcome, expected) => {
+  expect(outcomeNote(outcome)).toBe(`no reload; the state before is generation g1${expected}`);
+});
+
+it('the summary of --json says it too, and plans carry their impact as plain JSON', () => {
+  const lines: string[] = [];
+  const report = new NdjsonReport({ write: (text: string) => lines.push(text) } as never, { write: () => {} } as never);
+  const outcomes = new Map([['sip1', changed({ kind: 'cut', ended: 4, left: 0 })]]);
+  report.event({
+    kind: 'run-finished',
+    summary: { command: 'apply', outcomes, durationMs: 1, interrupted: false },
+    at: 1,
+  });
+  expect(JSON.parse(lines[0]!).summary.outcomes.sip1.cut).toEqual({ kind: 'cut', ended: 4, left: 0 });
+  expect(JSON.parse(jsonLine(DRIFT)).impact).toEqual(DRIFT.impact);
+});
