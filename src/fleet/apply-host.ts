@@ -68,7 +68,7 @@ export async function applyHost(
 
   context.phase(job.host, 'verifying');
   const fresh = await connect(job, context);
-  if (fresh.kind === 'failed') return giveUp(run, 'verifying', fresh.failure);
+  if (fresh.kind === 'failed') return giveUp(run, 'verifying', shutOut(fresh.failure));
   const { connection } = fresh;
   const ended = await prove(run, decision, input, connection);
   if (ended !== null) {
@@ -76,6 +76,16 @@ export async function applyHost(
     return ended;
   }
   return provedRun(run, connection, { plan: decision.plan, reloads: begun.reloads });
+}
+
+/** No new connection came through after the change: that is news of the change, not of the inventory. */
+function shutOut(failure: Failure): Failure {
+  if (failure.code !== 'unreachable') return failure;
+  return {
+    ...failure,
+    solve:
+      'the change may have shut us out: compare the plan with the way that we come in by, and with what else filters on that way',
+  };
 }
 
 /** From the fresh connection: behaviour as planned, then permanence as planned. `null` when all is, else the end of the run. */

@@ -10,7 +10,6 @@ import { needsReload } from '../plan/definitions.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import type { DesiredFirewalld } from '../policy/desired.ts';
 import { entryCalls, joined, type RuntimeCall } from './entry-calls.ts';
-import type { StartRequest } from './start-request.ts';
 
 export type { RuntimeCall } from './entry-calls.ts';
 
@@ -78,7 +77,6 @@ export type Request =
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'status' }
   | CutFlowsRequest
-  | StartRequest
   | RollbackRequest;
 
 /** Ends the established flows of these kinds: after a run is kept, and only what nothing lets in any more. */

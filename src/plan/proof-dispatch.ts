@@ -230,9 +230,7 @@ class Chains {
       return policy.ingressZones.includes(zone.name) ? all : none;
     }
     const zones = [...this.#filter.config.zones.values()].filter(({ name }) => policy.ingressZones.includes(name));
-    // Nothing is bound to its zones: then it is not in force, but for the default zone, whose flows have no such mark.
-    if (zones.every(({ interfaces, sources }) => interfaces.length + sources.length === 0))
-      return policy.ingressZones.includes(this.#filter.defaultZone) ? { must: [], may: every } : none;
+    // Before 2.0 what only falls to the default zone comes to no policy: nothing but bindings counts.
     if (zones.some(({ interfaces }) => interfaces.some((name) => matches(name, this.#approach.interface)))) return all;
     let must: AddressRanges = [];
     let may: AddressRanges = [];

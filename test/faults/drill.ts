@@ -137,16 +137,18 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
   const seconds = (performance.now() - injected) / 1000;
   if (fault.deaf !== true) await fault.end?.(scene);
 
+  const wasOver = controller.over;
   const last = await endOf(controller);
   if (last === null) problems.push(`the controller had not ended ${CONTROLLER_END_SECONDS} s later`);
   else problems.push(...dishonest(last, found.outcome), ...((await fault.questions?.(scene, last)) ?? []));
   if (fault.onlyOld === true && found.outcome === 'new') problems.push('only the old configuration would do');
-  if (found.outcome !== 'neither') {
+  // It may have settled the host once more on its way out.
+  if (found.outcome !== 'neither' && !wasOver) {
     const again = judge(scene, fault, await look(stand.host));
     if (again.outcome !== found.outcome)
       problems.push(`it was ${found.outcome}, and is ${again.outcome} after the controller ended`, ...again.why);
   }
-  problems.push(...(await converge(stand, scenario)));
+  problems.push(...(await converge(scene, fault)));
   return {
     fault: fault.name,
     step,
@@ -187,12 +189,10 @@ interface Verdict {
 /** Looks at the host until it is whole, or its time is over. */
 async function recover(scene: Scene, fault: Fault, deadline: number): Promise<Verdict> {
   const { stand } = scene;
-  let found: Verdict = { outcome: 'neither', why: ['nothing was looked at'] };
   for (;;) {
-    if ((await stand.isQuiet()) || performance.now() > deadline) {
-      if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld();
-      found = judge(scene, fault, await look(stand.host));
-    }
+    await stand.awaitQuiet(deadline);
+    if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld();
+    const found = judge(scene, fault, await look(stand.host));
     if (found.outcome !== 'neither' || performance.now() > deadline) return found;
     await pause(0.3);
   }
@@ -276,14 +276,16 @@ function saidBy({ exitCode, outcome }: Ended): string {
 }
 
 /** The next run brings the host to where it ought to be; one that finds nothing to do has to be right in that. */
-async function converge(stand: Stand, scenario: Scenario): Promise<string[]> {
+async function converge(scene: Scene, fault: Fault): Promise<string[]> {
+  const { stand, scenario } = scene;
   const { inventory, wanted } = stand.convergence(scenario);
   const { exitCode, outcome, stderr } = await stand.start(stand.builds.plain, ['apply', inventory], 60).ended;
   if (exitCode !== 0 || (outcome?.kind !== 'changed' && outcome?.kind !== 'unchanged'))
     return [`the next apply ended with ${exitCode}: ${JSON.stringify(outcome)?.slice(0, 600)} ${stderr.slice(0, 200)}`];
   const is = await look(stand.host);
   // Whether others' ports of the runtime only are still there depends on whether a reload was needed.
-  const wrong = differences(withoutInert(is.lines, wanted.lines), wanted.lines, RUNTIME_ONLY);
+  const files = new Map([...(fault.foreign?.(scene).files ?? [])].filter(([path]) => !path.includes('portfw-')));
+  const wrong = differences(withoutInert(is.lines, wanted.lines), withFiles(wanted.lines, files), RUNTIME_ONLY);
   return [
     ...is.left.map((item) => `left after the next apply: ${item}`),
     ...wrong.slice(0, 8).map((line) => `after the next apply (${outcome.kind}), ${line}`),

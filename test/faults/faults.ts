@@ -299,7 +299,7 @@ export const FAULTS = {
 
 const KILL_REVERT = `
 n=0
-until pid=$(pgrep -f '/var/lib/portfw/guard/[^ ]*py timer'); do n=$((n + 1)); [ $n -lt 3000 ] || exit 1; sleep 0.01; done
+until pid=$(pgrep -f '/var/lib/portfw/guard/[^ ]*py timer'); do n=$((n + 1)); [ $n -lt 1000 ] || exit 1; sleep 0.05; done
 kill -KILL $pid`;
 
 async function shiftClocks({ stand, controller }: Scene, seconds: number): Promise<void> {

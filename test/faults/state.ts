@@ -84,7 +84,8 @@ export function differences(
   const found = [...counts].flatMap(([line, count]) => (count === 0 ? [] : [`${count > 0 ? 'is' : 'lacks'}: ${line}`]));
   if (found.length > 0) return found;
   // The same lines in another order: only the order of rules means something.
-  const [a, b] = [relevant(is), relevant(wanted)];
+  const ordered = (lines: readonly string[]) => relevant(lines).filter((line) => line.startsWith('rule '));
+  const [a, b] = [ordered(is), ordered(wanted)];
   const index = a.findIndex((line, position) => line !== b[position]);
   return index === -1 ? [] : [`the order differs: ${a[index]} where ${b[index]} should be`];
 }

@@ -85,14 +85,14 @@ function watchHere(): NodeJS.Timeout {
         // It ended in the meantime.
       }
     }
-  }, 25);
+  }, 80);
 }
 
-/** Writes down, on the host, what anybody there may read of processes: their arguments, twenty times a second and more. */
+/** Writes down, on the host, what anybody there may read of processes: their arguments, ten times a second. */
 const WATCH = `
   touch /srv/start
   systemd-run --quiet --unit=watch sh -c '
-    while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/comm 2>/dev/null; sleep 0.03; done >/srv/watched'`;
+    while :; do cat /proc/[0-9]*/cmdline /proc/[0-9]*/comm 2>/dev/null; sleep 0.08; done >/srv/watched'`;
 
 /** Attempts of a user without rights to be there first; prints what succeeded. */
 const PLANT = `
@@ -163,7 +163,7 @@ beforeAll(async () => {
   const onAll = async (look: (host: LabHost) => Promise<string>) =>
     (await Promise.all(lab.hosts.map(look))).flatMap((text) => text.split('\n').filter((line) => line !== ''));
   const watching = watchHere();
-  runs.apply = await portfw('apply', inventory, '--yes', '-vv', '--confirm', 'manual', '--revert-after', '45s');
+  runs.apply = await portfw('apply', inventory, '--yes', '-vv', '--confirm', 'manual', '--revert-after', '120s');
   modes.held = await onAll((host) => host.sh(MODES));
   units = await onAll((host) =>
     host.sh("find /etc/systemd/system -name 'portfw-*.service' -type f -printf '%m %U:%G\\n'"),

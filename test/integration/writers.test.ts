@@ -19,7 +19,8 @@ const foreign: string[] = [];
 let pristine: Standing[];
 
 /** firewalld and NetworkManager, each by its own word. */
-interface Standing extends HostState {
+interface Standing extends Omit<HostState, 'zones'> {
+  readonly bindings: readonly string[];
   /** `side: zone` of each interface's connection; empty for none. */
   readonly connections: readonly string[];
   /** Profiles: `mode owner path`, those in memory too. */
@@ -79,7 +80,14 @@ async function standing(host: LabHost): Promise<Standing> {
   const listed = await host.sh(
     'find /etc/NetworkManager/system-connections /run/NetworkManager -name "*.nmconnection" ! -name "lo.*" -printf "%m %U:%G %p\\n"',
   );
-  return { ...(await stateOf(host)), connections: await connectionZones(host), profiles: listed.split('\n').sort() };
+  const { files, rules } = await stateOf(host);
+  return {
+    files,
+    rules: rules.map((rule) => rule.replace(/counter packets \d+ bytes \d+/, 'counter')),
+    bindings: await bindings(host),
+    connections: await connectionZones(host),
+    profiles: listed.split('\n').sort(),
+  };
 }
 
 /** The way back then starts the daemon anew, after it has taken away the tables that the dead one left. */

@@ -120,7 +120,7 @@ roles:
 `;
 
 async function prepare(lab: Lab): Promise<string> {
-  const host = lab.host('sip1');
+  const host = lab.host('web1');
   await writeFile(join(lab.directory, 'wrong.yaml'), MATRIX);
   await writeFile(join(lab.directory, 'playbook.yaml'), '- hosts: all\n  matrix: wrong.yaml\n');
   const inventory = {
@@ -130,10 +130,10 @@ async function prepare(lab: Lab): Promise<string> {
         ansible_ssh_private_key_file: lab.privateKeyFile,
         ansible_ssh_common_args: `-o UserKnownHostsFile=${lab.knownHostsFile}`,
         portfw_playbook: 'playbook.yaml',
-        portfw_roles: ['dispatching-node'],
+        portfw_roles: ['web-admin'],
         portfw_private: 'matrix',
       },
-      hosts: { sip1: { ansible_host: host.publicAddress, portfw_interfaces: { public: host.publicAddress } } },
+      hosts: { web1: { ansible_host: host.publicAddress, portfw_interfaces: { public: host.publicAddress } } },
     },
   };
   const file = join(lab.directory, 'inventory.yaml');
@@ -148,17 +148,17 @@ async function tell(lab: Lab, recording: Recording): Promise<string[]> {
     if (!holds) broken.push(what);
   };
   const inventory = await prepare(lab);
-  const host = lab.host('sip1');
+  const host = lab.host('web1');
   recording.say('# The matrix that is applied here lacks the row for SSH. First, portfw notices:\r\n');
   expect('the plan is refused', (await portfw(recording, ['plan', inventory])) === 1);
   recording.say('# Now somebody who knows better says so, and names the host. The guard is all that is left:\r\n');
-  const watch = new Watch(recording, 'sip1', host.publicAddress);
+  const watch = new Watch(recording, 'web1', host.publicAddress);
   const applied = await portfw(recording, [
     'apply',
     inventory,
     '--yes',
     '--accept-lockout',
-    'sip1',
+    'web1',
     '--revert-after',
     WINDOW,
     '--connect-timeout',
@@ -215,7 +215,7 @@ async function main(): Promise<number> {
   openSession();
   await purge(docker);
   await ensureImages(docker, say, ['bookworm']);
-  const lab = await startLab({ name: 'lockout', hosts: [{ name: 'sip1', suite: 'bookworm' }] });
+  const lab = await startLab({ name: 'lockout', hosts: [{ name: 'web1', suite: 'bookworm' }] });
   const recording = new Recording();
   try {
     const broken = await tell(lab, recording);

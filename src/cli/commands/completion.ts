@@ -94,7 +94,7 @@ function zsh(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((command) => {
     const specs = command.flags.map((flag) => {
       const value = flag.value === null ? '' : `:${plain(flag.value)}:${takesFile(flag) ? '_files' : ''}`;
-      const repeated = flag.long === '--verbose' ? '*' : '';
+      const repeated = ['--verbose', '--accept-lockout'].includes(flag.long) ? '*' : '';
       return names(flag)
         .map((name) => `      '${repeated}${name}[${plain(flag.description)}]${value}'`)
         .join(' \\\n');

@@ -322,8 +322,8 @@ describe('a host that can be configured', () => {
   });
 
   describe('whose firewalld does not run', () => {
-    const offline = (files: Given['files'] = [], unit = 'disabled'): Partial<HostFacts> => {
-      const firewalld = { ...new Firewalld(files).facts(), ...NOTHING_RUNS };
+    const offline = (files: RunningFirewalld['files'] = [], unit = 'disabled'): Partial<HostFacts> => {
+      const firewalld = { ...new Firewalld([]).facts(), ...NOTHING_RUNS, files };
       return {
         firewalld: { kind: 'stopped', version: '1.3.3', reason: 'it does not run', offline: { firewalld, unit } },
       };
@@ -354,7 +354,7 @@ describe('a host that can be configured', () => {
       ['and is not installed, which was not allowed', { facts: absent, variables: running }, 'firewalld-absent'],
       [
         'and has a file that it cannot read',
-        { facts: offline([['zones/dmz.xml', '<zone>']]), variables: running },
+        { facts: offline([{ ...TWO_FILES[0]!, text: '<zone>' }]), variables: running },
         'broken-xml',
       ],
       [

@@ -31,6 +31,7 @@ function outcomeOf(service: string, others: string): string {
     controllerPath: null,
     interfaces: interfacesOf({ eth0: ['192.0.2.10/24'], eth1: ['198.51.100.10/24'] }),
     sockets: [],
+    flows: null,
     units: [],
     processes: [],
     packages: [],

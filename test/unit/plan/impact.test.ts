@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowFacts, FlowKind, SocketFacts } from '../../../src/facts/facts.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
@@ -338,4 +339,70 @@ describe('the time for which a reload holds up new flows', () => {
     // Two ports of the service with what it includes, the port, the rule, the interface.
     expect(ruleCount(layer({ a: inUse, idle: `<zone>${port(3)}</zone>` }))).toBe(5);
   });
+});
+
+describe('any two configurations', () => {
+  const piece = fc.constantFrom(
+    port(22),
+    port('80-443'),
+    port(5060, 'udp'),
+    '<service name="admin"/>',
+    '<protocol value="udp"/>',
+    from('ipset="admins"', port(22)),
+    from('ipset="banned"', '', 'drop'),
+    from('ipset="fading"', port(443)),
+    from('address="203.0.113.7" invert="True"', port(443)),
+    from('mac="00:00:5E:00:53:01"', ''),
+    '<forward-port port="22" protocol="tcp" to-port="23" to-addr="198.51.100.7"/>',
+    '<masquerade/>',
+  );
+  const zones = fc
+    .record({
+      first: fc.array(piece, { maxLength: 4 }),
+      second: fc.array(piece, { maxLength: 4 }),
+      eth0: fc.constantFrom('a', 'b', null),
+      eth1: fc.constantFrom('a', 'b', null),
+      source: fc.boolean(),
+      target: fc.constantFrom('', ' target="ACCEPT"', ' target="DROP"'),
+    })
+    .map(({ first, second, eth0, eth1, source, target }) => {
+      const bound = (name: string) =>
+        `${eth0 === name ? '<interface name="eth0"/>' : ''}${eth1 === name ? '<interface name="eth1"/>' : ''}`;
+      return {
+        a: `<zone${target}>${bound('a')}${first.join('')}</zone>`,
+        b: `<zone>${bound('b')}${source ? '<source address="203.0.113.0/25"/>' : ''}${second.join('')}</zone>`,
+      };
+    });
+  const sockets = [
+    '22/tcp * sshd',
+    '443/tcp 192.0.2.10 httpd',
+    '100/tcp :: x',
+    '5060/udp 0.0.0.0 sbc',
+    '9/udp 127.0.0.1 y',
+  ];
+  const flows = [
+    '1 tcp 203.0.113.9 192.0.2.10 443',
+    '2 tcp 203.0.113.66 192.0.2.10 22',
+    '1 udp 198.51.100.9 198.51.100.10 5060',
+  ];
+  const dispatch = fc.constantFrom<Dispatch>('drifting', '0', '1', '2');
+
+  it('take away one way what they give the other way', () => {
+    fc.assert(
+      fc.property(zones, zones, dispatch, (left, right, how) => {
+        const there = impact({ before: left, after: right, sockets, flows, dispatch: how });
+        const back = impact({ before: right, after: left, sockets, flows, dispatch: how });
+        const turned = (rows: readonly SocketImpact[]) =>
+          texts(rows.map((row) => ({ ...row, before: row.after, after: row.before }))).sort();
+        expect(texts(there.closed).sort()).toEqual(turned(back.opened));
+        expect(texts(there.opened).sort()).toEqual(turned(back.closed));
+        const none = impact({ before: left, after: left, sockets, flows, dispatch: how });
+        expect([none.closed, none.opened, none.unheard, none.flows.outlive]).toEqual([[], [], [], []]);
+        // A flow is revoked only through a socket's door that is closed to somebody.
+        const doors = there.closed.flatMap(({ ports }) => ports);
+        for (const flow of there.flows.outlive) expect(doors).toContain(String(flow.port));
+      }),
+      { seed: 11, numRuns: 60 },
+    );
+  }, 60_000);
 });

@@ -103,14 +103,7 @@ function world(certain: boolean): fc.Arbitrary<World> {
         );
         return { ...one, sources, interfaces: INTERFACES.filter((_, at) => homes[at] === one.name) };
       }),
-      // A policy without a bound zone is not in force.
-      policies: policies.filter(
-        ({ ingress }) =>
-          ingress.includes('ANY') ||
-          ingress.some(
-            (name) => homes.includes(name) || zones.some((one) => one.name === name && one.sources.length > 0),
-          ),
-      ),
+      policies,
     }));
 }
 
