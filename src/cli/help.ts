@@ -72,6 +72,7 @@ Examples:
 Plans all hosts, shows what would change and asks; then changes them batch by batch, as the playbook's "serial" says.
 Without a terminal to ask on it needs --yes.
 
+A plan that would cut SSH, ours or that of portfw_management, is refused; --accept-lockout HOST goes on with that one host.
 The way back is armed on each host before the first write. Unless a new connection proves and keeps the change within
 --revert-after, the host puts itself back, whatever has become of portfw or of the network.
 

@@ -12,6 +12,8 @@ only reads.
 NM_BUS = "org.freedesktop.NetworkManager"
 NM_ROOT = "/org/freedesktop/NetworkManager"
 NM_UUID = re.compile(r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+# What a zone of an administrator's may be called: nothing that would be more than a word in a profile.
+NM_ZONE = re.compile(r"[^\x00-\x1f\x7f\\\"'$`]{0,255}\Z")
 # Where its profiles are: what is in memory only, what is on disk, and what the older format of Enterprise Linux has.
 NM_KEYFILES = ("/run/NetworkManager/system-connections", "/etc/NetworkManager/system-connections")
 NM_IFCFG = "/etc/sysconfig/network-scripts"
@@ -130,7 +132,7 @@ def nm_set_zone(uuid, zone, temporary):
     Sets the zone of a connection, which an active one takes at once and without an interruption. A temporary zone is gone
     with a reboot: NetworkManager keeps it below /run and its file as it was. Raises RuntimeError.
     """
-    if not NM_UUID.match(uuid) or not (zone == "" or NAME.match(zone)):
+    if not NM_UUID.match(uuid) or not NM_ZONE.match(zone):
         raise RuntimeError("not a connection and a zone: %r, %r" % (uuid, zone))
     import subprocess  # 20 ms that most operations need not spend
 
@@ -251,7 +253,7 @@ def with_zones(text, wanted, keys):
             elif key == zone_key:
                 zone, at = value, index
     new = wanted.get(uuid, "" if zone.startswith(PREFIX) else zone)
-    if not uuid or new == zone or not (new == "" or NAME.match(new)) or not (zone.startswith(PREFIX) or new.startswith(PREFIX)):
+    if not uuid or new == zone or not NM_ZONE.match(new) or not (zone.startswith(PREFIX) or new.startswith(PREFIX)):
         return text
     if at is not None:
         del lines[at]

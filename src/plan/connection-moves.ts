@@ -69,10 +69,15 @@ export function connectionRefusal(
       return {
         code: 'networkmanager-unsaved',
         text: `NetworkManager's connection ${connection} is not saved: at the next boot it would name zone ${shownZone(before)} again, and not ${shownZone(after)}`,
-        hint: `set the zone to ${shownZone(after)} in what writes the connection (netplan, cloud-init, the boot line), or save it on the host: nmcli connection modify uuid ${uuid} connection.zone ${before === '' ? "''" : before}`,
+        hint: `set the zone to ${shownZone(after)} in what writes the connection (netplan, cloud-init, the boot line), or save it on the host: nmcli connection modify uuid ${uuid} connection.zone ${shellWord(before)}`,
       };
   }
   return null;
+}
+
+/** One word of a command line that is shown for copying: the host chose the text. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function shownZone(zone: string): string {

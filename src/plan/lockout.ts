@@ -166,11 +166,16 @@ function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefus
   });
 }
 
+/** How many sources the proposed line names at most. */
+const LONGEST_LINE = 8;
+
 /** What lets them in again: a line for the inventory where it is a zone of ours, else a command for the host. */
 function hintFor(group: readonly Finding[], input: LockoutInput): string {
   const { refusal, stage } = group[0]!;
   const { owner, kind, place } = refusal;
-  const from = [...new Set(group.flatMap(({ way, refusal: one }) => networksOf(one.ranges, way.family)))];
+  const cut = [...new Set(group.flatMap(({ way, refusal: one }) => networksOf(one.ranges, way.family)))];
+  // A rule that cuts holes into a network would make a line that nobody reads: then it is the whole entry.
+  const from = cut.length > LONGEST_LINE ? [...new Set(group.map(({ way }) => way.given))] : cut;
   const missing = refusal.what.startsWith('it does not open');
   const filter = stage.after;
   if (kind === 'zone' && isOurs(owner) && missing) {

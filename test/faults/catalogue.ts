@@ -43,7 +43,6 @@ function inTurn(fault: Fault, first: number, steps: readonly string[], ...scenar
 const f = FAULTS;
 const PLAN: readonly Planned[] = [
   everywhere(f.lockout, ['-'], 'first'),
-  everywhere(f.controllerKilled, APPLY_STEPS, 'change', 'first'),
   everywhere(f.powerCut, ['defined', 'behaves', 'permanent in part', 'permanent', 'decided'], 'first', 'change'),
   everywhere(f.firewalldKilled, ['defined', 'behaves', 'permanent in part', 'permanent'], 'change', 'first'),
   everywhere(f.cutForGood, ['reloaded', 'permanent'], 'first', 'change'),
@@ -91,6 +90,7 @@ const PLAN: readonly Planned[] = [
     'change',
     'first',
   ),
+  everywhere(f.controllerKilled, APPLY_STEPS, 'change', 'first'),
   inTurn(f.operationKilled, 1, ON_THE_HOST, 'first', 'change'),
   inTurn(
     f.firewalldKilled,

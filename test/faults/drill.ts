@@ -123,8 +123,10 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
       else await stand.release();
     },
   };
-  const injected = performance.now();
+  const before = performance.now();
   await fault.inject(scene);
+  // A fault in the plan itself is there when the host behaves by it, and not yet when the run begins.
+  const injected = step === '-' ? performance.now() : before;
   if (!scene.notes.has('released')) await scene.release();
   // A fault that lasts, such as a pause longer than the window, leaves the host as long after its end.
   const deadline = Math.max(injected + window * 1000, performance.now()) + GRACE_SECONDS * 1000;

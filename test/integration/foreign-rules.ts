@@ -53,7 +53,8 @@ NFT
 const LOOK = `
 iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*\\]$//'
 nft -a list table inet f2b-table
-echo "docker0 in $(firewall-cmd --get-zone-of-interface=docker0 2>&1)"
+zone=org.fedoraproject.FirewallD1.zone
+echo "docker0 in $(busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 $zone getZoneOfInterface s docker0)"
 `;
 
 /** Writes them, in place of what iptables has. */

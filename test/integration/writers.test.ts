@@ -63,17 +63,25 @@ function withConnection(host: LabHost, side: 'public' | 'private', script: strin
   return host.sh(`${find}; ${script}`, host.interfaces[side]!);
 }
 
-async function connectionZones(host: LabHost): Promise<string[]> {
-  const zone = (side: 'public' | 'private') =>
-    withConnection(host, side, 'nmcli -g connection.zone connection show $uuid');
-  return [`public: ${(await zone('public')).trim()}`, `private: ${(await zone('private')).trim()}`];
+/** What a script prints of each interface, in one go. */
+async function bySide(host: LabHost, script: string): Promise<string[]> {
+  const { public: first = '', private: second = '' } = host.interfaces;
+  const lines = await host.sh(`for interface; do printf '%s\\n' "$(${script})"; done`, first, second);
+  const [publicly, privately] = lines.split('\n');
+  return [`public: ${publicly}`, `private: ${privately}`];
+}
+
+/** The zone that the active connection of each interface names; nothing for none. */
+function connectionZones(host: LabHost): Promise<string[]> {
+  const find = 'nmcli -t -f UUID,DEVICE connection show --active | sed -n "s/:$interface\\$//p"';
+  return bySide(host, `nmcli -g connection.zone connection show "$(${find})"`);
 }
 
 /** The zone that firewalld has each interface in at runtime. */
-async function bindings(host: LabHost): Promise<string[]> {
-  const zone = async (side: 'public' | 'private') =>
-    (await host.exec(['firewall-cmd', `--get-zone-of-interface=${host.interfaces[side]}`])).stdout.trim();
-  return [`public: ${await zone('public')}`, `private: ${await zone('private')}`];
+function bindings(host: LabHost): Promise<string[]> {
+  const zone = 'org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone';
+  const call = `busctl call ${zone} getZoneOfInterface s "$interface" 2>/dev/null`;
+  return bySide(host, `{ ${call} || echo 's "?"'; } | sed 's/^s "\\(.*\\)"$/\\1/'`);
 }
 
 async function standing(host: LabHost): Promise<Standing> {

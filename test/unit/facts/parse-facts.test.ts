@@ -214,8 +214,9 @@ describe('what is remembered, and the lock', () => {
 });
 
 describe('firewalld', () => {
-  const parse = (json: unknown, version: readonly string[] = ["'1.3.3'"]) =>
-    parseFacts(probeText({ 'firewalld-version': ['installed', ...version], firewalld: [JSON.stringify(json)] }));
+  const parsedText = (json: unknown, version: readonly string[] = ["'1.3.3'"]) =>
+    probeText({ 'firewalld-version': ['installed', ...version], firewalld: [JSON.stringify(json)] });
+  const parse = (json: unknown, version?: readonly string[]) => parseFacts(parsedText(json, version));
 
   it('is taken over whole when it runs', () => {
     const { kind: _, ...rest } = runningFirewalld();
@@ -230,6 +231,17 @@ describe('firewalld', () => {
     expect(parse({ kind: 'stopped', reason: 'the service is not running' }, ['"2.3.1"'])).toMatchObject({
       facts: { firewalld: { kind: 'stopped', version: '2.3.1', reason: 'the service is not running' } },
     });
+  });
+
+  it('that does not run says what it would be, where that can be said', () => {
+    const offline = { ...runningFirewalld(), kind: 'offline' };
+    const stopped = { kind: 'stopped', reason: 'the service is not running', unit: 'disabled\u001b[2J', offline };
+    const { kind: _, ...rest } = runningFirewalld();
+    const read = facts(parsedText(stopped)).facts.firewalld;
+    if (read.kind !== 'stopped') throw new Error(read.kind);
+    expect(read.offline?.firewalld).toMatchObject(rest);
+    expect(read.offline?.unit).not.toContain('\u001b');
+    expect(parse({ ...stopped, offline: { ...offline, hash: 'x' } })).toMatchObject({ kind: 'unreadable' });
   });
 
   it('that is too old to be collected is refused by its version', () => {

@@ -155,8 +155,8 @@ describe('a host that cannot be configured as it is', () => {
     ],
     [
       'networkmanager-unsaved',
-      { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0'], zone: 'home', unsaved: true }] } },
-      /portfw-public.*nmcli connection modify uuid 0a6d1e5c-\S+ connection\.zone home/,
+      { firewalld: { networkManager: [{ ...WIRED, interfaces: ['eth0'], zone: '$(id)', unsaved: true }] } },
+      /portfw-public.*nmcli connection modify uuid 0a6d1e5c-\S+ connection\.zone '\$\(id\)'/,
     ],
     [
       'networkmanager-shared',

@@ -72,6 +72,8 @@ export interface Case {
   /** Interface → the zone that NetworkManager's connection names. */
   readonly networkManager?: Readonly<Record<string, string>>;
   readonly interfaces?: readonly InterfaceFacts[];
+  /** Entries of an ipset `portfw-many`. */
+  readonly many?: readonly string[];
 }
 
 export const PUBLIC_OPEN = { public: '<zone><service name="ssh"/></zone>' };
@@ -92,7 +94,12 @@ export function verdict(given: Case): LockoutVerdict {
   const desired: DesiredFirewalld = {
     zones: new Map(zones),
     services: new Map(),
-    ipsets: new Map([['portfw-site', { value: readIpsetXml('portfw-site', IPSETS['admins']!), reasons: [] }]]),
+    ipsets: new Map(
+      [
+        readIpsetXml('portfw-site', IPSETS['admins']!),
+        { ...readIpsetXml('portfw-many', IPSETS['admins']!), entries: given.many ?? [] },
+      ].map((value) => [value.name, { value, reasons: [] }]),
+    ),
   };
   const runtime = layer(given.runtime ?? PUBLIC_OPEN);
   const permanent = layer(given.permanent ?? given.runtime ?? PUBLIC_OPEN);

@@ -398,6 +398,32 @@ describe('portfw_management', () => {
     );
   });
 
+  it('keeps the line short where a rule cuts many holes', () => {
+    const every = Array.from({ length: 40 }, (_, at) => rule(`<source address="203.0.113.${at * 4}"/><accept/>`)).join(
+      '',
+    );
+    const { refusals } = verdict({
+      path: null,
+      desired: OURS(every),
+      management: from('203.0.113.0/24'),
+      interfaces: INTERFACES.slice(0, 2),
+    });
+    expect(refusals[0]!.hint).toContain('from: [203.0.113.0/24]');
+    expect(refusals[0]!.text.length).toBeLessThan(400);
+  });
+
+  it('is worked out in time for sets of tens of thousands of addresses', () => {
+    const entries = Array.from({ length: 30_000 }, (_, at) => `10.${at >> 7}.${(at & 127) * 2}.1`);
+    const began = performance.now();
+    const { refusals } = verdict({
+      desired: OURS(`${SSH}${rule('<source ipset="portfw-many"/><drop/>')}`),
+      management: from('10.0.0.0/8'),
+      many: entries,
+    });
+    expect(refusals[0]?.text).toContain('ipset="portfw-many"');
+    expect(performance.now() - began).toBeLessThan(10_000);
+  }, 30_000);
+
   it('says what nothing is known about', () => {
     const { refusals, notes } = verdict({
       desired: OURS(SSH),

@@ -29,6 +29,28 @@ describe('the text of a plan', () => {
     expect(planText(FIRST_APPLY, { ...plain, verbosity: 1 })).toContain('short: web-admin (public)');
   });
 
+  it("shows what becomes of a connection of NetworkManager's, where nothing else changes too", () => {
+    const move = {
+      uuid: '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c',
+      connection: 'Wired\u001b[2J',
+      before: '',
+      after: 'portfw-x',
+    };
+    const layers = { permanent: false, runtime: false };
+    const change = {
+      ...FIRST_APPLY.changes[3]!,
+      otherZone: 'portfw-x',
+      zone: 'portfw-x',
+      layers,
+      networkManager: move,
+    };
+    const text = planText({ ...FIRST_APPLY, changes: [change as HostPlan['changes'][number]] }, plain);
+    expect(text).toMatch(/~ interface eth\d+\n/);
+    expect(text).toContain('NetworkManager connection "Wired');
+    expect(text).toContain(': zone none → portfw-x');
+    expect(text).not.toContain('\u001b');
+  });
+
   it('shows nothing of a host that could steer the terminal', () => {
     const nasty = 'eth0\u001b[2J\u202e\nzone trusted';
     const change = { ...FIRST_APPLY.changes[3]!, interface: nasty, closes: [nasty] } as HostPlan['changes'][number];
