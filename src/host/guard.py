@@ -169,7 +169,7 @@ def audit(what, holder):
         pass
 
 
-def settle_run(identity, by, why="", with_runtime=True):
+def settle_run(identity, by, why=""):
     """Ends a pending run: back to what it saved, unless it was kept. The answer is an aftermath; raises where it fails."""
     verdict, _ = decide(identity, "revert")
     if verdict == "keep":
@@ -180,7 +180,8 @@ def settle_run(identity, by, why="", with_runtime=True):
         return end_of(identity)
     free_reserves(identity)
     meta, files = load_generation(identity)
-    proof = put_back(meta, files, with_runtime)
+    # What others had set at runtime only is gone with a boot, and so is the lock: whoever settles afterwards, it stays gone.
+    proof = put_back(meta, files, with_runtime=holder_of_lock().get("id") == identity)
     finish(identity, "revert", by, why)
     return {"kind": "restored", "generation": identity, "by": by, "proof": proof}
 
@@ -267,8 +268,7 @@ def settle_by_itself(mode, identity):
     attempt = 0
     while True:
         try:
-            # What others had set at runtime only is gone with the boot, whoever runs afterwards.
-            settle_run(identity, by, why, with_runtime=mode != "prove")
+            settle_run(identity, by, why)
             return 0
         except Exception as error:
             attempt += 1

@@ -29,7 +29,7 @@ export async function look(host: LabHost): Promise<State> {
   const those = (kind: string): string[] =>
     said.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
   const facts = said.filter((line) => /^(?:file|remembered|runtime|permanent) /.test(line)).sort();
-  const rules = helpersInSomeOrder(rulesInForce(withoutTable(those('rule'), CUT_TABLE))).map((line) => `rule ${line}`);
+  const rules = helpersInSomeOrder(rulesInForce(withoutTables(those('rule')))).map((line) => `rule ${line}`);
   return { firewalld: those('firewalld')[0] ?? 'unknown', lines: [...facts, ...rules], left: those('left') };
 }
 
@@ -63,10 +63,13 @@ function helpersInSomeOrder(rules: readonly string[]): readonly string[] {
 /** `udp dport 69 ct helper set "helper-tftp-udp"`, with the match alone in the group. */
 const HELPER = /^(\S+ dport \S+) ct helper set \S+$/;
 
-function withoutTable(rules: readonly string[], table: string): string[] {
+/** The suite's own table, and the one in which the engine of the containers answers for DNS: firewalld may flush that. */
+const NOT_THE_HOSTS = [`table inet ${CUT_TABLE} {`, 'table ip nat {'];
+
+function withoutTables(rules: readonly string[]): string[] {
   let inside = false;
   return rules.filter((line) => {
-    if (line.startsWith('table ')) inside = line === `table inet ${table} {`;
+    if (line.startsWith('table ')) inside = NOT_THE_HOSTS.includes(line);
     return !inside;
   });
 }

@@ -1,5 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BuiltPortfw, type Ended } from './portfw.ts';
 
@@ -20,27 +22,37 @@ const COMMANDS = [
   'detect',
   'plan',
   'apply',
+  'confirm',
+  'status',
   'history',
   'rollback',
   'lint',
   'completion',
 ];
 
-describe('portfw --version', () => {
-  it('answers within 60 ms of an empty program', () => {
-    const timed = (args: readonly string[]): number => {
-      const began = performance.now();
-      execFileSync(process.execPath, args);
-      return performance.now() - began;
-    };
-    let version = Number.POSITIVE_INFINITY;
-    let empty = Number.POSITIVE_INFINITY;
-    // The fastest of several runs is the program's own time; the rest is what else the machine is doing.
-    for (let run = 0; run < 5 || (run < 25 && version - empty >= 60); run += 1) {
-      version = Math.min(version, timed([built.main, '--version']));
-      empty = Math.min(empty, timed(['-e', '0']));
-    }
-    expect(version - empty).toBeLessThan(60);
+/** The modules that a run of the program loads, by V8's own account. */
+function modulesOf(args: readonly string[]): readonly string[] {
+  const folder = mkdtempSync(join(tmpdir(), 'portfw-modules-'));
+  try {
+    execFileSync(process.execPath, [built.main, ...args], { env: { ...process.env, NODE_V8_COVERAGE: folder } });
+    return readdirSync(folder).flatMap((file) => {
+      const { result } = JSON.parse(readFileSync(join(folder, file), 'utf8')) as { result: readonly { url: string }[] };
+      return result.map(({ url }) => url).filter((url) => url.startsWith('file:'));
+    });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('what is loaded', () => {
+  it('--version loads nothing but its own file', () => {
+    expect(modulesOf(['--version']).map((url) => url.replace(/.*\/dist\//, ''))).toEqual(['cli/main.js']);
+  });
+
+  it('--help loads no library but the one that reads arguments', () => {
+    const libraries = modulesOf(['--help']).filter((url) => url.includes('/node_modules/'));
+    expect(libraries.length).toBeGreaterThan(0);
+    for (const url of libraries) expect(url).toContain('/node_modules/commander/');
   });
 });
 

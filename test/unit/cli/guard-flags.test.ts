@@ -11,7 +11,10 @@ describe('how long hosts wait for a decision, and whose', () => {
       { confirm: 'manual', revertAfter: '2h' },
       { windowSeconds: 7200, confirm: 'manual' },
     ],
-    [{ confirm: 'auto', revertAfter: '5' }, { windowSeconds: 5, confirm: 'auto' }],
+    [
+      { confirm: 'auto', revertAfter: '5' },
+      { windowSeconds: 5, confirm: 'auto' },
+    ],
   ] as const)('%j', (flags, wanted) => {
     expect(guardSettings(flags)).toEqual(wanted);
   });
