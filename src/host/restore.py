@@ -162,6 +162,20 @@ def is_stopped(process):
         return False
 
 
+def why_nobody_stands():
+    """Why no daemon stands for the configuration: it may have died since anybody looked. None where one does."""
+    daemon = optional_daemon()
+    if daemon is None:
+        return "firewalld does not run any more"
+    try:
+        if is_stopped(daemon.process()):
+            return "firewalld hangs: somebody has stopped its process"
+        state = daemon.property("state")
+    except daemon.dbus.DBusException as error:
+        return "firewalld does not answer: %s" % daemon.error_text(error)
+    return None if state == "RUNNING" else "firewalld is %s" % state
+
+
 def load_permanent(daemon):
     """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
     with sparing_others():

@@ -300,6 +300,9 @@ def keep(request):
     """The run is good: remember it, decide, tidy up, let go of the lock."""
     identity = request["id"]
     require_armed_run(identity)
+    why = why_nobody_stands()
+    if why is not None:
+        raise Stop(kind="failed", step="the last look", why=why, aftermath=undo(identity, why))
     state = record_of(identity)[0]["state"]
     if state is not None:
         try:
