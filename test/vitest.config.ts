@@ -29,7 +29,8 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
           testTimeout: 180_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // Hosts wait more than they work: two files at a time keep two cores busy.
+          maxWorkers: 2,
         },
       },
     ],

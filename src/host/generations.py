@@ -12,6 +12,8 @@ GENERATIONS = STATE + "/generations"
 LOCK = "/run/portfw/lock"
 KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
+# What stands aside for a moment: no name that firewalld reads, nor one that counts as a file of the configuration.
+ASIDE = ".portfw-aside-"
 ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$")
 # Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
@@ -142,14 +144,17 @@ def in_scope(path, foreign):
 
 
 def remove_old_copies():
-    """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter, and so is what we did not finish."""
+    """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter, and so is what we did not
+    finish. A copy of somebody else's that stood aside when a run was cut off goes back to its place."""
     for kind in KINDS:
         folder = os.path.join(ETC, kind)
         if not os.path.isdir(folder):
             continue
         for name in os.listdir(folder):
             path = "%s/%s" % (kind, name[: -len(".old")])
-            if name.startswith(".portfw-") or (name.endswith(".old") and OUR_FILE.match(path)):
+            if name.startswith(ASIDE):
+                os.rename(os.path.join(folder, name), os.path.join(folder, name[len(ASIDE):]))
+            elif name.startswith(".portfw-") or (name.endswith(".old") and OUR_FILE.match(path)):
                 os.unlink(os.path.join(folder, name))
 
 

@@ -176,7 +176,10 @@ def permanent(request):
             held = describe(target_of(path))
             zone_path = daemon.call(".config", "getZoneByName", "s", edit["zone"])
             old = target_of(path) + ".old"
-            kept = describe(old) if os.path.exists(old) else None
+            # The copy beside it is the owner's too: it stands aside meanwhile, which needs no space on a full disk.
+            aside = os.path.join(os.path.dirname(old), ASIDE + os.path.basename(old))
+            if os.path.exists(old):
+                os.rename(old, aside)
             try:
                 for interface in edit["interfaces"]:
                     forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
@@ -184,9 +187,8 @@ def permanent(request):
                 if edit["text"] is not None and held["sha256"] == saved.get(path):
                     write_file(target_of(path), edit["text"].encode(), int(held["mode"], 8), owner_of(held))
             finally:
-                # The copy beside it is the owner's too.
-                if kept is not None:
-                    write_file(old, kept["bytes"], int(kept["mode"], 8), owner_of(kept))
+                if os.path.exists(aside):
+                    os.rename(aside, old)
                 elif os.path.exists(old):
                     os.unlink(old)
         for name in sorted(request["zones"]):

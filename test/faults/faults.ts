@@ -137,20 +137,26 @@ export const FAULTS = {
     boots: true,
     inject: async ({ stand }) => {
       await stand.host.powerOff();
-      await stand.host.powerOn();
+      await stand.powerOn();
     },
   },
   rebooted: {
     name: 'host rebooted',
     how: 'an orderly shutdown and start',
     boots: true,
-    inject: async ({ stand }) => void (await stand.host.restart()),
+    inject: async ({ stand }) => {
+      await stand.host.shutDown();
+      await stand.powerOn();
+    },
   },
   diskFull: {
     name: 'disk full',
     patient: true,
     how: '/etc/firewalld, /etc/systemd/system and /var/lib/portfw on one small file system, filled to the last byte until the host has been seen to be whole',
-    prepare: async (stand) => void (await stand.host.sh(SMALL_DISK)),
+    prepare: async (stand) => {
+      await stand.host.sh(SMALL_DISK);
+      await stand.restartFirewalld();
+    },
     inject: async ({ stand }) => void (await stand.host.sh(FILL)),
     end: async ({ stand }) => void (await stand.host.sh('rm -f /mnt/filler*')),
   },

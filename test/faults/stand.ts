@@ -206,6 +206,16 @@ export class Stand {
     await this.host.exec(['/bin/sh', '-c', `rm -f ${HOLD_FOLDER}/hold-*`]);
   }
 
+  /** Switches the host on. What is wrong with its boot is seen by the looks that follow; here it only has to come up. */
+  async powerOn(): Promise<void> {
+    await this.host.powerOn().catch(() => this.host.awaitBoot().catch(() => undefined));
+  }
+
+  /** Starts firewalld anew, with what others have at runtime only: a sandboxed one sees no mount made after its start. */
+  async restartFirewalld(): Promise<void> {
+    await this.host.sh(`systemctl restart firewalld.service\n${AWAIT_RUNNING}\n${ADD_THEIRS}`);
+  }
+
   /** Makes the system bus turn reloads away, root's too, until {@link allowReload}. */
   denyReload(): Promise<void> {
     return denyMethods(this.host, 'reload');

@@ -1,5 +1,6 @@
 import { ensureEngine } from './engine.ts';
 import { ensureImages } from './images.ts';
+import { allowManyHosts } from './inotify.ts';
 import { openSession } from './owner.ts';
 import { purge } from './purge.ts';
 import { sayOnStderr } from './say.ts';
@@ -12,6 +13,7 @@ export default async function setup(): Promise<() => Promise<void>> {
   const owner = openSession();
   const docker = await ensureEngine(sayOnStderr);
   await purge(docker, owner);
+  await allowManyHosts(sayOnStderr);
   await ensureImages(docker, sayOnStderr);
   return () => purge(docker, owner);
 }

@@ -174,10 +174,7 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
       ],
     },
   ],
-  [
-    'awaiting1',
-    { kind: 'awaiting', plan: DRIFT, generation: '20260131T221500Z-3f2a', pending: PENDING, reloads: 0 },
-  ],
+  ['awaiting1', { kind: 'awaiting', plan: DRIFT, generation: '20260131T221500Z-3f2a', pending: PENDING, reloads: 0 }],
   ['confirmed1', { kind: 'confirmed', generation: '20260131T221500Z-3f2a', drifted: true }],
   ['nothing1', { kind: 'nothing-pending', last: LAST_RUN }],
   [
