@@ -8,7 +8,7 @@ import type { HostJob, Proved, RunContext } from './operations.ts';
 
 const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
 /** How long a host may take, once its window is over, until it has put itself back. */
-const PUT_BACK_MS = 15_000;
+const PUT_BACK_MS = 10_000;
 const PAUSE_MS = 2_000;
 /** Connections that may come once the host has put itself back, or sshd is up again. A refused login is not among them. */
 const TRY_AGAIN: ReadonlySet<string> = new Set(['unreachable', 'turned-away', 'protocol-failed']);

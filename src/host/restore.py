@@ -133,7 +133,7 @@ def optional_daemon():
 
 def answering_daemon():
     """The daemon, or None where it is not there. One that hangs is killed: its rules stay until another takes its place."""
-    daemon = optional_daemon()
+    daemon = optional_daemon() or starting_daemon()
     if daemon is None:
         return None
     process = daemon.process()
@@ -152,6 +152,35 @@ def answering_daemon():
             return None
         time.sleep(0.05)
     raise RuntimeError("firewalld does not answer and cannot be killed")
+
+
+def starting_daemon():
+    """The daemon whose service is being started at this moment, as it is during a boot; None where it is not."""
+    for _ in range(200):
+        if service_state("firewalld.service") != "activating":
+            return optional_daemon()
+        time.sleep(0.1)
+        daemon = optional_daemon()
+        if daemon is not None:
+            return daemon
+    return None
+
+
+def service_state(unit):
+    """What systemd says of a unit (active, activating, failed, ...); an empty text without systemd."""
+    import subprocess  # 20 ms that most operations need not spend
+
+    try:
+        done = subprocess.run(
+            ["systemctl", "show", "--property=ActiveState", unit],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=20,
+        )
+        return done.stdout.decode("utf-8", "replace").strip().split("=")[-1]
+    except (OSError, subprocess.SubprocessError):
+        return ""
 
 
 def is_stopped(process):
