@@ -235,6 +235,9 @@ export async function giveUp(
       return failed(phase, { ...failure, solve }, settled);
     }
     case 'restored':
+      // The way back ends a step that is under way when the window is over: that is no mistake of the step.
+      if (settled.by === 'timer' && failure.code === 'answer-unreadable') return settledByHost(run, phase, settled);
+      return failed(phase, failure, settled);
     case 'still-changed':
     case 'untouched':
       return failed(phase, failure, settled);
@@ -246,8 +249,10 @@ type Settled = Aftermath | { readonly kind: 'kept' };
 /** @param open a connection to try first */
 async function settle(run: GuardedRun, why: string, open: Connection | null = null): Promise<Settled> {
   let last: Settled = { kind: 'unknown', why: '' };
-  for (let attempt = 1; attempt === 1 || performance.now() < run.decidedBy; attempt += 1) {
-    if (attempt > 1) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  // An open connection may have died while it waited: then a new one is tried, however late it is.
+  const sure = open === null ? 1 : 2;
+  for (let attempt = 1; attempt <= sure || performance.now() < run.decidedBy; attempt += 1) {
+    if (attempt > sure) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     const tried = await settleOnce(run, why, attempt === 1 ? open : null);
     if (tried.settled.kind !== 'unknown' && tried.settled.kind !== 'restore-failed') return tried.settled;
     last = tried.settled;

@@ -21,18 +21,26 @@ export function status(job: HostJob, context: RunContext): Promise<HostOutcome> 
 /**
  * A person's decision on the run that waits for it on a host. The connection is a fresh one, and so proves once more that
  * the host can be reached.
+ *
+ * @param id the run that a no is for, which may have ended by now; without it, whichever is pending
  */
-export async function confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert'): Promise<HostOutcome> {
+export async function confirm(
+  job: HostJob,
+  context: RunContext,
+  verdict: 'keep' | 'revert',
+  id?: string,
+): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'confirming');
-    const seen = verdict === 'revert' ? await ask(connection, { operation: 'status' }) : null;
-    const waiting = seen?.kind === 'answer' && seen.answer.kind === 'status' ? seen.answer.pending[0] : undefined;
-    if (seen?.kind === 'answer' && seen.answer.kind === 'status' && waiting === undefined)
+    const seen = verdict === 'revert' && id === undefined ? await ask(connection, { operation: 'status' }) : null;
+    const pending = seen?.kind === 'answer' && seen.answer.kind === 'status' ? seen.answer.pending[0]?.id : undefined;
+    if (seen?.kind === 'answer' && seen.answer.kind === 'status' && pending === undefined)
       return { kind: 'nothing-pending', last: seen.answer.last };
+    const waiting = verdict === 'revert' ? (id ?? pending) : undefined;
     const asked =
       waiting === undefined
         ? (seen ?? (await ask(connection, { operation: 'confirm', id: null })))
-        : await ask(connection, { operation: 'settle', id: waiting.id, why: `${context.holder} said no` });
+        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} said no` });
     if (asked.kind === 'failed')
       return {
         kind: 'failed',

@@ -43,7 +43,8 @@ export async function putBack(
 ): Promise<HostOutcome> {
   const { generation } = was;
   if (was.kind === 'awaiting') {
-    const answered = await operations.confirm(job, context, 'revert');
+    // Ours and no other: another controller's may be under way by now.
+    const answered = await operations.confirm(job, context, 'revert', generation);
     const itself =
       answered.kind === 'nothing-pending' && answered.last?.id === generation && answered.last.outcome === 'reverted';
     if (answered.kind === 'reverted' || itself) return { kind: 'reverted', because, generation };

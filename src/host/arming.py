@@ -39,6 +39,11 @@ def timer_name(identity):
     return "portfw-revert-" + identity
 
 
+def if_there(identity, command):
+    """A command of the way back that ends well where its program is gone: systemd would start it anew for ever."""
+    return ["/bin/sh", "-c", "[ ! -e %s ] || exec %s" % (guard_path(identity, "py"), " ".join(command))]
+
+
 def start_timer(identity, window):
     command = ["systemd-run", "--quiet", "--collect", "--unit=" + timer_name(identity), "--on-active=%d" % window]
     command += ["--description=portfw: puts the firewall back unless run %s is kept" % identity]
@@ -47,7 +52,7 @@ def start_timer(identity, window):
     for setting in ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0"):
         command.append("--property=" + setting)
     done = subprocess.run(
-        command + way_back(identity, "timer"),
+        command + if_there(identity, way_back(identity, "timer")),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -91,9 +96,11 @@ RequiresMountsFor=%(state)s %(etc)s /usr
 After=local-fs.target
 Before=firewalld.service NetworkManager.service network-pre.target shutdown.target
 Conflicts=shutdown.target
+ConditionPathExists=%(program)s
 
 [Service]
 Type=oneshot
+TimeoutStartSec=60
 ExecStart=%(command)s
 """
 
@@ -101,6 +108,7 @@ PROOF_UNIT = """[Unit]
 Description=portfw: settles the unfinished run %(id)s after a boot
 After=firewalld.service NetworkManager.service dbus.service
 StartLimitIntervalSec=0
+ConditionPathExists=%(program)s
 
 [Service]
 Type=simple
@@ -121,11 +129,13 @@ def boot_units(identity):
 def write_boot_units(identity):
     for name, model, mode, target in boot_units(identity):
         command = " ".join(way_back(identity, mode))
-        text = model % {"id": identity, "state": STATE, "etc": ETC, "command": command}
+        program = guard_path(identity, "py")
+        text = model % {"id": identity, "state": STATE, "etc": ETC, "program": program, "command": command}
         write_file("%s/%s" % (UNITS, name), text.encode(), 0o644)
         wants = "%s/%s.wants" % (UNITS, target)
         os.makedirs(wants, mode=0o755, exist_ok=True)
         os.symlink("../" + name, "%s/%s" % (wants, name))
+        flush(wants)
 
 
 def cron_file(identity):

@@ -54,7 +54,7 @@ def start(request):
         nm_keep(request["connections"])
         step = "starting firewalld"
         progress("starting")
-        with sparing_others():
+        with sparing_others(noted=guard_path(identity, "rules")):
             start_firewalld()
             await_running()
     except BaseException as error:

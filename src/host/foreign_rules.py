@@ -61,19 +61,36 @@ def missing_rules(before, now):
 
 
 @contextlib.contextmanager
-def sparing_others(strict=False):
-    """Around whatever makes firewalld start, stop or reload. Where rules cannot be added again, `strict` raises RuntimeError."""
+def sparing_others(strict=False, noted=None):
+    """
+    Around whatever makes firewalld start, stop or reload. Where rules cannot be added again, `strict` raises RuntimeError.
+    Should this process be killed meanwhile, the file `noted` is left, with what `give_back_noted` needs.
+    """
     before = rules_of_others()
+    if noted is not None and any(by_table(text) for text in before.values()):
+        write_file(noted, json.dumps(before).encode(), 0o600)
     try:
         yield
     finally:
         try:
             restore_rules(before)
+            if noted is not None and os.path.exists(noted):
+                os.unlink(noted)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             # On the way back that of firewalld comes first.
             if strict:
                 raise
             audit(plain_error(error), "the host")
+
+
+def give_back_noted(path):
+    """What others had in iptables when a process was killed that would have given it back."""
+    try:
+        restore_rules(json.loads(read_bytes(path).decode()))
+    except FileNotFoundError:
+        pass
+    except (RuntimeError, ValueError, OSError, subprocess.SubprocessError) as error:
+        audit(plain_error(error), "the host")
 
 
 def restore_rules(before):

@@ -105,11 +105,27 @@ def write_file(path, content, mode, owner=None, context=None):
         if os.path.lexists(temporary):
             os.unlink(temporary)
         raise
-    directory = os.open(folder, os.O_RDONLY)
+    flush(folder)
+
+
+def flush(path):
+    """A file's bytes or a folder's names, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(handle)
     finally:
-        os.close(directory)
+        os.close(handle)
+
+
+def flush_scope(foreign):
+    """firewalld does not flush what it writes: a power cut must not find it half written once the way back is gone."""
+    for kind in KINDS:
+        folder = os.path.join(ETC, kind)
+        if os.path.isdir(folder):
+            for name in os.listdir(folder):
+                if in_scope("%s/%s" % (kind, name), foreign) and os.path.isfile(os.path.join(folder, name)):
+                    flush(os.path.join(folder, name))
+            flush(folder)
 
 
 def owner_of(item):
@@ -198,6 +214,7 @@ def save_generation(observed, request):
         runtime = dict(observed["runtime"], directState=observed["directState"])
         write_file(os.path.join(folder, "runtime.json"), json.dumps(runtime).encode(), 0o600)
         write_file(os.path.join(folder, "meta.json"), json.dumps(meta).encode(), 0o600)
+        flush(GENERATIONS)
     except BaseException:
         remove_generation(request["id"])
         raise

@@ -9,6 +9,7 @@ Stands after arming.py.
 
 import fcntl
 
+STRAY = re.compile(r"([0-9]{8}T[0-9]{6}Z-[0-9a-f]{6})(\.[a-z]+)?\Z")
 # A settling host needs so long at most; before that, a run whose window is over is not taken for dead.
 GRACE_SECONDS = 15
 
@@ -29,6 +30,7 @@ def arm(request, observed):
             "window": request["window"],
             "since": stamp(),
             "armedAt": time.clock_gettime(time.CLOCK_MONOTONIC),
+            "boot": boot_id(),
             "state": request.get("state"),
         }
         if has_systemd():
@@ -50,7 +52,7 @@ def decide(identity, verdict):
     """The one decision. Returns the verdict that stands, and whether it was made here; None where nothing is pending."""
     try:
         os.rename(guard_path(identity, "armed"), guard_path(identity, verdict))
-        flush_folder(GUARD)
+        flush(GUARD)
         return verdict, True
     except FileNotFoundError:
         for other in ("keep", "revert"):
@@ -59,21 +61,32 @@ def decide(identity, verdict):
         return None, False
 
 
-def flush_folder(path):
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def record_of(identity):
     for suffix in ("armed", "keep", "revert"):
         try:
-            return json.loads(read_bytes(guard_path(identity, suffix)).decode()), suffix
+            record = json.loads(read_bytes(guard_path(identity, suffix)).decode())
         except (OSError, ValueError):
             continue
+        if is_record(record):
+            return record, suffix
     return None, None
+
+
+def is_record(record):
+    keys = ("holder", "what", "since", "confirm", "state")
+    numbers = ("window", "armedAt")
+    return (
+        isinstance(record, dict)
+        and all(key in record for key in keys)
+        and all(isinstance(record.get(key), (int, float)) for key in numbers)
+    )
+
+
+def boot_id():
+    try:
+        return read_bytes("/proc/sys/kernel/random/boot_id").decode().strip()
+    except OSError:
+        return ""
 
 
 def pending_runs():
@@ -87,6 +100,9 @@ def pending_runs():
 
 
 def seconds_left(record):
+    # Monotonic time begins anew with a boot, and nothing of a run lives through one.
+    if record.get("boot", boot_id()) != boot_id():
+        return -GRACE_SECONDS
     return record["armedAt"] + record["window"] - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
@@ -96,15 +112,17 @@ def finish(identity, verdict, by, why):
     remember_end(identity, verdict, by, why, record or {})
     if verdict == "keep":
         mark = "kept"
+        # Names have the controllers' time: with a clock set back, the oldest may be the one that somebody needs.
+        needed = [identity] + pending_runs()
         for old in generation_ids()[:-KEPT_GENERATIONS]:
-            if old != identity:
+            if old not in needed:
                 remove_generation(old)
     else:
         mark = "reverted"
     folder = "%s/%s" % (GENERATIONS, identity)
     try:
         os.rename(guard_path(identity, verdict), "%s/%s" % (folder, mark))
-        flush_folder(folder)
+        flush(folder)
     except OSError:
         pass  # no generation of that name any more: the record goes below
     forget(identity)
@@ -116,7 +134,7 @@ def forget(identity):
     if held:
         release_lock()
     free_reserves(identity)
-    for suffix in ("armed", "keep", "revert", "proved"):
+    for suffix in ("armed", "keep", "revert", "proved", "rules"):
         unlink_quietly(guard_path(identity, suffix))
     if has_systemd():
         for name, _, _, target in boot_units(identity):
@@ -181,7 +199,10 @@ def settle_run(identity, by, why=""):
     free_reserves(identity)
     meta, files = load_generation(identity)
     # What others had set at runtime only is gone with a boot, and so is the lock: whoever settles afterwards, it stays gone.
-    proof = put_back(meta, files, with_runtime=holder_of_lock().get("id") == identity)
+    same_boot = holder_of_lock().get("id") == identity
+    proof = put_back(meta, files, with_runtime=same_boot)
+    if same_boot:
+        give_back_noted(guard_path(identity, "rules"))
     finish(identity, "revert", by, why)
     return {"kind": "restored", "generation": identity, "by": by, "proof": proof}
 
@@ -200,19 +221,31 @@ def end_of(identity):
 
 def last_run():
     try:
-        return json.loads(read_bytes(STATE + "/last.json").decode())
+        end = json.loads(read_bytes(STATE + "/last.json").decode())
     except (OSError, ValueError):
         return {}
+    return end if isinstance(end, dict) else {}
 
 
 def undo(identity, why, by="the host"):
-    """The way back at once, from a step that failed here. Where it fails too, the timer goes on trying."""
+    """The way back at once, from a step that failed here. Where it fails too, or may not end, the timer's service takes over."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
+        if isinstance(sys.exc_info()[1], Interrupted):
+            # After the deadline's TERM comes KILL, in less time than a slow firewalld needs.
+            decide(identity, "revert")
+            start_now(identity)
         return settle_run(identity, by, why)
     except BaseException as error:
         text = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
+        start_now(identity)
         return {"kind": "restore-failed", "generation": identity, "why": text}
+
+
+def start_now(identity):
+    """What the timer would start at the end of the window, which may be hours away. A sleeper sees the decision by itself."""
+    if has_systemd():
+        systemctl("start", "--no-block", timer_name(identity) + ".service")
 
 
 def abandon(identity):
@@ -230,10 +263,29 @@ def recover():
         # The lock is gone after a reboot; then nothing of that run is alive.
         if suffix == "armed" and held.get("id") == identity and seconds_left(record) > -GRACE_SECONDS:
             raise Stop(kind="locked", lock=held, pending=pending_of(identity))
-        settle_run(identity, "the next run", "its window was over and nobody had settled it")
+        try:
+            settle_run(identity, "the next run", "its window was over and nobody had settled it")
+        except Exception as error:
+            why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
+            raise Stop(kind="failed", step="putting run %s back" % identity, why=why, aftermath={"kind": "untouched"})
     if os.path.isdir(LOCK):
         # No record: the run ended before it had armed the way back, and so before its first write.
         release_lock()
+    for identity in strays():
+        forget(identity)
+
+
+def strays():
+    """Runs without a record of which something stands all the same: killed while they armed the way back, or tidied up."""
+    found = set()
+    for folder in (GUARD, ETC, UNITS, CRON):
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        ours = (STRAY.search(name) for name in names if folder == GUARD or "portfw-" in name)
+        found.update(match.group(1) for match in ours if match)
+    return sorted(found)
 
 
 def pending_of(identity):
@@ -260,24 +312,32 @@ def settle_by_itself(mode, identity):
     if mode == "boot":
         return settle_files(identity)
     if mode == "sleep" and not sleep_until_due(identity):
+        # Decided and carried out; whoever did that may have been killed before it had taken all of this down.
+        take_operation(None)
+        forget(identity)
         return 0
-    _, made_here = decide(identity, "revert")
-    # A step that the window overtook may hang: it is not waited for.
-    handle = take_operation(0 if made_here else 60)
     by, why = ("boot", "the host was started again") if mode == "prove" else ("timer", "nobody had kept it in time")
-    attempt = 0
+    record, suffix = record_of(identity)
+    if mode != "prove" and suffix == "revert" and seconds_left(record) > 0:
+        by, why = "the host", "it could not be put back at once"
+    attempt, handle = 0, None
     while True:
         try:
+            verdict, made_here = decide(identity, "revert")
+            # A step that the window overtook may hang: it is not waited for. Where this run is over, another one's may be under way.
+            handle = take_operation(0 if made_here else None if verdict is None else 60)
             settle_run(identity, by, why)
             return 0
         except Exception as error:
             attempt += 1
+            be_patient(attempt)
             if attempt in (1, 2, 3, 10) or attempt % 100 == 0:
                 audit("%s could not be put back, attempt %d: %s" % (identity, attempt, plain_error(error)), "the host")
             # Others may have to work on the host, so that it can be put back.
-            os.close(handle)
+            if handle is not None:
+                os.close(handle)
+                handle = None
             time.sleep(min(10, attempt))
-            handle = take_operation(60)
 
 
 def sleep_until_due(identity):
@@ -324,8 +384,32 @@ def take_operation(patience):
         if end is not None and time.clock_gettime(time.CLOCK_MONOTONIC) >= end:
             for process in holders_of(handle):
                 if process != os.getpid():
-                    os.kill(process, signal.SIGKILL)
+                    end_process(process)
         time.sleep(0.02)
+
+
+def end_process(process):
+    """Kills a process and what it has started in its session, such as an nmcli that would go on after the way back."""
+    ended = [process]
+    session = relatives(process)[1]
+    for name in os.listdir("/proc"):
+        if name.isdigit() and session is not None and relatives(int(name)) == (process, session):
+            ended.append(int(name))
+    for one in ended:
+        if one != os.getpid():
+            try:
+                os.kill(one, signal.SIGKILL)
+            except OSError:
+                pass  # it has ended by itself
+
+
+def relatives(process):
+    """The parent and the session of a process; None for both where it has ended."""
+    try:
+        words = read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()
+        return int(words[1]), int(words[3])
+    except (OSError, IndexError, ValueError):
+        return None, None
 
 
 def holders_of(handle):

@@ -47,7 +47,10 @@ def rollback(request):
     files = permanent_files()
     if wanted is None:
         for identity in reversed(known):
-            _, saved = load_generation(identity)
+            try:
+                _, saved = load_generation(identity)
+            except Stop:
+                continue  # one that cannot be read is none to go back to
             foreign = foreign_since(identity)
             if scope_hash(files, foreign) != scope_hash(saved, foreign):
                 wanted = identity
@@ -70,6 +73,7 @@ def rollback(request):
     progress("locked")
     try:
         daemon = Daemon()
+        require_answer()
         observed = observe(daemon, helpers=False)
         save(daemon, observed, dict(request, foreign=foreign))
     except BaseException:

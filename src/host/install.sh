@@ -6,8 +6,9 @@ DEBIAN_FRONTEND=noninteractive
 PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
 export LC_ALL DEBIAN_FRONTEND PATH
 
-# Some packages start what they install at once, with a configuration that nobody has looked at.
-systemctl mask --runtime --quiet firewalld.service || return 70
+# Some packages start what they install at once, or at the next boot, with a configuration that nobody has looked at. The
+# mask outlives a boot: should the host go down in the middle of this, firewalld does not come up with it.
+systemctl mask --quiet firewalld.service || return 70
 
 if command -v apt-get >/dev/null; then
   set -- apt-get -q -y -o DPkg::Lock::Timeout=60 -o Dpkg::Options::=--force-confold --no-install-recommends install firewalld
@@ -22,10 +23,12 @@ else
   false
 fi
 code=$?
+# What is masked cannot be disabled: systemctl passes over it, and says that all is well.
+systemctl unmask --quiet firewalld.service
 if [ "$code" -eq 0 ]; then
   systemctl disable --quiet firewalld.service >&2
+  if systemctl is-enabled --quiet firewalld.service; then code=71; fi
 elif ! command -v apt-get >/dev/null && ! command -v dnf >/dev/null && ! command -v yum >/dev/null && ! command -v zypper >/dev/null; then
   code=69
 fi
-systemctl unmask --runtime --quiet firewalld.service
 return "$code"

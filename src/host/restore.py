@@ -5,8 +5,16 @@ Stands after generations.py.
 
 import signal
 
-# A daemon that has not answered for so long hangs.
-ANSWER_SECONDS = 6
+# A daemon that has not answered for so long hangs, and one that has been started is up.
+ANSWER_SECONDS, UP_SECONDS = 6, 10
+
+
+def be_patient(attempt):
+    """One that reads its files for a minute must not be killed again and again while it does: each attempt waits longer."""
+    global ANSWER_SECONDS, UP_SECONDS
+    factor = 2 ** min(max(attempt - 1, 0), 5)
+    ANSWER_SECONDS, UP_SECONDS = 6 * factor, 10 * factor
+
 
 def restore_files(files, foreign):
     """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
@@ -40,8 +48,11 @@ def put_back(meta, files, with_runtime=True):
     """What a run changed, back to what it had saved, with the proof. Raises only where the host is not as saved."""
     if meta.get("stopped"):
         return stop_again(meta, files)
+    # Copies that a step had not renamed yet when it was killed.
+    remove_old_copies()
     proof = proof_of_standing(meta, files)
     if proof is not None:
+        restore_state(meta["state"])
         return proof
     runtime = saved_runtime(meta["id"]) if with_runtime else None
     return restore_generation(meta, files, meta["foreign"], runtime)
@@ -205,6 +216,13 @@ def why_nobody_stands():
     return None if state == "RUNNING" else "firewalld is %s" % state
 
 
+def require_answer():
+    """Before the way back is armed nobody would end a run that waits for a daemon which hangs: it does not begin."""
+    why = why_nobody_stands()
+    if why is not None:
+        raise Stop(kind="failed", step="looking again", why=why, aftermath={"kind": "untouched"})
+
+
 def load_permanent(daemon):
     """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
     with sparing_others():
@@ -222,10 +240,14 @@ def read_files_again(daemon):
     stop_firewalld()
     remove_tables()
     start_firewalld()
-    for _ in range(100):
+    end = time.clock_gettime(time.CLOCK_MONOTONIC) + UP_SECONDS
+    while time.clock_gettime(time.CLOCK_MONOTONIC) < end:
         daemon = optional_daemon()
-        if daemon is not None and daemon.property("state") == "RUNNING":
-            return daemon
+        try:
+            if daemon is not None and daemon.property("state") == "RUNNING":
+                return daemon
+        except daemon.dbus.DBusException:
+            pass  # it has its name on the bus, and reads its files
         time.sleep(0.1)
     raise RuntimeError("firewalld does not come up with the restored configuration")
 

@@ -55,6 +55,7 @@ def begin(request):
     progress("locked")
     try:
         daemon = Daemon()
+        require_answer()
         observed = observe(daemon, helpers=False)
         if observed["hash"] != request["observedHash"]:
             raise Stop(kind="drifted", hash=observed["hash"])
@@ -78,7 +79,7 @@ def begin(request):
         if request["reload"]:
             step, touched = "reload", True
             progress("reloading")
-            with sparing_others(strict=True):
+            with sparing_others(strict=True, noted=guard_path(identity, "rules")):
                 daemon.reload()
             reloaded = True
             if daemon.property("state") != "RUNNING":
@@ -306,13 +307,16 @@ def keep(request):
     if why is not None:
         raise Stop(kind="failed", step="the last look", why=why, aftermath=undo(identity, why))
     state = record_of(identity)[0]["state"]
-    if state is not None:
-        try:
+    step = "writing it to the disk"
+    try:
+        flush_scope(load_generation(identity)[0]["foreign"])
+        step = "remembering the roles"
+        if state is not None:
             os.makedirs(STATE, mode=0o700, exist_ok=True)
             write_file(STATE + "/state.json", json.dumps(state, sort_keys=True).encode(), 0o600)
-        except OSError as error:
-            why = plain_error(error)
-            raise Stop(kind="failed", step="remembering the roles", why=why, aftermath=undo(identity, why))
+    except OSError as error:
+        why = plain_error(error)
+        raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, why))
     try:
         enable_if_started(identity)
     except RuntimeError as error:

@@ -121,13 +121,7 @@ const PLAN: readonly Planned[] = [
     'change',
   ),
   inTurn(f.cutForAWhile, 0, APPLY_STEPS, 'first', 'change'),
-  inTurn(
-    f.twoControllers,
-    1,
-    ['locked', 'saved', 'defined', 'behaves', 'verifying', 'permanent', 'decided'],
-    'change',
-    'first',
-  ),
+  inTurn(f.twoControllers, 1, ['locked', 'saved', 'defined', 'behaves', 'verifying', 'permanent'], 'change', 'first'),
   inTurn(f.ourZoneEdited, 2, APPLY_STEPS, 'change'),
   inTurn(
     f.foreignZoneEdited,

@@ -86,6 +86,8 @@ export interface Result {
   readonly seconds: number;
   readonly said: string;
   readonly problems: readonly string[];
+  /** It had failed in a full run, portfw was mended, and it was injected again. */
+  readonly again?: boolean;
 }
 
 /** Carries out one drill. What the host or portfw does wrong is a value; it throws when the suite itself cannot go on. */

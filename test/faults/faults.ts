@@ -228,9 +228,8 @@ export const FAULTS = {
     patient: true,
     how: 'a second apply, of another inventory, asks for the host while the first is at the boundary',
     inject: async (scene) => {
-      const { stand, scenario, window } = scene;
-      const other = stand.inventories[scenario === 'first' ? 'change' : 'first'];
-      const second = stand.start(stand.builds.plain, ['apply', other], window);
+      const { stand, window } = scene;
+      const second = stand.start(stand.builds.plain, ['apply', stand.inventories.other], window);
       await second.sees((event) => event.kind === 'host-phase' && event.phase === 'writing');
       await scene.release();
       const { outcome } = await second.ended;

@@ -10,11 +10,11 @@ import { fullRun } from './catalogue.ts';
 import { carryOut, type Drill, type Result } from './drill.ts';
 import { FAULTS } from './faults.ts';
 import type { Stand } from './stand.ts';
-import { faultText, resultText } from './table.ts';
+import { faultText, type RunFigures, resultText } from './table.ts';
 
 /**
  * `npm run faults`: every fault of the catalogue at every boundary that it is for, on a host of each firewalld version at
- * once. Writes docs/faults.md unless `--only` leaves some out, and ends with 1 when anything that is asserted failed.
+ * once. Writes docs/faults.md unless `--only` or `--hosts` leaves some out, and ends with 1 when anything that is asserted failed.
  */
 const { values } = parseArgs({
   options: {
@@ -28,9 +28,13 @@ const { values } = parseArgs({
     dist: { type: 'string' },
     /** Stop beginning new faults after so many minutes. */
     minutes: { type: 'string', default: '90' },
+    /** Inject again what failed in the last full run, and publish that run with it, marked. */
+    again: { type: 'boolean', default: false },
   },
 });
 
+/** The results of the last full run, for `--again`. */
+const KEPT = join(LAB_DIRECTORY, 'faults.json');
 const PAGE = join(import.meta.dirname, '../../docs/faults.md');
 
 async function main(): Promise<number> {
@@ -38,15 +42,9 @@ async function main(): Promise<number> {
   openSession();
   await ensureEngine(say);
   const window = Number(values.window);
-  const wanted = values.only === undefined ? null : new RegExp(values.only);
-  const names = Object.keys(VERSIONS);
+  const before = values.again ? (JSON.parse(await readFile(KEPT, 'utf8')) as Kept) : null;
   const drillsOf = new Map(
-    names.map((host, index) => [
-      host,
-      (values.hosts?.split(',').includes(host) ?? true)
-        ? fullRun(index).filter((drill) => wanted?.test(named(drill)) ?? true)
-        : [],
-    ]),
+    Object.keys(VERSIONS).map((host, index) => [host, fullRun(index).filter((drill) => isWanted(drill, host, before))]),
   );
   const drills = [...drillsOf.values()].flat();
   const scenarios = [...new Set(drills.map(({ scenario }) => scenario))];
@@ -59,7 +57,7 @@ async function main(): Promise<number> {
     await Promise.all(
       bench.stands.map((stand) =>
         through(stand, drillsOf.get(stand.host.name) ?? [], window, end, (result) => {
-          results.push(result);
+          results.push(before === null ? result : { ...result, again: true });
           say(line(result, results.length, drills.length));
         }),
       ),
@@ -68,18 +66,50 @@ async function main(): Promise<number> {
     await bench.lab.stop();
   }
   const minutes = (performance.now() - began) / 60_000;
-  const text = resultText(results, {
-    window,
-    minutes,
-    cores: cpus().length,
-    day: new Date().toISOString().slice(0, 10),
-  });
-  await mkdir(LAB_DIRECTORY, { recursive: true });
-  await writeFile(join(LAB_DIRECTORY, 'faults.json'), JSON.stringify(results, null, 1));
-  if (wanted === null && values.hosts === undefined) await publish(text);
+  const day = new Date().toISOString().slice(0, 10);
+  const kept: Kept = {
+    results: [
+      ...stillPlanned(before?.results ?? []).filter((old) => !results.some((result) => same(old, result))),
+      ...results,
+    ],
+    run: before?.run ?? { window, minutes, cores: cpus().length, day },
+  };
+  const text = resultText(kept.results, kept.run);
+  if (values.only === undefined && values.hosts === undefined) {
+    await mkdir(LAB_DIRECTORY, { recursive: true });
+    await writeFile(KEPT, JSON.stringify(kept, null, 1));
+    await publish(text);
+  }
   process.stdout.write(`${text}\n`);
   return results.some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
+
+interface Kept {
+  readonly results: readonly Result[];
+  readonly run: RunFigures;
+}
+
+/** Without what the catalogue has given up since. */
+function stillPlanned(results: readonly Result[]): readonly Result[] {
+  return results.filter((result) =>
+    fullRun(Object.keys(VERSIONS).indexOf(result.host)).some((drill) =>
+      same({ ...drill, fault: drill.fault.name, host: result.host }, result),
+    ),
+  );
+}
+
+function isWanted(drill: Drill, host: string, before: Kept | null): boolean {
+  if (!(values.hosts?.split(',').includes(host) ?? true)) return false;
+  if (values.only !== undefined && !new RegExp(values.only).test(named(drill))) return false;
+  const result = { ...drill, fault: drill.fault.name, host };
+  return before === null || before.results.some((old) => old.problems.length > 0 && same(old, result));
+}
+
+function same(a: Where, b: Where): boolean {
+  return a.host === b.host && a.fault === b.fault && a.scenario === b.scenario && a.step === b.step;
+}
+
+type Where = Pick<Result, 'host' | 'fault' | 'scenario' | 'step'>;
 
 function named({ fault, scenario, step }: Drill): string {
   return `${fault.name}, ${scenario}, ${step}`;

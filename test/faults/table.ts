@@ -46,6 +46,7 @@ function summary(
   { window, minutes, cores, day }: RunFigures,
 ): string {
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
+  const again = results.filter((result) => result.again === true).length;
   const seconds = results.map((result) => result.seconds).sort((a, b) => a - b);
   const share = (part: number): string =>
     (seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))] ?? 0).toFixed(1);
@@ -54,6 +55,11 @@ function summary(
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
     `${bad.length === 0 ? 'Nothing that is asserted failed.' : `In ${bad.length} of them something that is asserted failed: see the end of the page.`}`,
+    ...(again === 0
+      ? []
+      : [
+          `${again} of them had failed in that run; portfw was mended, and they were injected again: they are marked †.`,
+        ]),
     `Half of the hosts were whole after ${share(0.5)} s, nine in ten after ${share(0.9)} s, all after ${share(1)} s.`,
   ].join('\n');
 }

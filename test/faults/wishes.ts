@@ -9,6 +9,8 @@ export interface Inventories {
   readonly first: string;
   /** What they are to become after that: every kind of change is in it. */
   readonly change: string;
+  /** What somebody else wants of them meanwhile. */
+  readonly other: string;
   /** A matrix that forgets SSH. */
   readonly lockout: string;
 }
@@ -80,6 +82,16 @@ export async function writeWishes(lab: Lab): Promise<Inventories> {
         ],
       },
       ['198.51.100.20', '198.51.100.22'],
+    ),
+    other: await write(
+      'other',
+      {
+        portfw_roles: ['web-admin'],
+        portfw_extra_rules: [
+          { ...rule, name: 'ntp', protocol: 'udp', port: 123, from: ['192.0.2.0/25'], reason: 'time' },
+        ],
+      },
+      ['198.51.100.20', '198.51.100.23'],
     ),
     lockout: await write('lockout', { portfw_playbook: 'closed.yaml', portfw_roles: [], portfw_private: 'matrix' }, []),
   };

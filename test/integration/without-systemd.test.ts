@@ -39,10 +39,10 @@ async function armed(): Promise<readonly string[]> {
 
 describe('a host without systemd', () => {
   it('puts itself back when nobody says yes', async () => {
-    const run = await portfwJson('apply', inventory, '--yes', '--confirm', 'manual', '--revert-after', '5s');
+    const run = await portfwJson('apply', inventory, '--yes', '--confirm', 'manual', '--revert-after', '10s');
     outcomeOf(run, 'plain', 'awaiting');
     expect(await armed()).toHaveLength(3);
-    await host.sh('timeout 15 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"');
+    await host.sh('timeout 25 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"');
     expect(await stateOf(host)).toEqual(pristine);
     expect(await armed()).toEqual([]);
     const status = outcomeOf(await portfwJson('status', inventory), 'plain', 'status');
@@ -50,10 +50,10 @@ describe('a host without systemd', () => {
   });
 
   it('brings firewalld back when it was killed on the way', async () => {
-    const run = await portfwJson('apply', inventory, '--yes', '--confirm', 'manual', '--revert-after', '5s');
+    const run = await portfwJson('apply', inventory, '--yes', '--confirm', 'manual', '--revert-after', '10s');
     outcomeOf(run, 'plain', 'awaiting');
     await host.sh('kill -KILL "$(cat /run/firewalld.pid)"');
-    await host.sh('timeout 20 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"');
+    await host.sh('timeout 30 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"');
     expect(await stateOf(host)).toEqual(pristine);
   });
 

@@ -178,9 +178,9 @@ export class ScriptedOperations implements HostOperations {
     return this.facts(job, context);
   }
 
-  async confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert'): Promise<HostOutcome> {
+  async confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert', id?: string): Promise<HostOutcome> {
     await this.facts(job, context);
-    this.decided.push(`confirm ${job.host}: ${verdict}`);
+    this.decided.push(`confirm ${job.host}: ${verdict} ${id ?? 'whichever'}`);
     const none: HostOutcome = { kind: 'nothing-pending', last: null };
     return (await this.#script.confirm?.(job.host)) ?? none;
   }

@@ -333,6 +333,10 @@ describe('revert-run', () => {
     const { ends, operations } = await run(hosts(4, 'revert-run', 1), script);
     const because = 'reverted: host4 failed';
     expect(ends).toEqual({ host1: because, host2: because, host3: because, host4: 'failed' });
+    // Each a no to this run's own: by now another controller's may be pending.
+    expect(operations.decided.filter((line) => line.startsWith('confirm')).sort()).toEqual(
+      [1, 2, 3].map((n) => `confirm host${n}: revert g${n}`),
+    );
     // host1 obeyed, host2 had done so by itself, and somebody had said yes to host3.
     expect(operations.decided.filter((line) => line.startsWith('rollback'))).toEqual(['rollback host3 to g3']);
   });

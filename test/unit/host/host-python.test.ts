@@ -78,3 +78,79 @@ describe('what iptables is given back after a reload', () => {
     expect(missing(direct, '')).toBe('');
   });
 });
+
+describe('the record of a run whose way back is armed', () => {
+  const files = [
+    'observe.py',
+    'generations.py',
+    'network_manager.py',
+    'foreign_rules.py',
+    'restore.py',
+    'arming.py',
+    'guard.py',
+  ];
+  const record = {
+    holder: 'h',
+    what: 'w',
+    since: '',
+    confirm: 'auto',
+    state: null,
+    window: 60,
+    armedAt: 1.5,
+    boot: 'x',
+  };
+  const { armedAt: _, ...older } = record;
+
+  it.each([
+    ['whole', record, true],
+    ['empty', {}, false],
+    ['a list', [], false],
+    ['of another version', older, false],
+    ['with a time that is none', { ...record, window: '60' }, false],
+  ])('is usable or not: %s', (_name, text, usable) => {
+    expect(call(files, 'is_record', text)).toBe(usable);
+  });
+
+  it('has no time left after a boot, whatever the monotonic clock says then', () => {
+    const left = call(files, 'seconds_left', { ...record, armedAt: 1e9 });
+    expect(left).toBeLessThanOrEqual(-15);
+    const { boot: _boot, ...here } = record;
+    expect(call(files, 'seconds_left', { ...here, armedAt: 1e9 })).toBeGreaterThan(0);
+  });
+});
+
+it('a step that the way back overtakes is ended with what it has started, but not with what has its own session', () => {
+  const files = [
+    'observe.py',
+    'generations.py',
+    'network_manager.py',
+    'foreign_rules.py',
+    'restore.py',
+    'arming.py',
+    'guard.py',
+  ];
+  const text = files.map((file) => readFileSync(path.join(HOST, file), 'utf8')).join('\n\n');
+  const family = `
+import subprocess, sys, time
+print(subprocess.Popen(["sleep", "30"]).pid, subprocess.Popen(["sleep", "30"], start_new_session=True).pid, flush=True)
+time.sleep(30)
+`;
+  const program = `${text}
+parent = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, start_new_session=True)
+child, free = [int(word) for word in parent.stdout.readline().split()]
+end_process(parent.pid)
+parent.wait()
+def runs(process):
+    try:
+        return read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()[0] != b"Z"
+    except OSError:
+        return False
+end = time.monotonic() + 5
+while runs(child) and time.monotonic() < end:
+    time.sleep(0.01)
+print(json.dumps([parent.returncode, runs(child), runs(free)]))
+os.kill(free, signal.SIGKILL)
+`;
+  const answer = execFileSync('python3', ['-c', program, family], { encoding: 'utf8' });
+  expect(JSON.parse(answer)).toEqual([-9, false, true]);
+});
