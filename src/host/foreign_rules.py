@@ -61,13 +61,14 @@ def missing_rules(before, now):
 
 
 @contextlib.contextmanager
-def sparing_others(strict=False, noted=None):
+def sparing_others(strict=False, noted=None, direct=None):
     """
     Around whatever makes firewalld start, stop or reload. Where rules cannot be added again, `strict` raises RuntimeError.
+    `direct` are the rules of firewalld's direct interface as they were, for where the daemon cannot be asked any more.
     Should this process be killed meanwhile, the file `noted` is left, with what `give_back_noted` needs.
     """
-    before = rules_of_others()
-    if noted is not None and any(by_table(text) for text in before.values()):
+    before = {"tables": rules_of_others(), "direct": direct_rules() or direct or []}
+    if noted is not None and any(by_table(text) for text in before["tables"].values()):
         write_file(noted, json.dumps(before).encode(), 0o600)
     try:
         yield
@@ -93,11 +94,21 @@ def give_back_noted(path):
         audit(plain_error(error), "the host")
 
 
+def direct_rules():
+    """Rules of firewalld's direct interface, which some versions add to the chains of others. None where nobody answers."""
+    try:
+        daemon = Daemon()
+        return plain(daemon.bus.call_blocking(BUS, ROOT, BUS + ".direct", "getAllRules", "", (), timeout=5))
+    except Exception:  # no bus, no bindings, no daemon, or none that answers
+        return None
+
+
 def restore_rules(before):
-    if not any(by_table(text) for text in before.values()):
+    tables = before["tables"]
+    if not any(by_table(text) for text in tables.values()):
         return
     now = rules_of_others()
-    for restore, text in before.items():
+    for restore, text in tables.items():
         missing = missing_rules(text, now[restore]) if restore in now else ""
         if missing == "":
             continue
@@ -108,3 +119,13 @@ def restore_rules(before):
         if done.returncode != 0:
             why = done.stderr.decode("utf-8", "replace").strip()[:300]
             raise RuntimeError("%s does not take the rules of others back: %s" % (restore, why))
+    forget_direct(before["direct"], direct_rules() or [])
+
+
+def forget_direct(before, now):
+    """Rules of the direct interface that a reload has lost are firewalld's own: they must not stay as if they were somebody's."""
+    programs = {"ipv4": "iptables", "ipv6": "ip6tables"}
+    for rule in before:
+        family, table, chain, _, arguments = rule
+        if family in programs and rule not in now:
+            run([programs[family], "-w", "-t", table, "-D", chain] + list(arguments), 20)

@@ -119,7 +119,7 @@ def restore_generation(meta, files, foreign, runtime=None):
         release_our_bindings(daemon, meta["bindings"])
     restore_files(files, foreign)
     remove_old_copies()
-    daemon = load_permanent(daemon)
+    daemon = load_permanent(daemon, None if runtime is None else runtime["directState"]["rules"])
     rebind(daemon, meta["bindings"])
     if runtime is not None:
         restore_runtime(daemon, runtime)
@@ -223,9 +223,9 @@ def require_answer():
         raise Stop(kind="failed", step="looking again", why=why, aftermath={"kind": "untouched"})
 
 
-def load_permanent(daemon):
+def load_permanent(daemon, direct=None):
     """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
-    with sparing_others():
+    with sparing_others(direct=direct):
         return read_files_again(daemon)
 
 

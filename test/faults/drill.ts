@@ -210,7 +210,8 @@ export function judge(scene: Scene, fault: Fault, is: State): Verdict {
   const down = fault.leavesFirewalldDown?.includes(scene.step) === true;
   // After a boot, or a start by somebody else, nobody has set anything at runtime only.
   const candidates: readonly (readonly ['old' | 'new', State])[] = [
-    ...(fault.boots === true || down ? [] : ([['old', old]] as const)),
+    // One that only hung goes on as it was.
+    ...(fault.boots === true ? [] : ([['old', old]] as const)),
     ...(fault.boots === true || down ? ([['old', oldBooted]] as const) : []),
     ['new', changed],
     // Definitions that nothing uses any more stay in the daemon's memory until its next reload.
@@ -279,6 +280,12 @@ function saidBy({ exitCode, outcome }: Ended): string {
   return outcome.kind === 'refused' ? `refused: ${outcome.failure.code}` : outcome.kind;
 }
 
+/**
+ * What the way to the new configuration decides, and not the configuration: others' ports of the runtime only, and the order of
+ * the elements in a zone file that the daemon has written; what the elements are is compared all the same.
+ */
+const AS_IT_CAME = new RegExp(`${RUNTIME_ONLY.source}|^file /etc/firewalld/zones/portfw-`);
+
 /** The next run brings the host to where it ought to be; one that finds nothing to do has to be right in that. */
 async function converge(scene: Scene, fault: Fault): Promise<string[]> {
   const { stand, scenario } = scene;
@@ -287,9 +294,8 @@ async function converge(scene: Scene, fault: Fault): Promise<string[]> {
   if (exitCode !== 0 || (outcome?.kind !== 'changed' && outcome?.kind !== 'unchanged'))
     return [`the next apply ended with ${exitCode}: ${JSON.stringify(outcome)?.slice(0, 600)} ${stderr.slice(0, 200)}`];
   const is = await look(stand.host);
-  // Whether others' ports of the runtime only are still there depends on whether a reload was needed.
   const files = new Map([...(fault.foreign?.(scene).files ?? [])].filter(([path]) => !path.includes('portfw-')));
-  const wrong = differences(withoutInert(is.lines, wanted.lines), withFiles(wanted.lines, files), RUNTIME_ONLY);
+  const wrong = differences(withoutInert(is.lines, wanted.lines), withFiles(wanted.lines, files), AS_IT_CAME);
   return [
     ...is.left.map((item) => `left after the next apply: ${item}`),
     ...wrong.slice(0, 8).map((line) => `after the next apply (${outcome.kind}), ${line}`),

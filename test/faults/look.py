@@ -39,8 +39,12 @@ def files():
                 print("file %s -> %s" % (path, os.readlink(path)))
                 continue
             with open(path, "rb") as handle:
-                sha = hashlib.sha256(handle.read()).hexdigest()
-            print("file %s %o %d:%d %s" % (path, status.st_mode & 0o7777, status.st_uid, status.st_gid, sha))
+                content = handle.read()
+            about = "%s %o %d:%d" % (path, status.st_mode & 0o7777, status.st_uid, status.st_gid)
+            print("file %s %s" % (about, hashlib.sha256(content).hexdigest()))
+            if name.startswith("portfw-"):
+                # The order in which the daemon writes a zone's elements depends on how it came to know the zone.
+                print("elements %s %s" % (about, hashlib.sha256(b"\n".join(sorted(content.split(b"\n")))).hexdigest()))
     try:
         with open("/var/lib/portfw/state.json") as handle:
             remembered = json.load(handle)

@@ -28,7 +28,7 @@ export async function look(host: LabHost): Promise<State> {
   const said = (await host.run('/usr/bin/python3', '-c', LOOK)).split('\n');
   const those = (kind: string): string[] =>
     said.filter((line) => line.startsWith(`${kind} `)).map((line) => line.slice(kind.length + 1));
-  const facts = said.filter((line) => /^(?:file|remembered|runtime|permanent) /.test(line)).sort();
+  const facts = said.filter((line) => /^(?:file|elements|remembered|runtime|permanent) /.test(line)).sort();
   const rules = helpersInSomeOrder(rulesInForce(withoutTables(those('rule')))).map((line) => `rule ${line}`);
   return { firewalld: those('firewalld')[0] ?? 'unknown', lines: [...facts, ...rules], left: those('left') };
 }

@@ -58,7 +58,7 @@ function summary(
     ...(again === 0
       ? []
       : [
-          `${again} of them had failed in that run; portfw was mended, and they were injected again: they are marked †.`,
+          `${again} of them had failed in that run; portfw or the suite was mended, and they were injected again: they are marked †.`,
         ]),
     `Half of the hosts were whole after ${share(0.5)} s, nine in ten after ${share(0.9)} s, all after ${share(1)} s.`,
   ].join('\n');

@@ -10,7 +10,6 @@ import { FAULTS } from '../faults/faults.ts';
 const SHORT: Readonly<Record<string, readonly (readonly [Fault, string, 'old' | 'new'])[]>> = {
   old: [
     [FAULTS.controllerKilled, 'behaves', 'old'],
-    [FAULTS.firewalldKilled, 'defined', 'old'],
     [FAULTS.operationKilled, 'permanent in part', 'old'],
     [FAULTS.powerCut, 'permanent', 'old'],
   ],
@@ -18,11 +17,9 @@ const SHORT: Readonly<Record<string, readonly (readonly [Fault, string, 'old' | 
     [FAULTS.cutForGood, 'permanent', 'old'],
     [FAULTS.diskFull, 'making permanent', 'old'],
     [FAULTS.firewalldHung, 'behaving', 'old'],
-    [FAULTS.controllerKilled, 'deciding', 'new'],
   ],
   young: [
     [FAULTS.lockout, '-', 'old'],
-    [FAULTS.twoControllers, 'armed', 'new'],
     [FAULTS.revertReadOnly, 'reloaded', 'old'],
     [FAULTS.powerCut, 'decided', 'new'],
   ],
