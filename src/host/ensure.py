@@ -7,6 +7,8 @@ Stands after steps.py.
 """
 
 START_SECONDS = 30
+# What `direct_state` says of a daemon that runs.
+NO_DIRECT_RULES = {"chains": [], "rules": [], "passthroughs": []}
 
 
 def start(request):
@@ -28,7 +30,7 @@ def start(request):
         unit = unit_state()
         if unit.startswith("masked"):
             raise Stop(kind="drifted", hash=observed["hash"])
-        keep_what_is_there(dict(observed, stopped={"enabled": unit == "enabled"}), request)
+        save(dict(observed, stopped={"enabled": unit == "enabled"}), NO_DIRECT_RULES, request)
     except BaseException:
         release_lock()
         raise
@@ -62,22 +64,6 @@ def start(request):
         raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, "%s: %s" % (step, why)))
     progress("behaves")
     return {"kind": "begun", "generation": identity, "reloaded": False}
-
-
-def keep_what_is_there(observed, request):
-    """As `save`, of a firewalld that does not run."""
-    nothing = {"chains": [], "rules": [], "passthroughs": []}
-    try:
-        save_generation(dict(observed, directState=nothing), request)
-    except OSError as error:
-        raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
-    progress("saved")
-    try:
-        arm(request, observed)
-    except BaseException:
-        remove_generation(request["id"])
-        raise
-    progress("armed")
 
 
 def await_running():

@@ -75,7 +75,7 @@ def rollback(request):
         daemon = Daemon()
         require_answer()
         observed = observe(daemon, helpers=False)
-        save(daemon, observed, dict(request, foreign=foreign))
+        save(observed, direct_state(daemon), dict(request, foreign=foreign))
     except BaseException:
         release_lock()
         raise

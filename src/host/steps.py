@@ -61,7 +61,7 @@ def begin(request):
             raise Stop(kind="drifted", hash=observed["hash"])
         if request["reload"]:
             require_loadable(daemon)
-        save(daemon, observed, request)
+        save(observed, direct_state(daemon), request)
     except BaseException:
         release_lock()
         raise
@@ -101,10 +101,10 @@ def begin(request):
     return {"kind": "begun", "generation": identity, "reloaded": reloaded}
 
 
-def save(daemon, observed, request):
+def save(observed, direct, request):
     """What is there, saved; and the way back to it, armed. The lock is held, and nothing of firewalld was written yet."""
     try:
-        save_generation(dict(observed, directState=direct_state(daemon)), request)
+        save_generation(dict(observed, directState=direct), request)
     except OSError as error:
         raise Stop(kind="failed", step="saving the generation", why=plain_error(error), aftermath={"kind": "untouched"})
     progress("saved")
