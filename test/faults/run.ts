@@ -48,6 +48,10 @@ async function main(): Promise<number> {
   );
   const drills = [...drillsOf.values()].flat();
   const scenarios = [...new Set(drills.map(({ scenario }) => scenario))];
+  if (drills.length === 0) {
+    say('no fault of the catalogue is of that kind: nothing was tried');
+    return 4;
+  }
   say(`${drills.length} faults`);
   const began = performance.now();
   const bench = await startBench(scenarios, ...(values.dist === undefined ? [] : [resolve(values.dist)]));
