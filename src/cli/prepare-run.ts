@@ -33,7 +33,7 @@ export interface PreparedRun {
  * @throws InputError with every problem of every file; UsageError when a password cannot be had
  */
 export async function prepareRun(file: string, flags: RunFlags, matrix: 'required' | 'optional'): Promise<PreparedRun> {
-  const { inventory, settings, plays, problems } = readFiles(file, flags.playbook ?? null, matrix);
+  const { inventory, settings, plays, problems } = await readFiles(file, flags.playbook ?? null, matrix);
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
   const hosts = chosenHosts(inventory, settings, flags, file);

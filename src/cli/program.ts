@@ -69,7 +69,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .addOption(new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host']))
     .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host']))
     .option('--host <name>', 'print the variables of one host')
-    .action(async (file, flags) => done((await import('./commands/inventory.ts')).showInventory(file, flags)));
+    .action(async (file, flags) => done(await (await import('./commands/inventory.ts')).showInventory(file, flags)));
 
   program
     .command('matrix')
@@ -124,7 +124,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .option('--playbook <name-or-file>', 'check the inventories against this playbook instead of their own')
     .option('--json', 'print one JSON object a problem')
     .option('--no-color', 'no colours')
-    .action(async (files, flags) => done((await import('./commands/lint.ts')).lint(files, flags)));
+    .action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
 
   program
     .command('completion')

@@ -26,10 +26,14 @@ const WITHOUT_MATRIX: ReadonlySet<string> = new Set(['no-playbook', 'no-play']);
  * @param playbook `--playbook`, or `null`
  * @param matrix whether a host without a matrix is a problem
  */
-export function readFiles(file: string, playbook: string | null, matrix: 'required' | 'optional'): ReadFiles {
+export async function readFiles(
+  file: string,
+  playbook: string | null,
+  matrix: 'required' | 'optional',
+): Promise<ReadFiles> {
   let inventory: Inventory;
   try {
-    inventory = loadInventory(file);
+    inventory = await loadInventory(file);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     return { inventory: null, settings: new Map(), plays: new Map(), problems: error.problems };

@@ -67,7 +67,12 @@ const YAML_EXTENSIONS = new Set(['', '.yaml', '.yml', '.json']);
  *
  * @throws InputError with every problem found in any of the files, their `group_vars/` and `host_vars/`
  */
-export function loadInventory(paths: string | readonly string[]): Inventory {
+export async function loadInventory(paths: string | readonly string[]): Promise<Inventory> {
+  return readInventoryFiles(paths);
+}
+
+/** The part of {@link loadInventory} that needs no other program: files alone. */
+export function readInventoryFiles(paths: string | readonly string[]): Inventory {
   const sources = typeof paths === 'string' ? [paths] : paths;
   const graph = new GroupGraph();
   const problems: Problem[] = [];

@@ -11,18 +11,25 @@ export type Become =
   /** sudo to root; with a `null` password sudo must not ask for one. */
   | { readonly kind: 'sudo'; readonly password: Secret | null };
 
-/** How to reach one host. {@link createTarget} fills in the defaults. */
-export interface Target {
-  /** The name the inventory knows the host by; shown to the user. */
-  readonly name: string;
-  readonly kind: 'ssh' | 'local';
+/** How often a silent line is tested, and after how many unanswered tests it counts as dead. */
+export interface Keepalive {
+  readonly intervalMs: number;
+  readonly countMax: number;
+}
+
+/** One SSH server and how to log in to it: the host itself, or a machine on the way to it. */
+export interface SshEndpoint {
   /** Host name or IP address to connect to. */
   readonly address: string;
   readonly port: number;
   /** The account to log in as. */
   readonly user: string;
-  /** Named key files: only these are offered. Empty: the agent's keys, then the default files under ~/.ssh. */
+  /** Named key files, offered first (through the agent where it holds them). Empty: the default files under ~/.ssh. */
   readonly privateKeyFiles: readonly string[];
+  /** Whether the agent's other keys are kept back (IdentitiesOnly). */
+  readonly identitiesOnly: boolean;
+  /** The socket of an OpenSSH agent; `null` for none. */
+  readonly agentSocket: string | null;
   /** Empty: the user's and the system's known_hosts. New keys are appended to the first file. */
   readonly knownHostsFiles: readonly string[];
   /** The name to look the host key up by instead of `address` (HostKeyAlias); `null` for the usual names. */
@@ -31,11 +38,26 @@ export interface Target {
   readonly acceptNewHostKeys: boolean;
   /** From the first packet to the end of the authentication. */
   readonly connectTimeoutMs: number;
-  readonly become: Become;
-  /** The socket of an OpenSSH agent; `null` for none. */
-  readonly agentSocket: string | null;
-  /** The login password, for `password` and `keyboard-interactive`; `null` for none. */
+  readonly keepalive: Keepalive;
+  /** The login password, for `password` and `keyboard-interactive`; `null` for none, as always on the way to a host. */
   readonly password: Secret | null;
+}
+
+/** What carries the bytes to a host. */
+export type Route =
+  | { readonly kind: 'direct' }
+  /** Through these SSH servers, the nearest first (ProxyJump). Each checks host keys and logs in by its own settings. */
+  | { readonly kind: 'jump'; readonly hops: readonly SshEndpoint[] }
+  /** A local command whose standard input and output are the connection (ProxyCommand), its tokens expanded. */
+  | { readonly kind: 'command'; readonly command: string };
+
+/** How to reach one host. {@link createTarget} fills in the defaults. */
+export interface Target extends SshEndpoint {
+  /** The name the inventory knows the host by; shown to the user. */
+  readonly name: string;
+  readonly kind: 'ssh' | 'local';
+  readonly route: Route;
+  readonly become: Become;
 }
 
 /** Runs one program text on the host. */

@@ -20,9 +20,6 @@ import { type ProcessEvents, type ProcessHandle, runProgram } from './program-se
 import { AuthSequence, authFailureText, planAuthentication } from './ssh-authentication.ts';
 import { interrupted, openSocket, where } from './tcp-socket.ts';
 
-/** Three unanswered keepalives a second apart: a dead line is noticed within about four seconds. */
-const KEEPALIVE_INTERVAL_MS = 1000;
-const KEEPALIVE_COUNT = 3;
 const CLOSE_TIMEOUT_MS = 500;
 /** A server's words before its SSH identification are kept up to here. */
 const PREAMBLE_BYTES = 1024;
@@ -121,8 +118,8 @@ class SshAttempt {
       sock: this.#socket,
       username: this.#target.user,
       readyTimeout: timeoutMs,
-      keepaliveInterval: KEEPALIVE_INTERVAL_MS,
-      keepaliveCountMax: KEEPALIVE_COUNT,
+      keepaliveInterval: this.#target.keepalive.intervalMs,
+      keepaliveCountMax: this.#target.keepalive.countMax,
       algorithms: { serverHostKey: [...this.#hostKeys.algorithms] as ServerHostKeyAlgorithm[] },
       hostVerifier: (key: Buffer, verdict: (permitted: boolean) => void) => {
         void this.#verifyHostKey(key).then(verdict);

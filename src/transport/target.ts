@@ -7,6 +7,9 @@ import type { Target } from './connection.ts';
 /** From the first packet to the end of the authentication, when nothing else is said (`ansible_timeout`). */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
+/** Three unanswered keepalives a second apart: a dead line is noticed within about four seconds. */
+export const DEFAULT_KEEPALIVE = { intervalMs: 1000, countMax: 3 } as const;
+
 /** What the command line and the environment add to the inventory's connection variables. */
 export interface TargetOptions {
   /** `--accept-new-host-keys`. */
@@ -55,6 +58,9 @@ export function createTarget(
         ? (args.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS)
         : connection.timeoutSeconds * 1000,
     become: become.enabled ? { kind: 'sudo', password: becomePassword } : { kind: 'none' },
+    identitiesOnly: false,
+    keepalive: DEFAULT_KEEPALIVE,
+    route: { kind: 'direct' },
     agentSocket: args.identityAgent === null ? options.agentSocket : agentFrom(args.identityAgent),
     password: options.sshPassword,
   };

@@ -53,6 +53,9 @@ async function connected<T>(host: LabHost, way: Way, use: (connection: Connectio
     connectTimeoutMs: 10_000,
     become: way.become ?? { kind: 'none' },
     agentSocket: null,
+    identitiesOnly: false,
+    keepalive: { intervalMs: 1000, countMax: 3 },
+    route: { kind: 'direct' },
     password: null,
   };
   const outcome = await transport.connect(target);

@@ -28,6 +28,9 @@ export function targetOf(lab: Lab, host: LabHost, changes: Partial<Target> = {})
     connectTimeoutMs: 10_000,
     become: { kind: 'none' },
     agentSocket: null,
+    identitiesOnly: false,
+    keepalive: { intervalMs: 1000, countMax: 3 },
+    route: { kind: 'direct' },
     password: null,
     ...changes,
   };

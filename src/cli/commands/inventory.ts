@@ -14,9 +14,9 @@ interface InventoryFlags {
 }
 
 /** `portfw inventory FILE [--list | --graph | --host NAME]`. */
-export function showInventory(file: string, flags: InventoryFlags): number {
+export async function showInventory(file: string, flags: InventoryFlags): Promise<number> {
   const terminal = openTerminal(true);
-  const inventory = loadInventory(file);
+  const inventory = await loadInventory(file);
   if (inventory.warnings.length > 0) terminal.error(problemsText(inventory.warnings, terminal.errorStyle));
   if (flags.list === true) terminal.out(`${formatAnsibleList(toAnsibleList(inventory))}\n`);
   else if (flags.host !== undefined) terminal.out(`${hostDocument(inventory, flags.host)}\n`);

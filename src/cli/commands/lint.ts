@@ -17,16 +17,18 @@ interface LintFlags {
 }
 
 /** `portfw lint FILE…`: everything wrong with inventories, playbooks and matrices, at once. Exit code 4 for errors. */
-export function lint(files: readonly string[], flags: LintFlags): number {
+export async function lint(files: readonly string[], flags: LintFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
-  const problems = unique(files.flatMap((file) => lintFile(file, flags.playbook ?? null)));
+  const found: Problem[] = [];
+  for (const file of files) found.push(...(await lintFile(file, flags.playbook ?? null)));
+  const problems = unique(found);
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(problem)}\n`).join(''));
   else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
   else terminal.out(`${counted(files.length, 'file')} checked: nothing is wrong\n`);
   return problems.some((problem) => problem.severity === 'error') ? EXIT.usage : EXIT.done;
 }
 
-function lintFile(file: string, playbook: string | null): readonly Problem[] {
+async function lintFile(file: string, playbook: string | null): Promise<readonly Problem[]> {
   switch (kindOf(file)) {
     case 'playbook':
       return readPlaybook(pathOf(file)).problems;
@@ -58,8 +60,8 @@ function pathOf(file: string): string {
   return file.includes('/') ? file : `./${file}`;
 }
 
-function lintInventory(file: string, playbook: string | null): readonly Problem[] {
-  const { settings, problems } = readFiles(file, playbook, 'required');
+async function lintInventory(file: string, playbook: string | null): Promise<readonly Problem[]> {
+  const { settings, problems } = await readFiles(file, playbook, 'required');
   const managed = [...settings.values()].filter((host) => host.managed);
   // How each host would be reached: its SSH arguments may ask for what cannot be had.
   const options = {

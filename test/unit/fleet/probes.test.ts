@@ -78,7 +78,7 @@ async function look(
   const file = path.join(folder, 'playbook.yaml');
   writeFileSync(file, stringify([{ hosts: 'all', matrix: 'portaswitch', ...(probes.length > 0 ? { probes } : {}) }]));
   const play = loadPlaybook(file).plays[0]!;
-  const inventory = loadInventory(path.join(folder, 'inventory.yaml'));
+  const inventory = await loadInventory(path.join(folder, 'inventory.yaml'));
   const { settings } = readSettings(inventory);
   const connects: Target[] = [];
   const watched: Transport = {

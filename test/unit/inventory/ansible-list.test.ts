@@ -8,12 +8,12 @@ const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/list');
 
 /** Each folder holds an inventory and, in `expected.json`, what `ansible-inventory --list` printed for it. */
 describe('the list is the very text that ansible-inventory prints', () => {
-  it.each(readdirSync(FIXTURES))('%s', (name) => {
+  it.each(readdirSync(FIXTURES))('%s', async (name) => {
     const folder = join(FIXTURES, name);
     const source = ['hosts.yaml', 'hosts.json', 'inv']
       .map((file) => join(folder, file))
       .find((path) => existsSync(path));
     const expected = readFileSync(join(folder, 'expected.json'), 'utf8');
-    expect(`${formatAnsibleList(toAnsibleList(loadInventory(source!)))}\n`).toBe(expected);
+    expect(`${formatAnsibleList(toAnsibleList(await loadInventory(source!)))}\n`).toBe(expected);
   });
 });

@@ -7,9 +7,9 @@ import { readSettings } from '../../../src/inventory/settings.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/bad');
 
-function problemsOf(file: string): readonly Problem[] {
+async function problemsOf(file: string): Promise<readonly Problem[]> {
   try {
-    return readSettings(loadInventory(file)).problems;
+    return readSettings(await loadInventory(file)).problems;
   } catch (error) {
     if (error instanceof InputError) return error.problems;
     throw error;
@@ -19,8 +19,8 @@ function problemsOf(file: string): readonly Problem[] {
 /** Beside each broken inventory stands what is said about it: every problem, with place and hint. */
 describe('everything that is wrong with an inventory is said at once, with its place', () => {
   const cases = readdirSync(FIXTURES).filter((file) => file.endsWith('.yaml'));
-  it.each(cases)('%s', (file) => {
-    const problems = problemsOf(join(FIXTURES, file));
+  it.each(cases)('%s', async (file) => {
+    const problems = await problemsOf(join(FIXTURES, file));
     const text = problems.map(formatProblem).join('\n').replaceAll(`${FIXTURES}/`, '');
     expect(`${text}\n`).toBe(readFileSync(join(FIXTURES, file.replace('.yaml', '.expected')), 'utf8'));
   });

@@ -11,9 +11,9 @@ import { readSettings } from '../../../src/inventory/settings.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/list');
 
-describe('where a value comes from', () => {
+describe('where a value comes from', async () => {
   const folder = join(FIXTURES, 'precedence');
-  const host = loadInventory(join(folder, 'hosts.yaml')).hosts.get('h1')!;
+  const host = (await loadInventory(join(folder, 'hosts.yaml'))).hosts.get('h1')!;
 
   it.each([
     ['v1', 'all inline', 'hosts.yaml', 3, 9],
@@ -29,8 +29,8 @@ describe('where a value comes from', () => {
     expect(host.origin(name)).toEqual({ file: join(folder, file), line, column });
   });
 
-  it('knows the place of the key and of inner parts', () => {
-    const inventory = loadInventory(join(FIXTURES, 'portaswitch-site', 'hosts.yaml'));
+  it('knows the place of the key and of inner parts', async () => {
+    const inventory = await loadInventory(join(FIXTURES, 'portaswitch-site', 'hosts.yaml'));
     const sip = inventory.hosts.get('sip2.example.net')!;
     const file = join(FIXTURES, 'portaswitch-site', 'hosts.yaml');
     expect(sip.origin('portfw_interfaces', ['private', 1])).toEqual({ file, line: 9, column: 59 });
@@ -39,8 +39,8 @@ describe('where a value comes from', () => {
     expect(sip.origin('nothing')).toBeNull();
   });
 
-  it("sets Ansible's own variables over everything", () => {
-    const hosts = loadInventory(join(FIXTURES, 'internal-names', 'hosts.yaml')).hosts;
+  it("sets Ansible's own variables over everything", async () => {
+    const hosts = (await loadInventory(join(FIXTURES, 'internal-names', 'hosts.yaml'))).hosts;
     const variables = hosts.get('h1.example.net')!.variables;
     expect(variables.get('inventory_hostname')?.plain).toBe('h1.example.net');
     expect(variables.get('inventory_hostname_short')?.plain).toBe('h1');
@@ -48,8 +48,8 @@ describe('where a value comes from', () => {
     expect(variables.get('inventory_dir')?.plain).toBe(join(FIXTURES, 'internal-names'));
   });
 
-  it('lists groups sorted, and the hosts of a group level by level', () => {
-    const inventory = loadInventory(join(FIXTURES, 'nested-children', 'hosts.yaml'));
+  it('lists groups sorted, and the hosts of a group level by level', async () => {
+    const inventory = await loadInventory(join(FIXTURES, 'nested-children', 'hosts.yaml'));
     expect(inventory.hosts.get('db1.example.net')!.groups).toEqual(['core', 'databases', 'edge', 'site']);
     expect(inventory.groups.get('site')!.allHosts).toEqual(['sip1.example.net', 'db1.example.net', 'db2.example.net']);
     expect(inventory.groups.get('site')!.hosts).toEqual([]);
@@ -65,9 +65,9 @@ describe('files on disk', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const messages = (path: string | string[]): string[] => {
+  const messages = async (path: string | string[]): Promise<string[]> => {
     try {
-      loadInventory(path);
+      await loadInventory(path);
       return [];
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -75,20 +75,20 @@ describe('files on disk', () => {
     }
   };
 
-  it('says what is wrong with a file that is none', () => {
+  it('says what is wrong with a file that is none', async () => {
     execFileSync('mkfifo', [join(folder, 'fifo')]);
-    expect(messages(join(folder, 'fifo'))).toEqual(['/fifo: this is not a regular file']);
-    expect(messages(join(folder, 'missing.yaml'))).toEqual(['/missing.yaml: there is no such file']);
-    expect(messages(join(folder, 'hosts.yaml', 'x'))).toEqual(['/hosts.yaml/x: there is no such file']);
+    expect(await messages(join(folder, 'fifo'))).toEqual(['/fifo: this is not a regular file']);
+    expect(await messages(join(folder, 'missing.yaml'))).toEqual(['/missing.yaml: there is no such file']);
+    expect(await messages(join(folder, 'hosts.yaml', 'x'))).toEqual(['/hosts.yaml/x: there is no such file']);
     symlinkSync('loop', join(folder, 'loop'));
-    expect(messages(join(folder, 'loop'))).toEqual(['/loop: the symbolic link leads back to itself']);
+    expect(await messages(join(folder, 'loop'))).toEqual(['/loop: the symbolic link leads back to itself']);
     writeFileSync(join(folder, 'huge.yaml'), Buffer.alloc(5 * 1024 * 1024 + 1, '#'));
-    expect(messages(join(folder, 'huge.yaml'))).toEqual(['/huge.yaml: the file is larger than 5 MiB']);
+    expect(await messages(join(folder, 'huge.yaml'))).toEqual(['/huge.yaml: the file is larger than 5 MiB']);
     mkdirSync(join(folder, 'nothing'));
-    expect(messages(join(folder, 'nothing'))).toEqual(['/nothing: the folder holds no YAML inventory']);
+    expect(await messages(join(folder, 'nothing'))).toEqual(['/nothing: the folder holds no YAML inventory']);
   });
 
-  it('reports broken files of variables, even beside a broken inventory', () => {
+  it('reports broken files of variables, even beside a broken inventory', async () => {
     mkdirSync(join(folder, 'group_vars'));
     mkdirSync(join(folder, 'host_vars', 'w1'), { recursive: true });
     writeFileSync(join(folder, 'group_vars', 'web.yml'), '- a list\n');
@@ -99,45 +99,47 @@ describe('files on disk', () => {
       '/group_vars/web.yml: a file of variables is a mapping, not a list',
       '/host_vars/w1/pipe.yml: this is not a regular file',
     ];
-    expect(messages(join(folder, 'hosts.yaml'))).toEqual(broken);
+    expect(await messages(join(folder, 'hosts.yaml'))).toEqual(broken);
     writeFileSync(join(folder, 'hosts.yaml'), 'web:\n  hosts:\n    w1:\n  bogus: 1\n');
-    expect(messages(join(folder, 'hosts.yaml'))).toEqual([
+    expect(await messages(join(folder, 'hosts.yaml'))).toEqual([
       ...broken,
       '/hosts.yaml: unknown key "bogus" in the group "web"',
     ]);
   });
 
-  it('follows links to folders of variables, but not in circles', () => {
+  it('follows links to folders of variables, but not in circles', async () => {
     mkdirSync(join(folder, 'group_vars', 'web'), { recursive: true });
     symlinkSync('.', join(folder, 'group_vars', 'web', 'again'));
-    expect(messages(join(folder, 'hosts.yaml'))).toEqual([
+    expect(await messages(join(folder, 'hosts.yaml'))).toEqual([
       expect.stringContaining('folders of variables are nested more than 16 deep'),
     ]);
   });
 
-  it('merges several inventories in their order', () => {
+  it('merges several inventories in their order', async () => {
     mkdirSync(join(folder, 'second', 'group_vars'), { recursive: true });
     mkdirSync(join(folder, 'group_vars'));
     writeFileSync(join(folder, 'second', 'more.yaml'), 'web:\n  hosts:\n    w2:\ndb:\n  hosts:\n    w1:\n');
     writeFileSync(join(folder, 'group_vars', 'web.yml'), 'source: first\nfirst: true\n');
     writeFileSync(join(folder, 'second', 'group_vars', 'web.yml'), 'source: second\n');
-    const inventory = loadInventory([join(folder, 'hosts.yaml'), join(folder, 'second', 'more.yaml')]);
+    const inventory = await loadInventory([join(folder, 'hosts.yaml'), join(folder, 'second', 'more.yaml')]);
     expect([...inventory.hosts.keys()]).toEqual(['w1', 'w2']);
     expect(inventory.hosts.get('w1')!.variables.get('source')?.plain).toBe('second');
     expect(inventory.hosts.get('w1')!.variables.get('first')?.plain).toBe(true);
     expect(inventory.hosts.get('w1')!.groups).toEqual(['db', 'web']);
   });
 
-  it('holds as many hosts as an inventory may, in good time', () => {
+  it('holds as many hosts as an inventory may, in good time', async () => {
     writeFileSync(join(folder, 'hosts.yaml'), `all:\n  vars: {a: 1}\n  hosts:\n    h[1:${MAX_HOSTS}]:\n`);
     const started = performance.now();
-    expect(loadInventory(join(folder, 'hosts.yaml')).hosts.size).toBe(MAX_HOSTS);
+    expect((await loadInventory(join(folder, 'hosts.yaml'))).hosts.size).toBe(MAX_HOSTS);
     expect(performance.now() - started).toBeLessThan(20_000);
     writeFileSync(join(folder, 'hosts.yaml'), `all:\n  hosts:\n    h[1:${MAX_HOSTS}]:\n    one-more:\n`);
-    expect(messages(join(folder, 'hosts.yaml'))).toEqual(['/hosts.yaml: the inventory holds more than 65536 hosts']);
+    expect(await messages(join(folder, 'hosts.yaml'))).toEqual([
+      '/hosts.yaml: the inventory holds more than 65536 hosts',
+    ]);
   }, 60_000);
 
-  it('never fails otherwise than by saying what is wrong', () => {
+  it('never fails otherwise than by saying what is wrong', async () => {
     const name = fc.oneof(
       fc.constantFrom('all', 'hosts', 'children', 'vars', 'web', 'portfw_roles', 'ansible_host', 'a[1:3]', '<<'),
       fc.string(),
@@ -184,11 +186,11 @@ describe('files on disk', () => {
       value.map((tree) => JSON.stringify({ all: tree })),
       junk.map((parts) => parts.join('')),
     );
-    fc.assert(
-      fc.property(texts, (text) => {
+    await fc.assert(
+      fc.asyncProperty(texts, async (text) => {
         writeFileSync(join(folder, 'hosts.yaml'), text);
         try {
-          readSettings(loadInventory(join(folder, 'hosts.yaml')));
+          readSettings(await loadInventory(join(folder, 'hosts.yaml')));
         } catch (error) {
           expect(error).toBeInstanceOf(InputError);
           expect((error as InputError).problems.length).toBeGreaterThan(0);
@@ -200,7 +202,7 @@ describe('files on disk', () => {
 });
 
 describe('ranges of hosts', () => {
-  it('stand for as many names as they count, each once', () => {
+  it('stand for as many names as they count, each once', async () => {
     const bound = fc.integer({ min: 0, max: 300 });
     fc.assert(
       fc.property(bound, bound, fc.integer({ min: 1, max: 9 }), (a, b, step) => {

@@ -7,7 +7,7 @@ import { loadInventory } from '../../../src/inventory/inventory.ts';
 import { matchHosts, matchLimit, requireHosts } from '../../../src/inventory/patterns.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/patterns');
-const inventory = loadInventory(join(FIXTURES, 'hosts.yaml'));
+const inventory = await loadInventory(join(FIXTURES, 'hosts.yaml'));
 /** What `ansible -i hosts.yaml PATTERN --list-hosts` printed for each pattern. */
 const expected = JSON.parse(readFileSync(join(FIXTURES, 'expected.json'), 'utf8')) as Record<string, string[]>;
 

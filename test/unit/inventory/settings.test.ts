@@ -7,7 +7,7 @@ import { readSettings } from '../../../src/inventory/settings.ts';
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/inventory/settings');
 const FILE = join(FOLDER, 'hosts.yaml');
-const inventory = loadInventory(FILE);
+const inventory = await loadInventory(FILE);
 const { settings, problems } = readSettings(inventory);
 const sip1 = settings.get('sip1')!;
 const sip2 = settings.get('sip2')!;

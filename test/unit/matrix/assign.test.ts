@@ -5,8 +5,8 @@ import { readSettings } from '../../../src/inventory/settings.ts';
 import { assignPlays, type PlayAssignment } from '../../../src/matrix/assign.ts';
 import { fixture, problemText } from './fixtures.ts';
 
-function assign(name: string, override: string | null = null): PlayAssignment {
-  const inventory = loadInventory(`test/fixtures/matrix/assign/${name}.yaml`);
+async function assign(name: string, override: string | null = null): Promise<PlayAssignment> {
+  const inventory = await loadInventory(`test/fixtures/matrix/assign/${name}.yaml`);
   const { settings, problems } = readSettings(inventory);
   expect(problems).toEqual([]);
   return assignPlays(inventory, settings, override);
@@ -20,8 +20,8 @@ function order(assignment: PlayAssignment): [string, ...string[]][] {
 }
 
 describe('assigning plays', () => {
-  it('gives each managed host the play of its own playbook', () => {
-    const assignment = assign('mixed');
+  it('gives each managed host the play of its own playbook', async () => {
+    const assignment = await assign('mixed');
     expect(assignment.problems).toEqual([]);
     expect(order(assignment)).toEqual([
       ['PortaSwitch site', 'sip1', 'sip2', 'sip3'],
@@ -40,8 +40,8 @@ describe('assigning plays', () => {
     ]);
   });
 
-  it('lets --playbook win over every portfw_playbook', () => {
-    const assignment = assign('mixed', 'portaswitch');
+  it('lets --playbook win over every portfw_playbook', async () => {
+    const assignment = await assign('mixed', 'portaswitch');
     expect(order(assignment)).toEqual([['PortaSwitch site', 'sip1', 'sip2', 'sip3', 'gcems1', 'web1', 'web2', 'db1']]);
     // A gateway's role is none of a PortaSwitch site.
     expect(assignment.problems.map((problem) => problem.message)).toEqual([
@@ -49,20 +49,22 @@ describe('assigning plays', () => {
     ]);
   });
 
-  it('names a --playbook that is not there, without a place in a file', () => {
-    const { problems, order: plays } = assign('mixed', 'portaswich');
+  it('names a --playbook that is not there, without a place in a file', async () => {
+    const { problems, order: plays } = await assign('mixed', 'portaswich');
     expect(problems.map(({ code, location }) => [code, location])).toEqual([['unknown-playbook', null]]);
     expect(plays).toEqual([]);
   });
 });
 
 describe('what is wrong between inventory, playbooks and matrices', () => {
-  it.each(['uncovered', 'settings', 'peers'])('%s', (name) => {
-    expect(problemText(assign(name).problems)).toBe(readFileSync(fixture('assign', `${name}.expected`), 'utf8'));
+  it.each(['uncovered', 'settings', 'peers'])('%s', async (name) => {
+    expect(problemText((await assign(name)).problems)).toBe(
+      readFileSync(fixture('assign', `${name}.expected`), 'utf8'),
+    );
   });
 
-  it('keeps a host in two plays in its first one', () => {
-    const { plays } = assign('uncovered');
+  it('keeps a host in two plays in its first one', async () => {
+    const { plays } = await assign('uncovered');
     expect(plays.get('web1.example.net')?.name).toBe('Web');
     expect(plays.has('db1.example.net')).toBe(false);
     expect(plays.has('db2.example.net')).toBe(false);

@@ -18,8 +18,8 @@ describe('worked examples', () => {
     expect(EXAMPLES.sort()).toEqual(['img-gcems', 'own-matrix', 'portaswitch', 'portaswitch-ocs']);
   });
 
-  it.each(EXAMPLES)('%s lints clean, and every managed host has a play', (name) => {
-    const inventory = loadInventory(`inventories/${name}/inventory.yaml`);
+  it.each(EXAMPLES)('%s lints clean, and every managed host has a play', async (name) => {
+    const inventory = await loadInventory(`inventories/${name}/inventory.yaml`);
     const { settings, problems } = readSettings(inventory);
     const assignment = assignPlays(inventory, settings, null);
     expect([...inventory.warnings, ...problems, ...assignment.problems]).toEqual([]);

@@ -90,8 +90,8 @@ describe('probes', () => {
     ]);
   });
 
-  it('come from other hosts, and from the changed one itself only towards third ones', () => {
-    const inventory = loadInventory('test/fixtures/matrix/assign/peers.yaml');
+  it('come from other hosts, and from the changed one itself only towards third ones', async () => {
+    const inventory = await loadInventory('test/fixtures/matrix/assign/peers.yaml');
     const from = (pattern: string, host: string | null): Probe =>
       ({ ...play?.probes[0], host, from: { pattern, location: at(1, 1) } }) as Probe;
     expect(probePeers(inventory, from('web[0:2]', null), 'web02')).toEqual(['web01', 'web03']);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import type { HostFacts, InterfaceFacts, RunningFirewalld } from '../../../src/facts/facts.ts';
 import { formatPort } from '../../../src/firewalld/normalise.ts';
-import { type Inventory, loadInventory } from '../../../src/inventory/inventory.ts';
+import { type Inventory, readInventoryFiles } from '../../../src/inventory/inventory.ts';
 import { hostPeers } from '../../../src/inventory/peers.ts';
 import { readSettings } from '../../../src/inventory/settings.ts';
 import type { HostSettings, PrivateMode } from '../../../src/inventory/settings-types.ts';
@@ -42,7 +42,7 @@ export function readInventory(document: unknown): {
   try {
     const file = path.join(folder, 'inventory.yaml');
     writeFileSync(file, stringify(document));
-    const inventory = loadInventory(file);
+    const inventory = readInventoryFiles(file);
     const { settings, problems } = readSettings(inventory);
     const errors = problems.filter(({ severity }) => severity === 'error');
     if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));

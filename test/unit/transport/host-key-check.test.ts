@@ -30,6 +30,9 @@ function target(changes: Partial<Target> = {}): Target {
     connectTimeoutMs: 1000,
     become: { kind: 'none' },
     agentSocket: null,
+    identitiesOnly: false,
+    keepalive: { intervalMs: 1000, countMax: 3 },
+    route: { kind: 'direct' },
     password: null,
     ...changes,
   };
