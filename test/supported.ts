@@ -6,7 +6,6 @@
 /** The sections of the page, in its order. */
 export const SECTIONS = [
   'Inventory files',
-  'Inventory variables',
   'YAML values',
   'INI inventories',
   'Executable inventories and plugins',

@@ -109,12 +109,23 @@ Examples:
   portfw rollback inventory.yaml --limit web1 --to 20260131T221500Z-3f2a1c --yes
 `,
   lint: `
-Checks inventories with their variables and playbooks, single playbooks and single matrices. It contacts no host. Warnings
-alone end with 0, errors with 4.
+Checks inventories with their variables and playbooks, single playbooks, matrices and files of variables, or a folder of these.
+It contacts no host. What is wrong is an error and ends with 4; what is doubtful is a warning and ends with 0, or with 4 under
+--strict.
 
 Examples:
   portfw lint inventory.yaml
+  portfw lint --strict inventories/
   portfw lint inventory.yaml my-playbook.yaml matrices/my-matrix.yaml
+`,
+  sudoers: `
+The script, to be run as root on a host, installs /usr/local/libexec/portfw-run and /etc/sudoers.d/portfw. The account can
+then have portfw's own programs carried out as root and nothing else. Run it again after an update of portfw.
+
+Examples:
+  portfw sudoers ops                          to read it
+  portfw sudoers ops | ssh root@web1 sh
+  portfw sudoers ops --password               sudo asks for the password of ops
 `,
   completion: `
 Examples:

@@ -14,7 +14,7 @@ KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
 # What stands aside for a moment: no name that firewalld reads, nor one that counts as a file of the configuration.
 ASIDE = ".portfw-aside-"
-ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}$")
+ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\Z")
 # Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
 ZONE_FILE = re.compile(r"^zones/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.xml\Z")

@@ -36,6 +36,8 @@ export interface Markers {
   readonly passwordPrompt: string;
   /** On standard error, once sudo has made us root and the shell reads its input. */
   readonly becomeDone: string;
+  /** The same from the helper, which takes lengths instead of a bootstrap. */
+  readonly helperDone: string;
   /** The line on standard input that stops the program. */
   readonly stop: string;
   readonly nonce: string;
@@ -49,6 +51,7 @@ export function createMarkers(nonce: string = randomBytes(16).toString('hex')): 
     end: `portfw:${nonce}:end:`,
     passwordPrompt: `[portfw:${nonce}:password]`,
     becomeDone: `[portfw:${nonce}:ready]`,
+    helperDone: `[portfw:${nonce}:listed]`,
     stop: `portfw:${nonce}:stop\n`,
   };
 }
@@ -56,25 +59,62 @@ export function createMarkers(nonce: string = randomBytes(16).toString('hex')): 
 const READ_BOOTSTRAP = 'IFS= read -r line && eval "$line"';
 
 /**
+ * The program on a host that an account may run with sudo instead of a shell: it carries out listed programs alone. Where
+ * it is installed it is used. See `sudo-helper.ts` in `src/host/`, which makes it.
+ */
+export const SUDO_HELPER = '/usr/local/libexec/portfw-run';
+
+/** What root's shell is started with. It is the same text for every run, so that sudo's log reads alike. $2 the nonce. */
+const ROOT_SHELL = `printf "[portfw:%s:ready]" "$2" >&2; ${READ_BOOTSTRAP}`;
+
+/**
+ * What the account's own sh makes of it: sudo, asked for the helper where there is one. $1 SSH_CONNECTION, $2 the nonce,
+ * $3 what root's shell is to do; the rest is sudo's own flags, in front of which a terminal may be put.
+ */
+const CALL_SUDO = [
+  'c=$1 n=$2 i=$3; shift 3',
+  `if [ -x ${SUDO_HELPER} ]; then set -- "$@" -- ${SUDO_HELPER} "$c" "$n"; else set -- "$@" -- /bin/sh -c "$i" portfw "$c" "$n"; fi`,
+].join('; ');
+
+/**
+ * Starts a command with a controlling terminal of its own and its standard streams as they are: what `requiretty` wants,
+ * without what a terminal does to bytes. The parent holds the terminal open until the command ends.
+ */
+const WITH_TERMINAL =
+  'import fcntl,os,sys,termios;m,s=os.openpty();p=os.fork();' +
+  'p or (os.setsid(),fcntl.ioctl(s,termios.TIOCSCTTY,0),os.execvp(sys.argv[1],sys.argv[1:]));' +
+  'r=os.waitpid(p,0)[1];os._exit(128+(r&127) if r&127 else r>>8)';
+/** Any of them will do; one is there wherever firewalld is. */
+const PYTHONS = '/usr/bin/python3 /usr/libexec/platform-python /usr/local/bin/python3 /usr/bin/python';
+
+/**
  * The command line for the host: fixed but for the nonce.
  *
  * `"$SSH_CONNECTION"` is expanded by the login shell and handed on as an argument, because sudo drops the variable and
- * programs need to know the way that we came in by.
+ * programs need to know the way that we came in by. The first word is `env`, which a restricted shell may run too; it
+ * also sets LC_ALL for sudo, whose messages must be the ones that we can read.
+ *
+ * @param terminal whether sudo is given a terminal, because sudoers has `requiretty`
  */
-export function commandLine(become: Become, markers: Markers): string {
-  if (become.kind === 'none') return `/bin/sh -c '${READ_BOOTSTRAP}' portfw "$SSH_CONNECTION"`;
-  const mode = become.password === null ? '-n' : `-S -p '${markers.passwordPrompt}'`;
-  const shell = `/bin/sh -c 'printf "${markers.becomeDone}" >&2; ${READ_BOOTSTRAP}' portfw "$SSH_CONNECTION"`;
-  // `env` rather than an assignment, which fish and csh do not know. sudo's messages must be the ones that we can read.
-  return `env LC_ALL=C sudo ${mode} -- ${shell}`;
+export function commandLine(become: Become, markers: Markers, terminal = false): string {
+  if (become.kind === 'none') return `env /bin/sh -c '${READ_BOOTSTRAP}' portfw "$SSH_CONNECTION"`;
+  const run = terminal
+    ? `${CALL_SUDO}; for p in ${PYTHONS}; do if [ -x "$p" ]; then exec "$p" -c "$t" sudo "$@"; fi; done; exec sudo "$@"`
+    : `${CALL_SUDO}; exec sudo "$@"`;
+  const flags = become.password === null ? '-n' : `-S -p '${markers.passwordPrompt}'`;
+  const outer = terminal ? `t=$1; shift; ${run}` : run;
+  const words = terminal ? `'${WITH_TERMINAL}' ` : '';
+  return `env LC_ALL=C /bin/sh -c '${outer}' portfw ${words}"$SSH_CONNECTION" ${markers.nonce} '${ROOT_SHELL}' ${flags}`;
 }
 
 // No single quote may occur in it. $1 the nonce, $2 the program's length in bytes, $3 the data's in base64 characters.
-const RUN_PROGRAM = [
+const RECEIVE = [
   'n=$1 l=$2 m=$3',
   'p=$(head -c "$l"); d=',
   'if [ "$m" -gt 0 ]; then d=$(head -c "$m"); fi',
   `if [ "\${#p}" -ne "$l" ] || [ "\${#d}" -ne "$m" ]; then echo "portfw: the program did not arrive whole" >&2; exit 96; fi`,
+].join('; ');
+const CARRY_OUT = [
   'run() { set --; unset n l m d w; eval "$p"; }',
   // $PPID is `timeout`, which hands TERM on to everything that the program started, and follows it up with KILL.
   'exec 3<&0 </dev/null',
@@ -90,6 +130,38 @@ const RUN_PROGRAM = [
 ].join('; ');
 
 /**
+ * What runs a program that comes on standard input: a shell's text, with the nonce and the two lengths as its arguments.
+ *
+ * @param check commands between reading and running; the program's text is in `$p`. Without single quotes
+ */
+export function runningShell(check = ''): string {
+  return `${RECEIVE}; ${check === '' ? '' : `${check}; `}${CARRY_OUT}`;
+}
+
+/** The environment that every program gets, as arguments of `env`; `$1` is SSH_CONNECTION. */
+export const PROGRAM_ENVIRONMENT = `-i LC_ALL=C PATH=${PROGRAM_PATH} HOME="\${HOME:-/}" SSH_CONNECTION="$1"`;
+
+/**
+ * A program as the host's shell evaluates it: a function, so that the shell reads the whole text before it runs the first
+ * command. No line feed at the end: the command substitution that receives it would strip that, and the length would not
+ * match.
+ *
+ * @throws TypeError for a text with NUL characters
+ */
+export function wrappedProgram(program: string): Buffer {
+  if (program.includes('\0')) throw new TypeError('A program cannot contain NUL characters');
+  return Buffer.from(`portfw_program() {\n${program}\n}\nunset p; portfw_program`, 'utf8');
+}
+
+/** What goes to the host's standard input for one run, by who reads it there. */
+export interface ProgramInput {
+  /** For a shell. */
+  readonly shell: readonly Buffer[];
+  /** For the helper: the lengths and the deadline as a line of numbers instead of the bootstrap. */
+  readonly helper: readonly Buffer[];
+}
+
+/**
  * What goes to the shell's standard input for one run.
  *
  * @param program POSIX sh text without NUL characters.
@@ -101,23 +173,22 @@ export function programInput(
   data: string | Uint8Array,
   deadlineMs: number,
   markers: Markers,
-): readonly Buffer[] {
-  if (program.includes('\0')) throw new TypeError('A program cannot contain NUL characters');
-  // A function, so that the shell reads the whole text before it runs the first command. No line feed at the end: the
-  // command substitution that receives it would strip that, and the length would not match.
-  const wrapped = Buffer.from(`portfw_program() {\n${program}\n}\nunset p; portfw_program`, 'utf8');
+): ProgramInput {
+  const wrapped = wrappedProgram(program);
   const encoded = Buffer.from(data).toString('base64');
   const seconds = (milliseconds: number): string => (Math.max(1, Math.ceil(milliseconds)) / 1000).toString();
   const bootstrap = [
     'umask 022',
     'cd /',
     [
-      `exec env -i LC_ALL=C PATH=${PROGRAM_PATH} HOME="$HOME" SSH_CONNECTION="$1"`,
+      `exec env ${PROGRAM_ENVIRONMENT}`,
       `timeout -k ${seconds(KILL_AFTER_MS)} ${seconds(deadlineMs)}`,
-      `/bin/sh -c '${RUN_PROGRAM}' portfw ${markers.nonce} ${wrapped.length} ${encoded.length}`,
+      `/bin/sh -c '${runningShell()}' portfw ${markers.nonce} ${wrapped.length} ${encoded.length}`,
     ].join(' '),
   ].join('; ');
-  return [Buffer.from(`${bootstrap}\n`), wrapped, Buffer.from(encoded, 'latin1')];
+  const rest = [wrapped, Buffer.from(encoded, 'latin1')];
+  const numbers = `${wrapped.length} ${encoded.length} ${seconds(deadlineMs)}\n`;
+  return { shell: [Buffer.from(`${bootstrap}\n`), ...rest], helper: [Buffer.from(numbers), ...rest] };
 }
 
 /** What a run's output says. */

@@ -2,7 +2,15 @@ import { redacted, type Secret } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { Become, BecomeFailure, CommandOutcome, FailureText, RemoteCommand } from './connection.ts';
-import { commandLine, createMarkers, KILL_AFTER_MS, type Markers, programInput, unframe } from './program-framing.ts';
+import {
+  commandLine,
+  createMarkers,
+  KILL_AFTER_MS,
+  type Markers,
+  type ProgramInput,
+  programInput,
+  unframe,
+} from './program-framing.ts';
 import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
 
 /** Banners, sudo's lecture and our markers do not count against the program's output, up to here. */
@@ -49,16 +57,35 @@ export type StartProcess = (commandLine: string, events: ProcessEvents) => Proce
  * The password is written only when sudo's prompt with this run's nonce appears, and the program only once the shell
  * says that it reads, so neither can be taken for the other.
  */
-export function runProgram(
+export async function runProgram(
   start: StartProcess,
   become: Become,
   user: string,
   command: RemoteCommand,
 ): Promise<CommandOutcome> {
+  if (needsTerminal.has(become)) return runOnce(start, become, user, command, true);
+  const outcome = await runOnce(start, become, user, command, false);
+  if (outcome.kind !== 'become-failed' || outcome.reason !== 'tty-required' || outcome.mayHaveRun) return outcome;
+  // sudo refused before it asked for anything and before the program was sent, so this costs no attempt.
+  needsTerminal.add(become);
+  return runOnce(start, become, user, command, true);
+}
+
+/** The accounts whose sudo has said that it insists on a terminal; later programs of theirs ask for one at once. */
+const needsTerminal = new WeakSet<Become>();
+
+function runOnce(
+  start: StartProcess,
+  become: Become,
+  user: string,
+  command: RemoteCommand,
+  terminal: boolean,
+): Promise<CommandOutcome> {
   const markers = createMarkers();
   const input = programInput(command.program, command.data, command.deadlineMs, markers);
+  const line = commandLine(become, markers, terminal);
   return new Promise((resolve) => {
-    new ProgramSession(start, become, user, command, markers, input, resolve).begin();
+    new ProgramSession(start, line, become, user, command, markers, input, resolve).begin();
   });
 }
 
@@ -69,11 +96,12 @@ type FailureDetail =
 
 class ProgramSession {
   readonly #start: StartProcess;
+  readonly #line: string;
   readonly #become: Become;
   readonly #user: string;
   readonly #command: RemoteCommand;
   readonly #markers: Markers;
-  readonly #input: readonly Buffer[];
+  readonly #input: ProgramInput;
   readonly #resolve: (outcome: CommandOutcome) => void;
   readonly #startedAt = performance.now();
   readonly #stdout = new ByteSink();
@@ -100,14 +128,16 @@ class ProgramSession {
 
   constructor(
     start: StartProcess,
+    line: string,
     become: Become,
     user: string,
     command: RemoteCommand,
     markers: Markers,
-    input: readonly Buffer[],
+    input: ProgramInput,
     resolve: (outcome: CommandOutcome) => void,
   ) {
     this.#start = start;
+    this.#line = line;
     this.#become = become;
     this.#user = user;
     this.#command = command;
@@ -123,7 +153,7 @@ class ProgramSession {
       return;
     }
     signal?.addEventListener('abort', this.#onAbort, { once: true });
-    this.#process = this.#start(commandLine(this.#become, this.#markers), {
+    this.#process = this.#start(this.#line, {
       onStdout: (chunk) => this.#receive(this.#stdout, chunk),
       onStderr: (chunk) => this.#receive(this.#stderr, chunk),
       onExit: (code, exitSignal) => {
@@ -148,13 +178,13 @@ class ProgramSession {
       this.#process.abandon();
       return;
     }
-    if (this.#become.kind === 'none') this.#sendProgram();
+    if (this.#become.kind === 'none') this.#sendProgram(this.#input.shell);
     else this.#setTimer(BECOME_TIMEOUT_MS, () => this.#failBecome());
   }
 
-  #sendProgram(): void {
+  #sendProgram(input: readonly Buffer[]): void {
     this.#sentAt = performance.now();
-    for (const part of this.#input) this.#process?.write(part);
+    for (const part of input) this.#process?.write(part);
     this.#setTimer(this.#command.deadlineMs + LOCAL_GRACE_MS, () => this.#stopThen(() => this.#failDeadline()));
   }
 
@@ -194,14 +224,18 @@ class ProgramSession {
 
   #watchSudo(chunk: Buffer): void {
     if (this.#become.kind !== 'sudo') return;
-    const { becomeDone, passwordPrompt } = this.#markers;
+    const { becomeDone, helperDone, passwordPrompt } = this.#markers;
     this.#becomeTail += chunk.toString('latin1');
     if (this.#becomeTail.includes(becomeDone)) {
-      this.#sendProgram();
+      this.#sendProgram(this.#input.shell);
+      return;
+    }
+    if (this.#becomeTail.includes(helperDone)) {
+      this.#sendProgram(this.#input.helper);
       return;
     }
     const parts = this.#becomeTail.split(passwordPrompt);
-    this.#becomeTail = parts.at(-1)!.slice(-Math.max(becomeDone.length, passwordPrompt.length));
+    this.#becomeTail = parts.at(-1)!.slice(-Math.max(becomeDone.length, helperDone.length, passwordPrompt.length));
     if (parts.length === 1) return;
     const asked = this.#prompts > 0;
     this.#prompts += parts.length - 1;
@@ -340,6 +374,12 @@ class ProgramSession {
 
 function notRunText(user: string, exitCode: number | null, said: Buffer): FailureText {
   const words = terminalLine(said.toString('utf8'));
+  if (exitCode === 95 && words.includes('portfw-run: ')) {
+    return {
+      message: `The host allows ${user} the programs of another version of portfw alone (${words})`,
+      hint: `Have root install those of this version: "portfw sudoers ${user}" prints the script`,
+    };
+  }
   return {
     message: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
     hint: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,

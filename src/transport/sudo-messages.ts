@@ -46,7 +46,7 @@ export function becomeFailureText(reason: BecomeFailure, user: string, stderr: s
     case 'not-allowed':
       return {
         message: `sudo does not allow ${user} to become root`,
-        hint: `Add a sudoers rule for ${user} (see the README), or log in with another account (ansible_user)`,
+        hint: `Have root run on the host what "portfw sudoers ${user}" prints, or log in with another account (ansible_user)`,
       };
     case 'no-sudo':
       return {
@@ -56,7 +56,7 @@ export function becomeFailureText(reason: BecomeFailure, user: string, stderr: s
     case 'tty-required':
       return {
         message: 'sudo on the host insists on a terminal (requiretty)',
-        hint: `Add "Defaults:${user} !requiretty" to sudoers on the host`,
+        hint: `It was given one and still refuses: add "Defaults:${user} !requiretty" to sudoers on the host`,
       };
     case 'other': {
       const words = terminalLine(stderr);

@@ -195,7 +195,6 @@ const MMDEBSTRAP_OPTIONS: readonly string[] = [
   '--dpkgopt=path-exclude=/usr/share/doc/*',
   '--dpkgopt=path-exclude=/usr/share/man/*',
   '--dpkgopt=path-exclude=/usr/share/info/*',
-  '--dpkgopt=path-exclude=/usr/share/locale/*',
 ];
 
 /** A suite in the archive is not signed anew, so its signature's date has passed. */

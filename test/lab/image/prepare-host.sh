@@ -14,6 +14,7 @@ admin ALL=(ALL:ALL) ALL
 operator ALL=(ALL:ALL) NOPASSWD: ALL
 SUDOERS
 chmod 440 /etc/sudoers.d/lab
+localedef -i de_DE -f UTF-8 de_DE.UTF-8
 
 # Keys come from the lab when a host starts; host keys are the container's own (see lab-hostkeys.service).
 mkdir -p /etc/ssh/sshd_config.d

@@ -312,7 +312,7 @@ describe('what reaches a host', () => {
     expect(after.visible).not.toContain('pwned');
     // One line a run, and in it nothing but what the framing of programs has.
     expect(withoutChance(after).lines).toHaveLength(1);
-    const framed = PROGRAMS.map((program) => programInput(program, '', 1000, createMarkers())[1]!.toString());
+    const framed = PROGRAMS.map((program) => programInput(program, '', 1000, createMarkers()).shell[1]!.toString());
     for (const program of withoutChance(after).programs) expect(framed).toContain(program);
     // The texts did arrive: as JSON, each whole.
     const data = after.runs.flatMap((run) => (run.data.startsWith('{') ? [JSON.parse(run.data) as unknown] : []));

@@ -46,8 +46,8 @@ function spawnable(bin: string, sudo: string): string {
     '#!/bin/sh',
     'prompt=$3',
     'while [ "$1" != -- ]; do shift; done; shift',
-    // The ready mark is in the command that sudo is given, for anybody to see.
-    `mark=$(printf %s "$*" | sed -n 's/.*printf "\\([^"]*\\)".*/\\1/p')`,
+    // The nonce of the ready mark is the last word of the command that sudo is given, for anybody to see.
+    'for nonce in "$@"; do :; done; mark="[portfw:$nonce:ready]"',
     sudo,
   ];
   rmSync(bin, { recursive: true, force: true });

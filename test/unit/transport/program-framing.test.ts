@@ -3,7 +3,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { commandLine, createMarkers, programInput, unframe } from '../../../src/transport/program-framing.ts';
+import { Secret } from '../../../src/core/secret.ts';
+import {
+  commandLine,
+  createMarkers,
+  type Markers,
+  programInput,
+  unframe,
+} from '../../../src/transport/program-framing.ts';
 
 const markers = createMarkers('0123456789abcdef0123456789abcdef');
 const scratch = mkdtempSync(join(tmpdir(), 'portfw-framing-'));
@@ -15,7 +22,7 @@ function runInput(input: Buffer, shell = '/bin/sh') {
 }
 
 function run(program: string, data: string | Uint8Array = '', shell?: string) {
-  const outcome = runInput(Buffer.concat(programInput(program, data, 10_000, markers)), shell);
+  const outcome = runInput(Buffer.concat(programInput(program, data, 10_000, markers).shell), shell);
   expect(outcome.kind).toBe('complete');
   if (outcome.kind !== 'complete') throw new Error(outcome.stderr.toString());
   return outcome;
@@ -107,7 +114,7 @@ describe('a program', () => {
   });
 
   it('is stopped at its deadline with everything that it started', () => {
-    const input = Buffer.concat(programInput('sleep 61.5 & sleep 61.5', '', 300, markers));
+    const input = Buffer.concat(programInput('sleep 61.5 & sleep 61.5', '', 300, markers).shell);
     const startedAt = performance.now();
     const outcome = runInput(input);
     expect(outcome.kind).toBe('partial');
@@ -117,7 +124,7 @@ describe('a program', () => {
 
   it.each(['some data', ''])('never runs in part, wherever the line breaks (data: "%s")', (data) => {
     const proof = join(scratch, `ran with ${data}`);
-    const whole = Buffer.concat(programInput(`echo ran >'${proof}'`, data, 10_000, markers));
+    const whole = Buffer.concat(programInput(`echo ran >'${proof}'`, data, 10_000, markers).shell);
     const bootstrapLength = whole.indexOf('\n') + 1;
     // Each place inside the program and the data, and a few inside the bootstrap.
     const cuts = [1, 20, bootstrapLength - 1];
@@ -133,21 +140,37 @@ describe('a program', () => {
 });
 
 describe('commandLine', () => {
+  const password = new Secret('s3cret');
+  const lines = (of: Markers) => [
+    commandLine({ kind: 'none' }, of),
+    commandLine({ kind: 'sudo', password: null }, of),
+    commandLine({ kind: 'sudo', password: null }, of, true),
+    commandLine({ kind: 'sudo', password }, of),
+    commandLine({ kind: 'sudo', password }, of, true),
+  ];
+
   it('varies only in the nonce', () => {
     const other = createMarkers();
-    for (const become of [{ kind: 'none' }, { kind: 'sudo', password: null }] as const) {
-      const one = commandLine(become, markers).replaceAll(markers.nonce, 'N');
-      expect(commandLine(become, other).replaceAll(other.nonce, 'N')).toBe(one);
-    }
+    const theirs = lines(other).map((line) => line.replaceAll(other.nonce, 'N'));
+    expect(theirs).toEqual(lines(markers).map((line) => line.replaceAll(markers.nonce, 'N')));
   });
 
-  it('has nothing in it that csh or fish read in another way', () => {
-    for (const become of [{ kind: 'none' }, { kind: 'sudo', password: null }] as const) {
-      const line = commandLine(become, markers);
+  it('has nothing in it that csh, fish or a restricted shell read in another way', () => {
+    for (const line of lines(markers)) {
       expect(line).not.toMatch(/[!\\`\n]/);
+      expect(line).not.toContain('s3cret');
+      // A restricted shell runs no command with a slash in its name.
+      expect(line).toMatch(/^env /);
       // Outside single quotes: words, one double-quoted variable, nothing else.
       expect(line.replace(/'[^']*'/g, 'Q').replace('"$SSH_CONNECTION"', 'V')).toMatch(/^[\w/=. -]+$/);
     }
+  });
+
+  it('has sudo start the same text each time, so that a rule can name it', () => {
+    const rootShell = /'(printf [^']*)'/;
+    const texts = new Set(lines(createMarkers()).map((line) => rootShell.exec(line)?.[1]));
+    expect(texts.size).toBe(2);
+    expect([...texts].join('')).not.toMatch(/[0-9a-f]{32}/);
   });
 });
 

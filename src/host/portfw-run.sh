@@ -1,0 +1,33 @@
+#!/bin/sh
+# portfw-run SSH_CONNECTION NONCE: what an account may run with sudo in place of a shell.
+#
+# It carries out portfw's own programs as root, those of version @VERSION@, and nothing else: a program comes on standard
+# input, and only one whose SHA-256 is in the list below is run. What the programs do is in portfw's folder src/host.
+# To be owned by root and writable by nobody else. Made by "portfw sudoers"; this file holds no secrets.
+set -u
+# sudo may hand on the account's own.
+PATH=@PATH@
+export PATH
+
+refuse() {
+  echo "portfw-run: $1" >&2
+  exit 95
+}
+
+umask 022
+cd / || exit 95
+[ "$#" -eq 2 ] || refuse 'it is started by portfw alone'
+# What sshd says of the connection: addresses and ports.
+case $1 in *[!0-9A-Za-z:.%\ ]*) refuse 'the connection is none' ;; esac
+case $2 in '' | *[!0-9a-f]*) refuse 'the nonce is none' ;; esac
+
+printf '[portfw:%s:listed]' "$2" >&2
+IFS=' ' read -r length data seconds || refuse 'no program arrived'
+case $length in '' | *[!0-9]*) refuse 'the length of the program is no number' ;; esac
+case $data in '' | *[!0-9]*) refuse 'the length of the data is no number' ;; esac
+case $seconds in '' | *[!0-9.]*) refuse 'the time is no number' ;; esac
+
+listed='@LISTED@'
+# shellcheck disable=SC2016 # the shell that is started reads them
+exec env @ENVIRONMENT@ \
+  timeout -k 2 "$seconds" /bin/sh -c 'listed=$4; @SHELL@' portfw "$2" "$length" "$data" "$listed"
