@@ -37,9 +37,13 @@ export interface FleetCommandOptions {
  *
  * @returns the exit code
  */
-export async function runOverFleet(file: string, flags: RunFlags, options: FleetCommandOptions): Promise<number> {
+export async function runOverFleet(
+  sources: readonly string[],
+  flags: RunFlags,
+  options: FleetCommandOptions,
+): Promise<number> {
   const terminal = openTerminal(flags.color);
-  const prepared = await prepareRun(file, flags, options.matrix);
+  const prepared = await prepareRun(sources, flags, options.matrix);
   if (prepared.warnings.length > 0) terminal.error(problemsText(prepared.warnings, terminal.errorStyle));
 
   const report = await openReport(terminal, flags);
@@ -49,10 +53,27 @@ export async function runOverFleet(file: string, flags: RunFlags, options: Fleet
   );
   const surface: RunSurface = { terminal, report, interruption };
   const durations = new Map<string, number>();
+  /** Events that come while a server's question waits for its answer; any of them would paint over it. */
+  let held: FleetEvent[] | null = null;
   const emit = (event: FleetEvent): void => {
+    if (held !== null) {
+      held.push(event);
+      return;
+    }
     if (event.kind === 'host-finished' || event.kind === 'host-put-back') durations.set(event.host, event.durationMs);
     report.event(event);
   };
+  prepared.questions.restFor(async (ask) => {
+    held = [];
+    try {
+      await report.rest();
+      return await ask();
+    } finally {
+      const late = held;
+      held = null;
+      for (const event of late) emit(event);
+    }
+  });
   let faults = 0;
   const onFault = (error: unknown): void => {
     // Nobody awaits what failed here. The hosts that are being worked on are finished all the same.
@@ -82,6 +103,7 @@ export async function runOverFleet(file: string, flags: RunFlags, options: Fleet
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();
+    await prepared.close();
     process.removeListener('uncaughtException', onFault);
     interruption.dispose();
   }

@@ -108,6 +108,24 @@ Examples:
   portfw rollback inventory.yaml --limit web1
   portfw rollback inventory.yaml --limit web1 --to 20260131T221500Z-3f2a1c --yes
 `,
+  init: `
+Asks on a terminal what the flags do not say. Without a terminal, or with --yes, what is left out takes its default. Nothing is
+written over: the inventory of --from stays as it is, and what portfw needs goes into a file of its own.
+
+Examples:
+  portfw init                                 a first inventory, from a few answers
+  portfw init --from hosts.ini                portfw.yaml, to be given beside hosts.ini
+  portfw init --from hosts.ini group_vars/all/portfw.yaml
+  portfw init --yes --playbook portaswitch --host web/web1.example.net=198.51.100.20 --role web1.example.net=web-admin
+`,
+  schema: `
+An editor with a YAML language server completes and checks a file that names its schema in its first line:
+  # yaml-language-server: $schema=/path/to/inventory.schema.json
+
+Examples:
+  portfw schema                               the schemas, with the files that they are in
+  portfw schema inventory > inventory.schema.json
+`,
   lint: `
 Checks inventories with their variables and playbooks, single playbooks, matrices and files of variables, or a folder of these.
 It contacts no host. What is wrong is an error and ends with 4; what is doubtful is a warning and ends with 0, or with 4 under

@@ -1,4 +1,4 @@
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
@@ -13,16 +13,24 @@ import { probePeers } from '../matrix/probe-peers.ts';
 import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import { promptSecret, type SecretName, secretFromEnvironment } from '../transport/secrets.ts';
+import { SshConfigFiles } from '../transport/ssh-config-files.ts';
 import { createTarget, type TargetOptions } from '../transport/target.ts';
+import { localUser } from './local-user.ts';
+import { loginProblems, QuestionDesk } from './logins.ts';
 import { readFiles } from './read-files.ts';
 import type { RunFlags } from './run-flags.ts';
 import { UsageError } from './usage-error.ts';
+import { vaultFrom } from './vault-flags.ts';
 
 /** Everything that is decided before the first host is contacted. */
 export interface PreparedRun {
   readonly context: Omit<RunContext, 'phase' | 'note' | 'signal'>;
   /** What is doubtful in the files, but keeps nobody from going on. */
   readonly warnings: readonly Problem[];
+  /** Through which servers ask the user during a login. */
+  readonly questions: QuestionDesk;
+  /** Logs out of the jump hosts that the hosts' connections shared. */
+  close(): Promise<void>;
 }
 
 /**
@@ -32,11 +40,20 @@ export interface PreparedRun {
  * @param matrix whether every host needs a play
  * @throws InputError with every problem of every file; UsageError when a password cannot be had
  */
-export async function prepareRun(file: string, flags: RunFlags, matrix: 'required' | 'optional'): Promise<PreparedRun> {
-  const { inventory, settings, plays, problems } = await readFiles(file, flags.playbook ?? null, matrix);
+export async function prepareRun(
+  sources: readonly string[],
+  flags: RunFlags,
+  matrix: 'required' | 'optional',
+): Promise<PreparedRun> {
+  const { inventory, settings, plays, problems } = await readFiles(
+    sources,
+    flags.playbook ?? null,
+    matrix,
+    await vaultFrom(flags),
+  );
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
-  const hosts = chosenHosts(inventory, settings, flags, file);
+  const hosts = chosenHosts(inventory, settings, flags, sources);
   const acceptLockout = acceptedHosts(flags, hosts);
 
   const options = await targetOptions(flags);
@@ -54,15 +71,21 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     targetProblems.push(...created.problems);
     if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
   }
-  const warnings = unique([...problems, ...targetProblems]);
+  const warnings = [...unique([...problems, ...targetProblems])];
   if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
-  const transport = openTransport({
-    passphrase: secretFromEnvironment('keyPassphrase'),
-    ask: process.stdin.isTTY === true ? (keyFile) => askPassphrase(keyFile) : null,
-  });
-  // Questions come before any display is up. A key that stays locked is the failure of the hosts that need it.
-  if (process.stdin.isTTY === true) await transport.unlockKeys([...targets.values(), ...peerTargets.values()]);
+  const questions = new QuestionDesk();
+  const transport = openTransport(
+    {
+      passphrase: secretFromEnvironment('keyPassphrase'),
+      ask: process.stdin.isTTY === true ? (keyFile) => askPassphrase(keyFile) : null,
+    },
+    process.stdin.isTTY === true ? (question) => questions.ask(question) : null,
+  );
+  // Questions come before any display is up, and a key that cannot be used is said once, before any host is contacted.
+  const logins = loginProblems(await transport.unlockKeys([...targets.values(), ...peerTargets.values()]));
+  warnings.push(...logins);
+  if (logins.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
   const jobs = new Map<string, HostJob>();
   for (const host of hosts) {
@@ -79,7 +102,7 @@ export async function prepareRun(file: string, flags: RunFlags, matrix: 'require
     today: new Date().toISOString().slice(0, 10),
     acceptLockout,
   };
-  return { context, warnings };
+  return { context, warnings, questions, close: () => transport.close() };
 }
 
 /** The managed hosts that `--limit` leaves, in the inventory's order. */
@@ -87,7 +110,7 @@ function chosenHosts(
   inventory: Inventory,
   settings: ReadonlyMap<string, HostSettings>,
   flags: RunFlags,
-  file: string,
+  sources: readonly string[],
 ): readonly HostSettings[] {
   // An unset variable in a script must not turn one host into all of them.
   if (flags.limit?.trim() === '')
@@ -101,7 +124,7 @@ function chosenHosts(
   if (chosen.length > 0) return chosen;
   throw limited === null || managed.length === 0
     ? new UsageError(
-        `${terminalLine(file)} has no host to manage`,
+        `${terminalLine(sources.join(', '))} has no host to manage`,
         'Add hosts, or look at what is there with "portfw inventory"',
       )
     : new UsageError(
@@ -147,15 +170,15 @@ function withFlags(host: HostSettings, flags: RunFlags): HostSettings {
   return { ...host, become: { ...host.become, enabled: true } };
 }
 
+/** What the command line insists on, for the host and for every machine on the way to it. */
 function targetWithFlags(target: Target, flags: RunFlags): Target {
-  return {
-    ...target,
-    ...(flags.privateKey !== undefined && target.privateKeyFiles.length === 0
-      ? { privateKeyFiles: [resolve(flags.privateKey)] }
-      : {}),
+  const { route } = target;
+  const insisted = {
     ...(flags.knownHosts === undefined ? {} : { knownHostsFiles: [resolve(flags.knownHosts)] }),
     ...(flags.connectTimeout === undefined ? {} : { connectTimeoutMs: flags.connectTimeout * 1000 }),
   };
+  const hops = route.kind === 'jump' ? route.hops.map((hop) => ({ ...hop, ...insisted })) : [];
+  return { ...target, ...insisted, route: route.kind === 'jump' ? { ...route, hops } : route };
 }
 
 async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
@@ -165,7 +188,10 @@ async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
     becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
     // Set but empty means no agent, as to OpenSSH.
     agentSocket: process.env['SSH_AUTH_SOCK'] || null,
-    localUser: flags.user ?? localUser(),
+    localUser: localUser(),
+    user: flags.user ?? null,
+    privateKeyFile: flags.privateKey === undefined ? null : resolve(flags.privateKey),
+    sshConfig: new SshConfigFiles({ file: flags.sshConfig ?? null }),
   };
 }
 
@@ -185,15 +211,6 @@ async function secret(name: SecretName, ask: boolean, prompt: string): Promise<S
       );
     case 'cancelled':
       throw new UsageError('no password was entered', 'Run again, or leave -k and -K out');
-  }
-}
-
-/** The account that runs portfw; one without an entry in the user database (in a container, say) has none to look up. */
-function localUser(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return process.env['USER'] ?? `uid-${process.getuid?.() ?? 'unknown'}`;
   }
 }
 

@@ -3,6 +3,7 @@ import { InputError } from '../core/problem.ts';
 import { terminalText } from '../core/terminal-text.ts';
 import { EXIT } from './exit-codes.ts';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
+import { inventorySources } from './inventory-sources.ts';
 import { openTerminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -21,7 +22,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
     process.stderr.write(`error: the output cannot be written: ${error.code ?? error.message}; the run goes on\n`);
   };
   for (const stream of [process.stdout, process.stderr]) stream.on('error', onError);
-  if (argv.some((argument) => /^--ask-(?:become-)?pass=/.test(argument))) {
+  if (argv.some((argument) => /^--ask-(?:(?:become-|vault-)?pass|vault-password)=/.test(argument))) {
     // Refused before commander quotes it: the value is a password.
     return showError(new UsageError('a password never goes on the command line', PASSWORD_HINT), argv);
   }
@@ -42,9 +43,16 @@ export async function runProgram(argv: readonly string[], version: string): Prom
 /** Enough to hide the round trips, and no burden for this machine. */
 const DEFAULT_FORKS = 20;
 
-const PASSWORD_HINT = 'Give -k or -K without a value to be asked, or set PORTFW_SSH_PASSWORD or PORTFW_BECOME_PASSWORD';
+const PASSWORD_HINT =
+  'Give -k, -K or -J without a value to be asked, or set PORTFW_SSH_PASSWORD, PORTFW_BECOME_PASSWORD or PORTFW_VAULT_PASSWORD';
+
+const SSH_CONFIG = "read this instead of the user's and the system's ssh_config; none reads no file";
 
 const ACCEPT_LOCKOUT = 'go on with this host though its plan would cut SSH; by name, may be repeated';
+
+const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or names with commas';
+
+const INVENTORY_FLAG = 'an inventory, as with Ansible; may be repeated, and comes after the arguments';
 
 /** The values of a flag that may be repeated. */
 function collect(value: string, before: readonly string[] = []): readonly string[] {
@@ -62,14 +70,18 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .showHelpAfterError('    Run "portfw COMMAND --help" for examples and all flags')
     .exitOverride();
 
-  program
+  const inventory = program
     .command('inventory')
     .description('show what an inventory says, as Ansible understands it')
-    .argument('<file>', 'an Ansible YAML inventory, or a folder of them')
+    .argument('[inventory...]', INVENTORY)
+    .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
     .addOption(new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host']))
     .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host']))
-    .option('--host <name>', 'print the variables of one host')
-    .action(async (file, flags) => done(await (await import('./commands/inventory.ts')).showInventory(file, flags)));
+    .option('--host <name>', 'print the variables of one host');
+  vaultFlags(inventory).action(async (files, flags) => {
+    const sources = inventorySources(files, flags);
+    done(await (await import('./commands/inventory.ts')).showInventory(sources, flags));
+  });
 
   program
     .command('matrix')
@@ -77,19 +89,22 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .argument('[name]', 'a matrix that ships with portfw, or a file; none lists those that ship')
     .option('--json', 'print a JSON array, one row a line')
     .option('--compare <name-or-file>', 'show how another matrix differs')
+    .option('--role <name>', 'show the rows of this role alone; may be repeated', collect)
     .option('--no-color', 'no colours')
     .action(async (name, flags) => done((await import('./commands/matrix.ts')).showMatrix(name ?? null, flags)));
 
-  fleetCommand(program, 'facts', 'show what the hosts say of themselves').action(async (file, flags) =>
-    done(await (await import('./commands/facts.ts')).facts(file, flags)),
+  fleetCommand(program, 'facts', 'show what the hosts say of themselves').action(async (files, flags) =>
+    done(await (await import('./commands/facts.ts')).facts(inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'detect', 'show which roles the hosts play, with the evidence').action(async (file, flags) =>
-    done(await (await import('./commands/detect.ts')).detect(file, flags)),
+  fleetCommand(program, 'detect', 'show which roles the hosts play, with the evidence').action(async (files, flags) =>
+    done(await (await import('./commands/detect.ts')).detect(inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--detailed-exitcode', 'end with 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
-    .action(async (file, flags) => done(await (await import('./commands/plan.ts')).plan(file, flags)));
+    .action(async (files, flags) =>
+      done(await (await import('./commands/plan.ts')).plan(inventorySources(files, flags), flags)),
+    );
   fleetCommand(program, 'apply', 'bring the hosts to what the matrix says')
     .option('-y, --yes', 'apply without asking')
     .option(
@@ -101,36 +116,87 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .option('--detailed-exitcode', 'with --dry-run: end with 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
-    .action(async (file, flags) => done(await (await import('./commands/apply.ts')).apply(file, flags)));
+    .action(async (files, flags) =>
+      done(await (await import('./commands/apply.ts')).apply(inventorySources(files, flags), flags)),
+    );
   fleetCommand(program, 'confirm', 'say yes to runs that wait for it (apply --confirm manual)')
     .option('--revert', 'say no: put the hosts back now')
-    .action(async (file, flags) => done(await (await import('./commands/confirm.ts')).confirmRuns(file, flags)));
+    .action(async (files, flags) =>
+      done(await (await import('./commands/confirm.ts')).confirmRuns(inventorySources(files, flags), flags)),
+    );
   fleetCommand(program, 'status', 'show what is pending on the hosts, and how their last run ended').action(
-    async (file, flags) => done(await (await import('./commands/status.ts')).status(file, flags)),
+    async (files, flags) =>
+      done(await (await import('./commands/status.ts')).status(inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (file, flags) =>
-    done(await (await import('./commands/history.ts')).history(file, flags)),
+  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
+    done(await (await import('./commands/history.ts')).history(inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'rollback', 'return hosts to a saved generation')
     .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
     .option('--revert-after <time>', 'the host puts itself back unless it is kept within this time (60s)')
     .option('-y, --yes', 'roll back without asking')
-    .action(async (file, flags) => done(await (await import('./commands/rollback.ts')).rollback(file, flags)));
+    .action(async (files, flags) =>
+      done(await (await import('./commands/rollback.ts')).rollback(inventorySources(files, flags), flags)),
+    );
+
+  const lint = program
+    .command('lint')
+    .description('check inventories, playbooks and matrices: everything that is wrong or doubtful, at once')
+    .argument('[file...]', 'inventories, playbooks, matrices, files of variables, or folders of them')
+    .option('-i, --inventory <source>', 'inventories that are one; may be repeated', collect)
+    .option('--playbook <name-or-file>', 'check the inventories against this playbook instead of their own')
+    .option('--strict', 'end with 4 for warnings too')
+    .option('--ssh-config <file>', SSH_CONFIG)
+    .option('--json', 'print one JSON object a problem')
+    .option('--no-color', 'no colours');
+  vaultFlags(lint).action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
 
   program
-    .command('lint')
-    .description('check inventories, playbooks and matrices: everything that is wrong, at once')
-    .argument('<file...>', 'inventories, playbooks or matrices')
-    .option('--playbook <name-or-file>', 'check the inventories against this playbook instead of their own')
-    .option('--json', 'print one JSON object a problem')
-    .option('--no-color', 'no colours')
-    .action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
+    .command('init')
+    .description('write a first inventory, or what an Ansible inventory lacks, beside it')
+    .argument('[file]', 'the file to write: inventory.yaml, or portfw.yaml with --from')
+    .option('--from <inventory>', 'an Ansible inventory that is there and stays as it is; may be repeated', collect)
+    .option('--playbook <name-or-file>', 'which system it is: a playbook that ships, or a file')
+    .option('--public <interface>', 'a public interface, address or network; may be repeated', collect)
+    .option('--private <interface>', 'a private one; may be repeated', collect)
+    .option('--host <host>', 'a host, as [GROUP/]NAME[=ADDRESS]; may be repeated', collect)
+    .option('--role <host=role>', 'a role that a host plays, instead of detecting it; may be repeated', collect)
+    .option('--vip <group=address>', 'a virtual address that floats in a group; may be repeated', collect)
+    .option('--management <source>', 'from where SSH must always get in; may be repeated', collect)
+    .option('-u, --user <name>', 'log in as this user')
+    .option('-b, --become', 'become root with sudo')
+    .option('--no-become', 'log in as root, without sudo')
+    .option('-y, --yes', 'ask nothing: take the defaults for what the flags leave out')
+    .option('--force', 'write the file anew when it is there')
+    .action(async (file, flags) => done(await (await import('./commands/init.ts')).init(file ?? null, flags)));
+
+  program
+    .command('schema')
+    .description('print a JSON Schema for editors: of inventories, files of variables, playbooks or matrices')
+    .argument('[name]', 'inventory, vars, playbook or matrix; none lists them with their files')
+    .action(async (name) => done((await import('./commands/schema.ts')).showSchema(name ?? null)));
+
+  program
+    .command('sudoers')
+    .description('print the script that limits an account to what portfw runs with sudo')
+    .argument('<account>', 'the account that portfw logs in as')
+    .option('--password', 'sudo asks for the password of the account')
+    .action(async (account, flags) => done((await import('./commands/sudoers.ts')).sudoers(account, flags, version)));
 
   program
     .command('completion')
     .description('print a completion script for your shell')
     .argument('<shell>', 'bash, zsh or fish')
     .action(async (shell) => done((await import('./commands/completion.ts')).completion(shell, program)));
+
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .option('--line <line>')
+    .option('--breaks <characters>')
+    .action(async (words, flags) =>
+      done(await (await import('./commands/completion.ts')).printCandidates(words, flags, program)),
+    );
 
   for (const command of program.commands) {
     // Settings of the program reach only commands that are made after them.
@@ -143,10 +209,11 @@ export function buildProgram(version: string, done: (code: number) => void): Com
 
 /** A command over the hosts of an inventory, with the flags that all of them share. */
 function fleetCommand(program: Command, name: string, description: string): Command {
-  return program
+  const command = program
     .command(name)
     .description(description)
-    .argument('<inventory>', 'an Ansible YAML inventory, or a folder of them')
+    .argument('[inventory...]', INVENTORY)
+    .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
     .option('-l, --limit <pattern>', 'only the hosts that this Ansible pattern matches')
     .option('--playbook <name-or-file>', 'this playbook for all hosts: one that ships with portfw, or a file')
     .option('-f, --forks <number>', 'how many hosts to work on at once', wholeNumber(1, 1000), DEFAULT_FORKS)
@@ -159,8 +226,20 @@ function fleetCommand(program: Command, name: string, description: string): Comm
     .option('-K, --ask-become-pass', 'ask for the password of sudo')
     .option('--accept-new-host-keys', 'record the keys of hosts never seen before; a changed key is always refused')
     .option('--known-hosts <file>', "check host keys against this file instead of the user's and the system's")
+    .option('--ssh-config <file>', SSH_CONFIG)
     .option('--connect-timeout <seconds>', 'give up connecting after this time', wholeNumber(1, 3600))
     .option('--no-color', 'no colours');
+  return vaultFlags(command);
+}
+
+/** Where the passwords of vaults come from, as with Ansible. */
+function vaultFlags(command: Command): Command {
+  return command
+    .option('--vault-password-file <file>', 'a file, or an executable that prints it: the password of vaults', collect)
+    .addOption(new Option('--vault-pass-file <file>').argParser(collect).hideHelp())
+    .option('--vault-id <[id@]source>', 'an id with its file, or "prompt": may be repeated', collect)
+    .option('-J, --ask-vault-pass', 'ask for the password of vaults')
+    .addOption(new Option('--ask-vault-password').hideHelp());
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

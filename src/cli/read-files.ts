@@ -1,15 +1,22 @@
+import { withoutSecrets } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import { type Inventory, loadInventory } from '../inventory/inventory.ts';
 import { readSettings } from '../inventory/settings.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
+import { resolveInventory } from '../inventory/template-resolve.ts';
+import { Vault } from '../inventory/vault.ts';
 import { assignPlays } from '../matrix/assign.ts';
 import type { Play } from '../matrix/matrix.ts';
+import { inventoryOptions } from './inventory-sources.ts';
+import { withoutVaultContents } from './vault-flags.ts';
 
 /** An inventory with everything that it leads to: variables, playbooks, matrices. */
 export interface ReadFiles {
   /** `null` when the inventory itself cannot be read. */
   readonly inventory: Inventory | null;
   readonly settings: ReadonlyMap<string, HostSettings>;
+  /** The settings of hosts with an error, without what is wrong: for finding further problems, never for a run. */
+  readonly partial: ReadonlyMap<string, HostSettings>;
   /** Every managed host's play. */
   readonly plays: ReadonlyMap<string, Play>;
   /** Everything wrong or doubtful in any of the files. */
@@ -25,23 +32,36 @@ const WITHOUT_MATRIX: ReadonlySet<string> = new Set(['no-playbook', 'no-play']);
  *
  * @param playbook `--playbook`, or `null`
  * @param matrix whether a host without a matrix is a problem
+ * @param vault decrypts values and files; none, and those are problems where they are needed
  */
 export async function readFiles(
-  file: string,
+  sources: string | readonly string[],
   playbook: string | null,
   matrix: 'required' | 'optional',
+  vault: Vault = new Vault([]),
 ): Promise<ReadFiles> {
   let inventory: Inventory;
   try {
-    inventory = await loadInventory(file);
+    const options = { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) };
+    inventory = await resolveInventory(await loadInventory(sources, options), {
+      vault,
+      environment: withoutSecrets(process.env),
+    });
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return { inventory: null, settings: new Map(), plays: new Map(), problems: error.problems };
+    return {
+      inventory: null,
+      settings: new Map(),
+      partial: new Map(),
+      plays: new Map(),
+      problems: withoutVaultContents(error.problems, vault),
+    };
   }
   const { settings, partial, problems } = readSettings(inventory);
   // A host with a broken variable is still held against its matrix, so that one look finds everything.
   const further = [...partial].filter(([, host]) => playbook !== null || host.playbook !== null);
   const assignment = assignPlays(inventory, new Map([...settings, ...further]), playbook);
   const ofPlays = assignment.problems.filter((problem) => matrix === 'required' || !WITHOUT_MATRIX.has(problem.code));
-  return { inventory, settings, plays: assignment.plays, problems: [...inventory.warnings, ...problems, ...ofPlays] };
+  const all = withoutVaultContents([...inventory.warnings, ...problems, ...ofPlays], vault);
+  return { inventory, settings, partial, plays: assignment.plays, problems: all };
 }

@@ -1,5 +1,8 @@
+import type { InventoryFlag } from './inventory-sources.ts';
+import type { VaultFlags } from './vault-flags.ts';
+
 /** The flags that every command over hosts shares, as commander hands them on. */
-export interface RunFlags {
+export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly limit?: string;
   readonly playbook?: string;
   readonly forks: number;
@@ -8,6 +11,8 @@ export interface RunFlags {
   readonly verbose: number;
   readonly acceptNewHostKeys?: boolean;
   readonly knownHosts?: string;
+  /** The ssh_config file to read instead of the user's and the system's, or `none`. */
+  readonly sshConfig?: string;
   readonly privateKey?: string;
   readonly user?: string;
   readonly become?: boolean;

@@ -10,6 +10,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
+import { keyText, rememberKeys } from './exact-keys.ts';
 import { shown } from './shown.ts';
 import {
   resolvePlain,
@@ -49,6 +50,8 @@ export interface Converted {
 
 /** An entry of a mapping or list. */
 export interface Entry {
+  /** What the key was before it became text. */
+  readonly key: unknown;
   readonly keyOffset: number;
   readonly keyKind: KeyKind;
   readonly value: Converted;
@@ -62,9 +65,9 @@ const NOTHING: Converted = { plain: null, exact: null, offset: 0, size: 1, entri
 /**
  * Turns a parsed document into data, as PyYAML would, and keeps the place of everything in it.
  *
- * @param json whether the text is JSON, whose numbers are not YAML's
+ * @param source the text that was parsed
  */
-export function convertDocument(document: Document.Parsed, json: boolean, report: Report): Converted {
+export function convertDocument(document: Document.Parsed, source: string, report: Report): Converted {
   const anchors = new Map<string, Converted>();
   let aliased = 0;
 
@@ -81,6 +84,10 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
     if (depth >= MAX_DEPTH) {
       report(offset, 'nesting-too-deep', ...TOO_DEEP);
       return { ...NOTHING, offset };
+    }
+    const tag = shortTag(node.tag);
+    if (isSeq(node) && (tag === '!!omap' || tag === '!!pairs')) {
+      return anchored(node, convertPairs(node, depth, offset, unsafe));
     }
     const tagUnsafe = checkCollectionTag(node, offset) || unsafe;
     const converted = isMap(node)
@@ -119,29 +126,42 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
   const checkCollectionTag = (node: YAMLMap | YAMLSeq, offset: number): boolean => {
     const expected = isMap(node) ? 'map' : 'seq';
     const tag = shortTag(node.tag);
-    if (tag === null || tag === `!!${expected}` || tag === '!') return false;
+    if (tag === null || tag === `!!${expected}` || tag === '!' || (isMap(node) && tag === '!!python/dict'))
+      return false;
     if (tag === '!unsafe') return true;
     reportTag(offset, tag, report);
     return false;
   };
 
   const convertSeq = (node: YAMLSeq, depth: number, offset: number, unsafe: boolean): Converted => {
-    const entries = new Map<number, Entry>();
-    const plain: unknown[] = [];
-    const exact: unknown[] = [];
-    let size = 1;
-    for (const [index, item] of node.items.entries()) {
-      const value = convert(item, depth + 1, offset, unsafe);
-      plain.push(value.plain);
-      exact.push(value.exact);
-      size += value.size;
-      entries.set(index, { keyOffset: value.offset, keyKind: 'number', value });
-    }
-    return { plain, exact, offset, size, entries };
+    return listOf(
+      node.items.map((item) => convert(item, depth + 1, offset, unsafe)),
+      offset,
+    );
+  };
+
+  /** `!!omap` and `!!pairs`: a list of mappings with one entry each, which PyYAML turns into a list of pairs. */
+  const convertPairs = (node: YAMLSeq, depth: number, offset: number, unsafe: boolean): Converted => {
+    const pairs = node.items.map((item): Converted => {
+      const at = offsetOf(item) ?? offset;
+      const pair = isMap(item) && item.items.length === 1 ? (item.items[0] as Pair) : null;
+      if (pair === null) {
+        report(
+          at,
+          'wrong-type',
+          'an ordered mapping is a list of mappings with one entry each',
+          'Write "- key: value"',
+        );
+        return { ...NOTHING, offset: at };
+      }
+      return listOf([convert(pair.key, depth + 2, at, unsafe), convert(pair.value, depth + 2, at, unsafe)], at);
+    });
+    return listOf(pairs, offset);
   };
 
   const convertMap = (node: YAMLMap, depth: number, offset: number, unsafe: boolean): Converted => {
     const own = new Map<string, Entry>();
+    const identities = new Set<unknown>();
     const merged: Converted[] = [];
     for (const pair of node.items as Pair[]) {
       const keyOffset = offsetOf(pair.key) ?? offsetOf(pair.value) ?? offset;
@@ -150,13 +170,18 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
         continue;
       }
       const key = convert(pair.key, depth + 1, keyOffset, false);
+      if (isMap(pair.key) && pair.key.flow === true && node.flow === true && pair.value === null) {
+        const hint = 'Write "{{ … }}" with quotes around it';
+        report(offset, 'unquoted-template', 'a template has to stand in quotes, or it is a mapping', hint);
+        continue;
+      }
       if (key.entries !== null || key.plain instanceof VaultValue) {
         report(keyOffset, 'complex-key', 'a list, a mapping or a secret cannot be a key', 'Use plain text as the key');
         continue;
       }
       const name = keyText(key.exact);
       const value = convert(pair.value, depth + 1, keyOffset, unsafe);
-      if (own.has(name)) {
+      if (own.has(name) || identities.has(identityOf(key.exact))) {
         report(
           keyOffset,
           'duplicate-key',
@@ -165,7 +190,8 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
         );
         continue;
       }
-      own.set(name, { keyOffset, keyKind: keyKindOf(key.exact), value });
+      identities.add(identityOf(key.exact));
+      own.set(name, { key: key.exact, keyOffset, keyKind: keyKindOf(key.exact), value });
     }
     // PyYAML puts merged entries first; the mapping's own keys win over all of them.
     const entries = new Map<string, Entry>();
@@ -181,10 +207,10 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
       define(exact, name, value.exact);
       size += value.size;
     }
-    const vault = plain['__ansible_vault'];
-    if (json && own.size === 1 && typeof vault === 'string') return scalar(new VaultValue(vault), offset);
-    const text = plain['__ansible_unsafe'];
-    if (json && own.size === 1 && typeof text === 'string') return scalar(new UnsafeText(text), offset);
+    rememberKeys(
+      exact,
+      [...entries.values()].map((entry) => entry.key),
+    );
     return { plain, exact, offset, size, entries };
   };
 
@@ -196,6 +222,8 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
       : null;
     // Of a list the first source wins, so it comes last; of several "<<" the last one wins.
     if (items?.every((item) => isPlainObject(item.plain))) return items.reverse();
+    // What would have been merged was too large, and that is said already.
+    if (aliased > MAX_ALIASED_NODES) return [];
     report(
       converted.offset,
       'bad-merge',
@@ -207,14 +235,37 @@ export function convertDocument(document: Document.Parsed, json: boolean, report
 
   const convertScalar = (node: Scalar, fallback: number, unsafe: boolean): Converted => {
     const offset = node.range?.[0] ?? fallback;
-    const text = typeof node.value === 'string' ? node.value : node.value === null ? '' : String(node.value);
-    const exact =
-      json && node.type === Scalar.PLAIN ? resolveJson(text) : scalarValue(text, node, offset, unsafe, report);
-    return scalar(exact, offset);
+    const written = typeof node.value === 'string' ? node.value : node.value === null ? '' : String(node.value);
+    // What stands in the last line has no line end when the file has none there.
+    const isLast = isBlock(node) && (node.range?.[1] ?? 0) >= source.length;
+    // Blanks beyond the indentation are text too.
+    const unended =
+      isLast &&
+      written.endsWith('\n') &&
+      (!/(?:^|\n) *$/.test(source) || (/ $/.test(source) && /\n +\n$/.test(written)));
+    const text = unended ? written.slice(0, -1) : written;
+    return scalar(scalarValue(text, node, offset, unsafe, report), offset);
   };
 
   if (document.contents === null) return NOTHING;
   return convert(document.contents, 0, 0, false);
+}
+
+function listOf(items: readonly Converted[], offset: number): Converted {
+  const entries = new Map<number, Entry>(
+    items.map((value, index) => [index, { key: index, keyOffset: value.offset, keyKind: 'number', value }]),
+  );
+  return {
+    plain: items.map((item) => item.plain),
+    exact: items.map((item) => item.exact),
+    offset,
+    size: items.reduce((sum, item) => sum + item.size, 1),
+    entries,
+  };
+}
+
+function isBlock(node: Scalar): boolean {
+  return node.type === Scalar.BLOCK_LITERAL || node.type === Scalar.BLOCK_FOLDED;
 }
 
 function scalar(exact: unknown, offset: number): Converted {
@@ -225,13 +276,16 @@ function scalarValue(text: string, node: Scalar, offset: number, unsafe: boolean
   const tag = shortTag(node.tag);
   try {
     switch (tag) {
-      case null: {
+      case null:
+      // As libyaml has it, a lone "!" says nothing but that there is a value.
+      case '!': {
+        if (tag === '!' && text === '') return '';
         if (node.type !== Scalar.PLAIN && node.type !== undefined) return unsafe ? new UnsafeText(text) : text;
         const value = resolvePlain(text);
         return unsafe && typeof value === 'string' ? new UnsafeText(value) : value;
       }
-      case '!':
       case '!!str':
+      case '!!python/unicode':
         return unsafe ? new UnsafeText(text) : text;
       case '!unsafe':
         return new UnsafeText(text);
@@ -270,10 +324,6 @@ function scalarValue(text: string, node: Scalar, offset: number, unsafe: boolean
   }
 }
 
-function resolveJson(text: string): unknown {
-  return /^-?\d/.test(text) && /[.eE]/.test(text) ? new YamlFloat(Number(text)) : resolvePlain(text);
-}
-
 function reportTag(offset: number, tag: string, report: Report): void {
   report(offset, 'unknown-tag', `the tag ${shown(tag)} is not known`, 'Remove it; known tags are !vault and !unsafe');
 }
@@ -294,12 +344,10 @@ function offsetOf(node: unknown): number | null {
   return null;
 }
 
-/** A key as Python's `json.dumps` would turn it into a string. */
-function keyText(key: unknown): string {
-  if (key instanceof UnsafeText) return key.text;
-  if (key instanceof YamlTimestamp) return key.source;
-  if (key instanceof YamlFloat) return key.toString();
-  return String(key);
+/** What makes keys the same in Python, where `1`, `1.0` and `true` are one. */
+function identityOf(key: unknown): unknown {
+  if (key instanceof YamlFloat) return key.value;
+  return typeof key === 'boolean' ? Number(key) : key;
 }
 
 function keyKindOf(key: unknown): KeyKind {
@@ -322,7 +370,7 @@ function isPlainObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Sets a key that may be `__proto__` without touching the prototype. */
-function define(object: Record<string, unknown>, key: string, value: unknown): void {
+export function define(object: Record<string, unknown>, key: string, value: unknown): void {
   if (key === '__proto__')
     Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else object[key] = value;

@@ -13,15 +13,53 @@ export const MAX_FILE_BYTES = 5 * 1024 * 1024;
  */
 export function readTextFile(path: string): string {
   const bytes = readBytes(path);
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    throw fileError(path, 'not-utf8', 'the file is UTF-16, not UTF-8', 'Save it as UTF-8', 1, 1);
-  }
+  const encoding = otherEncoding(bytes);
+  if (encoding !== null)
+    throw fileError(path, 'not-utf8', `the file is ${encoding}, not UTF-8`, 'Save it as UTF-8', 1, 1);
+  let text: string;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    const { line, column } = firstBadByte(bytes);
-    throw fileError(path, 'not-utf8', 'the file is not valid UTF-8', 'Save it as UTF-8', line, column);
+    const { line, column, byte } = firstBadByte(bytes);
+    if (bytes.includes(0)) throw binaryFile(path, 1, 1);
+    const hint = 'Save the file as UTF-8; it may be Latin-1 or Windows-1252 now';
+    throw fileError(path, 'not-utf8', `the byte ${byte} here is not valid UTF-8`, hint, line, column);
   }
+  const zero = bytes.indexOf(0);
+  if (zero !== -1) {
+    const { line, column } = placeOf(bytes, zero);
+    throw binaryFile(path, line, column);
+  }
+  return text;
+}
+
+/** UTF-16 and UTF-32 by their marks, or by the zero that is every other byte of Western text. */
+function otherEncoding(bytes: Buffer): 'UTF-16' | 'UTF-32' | null {
+  const begins = (...mark: number[]): boolean => mark.every((byte, index) => bytes[index] === byte);
+  if (begins(0xff, 0xfe, 0, 0) || begins(0, 0, 0xfe, 0xff)) return 'UTF-32';
+  if (begins(0xff, 0xfe) || begins(0xfe, 0xff)) return 'UTF-16';
+  const start = bytes.subarray(0, 64);
+  if (start.length < 4) return null;
+  const zeros = (offset: number): boolean =>
+    start.every((byte, index) => (index % 2 === offset ? byte === 0 : byte !== 0));
+  return zeros(0) || zeros(1) ? 'UTF-16' : null;
+}
+
+function binaryFile(path: string, line: number, column: number): InputError {
+  const hint = 'Check that it is the right file; a compressed or encrypted one has to be unpacked first';
+  return fileError(path, 'binary-file', 'the file holds zero bytes: it is not text', hint, line, column);
+}
+
+/**
+ * The first bytes of a regular file, at most `count`.
+ *
+ * @throws InputError saying why the file cannot be read
+ */
+export function readFileHead(path: string, count: number): Buffer {
+  return withFile(path, (descriptor) => {
+    const buffer = Buffer.alloc(count);
+    return buffer.subarray(0, readSync(descriptor, buffer, 0, count, 0));
+  });
 }
 
 /**
@@ -33,7 +71,44 @@ export function readYamlFile(path: string): YamlFile {
   return parseYaml(readTextFile(path), path);
 }
 
-function readBytes(path: string): Buffer {
+/**
+ * The bytes of a regular file, with the bounds of `readTextFile`.
+ *
+ * @throws InputError saying why the file cannot be read
+ */
+export function readBytes(path: string): Buffer {
+  return withFile(path, (descriptor, size, written) => {
+    // One byte more than allowed, so that a file that grows while it is read is noticed too.
+    const buffer = Buffer.alloc(Math.min(size, MAX_FILE_BYTES) + 1);
+    let length = 0;
+    while (length < buffer.length) {
+      const count = readSync(descriptor, buffer, length, buffer.length - length, null);
+      if (count === 0) break;
+      length += count;
+    }
+    if (size > MAX_FILE_BYTES || length > MAX_FILE_BYTES) {
+      const limit = MAX_FILE_BYTES / 1024 / 1024;
+      throw fileError(
+        path,
+        'file-too-big',
+        `the file is larger than ${limit} MiB`,
+        'Split it, or check that it is the right file',
+      );
+    }
+    if (length !== size || fstatSync(descriptor).mtimeMs !== written) {
+      throw fileError(
+        path,
+        'file-changed',
+        'the file changed while it was read',
+        'Run again when nobody is writing it',
+      );
+    }
+    return buffer.subarray(0, length);
+  });
+}
+
+/** Opens a regular file, never waiting for anybody, and closes it after its use. */
+function withFile<T>(path: string, use: (descriptor: number, size: number, written: number) => T): T {
   let descriptor: number;
   try {
     // Without O_NONBLOCK opening a FIFO waits for a writer; fstat then judges the very file that was opened.
@@ -53,32 +128,7 @@ function readBytes(path: string): Buffer {
         'Copy its contents into a file and name that one',
       );
     }
-    // One byte more than allowed, so that a file that grows while it is read is noticed too.
-    const buffer = Buffer.alloc(Math.min(status.size, MAX_FILE_BYTES) + 1);
-    let length = 0;
-    while (length < buffer.length) {
-      const count = readSync(descriptor, buffer, length, buffer.length - length, null);
-      if (count === 0) break;
-      length += count;
-    }
-    if (status.size > MAX_FILE_BYTES || length > MAX_FILE_BYTES) {
-      const limit = MAX_FILE_BYTES / 1024 / 1024;
-      throw fileError(
-        path,
-        'file-too-big',
-        `the file is larger than ${limit} MiB`,
-        'Split it, or check that it is the right file',
-      );
-    }
-    if (length !== status.size) {
-      throw fileError(
-        path,
-        'file-changed',
-        'the file changed while it was read',
-        'Run again when nobody is writing it',
-      );
-    }
-    return buffer.subarray(0, length);
+    return use(descriptor, status.size, status.mtimeMs);
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw openError(path, error);
@@ -88,6 +138,12 @@ function readBytes(path: string): Buffer {
 }
 
 function openError(path: string, error: unknown): InputError {
+  if (path === '') {
+    const hint = 'Name a file; is a variable of the command line empty?';
+    return new InputError([
+      { severity: 'error', code: 'file-not-found', message: 'the path of a file is empty', hint, location: null },
+    ]);
+  }
   const code = (error as NodeJS.ErrnoException).code;
   switch (code) {
     case 'ENOENT':
@@ -98,6 +154,10 @@ function openError(path: string, error: unknown): InputError {
       return fileError(path, 'file-unreadable', 'you may not read this file', 'Check its owner and mode');
     case 'ELOOP':
       return fileError(path, 'file-unreadable', 'the symbolic link leads back to itself', 'Correct the link');
+    case 'ENAMETOOLONG':
+      return fileError(path, 'file-not-found', 'the path is too long for a file', 'Check the path');
+    case 'ERR_INVALID_ARG_VALUE':
+      return fileError(path, 'file-not-found', 'the path holds a zero byte', 'Check the path');
     case 'ENXIO':
       return fileError(
         path,
@@ -120,8 +180,8 @@ function fileError(file: string, code: string, message: string, hint: string, li
   return new InputError([problem]);
 }
 
-/** Line and column (in bytes) of the first byte that is no UTF-8. */
-function firstBadByte(bytes: Buffer): { line: number; column: number } {
+/** The first byte that is no UTF-8, and its line and column (in bytes). */
+function firstBadByte(bytes: Buffer): { line: number; column: number; byte: string } {
   let low = 0;
   let high = bytes.length;
   // The longest prefix that decodes, by bisection; `stream` lets a prefix end within a character.
@@ -132,11 +192,15 @@ function firstBadByte(bytes: Buffer): { line: number; column: number } {
   }
   // A character that was begun and not finished is at fault, not what follows it.
   while (low > 0 && !decodes(bytes.subarray(0, low), false)) low -= 1;
-  const before = bytes.subarray(0, low);
-  const lineStart = before.lastIndexOf(0x0a) + 1;
+  const byte = `0x${(bytes[low] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`;
+  return { ...placeOf(bytes, low), byte };
+}
+
+function placeOf(bytes: Buffer, offset: number): { line: number; column: number } {
+  const before = bytes.subarray(0, offset);
   let line = 1;
   for (const byte of before) if (byte === 0x0a) line += 1;
-  return { line, column: low - lineStart + 1 };
+  return { line, column: offset - before.lastIndexOf(0x0a) };
 }
 
 function decodes(bytes: Buffer, stream: boolean): boolean {

@@ -22,7 +22,6 @@ const SSH_CONNECTIONS = new Set([
   'ansible.builtin.paramiko_ssh',
 ]);
 const LOCAL_CONNECTIONS = new Set(['local', 'ansible.builtin.local']);
-const PASSWORDS = ['ansible_password', 'ansible_ssh_pass', 'ansible_ssh_password'];
 
 /**
  * How a host is reached, from Ansible's variables. Where a variable has an older `ansible_ssh_…` spelling, that one wins,
@@ -49,7 +48,9 @@ export function readConnection(
     };
   }
   const kind = connectionKind(reader);
-  const isSet = ['ansible_ssh_host', 'ansible_host'].some((name) => (host.variables.get(name)?.plain ?? null) !== null);
+  const isSet = ['ansible_ssh_host', 'ansible_host'].some(
+    (name) => host.variables.has(name) && host.variables.get(name)?.plain !== null,
+  );
   if (kind === 'ssh' && !isSet && !isReachableName(host.name)) {
     problems.push({
       severity: 'error',
@@ -59,21 +60,12 @@ export function readConnection(
       location: host.location,
     });
   }
-  for (const name of PASSWORDS) {
-    const variable = host.variables.get(name);
-    if (variable !== undefined && variable.plain !== null) {
-      reader.error(
-        variable,
-        'password-in-inventory',
-        `${name} puts a login password into the inventory`,
-        'Remove it: use keys or an agent, or give the password through the environment or at the prompt',
-      );
-    }
-  }
+  const password = reader.first<string | number>('ansible_ssh_pass', 'ansible_ssh_password', 'ansible_password');
   const port = reader.first<string | number>('ansible_ssh_port', 'ansible_port')?.value;
   const timeout = reader.first<string | number>('ansible_ssh_timeout', 'ansible_timeout')?.value;
   const keyFile = reader.first<string>('ansible_ssh_private_key_file', 'ansible_private_key_file')?.value;
   const args = [
+    reader.first<string>('ansible_ssh_args')?.value,
     reader.first<string>('ansible_ssh_common_args')?.value,
     reader.first<string>('ansible_ssh_extra_args')?.value,
   ]
@@ -87,6 +79,7 @@ export function readConnection(
     privateKeyFile: keyFile === undefined ? null : expandHome(keyFile),
     commonArgs: args === '' ? null : args,
     timeoutSeconds: timeout === undefined ? null : Number(timeout),
+    ...(password === undefined ? {} : { password: reader.secret(password) }),
   };
 }
 
@@ -101,8 +94,11 @@ export function readBecome(
   if (!managed) return off;
   const reader = new Reader(host, checker, problems);
   const enabled = readFlag(reader.first('ansible_become')?.value ?? false) ?? false;
-  if (!enabled) return off;
+  // Looked at even where they are not used: what is wrong with them is told before somebody turns it on.
   const user = reader.first<string>('ansible_become_user');
+  const method = reader.first<string>('ansible_become_method');
+  const password = reader.first<string | number>('ansible_become_pass', 'ansible_become_password');
+  if (!enabled) return off;
   if (user !== undefined && user.value !== 'root') {
     reader.error(
       user.variable,
@@ -111,7 +107,6 @@ export function readBecome(
       'Remove it, or write root',
     );
   }
-  const method = reader.first<string>('ansible_become_method');
   if (method !== undefined && method.value !== 'sudo' && method.value !== 'ansible.builtin.sudo') {
     reader.error(
       method.variable,
@@ -120,8 +115,7 @@ export function readBecome(
       'Write sudo, or log in as root',
     );
   }
-  const password = reader.first<string | number>('ansible_become_pass', 'ansible_become_password')?.value;
-  return { ...off, enabled, password: password === undefined ? null : new Secret(String(password)) };
+  return { ...off, enabled, password: password === undefined ? null : reader.secret(password) };
 }
 
 function connectionKind(reader: Reader): 'ssh' | 'local' {
@@ -168,6 +162,20 @@ class Reader {
       return checked.problems.length > 0 ? undefined : { value: checked.value as T, variable };
     }
     return undefined;
+  }
+
+  /** A password. One that stands in the inventory for everyone to read is worth a word, but only one. */
+  secret(given: { readonly value: string | number; readonly variable: Variable }): Secret {
+    if (given.variable.evaluation === undefined && this.checker.first('password-in-inventory')) {
+      this.problems.push({
+        severity: 'warning',
+        code: 'password-in-inventory',
+        message: 'a password stands in the inventory in plain text',
+        hint: 'Encrypt it with "ansible-vault encrypt_string", use keys, or give it through the environment or at the prompt',
+        location: given.variable.locate(),
+      });
+    }
+    return new Secret(String(given.value));
   }
 
   error(variable: Variable, code: string, message: string, hint: string): void {

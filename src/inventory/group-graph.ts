@@ -25,6 +25,8 @@ export interface HostNode {
   readonly vars: Map<string, Variable>;
   /** The groups that name it directly. */
   readonly groups: Set<GroupNode>;
+  /** The groups whose member it is no more, though it is named below them; see {@link GroupGraph.reconcile}. */
+  readonly left: Set<GroupNode>;
 }
 
 /** The groups and hosts of an inventory, built up in the order of the files, as Ansible builds them. */
@@ -65,7 +67,7 @@ export class GroupGraph {
     let host = this.hosts.get(name);
     const isNew = host === undefined;
     if (host === undefined) {
-      host = { name, location, file, vars: new Map(), groups: new Set() };
+      host = { name, location, file, vars: new Map(), groups: new Set(), left: new Set() };
       this.hosts.set(name, host);
     }
     group.hosts.add(host);
@@ -96,16 +98,42 @@ export class GroupGraph {
       const groups = groupsOf(host);
       if (groups.has(this.ungrouped)) {
         if ([...groups].some((group) => group !== this.all && group !== this.ungrouped)) {
-          this.ungrouped.hosts.delete(host);
-          host.groups.delete(this.ungrouped);
+          this.leaveUngrouped(host, groups);
         }
       } else if ([...groups].every((group) => group === this.all)) {
-        this.ungrouped.hosts.add(host);
-        host.groups.add(this.ungrouped);
+        // By name: where a group has the host's, that is what Ansible finds.
+        const namesake = this.groups.get(host.name);
+        if (namesake !== undefined) this.addChild(this.ungrouped, namesake);
+        else {
+          this.ungrouped.hosts.add(host);
+          host.groups.add(this.ungrouped);
+        }
       }
     }
     this.setDepths();
     return refused;
+  }
+
+  /**
+   * A host that has another group leaves `ungrouped`, and with it every group above that which none of its other groups lies
+   * below. (To lie in such a group itself does not count, in Ansible.)
+   */
+  private leaveUngrouped(host: HostNode, groups: Set<GroupNode>): void {
+    if (!this.ungrouped.hosts.delete(host)) return;
+    host.groups.delete(this.ungrouped);
+    groups.delete(this.ungrouped);
+    host.left.add(this.ungrouped);
+    const above = ancestorsOf(this.ungrouped.parents);
+    above.delete(this.all);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const group of above) {
+        if (!groups.has(group) || [...groups].some((other) => ancestorsOf(other.parents).has(group))) continue;
+        groups.delete(group);
+        host.left.add(group);
+        changed = true;
+      }
+    }
   }
 
   /** The longest way from `all` to each group. */
@@ -133,7 +161,9 @@ export function ancestorsOf(groups: Iterable<GroupNode>): Set<GroupNode> {
 
 /** Every group that a host belongs to, directly or not. */
 export function groupsOf(host: HostNode): Set<GroupNode> {
-  return ancestorsOf(host.groups);
+  const groups = ancestorsOf(host.groups);
+  for (const group of host.left) groups.delete(group);
+  return groups;
 }
 
 /** The hosts of a group and of everything below it, each once: its own first, then level by level. */

@@ -1,3 +1,5 @@
+import { safeText, shown } from '../core/shown.ts';
+
 /**
  * Host names as inventories write them: an optional `:port`, and ranges such as `sip[01:12]`, `[a:f]` or `[0:10:2]`.
  * Behaviour: https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html#adding-ranges-of-hosts,
@@ -29,7 +31,12 @@ const HOST_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`, 'iu');
 const V4_PART = `(?:[01]?[0-9]{1,2}|2[0-4][0-9]|25[0-5]|${NUMERIC})`;
 const IPV4 = new RegExp(`^(?:${V4_PART}\\.){3}${V4_PART}$`, 'iu');
 const V6_PART = `(?:[0-9a-f]{1,4}|${HEXADECIMAL})`;
-const IPV6 = new RegExp(`^(?=.*:.*:)(?:${V6_PART}|:)(?:${V6_PART}|:|\\.)*$`, 'iu');
+// Ansible looks at the beginning alone, so that `2001:db8::1*` is one pattern; and `db:fe` are two names, not an address.
+const IPV6 = new RegExp(
+  `^(?:::|(?:${V6_PART}:){1,6}:|(?:${V6_PART}:){7}${V6_PART}|(?:0:){6}(?:${V6_PART}\\.){3}${V6_PART}` +
+    `|(?:0:){5}ffff:(?:${V6_PART}\\.){3}${V6_PART}$)`,
+  'iu',
+);
 const BRACKETED_PORT = /^\[(.+)\]:([0-9]+)$/;
 const PLAIN_PORT = /^((?:[^:[\]]|\[[^\]]*\])*):([0-9]+)$/;
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -58,7 +65,10 @@ export function expandHostNames(key: string, room: number): HostNames | NameErro
     if (count === 1)
       return { message: `the inventory holds more than ${MAX_HOSTS} hosts`, hint: 'Split the inventory' };
     return {
-      message: `the range stands for ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
+      message:
+        room < MAX_HOSTS && count <= MAX_HOSTS
+          ? `with the ${count} hosts of this range the inventory holds more than ${MAX_HOSTS}`
+          : `the range stands for ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
       hint: 'Shorten the range, or split the inventory',
     };
   }
@@ -101,9 +111,13 @@ function stripPort(key: string): { pattern: string; port: number | null } {
 function parseRanges(pattern: string): (string | string[])[] | NameError {
   const pieces: (string | string[])[] = [];
   let rest = pattern;
-  while (isRange(rest)) {
-    const open = rest.indexOf('[');
-    const close = rest.indexOf(']');
+  for (let open = rest.indexOf('['); open !== -1; open = rest.indexOf('[')) {
+    const close = rest.indexOf(']', open);
+    if (close === -1)
+      return {
+        message: `the bracket of ${shown(rest.slice(open))} is never closed`,
+        hint: 'Write [first:last] for a range; a section of an INI file is "[name]"',
+      };
     const members = expandRange(rest.slice(open + 1, close));
     if (!Array.isArray(members)) return members;
     pieces.push(rest.slice(0, open), members);
@@ -113,23 +127,23 @@ function parseRanges(pattern: string): (string | string[])[] | NameError {
   return pieces;
 }
 
-function isRange(text: string): boolean {
-  const open = text.indexOf('[');
-  const colon = text.indexOf(':', Math.max(open, 0));
-  return open !== -1 && open < text.indexOf(':') && colon < text.indexOf(']');
-}
-
 function expandRange(range: string): string[] | NameError {
-  const wrong = (message: string, hint: string): NameError => ({ message: `the range [${range}] ${message}`, hint });
+  const wrong = (message: string, hint: string): NameError => ({
+    message: `the range [${safeText(range.slice(0, 60))}] ${message}`,
+    hint,
+  });
   const bounds = range.split(':');
-  if (bounds.length < 2 || bounds.length > 3)
-    return wrong('has too many parts', 'Write [first:last] or [first:last:step]');
+  if (bounds.length < 2) return wrong('has no colon', 'Write [first:last]');
+  if (bounds.length > 3) return wrong('has too many parts', 'Write [first:last] or [first:last:step]');
   const first = bounds[0] === '' ? '0' : bounds[0]!;
   const last = bounds[1]!;
   const stepText = bounds[2] ?? '1';
   if (last === '') return wrong('has no end', 'Write [first:last]');
   const step = /^\d{1,9}$/.test(stepText) ? Number(stepText) : 0;
-  if (step === 0) return wrong(`has the step "${stepText}"`, 'Use a step of 1 or more');
+  if (step === 0) return wrong(`has the step ${shown(stepText)}`, 'Use a step of 1 or more');
+  if (/^\d+$/.test(first) && /^\d{16,}$/.test(last)) {
+    return wrong(`stands for far more than the ${MAX_HOSTS} hosts that an inventory may hold`, 'Shorten the range');
+  }
   const letters = /^[a-zA-Z]$/.test(first) && /^[a-zA-Z]$/.test(last);
   if (!letters && !(/^\d{1,15}$/.test(first) && /^\d{1,15}$/.test(last))) {
     return wrong('is neither of numbers nor of single letters', 'Write [1:12], [01:12] or [a:f]');

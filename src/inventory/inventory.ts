@@ -1,97 +1,130 @@
-import { readdirSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
-import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { InputError, type Problem } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
-import { parseYaml, type YamlFile, type YamlPath } from '../core/yaml-document.ts';
-import { readTextFile } from '../core/yaml-file.ts';
-import {
-  compareGroups,
-  compareText,
-  GroupGraph,
-  type GroupNode,
-  groupsOf,
-  type HostNode,
-  hostsOf,
-} from './group-graph.ts';
-import { looksLikeAddress } from './host-names.ts';
-import { combine, givenVariable, type Variable, type Variables } from './variables.ts';
+import { absolute, type GatheredSource, type LookedAt, lookAt, problem } from './gather.ts';
+import { GroupGraph } from './group-graph.ts';
+import { readHostList } from './host-list-source.ts';
+import { readIniSource } from './ini-source.ts';
+import type { Inventory } from './inventory-types.ts';
+import { listSources, type SourceName } from './list-sources.ts';
+import { readAllVarsFiles, resolveInventory } from './resolve-inventory.ts';
+import { readScriptSource } from './script-source.ts';
+import type { Decrypt } from './source-text.ts';
 import { VarsFiles } from './vars-files.ts';
 import { readYamlSource } from './yaml-source.ts';
 
-/** A group of an inventory. */
-export interface InventoryGroup {
-  readonly name: string;
-  /** The groups directly below, in the order of the files. */
-  readonly children: readonly string[];
-  /** The hosts that the group itself names, in the order of the files. */
-  readonly hosts: readonly string[];
-  /** The hosts of the group and of all groups below it, each once. */
-  readonly allHosts: readonly string[];
-  /** Where the group is first written; `null` for a built-in one that no file mentions. */
-  readonly location: SourceLocation | null;
+export type { Inventory, InventoryGroup, InventoryHost } from './inventory-types.ts';
+
+/** What reading an inventory may need from outside. */
+export interface InventoryOptions {
+  /** Decrypts files that `ansible-vault` encrypted as a whole; without it such a file is an error. */
+  readonly decrypt?: Decrypt;
+  /**
+   * The folder whose `group_vars/` and `host_vars/` win over those beside the inventories: Ansible's playbook folder, which is
+   * the current one when nothing else is said.
+   */
+  readonly playbookFolder?: string;
+  /** How long an inventory program may take, in milliseconds (one minute when not given). */
+  readonly programTimeoutMs?: number;
 }
 
-/** A host of an inventory with its variables merged by Ansible's precedence. */
-export interface InventoryHost {
-  /** `inventory_hostname`. */
-  readonly name: string;
-  /** Every group it belongs to, directly or not, sorted, without `all` (`group_names`). */
-  readonly groups: readonly string[];
-  /** Its variables, with `inventory_hostname`, `inventory_hostname_short` and `group_names` among them. */
-  readonly variables: Variables;
-  /** Where it is first written. */
-  readonly location: SourceLocation;
-  /** Where the winning value of a variable, or of a part of it, was written; `null` when it is not set by a file. */
-  origin(variable: string, path?: YamlPath, at?: 'key' | 'value'): SourceLocation | null;
-}
-
-/** What inventory files say, as Ansible understands them. */
-export interface Inventory {
-  /** The files that were read, as the user named them. */
-  readonly files: readonly string[];
-  /** Hosts in the order in which Ansible lists `all`. */
-  readonly hosts: ReadonlyMap<string, InventoryHost>;
-  /** Groups in the order in which they were first written, `all` and `ungrouped` first. */
-  readonly groups: ReadonlyMap<string, InventoryGroup>;
-  /** What is doubtful but does not keep us from going on. */
-  readonly warnings: readonly Problem[];
-}
-
-/** Names in an inventory folder that Ansible passes over. */
-const IGNORED = /^\.|^(?:host_vars|group_vars|vars_plugins)$|~$|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)$/;
-const YAML_EXTENSIONS = new Set(['', '.yaml', '.yml', '.json']);
+/** How long an inventory program may take, in milliseconds, when nobody says otherwise. */
+const PROGRAM_TIMEOUT_MS = 60_000;
 
 /**
- * Reads Ansible YAML inventories: files, or folders whose files are read in the order of their names. Later ones add to
- * earlier ones.
+ * Reads Ansible inventories: YAML, JSON and INI files, lists of hosts (`a,b,`), executables, whatever Ansible has a plugin
+ * for, and folders of them, read in the order of names. Later ones add to earlier ones.
  *
  * @throws InputError with every problem found in any of the files, their `group_vars/` and `host_vars/`
  */
-export async function loadInventory(paths: string | readonly string[]): Promise<Inventory> {
-  return readInventoryFiles(paths);
+export async function loadInventory(
+  paths: string | readonly string[],
+  options: InventoryOptions = {},
+): Promise<Inventory> {
+  const gathering = look(paths, options);
+  const { problems } = gathering;
+  const gathered: GatheredSource[] = [];
+  for (const [index, { source }] of gathering.looked.entries()) {
+    if (source.kind !== 'program' && source.kind !== 'for-ansible') {
+      gathered.push(source);
+      continue;
+    }
+    try {
+      const { runForSource } = await import('./inventory-programs.ts');
+      const earlier = gathering.looked.slice(0, index).map(({ name }) => absolute(name));
+      const { source: found, remarks } = await runForSource(
+        source,
+        earlier,
+        options.programTimeoutMs ?? PROGRAM_TIMEOUT_MS,
+      );
+      gathered.push(found);
+      if (remarks !== '') problems.push(remark(source.file, remarks));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  return buildInventory(gathered, gathering, options);
 }
 
 /** The part of {@link loadInventory} that needs no other program: files alone. */
-export function readInventoryFiles(paths: string | readonly string[]): Inventory {
-  const sources = typeof paths === 'string' ? [paths] : paths;
-  const graph = new GroupGraph();
-  const problems: Problem[] = [];
-  const bases: string[] = [];
-  const files: string[] = [];
-  for (const source of sources) {
-    const folder = isFolder(source);
-    bases.push(folder ? source : dirname(source));
-    const found = folder ? sourceFiles(source, problems) : [source];
-    for (const file of found) {
-      files.push(file);
-      try {
-        problems.push(...readYamlSource(readSource(file), graph));
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        problems.push(...error.problems);
-      }
+export function readInventoryFiles(paths: string | readonly string[], options: InventoryOptions = {}): Inventory {
+  const gathering = look(paths, options);
+  const gathered = gathering.looked.map(({ source }) => {
+    if (source.kind !== 'program' && source.kind !== 'for-ansible') return source;
+    throw problem(
+      source.file,
+      'inventory-program',
+      'this inventory needs a program to be run',
+      'Read it asynchronously',
+    );
+  });
+  return buildInventory(gathered, gathering, options);
+}
+
+/** What can be told of sources without running anything. */
+interface Gathering {
+  readonly looked: readonly { readonly name: SourceName; readonly source: LookedAt['source'] }[];
+  readonly bases: readonly string[];
+  readonly problems: Problem[];
+}
+
+function look(paths: string | readonly string[], options: InventoryOptions): Gathering {
+  const listed = listSources(typeof paths === 'string' ? [paths] : paths);
+  const problems = [...listed.problems];
+  const looked: { name: SourceName; source: LookedAt['source'] }[] = [];
+  for (const name of listed.sources) {
+    try {
+      const { source, warnings } = lookAt(name, options.decrypt ?? null);
+      looked.push({ name, source });
+      problems.push(...warnings);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
     }
   }
+  return { looked, bases: listed.bases, problems };
+}
+
+/** Ansible shows the error output of programs that succeed; so do we. */
+function remark(file: string, text: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'inventory-program',
+    message: `the program wrote to its error output: ${text}`,
+    hint: 'Let it be silent when nothing is wrong',
+    location: { file, line: 1, column: 1 },
+  };
+}
+
+/** Builds the inventory from what was gathered; of files only those of variables are still to be read. */
+function buildInventory(
+  gathered: readonly GatheredSource[],
+  { looked, bases, problems }: Gathering,
+  options: InventoryOptions,
+): Inventory {
+  const graph = new GroupGraph();
+  for (const source of gathered) problems.push(...addSource(source, graph));
   for (const group of graph.reconcile()) {
     problems.push({
       severity: 'error',
@@ -101,170 +134,41 @@ export function readInventoryFiles(paths: string | readonly string[]): Inventory
       location: group.location,
     });
   }
-  const varsFiles = new VarsFiles();
+  problems.push(...sharedNames(graph));
+  const files = looked.flatMap(({ name }) => (name.kind === 'file' ? [name.path] : []));
+  const varsFiles = new VarsFiles(options.decrypt ?? null, bases, options.playbookFolder ?? '.');
   const inventory = problems.some((problem) => problem.severity === 'error')
     ? null
-    : resolveInventory(graph, files, bases, varsFiles, problems);
+    : resolveInventory(graph, files, varsFiles, problems);
   // Broken files of variables are reported together with a broken inventory.
-  if (inventory === null) readAllVarsFiles(graph, bases, varsFiles);
+  if (inventory === null) readAllVarsFiles(graph, varsFiles);
   problems.push(...varsFiles.problems);
   if (inventory === null || problems.some((problem) => problem.severity === 'error'))
     throw new InputError(sortProblems(problems));
   return inventory;
 }
 
-/** Reads one inventory file; an INI inventory, which is no YAML, is told apart from a mistake. */
-function readSource(file: string): YamlFile {
-  const text = readTextFile(file);
-  try {
-    return parseYaml(text, file);
-  } catch (error) {
-    if (
-      !(error instanceof InputError) ||
-      !/^(?:[ \t]*(?:[#;].*)?\r?\n)*[ \t]*\[[\w.:-]+\][ \t]*(?:[#;].*)?$/m.test(text)
-    )
-      throw error;
-    throw new InputError([
-      {
-        severity: 'error',
-        code: 'ini-inventory',
-        message: 'this looks like an INI inventory, and portfw reads YAML inventories',
-        hint: 'Turn it into YAML with "ansible-inventory -i FILE --list --yaml"',
-        location: { file, line: 1, column: 1 },
-      },
-    ]);
-  }
+/** A name of both a group and a host, of which Ansible warns too: it takes either for the other. */
+function sharedNames(graph: GroupGraph): readonly Problem[] {
+  return [...graph.hosts.values()].flatMap(({ name, location }): readonly Problem[] => {
+    if (!graph.groups.has(name)) return [];
+    const message = `${shown(name)} is the name of a group and of a host`;
+    const hint = 'Rename one of them: Ansible gives the variables of the host to the group';
+    return [{ severity: 'warning', code: 'shared-name', message, hint, location }];
+  });
 }
 
-function resolveInventory(
-  graph: GroupGraph,
-  files: readonly string[],
-  bases: readonly string[],
-  varsFiles: VarsFiles,
-  warnings: readonly Problem[],
-): Inventory {
-  const groups = new Map<string, InventoryGroup>();
-  for (const node of graph.groups.values()) {
-    groups.set(node.name, {
-      name: node.name,
-      children: [...node.children].map((child) => child.name),
-      hosts: [...node.hosts].map((host) => host.name),
-      allHosts: hostsOf(node).map((host) => host.name),
-      location: node.location,
-    });
+function addSource(source: GatheredSource, graph: GroupGraph): readonly Problem[] {
+  switch (source.kind) {
+    case 'list':
+      return readHostList(source.text, graph);
+    case 'yaml':
+      return readYamlSource(source.yaml, graph);
+    case 'ini':
+      return readIniSource(source.text, source.file, graph);
+    case 'script':
+      return readScriptSource(source.output, graph);
+    case 'plugin':
+      return readScriptSource(source.output, graph, 'keep-equal');
   }
-  const groupLayers = new Map<string, Variables>();
-  const hosts = new Map<string, InventoryHost>();
-  for (const node of hostsOf(graph.all)) {
-    const memberOf = [...groupsOf(node)].filter((group) => group !== graph.all).sort(compareGroups);
-    const key = memberOf.map((group) => group.name).join('\n');
-    let fromGroups = groupLayers.get(key);
-    if (fromGroups === undefined) {
-      fromGroups = combineGroups(graph.all, memberOf, bases, varsFiles);
-      groupLayers.set(key, fromGroups);
-    }
-    hosts.set(node.name, resolveHost(node, memberOf, fromGroups, bases, varsFiles));
-  }
-  return { files, hosts, groups, warnings: [...warnings, ...varsFiles.problems] };
-}
-
-/** Group variables, from weak to strong: of `all` inline, of groups inline, `group_vars/all`, `group_vars/*`. */
-function combineGroups(
-  all: GroupNode,
-  memberOf: readonly GroupNode[],
-  bases: readonly string[],
-  varsFiles: VarsFiles,
-): Variables {
-  return combine([
-    all.vars,
-    ...memberOf.map((group) => group.vars),
-    ...bases.map((base) => varsFiles.read(base, 'group_vars', 'all')),
-    ...bases.flatMap((base) => memberOf.map((group) => varsFiles.read(base, 'group_vars', group.name))),
-  ]);
-}
-
-function resolveHost(
-  node: HostNode,
-  memberOf: readonly GroupNode[],
-  fromGroups: Variables,
-  bases: readonly string[],
-  varsFiles: VarsFiles,
-): InventoryHost {
-  const groups = memberOf.map((group) => group.name).sort(compareText);
-  // The files are read now, so that their problems are known; merging waits until somebody asks.
-  const fromFiles = bases.map((base) => varsFiles.read(base, 'host_vars', node.name));
-  let merged: Variables | null = null;
-  const variables = (): Variables => {
-    merged ??= combine([fromGroups, node.vars, ...fromFiles, ownVariables(node, groups)]);
-    return merged;
-  };
-  return {
-    name: node.name,
-    groups,
-    get variables() {
-      return variables();
-    },
-    location: node.location,
-    origin: (variable, path = [], at = 'value') => variables().get(variable)?.locate(path, at) ?? null,
-  };
-}
-
-/** What Ansible itself sets for a host. */
-function ownVariables(node: HostNode, groups: readonly string[]): Variables {
-  const short = looksLikeAddress(node.name) ? node.name : node.name.split('.')[0];
-  return new Map<string, Variable>([
-    ['inventory_hostname', givenVariable(node.name, node.location)],
-    ['inventory_hostname_short', givenVariable(short, node.location)],
-    ['group_names', givenVariable(groups)],
-    ['inventory_file', givenVariable(resolve(node.file))],
-    ['inventory_dir', givenVariable(dirname(resolve(node.file)))],
-  ]);
-}
-
-function readAllVarsFiles(graph: GroupGraph, bases: readonly string[], varsFiles: VarsFiles): void {
-  for (const base of bases) {
-    for (const group of graph.groups.keys()) varsFiles.read(base, 'group_vars', group);
-    for (const host of graph.hosts.keys()) varsFiles.read(base, 'host_vars', host);
-  }
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
-
-/** The inventory files of a folder and its folders, in the order of their names. */
-function sourceFiles(folder: string, problems: Problem[], depth = 0): string[] {
-  const location = { file: folder, line: 1, column: 1 };
-  const error = (code: string, message: string, hint: string): string[] => {
-    problems.push({ severity: 'error', code, message, hint, location });
-    return [];
-  };
-  if (depth > 16)
-    return error(
-      'nesting-too-deep',
-      'folders are nested more than 16 deep',
-      'Does a link lead back to a folder above it?',
-    );
-  let entries: string[];
-  try {
-    entries = readdirSync(folder).sort(compareText);
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
-    return error('folder-unreadable', `the folder cannot be read (${code})`, 'Check its owner and mode');
-  }
-  const found = entries
-    .filter((entry) => !IGNORED.test(entry))
-    .flatMap((entry) => {
-      const path = join(folder, entry);
-      if (isFolder(path)) return sourceFiles(path, problems, depth + 1);
-      return YAML_EXTENSIONS.has(extname(basename(path))) ? [path] : [];
-    });
-  if (found.length === 0 && depth === 0) {
-    return error('empty-inventory', 'the folder holds no YAML inventory', 'Name a file that ends in .yaml or .yml');
-  }
-  return found;
 }

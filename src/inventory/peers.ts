@@ -149,6 +149,14 @@ export function peerWarnings(
   lookup: AddressLookup = NO_LOOKUP,
 ): Problem[] {
   const warnings = new Map<string, Problem>();
+  // What a group says for a thousand hosts is looked up once.
+  const resolved = new Map<string, readonly string[]>();
+  const unknownOf = (names: readonly string[]): readonly string[] => {
+    const key = names.join('\n');
+    const unknown = resolved.get(key) ?? resolveSources(names, inventory, settings, lookup).unknown;
+    resolved.set(key, unknown);
+    return unknown;
+  };
   for (const host of settings.values()) {
     const lists: [readonly (string | number)[], readonly string[]][] = [
       ...Object.entries(host.peers).map(([set, names]): [string[], readonly string[]] => [
@@ -167,7 +175,7 @@ export function peerWarnings(
       ...(host.cluster === null ? [] : [[['portfw_cluster'], [host.cluster]] as [string[], readonly string[]]]),
     ];
     for (const [path, names] of lists) {
-      for (const unknown of resolveSources(names, inventory, settings, lookup).unknown) {
+      for (const unknown of unknownOf(names)) {
         if (unknown === host.name) continue;
         const location = host.locate(path);
         warnings.set(`${location?.file}:${location?.line}:${location?.column}:${unknown}`, {

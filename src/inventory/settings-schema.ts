@@ -3,22 +3,31 @@ import { explainBadSource, parseAddress, parseNetwork, parseSource } from '../co
 import { formatPortRange, mergePortRanges, type PortRange, parsePortRange } from '../core/ports.ts';
 import { hasUnshowable, safeText, shown } from '../core/shown.ts';
 import { INTERFACE_CLASSES } from './settings-types.ts';
+import { SHAPES, type TextShape } from './value-patterns.ts';
 
 /** What a check finds wrong with a text: what, and how to solve it. */
 type Wrong = { readonly message: string; readonly hint: string; readonly code?: string } | null;
 
-/** Text that passes a check; the check's finding becomes the problem's message and hint. */
-function checkedText(check: (text: string) => Wrong): z.ZodType<string> {
-  return z.string().superRefine((text, context) => {
+/**
+ * Text that passes a check; the check's finding becomes the problem's message and hint.
+ *
+ * @param shape what of the check a JSON Schema can say
+ */
+function checkedText(shape: TextShape | null, check: (text: string) => Wrong): z.ZodType<string> {
+  const checked = z.string().superRefine((text, context) => {
     const wrong = check(text);
     if (wrong === null) return;
     const params = wrong.code === undefined ? {} : { params: { code: wrong.code } };
     context.addIssue({ code: 'custom', message: `${wrong.message}\n${wrong.hint}`, ...params });
   });
+  return shape === null ? checked : checked.meta({ ...shape });
 }
 
-function oneOrMore<T>(item: z.ZodType<T>): z.ZodType<T | T[]> {
-  return z.union([item, z.array(item)]);
+function oneOrMore<T>(
+  item: z.ZodType<T>,
+  otherwise?: { error: (issue: { readonly input?: unknown }) => string },
+): z.ZodType<T | T[]> {
+  return z.union([item, z.array(item)], otherwise);
 }
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$/;
@@ -27,7 +36,7 @@ const INTERFACE = /^[A-Za-z0-9_.@-]{1,15}$/;
 const HOST = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$/;
 
 /** The name of a role, a feature, a peer set or a rule. */
-const name = checkedText((text) =>
+const name = checkedText(SHAPES.name, (text) =>
   NAME.test(text)
     ? null
     : {
@@ -37,7 +46,7 @@ const name = checkedText((text) =>
       },
 );
 
-const address = checkedText((text) => {
+const address = checkedText(SHAPES.address, (text) => {
   if (parseAddress(text) !== null) return null;
   const message = parseNetwork(text) === null ? explainBadSource(text) : `${shown(text)} is a network, not one address`;
   return { code: 'bad-address', message, hint: 'Write one address, such as 192.0.2.10 or 2001:db8::10' };
@@ -49,7 +58,7 @@ export function looksNumeric(text: string): boolean {
 }
 
 /** An address, a network, or a group or host name; names are looked up where the inventory is at hand. */
-const source = checkedText((text) => {
+const source = checkedText(SHAPES.source, (text) => {
   const parsed = parseSource(text);
   if (typeof parsed !== 'string') return null;
   if (looksNumeric(text)) {
@@ -64,7 +73,7 @@ const source = checkedText((text) => {
     : null;
 });
 
-const interfaceOrNetwork = checkedText((text) => {
+const interfaceOrNetwork = checkedText(SHAPES.interfaceOrNetwork, (text) => {
   if (parseNetwork(text) !== null) return null;
   if (looksNumeric(text)) {
     return {
@@ -81,7 +90,7 @@ const interfaceOrNetwork = checkedText((text) => {
       };
 });
 
-const sentence = checkedText((text) => {
+const sentence = checkedText(SHAPES.sentence, (text) => {
   if (text.trim() === '') return { message: 'this text cannot be empty', hint: 'Say it in a few words' };
   if (text.length > 200) return { message: 'this text is longer than 200 characters', hint: 'Shorten it' };
   return hasUnshowable(text)
@@ -89,18 +98,37 @@ const sentence = checkedText((text) => {
     : null;
 });
 
-const port = z.union([z.int(), z.string()]).superRefine((value, context) => {
+const PORT_HINT = 'Write a port such as 8442, or a range such as "8903-8904"';
+
+/** What is said of a value that has none of the forms that are allowed. */
+function otherwise(what: string, hint: string): { error: (issue: { readonly input?: unknown }) => string } {
+  return { error: ({ input }) => `${shown(input)} is not ${what}\n${hint}` };
+}
+
+const portOrRange = z.union(
+  [z.int().meta({ minimum: 1, maximum: 65_535 }), z.string().meta({ ...SHAPES.port })],
+  otherwise('a port', PORT_HINT),
+);
+
+const port = portOrRange.superRefine((value, context) => {
   const range = parsePortRange(String(value));
   if (typeof range === 'string') {
     context.addIssue({
       code: 'custom',
-      message: `${safeText(range)}\nWrite a port such as 8442, or a range such as "8903-8904"`,
+      message: `${safeText(range)}\n${PORT_HINT}`,
       params: { code: 'bad-port' },
     });
   }
 });
 
-const ports = oneOrMore<string | number>(port).superRefine((value, context) => {
+const ports = oneOrMore<string | number>(port, otherwise('a port', PORT_HINT)).superRefine((value, context) => {
+  if (Array.isArray(value) && value.length === 0) {
+    context.addIssue({
+      code: 'custom',
+      message: `the list of ports is empty\n${PORT_HINT}`,
+      params: { code: 'bad-port' },
+    });
+  }
   const ranges: PortRange[] = [];
   for (const one of Array.isArray(value) ? value : [value]) {
     const range = parsePortRange(String(one));
@@ -119,7 +147,7 @@ const ports = oneOrMore<string | number>(port).superRefine((value, context) => {
   }
 });
 
-const date = checkedText((text) => {
+const date = checkedText(SHAPES.date, (text) => {
   const parts = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
   const day = parts === null ? null : new Date(`${text}T00:00:00Z`);
   const real = day !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
@@ -157,7 +185,7 @@ export function parseSelector(text: string): RuleSelector | string {
   return { role, interface: interfaceClass, protocol, port: formatPortRange(range) };
 }
 
-const selector = checkedText((text) => {
+const selector = checkedText(SHAPES.selector, (text) => {
   const parsed = parseSelector(text);
   if (typeof parsed !== 'string') return null;
   return { message: parsed, hint: 'Write role, role/8700, role/tcp/8700 or role/public/tcp/8700' };
@@ -167,36 +195,39 @@ const interfaceClass = z.enum(INTERFACE_CLASSES);
 
 function perClass<T>(item: z.ZodType<T>): z.ZodType<{ [K in (typeof INTERFACE_CLASSES)[number]]?: T | undefined }> {
   return z.strictObject({
-    public: item.optional(),
-    private: item.optional(),
-    vip: item.optional(),
-    control: item.optional(),
+    public: item.optional().describe('the side that everyone can reach'),
+    private: item.optional().describe('the side between the servers of a site'),
+    vip: item.optional().describe('the side that holds the virtual addresses'),
+    control: item.optional().describe('the network between a server and the devices that it controls'),
   });
 }
 
 const extraRule = z
   .strictObject({
-    name,
-    interface: interfaceClass,
-    protocol: z.enum(['tcp', 'udp']),
-    port: ports.optional(),
-    ports: ports.optional(),
-    from: oneOrMore(source).optional(),
-    owner: sentence,
-    reason: sentence,
-    expires: date.optional(),
+    name: name.describe('what plans and firewalld call the rule'),
+    interface: interfaceClass.describe('the interface class on which it stands'),
+    protocol: z.enum(['tcp', 'udp']).describe('tcp or udp'),
+    port: ports.optional().describe('a port such as 8442, a range such as "8903-8904", or a list of these'),
+    ports: ports.optional().describe('the same as "port", for several'),
+    from: oneOrMore(source)
+      .optional()
+      .describe('who may come: addresses, networks, groups, hosts; anyone when left out'),
+    owner: sentence.describe('who to ask about the rule'),
+    reason: sentence.describe('why it is there'),
+    expires: date.optional().describe("the last day on which the rule stands, such as '2027-12-31'"),
   })
   .superRefine((rule, context) => {
     if ((rule.port === undefined) === (rule.ports === undefined)) {
       const message = rule.port === undefined ? 'the rule has no port' : 'the rule has both "port" and "ports"';
       context.addIssue({ code: 'custom', message: `${message}\nWrite either "port" or "ports"` });
     }
-  });
+  })
+  .meta({ description: 'one rule of your own', oneOf: [{ required: ['port'] }, { required: ['ports'] }] });
 
 /** Every variable of ours. */
 export const PORTFW_SCHEMAS = {
   portfw_managed: z.boolean(),
-  portfw_playbook: checkedText((text) =>
+  portfw_playbook: checkedText(SHAPES.notBlank, (text) =>
     text.trim() === '' || hasUnshowable(text)
       ? {
           message: `${shown(text)} is not the name of a playbook`,
@@ -220,7 +251,7 @@ export const PORTFW_SCHEMAS = {
   portfw_addresses: perClass(oneOrMore(address)),
 } satisfies Record<string, z.ZodType>;
 
-const hostAddress = checkedText((text) => {
+const hostAddress = checkedText(SHAPES.hostAddress, (text) => {
   if (parseAddress(text) !== null) return null;
   if (/^[\d.]+$/.test(text) || text.includes(':')) {
     return {
@@ -234,13 +265,18 @@ const hostAddress = checkedText((text) => {
     : { message: `${shown(text)} is not a host name`, hint: 'Write an address or a host name' };
 });
 
-const user = checkedText((text) =>
+const user = checkedText(SHAPES.user, (text) =>
   USER.test(text)
     ? null
     : { message: `${shown(text)} is not a user name`, hint: 'Write the name of an account on the host' },
 );
 
-const portNumber = z.union([z.int(), z.string()]).superRefine((value, context) => {
+const wholePort = z.union(
+  [z.int().meta({ minimum: 1, maximum: 65_535 }), z.string().meta({ ...SHAPES.portNumber })],
+  otherwise('a port', 'Write a number such as 22'),
+);
+
+const portNumber = wholePort.superRefine((value, context) => {
   const number = /^\d{1,9}$/.test(String(value).trim()) ? Number(value) : 0;
   if (number < 1 || number > 65_535) {
     context.addIssue({
@@ -251,7 +287,12 @@ const portNumber = z.union([z.int(), z.string()]).superRefine((value, context) =
   }
 });
 
-const seconds = z.union([z.int(), z.string()]).superRefine((value, context) => {
+const wholeSeconds = z.union(
+  [z.int().meta({ minimum: 1, maximum: 3600 }), z.string().meta({ ...SHAPES.seconds })],
+  otherwise('a time in seconds', 'Write a number such as 10'),
+);
+
+const seconds = wholeSeconds.superRefine((value, context) => {
   const number = /^\d{1,9}$/.test(String(value).trim()) ? Number(value) : 0;
   if (number < 1 || number > 3600) {
     context.addIssue({
@@ -261,14 +302,14 @@ const seconds = z.union([z.int(), z.string()]).superRefine((value, context) => {
   }
 });
 
-const path = checkedText((text) => {
+const path = checkedText(SHAPES.path, (text) => {
   if (text.trim() === '' || hasUnshowable(text))
     return { message: `${shown(text)} is not a path`, hint: 'Write the path of a file' };
   if (/^~[^/]/.test(text)) return { message: `${shown(text)} names another user's home`, hint: 'Write the path out' };
   return null;
 });
 
-const plainText = checkedText((text) =>
+const plainText = checkedText(null, (text) =>
   hasUnshowable(text)
     ? { message: 'this text holds control or invisible characters', hint: 'Write it on one line as plain text' }
     : null,
@@ -285,12 +326,17 @@ export function readFlag(value: unknown): boolean | null {
   return FALSE.has(word) ? false : null;
 }
 
-const flag = z.union([z.boolean(), z.string(), z.int()]).superRefine((value, context) => {
+const flagWords = z.union(
+  [z.boolean(), z.string().meta({ ...SHAPES.flag }), z.int().meta({ minimum: 0, maximum: 1 })],
+  otherwise('yes or no', 'Write true or false'),
+);
+
+const flag = flagWords.superRefine((value, context) => {
   if (readFlag(value) === null)
     context.addIssue({ code: 'custom', message: `${shown(value)} is neither yes nor no\nWrite true or false` });
 });
 
-const secret = z.union([z.string(), z.number()]);
+const secret = z.union([z.string(), z.number()], { error: 'a password must be text\nWrite it in quotes' });
 
 /** The variables of Ansible's that say how to reach a host and gain root there. */
 export const ANSIBLE_SCHEMAS = {
@@ -302,6 +348,7 @@ export const ANSIBLE_SCHEMAS = {
   ansible_ssh_user: user,
   ansible_private_key_file: path,
   ansible_ssh_private_key_file: path,
+  ansible_ssh_args: plainText,
   ansible_ssh_common_args: plainText,
   ansible_ssh_extra_args: plainText,
   ansible_timeout: seconds,
@@ -312,4 +359,22 @@ export const ANSIBLE_SCHEMAS = {
   ansible_become_method: z.string(),
   ansible_become_password: secret,
   ansible_become_pass: secret,
+  ansible_password: secret,
+  ansible_ssh_pass: secret,
+  ansible_ssh_password: secret,
 } satisfies Record<string, z.ZodType>;
+
+/** Every variable that portfw reads. */
+export const USED_VARIABLES: readonly string[] = [...Object.keys(PORTFW_SCHEMAS), ...Object.keys(ANSIBLE_SCHEMAS)];
+
+/** Variables whose values are names that portfw, its matrices and the inventory give things, and so no secrets. */
+export const VOCABULARY_VARIABLES: ReadonlySet<string> = new Set([
+  ...['portfw_managed', 'portfw_playbook', 'portfw_roles', 'portfw_features', 'portfw_private', 'portfw_cluster'],
+  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld'],
+  ...['ansible_connection', 'ansible_become', 'ansible_become_user', 'ansible_become_method'],
+]);
+
+/** Whether a variable, by its name, holds a password. */
+export function isPassword(name: string): boolean {
+  return /pass(?:word|phrase)?$|secret|token/i.test(name);
+}

@@ -25,10 +25,12 @@ export interface ConnectionSettings {
   readonly user: string | null;
   /** `ansible_ssh_private_key_file`, absolute, with `~` expanded. */
   readonly privateKeyFile: string | null;
-  /** `ansible_ssh_common_args` followed by `ansible_ssh_extra_args`, as written. */
+  /** `ansible_ssh_args`, `ansible_ssh_common_args` and `ansible_ssh_extra_args`, as written, one after the other. */
   readonly commonArgs: string | null;
   /** `ansible_timeout` in seconds. */
   readonly timeoutSeconds: number | null;
+  /** `ansible_password`, absent when the inventory has none; the environment and the prompt win over it. */
+  readonly password?: Secret;
 }
 
 /** How root's rights are gained on a host (`ansible_become…`). */

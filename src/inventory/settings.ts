@@ -188,9 +188,11 @@ class HostReader {
   private extraRules(): ExtraRule[] {
     const variable = this.host.variables.get('portfw_extra_rules');
     const given = this.value<readonly ExtraRuleEntry[]>('portfw_extra_rules', (value, report) => {
-      const rules = value as readonly ExtraRuleEntry[];
+      // What is no list, or no mapping within it, is for the schema to judge.
+      const rules = Array.isArray(value) ? (value as readonly ExtraRuleEntry[]) : [];
       const names = new Set<string>();
       for (const [index, rule] of rules.entries()) {
+        if (!isMapping(rule)) continue;
         if (names.has(rule.name)) {
           report(
             [index, 'name'],

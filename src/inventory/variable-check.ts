@@ -27,6 +27,12 @@ export type Report = (path: YamlPath, code: string, message: string, hint: strin
  */
 export class VariableChecker {
   private readonly cache = new WeakMap<Variable, CheckedVariable>();
+  private readonly said = new Set<string>();
+
+  /** Whether something is said for the first time: what holds for a whole inventory is said once. */
+  first(what: string): boolean {
+    return this.said.size < this.said.add(what).size;
+  }
 
   check(name: string, variable: Variable, schema: z.ZodType, further: FurtherCheck | undefined): CheckedVariable {
     let checked = this.cache.get(variable);
@@ -44,7 +50,7 @@ function checkVariable(
   schema: z.ZodType,
   further: FurtherCheck | undefined,
 ): CheckedVariable {
-  const unusable = findUnusable(name, variable);
+  const unusable = variable.evaluation?.problems ?? findUnevaluated(name, variable);
   if (unusable.length > 0) return { value: undefined, problems: unusable };
   const parsed = schema.safeParse(variable.plain);
   const problems: Problem[] = [];
@@ -58,11 +64,23 @@ function checkVariable(
   further?.(variable.plain, (path, code, message, hint, at) => {
     problems.push({ severity: 'error', code, message, hint, location: variable.locate(path, at) });
   });
-  return { value: parsed.data, problems };
+  const secret = variable.evaluation?.secret === true;
+  return { value: parsed.data, problems: secret ? problems.map((problem) => withoutValue(name, problem)) : problems };
 }
 
-/** Templates and secrets within a value that we need; neither can be read yet. */
-function findUnusable(name: string, variable: Variable): Problem[] {
+/**
+ * A problem with a value that comes from a vault. Messages quote what they find wrong, so that none of it is kept but the
+ * problem's kind; the place is kept, which says where the ciphertext or the template stands.
+ */
+function withoutValue(name: string, problem: Problem): Problem {
+  const { severity, code, location } = problem;
+  const message = `the value of ${name} comes from a vault, and is not right (${code.replaceAll('-', ' ')})`;
+  const hint = `It is not shown; look at it with "ansible-vault view" or "ansible-vault decrypt", and correct it`;
+  return { severity, code, message, hint, location };
+}
+
+/** Templates and secrets within a value that we need, in an inventory that was read but never evaluated. */
+function findUnevaluated(name: string, variable: Variable): Problem[] {
   const problems: Problem[] = [];
   const visit = (value: unknown, path: YamlPath): void => {
     const error = (code: string, message: string, hint: string): void => {
@@ -71,14 +89,14 @@ function findUnusable(name: string, variable: Variable): Problem[] {
     if (value instanceof VaultValue) {
       error(
         'vault-value',
-        `${name} is encrypted with ansible-vault, and portfw does not decrypt`,
+        `${name} is encrypted with ansible-vault, and was not decrypted`,
         'Write the value in plain text, or leave it out',
       );
     } else if (typeof value === 'string' && /\{[{%#]/.test(value)) {
       error(
         'template',
         // A password may hold braces by chance, and is not to be shown.
-        `${name} holds ${/pass(?:word)?$/.test(name) ? 'a template' : `the template ${shown(value)}`}, and portfw does not evaluate templates`,
+        `${name} holds ${/pass(?:word)?$/.test(name) ? 'a template' : `the template ${shown(value)}`}, which was not evaluated`,
         'Write the value itself',
       );
     } else if (Array.isArray(value)) {

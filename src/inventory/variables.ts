@@ -1,4 +1,4 @@
-import type { SourceLocation } from '../core/problem.ts';
+import type { Problem, SourceLocation } from '../core/problem.ts';
 import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
 
 /** The value of a variable together with the place that it comes from. */
@@ -7,8 +7,18 @@ export interface Variable {
   readonly plain: unknown;
   /** With nothing lost; see `YamlFile.exact`. */
   readonly exact: unknown;
+  /** What decrypting it and evaluating its templates led to; absent from a value as it is written. */
+  readonly evaluation?: Evaluation;
   /** The place of a part of the value, or of the variable itself; `null` for what Ansible sets by itself. */
   locate(path?: YamlPath, at?: 'key' | 'value'): SourceLocation | null;
+}
+
+/** What became of a variable that holds templates or comes from a vault. */
+export interface Evaluation {
+  /** Whether a vault's contents are in it: then no message may quote it. */
+  readonly secret: boolean;
+  /** Why it has no value; empty when it has one. */
+  readonly problems: readonly Problem[];
 }
 
 /** Variables by name; later layers replace whole values, as Ansible does by default. */

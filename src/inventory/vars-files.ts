@@ -1,18 +1,20 @@
 import { readdirSync, statSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { extname, join, resolve } from 'node:path';
 import { InputError, type Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { parseYaml } from '../core/yaml-document.ts';
-import { readTextFile } from '../core/yaml-file.ts';
 import { compareText } from './group-graph.ts';
+import { type Decrypt, readSourceText } from './source-text.ts';
 import { combine, fileVariables, type Variables } from './variables.ts';
 
 const EXTENSIONS = ['', '.yml', '.yaml', '.json'];
 const MAX_FOLDER_DEPTH = 16;
 const NONE: Variables = new Map();
 
+type VarsKind = 'group_vars' | 'host_vars';
+
 /**
- * Reads `group_vars/` and `host_vars/` beside an inventory.
+ * Reads `group_vars/` and `host_vars/` beside inventories and in the playbook folder.
  *
  * For each name Ansible takes the first that exists of `NAME` (a folder or a file), `NAME.yml`, `NAME.yaml`, `NAME.json`,
  * and of a folder every file in it, in the order of names.
@@ -21,9 +23,33 @@ export class VarsFiles {
   readonly problems: Problem[] = [];
   private readonly cache = new Map<string, Variables>();
   private readonly listings = new Map<string, ReadonlySet<string>>();
+  private readonly decrypt: Decrypt | null;
+  private readonly bases: readonly string[];
+  private readonly playbookFolder: string;
+
+  /**
+   * @param bases the folders of the inventories, in order
+   * @param playbookFolder Ansible's playbook folder
+   */
+  constructor(decrypt: Decrypt | null, bases: readonly string[], playbookFolder: string) {
+    this.decrypt = decrypt;
+    this.bases = bases;
+    // One folder has one name, so that nothing is read or reported twice.
+    this.playbookFolder = bases.find((base) => resolve(base) === resolve(playbookFolder)) ?? playbookFolder;
+  }
+
+  /** What the files beside the inventories set, from weak to strong. */
+  beside(kind: VarsKind, names: readonly string[]): readonly Variables[] {
+    return this.bases.flatMap((base) => names.map((name) => this.read(base, kind, name)));
+  }
+
+  /** What the files in the playbook folder set, from weak to strong. */
+  inPlaybookFolder(kind: VarsKind, names: readonly string[]): readonly Variables[] {
+    return names.map((name) => this.read(this.playbookFolder, kind, name));
+  }
 
   /** The variables that the files of `base/kind/` set for a group or host. */
-  read(base: string, kind: 'group_vars' | 'host_vars', name: string): Variables {
+  private read(base: string, kind: VarsKind, name: string): Variables {
     const folder = join(base, kind);
     if (this.list(folder).size === 0) return NONE;
     const key = join(folder, name);
@@ -78,7 +104,12 @@ export class VarsFiles {
       return readdirSync(folder).sort(compareText);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-      this.error(folder, 'folder-unreadable', `the folder cannot be read (${code})`, 'Check its owner and mode');
+      this.error(
+        folder,
+        'folder-unreadable',
+        code === 'EACCES' || code === 'EPERM' ? 'you may not read this folder' : `the folder cannot be read (${code})`,
+        'Check its owner and mode',
+      );
       return [];
     }
   }
@@ -103,17 +134,7 @@ export class VarsFiles {
 
   private readFile(path: string): Variables {
     try {
-      const text = readTextFile(path);
-      if (text.startsWith('$ANSIBLE_VAULT;')) {
-        this.error(
-          path,
-          'vault-file',
-          'the whole file is encrypted with ansible-vault',
-          'Encrypt single values with "!vault" instead',
-        );
-        return NONE;
-      }
-      const yaml = parseYaml(text, path);
+      const yaml = parseYaml(readSourceText(path, this.decrypt), path);
       if (yaml.value === null) return NONE;
       if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) {
         this.error(

@@ -1,15 +1,12 @@
 import type { Problem, SourceLocation } from '../core/problem.ts';
-import { hasUnshowable, shown } from '../core/shown.ts';
+import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import { GraphWriter } from './graph-writer.ts';
 import type { GroupGraph, GroupNode } from './group-graph.ts';
-import { expandHostNames, MAX_HOSTS } from './host-names.ts';
-import { fileVariable, fileVariables, givenVariable } from './variables.ts';
+import { fileVariable, fileVariables } from './variables.ts';
 
 const SECTIONS = ['hosts', 'children', 'vars'] as const;
-
-/** Characters that mean something to a shell, to XML or to a host pattern, and blanks. */
-const FORBIDDEN = /[\s;&|<>$`"'\\(){}[\]*?!#,=^]/u;
 
 /**
  * Adds what one YAML inventory file says to the graph.
@@ -17,40 +14,52 @@ const FORBIDDEN = /[\s;&|<>$`"'\\(){}[\]*?!#,=^]/u;
  * @returns everything that is wrong with it; what is right has been added nevertheless
  */
 export function readYamlSource(yaml: YamlFile, graph: GroupGraph): Problem[] {
-  const reader = new SourceReader(yaml, graph);
-  reader.read();
-  return reader.problems;
+  const writer = new GraphWriter(graph, yaml.file);
+  new SourceReader(yaml, writer).read();
+  return writer.problems;
 }
 
 class SourceReader {
-  readonly problems: Problem[] = [];
   private readonly yaml: YamlFile;
-  private readonly graph: GroupGraph;
-  private tooManyHosts = false;
+  private readonly writer: GraphWriter;
 
-  constructor(yaml: YamlFile, graph: GroupGraph) {
+  constructor(yaml: YamlFile, writer: GraphWriter) {
     this.yaml = yaml;
-    this.graph = graph;
+    this.writer = writer;
   }
 
   read(): void {
     const root = this.yaml.value;
     if (root === null) {
-      this.error(
+      this.writer.error(
         this.yaml.locate([]),
         'empty-inventory',
         'the inventory is empty',
         'Begin with "all:" and name hosts below it',
       );
+    } else if (Array.isArray(root) && root.some((entry) => isMapping(entry) && Object.hasOwn(entry, 'hosts'))) {
+      this.writer.error(
+        this.yaml.locate([]),
+        'not-an-inventory',
+        'this is a playbook, not an inventory',
+        'Give the inventory, and name the playbook with portfw_playbook or --playbook',
+      );
+    } else if (isMapping(root) && typeof root['matrix'] === 'string') {
+      this.writer.error(
+        this.yaml.locate(['matrix'], 'key'),
+        'not-an-inventory',
+        'this is a port matrix, not an inventory',
+        'Give the inventory; a playbook names the matrix',
+      );
     } else if (!isMapping(root)) {
-      this.error(
+      this.writer.error(
         this.yaml.locate([]),
         'wrong-type',
         `an inventory is a mapping of groups, not ${shown(root)}`,
-        'Begin with "all:" and name hosts below it; an INI inventory is not read',
+        'Begin with "all:" and name hosts below it',
       );
     } else if (root['plugin'] !== undefined && typeof root['plugin'] === 'string') {
-      this.error(
+      this.writer.error(
         this.yaml.locate(['plugin']),
         'inventory-plugin',
         `this configures the inventory plugin ${shown(root['plugin'])} and holds no hosts`,
@@ -62,11 +71,11 @@ class SourceReader {
   }
 
   private readGroup(name: string, path: YamlPath, data: unknown): GroupNode | null {
-    if (!this.checkName(name, path, 'group')) return null;
-    const group = this.graph.group(name, this.yaml.locate(path, 'key'));
-    if (data === null) return group;
+    if (!this.checkText(name, path, 'group')) return null;
+    const group = this.writer.group(name, this.yaml.locate(path, 'key'));
+    if (data === null || group === null) return group;
     if (!isMapping(data)) {
-      this.error(
+      this.writer.error(
         this.yaml.locate(path),
         'wrong-type',
         `the group ${shown(name)} must be a mapping, not ${shown(data)}`,
@@ -76,7 +85,7 @@ class SourceReader {
     }
     for (const key of this.yaml.keys(path)) {
       if (!(SECTIONS as readonly string[]).includes(key)) {
-        this.error(
+        this.writer.error(
           this.yaml.locate([...path, key], 'key'),
           'unknown-key',
           `unknown key ${shown(key)} in the group ${shown(name)}`,
@@ -98,21 +107,7 @@ class SourceReader {
 
   private readVars(group: GroupNode, path: YamlPath, section: unknown): void {
     if (!this.checkSection(group, 'vars', path, section)) return;
-    for (const [name, variable] of fileVariables(this.yaml, path)) {
-      if (name !== 'ansible_group_priority') {
-        group.vars.set(name, variable);
-        continue;
-      }
-      const priority =
-        typeof variable.plain === 'string' && /^\s*[-+]?\d+\s*$/.test(variable.plain)
-          ? Number(variable.plain)
-          : variable.plain;
-      if (typeof priority === 'number' && Number.isFinite(priority)) group.priority = Math.trunc(priority);
-      else {
-        const message = `ansible_group_priority must be a whole number, not ${shown(variable.plain)}`;
-        this.error(variable.locate(), 'wrong-type', message, 'Write digits, such as 10');
-      }
-    }
+    for (const [name, variable] of fileVariables(this.yaml, path)) this.writer.setGroupVariable(group, name, variable);
   }
 
   private readChildren(group: GroupNode, path: YamlPath, section: unknown): void {
@@ -128,15 +123,7 @@ class SourceReader {
   }
 
   private addChild(group: GroupNode, child: GroupNode | null, location: SourceLocation): void {
-    if (child === null || this.graph.addChild(group, child)) return;
-    this.error(
-      location,
-      'group-cycle',
-      group === child
-        ? `the group ${shown(group.name)} is its own child`
-        : `the group ${shown(child.name)} already contains ${shown(group.name)}`,
-      'A group cannot lie within itself: remove this child',
-    );
+    if (child !== null) this.writer.addChild(group, child, location);
   }
 
   private readHosts(group: GroupNode, path: YamlPath, section: unknown): void {
@@ -152,37 +139,23 @@ class SourceReader {
   }
 
   private addHosts(group: GroupNode, key: string, path: YamlPath, data: unknown, location: SourceLocation): void {
-    if (this.tooManyHosts) return;
-    if (this.yaml.keyKind(path) !== 'string') {
-      this.error(location, 'bad-name', `the host ${shown(key)} is not text`, `Put it in quotes: "${key}"`);
-      return;
-    }
-    const expanded = expandHostNames(key, MAX_HOSTS - this.graph.hosts.size);
-    if ('message' in expanded) {
-      this.error(location, 'bad-range', expanded.message, expanded.hint);
-      this.tooManyHosts = MAX_HOSTS === this.graph.hosts.size;
-      return;
-    }
-    if (data !== null && !isMapping(data)) {
-      this.error(
+    if (!this.checkText(key, path, 'host')) return;
+    const hosts = this.writer.hosts(group, key, location);
+    if (data === null) return;
+    if (!isMapping(data)) {
+      this.writer.error(
         this.yaml.locate(path),
         'wrong-type',
         `the variables of the host ${shown(key)} must be a mapping, not ${shown(data)}`,
-        'Write "name: value" lines below it, or nothing',
+        typeof data === 'string' && /^\w+:\S/.test(data)
+          ? 'Leave a space after the colon'
+          : 'Write "name: value" lines below it, or nothing',
       );
       return;
     }
-    for (const name of expanded.names) {
-      if (!this.checkName(name, path, 'host')) return;
-      const { host, isNew } = this.graph.addHost(group, name, this.yaml.file, location);
-      if (isNew && expanded.port !== null) host.vars.set('ansible_port', givenVariable(expanded.port, location));
-    }
-    if (data === null) return;
     const variables = this.yaml.keys(path).map((name) => [name, fileVariable(this.yaml, [...path, name])] as const);
-    for (const name of expanded.names) {
-      const vars = this.graph.hosts.get(name)!.vars;
-      for (const [variable, value] of variables) vars.set(variable, value);
-    }
+    for (const host of hosts)
+      for (const [name, variable] of variables) this.writer.setHostVariable(host, name, variable);
   }
 
   private checkSection(
@@ -192,7 +165,7 @@ class SourceReader {
     section: unknown,
   ): section is Record<string, unknown> {
     if (isMapping(section)) return true;
-    this.error(
+    this.writer.error(
       this.yaml.locate(path),
       'wrong-type',
       `"${key}" of the group ${shown(group.name)} must be a mapping, not ${shown(section)}`,
@@ -203,37 +176,16 @@ class SourceReader {
     return false;
   }
 
-  private checkName(name: string, path: YamlPath, what: 'group' | 'host'): boolean {
-    const location = this.yaml.locate(path, 'key');
+  private checkText(name: string, path: YamlPath, what: 'group' | 'host'): boolean {
     // A name given as `hosts: NAME` is a value, whose key is one of the sections.
-    const kind = this.yaml.keyKind(path);
-    if (kind !== 'string') {
-      this.error(location, 'bad-name', `the ${what} ${shown(name)} is not text`, `Put it in quotes: "${name}"`);
-      return false;
-    }
-    const forbidden = FORBIDDEN.exec(name);
-    if (name === '' || name.startsWith('-') || name.includes('/') || forbidden !== null || hasUnshowable(name)) {
-      const reason =
-        name === ''
-          ? 'is empty'
-          : name.startsWith('-')
-            ? 'begins with a hyphen'
-            : forbidden !== null || name.includes('/')
-              ? `holds the character ${shown(forbidden?.[0] ?? '/')}`
-              : 'holds an invisible character';
-      this.error(
-        location,
-        'bad-name',
-        `the ${what} name ${shown(name)} ${reason}`,
-        'Use letters, digits, dots, hyphens and underscores',
-      );
-      return false;
-    }
-    return true;
-  }
-
-  private error(location: SourceLocation | null, code: string, message: string, hint: string): void {
-    this.problems.push({ severity: 'error', code, message, hint, location });
+    if (this.yaml.keyKind(path) === 'string') return true;
+    this.writer.error(
+      this.yaml.locate(path, 'key'),
+      'bad-name',
+      `the ${what} ${shown(name)} is not text`,
+      `Put it in quotes: "${name}"`,
+    );
+    return false;
   }
 }
 

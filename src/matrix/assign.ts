@@ -6,7 +6,7 @@ import { matchHosts } from '../inventory/patterns.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
 import { checkSettings } from './check-settings.ts';
 import { readPlaybook } from './load-playbook.ts';
-import type { Play, Playbook } from './matrix.ts';
+import type { Matrix, Play, Playbook } from './matrix.ts';
 import { checkProbePeers } from './probe-peers.ts';
 import { shippedNames } from './shipped.ts';
 
@@ -29,6 +29,8 @@ export interface PlayAssignment {
 interface Use {
   readonly playbook: Playbook;
   readonly hosts: ReadonlySet<string>;
+  /** Of a playbook with errors, the matrices of which not everything is known; `null` for one in order. */
+  readonly incomplete: ReadonlySet<Matrix> | null;
 }
 
 /**
@@ -47,19 +49,24 @@ export function assignPlays(
   const problems = new ProblemList();
   const plays = new Map<string, Play>();
   const order: PlayHosts[] = [];
-  for (const { playbook, hosts } of usedPlaybooks(inventory, settings, playbookOverride, problems)) {
+  for (const { playbook, hosts, incomplete } of usedPlaybooks(inventory, settings, playbookOverride, problems)) {
     const covering = coveringPlays(inventory, playbook, hosts, problems);
-    reportUncovered(
-      playbook,
-      [...hosts].filter((host) => settings.get(host)?.managed === true && !covering.has(host)),
-      inventory,
-      problems,
-    );
+    // A play that cannot be read, or whose pattern is broken, may be the one that covers them.
+    const broken = playbook.plays.some((play) => matchHosts(inventory, play.hosts).problems.length > 0);
+    if (incomplete === null && !broken) {
+      reportUncovered(
+        playbook,
+        [...hosts].filter((host) => settings.get(host)?.managed === true && !covering.has(host)),
+        inventory,
+        problems,
+      );
+    }
     for (const [host, play] of covering) {
       const own = settings.get(host);
       if (own === undefined) continue;
-      problems.add(...checkSettings(own, play.matrix, inventory.hosts.get(host)?.location ?? null));
-      if (own.managed) plays.set(host, play);
+      const complete = incomplete?.has(play.matrix) !== true;
+      problems.add(...checkSettings(own, play.matrix, inventory.hosts.get(host)?.location ?? null, complete));
+      if (own.managed && incomplete === null) plays.set(host, play);
     }
     for (const play of playbook.plays) {
       const managed = [...hosts].filter((host) => plays.get(host) === play);
@@ -120,7 +127,8 @@ function usedPlaybooks(
   for (const [reference, { location, hosts }] of uses) {
     const reading = readPlaybook(reference, process.cwd(), location);
     problems.add(...reading.problems);
-    if (reading.playbook !== null) found.push({ playbook: reading.playbook, hosts });
+    if (reading.playbook !== null) found.push({ playbook: reading.playbook, hosts, incomplete: null });
+    else if (reading.partial !== undefined) found.push({ ...reading.partial, hosts });
   }
   return found;
 }

@@ -11,8 +11,14 @@ import { ruleSelectors } from './selectors.ts';
  * sets and the selectors of `portfw_allow_from`.
  *
  * @param fallback the place of problems whose value no file set
+ * @param complete `false` for a matrix with errors, of which the names are known but not every rule
  */
-export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: SourceLocation | null): Problem[] {
+export function checkSettings(
+  settings: HostSettings,
+  matrix: Matrix,
+  fallback: SourceLocation | null,
+  complete = true,
+): Problem[] {
   const problems: Problem[] = [];
   const report = (
     code: string,
@@ -57,7 +63,7 @@ export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: 
     const path = ['portfw_role_interfaces', name];
     const role = matrix.roles.get(name);
     if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
-    else if (!role.interfaceChoices.includes(interfaceClass)) {
+    else if (complete && !role.interfaceChoices.includes(interfaceClass)) {
       const choices = role.interfaceChoices.join(' or ');
       report(
         'no-interface-choice',
@@ -77,7 +83,7 @@ export function checkSettings(settings: HostSettings, matrix: Matrix, fallback: 
     const name = selector.split('/')[0] ?? '';
     const role = matrix.roles.get(name);
     if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
-    else if (!role.rules.some((rule) => ruleSelectors(rule).includes(selector))) {
+    else if (complete && !role.rules.some((rule) => ruleSelectors(rule).includes(selector))) {
       report(
         'unknown-rule',
         `${shown(selector)} selects no rule of the matrix ${shown(matrix.name)}`,

@@ -16,6 +16,11 @@ import { displayPath, resolveReference } from './shipped.ts';
 export interface MatrixReading {
   /** `null` when a problem is an error. */
   readonly matrix: Matrix | null;
+  /**
+   * Of a matrix with errors, what can be read: all names of roles, features and peer sets, but not every rule. For
+   * finding further problems, never for a run. `null` where nothing of use is left.
+   */
+  readonly partial?: Matrix | null;
   readonly problems: readonly Problem[];
 }
 
@@ -155,7 +160,11 @@ function resolveMatrix(
   }
 
   const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
-  if (all.some((problem) => problem.severity === 'error')) return { matrix: null, problems: all };
+  if (all.some((problem) => problem.severity === 'error')) {
+    const partial =
+      baseless || !checked.usable(['roles']) ? null : partialMatrix(written, yaml, { roles, features, peers });
+    return { matrix: null, partial, problems: all };
+  }
   const print = written.print ?? base?.print;
   const title = written.title ?? base?.title;
   if (print === undefined || title === undefined) return { matrix: null, problems: all };
@@ -170,6 +179,28 @@ function resolveMatrix(
     peers,
   };
   return { matrix, problems: all };
+}
+
+/** What there is of a matrix with errors; a role that cannot be read is there by its name. */
+function partialMatrix(
+  written: MatrixFile,
+  yaml: YamlFile,
+  { roles, features, peers }: Pick<Matrix, 'roles' | 'features' | 'peers'>,
+): Matrix {
+  const named = entriesOf(written.roles).map(([name]): [string, MatrixRole] => [
+    name,
+    { name, title: name, everyHost: false, appliance: false, interfaceChoices: [], detectors: [], rules: [] },
+  ]);
+  return {
+    name: String(written.matrix),
+    title: '',
+    file: yaml.file,
+    extends: null,
+    print: { document: '', edition: '' },
+    roles: new Map([...named, ...roles]),
+    features,
+    peers,
+  };
 }
 
 type Report = (code: string, message: string, hint: string, location: SourceLocation) => void;

@@ -16,7 +16,16 @@ import { displayPath, resolveReference } from './shipped.ts';
 export interface PlaybookReading {
   /** `null` when a problem is an error. */
   readonly playbook: Playbook | null;
+  /** Of a playbook with errors, in it or in its matrices, the plays that can be read: for finding further problems. */
+  readonly partial?: PartialPlaybook;
   readonly problems: readonly Problem[];
+}
+
+/** See {@link PlaybookReading.partial}. */
+export interface PartialPlaybook {
+  readonly playbook: Playbook;
+  /** The matrices of which not everything is known. */
+  readonly incomplete: ReadonlySet<Matrix>;
 }
 
 /**
@@ -51,6 +60,7 @@ export function readPlaybook(
   const ofMatrices: Problem[] = [];
 
   const matrices = new Map<string, MatrixReading>();
+  const incomplete = new Set<Matrix>();
   const plays: Play[] = [];
   for (const [index, entry] of (yaml.value as readonly PlayEntry[]).entries()) {
     if (!checked.usable([index]) || !checked.sound([index, 'matrix'])) continue;
@@ -61,12 +71,16 @@ export function readPlaybook(
       ofMatrices.push(...reading.problems);
     }
     const directory = path.resolve(path.dirname(file));
-    const play = readPlay(entry, index, reading.matrix, directory, yaml, checked, own);
+    const matrix = reading.matrix ?? reading.partial ?? null;
+    if (matrix !== null && reading.matrix === null) incomplete.add(matrix);
+    const play = readPlay(entry, index, matrix, directory, yaml, checked, own);
     if (play !== null) plays.push(play);
   }
   const problems = [...sortProblems(own), ...ofMatrices];
-  if (problems.some((problem) => problem.severity === 'error')) return { playbook: null, problems };
-  return { playbook: { name: path.basename(file).replace(/\.ya?ml$/i, ''), file: yaml.file, plays }, problems };
+  const playbook = { name: path.basename(file).replace(/\.ya?ml$/i, ''), file: yaml.file, plays };
+  if (problems.some((problem) => problem.severity === 'error'))
+    return { playbook: null, partial: { playbook, incomplete }, problems };
+  return { playbook, problems };
 }
 
 /**
@@ -92,7 +106,7 @@ function readPlay(
   const serial = checked.sound([index, 'serial']) ? readSerial(entry.serial, [index, 'serial'], yaml, problems) : [];
   const features = entry.features !== undefined && checked.usable([index, 'features']) ? entry.features : [];
   const probes = readProbes(entry, index, directory, yaml, checked, problems);
-  if (matrix === null) return null;
+  if (matrix === null || !checked.sound([index, 'hosts'])) return null;
   for (const [position, feature] of features.entries()) {
     if (!checked.sound([index, 'features', position])) continue;
     const at = yaml.locate([index, 'features', position]);
@@ -125,7 +139,7 @@ function readPlay(
     maxFailPercentage: entry.max_fail_percentage ?? null,
     onFailure: entry.on_failure ?? 'keep-good',
     probes,
-    location: yaml.locate([index]),
+    location: yaml.locate([index, 'hosts']),
   };
 }
 

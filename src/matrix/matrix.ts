@@ -159,6 +159,7 @@ export interface Play {
   readonly maxFailPercentage: number | null;
   readonly onFailure: OnFailure;
   readonly probes: readonly Probe[];
+  /** Where its hosts are named. */
   readonly location: SourceLocation;
 }
 

@@ -24,6 +24,19 @@ export function shippedNames(kind: ShippedKind): readonly string[] {
     .sort();
 }
 
+/** The names of the JSON Schemas that ship with portfw, sorted. */
+export function shippedSchemaNames(): readonly string[] {
+  return readdirSync(path.join(PLAYBOOKS, 'schemas'))
+    .filter((file) => file.endsWith('.schema.json'))
+    .map((file) => file.slice(0, -'.schema.json'.length))
+    .sort();
+}
+
+/** Where the JSON Schema of that name is. */
+export function shippedSchemaFile(name: string): string {
+  return path.join(PLAYBOOKS, 'schemas', `${name}.schema.json`);
+}
+
 /** A file's path as messages show it: relative to the working directory when it lies below it. */
 export function displayPath(file: string): string {
   const relative = path.relative(process.cwd(), file);

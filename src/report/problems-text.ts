@@ -3,6 +3,9 @@ import { terminalText } from '../core/terminal-text.ts';
 import { counted } from './layout.ts';
 import type { Style } from './style.ts';
 
+/** Nobody reads more; a file that is something else altogether has a problem in every line. */
+const MOST_SHOWN = 500;
+
 /**
  * All problems, file by file and line by line as `file:line:column: severity: what is wrong`, each with its hint below,
  * and how many they are. A problem that was found twice on different ways is shown once.
@@ -16,8 +19,10 @@ export function problemsText(problems: readonly Problem[], style: Style): string
     if (seen.has(text)) continue;
     seen.add(text);
     counts[problem.severity] += 1;
-    lines.push(text);
+    if (lines.length < MOST_SHOWN) lines.push(text);
   }
+  const more = counts.error + counts.warning - lines.length;
+  if (more > 0) lines.push(`… and ${more} more, which are not shown`);
   const parts = [];
   if (counts.error > 0) parts.push(style.red(counted(counts.error, 'error')));
   if (counts.warning > 0) parts.push(style.yellow(counted(counts.warning, 'warning')));
@@ -26,9 +31,14 @@ export function problemsText(problems: readonly Problem[], style: Style): string
 
 function problemText(problem: Problem, style: Style): string {
   const at = problem.location;
-  const where = at === null ? '' : `${style.bold(terminalText(`${at.file}:${at.line}:${at.column}`))}: `;
+  const where = at === null ? '' : `${style.bold(oneLine(`${at.file}:${at.line}:${at.column}`))}: `;
   const paint = problem.severity === 'error' ? style.red : style.yellow;
-  return `${where}${paint(problem.severity)}: ${terminalText(problem.message)}\n    ${terminalText(problem.hint)}`;
+  return `${where}${paint(problem.severity)}: ${oneLine(problem.message)}\n    ${oneLine(problem.hint)}`;
+}
+
+/** Safe for a terminal, and on one line: the name of a file may hold a line feed. */
+function oneLine(text: string): string {
+  return terminalText(text).replaceAll(/[\n\t]/g, ' ');
 }
 
 function byPlace(a: Problem, b: Problem): number {

@@ -17,6 +17,9 @@ export interface Keepalive {
   readonly countMax: number;
 }
 
+/** A way to log in, as PreferredAuthentications names it. */
+export type LoginMethod = 'publickey' | 'keyboard-interactive' | 'password';
+
 /** One SSH server and how to log in to it: the host itself, or a machine on the way to it. */
 export interface SshEndpoint {
   /** Host name or IP address to connect to. */
@@ -39,6 +42,18 @@ export interface SshEndpoint {
   /** From the first packet to the end of the authentication. */
   readonly connectTimeoutMs: number;
   readonly keepalive: Keepalive;
+  /** Whether no key file is offered where none is named (`IdentityFile none`), not even the default ones. */
+  readonly noDefaultKeys?: boolean;
+  /** The only ways to log in that may be tried, most wanted first; all of them when absent. */
+  readonly loginMethods?: readonly LoginMethod[];
+  /** The host key signature algorithms that may be asked for, most wanted first; all when absent. */
+  readonly hostKeyAlgorithms?: readonly string[];
+  /** Whether names are hashed when a new key is recorded. */
+  readonly hashKnownHosts?: boolean;
+  /** The only address family to connect with; either when absent. */
+  readonly addressFamily?: 4 | 6;
+  /** The local address to connect from. */
+  readonly bindAddress?: string;
   /** The login password, for `password` and `keyboard-interactive`; `null` for none, as always on the way to a host. */
   readonly password: Secret | null;
 }
@@ -47,7 +62,12 @@ export interface SshEndpoint {
 export type Route =
   | { readonly kind: 'direct' }
   /** Through these SSH servers, the nearest first (ProxyJump). Each checks host keys and logs in by its own settings. */
-  | { readonly kind: 'jump'; readonly hops: readonly SshEndpoint[] }
+  | {
+      readonly kind: 'jump';
+      readonly hops: readonly SshEndpoint[];
+      /** What carries the bytes to the first of them, where it has a ProxyCommand of its own, its tokens expanded. */
+      readonly firstHopCommand?: string;
+    }
   /** A local command whose standard input and output are the connection (ProxyCommand), its tokens expanded. */
   | { readonly kind: 'command'; readonly command: string };
 
@@ -136,7 +156,10 @@ export type CommandOutcome =
 /** An authenticated way to one host. */
 export interface Connection {
   readonly target: Target;
-  /** Our end and the host's end of the TCP connection as seen from here (NAT may differ); `null` for a local one. */
+  /**
+   * Our end and the host's end of the TCP connection as seen from here (NAT may differ); `null` where there is none: on this
+   * machine, behind a jump host, over a command.
+   */
   readonly endpoints: {
     readonly localAddress: string;
     readonly localPort: number;
@@ -195,7 +218,10 @@ export type ConnectFailure = Exclude<ConnectOutcome, { kind: 'connected' }>;
 /** Every way in which {@link Connection.run} can fail to run a program to its end. */
 export type CommandFailure = Exclude<CommandOutcome, { kind: 'exited' }>;
 
-/** Opens connections. Each call is a new TCP connection and a new authentication: nothing is ever shared. */
+/**
+ * Opens connections. Each call is a new TCP connection to the host and a new authentication on it, also behind jump hosts:
+ * only the logins on those may be shared.
+ */
 export interface Transport {
   /** `signal` gives up the attempt (the outcome is then `unreachable`). */
   connect(target: Target, signal?: AbortSignal): Promise<ConnectOutcome>;

@@ -1,5 +1,5 @@
 import { terminalLine } from '../core/terminal-text.ts';
-import type { ConnectFailure, Target } from './connection.ts';
+import type { ConnectFailure, SshEndpoint } from './connection.ts';
 import {
   decideHostKey,
   fingerprint,
@@ -21,9 +21,12 @@ export interface HostKeyCheck {
   verify(key: Buffer): Promise<{ readonly kind: 'accepted'; readonly note: string | null } | ConnectFailure>;
 }
 
-/** Reads the known hosts that matter for a target. */
+/** A server whose key is checked: a host, or a machine on the way (whose name is its address). */
+export type CheckedServer = SshEndpoint & { readonly name: string };
+
+/** Reads the known hosts that matter for a server. */
 export async function prepareHostKeyCheck(
-  target: Target,
+  target: CheckedServer,
   store: KnownHostsStore,
 ): Promise<{ readonly kind: 'ready'; readonly check: HostKeyCheck } | ConnectFailure> {
   const files = target.knownHostsFiles.length > 0 ? target.knownHostsFiles : defaultKnownHostsFiles();
@@ -33,14 +36,14 @@ export async function prepareHostKeyCheck(
   return {
     kind: 'ready',
     check: {
-      algorithms: hostKeyAlgorithms(read.known, names),
+      algorithms: hostKeyAlgorithms(read.known, names, target.hostKeyAlgorithms),
       verify: (key) => verify(target, store, files, read.known, names, key),
     },
   };
 }
 
 async function verify(
-  target: Target,
+  target: CheckedServer,
   store: KnownHostsStore,
   files: readonly string[],
   known: KnownHosts,
@@ -50,7 +53,7 @@ async function verify(
   let decision: HostKeyDecision | KnownHostsFileFailure = decideHostKey(known, names, key);
   let note: string | null = null;
   if (decision.kind === 'unknown' && target.acceptNewHostKeys) {
-    decision = await store.add(files, names, key);
+    decision = await store.add(files, names, key, target.hashKnownHosts);
     if (decision.kind === 'unknown') {
       decision = { kind: 'known' };
       note = `the new ${wireKeyType(key)} host key ${fingerprint(key)} of ${names.primary} was recorded in ${files[0]}`;
@@ -94,7 +97,7 @@ async function verify(
 }
 
 function unknownText(
-  target: Target,
+  target: CheckedServer,
   files: readonly string[],
   known: KnownHosts,
   names: HostKeyNames,

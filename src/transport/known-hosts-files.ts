@@ -12,12 +12,17 @@ import {
 
 /** The files OpenSSH consults when nothing else is said; new keys go to the first. */
 export function defaultKnownHostsFiles(home: string = homedir()): string[] {
-  return [
-    join(home, '.ssh', 'known_hosts'),
-    join(home, '.ssh', 'known_hosts2'),
-    '/etc/ssh/ssh_known_hosts',
-    '/etc/ssh/ssh_known_hosts2',
-  ];
+  return [...defaultUserKnownHostsFiles(home), ...defaultGlobalKnownHostsFiles()];
+}
+
+/** Those of the user's (UserKnownHostsFile). */
+export function defaultUserKnownHostsFiles(home: string): string[] {
+  return [join(home, '.ssh', 'known_hosts'), join(home, '.ssh', 'known_hosts2')];
+}
+
+/** Those of the system's (GlobalKnownHostsFile). */
+export function defaultGlobalKnownHostsFiles(): string[] {
+  return ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
 }
 
 /** Reading or writing failed; `message` names the file and the system's reason. */
@@ -71,11 +76,17 @@ export class KnownHostsStore {
   /**
    * Records a key that no file knows, in the first file.
    *
+   * @param hashed whether the name is hidden behind a hash
    * @returns the decision after a fresh look: `unknown` when the key was recorded now, anything else when somebody else
    *   recorded a key for the host meanwhile.
    */
-  add(files: readonly string[], names: HostKeyNames, key: Buffer): Promise<HostKeyDecision | KnownHostsFileFailure> {
-    const addition = this.#additions.then(() => this.#add(files, names, key));
+  add(
+    files: readonly string[],
+    names: HostKeyNames,
+    key: Buffer,
+    hashed = false,
+  ): Promise<HostKeyDecision | KnownHostsFileFailure> {
+    const addition = this.#additions.then(() => this.#add(files, names, key, hashed));
     this.#additions = addition.catch(() => undefined);
     return addition;
   }
@@ -84,6 +95,7 @@ export class KnownHostsStore {
     files: readonly string[],
     names: HostKeyNames,
     key: Buffer,
+    hashed: boolean,
   ): Promise<HostKeyDecision | KnownHostsFileFailure> {
     const current = await this.read(files);
     if (current.kind === 'failed') return current;
@@ -92,7 +104,7 @@ export class KnownHostsStore {
     const file = files[0];
     try {
       if (file === undefined) throw new Error('no file is configured');
-      await appendLine(file, knownHostsLine(names, key));
+      await appendLine(file, knownHostsLine(names, key, hashed));
       return decision;
     } catch (error) {
       return {

@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /**
  * known_hosts as OpenSSH's sshd(8) manual page describes it: parsing, and the decision about a key that a host shows.
@@ -60,6 +60,9 @@ const ALGORITHMS: ReadonlyMap<string, readonly string[]> = new Map([
   // Never the SHA-1 signatures of "ssh-rsa": OpenSSH gave them up in 8.8.
   ['ssh-rsa', ['rsa-sha2-512', 'rsa-sha2-256']],
 ]);
+
+/** Every host key signature algorithm that we can check, most wanted first. */
+export const HOST_KEY_ALGORITHMS: readonly string[] = [...ALGORITHMS.values()].flat();
 
 /** Parses one file's text; `file` is its name for messages. */
 export function parseKnownHosts(text: string, file: string): KnownHosts {
@@ -143,7 +146,7 @@ function matchesHashed(hosts: string, name: string): boolean {
 }
 
 /** `*` and `?` wildcards, in time proportional to the product of the lengths whatever the pattern. */
-function matchesPattern(pattern: string, name: string): boolean {
+export function matchesPattern(pattern: string, name: string): boolean {
   if (pattern === '') return false;
   let at = 0;
   let position = 0;
@@ -193,17 +196,27 @@ function recordedFor(known: KnownHosts, name: string): KnownHost[] {
   return known.entries.filter((entry) => !entry.revoked && matchesHost(entry.hosts, name));
 }
 
-/** The host key algorithms to offer: those of recorded keys first, so that the server shows a key that we can compare. */
-export function hostKeyAlgorithms(known: KnownHosts, names: HostKeyNames): string[] {
+/**
+ * The host key algorithms to offer: those of recorded keys first, so that the server shows a key that we can compare.
+ *
+ * @param allowed the only ones that may be offered, most wanted first (HostKeyAlgorithms)
+ */
+export function hostKeyAlgorithms(
+  known: KnownHosts,
+  names: HostKeyNames,
+  allowed: readonly string[] = HOST_KEY_ALGORITHMS,
+): string[] {
   // Only the first name that has a record decides, as in decideHostKey.
   const recorded = new Set<string>();
   for (const name of [names.primary, ...names.alternatives, ...names.confirming]) {
     for (const { keyType } of recordedFor(known, name)) recorded.add(keyType);
     if (recorded.size > 0) break;
   }
-  const types = [...ALGORITHMS.keys()];
-  const ordered = [...types.filter((type) => recorded.has(type)), ...types.filter((type) => !recorded.has(type))];
-  return ordered.flatMap((type) => ALGORITHMS.get(type) ?? []);
+  const preferred = new Set([...recorded].flatMap((type) => ALGORITHMS.get(type) ?? []));
+  return [
+    ...allowed.filter((algorithm) => preferred.has(algorithm)),
+    ...allowed.filter((algorithm) => !preferred.has(algorithm)),
+  ];
 }
 
 /** Lines that would have spoken for the host if we understood them: certificate authorities, unsupported key types. */
@@ -215,7 +228,17 @@ export function ignoredFor(known: KnownHosts, names: HostKeyNames): readonly Ign
   );
 }
 
-/** The line to append for a new host key, with its line feed. */
-export function knownHostsLine(names: HostKeyNames, key: Buffer): string {
-  return `${names.primary} ${wireKeyType(key)} ${key.toString('base64')}\n`;
+/**
+ * The line to append for a new host key, with its line feed.
+ *
+ * @param hashed whether the name is hidden behind a salted hash (HashKnownHosts)
+ */
+export function knownHostsLine(names: HostKeyNames, key: Buffer, hashed = false): string {
+  return `${hashed ? hashedName(names.primary) : names.primary} ${wireKeyType(key)} ${key.toString('base64')}\n`;
+}
+
+function hashedName(name: string): string {
+  const salt = randomBytes(20);
+  const hash = createHmac('sha1', salt).update(name).digest('base64');
+  return `|1|${salt.toString('base64')}|${hash}`;
 }

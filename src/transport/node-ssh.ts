@@ -1,371 +1,151 @@
-import type { Socket } from 'node:net';
-import { NodeSSH } from 'node-ssh';
-import type { AuthHandlerMiddleware, Client, ClientChannel, ServerHostKeyAlgorithm } from 'ssh2';
-import { redacted } from '../core/secret.ts';
-import { terminalLine } from '../core/terminal-text.ts';
-import type {
-  CommandOutcome,
-  ConnectFailure,
-  Connection,
-  ConnectOutcome,
-  FailureText,
-  RemoteCommand,
-  Target,
-  Transport,
-} from './connection.ts';
+import type { Carrier } from './carrier.ts';
+import type { ConnectFailure, ConnectOutcome, FailureText, Target, Transport } from './connection.ts';
 import { type HostKeyCheck, prepareHostKeyCheck } from './host-key-check.ts';
+import { JumpHosts } from './jump-hosts.ts';
+import type { AnswerQuestion } from './keyboard-interactive.ts';
 import { KnownHostsStore } from './known-hosts-files.ts';
+import { hostGoal, jumpGoal, type LoginGoal } from './login-words.ts';
 import { type PassphraseSource, PrivateKeyStore } from './private-keys.ts';
-import { type ProcessEvents, type ProcessHandle, runProgram } from './program-session.ts';
-import { AuthSequence, authFailureText, planAuthentication } from './ssh-authentication.ts';
-import { interrupted, openSocket, where } from './tcp-socket.ts';
+import { startProxyCommand } from './proxy-command.ts';
+import { type AuthPlan, planAuthentication } from './ssh-authentication.ts';
+import { SshConnection } from './ssh-connection.ts';
+import { type LoggedIn, SshLogin } from './ssh-login.ts';
+import { interrupted, openSocket } from './tcp-socket.ts';
 
-const CLOSE_TIMEOUT_MS = 500;
-/** A server's words before its SSH identification are kept up to here. */
-const PREAMBLE_BYTES = 1024;
+/** Something that stands in the way of logins, or changes how they are made; known before any host is contacted. */
+export interface LoginObstacle extends FailureText {
+  /** `error`: the login cannot be made. `warning`: it is tried in another way than the user asked for. */
+  readonly severity: 'error' | 'warning';
+  /** The names of the hosts that it concerns. */
+  readonly hosts: readonly string[];
+}
 
-/**
- * SSH through node-ssh, which connects and authenticates; programs run on ssh2's own channels, because node-ssh's exec
- * cannot tell a lost connection from a success.
- */
+/** SSH through node-ssh and ssh2, directly, through jump hosts or over a command. */
 export class NodeSshTransport implements Transport {
   readonly #keys: PrivateKeyStore;
+  readonly #ask: AnswerQuestion | null;
   readonly #knownHosts = new KnownHostsStore();
+  readonly #jumpHosts = new JumpHosts((goal, carrier, signal) => this.#logInOnTheWay(goal, carrier, signal));
 
-  constructor(passphrases: PassphraseSource) {
+  /** @param ask answers the questions of servers; `null` when nobody can be asked */
+  constructor(passphrases: PassphraseSource, ask: AnswerQuestion | null = null) {
     this.#keys = new PrivateKeyStore(passphrases);
+    this.#ask = ask === null ? null : oneAfterTheOther(ask);
   }
 
   /**
-   * Unlocks the keys that the targets name, before any host is contacted and any display is up, so that questions come
-   * first and once. Returns what stands in the way.
+   * Unlocks the keys that the targets and the jump hosts on the way to them name, before any host is contacted and any
+   * display is up, so that questions come first and once. Returns what stands in the way.
    */
-  async unlockKeys(targets: readonly Target[]): Promise<readonly FailureText[]> {
-    const failures: FailureText[] = [];
-    for (const target of new Map(targets.map((each) => [authenticationInputs(each), each])).values()) {
-      const plan = await planAuthentication(target, this.#keys);
-      if (plan.kind === 'failed') failures.push({ message: plan.message, hint: plan.hint });
+  async unlockKeys(targets: readonly Target[]): Promise<readonly LoginObstacle[]> {
+    const uses = new Map<string, { readonly goal: LoginGoal; readonly hosts: string[] }>();
+    for (const target of targets) {
+      const hops = target.route.kind === 'jump' ? target.route.hops.map(jumpGoal) : [];
+      for (const goal of [...hops, hostGoal(target)]) {
+        const key = authenticationInputs(goal);
+        const use = uses.get(key) ?? { goal, hosts: [] };
+        if (!use.hosts.includes(target.name)) use.hosts.push(target.name);
+        uses.set(key, use);
+      }
     }
-    return failures;
+    const found = new Map<string, LoginObstacle & { readonly hosts: string[] }>();
+    for (const { goal, hosts } of uses.values()) {
+      const plan = await planAuthentication(goal, this.#keys, this.#ask !== null);
+      const texts = plan.kind === 'failed' ? [plan] : plan.warnings;
+      const severity = plan.kind === 'failed' ? 'error' : 'warning';
+      for (const { message, hint } of texts) {
+        const same = found.get(`${severity} ${message}`);
+        if (same === undefined) found.set(`${severity} ${message}`, { severity, message, hint, hosts: [...hosts] });
+        else same.hosts.push(...hosts.filter((host) => !same.hosts.includes(host)));
+      }
+    }
+    return [...found.values()];
   }
 
+  /** Each call makes a new TCP connection to the host and a new authentication, also behind jump hosts. */
   async connect(target: Target, signal?: AbortSignal): Promise<ConnectOutcome> {
     const startedAt = performance.now();
-    const hostKeys = await prepareHostKeyCheck(target, this.#knownHosts);
-    if (hostKeys.kind !== 'ready') return hostKeys;
-    const plan = await planAuthentication(target, this.#keys);
-    if (plan.kind === 'failed') return { ...plan, kind: 'local-problem' };
+    const goal = hostGoal(target);
+    // What is wrong on this machine is said without contacting anyone.
+    const ready = await this.#prepare(goal);
+    if (ready.kind !== 'ready') return ready;
     if (signal?.aborted) return interrupted(target);
-    const opened = await openSocket(target, signal);
+    const opened = await this.#open(target, goal, signal);
     if (opened.kind !== 'open') return opened;
-    const remainingMs = Math.max(1000, target.connectTimeoutMs - (performance.now() - startedAt));
-    const sequence = new AuthSequence(plan.attempts);
-    const attempt = new SshAttempt(target, opened.socket, hostKeys.check, sequence, plan.notes);
-    const result = await attempt.connect(remainingMs, signal);
-    if (result.kind !== 'ready') return result;
-    const connection = new SshConnection(target, result.client, opened.socket, result.notes);
+    const since = target.route.kind === 'direct' ? startedAt : performance.now();
+    const remainingMs = goal.connectTimeoutMs - (performance.now() - since);
+    const login = await this.#logIn(goal, opened.carrier, ready, remainingMs, signal);
+    if (login.kind !== 'ready') return login;
+    const notes = [...opened.notes, ...login.notes];
+    const connection = new SshConnection(target, login.client, opened.carrier, notes);
     return { kind: 'connected', connection, connectMs: performance.now() - startedAt };
   }
-}
 
-/** Targets with the same inputs need the same keys. */
-function authenticationInputs(target: Target): string {
-  return JSON.stringify([target.privateKeyFiles, target.agentSocket]);
-}
-
-/** One attempt to speak SSH over an open socket. */
-class SshAttempt {
-  readonly #target: Target;
-  readonly #socket: Socket;
-  readonly #hostKeys: HostKeyCheck;
-  readonly #sequence: AuthSequence;
-  readonly #authNotes: readonly string[];
-  readonly #notes: string[] = [];
-  /** Set when the host key was refused; that explains every error that follows. */
-  #hostKeyFailure: ConnectFailure | null = null;
-  #hostKeyAccepted = false;
-  #authenticating = false;
-  #preamble = '';
-
-  constructor(
-    target: Target,
-    socket: Socket,
-    hostKeys: HostKeyCheck,
-    sequence: AuthSequence,
-    authNotes: readonly string[],
-  ) {
-    this.#target = target;
-    this.#socket = socket;
-    this.#hostKeys = hostKeys;
-    this.#sequence = sequence;
-    this.#authNotes = authNotes;
+  /** Logs out of the jump hosts. */
+  close(): void {
+    this.#jumpHosts.close();
   }
 
-  async connect(
-    timeoutMs: number,
+  async #open(
+    { route }: Target,
+    goal: LoginGoal,
     signal: AbortSignal | undefined,
-  ): Promise<{ kind: 'ready'; client: Client; notes: readonly string[] } | ConnectFailure> {
-    const onAbort = (): void => void this.#socket.destroy();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#listenToPreamble();
-    const ssh = new NodeSSH();
-    const authHandler: AuthHandlerMiddleware = (allowed, _partialSuccess, next) => {
-      this.#authenticating = true;
-      // ssh2 passes null before the first attempt, whatever its types say, and `false` is its way to give up.
-      next(this.#sequence.next(allowed as typeof allowed | null) as Parameters<typeof next>[0]);
-    };
-    const connecting = ssh.connect({
-      sock: this.#socket,
-      username: this.#target.user,
-      readyTimeout: timeoutMs,
-      keepaliveInterval: this.#target.keepalive.intervalMs,
-      keepaliveCountMax: this.#target.keepalive.countMax,
-      algorithms: { serverHostKey: [...this.#hostKeys.algorithms] as ServerHostKeyAlgorithm[] },
-      hostVerifier: (key: Buffer, verdict: (permitted: boolean) => void) => {
-        void this.#verifyHostKey(key).then(verdict);
-      },
-      authHandler,
-    });
-    const client = ssh.connection!;
-    // For good: an error that nobody listens to would end the process.
-    client.on('error', () => undefined);
-    try {
-      await connecting;
-      return { kind: 'ready', client, notes: this.#notes };
-    } catch (error) {
-      client.end();
-      this.#socket.destroy();
-      return signal?.aborted ? interrupted(this.#target) : this.#explain(error);
-    } finally {
-      signal?.removeEventListener('abort', onAbort);
-    }
+  ): Promise<{ kind: 'open'; carrier: Carrier; notes: readonly string[] } | ConnectFailure> {
+    if (route.kind === 'jump' && route.hops.length > 0) return this.#jumpHosts.reach(route, goal, signal);
+    const opened = await (route.kind === 'command' ? startProxyCommand(route.command) : openSocket(goal, signal));
+    return opened.kind === 'open' ? { ...opened, notes: [] } : opened;
   }
 
-  async #verifyHostKey(key: Buffer): Promise<boolean> {
-    const verdict = await this.#hostKeys.verify(key);
-    if (verdict.kind !== 'accepted') {
-      this.#hostKeyFailure = verdict;
-      return false;
-    }
-    this.#hostKeyAccepted = true;
-    if (verdict.note !== null) this.#notes.push(verdict.note);
-    return true;
+  async #prepare(goal: LoginGoal): Promise<Prepared | ConnectFailure> {
+    const hostKeys = await prepareHostKeyCheck(goal, this.#knownHosts);
+    if (hostKeys.kind !== 'ready') return hostKeys;
+    const plan = await planAuthentication(goal, this.#keys, this.#ask !== null);
+    if (plan.kind === 'failed') return { kind: 'local-problem', message: plan.message, hint: plan.hint };
+    return { kind: 'ready', hostKeys: hostKeys.check, plan };
   }
 
-  /** ssh2 throws away what a server says before it identifies itself; that is where it says why it turns us away. */
-  #listenToPreamble(): void {
-    const onData = (chunk: Buffer): void => {
-      this.#preamble += chunk.toString('latin1');
-      if (this.#identified() || this.#preamble.length > PREAMBLE_BYTES) this.#socket.off('data', onData);
-    };
-    // The socket is paused, so this does not start the flow; ssh2 does once it listens too.
-    this.#socket.on('data', onData);
+  async #logInOnTheWay(
+    goal: LoginGoal,
+    carrier: Carrier,
+    signal: AbortSignal | undefined,
+  ): Promise<LoggedIn | ConnectFailure> {
+    const ready = await this.#prepare(goal);
+    if (ready.kind === 'ready') return this.#logIn(goal, carrier, ready, goal.connectTimeoutMs, signal);
+    carrier.stream.on('error', () => undefined).destroy();
+    return ready;
   }
 
-  #identified(): boolean {
-    return /^SSH-/m.test(this.#preamble);
-  }
-
-  #explain(error: unknown): ConnectFailure {
-    if (this.#hostKeyFailure !== null) return this.#hostKeyFailure;
-    const { level, message } = error as Error & { level?: string };
-    // A server knows the password that it was sent, and may say it again.
-    const said = terminalLine(redacted(Buffer.from(message), this.#target.password).toString());
-    if (!this.#identified()) return this.#explainPreamble(level === 'client-timeout');
-    if (this.#authenticating && level !== 'client-timeout' && level !== 'client-socket') {
-      return this.#explainRefusal(level, said);
-    }
-    const at = where(this.#target);
-    if (level === 'client-timeout') {
-      return {
-        kind: 'unreachable',
-        message: `${at} did not finish the login within ${this.#target.connectTimeoutMs / 1000} s`,
-        hint: 'The host may be overloaded, or slow to look up our name (UseDNS); ansible_timeout raises the limit',
-      };
-    }
-    if (level === 'handshake' || (level === 'protocol' && !this.#hostKeyAccepted)) {
-      return {
-        kind: 'protocol-failed',
-        message: `No common ground with the SSH server at ${at}: ${said}`,
-        hint: 'The server is too old or too strict; it needs one of curve25519 or ECDH key exchange, AES-GCM or AES-CTR, and an Ed25519, ECDSA or RSA (SHA-2) host key',
-      };
-    }
-    return {
-      kind: 'unreachable',
-      message: `The connection to ${at} broke off during the login: ${said}`,
-      hint: 'Look into the SSH log of the host (journalctl -u ssh -u sshd)',
-    };
-  }
-
-  #explainRefusal(level: string | undefined, said: string): ConnectFailure {
-    const { tried, offered } = this.#sequence;
-    const text = authFailureText(this.#target, this.#sequence, this.#authNotes);
-    if (level === 'client-authentication') return { kind: 'auth-failed', tried, offered, ...text };
-    if (/too many authentication failures/i.test(said)) {
-      return {
-        kind: 'auth-failed',
-        tried,
-        offered,
-        message: `${text.message}; the host then said: ${said}`,
-        hint: 'Too many keys were offered before the right one: name it with ansible_ssh_private_key_file',
-      };
-    }
-    if (level === 'agent') {
-      return {
-        kind: 'auth-failed',
-        tried,
-        offered,
-        message: `The agent failed: ${said}`,
-        hint: 'See whether "ssh-add -l" and "ssh" work on this machine',
-      };
-    }
-    // A server that hangs up in the middle of a login has refused it (a locked account, a policy): never just try again.
-    return {
-      kind: 'auth-failed',
-      tried,
-      offered,
-      message: `${text.message}; the connection ended: ${said}`,
-      hint: text.hint,
-    };
-  }
-
-  #explainPreamble(timedOut: boolean): ConnectFailure {
-    const at = where(this.#target);
-    const said = terminalLine(this.#preamble);
-    if (/not allowed at this time/i.test(said)) {
-      return {
-        kind: 'turned-away',
-        reason: 'penalty-or-overload',
-        message: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
-        hint: 'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
-      };
-    }
-    if (/exceeded maxstartups/i.test(said)) {
-      return {
-        kind: 'turned-away',
-        reason: 'too-many-connections',
-        message: `The SSH server at ${at} has too many logins under way ("${said}")`,
-        hint: 'Try again with fewer --forks, or raise MaxStartups in sshd_config',
-      };
-    }
-    if (timedOut) {
-      return {
-        kind: 'unreachable',
-        message: `${at} accepted the connection but no SSH server answered within ${this.#target.connectTimeoutMs / 1000} s`,
-        hint: 'Check ansible_port, and that the host is not hanging',
-      };
-    }
-    if (said !== '') {
-      return {
-        kind: 'protocol-failed',
-        message: `${at} is no SSH server; it said: ${said}`,
-        hint: 'Check ansible_host and ansible_port',
-      };
-    }
-    return {
-      kind: 'turned-away',
-      reason: 'unknown',
-      message: `${at} closed the connection without a word`,
-      hint: 'The SSH server may be refusing this machine for a while after failed logins, have too many logins under way, or be starting: wait a minute and look into its log',
-    };
+  #logIn(
+    goal: LoginGoal,
+    carrier: Carrier,
+    { hostKeys, plan }: Prepared,
+    remainingMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<LoggedIn | ConnectFailure> {
+    return new SshLogin(goal, { carrier, hostKeys, plan, ask: this.#ask }).logIn(Math.max(1000, remainingMs), signal);
   }
 }
 
-class SshConnection implements Connection {
-  readonly target: Target;
-  readonly endpoints: Connection['endpoints'];
-  readonly notes: readonly string[];
-  readonly #client: Client;
-  readonly #socket: Socket;
-  #lostBecause: string | null = null;
-  #closed: Promise<void> | null = null;
+/** What is known before a server is contacted. */
+interface Prepared {
+  readonly kind: 'ready';
+  readonly hostKeys: HostKeyCheck;
+  readonly plan: Extract<AuthPlan, { kind: 'plan' }>;
+}
 
-  constructor(target: Target, client: Client, socket: Socket, notes: readonly string[]) {
-    this.target = target;
-    this.notes = notes;
-    this.#client = client;
-    this.#socket = socket;
-    this.endpoints = {
-      localAddress: socket.localAddress ?? '',
-      localPort: socket.localPort ?? 0,
-      remoteAddress: socket.remoteAddress ?? '',
-      remotePort: socket.remotePort ?? 0,
-    };
-    client.on('error', (error) => {
-      this.#lostBecause ??= error.message;
-    });
-  }
+/** Goals with the same inputs need the same keys. */
+function authenticationInputs(goal: LoginGoal): string {
+  const { privateKeyFiles, agentSocket, identitiesOnly, noDefaultKeys, loginMethods, password, words } = goal;
+  const kept = [identitiesOnly, noDefaultKeys, loginMethods, password !== null];
+  return JSON.stringify([words.role, privateKeyFiles, agentSocket, kept]);
+}
 
-  run(command: RemoteCommand): Promise<CommandOutcome> {
-    return runProgram((line, events) => this.#start(line, events), this.target.become, this.target.user, command);
-  }
-
-  close(): Promise<void> {
-    this.#lostBecause ??= 'we closed it';
-    this.#closed ??= new Promise((resolve) => {
-      if (this.#socket.destroyed) {
-        resolve();
-        return;
-      }
-      const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
-      this.#socket.once('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      this.#client.end();
-    });
-    return this.#closed;
-  }
-
-  #start(line: string, events: ProcessEvents): ProcessHandle {
-    const waiting: Buffer[] = [];
-    let channel: ClientChannel | null = null;
-    let abandoned = false;
-    const onOpen = (error: Error | undefined, opened: ClientChannel): void => {
-      if (error) {
-        events.onStartFailure(this.#startFailure(error));
-        return;
-      }
-      channel = opened;
-      opened.on('error', () => undefined);
-      // The listeners stay when nobody is interested any more, so that the channel drains and closes.
-      opened.on('data', (chunk: Buffer) => events.onStdout(chunk));
-      opened.stderr.on('data', (chunk: Buffer) => events.onStderr(chunk));
-      opened.on('exit', (code: number | null, signal?: string) => events.onExit(code, signal ?? null));
-      opened.on('close', () => events.onClose(this.#lostBecause));
-      if (abandoned) opened.close();
-      else for (const bytes of waiting) opened.write(bytes);
-    };
-    try {
-      this.#client.exec(line, onOpen);
-    } catch (error) {
-      events.onStartFailure(this.#startFailure(error as Error));
-    }
-    return {
-      write: (bytes) => {
-        if (channel === null) waiting.push(bytes);
-        else if (channel.writable) channel.write(bytes);
-      },
-      abandon: () => {
-        abandoned = true;
-        channel?.close();
-      },
-    };
-  }
-
-  #startFailure(error: Error): FailureText & { readonly kind: 'lost' | 'not-run' } {
-    const said = terminalLine(this.#lostBecause ?? error.message);
-    if (this.#socket.destroyed || !this.#socket.writable || !/open fail|unable to exec/i.test(error.message)) {
-      return {
-        kind: 'lost',
-        message: `The connection to ${where(this.target)} was gone before the program was sent: ${said}`,
-        hint: 'Connect again; this program did not run',
-      };
-    }
-    return {
-      kind: 'not-run',
-      message: `The SSH server at ${where(this.target)} refused to run a command: ${said}`,
-      hint: 'Look for MaxSessions, ForceCommand and restrictions in authorized_keys on the host',
-    };
-  }
+/** A person reads one question at a time, whichever host it is of. */
+function oneAfterTheOther(ask: AnswerQuestion): AnswerQuestion {
+  let last: Promise<unknown> = Promise.resolve();
+  return (question) => {
+    const asked = last.then(() => ask(question));
+    last = asked.catch(() => undefined);
+    return asked;
+  };
 }

@@ -1,18 +1,31 @@
-import type { FailureText, Target, Transport } from './connection.ts';
+import type { Target, Transport } from './connection.ts';
+import type { AnswerQuestion } from './keyboard-interactive.ts';
+import type { LoginObstacle } from './node-ssh.ts';
 import type { PassphraseSource } from './private-keys.ts';
 
 /** A transport for every kind of target, with a way to get its questions over with. */
 export interface OpenTransport extends Transport {
-  /** Unlocks the keys that the targets name, asking once for each passphrase; returns what stands in the way. */
-  unlockKeys(targets: readonly Target[]): Promise<readonly FailureText[]>;
+  /**
+   * Unlocks the keys that the targets and their jump hosts name, asking once for each passphrase; returns what stands in
+   * the way, without having contacted any host.
+   */
+  unlockKeys(targets: readonly Target[]): Promise<readonly LoginObstacle[]>;
+  /** Logs out of the jump hosts that the connections shared, at the end of a run. */
+  close(): Promise<void>;
 }
 
 /**
  * The transport that commands use: SSH or local by the target's kind. The adapters, with their libraries, are loaded when
  * the first target needs them.
+ *
+ * @param ask answers what servers ask during a login, besides the password; `null` when nobody can be asked
  */
-export function openTransport(passphrases: PassphraseSource): OpenTransport {
-  const ssh = once(async () => new (await import('./node-ssh.ts')).NodeSshTransport(passphrases));
+export function openTransport(passphrases: PassphraseSource, ask: AnswerQuestion | null = null): OpenTransport {
+  let sshUsed = false;
+  const ssh = once(async () => {
+    sshUsed = true;
+    return new (await import('./node-ssh.ts')).NodeSshTransport(passphrases, ask);
+  });
   const local = once(async () => new (await import('./local.ts')).LocalTransport());
   return {
     async connect(target, signal) {
@@ -21,6 +34,9 @@ export function openTransport(passphrases: PassphraseSource): OpenTransport {
     async unlockKeys(targets) {
       const remote = targets.filter(({ kind }) => kind === 'ssh');
       return remote.length === 0 ? [] : (await ssh()).unlockKeys(remote);
+    },
+    async close() {
+      if (sshUsed) (await ssh()).close();
     },
   };
 }

@@ -1,10 +1,14 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import ssh2, { type ParsedKey } from 'ssh2';
+import type { ParsedKey } from 'ssh2';
 import type { Secret } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { FailureText } from './connection.ts';
+import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableText } from './key-formats.ts';
+
+/** A private key is some kilobytes; a bigger file is none. */
+const MOST_BYTES = 256 * 1024;
 
 /** What became of a private key file. */
 export type LoadedKey =
@@ -16,7 +20,7 @@ export type LoadedKey =
 export interface PassphraseSource {
   /** Tried on every encrypted key; usually `PORTFW_KEY_PASSPHRASE`. */
   readonly passphrase: Secret | null;
-  /** Asks for the passphrase of a file the user named; `null` when the user will not say or cannot be asked. */
+  /** Asks for the passphrase of a file; `null` when the user will not say or cannot be asked. */
   readonly ask: ((file: string) => Promise<Secret | null>) | null;
 }
 
@@ -28,6 +32,8 @@ export class PrivateKeyStore {
   readonly #source: PassphraseSource;
   readonly #loaded = new Map<string, Promise<LoadedKey>>();
   readonly #asked = new Map<string, Promise<LoadedKey>>();
+  /** Questions are asked one after the other. */
+  #questions: Promise<unknown> = Promise.resolve();
 
   constructor(source: PassphraseSource) {
     this.#source = source;
@@ -38,24 +44,27 @@ export class PrivateKeyStore {
     return remember(this.#loaded, file, () => parse(file, this.#source.passphrase));
   }
 
-  /** Loads a key the user named, asking for its passphrase if need be. */
+  /** Loads a key, asking for its passphrase if need be. */
   async unlock(file: string): Promise<LoadedKey> {
     const loaded = await this.load(file);
     const { ask } = this.#source;
     if (loaded.kind !== 'locked' || ask === null) return loaded;
-    return remember(this.#asked, file, async () => {
-      const passphrase = await ask(file);
-      return passphrase === null ? loaded : parse(file, passphrase);
+    return remember(this.#asked, file, () => {
+      const asked = this.#questions.then(async (): Promise<LoadedKey> => {
+        const passphrase = await ask(file);
+        return passphrase === null ? loaded : parse(file, passphrase);
+      });
+      this.#questions = asked.catch(() => undefined);
+      return asked;
     });
   }
 
-  /** The public half in wire format, from `FILE.pub` or the key itself; `null` when neither says. */
+  /** The public half in wire format, from `FILE.pub`, or from the file, which tells it even while it is locked. */
   async publicKey(file: string): Promise<Buffer | null> {
-    try {
-      const parsed = ssh2.utils.parseKey(await readFile(`${file}.pub`));
-      if (!(parsed instanceof Error)) return first(parsed).getPublicSSH();
-    } catch {
-      // No .pub beside it is usual; the key itself may tell.
+    for (const name of [`${file}.pub`, file]) {
+      const text = await readKeyFile(name).catch(() => null);
+      const half = text === null ? null : (parsePublicLine(text) ?? publicHalfOf(text));
+      if (half !== null) return half.blob;
     }
     const loaded = await this.load(file);
     return loaded.kind === 'key' ? loaded.key.getPublicSSH() : null;
@@ -71,54 +80,82 @@ function remember<T>(store: Map<string, Promise<T>>, key: string, make: () => Pr
 }
 
 async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey> {
-  let text: Buffer;
+  const shown = terminalLine(file, 300);
+  let text: string;
   try {
-    text = await readFile(file);
+    text = await readKeyFile(file);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' };
     return {
       kind: 'unusable',
-      message: `Cannot read the private key ${file}: ${code}`,
+      message: `Cannot read the private key ${shown}: ${code}`,
       hint: 'Make the file readable for your account only',
     };
   }
-  const parsed = ssh2.utils.parseKey(text, passphrase?.reveal());
-  if (!(parsed instanceof Error)) {
-    const key = first(parsed);
-    if (key.isPrivateKey()) return { kind: 'key', key };
-    return {
-      kind: 'unusable',
-      message: `${file} is a public key`,
-      hint: 'Name the private key, which has no .pub at the end',
-    };
+  const parsed = parsePrivateKey(text, passphrase?.reveal() ?? null);
+  switch (parsed.kind) {
+    case 'key':
+      return parsed;
+    case 'public':
+      return {
+        kind: 'unusable',
+        message: `${shown} is a public key`,
+        hint: 'Name the private key, which has no .pub at the end; a public key will do only for a key that your agent holds',
+      };
+    case 'needs-passphrase':
+      return {
+        kind: 'locked',
+        message: `The private key ${shown} is encrypted`,
+        hint: 'Set PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
+      };
+    case 'wrong-passphrase':
+      return {
+        kind: 'locked',
+        message: `The passphrase does not open the private key ${shown}`,
+        hint: 'Check PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
+      };
+    case 'putty':
+      return {
+        kind: 'unusable',
+        message: `The private key ${shown} is in PuTTY's format`,
+        hint: 'Convert it: puttygen KEY.ppk -O private-openssh -o KEY (or "Export OpenSSH key" in PuTTYgen)',
+      };
+    case 'unusable': {
+      const { why, instead } = unusableText(parsed.of);
+      return { kind: 'unusable', message: `The private key ${shown} cannot be used: ${why}`, hint: instead };
+    }
+    case 'malformed':
+      return {
+        kind: 'unusable',
+        message: `The private key ${shown} cannot be used: ${terminalLine(parsed.why)}`,
+        hint: 'Keys in OpenSSH or PEM format work; "ssh-keygen -p -f FILE" rewrites a key in OpenSSH format',
+      };
   }
-  if (/no passphrase given/i.test(parsed.message)) {
-    return {
-      kind: 'locked',
-      message: `The private key ${file} is encrypted`,
-      hint: 'Set PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
-    };
-  }
-  if (passphrase !== null && /integrity check|bad passphrase|decrypt/i.test(parsed.message)) {
-    return {
-      kind: 'locked',
-      message: `The passphrase does not open the private key ${file}`,
-      hint: 'Check PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
-    };
-  }
-  return {
-    kind: 'unusable',
-    message: `The private key ${file} cannot be used: ${terminalLine(parsed.message)}`,
-    hint: 'Keys in OpenSSH or PEM format work; "ssh-keygen -p -f FILE" rewrites a key in OpenSSH format',
-  };
 }
 
-function first(parsed: ParsedKey | readonly ParsedKey[]): ParsedKey {
-  return Array.isArray(parsed) ? (parsed as readonly ParsedKey[])[0]! : (parsed as ParsedKey);
+/** Reads a file that must be a plain one of a key's size: a pipe would hang, a device never end. */
+async function readKeyFile(file: string): Promise<string> {
+  const info = await stat(file);
+  if (!info.isFile()) throw new Error('it is not a file');
+  if (info.size > MOST_BYTES) throw new Error('it is too big for a key');
+  return readFile(file, 'latin1');
+}
+
+/** Whether a file exists; what cannot be looked at does not. */
+export async function fileExists(file: string): Promise<boolean> {
+  return stat(file).then(
+    (info) => info.isFile(),
+    () => false,
+  );
 }
 
 /** The private keys that OpenSSH tries when none is named. */
 export function defaultPrivateKeyFiles(home: string = homedir()): string[] {
   return ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(home, '.ssh', name));
+}
+
+/** Those of OpenSSH's default files that cannot be used: FIDO security keys and DSA. */
+export function defaultUnusableKeyFiles(home: string = homedir()): string[] {
+  return ['id_ed25519_sk', 'id_ecdsa_sk', 'id_dsa'].map((name) => join(home, '.ssh', name));
 }

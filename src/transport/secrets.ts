@@ -1,26 +1,6 @@
 import { Secret } from '../core/secret.ts';
 
-/** The environment variables that passwords come from; the values never appear in an argument list. */
-export const SECRET_VARIABLES = {
-  becomePassword: 'PORTFW_BECOME_PASSWORD',
-  sshPassword: 'PORTFW_SSH_PASSWORD',
-  keyPassphrase: 'PORTFW_KEY_PASSPHRASE',
-} as const;
-
-/** One of the secrets that the environment can hold. */
-export type SecretName = keyof typeof SECRET_VARIABLES;
-
-/** The secret from the environment, or `null`; an empty variable counts as absent. */
-export function secretFromEnvironment(name: SecretName, environment: NodeJS.ProcessEnv = process.env): Secret | null {
-  const value = environment[SECRET_VARIABLES[name]];
-  return value === undefined || value === '' ? null : new Secret(value);
-}
-
-/** An environment without our secrets, for what we start. */
-export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const secrets: ReadonlySet<string> = new Set(Object.values(SECRET_VARIABLES));
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !secrets.has(name)));
-}
+export { SECRET_VARIABLES, type SecretName, secretFromEnvironment, withoutSecrets } from '../core/environment.ts';
 
 /** What {@link promptSecret} reads from: `process.stdin`, or anything like it. */
 export interface SecretInput {
@@ -41,7 +21,7 @@ export type PromptOutcome =
   | { readonly kind: 'no-terminal' };
 
 /**
- * Asks for a secret on the terminal without showing it.
+ * Asks for a secret on the terminal without showing it, unless it is to be shown.
  *
  * Backspace removes a character, Ctrl-U all of them; Ctrl-C and Ctrl-D on an empty line cancel. The terminal is set back
  * whatever happens. The prompt goes to standard error by default, so that standard output stays clean.
@@ -50,6 +30,7 @@ export function promptSecret(
   prompt: string,
   input: SecretInput = process.stdin,
   output: { write(text: string): unknown } = process.stderr,
+  shown = false,
 ): Promise<PromptOutcome> {
   if (input.isTTY !== true || input.setRawMode === undefined) return Promise.resolve({ kind: 'no-terminal' });
   return new Promise((resolve) => {
@@ -83,13 +64,16 @@ export function promptSecret(
             break;
           case '\u007f':
           case '\b':
-            typed.pop();
+            if (typed.pop() !== undefined && shown) output.write('\b \b');
             break;
           case '\u0015':
+            if (shown) output.write('\b \b'.repeat(typed.length));
             typed = [];
             break;
           default:
-            if (character >= ' ') typed.push(character);
+            if (character < ' ') break;
+            typed.push(character);
+            if (shown) output.write(character);
         }
       }
     };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
-import type { ConnectOutcome, Target } from '../../src/transport/connection.ts';
+import type { ConnectOutcome, Target, Transport } from '../../src/transport/connection.ts';
 import { NodeSshTransport } from '../../src/transport/node-ssh.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { connected, ended, eventually, run, startSshd, targetOf, transport, withConnection } from './transport-lab.ts';
@@ -40,7 +40,7 @@ const openssh = (tool: string, args: readonly string[], environment: NodeJS.Proc
   });
 
 /** Connects, closes at once, and returns the outcome. */
-async function attempt(to: Target, by = transport): Promise<ConnectOutcome> {
+async function attempt(to: Target, by: Transport = transport): Promise<ConnectOutcome> {
   const outcome = await by.connect(to);
   if (outcome.kind === 'connected') await outcome.connection.close();
   return outcome;

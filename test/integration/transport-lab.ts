@@ -107,6 +107,17 @@ async function processFiles(host: LabHost): Promise<string[]> {
 
 let lastPort = 2200;
 
+/** Where the sshd of {@link startSshd} on that port writes what it does. */
+function sshdLog(port: number): string {
+  return `/run/sshd_${port}.log`;
+}
+
+/** How many logins that sshd has let in. */
+export async function loginsAt(host: LabHost, port: number): Promise<number> {
+  const log = await host.run('cat', sshdLog(port));
+  return log.split('\n').filter((line) => line.includes('Accepted ')).length;
+}
+
 /**
  * Starts one more sshd on a lab host, on a port of its own and with these settings before the usual ones, and waits
  * until it listens. Returns the port.
@@ -125,7 +136,7 @@ export async function startSshd(host: LabHost, settings: string): Promise<number
     'PidFile none',
   ];
   await host.writeFile(file, `${settings}\n${usual.join('\n')}\n`);
-  await host.run('/usr/sbin/sshd', '-f', file);
+  await host.run('/usr/sbin/sshd', '-f', file, '-E', sshdLog(port));
   await eventually(`sshd listens on ${port}`, async () => (await host.run('ss', '-Hltn', `sport = :${port}`)) !== '');
   return port;
 }

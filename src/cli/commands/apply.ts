@@ -13,8 +13,8 @@ interface ApplyFlags extends PlanFlags, GuardFlags {
 }
 
 /** `portfw apply INVENTORY [--yes | --dry-run]`. */
-export async function apply(file: string, flags: ApplyFlags): Promise<number> {
-  if (flags.dryRun === true) return plan(file, flags);
+export async function apply(sources: readonly string[], flags: ApplyFlags): Promise<number> {
+  if (flags.dryRun === true) return plan(sources, flags);
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -22,7 +22,7 @@ export async function apply(file: string, flags: ApplyFlags): Promise<number> {
       '--cut-revoked does not go with --confirm manual',
       'Nothing may be cut before the yes, and the yes comes from another run: leave one of them out',
     );
-  return runOverFleet(file, flags, {
+  return runOverFleet(sources, flags, {
     matrix: 'required',
     context: { guard, cutRevoked: flags.cutRevoked === true },
     command: ({ terminal, report, interruption }) => ({

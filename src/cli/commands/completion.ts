@@ -1,6 +1,8 @@
 import type { Command, Option } from 'commander';
+import { hasUnshowable } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
+import { complete, completeForBash } from '../complete.ts';
 import { EXIT } from '../exit-codes.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -18,12 +20,40 @@ export function completion(shell: string, program: Command): number {
   return EXIT.done;
 }
 
+/** How a shell asks for what may stand at the cursor: the words that are typed, or for bash the line as it is. */
+interface AskedFlags {
+  readonly line?: string;
+  readonly breaks?: string;
+}
+
+/** `portfw __complete`: prints candidates, one a line, and nothing at all when anything goes wrong. */
+export async function printCandidates(words: readonly string[], flags: AskedFlags, program: Command): Promise<number> {
+  try {
+    const lines =
+      flags.line === undefined
+        ? (await complete(program, words)).map(({ word, about }) => `${word}\t${about}`)
+        : await completeForBash(program, flags.line, flags.breaks ?? '');
+    // A name with control characters must not reach a terminal, and one with a line break would be two.
+    process.stdout.write(
+      lines
+        .filter((line) => !hasUnshowable(line.replace('\t', '')))
+        .map((line) => `${line}\n`)
+        .join(''),
+    );
+  } catch {
+    // A completion that fails must not disturb the line that is being typed.
+  }
+  return EXIT.done;
+}
+
 interface DescribedFlag {
   readonly short: string | null;
   readonly long: string;
   readonly description: string;
   /** What its value is called: `file`, `seconds`, …; `null` for a switch. */
   readonly value: string | null;
+  /** Whether it may be given several times. */
+  readonly repeated: boolean;
 }
 
 interface DescribedCommand {
@@ -34,20 +64,31 @@ interface DescribedCommand {
   readonly flags: readonly DescribedFlag[];
 }
 
-const HELP_FLAG: DescribedFlag = { short: '-h', long: '--help', description: 'show this help', value: null };
+const REPEATED = new Set(['--accept-lockout', '--inventory', '--role', '--vault-id', '--vault-password-file']);
+
+const HELP_FLAG: DescribedFlag = {
+  short: '-h',
+  long: '--help',
+  description: 'show this help',
+  value: null,
+  repeated: false,
+};
 
 function describe(program: Command): readonly DescribedCommand[] {
-  return program.commands.map((command) => ({
+  const shownCommands = program.commands.filter((command) => !command.name().startsWith('__'));
+  return shownCommands.map((command) => ({
     name: command.name(),
     description: command.description(),
     words: command.name() === 'completion' ? Object.keys(SHELLS) : null,
-    flags: [...command.options.map(describeFlag), HELP_FLAG],
+    flags: [...command.options.filter((option) => !option.hidden).map(describeFlag), HELP_FLAG],
   }));
 }
 
 function describeFlag(option: Option): DescribedFlag {
   const value = /[<[]([^>\]]+)[>\]]/.exec(option.flags)?.[1] ?? null;
-  return { short: option.short ?? null, long: option.long!, description: option.description, value };
+  // What collects its values or counts them has a parser of its own, and numbers have one too.
+  const repeated = option.long === '--verbose' || REPEATED.has(option.long ?? '');
+  return { short: option.short ?? null, long: option.long!, description: option.description, value, repeated };
 }
 
 function names(flag: DescribedFlag): readonly string[] {
@@ -55,8 +96,13 @@ function names(flag: DescribedFlag): readonly string[] {
 }
 
 function takesFile(flag: DescribedFlag): boolean {
-  return flag.value?.includes('file') === true;
+  return /file|source/.test(flag.value ?? '');
 }
+
+/** The flags whose values portfw itself knows: hosts, groups, roles, and what ships. */
+const ASKED = ['--limit', '-l', '--accept-lockout', '--host', '--playbook', '--compare', '--role'];
+/** The commands whose argument is one of a few names. */
+const ASKED_COMMANDS = ['matrix', 'schema'];
 
 function bash(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((command) => {
@@ -72,9 +118,22 @@ ${values}      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '${words}' -- "
 ${args}      ;;`;
   });
   return `# bash completion for portfw; load it with: source <(portfw completion bash)
+_portfw_ask() {
+  local word
+  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(
+    command "\${COMP_WORDS[0]}" __complete --breaks "$COMP_WORDBREAKS" --line "$1" 2>/dev/null </dev/null
+  )
+}
 _portfw() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]}
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD-1]} line
   COMPREPLY=()
+  line=\${COMP_LINE:0:COMP_POINT}
+  local asked='[[:space:]]((${ASKED.join('|')})(=|[[:space:]]+)|-l)[^[:space:]-][^[:space:]]*$|[[:space:]](${ASKED.join('|')})(=|[[:space:]]+)$'
+  local named='^[^[:space:]]+[[:space:]]+(${ASKED_COMMANDS.join('|')})[[:space:]]+[^[:space:]-]*$'
+  if [[ $line =~ $asked || $line =~ $named ]]; then
+    _portfw_ask "$line"
+    return
+  fi
   if ((COMP_CWORD == 1)); then
     COMPREPLY=($(compgen -W '${commands.map((command) => command.name).join(' ')} help --help --version' -- "$cur"))
     return
@@ -93,19 +152,41 @@ function zsh(commands: readonly DescribedCommand[]): string {
   const list = commands.map((command) => `    '${command.name}:${plain(command.description)}'`).join('\n');
   const cases = commands.map((command) => {
     const specs = command.flags.map((flag) => {
-      const value = flag.value === null ? '' : `:${plain(flag.value)}:${takesFile(flag) ? '_files' : ''}`;
-      const repeated = ['--verbose', '--accept-lockout'].includes(flag.long) ? '*' : '';
+      const action = ASKED.includes(flag.long) ? '_portfw_ask' : takesFile(flag) ? '_files' : '';
+      const value = flag.value === null ? '' : `:${plain(flag.value)}:${action}`;
+      const repeated = flag.repeated ? '*' : '';
+      // A long flag takes its value as "--flag value" or "--flag=value", a short one as "-f value" or "-fvalue".
+      const joined = (name: string): string => (flag.value === null ? '' : name.startsWith('--') ? '=' : '+');
       return names(flag)
-        .map((name) => `      '${repeated}${name}[${plain(flag.description)}]${value}'`)
+        .map((name) => `      '${repeated}${name}${joined(name)}[${plain(flag.description)}]${value}'`)
         .join(' \\\n');
     });
-    const rest = command.words === null ? "      '*:file:_files'" : `      '1:shell:(${command.words.join(' ')})'`;
+    const rest =
+      command.words !== null
+        ? `      '1:shell:(${command.words.join(' ')})'`
+        : ASKED_COMMANDS.includes(command.name)
+          ? "      '1:name:_portfw_ask'"
+          : "      '*:file:_files'";
     return `    ${command.name}) _arguments \\\n${[...specs, rest].join(' \\\n')} ;;`;
   });
   return `#compdef portfw
 # zsh completion for portfw; save it as _portfw in a folder of $fpath
+_portfw_ask() {
+  local -a typed found
+  typed=("\${(@Q)words[1,CURRENT-1]}" "\${(Q)IPREFIX}\${(Q)PREFIX}")
+  found=("\${(@f)$(command $portfw __complete -- "\${typed[@]}" 2>/dev/null </dev/null)}")
+  found=("\${(@)found%%$'\\t'*}")
+  if [[ -n "\${found[1]}" ]]; then
+    compadd -a found
+  elif [[ $1 == files || $portfw_files == yes ]]; then
+    _files
+  else
+    return 1
+  fi
+}
 _portfw() {
   local -a commands
+  local portfw=$words[1] portfw_files=no
   commands=(
 ${list}
   )
@@ -126,19 +207,34 @@ if [[ $funcstack[1] == _portfw ]]; then _portfw "$@"; else compdef _portfw portf
 
 function fish(commands: readonly DescribedCommand[]): string {
   const quote = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const asked = " -a '(__portfw_ask)'";
   const lines = commands.flatMap((command) => {
     const here = `-n '__fish_seen_subcommand_from ${command.name}'`;
     const flags = command.flags.map((flag) => {
       const short = flag.short === null ? '' : ` -s ${flag.short.slice(1)}`;
-      const value = flag.value === null ? '' : takesFile(flag) ? ' -r -F' : ' -x';
+      const files = takesFile(flag);
+      const own = ASKED.includes(flag.long) ? asked : '';
+      const value = flag.value === null ? '' : `${files ? ' -r -F' : ' -x'}${own}`;
       return `complete -c portfw ${here}${short} -l ${flag.long.slice(2)}${value} -d ${quote(flag.description)}`;
     });
-    const words = command.words === null ? [] : [`complete -c portfw ${here} -f -a ${quote(command.words.join(' '))}`];
+    const words =
+      command.words !== null
+        ? [`complete -c portfw ${here} -f -a ${quote(command.words.join(' '))}`]
+        : ASKED_COMMANDS.includes(command.name)
+          ? [`complete -c portfw ${here}${asked}`]
+          : [];
     return [
       `complete -c portfw -f -n __fish_use_subcommand -a ${command.name} -d ${quote(command.description)}`,
       ...words,
       ...flags,
     ];
   });
-  return `# fish completion for portfw; save it as ~/.config/fish/completions/portfw.fish\n${lines.join('\n')}\n`;
+  return `# fish completion for portfw; save it as ~/.config/fish/completions/portfw.fish
+function __portfw_ask
+    set -l typed (commandline -opc)
+    set -l current (commandline -ct | string replace -r '^[\\'"]' '')
+    command $typed[1] __complete -- $typed[2..-1] "$current" 2>/dev/null </dev/null
+end
+${lines.join('\n')}
+`;
 }

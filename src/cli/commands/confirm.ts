@@ -6,7 +6,7 @@ interface ConfirmFlags extends RunFlags {
 }
 
 /** `portfw confirm INVENTORY [--revert]`. Saying yes is the whole command, so it does not ask again. */
-export function confirmRuns(file: string, flags: ConfirmFlags): Promise<number> {
+export function confirmRuns(sources: readonly string[], flags: ConfirmFlags): Promise<number> {
   const verdict = flags.revert === true ? 'revert' : 'keep';
-  return runOverFleet(file, flags, { matrix: 'optional', command: () => ({ kind: 'confirm', verdict }) });
+  return runOverFleet(sources, flags, { matrix: 'optional', command: () => ({ kind: 'confirm', verdict }) });
 }

@@ -2,6 +2,6 @@ import { runOverFleet } from '../fleet-command.ts';
 import type { RunFlags } from '../run-flags.ts';
 
 /** `portfw facts INVENTORY`. */
-export function facts(file: string, flags: RunFlags): Promise<number> {
-  return runOverFleet(file, flags, { matrix: 'optional', command: () => ({ kind: 'facts' }) });
+export function facts(sources: readonly string[], flags: RunFlags): Promise<number> {
+  return runOverFleet(sources, flags, { matrix: 'optional', command: () => ({ kind: 'facts' }) });
 }

@@ -1,27 +1,40 @@
+import { InputError } from '../../core/problem.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { formatAnsibleList, toAnsibleList } from '../../inventory/ansible-list.ts';
 import { type Inventory, loadInventory } from '../../inventory/inventory.ts';
+import type { Vault } from '../../inventory/vault.ts';
 import { problemsText } from '../../report/problems-text.ts';
 import { EXIT } from '../exit-codes.ts';
+import { inventoryOptions } from '../inventory-sources.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
+import { type VaultFlags, vaultFrom, withoutVaultContents } from '../vault-flags.ts';
 
-interface InventoryFlags {
+interface InventoryFlags extends VaultFlags {
   readonly list?: boolean;
   readonly graph?: boolean;
   readonly host?: string;
 }
 
-/** `portfw inventory FILE [--list | --graph | --host NAME]`. */
-export async function showInventory(file: string, flags: InventoryFlags): Promise<number> {
+/** `portfw inventory SOURCE… [--list | --graph | --host NAME]`. */
+export async function showInventory(sources: readonly string[], flags: InventoryFlags): Promise<number> {
   const terminal = openTerminal(true);
-  const inventory = await loadInventory(file);
+  const inventory = await load(sources, await vaultFrom(flags));
   if (inventory.warnings.length > 0) terminal.error(problemsText(inventory.warnings, terminal.errorStyle));
   if (flags.list === true) terminal.out(`${formatAnsibleList(toAnsibleList(inventory))}\n`);
   else if (flags.host !== undefined) terminal.out(`${hostDocument(inventory, flags.host)}\n`);
   else terminal.out(`${graphLines(inventory, 'all', 0).join('\n')}\n`);
   return EXIT.done;
+}
+
+/** As written: values that are encrypted stay so, as `ansible-inventory` has it; files that are encrypted as a whole cannot. */
+async function load(sources: readonly string[], vault: Vault): Promise<Inventory> {
+  try {
+    return await loadInventory(sources, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(withoutVaultContents(error.problems, vault)) : error;
+  }
 }
 
 function hostDocument(inventory: Inventory, name: string): string {

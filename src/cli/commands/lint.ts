@@ -1,58 +1,102 @@
 import { InputError, type Problem } from '../../core/problem.ts';
+import { shown } from '../../core/shown.ts';
+import { closest } from '../../core/suggest.ts';
+import { parseYaml } from '../../core/yaml-document.ts';
 import { readYamlFile } from '../../core/yaml-file.ts';
+import type { Inventory } from '../../inventory/inventory.ts';
+import { readSourceText } from '../../inventory/source-text.ts';
+import { checkVarsFile } from '../../inventory/vars-file-check.ts';
+import { Vault } from '../../inventory/vault.ts';
+import { matrixDoubts } from '../../matrix/lint-matrix.ts';
 import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
+import { doubts } from '../../policy/lint.ts';
 import { counted } from '../../report/layout.ts';
 import { jsonLine } from '../../report/ndjson.ts';
 import { problemsText } from '../../report/problems-text.ts';
+import { SshConfigFiles } from '../../transport/ssh-config-files.ts';
 import { createTarget } from '../../transport/target.ts';
 import { EXIT } from '../exit-codes.ts';
+import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
+import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
 import { openTerminal } from '../terminal.ts';
+import { UsageError } from '../usage-error.ts';
+import { type VaultFlags, vaultFrom, withoutVaultContents } from '../vault-flags.ts';
 
-interface LintFlags {
+interface LintFlags extends VaultFlags {
+  readonly inventory?: readonly string[];
   readonly playbook?: string;
+  readonly sshConfig?: string;
+  readonly strict?: boolean;
   readonly json?: boolean;
   readonly color: boolean;
 }
 
-/** `portfw lint FILE…`: everything wrong with inventories, playbooks and matrices, at once. Exit code 4 for errors. */
+/**
+ * `portfw lint FILE…`: everything wrong with inventories, playbooks and matrices, at once, and what is doubtful. Exit code 4
+ * for errors, and with `--strict` for warnings.
+ */
 export async function lint(files: readonly string[], flags: LintFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
-  const found: Problem[] = [];
-  for (const file of files) found.push(...(await lintFile(file, flags.playbook ?? null)));
-  const problems = unique(found);
+  const today = new Date().toISOString().slice(0, 10);
+  const sshConfig = new SshConfigFiles({ file: flags.sshConfig ?? null });
+  const vault = await vaultFrom(flags);
+  const together = flags.inventory ?? [];
+  if (files.length + together.length === 0)
+    throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
+  const { problems, checked } = await lintFiles(files, flags.playbook ?? null, today, sshConfig, vault, together);
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(problem)}\n`).join(''));
   else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
-  else terminal.out(`${counted(files.length, 'file')} checked: nothing is wrong\n`);
-  return problems.some((problem) => problem.severity === 'error') ? EXIT.usage : EXIT.done;
+  else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
+  const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');
+  return failing ? EXIT.usage : EXIT.done;
 }
 
-async function lintFile(file: string, playbook: string | null): Promise<readonly Problem[]> {
-  switch (kindOf(file)) {
+/**
+ * Everything wrong and doubtful with files or folders.
+ *
+ * @param playbook `--playbook`, or `null`
+ * @param today `YYYY-MM-DD`: which exceptions have expired
+ * @param sshConfig the ssh_config files that hosts are reached by; none unless they are given
+ * @param vault decrypts what is encrypted
+ * @param together inventories that are one (`-i`), besides `paths`, of which each is looked at by itself
+ */
+export async function lintFiles(
+  paths: readonly string[],
+  playbook: string | null,
+  today: string,
+  sshConfig: SshConfigFiles = new SshConfigFiles({ file: 'none' }),
+  vault: Vault = new Vault([]),
+  together: readonly string[] = [],
+): Promise<{ readonly problems: readonly Problem[]; readonly checked: number }> {
+  const found: Problem[] = [];
+  let checked = 0;
+  const joined: LintTarget[] = together.length === 0 ? [] : [{ kind: 'inventory', sources: together }];
+  for (const target of [...lintTargets(paths), ...joined]) {
+    checked += target.kind === 'inventory' && typeof target.sources !== 'string' ? target.sources.length : 1;
+    found.push(...(await lintTarget(target, playbook, today, sshConfig, vault)));
+  }
+  return { problems: unique(found), checked };
+}
+
+async function lintTarget(
+  target: LintTarget,
+  playbook: string | null,
+  today: string,
+  sshConfig: SshConfigFiles,
+  vault: Vault,
+): Promise<readonly Problem[]> {
+  switch (target.kind) {
     case 'playbook':
-      return readPlaybook(pathOf(file)).problems;
+      return readPlaybook(pathOf(target.file)).problems;
     case 'matrix':
-      return readMatrix(pathOf(file)).problems;
+      return lintMatrix(target.file);
+    case 'variables':
+      return lintVariables(target.file, vault);
     case 'inventory':
-      return lintInventory(file, playbook);
+      return lintInventory(target.sources, playbook, today, sshConfig, vault);
   }
-}
-
-/** What a file is, from its outermost value: a playbook is a list, a matrix says its own name, the rest are inventories. */
-function kindOf(file: string): 'inventory' | 'playbook' | 'matrix' {
-  let value: unknown;
-  try {
-    ({ value } = readYamlFile(file));
-  } catch (error) {
-    // A folder, or a file that is not YAML: reading it as an inventory says what is wrong.
-    if (error instanceof InputError) return 'inventory';
-    throw error;
-  }
-  if (Array.isArray(value)) return 'playbook';
-  const matrixLike =
-    typeof value === 'object' && value !== null && ('matrix' in value || 'print' in value || 'extends' in value);
-  return matrixLike ? 'matrix' : 'inventory';
 }
 
 /** A bare name would stand for one that ships with portfw; here it is always a file. */
@@ -60,18 +104,74 @@ function pathOf(file: string): string {
   return file.includes('/') ? file : `./${file}`;
 }
 
-async function lintInventory(file: string, playbook: string | null): Promise<readonly Problem[]> {
-  const { settings, problems } = await readFiles(file, playbook, 'required');
+function lintMatrix(file: string): readonly Problem[] {
+  const { matrix, problems } = readMatrix(pathOf(file));
+  return matrix === null ? problems : [...problems, ...matrixDoubts(matrix, readYamlFile(file))];
+}
+
+function lintVariables(file: string, vault: Vault): readonly Problem[] {
+  try {
+    const yaml = parseYaml(readSourceText(file, vault.decryptFile.bind(vault)), file);
+    return withoutVaultContents(checkVarsFile(yaml), vault);
+  } catch (error) {
+    if (error instanceof InputError) return withoutVaultContents(error.problems, vault);
+    throw error;
+  }
+}
+
+async function lintInventory(
+  sources: string | readonly string[],
+  playbook: string | null,
+  today: string,
+  sshConfig: SshConfigFiles,
+  vault: Vault,
+): Promise<readonly Problem[]> {
+  const { inventory, settings, partial, plays, problems } = await readFiles(sources, playbook, 'required', vault);
+  const bases = [...new Set((typeof sources === 'string' ? [sources] : sources).map(baseOf))];
+  // What cannot be read hides nothing of the files beside it.
+  if (inventory === null) {
+    const beside = bases.flatMap((base) => variableFiles(base).flatMap(({ file }) => looseVariables(file, vault)));
+    return [...problems, ...beside];
+  }
   const managed = [...settings.values()].filter((host) => host.managed);
-  // How each host would be reached: its SSH arguments may ask for what cannot be had.
+  // How each host would be reached: its SSH arguments and ssh_config may ask for what cannot be had.
   const options = {
     acceptNewHostKeys: false,
     becomePassword: null,
     sshPassword: null,
     agentSocket: null,
-    localUser: 'root',
+    localUser: localUser(),
+    sshConfig,
   };
-  return [...problems, ...managed.flatMap((host) => createTarget(host, options).problems)];
+  return [
+    ...problems,
+    ...managed.flatMap((host) => createTarget(host, options).problems),
+    ...doubts({ inventory, settings, partial, plays, today }),
+    ...bases.flatMap((base) => misnamedFiles(inventory, base)),
+  ];
+}
+
+/** A file of variables by itself; a folder of them is left to a look at the inventory, once that can be read. */
+function looseVariables(file: string, vault: Vault): readonly Problem[] {
+  return /\.(?:ya?ml|json)$/.test(file) ? lintVariables(file, vault) : [];
+}
+
+/** Files of variables whose name is almost that of a group or a host: Ansible passes over them in silence. */
+function misnamedFiles(inventory: Inventory, base: string): readonly Problem[] {
+  return variableFiles(base).flatMap(({ file, name, kind }): Problem[] => {
+    const known = kind === 'group' ? inventory.groups : inventory.hosts;
+    const near = known.has(name) ? null : closest(name, known.keys());
+    if (near === null) return [];
+    return [
+      {
+        severity: 'warning',
+        code: 'unread-variables',
+        message: `no ${kind} is named ${shown(name)}: nothing reads this file`,
+        hint: `Did you mean "${near}"?`,
+        location: { file, line: 1, column: 1 },
+      },
+    ];
+  });
 }
 
 function unique(problems: readonly Problem[]): readonly Problem[] {

@@ -1,5 +1,7 @@
+import { suggestion } from '../../core/suggest.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
 import { loadMatrix } from '../../matrix/load-matrix.ts';
-import type { MatrixRow } from '../../matrix/matrix.ts';
+import type { Matrix, MatrixRow } from '../../matrix/matrix.ts';
 import { compareMatrices, matrixRows } from '../../matrix/rows.ts';
 import { shippedNames } from '../../matrix/shipped.ts';
 import { columnLines, counted } from '../../report/layout.ts';
@@ -12,6 +14,7 @@ import { UsageError } from '../usage-error.ts';
 interface MatrixFlags {
   readonly json?: boolean;
   readonly compare?: string;
+  readonly role?: readonly string[];
   readonly color: boolean;
 }
 
@@ -19,6 +22,8 @@ interface MatrixFlags {
 export function showMatrix(name: string | null, flags: MatrixFlags): number {
   const terminal = openTerminal(flags.color);
   if (name === null) {
+    if (flags.role !== undefined)
+      throw new UsageError('--role needs a matrix', 'Name it: portfw matrix NAME --role ROLE');
     if (flags.compare !== undefined) {
       throw new UsageError(
         '--compare needs two matrices',
@@ -27,9 +32,11 @@ export function showMatrix(name: string | null, flags: MatrixFlags): number {
     }
     listMatrices(terminal, flags.json === true);
   } else if (flags.compare !== undefined) {
-    compare(name, flags.compare, terminal, flags.json === true);
+    const matrices = [loadMatrix(name), loadMatrix(flags.compare)];
+    const [left, right] = withRoles(matrices, flags.role);
+    compare(left!, right!, terminal, flags.json === true);
   } else {
-    const matrix = loadMatrix(name);
+    const matrix = withRoles([loadMatrix(name)], flags.role)[0]!;
     if (flags.json === true) terminal.out(rowsDocument(matrixRows(matrix)));
     else terminal.out(matrixText(matrix, terminal.style));
   }
@@ -56,9 +63,26 @@ function listMatrices(terminal: Terminal, json: boolean): void {
   terminal.out(`${columnLines(rows).join('\n')}\n`);
 }
 
-function compare(left: string, right: string, terminal: Terminal, json: boolean): void {
-  const matrices = [loadMatrix(left), loadMatrix(right)] as const;
-  const comparison = compareMatrices(...matrices);
+/**
+ * The matrices with these roles alone; all of them when none is named.
+ *
+ * @throws UsageError for a role that no matrix has
+ */
+function withRoles(matrices: readonly Matrix[], wanted: readonly string[] | undefined): readonly Matrix[] {
+  if (wanted === undefined) return matrices;
+  const known = new Set(matrices.flatMap((matrix) => [...matrix.roles.keys()]));
+  for (const role of wanted) {
+    if (!known.has(role))
+      throw new UsageError(`there is no role "${terminalLine(role)}"`, suggestion(role, known, 'roles'));
+  }
+  return matrices.map((matrix) => ({
+    ...matrix,
+    roles: new Map([...matrix.roles].filter(([name]) => wanted.includes(name))),
+  }));
+}
+
+function compare(left: Matrix, right: Matrix, terminal: Terminal, json: boolean): void {
+  const comparison = compareMatrices(left, right);
   if (json) terminal.out(`${jsonLine(comparison)}\n`);
-  else terminal.out(comparisonText(matrices[0].name, matrices[1].name, comparison, terminal.style));
+  else terminal.out(comparisonText(left.name, right.name, comparison, terminal.style));
 }

@@ -7,7 +7,7 @@ export interface PlanFlags extends RunFlags {
 }
 
 /** `portfw plan INVENTORY [--detailed-exitcode]`. */
-export function plan(file: string, flags: PlanFlags): Promise<number> {
+export function plan(sources: readonly string[], flags: PlanFlags): Promise<number> {
   const detailedExitCode = flags.detailedExitcode === true;
-  return runOverFleet(file, flags, { matrix: 'required', detailedExitCode, command: () => ({ kind: 'plan' }) });
+  return runOverFleet(sources, flags, { matrix: 'required', detailedExitCode, command: () => ({ kind: 'plan' }) });
 }

@@ -11,11 +11,11 @@ interface RollbackFlags extends RunFlags, Pick<GuardFlags, 'revertAfter'> {
 }
 
 /** `portfw rollback INVENTORY [--to GENERATION] [--yes]`. */
-export function rollback(file: string, flags: RollbackFlags): Promise<number> {
+export function rollback(sources: readonly string[], flags: RollbackFlags): Promise<number> {
   requireConsent(flags, 'rollback');
   const generation = flags.to ?? null;
   const guard = guardSettings(flags);
-  return runOverFleet(file, flags, {
+  return runOverFleet(sources, flags, {
     matrix: 'optional',
     context: { guard },
     confirm: async (hosts, { terminal, interruption }) => {

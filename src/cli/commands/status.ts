@@ -2,6 +2,6 @@ import { runOverFleet } from '../fleet-command.ts';
 import type { RunFlags } from '../run-flags.ts';
 
 /** `portfw status INVENTORY`. */
-export function status(file: string, flags: RunFlags): Promise<number> {
-  return runOverFleet(file, flags, { matrix: 'optional', command: () => ({ kind: 'status' }) });
+export function status(sources: readonly string[], flags: RunFlags): Promise<number> {
+  return runOverFleet(sources, flags, { matrix: 'optional', command: () => ({ kind: 'status' }) });
 }

@@ -201,9 +201,9 @@ describe('files', () => {
   it('are decoded strictly', () => {
     expect(failure(Buffer.from('a: 1\nb: ä', 'utf8'))).toBe('');
     expect(failure(Buffer.from([0x61, 0x0a, 0x62, 0x3a, 0xe4, 0x0a]))).toBe(
-      'f.yaml:2:3: error: the file is not valid UTF-8',
+      'f.yaml:2:3: error: the byte 0xE4 here is not valid UTF-8',
     );
-    expect(failure(Buffer.from([0x61, 0xc3]))).toBe('f.yaml:1:2: error: the file is not valid UTF-8');
+    expect(failure(Buffer.from([0x61, 0xc3]))).toBe('f.yaml:1:2: error: the byte 0xC3 here is not valid UTF-8');
     expect(failure(Buffer.from([0xff, 0xfe, 0x61, 0x00]))).toBe('f.yaml:1:1: error: the file is UTF-16, not UTF-8');
   });
 

@@ -4,12 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
 import { loadInventory } from '../../../src/inventory/inventory.ts';
 import { readSettings } from '../../../src/inventory/settings.ts';
+import { resolveInventory } from '../../../src/inventory/template-resolve.ts';
+import { Vault } from '../../../src/inventory/vault.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/bad');
 
 async function problemsOf(file: string): Promise<readonly Problem[]> {
   try {
-    return readSettings(await loadInventory(file)).problems;
+    const options = { vault: new Vault([]), environment: {} };
+    return readSettings(await resolveInventory(await loadInventory(file), options)).problems;
   } catch (error) {
     if (error instanceof InputError) return error.problems;
     throw error;

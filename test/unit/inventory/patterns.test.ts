@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/problem.ts';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
+import { type Inventory, loadInventory } from '../../../src/inventory/inventory.ts';
 import { matchHosts, matchLimit, requireHosts } from '../../../src/inventory/patterns.ts';
+import { supported } from '../../supported.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/patterns');
 const inventory = await loadInventory(join(FIXTURES, 'hosts.yaml'));
@@ -17,6 +18,10 @@ describe('host patterns choose the hosts that Ansible chooses, in its order', ()
   });
 });
 
+const REGEX = 'Correct it, or use a glob such as "sip*"';
+const LOCALHOST = 'This machine has to be in the inventory too, with ansible_connection: local';
+const PORT = 'Leave the port out: a pattern holds names alone';
+
 describe('patterns that go wrong', () => {
   it.each([
     ['wbe', 'no group and no host matches "wbe"', 'Did you mean "web"?'],
@@ -27,11 +32,27 @@ describe('patterns that go wrong', () => {
     ['web[7:9]', '"web[7:9]" is beyond the last host', 'Positions count from 0; "web" has 4'],
     ['web[2:1]', '"web[2:1]" ends before it begins', 'Positions count from 0; "web" has 4'],
     ['web[0-1]', '"web[0-1]" has a hyphen where a colon belongs', 'Positions count from 0; "web" has 4'],
-    [
-      '~(web',
-      'the pattern "~(web" is not valid',
-      'Write a name, a glob such as "sip*", or a regular expression after "~"',
-    ],
+    ['~(web', 'the regular expression "(web" has a parenthesis that is never closed', REGEX],
+    ['~web)', 'the regular expression "web)" closes a parenthesis that was never opened', REGEX],
+    ['~[w', 'the pattern "~[w" has a "[" without its partner', 'Close the bracket, as in "web[0:2]" or "~we[bc]"'],
+    ['web]', 'the pattern "web]" has a "]" without its partner', 'Close the bracket, as in "web[0:2]" or "~we[bc]"'],
+    ['~web**', 'the regular expression "web**" repeats a repeat at "*"', REGEX],
+    ['~*web', 'the regular expression "*web" has nothing to repeat at "*web"', REGEX],
+    ['~[z-a]', 'the regular expression "[z-a]" has the range "z-a", which is reversed', REGEX],
+    ['~we\\y', 'the regular expression "we\\y" has the escape "\\y", which means nothing here', REGEX],
+    ['~(w)eb\\1', 'the regular expression "(w)eb\\1" refers back to a group, which is not supported', REGEX],
+    ['~(?>web)', 'the regular expression "(?>web)" has an atomic group "(?>…)", which is not supported', REGEX],
+    ['~(?<name>web)', 'the regular expression "(?<name>web)" has "(?<n", which is not supported', REGEX],
+    ['~w{9999}', 'the regular expression "w{9999}" repeats something more than 1000 times', REGEX],
+    ['~(w{1000}){1000}', 'the pattern "~(w{1000}){1000}" has repeats that are too large', 'Write a simpler one'],
+    ['localhost', 'no group and no host matches "localhost"', LOCALHOST],
+    ['web1.example.net:22', 'no group and no host matches "web1.example.net:22"', PORT],
+    ['!', 'nothing stands after "!"', 'Write a host, a group or a pattern behind it'],
+    ['~', 'nothing stands after "~"', 'Write a host, a group or a pattern behind it'],
+    ['', 'the pattern "" names no host', 'Name hosts or groups; "all" is every host'],
+    [' , ', 'the pattern " , " names no host', 'Name hosts or groups; "all" is every host'],
+    ['empty[0]', '"empty[0]" is beyond the last host', '"empty" has no hosts'],
+    ['@list', 'no group and no host matches "@list"', 'A file of patterns can only be given to --limit'],
     ['empty', 'the pattern "empty" leaves no host', 'Check the groups that it names with "portfw inventory FILE"'],
     [
       'web:!web*',
@@ -47,6 +68,14 @@ describe('patterns that go wrong', () => {
 
   it('reports every part that matches nothing', () => {
     expect(matchHosts(inventory, 'wbe,bd,web').problems).toHaveLength(2);
+  });
+
+  it('says that separators end a regular expression too', () => {
+    const { problems } = matchHosts(inventory, '~(?:web|db)');
+    expect(problems[0]!.message).toBe('the regular expression "(?" has "(?", which is not supported');
+    expect(problems[0]!.hint).toBe(
+      'Correct it; a comma, colon or blank ends a pattern, within a regular expression too',
+    );
   });
 });
 
@@ -65,9 +94,45 @@ describe('--limit @FILE', () => {
     ]);
   });
 
+  it('says where in the file something is wrong', () => {
+    writeFileSync(join(folder, 'wrong.txt'), 'web\n# the databases\n   web,db\n');
+    const { problems } = matchLimit(inventory, `@${folder}/wrong.txt`);
+    const file = join(folder, 'wrong.txt');
+    expect(problems).toMatchObject([
+      { location: { file, line: 2, column: 1 }, hint: 'A file of patterns has no comments: remove the line' },
+      { location: { file, line: 3, column: 4 }, hint: 'In a file, write one host, group or pattern a line' },
+    ]);
+  });
+
+  it(supported('Patterns', 'an empty `@FILE` is an error, not every host (as it is to Ansible)'), () => {
+    writeFileSync(join(folder, 'empty.txt'), ' \n\n');
+    const { hosts, problems } = matchLimit(inventory, `@${folder}/empty.txt`);
+    expect(hosts).toEqual([]);
+    expect(problems).toMatchObject([{ message: 'the file names no host', location: { line: 1, column: 1 } }]);
+  });
+
   it('says when there is no such file', () => {
     expect(() => matchLimit(inventory, '@/nonexistent/list')).toThrow(
       '/nonexistent/list:1:1: error: there is no such file',
     );
+  });
+});
+
+describe('regular expressions that would keep others busy for ever', () => {
+  const many = [...Array(2_000)].map((_, index) => `${'a'.repeat(60)}${index}.example.net`);
+  const crowd: Inventory = { ...inventory, asWritten: many };
+
+  it.each([
+    ['~(a+)+$', 'matches'],
+    ['~(a|aa)+$', 'matches'],
+    ['~((a*)*)*b', 'matches'],
+    ['~(.*a){20}x', 'matches'],
+    ['~(a?){900}a{900}', 'takes too long'],
+    ['*a*a*a*a*a*a*a*a*a*b', 'matches'],
+  ])('%s', (pattern, says) => {
+    const start = performance.now();
+    const { problems } = matchHosts(crowd, pattern);
+    expect(problems.map((problem) => problem.message).join()).toContain(says);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 });

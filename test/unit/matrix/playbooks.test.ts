@@ -47,7 +47,7 @@ describe('a playbook of a user', () => {
         { kind: 'percent', percent: 50 },
       ],
       maxFailPercentage: 20,
-      location: { file: 'inventories/own-matrix/playbook.yaml', line: 9, column: 3 },
+      location: { file: 'inventories/own-matrix/playbook.yaml', line: 10, column: 10 },
     });
   });
 

@@ -1,57 +1,56 @@
 import { describe, expect, it } from 'vitest';
-import { type CommonArgs, parseCommonArgs } from '../../../src/transport/common-args.ts';
+import { parseCommonArgs } from '../../../src/transport/common-args.ts';
+import { createTarget } from '../../../src/transport/target.ts';
+import { supported } from '../../supported.ts';
 
 const location = { file: 'hosts.yaml', line: 3, column: 7 };
-const nothing: CommonArgs = {
-  port: null,
-  user: null,
-  identityFiles: [],
-  knownHostsFiles: [],
-  hostKeyAlias: null,
-  acceptNewHostKeys: null,
-  connectTimeoutMs: null,
-  identityAgent: null,
-};
 const parse = (text: string) => parseCommonArgs(text, location, '/home/op');
 
+/** Settings as `Name=value`, in their order. */
+const settings = (text: string) => parse(text).settings.map(({ name, words }) => `${name}=${words.join(' ')}`);
+
 describe('parseCommonArgs', () => {
-  it.each<readonly [text: string, args: Partial<CommonArgs>]>([
-    ['', {}],
-    ['  ', {}],
-    ['-p 2222 -l admin -i ~/.ssh/site', { port: 2222, user: 'admin', identityFiles: ['/home/op/.ssh/site'] }],
-    ['-p2222 -ladmin -i/keys/site', { port: 2222, user: 'admin', identityFiles: ['/keys/site'] }],
-    ['-o Port=2222 -oUser=admin -o "ConnectTimeout 5"', { port: 2222, user: 'admin', connectTimeoutMs: 5000 }],
-    ['-o port=1 -o PORT=2 -p 3', { port: 1 }],
-    ['-i /a -o IdentityFile=/b -i %d/c', { identityFiles: ['/a', '/b', '/home/op/c'] }],
-    ['-o IdentityFile=none', {}],
+  it.each<readonly [text: string, settings: readonly string[]]>(
     [
-      `-o UserKnownHostsFile='/keys/known hosts'`,
-      // OpenSSH splits the value at white space: two files, the second relative.
-      { knownHostsFiles: ['/keys/known', `${process.cwd()}/hosts`] },
-    ],
-    ['-o GlobalKnownHostsFile=/etc/kh -o UserKnownHostsFile=~/kh', { knownHostsFiles: ['/home/op/kh', '/etc/kh'] }],
-    ['-o StrictHostKeyChecking=accept-new', { acceptNewHostKeys: true }],
-    ['-o StrictHostKeyChecking=yes', { acceptNewHostKeys: false }],
-    ['-o HostKeyAlias=web1.example.net', { hostKeyAlias: 'web1.example.net' }],
-    ['-o IdentityAgent=none', { identityAgent: 'none' }],
-    ['-o IdentityAgent=/run/agent', { identityAgent: '/run/agent' }],
-    ['-o ControlMaster=auto -o ControlPersist=60s -o ControlPath=/tmp/%r@%h -C -q -vvv -o ServerAliveInterval=5', {}],
-    [`-o 'User=o p'`, { user: 'o p' }],
-    ['-o User=a\\ b', { user: 'a b' }],
-    ['-o "User=\\"x\\""', { user: 'x' }],
-  ])('reads %s', (text, args) => {
-    expect(parse(text)).toEqual({ args: { ...nothing, ...args }, problems: [] });
+      ['', []],
+      ['  ', []],
+      ['-p 2222 -l admin -i ~/.ssh/site', ['Port=2222', 'User=admin', 'IdentityFile=~/.ssh/site']],
+      ['-p2222 -ladmin -i/keys/site', ['Port=2222', 'User=admin', 'IdentityFile=/keys/site']],
+      ['-Cqp 2222 -vvvl admin', ['Port=2222', 'User=admin']],
+      ['-o Port=2222 -oUser=admin -o "ConnectTimeout 5"', ['Port=2222', 'User=admin', 'ConnectTimeout=5']],
+      ['-o "port = 1" -o PORT=2', ['Port=1', 'Port=2']],
+      ['-i "/keys/with space"', ['IdentityFile=/keys/with space']],
+      [`-o UserKnownHostsFile='/keys/known hosts'`, ['UserKnownHostsFile=/keys/known hosts']],
+      ['-J one,op@two:2222', ['ProxyJump=one,op@two:2222']],
+      ['-o ProxyJump=none', ['ProxyJump=none']],
+      [`-o ProxyCommand="ssh -W %h:%p -q op@bastion"`, ['ProxyCommand=ssh -W %h:%p -q op@bastion']],
+      [`-o 'ProxyCommand ssh -W "[%h]:%p" gate'`, ['ProxyCommand=ssh -W "[%h]:%p" gate']],
+      ['-4 -b 192.0.2.9', ['AddressFamily=inet', 'BindAddress=192.0.2.9']],
+      ['-6', ['AddressFamily=inet6']],
+      ['-P site', ['Tag=site']],
+      ['-o StrictHostKeyChecking=off', ['StrictHostKeyChecking=no']],
+      ['-A -T -tt -M -K -x', []],
+    ].filter(([, expected]) => expected !== null) as [string, string[]][],
+  )('reads %s', (text, expected) => {
+    expect(parse(text).problems).toEqual([]);
+    expect(settings(text)).toEqual(expected);
+  });
+
+  it(supported('ansible_ssh_common_args', '`-F FILE`: this configuration file instead of the usual ones'), () => {
+    expect(parse('-F ~/site.conf -q')).toMatchObject({ configFile: '/home/op/site.conf', problems: [] });
+    expect(parse('-Fnone').configFile).toBe('none');
   });
 
   it.each<readonly [text: string, code: string, named: RegExp]>([
-    ['-J bastion', 'unsupported-ssh-argument', /argument -J|ProxyJump|-J/],
-    ['-o ProxyJump=bastion', 'unsupported-ssh-argument', /-o ProxyJump/],
-    ['-o ProxyCommand="ssh -W %h:%p bastion"', 'unsupported-ssh-argument', /-o ProxyCommand/],
-    ['-o Ciphers=aes128-cbc', 'unsupported-ssh-argument', /-o Ciphers/],
-    ['-F /dev/null', 'unsupported-ssh-argument', /-F/],
-    ['-L 1:a:2', 'unsupported-ssh-argument', /-L/],
-    ['-tt', 'unsupported-ssh-argument', /-tt/],
+    ['-L 1:a:2', 'unsupported-ssh-argument', /-L is not supported/],
+    ['-N', 'unsupported-ssh-argument', /-N/],
+    ['-W a:1', 'unsupported-ssh-argument', /-W/],
     ['bastion', 'unsupported-ssh-argument', /bastion/],
+    ['--', 'unsupported-ssh-argument', /--/],
+    ['-o Ciphers=aes128-cbc', 'unsupported-ssh-argument', /-o Ciphers is not followed/],
+    ['-c aes128-cbc', 'unsupported-ssh-argument', /-c is not followed/],
+    ['-o RemoteCommand=id', 'unsupported-ssh-argument', /-o RemoteCommand/],
+    ['-o PKCS11Provider=/lib/x.so', 'unsupported-ssh-argument', /-o PKCS11Provider/],
     ['-o StrictHostKeyChecking=no', 'host-keys-unchecked', /any host key/],
     ['-o StrictHostKeyChecking=off', 'host-keys-unchecked', /any host key/],
     ['-o UserKnownHostsFile=/dev/null', 'host-keys-unchecked', /forget every host key/],
@@ -59,14 +58,23 @@ describe('parseCommonArgs', () => {
     ['-p 99999', 'bad-ssh-argument', /1 to 65535/],
     ['-p 0x50', 'bad-ssh-argument', /0x50/],
     ['-o ConnectTimeout=never', 'bad-ssh-argument', /never/],
+    ['-o User=a\\ b', 'bad-ssh-argument', /more words/],
     ['-o Port', 'bad-ssh-argument', /Key=Value/],
+    ['-o Host=x', 'bad-ssh-argument', /no option/],
+    ['-o NoSuchOption=1', 'bad-ssh-argument', /NoSuchOption is no option/],
+    ['-J a,,b', 'bad-ssh-argument', /-J needs machines/],
+    ['-J "a;b"', 'bad-ssh-argument', /-J needs machines/],
     ['-i', 'bad-ssh-argument', /-i lacks its value/],
-    ['-i ~root/key', 'bad-ssh-argument', /substitution/],
-    ['-i /keys/%h', 'bad-ssh-argument', /substitution/],
+    ['-i ~root/key', 'bad-ssh-config', /home folder of somebody else/],
+    ['-i /keys/%q', 'bad-ssh-config', /token %q/],
+    [`-i \${NO_SUCH_VARIABLE_HERE}/key`, 'bad-ssh-config', /NO_SUCH_VARIABLE_HERE/],
+    ['-o HostKeyAlias=*', 'bad-ssh-config', /not a host name/],
     ['-o "User=x', 'bad-ssh-argument', /unclosed quote/],
     [`-o 'User=x`, 'bad-ssh-argument', /unclosed quote/],
+    [`-o 'User="x'`, 'bad-ssh-argument', /unclosed quote/],
   ])('refuses %s', (text, code, named) => {
-    const { problems } = parse(text);
+    const { target, problems } = targetWith(text);
+    expect(target).toBeNull();
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatchObject({ severity: 'error', code, location });
     expect(problems[0]?.message).toMatch(named);
@@ -74,14 +82,44 @@ describe('parseCommonArgs', () => {
   });
 
   it('tells a user who turned the check off which relaxation there is', () => {
-    expect(parse('-o StrictHostKeyChecking=no').problems[0]?.hint).toContain('--accept-new-host-keys');
+    expect(targetWith('-o StrictHostKeyChecking=no').problems[0]?.hint).toContain('--accept-new-host-keys');
   });
 
   it('collects every problem', () => {
-    expect(parse('-J a -o StrictHostKeyChecking=no -p x').problems).toHaveLength(3);
+    expect(targetWith('-N -o StrictHostKeyChecking=no -p x').problems).toHaveLength(3);
   });
 
   it('does not print what a file smuggles in', () => {
-    expect(parse('-o \u001b[31mX').problems[0]?.message).not.toContain('\u001b');
+    for (const text of ['-o \u001b[31mX', '-p \u001b[31mX', '-\u001b[31m', '-o StrictHostKeyChecking=\u001b[31m'])
+      expect(JSON.stringify(parse(text).problems)).not.toContain('\\u001b');
+  });
+
+  it('warns of logins that portfw does not have, and goes on', () => {
+    const { target, problems } = targetWith('-o GSSAPIAuthentication=yes -o CertificateFile=/keys/x-cert.pub');
+    expect(problems.map(({ severity, message }) => [severity, message.split(' ')[1]])).toEqual([
+      ['warning', 'GSSAPIAuthentication'],
+      ['warning', 'CertificateFile'],
+    ]);
+    expect(target).not.toBeNull();
   });
 });
+
+function targetWith(commonArgs: string) {
+  return createTarget(
+    {
+      name: 'web1',
+      connection: {
+        kind: 'ssh',
+        address: '192.0.2.11',
+        port: null,
+        user: null,
+        privateKeyFile: null,
+        commonArgs,
+        timeoutSeconds: null,
+      },
+      become: { enabled: false, user: 'root', method: 'sudo', password: null },
+      locate: () => location,
+    },
+    { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null, localUser: 'op' },
+  );
+}

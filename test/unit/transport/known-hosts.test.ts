@@ -1,4 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   decideHostKey,
@@ -11,6 +14,7 @@ import {
   parseKnownHosts,
   wireKeyType,
 } from '../../../src/transport/known-hosts.ts';
+import { supported } from '../../supported.ts';
 
 const fixtures = new URL('../../fixtures/transport/', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, fixtures), 'utf8');
@@ -79,7 +83,88 @@ describe('decideHostKey', () => {
   });
 });
 
+describe('ssh-keygen -F finds the same lines', () => {
+  const patterns = [
+    'a.example.net,192.0.2.1',
+    '*.wild.example.net,!not.wild.example.net',
+    '!only.example.net',
+    'w?b.example.net',
+    '[a.example.net]:2222',
+    '[*.ports.example.net]:2222',
+    '2001:db8::1',
+    '[2001:db8::1]:2222',
+    'UPPER.example.net',
+    '*',
+  ];
+  const asked = [
+    'a.example.net',
+    'A.Example.NET',
+    '192.0.2.1',
+    'x.wild.example.net',
+    'not.wild.example.net',
+    'only.example.net',
+    'web.example.net',
+    'weeb.example.net',
+    '[a.example.net]:2222',
+    '[b.ports.example.net]:2222',
+    '[a.example.net]:2223',
+    '2001:db8::1',
+    '[2001:db8::1]:2222',
+    'upper.example.net',
+    'nobody.example.org',
+  ];
+
+  it.each([
+    [supported('Host keys', 'Names, addresses, `[host]:port`, wildcards and negation in known_hosts'), false],
+    [supported('Host keys', 'Hashed names in known_hosts'), true],
+  ] as const)('%s', (_title, hashed) => {
+    const file = join(mkdtempSync(join(tmpdir(), 'portfw-known-')), 'known_hosts');
+    const encoded = key('ed25519').toString('base64');
+    const lines = [
+      '# a comment',
+      ...patterns.map((hosts) => `${hosts} ssh-ed25519 ${encoded}`),
+      `@revoked a.example.net ssh-ed25519 ${key('ed25519-revoked').toString('base64')}`,
+      `@cert-authority *.example.net ssh-ed25519 ${encoded}`,
+    ];
+    writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+    if (hashed) execFileSync('ssh-keygen', ['-q', '-H', '-f', file], { stdio: 'ignore' });
+    const { entries, ignored } = parseKnownHosts(readFileSync(file, 'utf8'), file);
+    for (const name of asked) {
+      const { stdout } = spawnSync('ssh-keygen', ['-F', name.toLowerCase(), '-f', file], { encoding: 'utf8' });
+      const theirs = [...stdout.matchAll(/found: line (\d+)/g)].map(([, line]) => Number(line));
+      const ours = [...entries, ...ignored]
+        .filter(({ hosts }) => matchesHost(hosts, name.toLowerCase()))
+        .map(({ line }) => line);
+      expect(
+        ours.sort((a, b) => a - b),
+        name,
+      ).toEqual(theirs);
+    }
+  });
+
+  it(supported('Host keys', '`HashKnownHosts`: new names are recorded as hashes'), () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'portfw-known-')), 'known_hosts');
+    const line = (name: string, port: number) =>
+      knownHostsLine(hostKeyNames(name, port, name, null), key('ed25519'), true);
+    writeFileSync(file, line('secret.example.net', 22) + line('192.0.2.7', 2222), { mode: 0o600 });
+    expect(readFileSync(file, 'utf8')).not.toMatch(/secret|192/);
+    const found = (name: string) => spawnSync('ssh-keygen', ['-F', name, '-f', file], { encoding: 'utf8' }).stdout;
+    expect(found('secret.example.net')).toContain('found: line 1');
+    expect(found('[192.0.2.7]:2222')).toContain('found: line 2');
+    expect(found('192.0.2.7')).toBe('');
+  });
+});
+
 describe('hostKeyAlgorithms', () => {
+  it('keeps to those that are allowed, recorded ones first', () => {
+    const allowed = ['ecdsa-sha2-nistp256', 'rsa-sha2-256', 'ssh-ed25519'];
+    expect(hostKeyAlgorithms(known, names('rsa-only.example.net'), allowed)).toEqual([
+      'rsa-sha2-256',
+      'ecdsa-sha2-nistp256',
+      'ssh-ed25519',
+    ]);
+  });
+
   it('asks for the recorded types first', () => {
     expect(hostKeyAlgorithms(known, names('rsa-only.example.net')).slice(0, 3)).toEqual([
       'rsa-sha2-512',

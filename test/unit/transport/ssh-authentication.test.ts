@@ -1,12 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ssh2, { type AuthenticationType } from 'ssh2';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
+import { AuthSequence, authFailureText } from '../../../src/transport/auth-sequence.ts';
 import type { Target } from '../../../src/transport/connection.ts';
+import { type AnswerQuestion, Answers, asksForPassword } from '../../../src/transport/keyboard-interactive.ts';
+import { hostGoal } from '../../../src/transport/login-words.ts';
 import { PrivateKeyStore } from '../../../src/transport/private-keys.ts';
-import { AuthSequence, authFailureText, planAuthentication } from '../../../src/transport/ssh-authentication.ts';
+import { planAuthentication } from '../../../src/transport/ssh-authentication.ts';
+import { startAgent } from './key-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portfw-keys-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -38,7 +42,8 @@ function target(changes: Partial<Target>): Target {
 async function sequenceFor(of: Target): Promise<AuthSequence> {
   const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
   if (plan.kind === 'failed') throw new Error(plan.message);
-  return new AuthSequence(plan.attempts);
+  const answers = new Answers('op@web1', of.password, null);
+  return new AuthSequence(of.user, plan.attempts, answers, () => undefined);
 }
 
 /** The methods that are sent to a server which answers each attempt with what it still takes. */
@@ -97,19 +102,126 @@ describe('AuthSequence', () => {
     expect(await methodsFor(target({ privateKeyFiles: [] }), ['password'])).toEqual(['none']);
     vi.unstubAllEnvs();
   });
+});
 
-  it('answers hidden questions with the password and others with nothing', async () => {
-    const sequence = await sequenceFor(target({ password }));
-    sequence.next(null);
-    const method = sequence.next(['keyboard-interactive']);
-    if (method === false || method.type !== 'keyboard-interactive') throw new Error('not offered');
-    let answers: string[] = [];
-    const prompts = [
-      { prompt: 'Password: ', echo: false },
-      { prompt: 'Token: ', echo: true },
-    ];
-    method.prompt('', '', '', prompts, (given) => (answers = given));
-    expect(answers).toEqual(['s3cret', '']);
+describe('the ways to log in', () => {
+  const agentKeys = (count: number): (readonly [Buffer, string])[] =>
+    Array.from({ length: count }, (_, index) => {
+      const [, encoded = ''] = ssh2.utils.generateKeyPairSync('ed25519').public.split(' ');
+      return [Buffer.from(encoded, 'base64'), `key ${index}`] as const;
+    });
+  const methods = async (of: Target): Promise<string[]> => {
+    const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
+    if (plan.kind === 'failed') throw new Error(plan.message);
+    return plan.attempts.map(({ method }) => method.type);
+  };
+
+  it('leave the password its turn however many keys the agent has', async () => {
+    const agentSocket = join(folder, 'agent');
+    const server = await startAgent(agentSocket, agentKeys(9));
+    const of = target({ agentSocket, password });
+    expect(await methods(of)).toEqual([
+      'publickey',
+      ...Array.from({ length: 4 }, () => 'agent'),
+      'password',
+      'keyboard-interactive',
+    ]);
+    expect((await methods({ ...of, password: null })).filter((type) => type === 'agent')).toHaveLength(9);
+    expect(await methods({ ...of, identitiesOnly: true, password: null })).toEqual([
+      'publickey',
+      'keyboard-interactive',
+    ]);
+    server.close();
+  });
+
+  it('are those that may be used, in the order that is preferred', async () => {
+    expect(await methods(target({ password, loginMethods: ['password', 'publickey'] }))).toEqual([
+      'password',
+      'publickey',
+    ]);
+    expect(await methods(target({ loginMethods: ['publickey'] }))).toEqual(['publickey']);
+    // A key that may not be used is not even looked for.
+    const missing = { privateKeyFiles: [join(folder, 'missing')] };
+    expect(await methods(target({ ...missing, password, loginMethods: ['password'] }))).toEqual(['password']);
+  });
+
+  it('without default keys where the user wants none', async () => {
+    vi.stubEnv('HOME', join(folder, 'home'));
+    mkdirSync(join(folder, 'home/.ssh'), { recursive: true });
+    copyFileSync(keyFile, join(folder, 'home/.ssh/id_ed25519'));
+    expect(await methods(target({ privateKeyFiles: [] }))).toEqual(['publickey', 'keyboard-interactive']);
+    expect(await methods(target({ privateKeyFiles: [], noDefaultKeys: true }))).toEqual(['keyboard-interactive']);
+    vi.unstubAllEnvs();
+  });
+});
+
+describe('a server that wants several methods', () => {
+  const sequence = async (of: Target, ask: AnswerQuestion | null = null): Promise<AuthSequence> => {
+    const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
+    if (plan.kind === 'failed') throw new Error(plan.message);
+    return new AuthSequence('op', plan.attempts, new Answers('op@web1', of.password, ask), () => undefined);
+  };
+  const type = (method: { type: string } | false): string => (method === false ? 'nothing' : method.type);
+
+  it('gets the password after the key, and an answer after the password', async () => {
+    const steps = await sequence(target({ password }));
+    expect(type(steps.next(null))).toBe('publickey');
+    expect(type(steps.next(['password'], true))).toBe('password');
+    expect(type(steps.next(['keyboard-interactive'], true))).toBe('keyboard-interactive');
+    expect(type(steps.next(['keyboard-interactive'], false))).toBe('nothing');
+  });
+
+  it('gets the key again that it would not judge before', async () => {
+    const steps = await sequence(target({ password }));
+    expect(type(steps.next(null))).toBe('publickey');
+    expect(type(steps.next(['keyboard-interactive'], false))).toBe('keyboard-interactive');
+    expect(type(steps.next(['publickey'], true))).toBe('publickey');
+    expect(type(steps.next(['publickey'], false))).toBe('nothing');
+  });
+
+  it('is asked for its question where nobody can answer only once a factor was passed', async () => {
+    const first = await sequence(target({}));
+    first.next(null);
+    expect(type(first.next(['keyboard-interactive'], false))).toBe('nothing');
+    const second = await sequence(target({}));
+    second.next(null);
+    expect(type(second.next(['keyboard-interactive'], true))).toBe('keyboard-interactive');
+    const asking = await sequence(target({}), () => Promise.resolve(null));
+    asking.next(null);
+    expect(type(asking.next(['keyboard-interactive'], false))).toBe('keyboard-interactive');
+  });
+
+  it('never makes us go round in circles, whatever it says', async () => {
+    const steps = await sequence(target({ password }));
+    const lists: readonly AuthenticationType[][] = [['publickey'], ['keyboard-interactive'], ['password'], []];
+    let methods = 0;
+    for (
+      let turn = 0;
+      turn < 200 && steps.next(turn === 0 ? null : lists[turn % 4]!, turn % 3 === 0) !== false;
+      turn++
+    ) {
+      methods += 1;
+    }
+    expect(methods).toBeLessThan(10);
+  });
+});
+
+describe('asksForPassword', () => {
+  it.each([
+    ['Password: ', true, true],
+    ['admin@web1 password: ', true, true],
+    ['Passwort: ', true, true],
+    ['Mot de passe : ', true, true],
+    ['Пароль: ', true, true],
+    ['密码：', true, true],
+    ['Password: ', false, false],
+    ['New password: ', true, false],
+    ['One-time password (OATH): ', true, false],
+    ['Verification code: ', true, false],
+    ['PIN: ', true, false],
+    ['', true, false],
+  ])('%s (hidden: %s): %s', (prompt, hidden, expected) => {
+    expect(asksForPassword(prompt, hidden)).toBe(expected);
   });
 });
 
@@ -120,10 +232,10 @@ describe('authFailureText', () => {
     ['a password would do', ['publickey'], ['publickey', 'password'], null, /PORTFW_SSH_PASSWORD/],
     ['a password was refused', ['password'], ['password'], password, /will not be tried again/],
   ] as const)('helps when %s', (_what, tried, offered, given, hint) => {
-    const sequence = new AuthSequence([]);
+    const sequence = new AuthSequence('op', [], new Answers('op@web1', given, null), () => undefined);
     sequence.tried.push(...tried);
     sequence.offered = offered;
-    const text = authFailureText(target({ password: given }), sequence, ['the agent at /x cannot be used']);
+    const text = authFailureText(hostGoal(target({ password: given })), sequence, ['the agent at /x cannot be used']);
     expect(text.hint).toMatch(hint);
     expect(text.message).toContain('op@192.0.2.11 refused the login');
     expect(text.message).toContain('the agent at /x cannot be used');

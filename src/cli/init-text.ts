@@ -1,0 +1,240 @@
+import { parseAddress } from '../core/addresses.ts';
+
+/** A host as `portfw init` takes it. */
+export interface InitHost {
+  /** The group that it goes into, or `null` for none. */
+  readonly group: string | null;
+  /** A name, or a range such as `sip[1:2].example.net`. */
+  readonly name: string;
+  readonly address: string | null;
+  /** Declared roles; empty leaves them to be detected. */
+  readonly roles: readonly string[];
+}
+
+/** What `portfw init` knows once all questions are answered. */
+export interface InitAnswers {
+  /** A shipped playbook's name, or a path. */
+  readonly playbook: string;
+  /** Interfaces, addresses or networks. */
+  readonly public: readonly string[];
+  readonly private: readonly string[];
+  /** `null` where the inventory that is there says it. */
+  readonly user: string | null;
+  readonly become: boolean | null;
+  readonly hosts: readonly InitHost[];
+  /** Virtual addresses, with the group whose hosts they may float to. */
+  readonly vips: readonly { readonly group: string; readonly address: string }[];
+  readonly management: readonly string[];
+}
+
+/** What goes into the file besides the answers. */
+export interface InitFile {
+  /** Where it is written, as the user named it. */
+  readonly file: string;
+  /** The inventories that are there already and stay as they are; empty for a new one. */
+  readonly from: readonly string[];
+  /** The path of the JSON Schema for editors. */
+  readonly schema: string;
+  /** The names of playbooks that ship. */
+  readonly playbooks: readonly string[];
+  /** Addresses at which the hosts of `from` are reached. */
+  readonly addresses: readonly string[];
+}
+
+/** Whether a file is one of variables, beside an inventory, and not an inventory itself. */
+export function isVariablesFile(file: string): boolean {
+  return /(?:^|\/)(?:group_vars|host_vars)\/./.test(file);
+}
+
+/** How the inventories are named on a command line: the file alone, or after those that were there. */
+export function inventoryArguments(file: string, from: readonly string[]): string {
+  const words = [...from, ...(from.length > 0 && isVariablesFile(file) ? [] : [file])].map(shellWord);
+  return words.length === 1 ? words[0]! : words.map((word) => `-i ${word}`).join(' ');
+}
+
+/** The first commands to run, in order. */
+export function nextCommands(file: string, from: readonly string[]): readonly string[] {
+  const named = inventoryArguments(file, from);
+  return ['lint', 'detect', 'plan', 'apply'].map((command) => `portfw ${command} ${named}`);
+}
+
+/** The text of the inventory, or of the variables beside one that is there. Pure. */
+export function initText(answers: InitAnswers, context: InitFile): string {
+  const beside = context.from.length > 0;
+  const variables = isVariablesFile(context.file);
+  const lines = [`# yaml-language-server: $schema=${context.schema}`, ...heading(context)];
+  if (variables) lines.push(...variableLines(answers, context));
+  else {
+    lines.push('all:', '  vars:', ...indented(4, variableLines(answers, context)));
+    if (!beside) lines.push(...hostLines(answers));
+    else lines.push(...roleLines(answers));
+  }
+  return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+function heading({ file, from }: InitFile): readonly string[] {
+  const [lint, detect, plan, apply] = nextCommands(file, from);
+  const what =
+    from.length === 0
+      ? [
+          'An Ansible inventory for portfw: what begins with "portfw_" is portfw\'s, everything else is as Ansible has it.',
+        ]
+      : isVariablesFile(file)
+        ? [`What portfw needs to know beside ${from.join(', ')}, which stays as it is. Ansible passes over it.`]
+        : [`What portfw needs to know beside ${from.join(', ')}, which stays as it is: give both.`];
+  return [
+    ...what,
+    '',
+    `  ${lint}    what is wrong, if anything; contacts no host`,
+    `  ${detect}    which roles the hosts play, and how we know`,
+    `  ${plan}    what would change, and why; changes nothing`,
+    `  ${apply}    changes it`,
+  ].map((line) => `# ${line}`);
+}
+
+function variableLines(answers: InitAnswers, context: InitFile): readonly string[] {
+  const lines = [
+    `# Which port tables go to which hosts: ${context.playbooks.join(', ')}, or the path of a playbook of your own.`,
+    `portfw_playbook: ${scalar(answers.playbook)}`,
+    '',
+    "# Which interface is which: an interface's name, an address on it or, for all hosts alike, a network. A host with a",
+    '# single interface needs no entry: that one is public.',
+    ...guess(context.addresses),
+  ];
+  const mapped = [
+    ...(answers.public.length > 0 ? [`  public: ${list(answers.public)}`] : []),
+    ...(answers.private.length > 0 ? [`  private: ${list(answers.private)}`] : []),
+  ];
+  if (mapped.length > 0) lines.push('portfw_interfaces:', ...mapped);
+  else lines.push('# portfw_interfaces:', '#   public: [203.0.113.0/24]', '#   private: [198.51.100.0/24]');
+  lines.push(
+    '',
+    '# What comes in on private interfaces: "trusted" is everything, as the vendor advises and as it is without this line;',
+    '# "peers" is the site\'s own servers, "matrix" what the tables have.',
+    '# portfw_private: peers',
+    '',
+    '# From here the hosts must stay reachable over SSH: a plan that would end that is refused.',
+    answers.management.length > 0
+      ? `portfw_management: ${list(answers.management)}`
+      : '# portfw_management: [192.0.2.0/24]',
+  );
+  if (answers.user !== null || answers.become !== null) {
+    lines.push('', '# How we log in, and become root.');
+    if (answers.user !== null) lines.push(`ansible_user: ${scalar(answers.user)}`);
+    if (answers.become !== null) lines.push(`ansible_become: ${String(answers.become)}`);
+  }
+  return lines;
+}
+
+/** Networks that the hosts' addresses lie in: a guess is offered and never made. */
+function guess(addresses: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const address of addresses) {
+    const network = networkOf(address);
+    if (network !== null) counts.set(network, (counts.get(network) ?? 0) + 1);
+  }
+  const found = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, 4);
+  if (found.length === 0) return [];
+  const listed = found.map(([network, count]) => `${network} (${count} ${count === 1 ? 'host' : 'hosts'})`).join(', ');
+  return [`# Your hosts are reached at addresses in ${listed}: you know which side that is.`];
+}
+
+/** The /24 or /64 that an address lies in. */
+function networkOf(address: string): string | null {
+  const parsed = parseAddress(address);
+  if (parsed === null) return null;
+  if (parsed.family === 'ipv4') return `${address.split('.').slice(0, 3).join('.')}.0/24`;
+  const groups = Array.from({ length: 4 }, (_, index) =>
+    ((parsed.first >> BigInt(112 - 16 * index)) & 0xffffn).toString(16),
+  );
+  return `${groups.join(':')}::/64`;
+}
+
+function hostLines({ hosts, vips }: InitAnswers): readonly string[] {
+  const groups = [...new Set(hosts.map((host) => host.group))];
+  const lines: string[] = [];
+  const alone = hosts.filter((host) => host.group === null);
+  if (alone.length > 0) lines.push('  hosts:', ...indented(4, alone.flatMap(hostEntry)));
+  const named = groups.filter((group) => group !== null);
+  if (named.length > 0) lines.push('', '  children:');
+  for (const group of named) {
+    const own = hosts.filter((host) => host.group === group);
+    lines.push(`    ${scalar(group)}:`, '      hosts:', ...indented(8, own.flatMap(hostEntry)));
+    const floating = vips.filter((vip) => vip.group === group).map((vip) => vip.address);
+    if (floating.length === 0) continue;
+    const several = own.length > 1 || own.some((host) => host.name.includes('['));
+    lines.push(
+      '      vars:',
+      '        # What floats between the hosts of the group; its rules stand on each of them.',
+      `        portfw_vips: ${list(floating)}`,
+      ...(several
+        ? ['        # Nothing is filtered between the nodes of a cluster.', `        portfw_cluster: ${scalar(group)}`]
+        : []),
+    );
+  }
+  return lines;
+}
+
+function hostEntry(host: InitHost): readonly string[] {
+  const own = [
+    ...(host.address === null ? [] : [`  ansible_host: ${scalar(host.address)}`]),
+    ...(host.roles.length === 0
+      ? []
+      : ['  # Without this line they are detected.', `  portfw_roles: ${list(host.roles)}`]),
+  ];
+  return [`${scalar(host.name)}:`, ...own];
+}
+
+/** Roles and virtual addresses for hosts and groups that are there already. */
+function roleLines({ hosts, vips }: InitAnswers): readonly string[] {
+  const declared = hosts.filter((host) => host.roles.length > 0);
+  const lines: string[] = [];
+  if (declared.length > 0)
+    lines.push(
+      '',
+      '  hosts:',
+      ...indented(
+        4,
+        declared.flatMap((host) => hostEntry({ ...host, address: null })),
+      ),
+    );
+  else {
+    lines.push(
+      '',
+      '  # Roles are detected. Where that finds too little, declare them:',
+      '  # hosts:',
+      '  #   web1.example.net:',
+      '  #     portfw_roles: [web-admin]',
+    );
+  }
+  const groups = [...new Set(vips.map((vip) => vip.group))];
+  if (groups.length > 0) lines.push('', '  children:');
+  for (const group of groups) {
+    const floating = vips.filter((vip) => vip.group === group).map((vip) => vip.address);
+    lines.push(`    ${scalar(group)}:`, '      vars:', `        portfw_vips: ${list(floating)}`);
+  }
+  return lines;
+}
+
+function indented(columns: number, lines: readonly string[]): readonly string[] {
+  return lines.map((line) => (line === '' ? '' : `${' '.repeat(columns)}${line}`));
+}
+
+function list(values: readonly string[]): string {
+  return `[${values.map((value) => (/[[\]{},]/.test(value) ? quoted(value) : scalar(value))).join(', ')}]`;
+}
+
+/** A text as YAML: plain where it can be nothing else, in quotes otherwise. */
+export function scalar(text: string): string {
+  const plain = /^(?:[A-Za-z_./][\w./@[\]:+-]*|\d+(?:\.\d+){3}(?:\/\d+)?)$/.test(text) && !/:$/.test(text);
+  const other = /^(?:y|yes|n|no|on|off|true|false|null|\.inf|\.nan)$/i.test(text);
+  return plain && !other ? text : quoted(text);
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+function shellWord(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,49 @@
+import type { Problem } from '../core/problem.ts';
+import type { Secret } from '../core/secret.ts';
+import { terminalLine } from '../core/terminal-text.ts';
+import type { LoginQuestion } from '../transport/keyboard-interactive.ts';
+import type { LoginObstacle } from '../transport/node-ssh.ts';
+import { promptSecret } from '../transport/secrets.ts';
+
+const SHOWN_HOSTS = 3;
+
+/** What stands in the way of logins as problems of what the user gave: each once, however many hosts it concerns. */
+export function loginProblems(obstacles: readonly LoginObstacle[]): readonly Problem[] {
+  return obstacles.map(({ severity, message, hint, hosts }) => ({
+    severity,
+    code: severity === 'error' ? 'login-impossible' : 'login-differs',
+    message: `${message} (${hostsText(hosts)})`,
+    hint,
+    location: null,
+  }));
+}
+
+function hostsText(hosts: readonly string[]): string {
+  const names = hosts.slice(0, SHOWN_HOSTS).map((host) => terminalLine(host, 60));
+  const more = hosts.length - names.length;
+  return `for ${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/**
+ * Where the questions of servers reach the person at the terminal. They may come in the middle of a run; whatever paints
+ * on the terminal then has to rest until the answer is there.
+ */
+export class QuestionDesk {
+  #atRest: <T>(ask: () => Promise<T>) => Promise<T> = (ask) => ask();
+
+  /** @param atRest runs a question while nothing else is written to the terminal */
+  restFor(atRest: <T>(ask: () => Promise<T>) => Promise<T>): void {
+    this.#atRest = atRest;
+  }
+
+  /** `null` when there is no answer. */
+  ask(question: LoginQuestion): Promise<Secret | null> {
+    return this.#atRest(async () => {
+      const { account, instructions, prompt, hidden } = question;
+      // The server's words are in quotation marks: they must not pass for ours.
+      const said = instructions === '' ? '' : `${account} says: "${instructions}"\n`;
+      const outcome = await promptSecret(`${said}${account} asks: "${prompt}" `, undefined, undefined, !hidden);
+      return outcome.kind === 'entered' ? outcome.secret : null;
+    });
+  }
+}

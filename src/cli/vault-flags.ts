@@ -1,0 +1,63 @@
+import type { Problem } from '../core/problem.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Vault } from '../inventory/vault.ts';
+import { promptSecret, SECRET_VARIABLES, secretFromEnvironment, withoutSecrets } from '../transport/secrets.ts';
+import { UsageError } from './usage-error.ts';
+
+/** The flags that say where the passwords of vaults come from, as Ansible has them. */
+export interface VaultFlags {
+  /** `[ID@]FILE` or `[ID@]prompt`. */
+  readonly vaultId?: readonly string[];
+  readonly vaultPasswordFile?: readonly string[];
+  readonly vaultPassFile?: readonly string[];
+  readonly askVaultPass?: boolean;
+  readonly askVaultPassword?: boolean;
+}
+
+/**
+ * The vault of a command line, with the passwords from its flags and from the environment. Nothing is decrypted yet.
+ *
+ * @throws InputError with every password that cannot be had; UsageError when nobody can be asked for one
+ */
+export async function vaultFrom(flags: VaultFlags, environment: NodeJS.ProcessEnv = process.env): Promise<Vault> {
+  const { openVault } = await import('../inventory/vault-passwords.ts');
+  return openVault({
+    ids: flags.vaultId ?? [],
+    passwordFiles: [...(flags.vaultPasswordFile ?? []), ...(flags.vaultPassFile ?? [])],
+    ask: flags.askVaultPass === true || flags.askVaultPassword === true,
+    password: secretFromEnvironment('vaultPassword', environment),
+    environment,
+    scriptEnvironment: withoutSecrets(environment),
+    prompt: ask,
+  });
+}
+
+async function ask(question: string): Promise<Secret> {
+  const outcome = await promptSecret(question);
+  switch (outcome.kind) {
+    case 'entered':
+      return outcome.secret;
+    case 'no-terminal':
+      throw new UsageError(
+        "there is no terminal to ask for a vault's password on",
+        `Give --vault-password-file FILE, or set ${SECRET_VARIABLES.vaultPassword}`,
+      );
+    case 'cancelled':
+      throw new UsageError('no password was entered', 'Run again, or leave -J and "@prompt" out');
+  }
+}
+
+/**
+ * Problems with files that are encrypted as a whole, without what they quote of them: kind and place are left.
+ */
+export function withoutVaultContents(problems: readonly Problem[], vault: Vault): readonly Problem[] {
+  return problems.map((problem) => {
+    if (problem.location === null || !vault.files.has(problem.location.file)) return problem;
+    if (/^(?:vault|template)-/.test(problem.code)) return problem;
+    return {
+      ...problem,
+      message: `something in this encrypted file is not right (${problem.code.replaceAll('-', ' ')})`,
+      hint: 'It is not shown; look at this line with "ansible-vault view", and correct it',
+    };
+  });
+}

@@ -1,0 +1,25 @@
+import type { Problem } from '../core/problem.ts';
+import { sortProblems } from '../core/sort-problems.ts';
+import { EXCEPTION_CHECKS } from './lint-exceptions.ts';
+import { FLEET_CHECKS } from './lint-fleet.ts';
+import { INTERFACE_CHECKS } from './lint-interfaces.ts';
+import { SOURCE_CHECKS } from './lint-sources.ts';
+import { type LintCheck, type LintInput, LintWorld } from './lint-world.ts';
+
+/** Every check for doubts; docs/lint.md has a section on each. */
+export const LINT_CHECKS: readonly LintCheck[] = [
+  ...SOURCE_CHECKS,
+  ...EXCEPTION_CHECKS,
+  ...INTERFACE_CHECKS,
+  ...FLEET_CHECKS,
+];
+
+/** What is doubtful about an inventory and what it leads to: warnings, in reading order. Pure. */
+export function doubts(input: LintInput): Problem[] {
+  const world = new LintWorld(input);
+  return sortProblems(
+    LINT_CHECKS.flatMap(({ code, find }) =>
+      find(world).map((finding): Problem => ({ severity: 'warning', code, ...finding })),
+    ),
+  );
+}

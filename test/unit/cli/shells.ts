@@ -1,0 +1,126 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export type Shell = (typeof SHELLS)[number];
+
+const PATIENCE_MS = 30_000;
+const CONTROL_X = '\u0018';
+
+/** Installs the shells that are missing, on a Debian machine with root, and says so. */
+export function ensureShells(): void {
+  const missing = SHELLS.filter((shell) => spawnSync(shell, ['--version'], { stdio: 'ignore' }).error !== undefined);
+  if (missing.length === 0) return;
+  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
+    throw new Error(`${missing.join(' and ')} must be installed for these tests`);
+  console.log(`installing ${missing.join(' and ')} with apt-get, to test completion in real shells`);
+  const apt = (...args: readonly string[]): void => {
+    const { status, stderr } = spawnSync('apt-get', args, {
+      encoding: 'utf8',
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+      timeout: 180_000,
+    });
+    if (status !== 0) throw new Error(`apt-get ${args.join(' ')}: ${stderr}`);
+  };
+  apt('-qq', 'update');
+  apt('install', '-qq', '-y', '--no-install-recommends', ...missing);
+}
+
+/** How each shell starts with our completion loaded, and how it shows the line that is being typed: `<<line>>` on Ctrl-X. */
+const SET_UP: Readonly<Record<Shell, (folder: string, script: string) => { argv: string; files: [string, string][] }>> =
+  {
+    bash: (folder, script) => ({
+      argv: `bash --noprofile --rcfile ${folder}/rc -i`,
+      files: [
+        [
+          'rc',
+          `PS1='READY> '; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'\n${script}\n` +
+            `show() { printf '<<%s>>' "$READLINE_LINE"; }; bind -x '"\\C-x": show'\n`,
+        ],
+      ],
+    }),
+    zsh: (folder, script) => ({
+      argv: `env ZDOTDIR=${folder} zsh -i`,
+      files: [
+        ['_portfw', script],
+        [
+          '.zshrc',
+          `PS1='READY> '; unset zle_bracketed_paste; setopt no_beep\nfpath=(${folder} $fpath)\nautoload -Uz compinit; compinit -u -d ${folder}/dump\n` +
+            `show() { print -n -r -- "<<$BUFFER>>" }; zle -N show; bindkey '^X' show\n`,
+        ],
+      ],
+    }),
+    fish: (folder, script) => ({
+      argv: `env XDG_CONFIG_HOME=${folder} XDG_DATA_HOME=${folder} fish -i`,
+      files: [
+        ['fish/completions/portfw.fish', script],
+        [
+          'fish/config.fish',
+          `set -g fish_greeting; set -g fish_autosuggestion_enabled 0; set -g fish_color_command normal\n` +
+            `function fish_prompt; echo -n 'READY> '; end\nfunction show; printf '<<%s>>' (commandline); end\nbind \\cx show\n`,
+        ],
+      ],
+    }),
+  };
+
+/** An interactive shell on a terminal, with portfw's completion as users load it. */
+export class InteractiveShell {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'portfw-shell-'));
+  readonly #shell: Shell;
+  readonly #argv: string;
+  readonly #path: string;
+  readonly #cwd: string;
+
+  /** @param bin the folder that holds the command `portfw` */
+  constructor(shell: Shell, script: string, bin: string, cwd: string) {
+    this.#shell = shell;
+    this.#cwd = cwd;
+    this.#path = `${bin}:${process.env['PATH'] ?? ''}`;
+    const { argv, files } = SET_UP[shell](this.#folder, script);
+    this.#argv = argv;
+    for (const [name, text] of files) {
+      mkdirSync(join(this.#folder, name, '..'), { recursive: true });
+      writeFileSync(join(this.#folder, name), text);
+    }
+  }
+
+  /** Types a line, presses Tab, and gives the line as it is then, without the blank that a finished word gets. */
+  async tab(typed: string): Promise<string> {
+    const child = spawn(
+      'script',
+      ['--quiet', '--return', '--command', `stty columns 200; ${this.#argv}`, '/dev/null'],
+      {
+        cwd: this.#cwd,
+        env: { ...process.env, PATH: this.#path, TERM: 'xterm', HOME: this.#folder, HISTFILE: '/dev/null' },
+      },
+    );
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text;
+    });
+    const seen = async (what: RegExp): Promise<RegExpMatchArray> => {
+      const end = Date.now() + PATIENCE_MS;
+      for (;;) {
+        const match = what.exec(shown);
+        if (match !== null) return match;
+        if (Date.now() > end) throw new Error(`${this.#shell} never showed ${what}: ${JSON.stringify(shown)}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    try {
+      await seen(/READY> /);
+      child.stdin.write(`${typed}\t`);
+      child.stdin.write(CONTROL_X);
+      const [, line = ''] = await seen(/<<(.*?)>>/s);
+      return line.trimEnd();
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
