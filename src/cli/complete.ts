@@ -106,7 +106,7 @@ async function valuesOf(typed: Typed): Promise<readonly Candidate[]> {
     case '--compare':
       return beginning(await shipped('matrix'), typed.partial);
     case '--role':
-      return beginning(await rolesOf(typed), typed.partial);
+      return beginning(await (typed.command === 'init' ? declarations(typed) : rolesOf(typed)), typed.partial);
     case null:
       if (typed.command === 'schema' && typed.args.length === 0) return beginning(await schemas(), typed.partial);
       if (typed.command === 'matrix' && typed.args.length === 0)
@@ -173,6 +173,20 @@ async function rolesOf(typed: Typed): Promise<readonly Candidate[]> {
     .flatMap((matrix) => [...matrix.roles.values()])
     .filter((role) => !given.includes(role.name))
     .map((role) => ({ word: role.name, about: role.title }));
+}
+
+/** `HOST=ROLE` for `portfw init`: hosts that the line names, or has in its inventory, with the roles of its playbook. */
+async function declarations(typed: Typed): Promise<readonly Candidate[]> {
+  const [, host] = /^(.+)=[^=]*$/.exec(typed.partial) ?? [];
+  if (host === undefined) {
+    const named = (typed.values.get('--host') ?? []).map((one) => one.replace(/^[^/=]+\//, '').replace(/=.*$/, ''));
+    const from = await inventoryOf({ ...typed, args: typed.values.get('--from') ?? [] });
+    return [...named, ...(from?.hosts.keys() ?? [])].map((name) => ({ word: `${name}=`, about: 'host' }));
+  }
+  const { readPlaybook } = await import('../matrix/load-playbook.ts');
+  const { playbook } = readPlaybook(typed.values.get('--playbook')?.at(-1) ?? 'portaswitch');
+  const roles = (playbook?.plays ?? []).flatMap((play) => [...play.matrix.roles.values()]);
+  return roles.map((role) => ({ word: `${host}=${role.name}`, about: role.title }));
 }
 
 /** The inventories that the line names, from files alone; those that cannot be read, or need a program, are left out. */

@@ -63,17 +63,20 @@ export async function runOverFleet(
     if (event.kind === 'host-finished' || event.kind === 'host-put-back') durations.set(event.host, event.durationMs);
     report.event(event);
   };
-  prepared.questions.restFor(async (ask) => {
-    held = [];
-    try {
-      await report.rest();
-      return await ask();
-    } finally {
-      const late = held;
-      held = null;
-      for (const event of late) emit(event);
-    }
-  });
+  prepared.questions.restFor(
+    async (ask) => {
+      held = [];
+      try {
+        await report.rest();
+        return await ask();
+      } finally {
+        const late = held;
+        held = null;
+        for (const event of late) emit(event);
+      }
+    },
+    () => interruption.interrupt(),
+  );
   let faults = 0;
   const onFault = (error: unknown): void => {
     // Nobody awaits what failed here. The hosts that are being worked on are finished all the same.

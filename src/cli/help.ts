@@ -21,8 +21,10 @@ Environment:
   PORTFW_BECOME_PASSWORD  the password for sudo
   PORTFW_SSH_PASSWORD     the password for SSH, where no key is accepted
   PORTFW_KEY_PASSPHRASE   the passphrase of an encrypted private key
+  PORTFW_VAULT_PASSWORD   the password of vaults; ANSIBLE_VAULT_PASSWORD_FILE as with Ansible
+  PORTFW_INVENTORY_TIMEOUT  seconds that an executable inventory may take (60)
   NO_COLOR                set to anything: no colours
-  Passwords come from there or from a prompt (-K, -k), never from the command line.
+  Passwords come from there or from a prompt (-K, -k, -J), never from the command line.
 
 Interrupting:
   Ctrl-C once: no further host is begun, and what must not be half done is finished.
@@ -35,6 +37,7 @@ Examples:
   portfw inventory inventory.yaml             its groups and hosts as a tree
   portfw inventory inventory.yaml --list      the document of ansible-inventory --list
   portfw inventory inventory.yaml --host web1 the variables of one host
+  portfw inventory -i hosts.ini -i cloud.sh   several, as with Ansible: INI, an executable, a folder, "web1,web2"
 `,
   matrix: `
 A matrix is one that ships with portfw, by name, or a file of your own, by a path that ends in .yaml.

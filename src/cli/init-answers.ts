@@ -57,12 +57,12 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
         throw new UsageError(`${flag} is missing`, `Say it with ${flag}; there is no terminal to ask on`);
       return accepted(flag, read(text));
     }
-    for (;;) {
-      const text = await ask(question, fallback ?? '');
+    for (let note = ''; ; ) {
+      const text = await ask(`${note}${question}`, fallback ?? '');
       if (text === null) throw new GaveUp();
       const value = read(text.trim() === '' ? (fallback ?? '') : text.trim());
       if (typeof value !== 'string') return value;
-      await ask.call(null, `${value}. Press Enter to try again`, '');
+      note = `${value}.\n`;
     }
   };
   const listed = (values: readonly string[] | undefined): string | undefined => values?.join(',');

@@ -1,4 +1,5 @@
-import { parseAddress } from '../core/addresses.ts';
+import { formatNetwork, parseAddress, parseNetwork } from '../core/addresses.ts';
+import { safeText } from '../core/shown.ts';
 
 /** A host as `portfw init` takes it. */
 export interface InitHost {
@@ -73,23 +74,26 @@ export function initText(answers: InitAnswers, context: InitFile): string {
 }
 
 function heading({ file, from }: InitFile): readonly string[] {
-  const [lint, detect, plan, apply] = nextCommands(file, from);
+  const meanings = [
+    'what is wrong, if anything; contacts no host',
+    'which roles the hosts play, and how we know',
+    'what would change, and why; changes nothing',
+    'changes it',
+  ];
+  const commands = nextCommands(file, from);
+  const width = Math.max(...commands.map((command) => command.length));
+  const names = from.map(safeText).join(', ');
   const what =
     from.length === 0
       ? [
           'An Ansible inventory for portfw: what begins with "portfw_" is portfw\'s, everything else is as Ansible has it.',
         ]
       : isVariablesFile(file)
-        ? [`What portfw needs to know beside ${from.join(', ')}, which stays as it is. Ansible passes over it.`]
-        : [`What portfw needs to know beside ${from.join(', ')}, which stays as it is: give both.`];
-  return [
-    ...what,
-    '',
-    `  ${lint}    what is wrong, if anything; contacts no host`,
-    `  ${detect}    which roles the hosts play, and how we know`,
-    `  ${plan}    what would change, and why; changes nothing`,
-    `  ${apply}    changes it`,
-  ].map((line) => `# ${line}`);
+        ? [`What portfw needs to know beside ${names}, which stays as it is. Ansible passes over it.`]
+        : [`What portfw needs to know beside ${names}, which stays as it is: give both.`];
+  return [...what, '', ...commands.map((command, index) => `  ${command.padEnd(width)}  ${meanings[index]!}`)].map(
+    (line) => `# ${safeText(line)}`,
+  );
 }
 
 function variableLines(answers: InitAnswers, context: InitFile): readonly string[] {
@@ -136,18 +140,15 @@ function guess(addresses: readonly string[]): readonly string[] {
   const found = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, 4);
   if (found.length === 0) return [];
   const listed = found.map(([network, count]) => `${network} (${count} ${count === 1 ? 'host' : 'hosts'})`).join(', ');
-  return [`# Your hosts are reached at addresses in ${listed}: you know which side that is.`];
+  return ['# Your hosts are reached at these addresses; you know which side they are:', `#   ${listed}`];
 }
 
 /** The /24 or /64 that an address lies in. */
 function networkOf(address: string): string | null {
   const parsed = parseAddress(address);
   if (parsed === null) return null;
-  if (parsed.family === 'ipv4') return `${address.split('.').slice(0, 3).join('.')}.0/24`;
-  const groups = Array.from({ length: 4 }, (_, index) =>
-    ((parsed.first >> BigInt(112 - 16 * index)) & 0xffffn).toString(16),
-  );
-  return `${groups.join(':')}::/64`;
+  const network = parseNetwork(`${address}/${parsed.family === 'ipv4' ? 24 : 64}`);
+  return network === null ? null : formatNetwork(network);
 }
 
 function hostLines({ hosts, vips }: InitAnswers): readonly string[] {
@@ -168,7 +169,15 @@ function hostLines({ hosts, vips }: InitAnswers): readonly string[] {
       '        # What floats between the hosts of the group; its rules stand on each of them.',
       `        portfw_vips: ${list(floating)}`,
       ...(several
-        ? ['        # Nothing is filtered between the nodes of a cluster.', `        portfw_cluster: ${scalar(group)}`]
+        ? own.every((host) => host.address !== null)
+          ? [
+              '        # Nothing is filtered between the nodes of a cluster.',
+              `        portfw_cluster: ${scalar(group)}`,
+            ]
+          : [
+              '        # Nothing is filtered between the nodes of a cluster. It takes an ansible_host of each of them:',
+              `        # portfw_cluster: ${scalar(group)}`,
+            ]
         : []),
     );
   }

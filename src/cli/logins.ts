@@ -30,10 +30,15 @@ function hostsText(hosts: readonly string[]): string {
  */
 export class QuestionDesk {
   #atRest: <T>(ask: () => Promise<T>) => Promise<T> = (ask) => ask();
+  #onCancel: () => void = () => undefined;
 
-  /** @param atRest runs a question while nothing else is written to the terminal */
-  restFor(atRest: <T>(ask: () => Promise<T>) => Promise<T>): void {
+  /**
+   * @param atRest runs a question while nothing else is written to the terminal
+   * @param onCancel is told of Ctrl-C, which the terminal does not hand to the process while a question is open
+   */
+  restFor(atRest: <T>(ask: () => Promise<T>) => Promise<T>, onCancel: () => void): void {
     this.#atRest = atRest;
+    this.#onCancel = onCancel;
   }
 
   /** `null` when there is no answer. */
@@ -43,6 +48,7 @@ export class QuestionDesk {
       // The server's words are in quotation marks: they must not pass for ours.
       const said = instructions === '' ? '' : `${account} says: "${instructions}"\n`;
       const outcome = await promptSecret(`${said}${account} asks: "${prompt}" `, undefined, undefined, !hidden);
+      if (outcome.kind === 'cancelled') this.#onCancel();
       return outcome.kind === 'entered' ? outcome.secret : null;
     });
   }

@@ -8,6 +8,7 @@ import type { HostJob, RunContext } from '../fleet/operations.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { matchLimit, requireHosts } from '../inventory/patterns.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
+import { withoutVaultContents } from '../inventory/vault-places.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { probePeers } from '../matrix/probe-peers.ts';
 import type { Target } from '../transport/connection.ts';
@@ -45,12 +46,8 @@ export async function prepareRun(
   flags: RunFlags,
   matrix: 'required' | 'optional',
 ): Promise<PreparedRun> {
-  const { inventory, settings, plays, problems } = await readFiles(
-    sources,
-    flags.playbook ?? null,
-    matrix,
-    await vaultFrom(flags),
-  );
+  const vault = await vaultFrom(flags);
+  const { inventory, settings, plays, problems } = await readFiles(sources, flags.playbook ?? null, matrix, vault);
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
   const hosts = chosenHosts(inventory, settings, flags, sources);
@@ -71,7 +68,7 @@ export async function prepareRun(
     targetProblems.push(...created.problems);
     if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
   }
-  const warnings = [...unique([...problems, ...targetProblems])];
+  const warnings = [...unique([...problems, ...withoutVaultContents(targetProblems, vault.files)])];
   if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
   const questions = new QuestionDesk();

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../core/problem.ts';
 import { terminalText } from '../core/terminal-text.ts';
+import { concealOutput } from './concealed-output.ts';
 import { EXIT } from './exit-codes.ts';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
@@ -21,7 +22,10 @@ export async function runProgram(argv: readonly string[], version: string): Prom
     unwritten = true;
     process.stderr.write(`error: the output cannot be written: ${error.code ?? error.message}; the run goes on\n`);
   };
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', onError);
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', onError);
+    concealOutput(stream);
+  }
   if (argv.some((argument) => /^--ask-(?:(?:become-|vault-)?pass|vault-password)=/.test(argument))) {
     // Refused before commander quotes it: the value is a password.
     return showError(new UsageError('a password never goes on the command line', PASSWORD_HINT), argv);

@@ -1,14 +1,14 @@
 import { withoutSecrets } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
-import { type Inventory, loadInventory } from '../inventory/inventory.ts';
+import { BrokenInventory, type Inventory, loadInventory } from '../inventory/inventory.ts';
 import { readSettings } from '../inventory/settings.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
 import { resolveInventory } from '../inventory/template-resolve.ts';
 import { Vault } from '../inventory/vault.ts';
+import { withoutVaultContents } from '../inventory/vault-places.ts';
 import { assignPlays } from '../matrix/assign.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { inventoryOptions } from './inventory-sources.ts';
-import { withoutVaultContents } from './vault-flags.ts';
 
 /** An inventory with everything that it leads to: variables, playbooks, matrices. */
 export interface ReadFiles {
@@ -54,14 +54,34 @@ export async function readFiles(
       settings: new Map(),
       partial: new Map(),
       plays: new Map(),
-      problems: withoutVaultContents(error.problems, vault),
+      problems: withoutVaultContents([...error.problems, ...(await further(error, vault, playbook))], vault.files),
     };
   }
   const { settings, partial, problems } = readSettings(inventory);
   // A host with a broken variable is still held against its matrix, so that one look finds everything.
-  const further = [...partial].filter(([, host]) => playbook !== null || host.playbook !== null);
-  const assignment = assignPlays(inventory, new Map([...settings, ...further]), playbook);
+  const alsoBroken = [...partial].filter(([, host]) => playbook !== null || host.playbook !== null);
+  const assignment = assignPlays(inventory, new Map([...settings, ...alsoBroken]), playbook);
   const ofPlays = assignment.problems.filter((problem) => matrix === 'required' || !WITHOUT_MATRIX.has(problem.code));
-  const all = withoutVaultContents([...inventory.warnings, ...problems, ...ofPlays], vault);
+  const all = withoutVaultContents([...inventory.warnings, ...problems, ...ofPlays], vault.files);
   return { inventory, settings, partial, plays: assignment.plays, problems: all };
+}
+
+/** What may be wrong only because a part of the inventory could not be read. */
+const CONSEQUENCES: ReadonlySet<string> = new Set([
+  ...['unknown-name', 'unknown-group', 'unknown-address', 'no-address', 'not-a-member'],
+  ...['no-playbook', 'no-play', 'idle-play', 'bad-pattern', 'no-hosts', 'peer-not-managed'],
+]);
+
+/** What is wrong with the variables, the playbooks and the matrices of an inventory that has errors of its own. */
+async function further(error: InputError, vault: Vault, playbook: string | null): Promise<readonly Problem[]> {
+  if (!(error instanceof BrokenInventory)) return [];
+  try {
+    const resolved = await resolveInventory(error.readable, { vault, environment: withoutSecrets(process.env) });
+    const { settings, partial, problems } = readSettings(resolved);
+    const assignment = assignPlays(resolved, new Map([...partial, ...settings]), playbook);
+    return [...problems, ...assignment.problems].filter((problem) => !CONSEQUENCES.has(problem.code));
+  } catch (other) {
+    if (!(other instanceof InputError)) throw other;
+    return [];
+  }
 }

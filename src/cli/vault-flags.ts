@@ -1,4 +1,3 @@
-import type { Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Vault } from '../inventory/vault.ts';
 import { promptSecret, SECRET_VARIABLES, secretFromEnvironment, withoutSecrets } from '../transport/secrets.ts';
@@ -45,19 +44,4 @@ async function ask(question: string): Promise<Secret> {
     case 'cancelled':
       throw new UsageError('no password was entered', 'Run again, or leave -J and "@prompt" out');
   }
-}
-
-/**
- * Problems with files that are encrypted as a whole, without what they quote of them: kind and place are left.
- */
-export function withoutVaultContents(problems: readonly Problem[], vault: Vault): readonly Problem[] {
-  return problems.map((problem) => {
-    if (problem.location === null || !vault.files.has(problem.location.file)) return problem;
-    if (/^(?:vault|template)-/.test(problem.code)) return problem;
-    return {
-      ...problem,
-      message: `something in this encrypted file is not right (${problem.code.replaceAll('-', ' ')})`,
-      hint: 'It is not shown; look at this line with "ansible-vault view", and correct it',
-    };
-  });
 }

@@ -1,8 +1,6 @@
-import { normaliseAddress } from './addresses.ts';
-
 /**
- * What must not be shown: the contents of vaults. Whatever this process writes goes through {@link concealed}, so that no
- * code that makes a message, a plan or an event needs to know what is secret.
+ * What must not be shown: the contents of vaults. Whatever portfw writes to its standard streams goes through
+ * {@link concealed} (src/cli/concealed-output.ts), so that no code that makes a message, a plan or an event needs to know what is secret.
  *
  * Text of fewer than four characters, numbers and booleans are let through: to take every 22 out of a plan would make it
  * unreadable and hide nothing, since whoever sees the gaps can fill them in.
@@ -21,7 +19,6 @@ interface Secret {
 
 const secrets = new Map<string, Secret>();
 let pattern: RegExp | null = null;
-let installed = false;
 
 /**
  * Conceals a value from now on: text, or the text in lists and mappings.
@@ -35,7 +32,6 @@ export function concealValue(value: unknown, where: 'anywhere' | 'as a word'): v
       secrets.set(form, { text: form, isWord: where === 'as a word' });
       pattern = null;
     }
-    if (secrets.size > 0) install();
   } else if (Array.isArray(value)) {
     for (const item of value) concealValue(item, where);
   } else if (typeof value === 'object' && value !== null) {
@@ -56,15 +52,13 @@ export function forgetConcealed(): void {
   pattern = null;
 }
 
-/** A text as it is, and in the forms in which reports may have it: lines, JSON, XML, addresses in their normal form. */
+/** A text as it is, and in the forms in which reports may have it: lines, JSON, XML, base64. */
 function formsOf(value: string): ReadonlySet<string> {
   const forms = new Set<string>();
-  for (const text of [value, value.trim(), ...value.split(/[\n\r]+/)]) {
+  // Reports fold blanks to one, and show line by line.
+  for (const text of [value, value.trim(), value.trim().replaceAll(/\s+/g, ' '), ...value.split(/[\n\r]+/)]) {
     if (text.length < LEAST_LENGTH || isNumberLike(text)) continue;
     forms.add(text);
-    const [address = '', prefix] = text.split('/');
-    const normal = normaliseAddress(address);
-    if (normal !== null) forms.add(prefix === undefined ? normal : `${normal}/${prefix}`);
     forms.add(JSON.stringify(text).slice(1, -1));
     forms.add(text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;'));
     forms.add(Buffer.from(text, 'utf8').toString('base64').replace(/=+$/, ''));
@@ -102,19 +96,4 @@ const MOST_NESTED = 400;
 
 function quoted(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
-}
-
-/** From the first secret on, the standard streams conceal it, whoever writes to them. */
-function install(): void {
-  if (installed) return;
-  installed = true;
-  for (const stream of [process.stdout, process.stderr]) {
-    const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean;
-    stream.write = ((chunk: unknown, ...rest: unknown[]) => {
-      if (typeof chunk === 'string') return write(concealed(chunk), ...rest);
-      const text = Buffer.from(chunk as Uint8Array).toString('utf8');
-      const safe = concealed(text);
-      return write(safe === text ? chunk : safe, ...rest);
-    }) as typeof stream.write;
-  }
 }

@@ -1,4 +1,4 @@
-import { type Document, parseDocument } from 'yaml';
+import { type Document, parseDocument, type YAMLError } from 'yaml';
 import { convertJson } from './json-document.ts';
 import { InputError, type Problem, type SourceLocation } from './problem.ts';
 import { sortProblems } from './sort-problems.ts';
@@ -9,6 +9,11 @@ import { placesIn, viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';
 export type { YamlFile, YamlPath };
 
 const MAX_ERRORS = 50;
+/**
+ * The most lines, colons, commas and brackets of a file. Each value takes about a kilobyte while it is read: this much is
+ * enough for 65,536 hosts with a few variables each, and takes a gigabyte at most.
+ */
+const MAX_MARKS = 750_000;
 
 /**
  * Reads YAML text as Ansible does: YAML 1.1 as PyYAML resolves it, with merge keys, anchors, `!vault` and `!unsafe`.
@@ -36,10 +41,19 @@ export function parseYaml(text: string, file: string): YamlFile {
     }
     problems.length = 0;
   }
+  const tooMuch = findTooMuch(source);
+  if (tooMuch !== null) {
+    const message = `the file holds more than ${MAX_MARKS} lines, colons, commas and brackets`;
+    report(tooMuch, 'file-too-big', message, 'Split it, or check that it is the right file');
+    throw new InputError(problems);
+  }
   const control = source.search(/[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
   const depthAt = findDeepNesting(source);
   let document: Document.Parsed | null = null;
   if (depthAt === null) {
+    // Of a file that is no YAML at all the parser makes an error for each line, and nobody wants their stacks.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     try {
       document = parseDocument(source, {
         prettyErrors: false,
@@ -52,6 +66,8 @@ export function parseYaml(text: string, file: string): YamlFile {
       });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
   }
   if (control !== -1) {
@@ -77,9 +93,11 @@ export function parseYaml(text: string, file: string): YamlFile {
     report(depthAt ?? 0, 'nesting-too-deep', ...TOO_DEEP);
     throw new InputError(problems);
   }
-  const overflow = document.errors.find((error) => /call stack/i.test(error.message));
-  if (overflow !== undefined) {
-    report(overflow.pos[0], 'nesting-too-deep', ...TOO_DEEP);
+  const overflowed = (error: YAMLError): boolean => /call stack/i.test(error.message);
+  if (document.errors.some(overflowed)) {
+    // How deep the parser came differs from run to run: what it said before that does not.
+    const before = document.errors.filter((error) => !overflowed(error)).map((error) => error.pos[0]);
+    report(before.length === 0 ? 0 : Math.min(...before.slice(0, 100)), 'nesting-too-deep', ...TOO_DEEP);
     throw new InputError(problems);
   }
   const directives = document.warnings.filter((warning) => warning.code === 'BAD_DIRECTIVE');
@@ -109,4 +127,18 @@ function findDeepNesting(source: string): number | null {
   // "- - - - …" and "? ? ? …" nest without brackets.
   const indicators = /(?:[-?:][ \t]+){300}/.exec(source);
   return indicators === null ? null : indicators.index;
+}
+
+/** Where the file holds more than `MAX_MARKS`, or `null`. */
+function findTooMuch(source: string): number | null {
+  let marks = 0;
+  for (let i = 0; i < source.length; i += 1) {
+    const code = source.charCodeAt(i);
+    // Line feed, comma, colon, opening bracket and brace.
+    if (code === 0x0a || code === 0x2c || code === 0x3a || code === 0x5b || code === 0x7b) {
+      marks += 1;
+      if (marks > MAX_MARKS) return i;
+    }
+  }
+  return null;
 }

@@ -1,11 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
-import { shown } from '../core/shown.ts';
+import { safeText, shown } from '../core/shown.ts';
 import { parseYaml } from '../core/yaml-document.ts';
 import { readFileHead } from '../core/yaml-file.ts';
 import type { YamlFile } from '../core/yaml-view.ts';
 import { GroupGraph } from './group-graph.ts';
+import { isSingleHostName } from './host-names.ts';
 import { readIniSource } from './ini-source.ts';
 import type { SourceName } from './list-sources.ts';
 import type { ScriptOutput } from './script-source.ts';
@@ -52,19 +53,40 @@ const INI_SECTION = /^\[[^\]\s]+\][ \t]*(?:[#;].*)?\r?$/m;
 export function lookAt(name: SourceName, decrypt: Decrypt | null): LookedAt {
   if (name.kind === 'list') return { source: name, warnings: [] };
   const file = name.path;
-  const head = readFileHead(file, 4);
+  const head = headOf(file);
   const hasShebang = head.toString('latin1').startsWith('#!');
   const executable = isExecutable(file);
   if (executable && (hasShebang || isBinary(head))) return { source: { kind: 'program', file }, warnings: [] };
+  const text = readSourceText(file, decrypt);
+  if (!hasShebang || executable) return readText(file, text);
   try {
-    return readText(file, readSourceText(file, decrypt));
+    const { source, warnings } = readText(file, text);
+    if (source.kind !== 'ini' || isIni(text, file)) return { source, warnings };
   } catch (error) {
-    if (!(error instanceof InputError) || !hasShebang || executable) throw error;
-    throw problem(
-      file,
-      'not-executable',
-      'this looks like an inventory program, but it may not be executed',
-      'Make it executable with "chmod +x"',
+    if (!(error instanceof InputError)) throw error;
+  }
+  throw problem(
+    file,
+    'not-executable',
+    'this looks like an inventory program, but it may not be executed',
+    'Make it executable with "chmod +x"',
+  );
+}
+
+/** The first bytes of a file; of one that is not there and looks like no file we say how to name a host. */
+function headOf(file: string): Buffer {
+  try {
+    return readFileHead(file, 4);
+  } catch (error) {
+    const isName =
+      isSingleHostName(file) && file.length < 254 && !/\.(?:ya?ml|json|ini|toml|cfg|txt|sh|py)$/.test(file);
+    if (!isName || !(error instanceof InputError)) throw error;
+    throw new InputError(
+      error.problems.map((one) =>
+        one.code === 'file-not-found'
+          ? { ...one, hint: `Check the path; a host in the place of a file has a comma after it: "${safeText(file)},"` }
+          : one,
+      ),
     );
   }
 }

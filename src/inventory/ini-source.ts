@@ -16,8 +16,8 @@ type SectionKind = (typeof KINDS)[number];
 
 /** What Python's `str.splitlines` takes for the end of a line. */
 const LINE_END = /\r\n|[\n\r\v\f\u001c-\u001e\u0085\u2028\u2029]/g;
-const BLANKS = String.raw`[\s\u001c-\u001f\u0085]`;
-const STRIPPED = new RegExp(`^${BLANKS}*(.*?)${BLANKS}*$`, 's');
+/** What Python's `str.strip` takes off beyond JavaScript's `trim`. */
+const BLANK = /[\s\u001c-\u001f\u0085]/;
 const SECTION = /^\[([^:\]\s]+)(?::([\p{L}\p{N}_]+))?\]\s*(?:#.*)?$/u;
 const CHILD = /^([^:\]\s]+)\s*(?:#.*)?$/u;
 
@@ -89,8 +89,7 @@ class IniReader {
     let start = 0;
     const take = (end: number): Line => {
       const raw = this.text.slice(start, end);
-      const text = STRIPPED.exec(raw)?.[1] ?? raw;
-      return { text, offset: start + raw.indexOf(text) };
+      return { text: strip(raw), offset: start + leadingBlanks(raw) };
     };
     for (const end of this.text.matchAll(LINE_END)) {
       yield take(end.index);
@@ -206,7 +205,7 @@ class IniReader {
     }
     const after = line.text.slice(equals + 1);
     const value = strip(after);
-    const valueOffset = line.offset + equals + 1 + after.indexOf(value);
+    const valueOffset = line.offset + equals + 1 + leadingBlanks(after);
     this.writer.setGroupVariable(group, name, iniVariable(value, this.place(line.offset), this.place(valueOffset)));
   }
 
@@ -238,8 +237,19 @@ class IniReader {
   }
 }
 
+/** How many blanks a text begins with; none when it has nothing else. */
+function leadingBlanks(text: string): number {
+  let count = 0;
+  while (count < text.length && BLANK.test(text.charAt(count))) count += 1;
+  return count === text.length ? 0 : count;
+}
+
+/** A text without the blanks at its ends, as Python's `str.strip` leaves it. */
 function strip(text: string): string {
-  return STRIPPED.exec(text)![1]!;
+  const start = leadingBlanks(text);
+  let end = text.length;
+  while (end > start && BLANK.test(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
 }
 
 /** A variable of an INI file: a Python literal where the text is one, else the text. */

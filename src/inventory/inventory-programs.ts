@@ -96,6 +96,12 @@ async function runAnsible(
       },
     ]);
   }
+  const failure = 'stderr' in outcome ? pluginFailure(outcome.stderr) : null;
+  if (outcome.kind === 'exited' && outcome.exitCode !== 0 && failure !== null) {
+    const hint = `Try it with "ansible-inventory -i ${safeText(file)} --list"`;
+    const message = `Ansible cannot use this inventory: ${failure}`;
+    throw new InputError([{ severity: 'error', code: 'inventory-plugin', message, hint, location }]);
+  }
   const { text, remarks } = answerOf(outcome, run, location);
   const command = `${file} through ansible-inventory --list --export`;
   const list = outputView(parseJson(text, command), command);
@@ -138,6 +144,16 @@ function answerOf(
   } catch {
     throw problem(location.file, 'not-utf8', `what ${call} printed is not valid UTF-8`, 'Let it print UTF-8');
   }
+}
+
+/**
+ * What Ansible says of the plugin that was meant, out of its wrapped warnings: those of the kinds of file that it tries
+ * besides (YAML, INI) only lead astray.
+ */
+function pluginFailure(stderr: string): string | null {
+  const text = safeText(stderr.replaceAll(/\s+/g, ' '));
+  const found = /\* Failed to parse \S+ with (?:auto|toml) plugin: (.+?) ?(?:\[WARNING\]|ERROR!|$)/.exec(text)?.[1];
+  return found === undefined ? null : found.slice(0, 500);
 }
 
 /** The last lines of what a program wrote to its error output, in one line. */

@@ -7,13 +7,23 @@ import { readHostList } from './host-list-source.ts';
 import { readIniSource } from './ini-source.ts';
 import type { Inventory } from './inventory-types.ts';
 import { listSources, type SourceName } from './list-sources.ts';
-import { readAllVarsFiles, resolveInventory } from './resolve-inventory.ts';
+import { mergeInventory, readAllVarsFiles } from './merge-inventory.ts';
 import { readScriptSource } from './script-source.ts';
 import type { Decrypt } from './source-text.ts';
 import { VarsFiles } from './vars-files.ts';
 import { readYamlSource } from './yaml-source.ts';
 
-export type { Inventory, InventoryGroup, InventoryHost } from './inventory-types.ts';
+export type { Inventory, InventoryHost } from './inventory-types.ts';
+
+/** An inventory with errors: nothing may run on it, but what could be read of it can be looked at for more. */
+export class BrokenInventory extends InputError {
+  readonly readable: Inventory;
+
+  constructor(problems: readonly Problem[], readable: Inventory) {
+    super(problems);
+    this.readable = readable;
+  }
+}
 
 /** What reading an inventory may need from outside. */
 export interface InventoryOptions {
@@ -137,14 +147,13 @@ function buildInventory(
   problems.push(...sharedNames(graph));
   const files = looked.flatMap(({ name }) => (name.kind === 'file' ? [name.path] : []));
   const varsFiles = new VarsFiles(options.decrypt ?? null, bases, options.playbookFolder ?? '.');
-  const inventory = problems.some((problem) => problem.severity === 'error')
-    ? null
-    : resolveInventory(graph, files, varsFiles, problems);
+  const broken = problems.some((problem) => problem.severity === 'error');
+  const inventory = mergeInventory(graph, files, varsFiles, problems);
   // Broken files of variables are reported together with a broken inventory.
-  if (inventory === null) readAllVarsFiles(graph, varsFiles);
+  if (broken) readAllVarsFiles(graph, varsFiles);
   problems.push(...varsFiles.problems);
-  if (inventory === null || problems.some((problem) => problem.severity === 'error'))
-    throw new InputError(sortProblems(problems));
+  if (problems.some((problem) => problem.severity === 'error'))
+    throw new BrokenInventory(sortProblems(problems), inventory);
   return inventory;
 }
 

@@ -31,6 +31,8 @@ const SUBSCRIPT = /^(.+)\[(?:(-?[0-9]+)|([0-9]+)([:-])([0-9]*))\]$/s;
 const COLON_SEPARATED = /(?:[^\s:[\]]|\[[^\]]*\])+/g;
 /** What Ansible takes to be this machine when the inventory does not have it. */
 const LOCALHOST: readonly string[] = ['localhost', '127.0.0.1', '::1'];
+/** The longest single pattern, in characters: more than any name has. */
+const MAX_LENGTH = 1_000;
 /** The most problems of one pattern that are told. */
 const MAX_PROBLEMS = 50;
 const LOOK = 'Check the name with "portfw inventory FILE"';
@@ -186,6 +188,11 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
   const expression = part.replace(/^[&!]/, '');
   if (expression === '' || expression === '~')
     return { message: `nothing stands after ${shown(part)}`, hint: 'Write a host, a group or a pattern behind it' };
+  if (expression.length > MAX_LENGTH)
+    return {
+      message: `the pattern ${shown(part)} has more than ${MAX_LENGTH} characters`,
+      hint: 'Write several patterns',
+    };
   const subscript = expression.startsWith('~') ? null : SUBSCRIPT.exec(expression);
   const base = subscript?.[1] ?? expression;
   const test = compile(base, several);

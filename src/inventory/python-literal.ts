@@ -7,10 +7,12 @@ import { YamlFloat } from '../core/yaml-scalars.ts';
 
 /** Python's own limit to nested brackets. */
 const MAX_BRACKETS = 200;
+/** And to the digits of a whole number. */
+const MAX_DIGITS = 4300;
 
 /**
  * The value that a Python literal stands for: text, numbers (`YamlFloat` for floats, `bigint` beyond 2^53), booleans, `null`,
- * lists (of tuples and sets too) and mappings.
+ * lists (of tuples and sets too), and mappings as a `Map`, whose keys need not be text.
  *
  * @returns `undefined` for text that is no literal, or one that has no JSON form (complex numbers, `...`)
  */
@@ -24,9 +26,6 @@ export function pythonLiteral(text: string): unknown {
     throw error;
   }
 }
-
-/** A mapping whose keys need not be text; in JSON they become it, as in Python. */
-export type PythonMapping = ReadonlyMap<unknown, unknown>;
 
 class NotLiteral extends Error {}
 
@@ -109,13 +108,9 @@ class LiteralReader {
 
   private braces(): unknown {
     if (this.take('}')) return new Map();
-    const start = this.at;
-    const first = this.value();
-    if (!this.take(':')) {
-      this.at = start;
-      return [...new Set(this.list('}'))];
-    }
-    const mapping = new Map<unknown, unknown>([[hashable(first), this.value()]]);
+    const first = hashable(this.value());
+    if (!this.take(':')) return this.set(first);
+    const mapping = new Map<unknown, unknown>([[first, this.value()]]);
     while (!this.take('}')) {
       this.expect(',');
       if (this.take('}')) break;
@@ -124,6 +119,16 @@ class LiteralReader {
       mapping.set(key, this.value());
     }
     return mapping;
+  }
+
+  private set(first: unknown): unknown[] {
+    const members = new Set([first]);
+    while (!this.take('}')) {
+      this.expect(',');
+      if (this.take('}')) break;
+      members.add(hashable(this.value()));
+    }
+    return [...members];
   }
 
   private signed(): unknown {
@@ -145,6 +150,7 @@ class LiteralReader {
     // A number runs into nothing else: `1j` is complex, `1_` and `1x` are wrong.
     if (found === null || /[\p{L}\p{N}_.]/u.test(this.text.charAt(this.at))) throw new NotLiteral();
     const digits = found[0].replaceAll('_', '');
+    if (/^[0-9]+$/.test(digits) && digits.length > MAX_DIGITS) throw new NotLiteral();
     if (WHOLE.test(digits) && !/[.eE]/.test(digits.replace(/^0[xX].*/, ''))) {
       const value = BigInt(/^0+$/.test(digits) ? '0' : digits.toLowerCase());
       return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;

@@ -21,6 +21,7 @@ import type {
 import { INTERFACE_CLASSES } from './settings-types.ts';
 import { type FurtherCheck, type Report, VariableChecker } from './variable-check.ts';
 import type { Variable } from './variables.ts';
+import { withoutVaultContents } from './vault-places.ts';
 
 /** One value or several, as the schemas of lists allow. */
 type OneOrMore = string | readonly string[];
@@ -48,7 +49,7 @@ export function readSettings(inventory: Inventory): SettingsResult {
     const usable = !problems.some((problem) => problem.severity === 'error');
     (usable ? settings : partial).set(host.name, result);
   }
-  return { settings, partial, problems: sortProblems([...found.values()]) };
+  return { settings, partial, problems: sortProblems([...withoutVaultContents([...found.values()])]) };
 }
 
 /** The hosts of one group meet the same problem at the same place: it is reported once. */

@@ -2,9 +2,10 @@ import type { Environment } from 'minijinja-js';
 import { callMethod, keyOf, sliceOf } from './template-access.ts';
 import { engineError, type Failure, type Fault, Stop, undefinedError, undefinedName } from './template-faults.ts';
 import { FILTERS } from './template-filters.ts';
-import { callFunction, FUNCTIONS } from './template-functions.ts';
-import { isTemplate, type Translated, translate, type Vocabulary } from './template-syntax.ts';
+import { callFunction } from './template-functions.ts';
+import { type Translated, translate } from './template-syntax.ts';
 import { TESTS } from './template-tests.ts';
+import { isTemplate } from './template-tokens.ts';
 import {
   ExpressionError,
   isLazy,
@@ -16,43 +17,22 @@ import {
   toValue,
   type Value,
 } from './template-values.ts';
+import {
+  OMIT,
+  type Outcome,
+  type Raw,
+  type RawVariable,
+  type Tagged,
+  type TemplateWorld,
+  VOCABULARY,
+} from './template-world.ts';
 import type { Vault } from './vault.ts';
-
-/** A scalar that is not plain data, in a form that can be sent to a thread. */
-export type Tagged =
-  | { readonly tag: 'unsafe'; readonly text: string }
-  | { readonly tag: 'vault'; readonly ciphertext: string };
-
-/** A variable's value, unevaluated. */
-export type Raw = null | boolean | number | bigint | string | readonly Raw[] | ReadonlyMap<string, Raw> | Tagged;
-
-/** A variable as it is written. Hosts of one group share it. */
-export interface RawVariable {
-  readonly value: Raw;
-  /** Whether it stands in a file that is encrypted as a whole. */
-  readonly secret: boolean;
-}
-
-/** Everything that a template may refer to. */
-export interface TemplateWorld {
-  /** The variables of every host. */
-  readonly hosts: ReadonlyMap<string, ReadonlyMap<string, RawVariable>>;
-  readonly groups: ReadonlyMap<string, readonly string[]>;
-  /** What `lookup('env', …)` sees. */
-  readonly environment: ReadonlyMap<string, string>;
-}
-
-/** What became of a variable. `undefined` is the fault of a name that nobody sets, which `default` makes good. */
-export type Outcome =
-  | { readonly kind: 'value'; readonly value: Value; readonly secret: boolean }
-  | { readonly kind: 'undefined' | 'failed'; readonly failure: Failure };
-
-/** What `omit` stands for until the evaluation is over. */
-export const OMIT = '__omit_place_holder__portfw';
 
 /** The most steps that one template may take: what MiniJinja calls fuel. */
 const FUEL = 500_000;
 const MAX_DEPTH = 40;
+/** A whole expression that ends with one of the filters after which Ansible leaves text as it is. */
+const STAYS_TEXT = /^__filter\("(?:string|to_json|to_nice_json)"/;
 
 /** Arguments with names. */
 type Named = ReadonlyMap<string, Value | undefined>;
@@ -73,41 +53,6 @@ interface Frame {
   lost: Fault | null;
   secret: boolean;
 }
-
-const VOCABULARY: Vocabulary = {
-  filters: new Set(FILTERS.keys()),
-  functions: FUNCTIONS,
-  tests: new Set([
-    'defined',
-    'undefined',
-    'none',
-    'string',
-    'number',
-    'integer',
-    'float',
-    'boolean',
-    'true',
-    'false',
-    'mapping',
-    'iterable',
-    'sequence',
-    'odd',
-    'even',
-    'divisibleby',
-    'in',
-    'eq',
-    'equalto',
-    'ne',
-    'lt',
-    'gt',
-    'le',
-    'ge',
-    'lower',
-    'upper',
-    'sameas',
-    ...TESTS.keys(),
-  ]),
-};
 
 /**
  * Evaluates variables as Ansible does: on demand, each once for every host, with all that they refer to.
@@ -272,7 +217,7 @@ export class TemplateEngine {
     const value = text ?? frame.stack.pop() ?? null;
     if (typeof value !== 'string') return settled(value);
     const whole = value + (value.endsWith('\n') ? '' : translated.suffix);
-    return readLiteral(whole) ?? whole;
+    return STAYS_TEXT.test(translated.code) ? whole : (readLiteral(whole) ?? whole);
   }
 
   private environment(depth: number): Environment {

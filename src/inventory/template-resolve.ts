@@ -1,3 +1,4 @@
+import { formatNetwork, normaliseAddress, parseNetwork } from '../core/addresses.ts';
 import { concealValue } from '../core/concealed.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { safeText, shown } from '../core/shown.ts';
@@ -5,12 +6,13 @@ import type { YamlPath } from '../core/yaml-document.ts';
 import { UnsafeText, VaultValue, YamlFloat, YamlTimestamp } from '../core/yaml-scalars.ts';
 import type { Inventory, InventoryHost } from './inventory.ts';
 import { isPassword, USED_VARIABLES, VOCABULARY_VARIABLES } from './settings-schema.ts';
-import { OMIT, type Outcome, type Raw, type RawVariable, type TemplateWorld } from './template-engine.ts';
 import type { Failure } from './template-faults.ts';
-import { isTemplate } from './template-syntax.ts';
+import { isTemplate } from './template-tokens.ts';
 import { entriesOf, isMap, type Value } from './template-values.ts';
+import { OMIT, type Outcome, type Raw, type RawVariable, type TemplateWorld } from './template-world.ts';
 import type { Variable } from './variables.ts';
 import type { Vault } from './vault.ts';
+import { fromVault } from './vault-places.ts';
 
 /** What evaluating needs from outside. */
 export interface ResolveOptions {
@@ -59,16 +61,19 @@ class Resolver {
   async resolve(): Promise<Inventory> {
     const replaced = new Map<string, Map<string, Variable>>();
     const wanted: [string, string][] = [];
+    const encrypted: { readonly own: Map<string, Variable>; readonly name: string; readonly variable: Variable }[] = [];
     for (const host of this.inventory.hosts.values()) {
       const own = new Map<string, Variable>();
       for (const name of USED_VARIABLES) {
         const variable = host.variables.get(name);
         if (variable === undefined) continue;
         if (this.look(variable).template) wanted.push([host.name, name]);
-        else if (this.look(variable).vault || this.isSecretFile(variable)) own.set(name, this.decrypt(name, variable));
+        else if (this.look(variable).vault || this.isSecretFile(variable)) encrypted.push({ own, name, variable });
       }
-      if (own.size > 0) replaced.set(host.name, own);
+      if (encrypted.at(-1)?.own === own) replaced.set(host.name, own);
     }
+    await this.options.vault.prepare(encrypted.flatMap(({ variable }) => ciphertextsOf(variable.exact)));
+    for (const { own, name, variable } of encrypted) own.set(name, this.decrypt(name, variable));
     if (wanted.length > 0) await this.evaluate(wanted, replaced);
     if (replaced.size === 0) return this.inventory;
     const hosts = new Map(
@@ -82,7 +87,7 @@ class Resolver {
     wanted: readonly [string, string][],
     replaced: Map<string, Map<string, Variable>>,
   ): Promise<void> {
-    const { evaluateInThread, TEMPLATE_TIME_LIMIT_MS } = await import('./template-thread.ts');
+    const { evaluateInThread, TEMPLATE_TIME_LIMIT_MS, TEMPLATES_TIME_LIMIT_MS } = await import('./template-thread.ts');
     const result = await evaluateInThread(this.world(), this.options.vault, wanted);
     const outcomes = result.kind === 'done' ? result.outcomes : null;
     const messages = new FailureMessages(this.inventory);
@@ -94,10 +99,14 @@ class Resolver {
     };
     if (outcomes === null && result.kind === 'stopped') {
       const [host, name] = wanted[result.index]!;
-      const [message, hint] =
-        result.because === 'time'
-          ? [`takes longer than ${TEMPLATE_TIME_LIMIT_MS / 1000} seconds`, 'Simplify the expression']
-          : ['takes too much memory', 'Simplify the expression'];
+      const [message, hint] = {
+        time: [`takes longer than ${TEMPLATE_TIME_LIMIT_MS / 1000} seconds`, 'Simplify the expression'],
+        memory: ['takes too much memory', 'Simplify the expression'],
+        all: [
+          `comes too late: all templates together take longer than ${TEMPLATES_TIME_LIMIT_MS / 1000} seconds`,
+          'Simplify those that many hosts share',
+        ],
+      }[result.because] as [string, string];
       const expression = { path: [], expression: null, secret: true, code: `template-${result.because}` };
       messages.add({ ...expression, host, variable: name, message, hint }, host, name);
     }
@@ -193,10 +202,7 @@ class Resolver {
       return value;
     };
     const plain = open(variable.plain, []);
-    const result =
-      problems.length > 0
-        ? unusable(variable, problems)
-        : { ...variable, plain, exact: plain, evaluation: { secret: true, problems } };
+    const result = problems.length > 0 ? unusable(variable, problems) : secretVariable(name, variable, plain);
     conceal(name, plain);
     this.decrypted.set(variable, result);
     return result;
@@ -209,6 +215,12 @@ function contentsOf(value: unknown): Contents {
   const items = Array.isArray(value) ? value : isPlainObject(value) ? Object.values(value) : [];
   const all = items.map(contentsOf);
   return { template: all.some(({ template }) => template), vault: all.some(({ vault }) => vault) };
+}
+
+function ciphertextsOf(value: unknown): readonly string[] {
+  if (value instanceof VaultValue) return [value.ciphertext];
+  const items = Array.isArray(value) ? value : isPlainObject(value) ? Object.values(value) : [];
+  return items.flatMap(ciphertextsOf);
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -236,8 +248,19 @@ function evaluated(
     return unusable(variable, problems);
   }
   const plain = plainValue(outcome.value) ?? null;
-  if (outcome.secret) conceal(name, plain);
-  return { ...variable, plain, exact: plain, evaluation: { secret: outcome.secret, problems: [] } };
+  if (!outcome.secret) return { ...variable, plain, exact: plain, evaluation: { secret: false, problems: [] } };
+  conceal(name, plain);
+  return secretVariable(name, variable, plain);
+}
+
+/** A variable whose value comes from a vault: whoever asks for its place, to complain of it, is known by that. */
+function secretVariable(name: string, variable: Variable, plain: unknown): Variable {
+  return {
+    plain,
+    exact: plain,
+    evaluation: { secret: true, problems: [] },
+    locate: (path, at) => fromVault(variable.locate(path, at), name),
+  };
 }
 
 /** A variable without a value. It is not unset, which would be `null`: whoever wants its value meets the problems. */
@@ -260,7 +283,22 @@ function plainValue(value: Value): unknown {
 
 /** Sees to it that no output shows what came out of a vault. Names that portfw itself gives things are no secrets. */
 function conceal(name: string, plain: unknown): void {
-  if (!VOCABULARY_VARIABLES.has(name)) concealValue(plain, isPassword(name) ? 'anywhere' : 'as a word');
+  if (VOCABULARY_VARIABLES.has(name)) return;
+  const where = isPassword(name) ? 'anywhere' : 'as a word';
+  concealValue(plain, where);
+  concealValue(normalAddresses(plain), where);
+}
+
+/** The addresses and networks within a value, in the form in which plans have them. */
+function normalAddresses(plain: unknown): string[] {
+  if (typeof plain === 'string') {
+    const [address = '', prefix] = plain.trim().split('/');
+    const normal = normaliseAddress(address);
+    const network = parseNetwork(plain.trim());
+    if (normal === null || network === null) return [];
+    return prefix === undefined ? [normal] : [`${normal}/${prefix}`, formatNetwork(network)];
+  }
+  return typeof plain === 'object' && plain !== null ? Object.values(plain).flatMap(normalAddresses) : [];
 }
 
 /** What cannot be evaluated, each said once for all the hosts that it concerns. */

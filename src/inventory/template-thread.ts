@@ -1,15 +1,18 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
-import type { Outcome, TemplateWorld } from './template-engine.ts';
 import type { Assignment } from './template-worker.ts';
+import type { Outcome, TemplateWorld } from './template-world.ts';
 import type { Vault } from './vault.ts';
 
 /** How long one variable of one host may take, with all that it refers to. */
 export const TEMPLATE_TIME_LIMIT_MS = 5_000;
 
-/** What came of a thread's work: everything, or the one variable that used up its time or memory. */
+/** How long all of them together may take. */
+export const TEMPLATES_TIME_LIMIT_MS = 120_000;
+
+/** What came of a thread's work: everything, or the one variable that used up its time or memory, or the time of all. */
 export type ThreadResult =
   | { readonly kind: 'done'; readonly outcomes: readonly Outcome[] }
-  | { readonly kind: 'stopped'; readonly index: number; readonly because: 'time' | 'memory' };
+  | { readonly kind: 'stopped'; readonly index: number; readonly because: 'time' | 'memory' | 'all' };
 
 /** Node's heap of the thread; that of the engine's WebAssembly is bounded by itself. */
 const HEAP_MB = 512;
@@ -45,10 +48,13 @@ export async function evaluateInThread(
     return await new Promise<ThreadResult>((resolve, reject) => {
       let last = -1;
       let since = Date.now();
+      const began = since;
       const watch = setInterval(() => {
         const index = Atomics.load(progress, 0);
         // The thread's start is not counted: only what a variable takes.
-        if (index !== last || index === -1) {
+        if (Date.now() - began > TEMPLATES_TIME_LIMIT_MS) {
+          settle(() => resolve({ kind: 'stopped', index: Math.max(0, index), because: 'all' }));
+        } else if (index !== last || index === -1) {
           last = index;
           since = Date.now();
         } else if (Date.now() - since > timeLimitMs) settle(() => resolve({ kind: 'stopped', index, because: 'time' }));

@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Environment } from 'minijinja-js';
-import { TemplateEngine, type TemplateWorld } from './template-engine.ts';
+import { TemplateEngine } from './template-engine.ts';
 import { withMemoryLimit } from './template-memory.ts';
+import type { TemplateWorld } from './template-world.ts';
 import { Vault, VaultSecret } from './vault.ts';
 
 /** What the thread is started with. */

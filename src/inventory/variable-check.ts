@@ -64,19 +64,7 @@ function checkVariable(
   further?.(variable.plain, (path, code, message, hint, at) => {
     problems.push({ severity: 'error', code, message, hint, location: variable.locate(path, at) });
   });
-  const secret = variable.evaluation?.secret === true;
-  return { value: parsed.data, problems: secret ? problems.map((problem) => withoutValue(name, problem)) : problems };
-}
-
-/**
- * A problem with a value that comes from a vault. Messages quote what they find wrong, so that none of it is kept but the
- * problem's kind; the place is kept, which says where the ciphertext or the template stands.
- */
-function withoutValue(name: string, problem: Problem): Problem {
-  const { severity, code, location } = problem;
-  const message = `the value of ${name} comes from a vault, and is not right (${code.replaceAll('-', ' ')})`;
-  const hint = `It is not shown; look at it with "ansible-vault view" or "ansible-vault decrypt", and correct it`;
-  return { severity, code, message, hint, location };
+  return { value: parsed.data, problems };
 }
 
 /** Templates and secrets within a value that we need, in an inventory that was read but never evaluated. */

@@ -27,8 +27,10 @@ export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   ansible_ssh_port: 'the port of its sshd',
   ansible_user: 'the account',
   ansible_ssh_user: 'the account',
-  ansible_private_key_file: 'the key to offer; then no other is tried',
-  ansible_ssh_private_key_file: 'the key to offer; then no other is tried',
+  ansible_private_key_file:
+    'the key to offer first, before those of ssh_config and, unless `IdentitiesOnly` is set, of the agent',
+  ansible_ssh_private_key_file:
+    'the key to offer first, before those of ssh_config and, unless `IdentitiesOnly` is set, of the agent',
   ansible_ssh_common_args: 'options for OpenSSH',
   ansible_ssh_extra_args: 'options for OpenSSH',
   ansible_ssh_args: 'options for OpenSSH',

@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, extname, join, resolve } from 'node:path';
 import { InputError, type Problem } from '../core/problem.ts';
@@ -32,8 +32,9 @@ interface Source {
   readonly origin: string;
 }
 
-const SCRIPT_TIME_LIMIT_MS = 60_000;
-const MOST_SCRIPT_BYTES = 64 * 1024;
+const TIME_LIMIT_MS = 60_000;
+const MOST_PASSWORD_BYTES = 64 * 1024;
+const PIPE_INTERVAL_MS = 20;
 
 /**
  * Collects the passwords in Ansible's order: the list of identities from the environment, `--vault-id`, password files,
@@ -91,7 +92,9 @@ function withId(entry: string, origin: string): Source {
 async function readPassword(source: Source, environment: VaultSources['scriptEnvironment']): Promise<Buffer> {
   if (source.value.trim() === '') throw failure(source, 'no file is named', 'Write ID@FILE, FILE or ID@prompt');
   const path = expandHome(source.value);
-  const password = isExecutable(path) ? await runScript(source, path, environment) : trimmed(readBytes(path));
+  const password = isExecutable(path)
+    ? await runScript(source, path, environment)
+    : trimmed(isPipe(path) ? await readPipe(source, path) : readBytes(path));
   if (password.length === 0) {
     throw failure(source, `${shownPath(path)} holds no password`, 'Write the password into it, on one line');
   }
@@ -110,6 +113,44 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** Whether it is a pipe, as the shell makes one of `<(pass show vault)`. */
+function isPipe(path: string): boolean {
+  try {
+    return statSync(path).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/** Reads a pipe to its end, without waiting for ever for whoever should write to it. */
+async function readPipe(source: Source, path: string): Promise<Buffer> {
+  // Without O_NONBLOCK opening a pipe that nobody writes to would not return.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const chunk = Buffer.alloc(MOST_PASSWORD_BYTES);
+  let length = 0;
+  try {
+    for (const until = Date.now() + TIME_LIMIT_MS; Date.now() < until; ) {
+      const count = tryRead(descriptor, chunk, length);
+      if (count === 0) return chunk.subarray(0, length);
+      if (count === null) await new Promise((resolve) => setTimeout(resolve, PIPE_INTERVAL_MS));
+      else length += count;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  throw failure(source, `nothing writes to the pipe ${shownPath(path)}`, 'Check the command that should');
+}
+
+/** How many bytes could be read; `null` when there are none yet. */
+function tryRead(descriptor: number, into: Buffer, from: number): number | null {
+  try {
+    return readSync(descriptor, into, from, into.length - from, null);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return null;
+    throw error;
+  }
+}
+
 async function runScript(source: Source, path: string, env: VaultSources['scriptEnvironment']): Promise<Buffer> {
   const { execa } = await import('execa');
   const isClient = basename(path, extname(path)).endsWith('-client');
@@ -120,8 +161,8 @@ async function runScript(source: Source, path: string, env: VaultSources['script
     // A script may ask at the terminal itself, or unlock an agent through it.
     stdin: 'inherit',
     stderr: 'pipe',
-    timeout: SCRIPT_TIME_LIMIT_MS,
-    maxBuffer: MOST_SCRIPT_BYTES,
+    timeout: TIME_LIMIT_MS,
+    maxBuffer: MOST_PASSWORD_BYTES,
     extendEnv: false,
     env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
     reject: false,
@@ -130,7 +171,7 @@ async function runScript(source: Source, path: string, env: VaultSources['script
   const said = terminalLine(Buffer.from(result.stderr).toString('utf8'));
   const because = said === '' ? '' : `: ${said}`;
   if (result.timedOut) {
-    throw failure(source, `${script} did not end within ${SCRIPT_TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
+    throw failure(source, `${script} did not end within ${TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
   }
   if (result.isMaxBuffer) throw failure(source, `${script} prints too much`, 'It must print the password alone');
   if (result.exitCode === undefined) {

@@ -1,5 +1,5 @@
-import { createDecipheriv, createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
-import { inspect } from 'node:util';
+import { createDecipheriv, createHash, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
+import { inspect, promisify } from 'node:util';
 import { InputError, type SourceLocation } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { shown } from '../core/shown.ts';
@@ -58,10 +58,13 @@ interface Envelope {
   readonly ciphertext: Buffer;
 }
 
-/** The most passwords that are tried on one text: each costs a key derivation. */
-const ROUNDS = 10_000;
 const KEY_LENGTH = 32;
 const BLOCK_LENGTH = 16;
+/** Ansible's: rounds, bytes of both keys and of the first counter block, the hash. */
+const DERIVATION = [10_000, 2 * KEY_LENGTH + BLOCK_LENGTH, 'sha256'] as const;
+const pbkdf2Async = promisify(pbkdf2);
+
+type DerivedKeys = Map<string, Buffer>;
 
 /**
  * Decrypts what `ansible-vault` has encrypted, formats 1.1 and 1.2 (https://docs.ansible.com/ansible/latest/vault_guide/).
@@ -74,6 +77,8 @@ export class Vault {
   readonly secrets: readonly VaultSecret[];
   readonly #opened = new Map<string, Opened>();
   readonly #files = new Set<string>();
+  /** Keys that were derived ahead. */
+  readonly #keys: DerivedKeys = new Map();
 
   constructor(secrets: readonly VaultSecret[]) {
     this.secrets = secrets;
@@ -90,10 +95,21 @@ export class Vault {
     const key = createHash('sha256').update(text).digest('base64');
     let opened = this.#opened.get(key);
     if (opened === undefined) {
-      opened = decrypt(text, this.secrets);
+      opened = decrypt(text, this.secrets, this.#keys);
       this.#opened.set(key, opened);
     }
     return opened;
+  }
+
+  /** Derives the keys that many values will need all at once, on several processors; {@link open} then finds them. */
+  async prepare(texts: Iterable<string>): Promise<void> {
+    const derive = async (text: string): Promise<void> => {
+      const envelope = parseEnvelope(text);
+      const secret = 'kind' in envelope ? undefined : candidates(envelope, this.secrets)[0];
+      if ('kind' in envelope || secret === undefined) return;
+      this.#keys.set(keysOf(envelope, secret), await pbkdf2Async(secret.bytes(), envelope.salt, ...DERIVATION));
+    };
+    await Promise.all([...new Set(texts)].map(derive));
   }
 
   /**
@@ -121,7 +137,18 @@ export function vaultError(
   return new InputError([{ severity: 'error', code, message, hint, location }]);
 }
 
-function decrypt(text: string, secrets: readonly VaultSecret[]): Opened {
+/** Those whose id is the text's label come first. */
+function candidates(envelope: Envelope, secrets: readonly VaultSecret[]): readonly VaultSecret[] {
+  const first = secrets.filter(({ id }) => id === envelope.id);
+  return [...first, ...secrets.filter((other) => !first.includes(other))];
+}
+
+/** What the keys for a text and a password are remembered by. */
+function keysOf(envelope: Envelope, secret: VaultSecret): string {
+  return createHash('sha256').update(envelope.salt).update(secret.bytes()).digest('base64');
+}
+
+function decrypt(text: string, secrets: readonly VaultSecret[], derived: DerivedKeys): Opened {
   const envelope = parseEnvelope(text);
   if ('kind' in envelope) return envelope;
   const label = envelope.id === null ? '' : ` (with the id ${shown(envelope.id)})`;
@@ -132,9 +159,9 @@ function decrypt(text: string, secrets: readonly VaultSecret[]): Opened {
       'Give it with --vault-password-file FILE, --vault-id ID@FILE, -J to be asked, or in PORTFW_VAULT_PASSWORD',
     );
   }
-  const first = secrets.filter(({ id }) => id === envelope.id);
-  for (const secret of [...first, ...secrets.filter((other) => !first.includes(other))]) {
-    const plain = decryptWith(envelope, secret.bytes());
+  for (const secret of candidates(envelope, secrets)) {
+    const keys = derived.get(keysOf(envelope, secret)) ?? pbkdf2Sync(secret.bytes(), envelope.salt, ...DERIVATION);
+    const plain = decryptWith(envelope, keys);
     if (plain === null) continue;
     try {
       return { kind: 'opened', text: new TextDecoder('utf-8', { fatal: true }).decode(plain) };
@@ -145,7 +172,7 @@ function decrypt(text: string, secrets: readonly VaultSecret[]): Opened {
   const given =
     secrets.length === 1 ? 'the password that was given does' : `none of the ${secrets.length} passwords do`;
   const ids = [...new Set(secrets.map(({ id }) => id))];
-  const known = envelope.id !== null && first.length === 0 ? `. ${suggestion(envelope.id, ids, 'ids')}` : '';
+  const known = envelope.id !== null && !ids.includes(envelope.id) ? `. ${suggestion(envelope.id, ids, 'ids')}` : '';
   return failed(
     'vault-wrong-password',
     `and ${given} not fit${label}, or the text was changed since`,
@@ -183,8 +210,7 @@ function parseEnvelope(text: string): Envelope | Opened {
 }
 
 /** The decrypted bytes; `null` when the password is wrong or the text was tampered with, which cannot be told apart. */
-function decryptWith(envelope: Envelope, password: Buffer): Buffer | null {
-  const keys = pbkdf2Sync(password, envelope.salt, ROUNDS, 2 * KEY_LENGTH + BLOCK_LENGTH, 'sha256');
+function decryptWith(envelope: Envelope, keys: Buffer): Buffer | null {
   const mac = createHmac('sha256', keys.subarray(KEY_LENGTH, 2 * KEY_LENGTH))
     .update(envelope.ciphertext)
     .digest();

@@ -58,13 +58,6 @@ class SourceReader {
         `an inventory is a mapping of groups, not ${shown(root)}`,
         'Begin with "all:" and name hosts below it',
       );
-    } else if (root['plugin'] !== undefined && typeof root['plugin'] === 'string') {
-      this.writer.error(
-        this.yaml.locate(['plugin']),
-        'inventory-plugin',
-        `this configures the inventory plugin ${shown(root['plugin'])} and holds no hosts`,
-        'Give the output of "ansible-inventory --list --yaml", or an inventory with hosts',
-      );
     } else {
       for (const name of this.yaml.keys([])) this.readGroup(name, [name], root[name]);
     }

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
-import { shown } from '../core/shown.ts';
+import { safeText, shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile } from '../core/yaml-document.ts';
@@ -99,7 +99,9 @@ function blameReference(problem: Problem, location: SourceLocation | null): Prob
     !/^(?:file-not-found|file-unreadable|not-a-file)$/.test(problem.code)
   )
     return problem;
-  return { ...problem, message: `${problem.location.file}: ${problem.message}`, location };
+  const { file } = problem.location;
+  const name = safeText(file.length > 200 ? `…${file.slice(-200)}` : file);
+  return { ...problem, message: `${name}: ${problem.message}`, location };
 }
 
 function resolveMatrix(

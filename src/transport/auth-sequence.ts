@@ -138,7 +138,7 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
   const byPassword =
     words.role === 'host'
       ? '; for a password set PORTFW_SSH_PASSWORD or use --ask-pass'
-      : '; a jump host takes keys only';
+      : '; on a terminal you are asked for its password';
   let hint = `Check ${words.user}, and that this key stands in ~${user}/.ssh/authorized_keys on the ${words.role}`;
   if (tried.length === 0 && wantsKey) {
     hint = `Set ${words.key}, or load a key into your agent with ssh-add`;

@@ -1,5 +1,5 @@
 import { terminalLine } from '../core/terminal-text.ts';
-import type { ConnectFailure, SshEndpoint } from './connection.ts';
+import type { ConnectFailure, Route, SshEndpoint } from './connection.ts';
 import {
   decideHostKey,
   fingerprint,
@@ -22,7 +22,7 @@ export interface HostKeyCheck {
 }
 
 /** A server whose key is checked: a host, or a machine on the way (whose name is its address). */
-export type CheckedServer = SshEndpoint & { readonly name: string };
+export type CheckedServer = SshEndpoint & { readonly name: string; readonly route?: Route };
 
 /** Reads the known hosts that matter for a server. */
 export async function prepareHostKeyCheck(
@@ -112,9 +112,12 @@ function unknownText(
         : `; the key at ${file} line ${line} is of a type that is not supported`,
     )
     .join('');
+  // ssh-keyscan cannot look past a jump host.
+  const direct = target.route === undefined || target.route.kind === 'direct';
+  const record = direct ? `record it: ${scan}; or ` : '';
   return {
     message: `The host key of ${names.primary} is unknown (${shown.keyType} ${shown.fingerprint})${ignored}`,
-    hint: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then record it: ${scan}; or trust keys on first contact with --accept-new-host-keys`,
+    hint: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then ${record}trust keys on first contact with --accept-new-host-keys`,
   };
 }
 

@@ -1,3 +1,4 @@
+import { concealValue } from '../core/concealed.ts';
 import type { Secret } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { FailureText } from './connection.ts';
@@ -45,12 +46,23 @@ export class Answers {
   readonly #account: string;
   readonly #password: Secret | null;
   readonly #ask: AnswerQuestion | null;
+  readonly #asksPassword: boolean;
   #passwordGiven = false;
 
-  constructor(account: string, password: Secret | null, ask: AnswerQuestion | null) {
+  /** @param asksPassword whether the password may be asked for too; not for hosts, each of which would ask again */
+  constructor(account: string, password: Secret | null, ask: AnswerQuestion | null, asksPassword = false) {
     this.#account = account;
     this.#password = password;
     this.#ask = ask;
+    this.#asksPassword = asksPassword;
+  }
+
+  /** The password by the method of that name, where no question comes over the wire; `null` when there is none. */
+  async typedPassword(): Promise<string | null> {
+    if (this.#password !== null || this.#ask === null || !this.#asksPassword || this.#passwordGiven) return null;
+    this.#passwordGiven = true;
+    const question = { account: this.#account, instructions: '', prompt: 'Password:', hidden: true };
+    return hiddenAnswer(await this.#ask(question));
   }
 
   /** Whether any question could be answered at all. */
@@ -89,14 +101,14 @@ export class Answers {
           hint: 'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out',
         };
       }
-      if (this.#password === null) {
+      if (this.#password === null && (this.#ask === null || !this.#asksPassword)) {
         return {
           message: `${quoted}, and no password was given`,
           hint: 'Set PORTFW_SSH_PASSWORD or use --ask-pass; better, log in with a key',
         };
       }
       this.#passwordGiven = true;
-      return this.#password.reveal();
+      if (this.#password !== null) return this.#password.reveal();
     }
     if (this.#ask === null) {
       return {
@@ -105,8 +117,14 @@ export class Answers {
       };
     }
     const said = await this.#ask({ account: this.#account, instructions, prompt, hidden });
-    return said === null
-      ? { message: `${quoted}, and there was no answer`, hint: 'Run it again and answer the question' }
-      : said.reveal();
+    const answer = asksForPassword(prompt, hidden) ? hiddenAnswer(said) : (said?.reveal() ?? null);
+    return answer ?? { message: `${quoted}, and there was no answer`, hint: 'Run it again and answer the question' };
   }
+}
+
+/** A password that was typed: a server knows it from now on, and must not make us show it. */
+function hiddenAnswer(said: Secret | null): string | null {
+  const answer = said?.reveal() ?? null;
+  if (answer !== null) concealValue(answer, 'anywhere');
+  return answer;
 }

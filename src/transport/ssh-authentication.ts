@@ -43,10 +43,10 @@ export type AuthPlan =
  * key needs no passphrase), then the agent's others unless they are kept back; without named keys the agent's, then the
  * default files. Then questions, for which a password answers where there is one.
  *
- * @param canAsk whether somebody can answer a server's questions, which is a way to log in without any key
- *
  * What cannot be used (FIDO keys, certificates, DSA, GSSAPI) is found out here, before the server is contacted. It is a
  * failure when nothing else is left.
+ *
+ * @param canAsk whether somebody can answer a server's questions, which is a way to log in without any key
  */
 export async function planAuthentication(
   goal: SshEndpoint & Partial<Pick<LoginGoal, 'words'>>,

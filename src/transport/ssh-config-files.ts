@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Problem } from '../core/problem.ts';
+import { terminalLine } from '../core/terminal-text.ts';
 import { type ParsedConfig, parseSshConfig } from './ssh-config-parse.ts';
 
 /** Where ssh_config is looked for. */
@@ -16,6 +17,8 @@ export interface SshConfigPlaces {
 
 /** A configuration file has no business being larger. */
 const MOST_BYTES = 4 * 1024 * 1024;
+/** PATH_MAX. */
+const MOST_CHARACTERS = 4096;
 
 /**
  * The ssh_config files of a run: each is read and parsed once, however many hosts ask. Reading is lazy, as Include may
@@ -56,6 +59,8 @@ export class SshConfigFiles {
    * @returns `null` for a path that this kind of file may not use (`~` in the system's)
    */
   include(pattern: string, source: 'user' | 'system'): readonly ParsedConfig[] | null {
+    // No path is longer than this, and following each of its steps would take long.
+    if (pattern.length > MOST_CHARACTERS) return [];
     if (pattern.startsWith('~') && (source === 'system' || !/^~(?:\/|$)/.test(pattern))) return null;
     const base = source === 'user' ? join(this.home, '.ssh') : '/etc/ssh';
     const path = pattern.startsWith('~') ? `${this.home}${pattern.slice(1)}` : pattern;
@@ -78,14 +83,16 @@ export class SshConfigFiles {
   }
 }
 
+const NOTHING: ParsedConfig = { statements: [], blockEnds: [], problems: [] };
+
 function readConfig(file: string, source: 'user' | 'system', how: 'named' | 'found' | 'system'): ParsedConfig {
   const failed = (severity: Problem['severity'], message: string, hint: string): ParsedConfig => ({
-    statements: [],
+    ...NOTHING,
     problems: [{ severity, code: 'ssh-config-unusable', message, hint, location: { file, line: 1, column: 1 } }],
   });
   try {
     const info = statSync(file);
-    if (info.isDirectory() && how !== 'named') return { statements: [], problems: [] };
+    if (info.isDirectory() && how !== 'named') return NOTHING;
     if (!info.isFile() && file !== '/dev/null')
       return failed('error', `The SSH configuration ${file} is not a regular file`, 'Name a file');
     if (info.size > MOST_BYTES)
@@ -102,11 +109,11 @@ function readConfig(file: string, source: 'user' | 'system', how: 'named' | 'fou
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     const absent = code === 'ENOENT' || code === 'ENOTDIR';
-    if (absent && how !== 'named') return { statements: [], problems: [] };
+    if (absent && how !== 'named') return NOTHING;
     // OpenSSH passes over an unreadable file of its own choice without a word.
     return failed(
       how === 'named' ? 'error' : 'warning',
-      `Cannot read the SSH configuration ${file}: ${code}`,
+      `Cannot read the SSH configuration ${terminalLine(file)}: ${code}`,
       absent ? 'Correct the path, or write "none" for no configuration' : 'Make the file readable for your account',
     );
   }

@@ -30,6 +30,8 @@ export type Statement =
 /** One file, parsed. */
 export interface ParsedConfig {
   readonly statements: readonly Statement[];
+  /** For each statement the place of the next one that is no option: where to go on when a block does not count. */
+  readonly blockEnds: readonly number[];
   /** Lines that OpenSSH, too, could not understand: errors. */
   readonly problems: readonly Problem[];
 }
@@ -80,7 +82,16 @@ export function parseSshConfig(text: string, file: string, source: 'user' | 'sys
       statements.push({ kind: 'option', setting });
     }
   }
-  return { statements, problems };
+  return { statements, blockEnds: blockEnds(statements), problems };
+}
+
+function blockEnds(statements: readonly Statement[]): readonly number[] {
+  const ends: number[] = [];
+  for (let index = statements.length - 1, end = statements.length; index >= 0; index--) {
+    ends[index] = end;
+    if (statements[index]!.kind !== 'option') end = index;
+  }
+  return ends;
 }
 
 const PATTERN_CRITERIA = new Set([

@@ -79,7 +79,7 @@ class Resolver {
       originalHost,
       host,
       port,
-      hostKeyAlias: settings.word('HostKeyAlias') ?? null,
+      hostKeyAlias: settings.word('HostKeyAlias')?.toLowerCase() ?? null,
       jumpHost: hops.at(-1)?.host ?? '',
     };
     const user = this.#user(settings, (name) => tokensOf({ ...describes, user: name }, environment));

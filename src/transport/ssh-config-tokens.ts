@@ -78,7 +78,8 @@ export function expandTokens(
           : fail(`the token %${letter}, which may not stand there`);
       }
       if (variable === null) return whole;
-      if (end !== '}' || name === undefined || name === '') return fail('a variable without its name or its closing brace');
+      if (end !== '}' || name === undefined || name === '')
+        return fail('a variable without its name or its closing brace');
       return variable(name) ?? fail(`the environment variable ${name}, which is not set`);
     },
   );

@@ -16,7 +16,10 @@ export interface ConfigWords {
 
 /** Cuts a line; `null` for an empty one and for a comment. */
 export function readConfigLine(text: string): ConfigWords | null {
-  const line = text.replace(/[ \t\r\n\f]+$/, '');
+  let end = text.length;
+  // A regular expression would look at a long row of spaces again from each of them.
+  while (end > 0 && ' \t\r\n\f'.includes(text[end - 1]!)) end--;
+  const line = text.slice(0, end);
   const start = /^[ \t\r\n]*/.exec(line)![0].length;
   if (start === line.length || line[start] === '#') return null;
   const quoted = /^"([^"]*)"[ \t\r\n]*/.exec(line.slice(start));

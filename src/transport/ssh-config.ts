@@ -61,6 +61,11 @@ export function isNone(setting: Setting | undefined): boolean {
   return setting?.words[0]?.toLowerCase() === 'none';
 }
 
+/** Whether an option changes how we connect. */
+function matters({ spec }: Setting): boolean {
+  return spec.treatment === 'used';
+}
+
 function sameFile(a: Setting, b: Setting): boolean {
   return a.words[0] === b.words[0] && (a.source === 'system') === (b.source === 'system');
 }
@@ -113,6 +118,7 @@ class Walk {
   readonly #input: LookupInput;
   #final = false;
   #tooDeep = false;
+  readonly #told = new Set<string>();
 
   constructor(input: LookupInput) {
     this.#input = input;
@@ -130,22 +136,26 @@ class Walk {
     let active = mayMatch;
     // A block that a command of the user's would have switched on.
     let undecided: SourceLocation | null = null;
-    for (const statement of config.statements) {
+    const { statements, blockEnds } = config;
+    for (let index = 0; index < statements.length; index++) {
+      const statement = statements[index]!;
       switch (statement.kind) {
         case 'host':
           active = mayMatch && matchesPatterns(statement.patterns, this.host);
           undecided = null;
+          if (!active) index = blockEnds[index]! - 1;
           break;
         case 'match': {
           const matched = this.#matches(statement.criteria);
           active = mayMatch && matched === true;
           undecided = mayMatch && matched === 'undecided' ? statement.location : null;
+          if (!active && undecided === null) index = blockEnds[index]! - 1;
           break;
         }
         case 'option':
           if (active) this.settings.apply(statement.setting);
-          else if (undecided !== null && statement.setting.spec.treatment === 'used') {
-            if (this.settings.counts(statement.setting)) this.#problem('warning', UNDECIDED, undecided);
+          else if (undecided !== null && matters(statement.setting) && this.settings.counts(statement.setting)) {
+            this.#problem('warning', UNDECIDED, undecided);
             undecided = null;
           }
           break;
@@ -215,7 +225,7 @@ class Walk {
         host: this.#currentHost(),
         port: Number(this.settings.word('Port') ?? 22),
         user: this.settings.word('User') ?? environment.localUser,
-        hostKeyAlias: this.settings.word('HostKeyAlias') ?? null,
+        hostKeyAlias: this.settings.word('HostKeyAlias') ?? this.#currentHost(),
         jumpHost: '',
       },
       environment,
@@ -275,8 +285,9 @@ class Walk {
     location: SourceLocation,
   ): void {
     // The place tells problems apart: a second pass finds the same ones again.
-    for (const { code, location: other } of this.problems)
-      if (code === text.code && other?.file === location.file && other.line === location.line) return;
+    const told = `${text.code}:${location.line}:${location.file}`;
+    if (this.#told.has(told)) return;
+    this.#told.add(told);
     this.problems.add({ severity, ...text, location });
   }
 }

@@ -35,6 +35,7 @@ export class SshLogin {
   readonly #goal: LoginGoal;
   readonly #means: LoginMeans;
   readonly #sequence: AuthSequence;
+  readonly #answers: Answers;
   readonly #notes: string[] = [];
   /** What ended the attempt, where we ended it ourselves; that explains every error that follows. */
   #verdict: ConnectFailure | null = null;
@@ -51,7 +52,8 @@ export class SshLogin {
     this.#goal = goal;
     this.#means = means;
     const account = `${goal.user}@${goal.name}`;
-    const answers = new Answers(account, goal.password, means.ask);
+    const answers = new Answers(account, goal.password, means.ask, goal.words.role === 'jump host');
+    this.#answers = answers;
     this.#sequence = new AuthSequence(goal.user, means.plan.attempts, answers, (instructions, prompts, finish) => {
       // A person may take longer than a server.
       this.#stopClock();
@@ -80,7 +82,8 @@ export class SshLogin {
       this.#authenticating = true;
       // ssh2 passes null before the first attempt, whatever its types say, and `false` is its way to give up.
       const method = this.#sequence.next(allowed as typeof allowed | null, partialSuccess);
-      next(method as Parameters<typeof next>[0]);
+      if (method === false && this.#takesPassword()) void this.#typePassword(next as (method: unknown) => void);
+      else next(method as Parameters<typeof next>[0]);
     };
     const connecting = ssh.connect({
       sock: carrier.stream,
@@ -134,6 +137,20 @@ export class SshLogin {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     this.#remainingMs -= performance.now() - this.#since;
+  }
+
+  #takesPassword(): boolean {
+    const { loginMethods } = this.#goal;
+    return this.#sequence.offered.includes('password') && loginMethods?.includes('password') !== false;
+  }
+
+  /** The last resort: a person who knows the password. It is asked for on the way to the hosts alone, so once in a run. */
+  async #typePassword(next: (method: unknown) => void): Promise<void> {
+    this.#stopClock();
+    const password = await this.#answers.typedPassword();
+    this.#startClock();
+    if (password !== null) this.#sequence.tried.push('password');
+    next(password === null ? false : { type: 'password', username: this.#goal.user, password });
   }
 
   #refused(text: FailureText): ConnectFailure {

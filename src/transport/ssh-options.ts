@@ -124,7 +124,7 @@ const UNITS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d
 
 /** Seconds of a time as in sshd_config(5), TIME FORMATS: `90`, `1m30s`; `null` for anything else. */
 function parseTime(text: string): number | null {
-  if (!/^(?:\d{1,9}[smhdw]?)+$/i.test(text)) return null;
+  if (!/^(?=.)(?:\d+[smhdw])*\d*$/i.test(text)) return null;
   const parts = [...text.matchAll(/(\d+)([smhdw]?)/gi)];
   const seconds = parts.reduce((sum, [, count, unit]) => sum + Number(count) * UNITS[unit!.toLowerCase()]!, 0);
   return seconds <= 2_147_483_647 ? seconds : null;

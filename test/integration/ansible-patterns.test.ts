@@ -8,6 +8,7 @@ import { type Inventory, loadInventory } from '../../src/inventory/inventory.ts'
 import { matchHosts, matchLimit } from '../../src/inventory/patterns.ts';
 import { requireAnsible } from '../ansible.ts';
 import { supported } from '../supported.ts';
+import { randomPattern } from './random-patterns.ts';
 
 /** What Ansible is asked: the hosts of a pattern, or those of "all" that a limit leaves. */
 type Question = { readonly inventory: string } & ({ readonly pattern: string } | { readonly limit: string });
@@ -121,6 +122,8 @@ function questions(patterns: readonly string[]): Question[] {
   );
 }
 
+const words = (text: string): string[] => text.split(' ');
+
 describe('patterns choose what Ansible chooses, asked live', () => {
   const CASES: readonly (readonly [string, readonly string[]])[] = [
     [
@@ -145,8 +148,8 @@ describe('patterns choose what Ansible chooses, asked live', () => {
     [
       supported('Patterns', '`&` (and in) and `!` (and not in), in any order: `web:&prod:!db1`'),
       [
-        ...['web:&prod', '&prod:web', 'web:&prod:!web1.example.net', '!web1.example.net:&prod:web', 'db:&fe', 'ab:!db'],
-        ...['all:!ungrouped', 'site:!z*', 'site,&zeta,&alpha', 'web:!db2.example.net', 'db,!db01,db01'],
+        ...words('web:&prod &prod:web web:&prod:!web1.example.net !web1.example.net:&prod:web db:&fe ab:!db'),
+        ...words('all:!ungrouped site:!z* site,&zeta,&alpha web:!db2.example.net db,!db01,db01'),
       ],
     ],
     [
@@ -167,159 +170,35 @@ describe('patterns choose what Ansible chooses, asked live', () => {
     [
       supported('Patterns', 'globs: `web*`, `db?.example.net`, `web[12].*`, `web[!1-3].*`'),
       [
-        ...[
-          'web*',
-          '*.example.net',
-          '*1*',
-          'db?',
-          'db??',
-          'db0[12]',
-          'db0[!1]',
-          'a-[a-b]',
-          'a-[ac]',
-          'a-[!b-z]',
-          '[zw]*',
-        ],
-        ...['web[1-3].example.net', 'web[!12].example.net', '[[]x', 'a-[]a]', 'a-[^a]', 'a-[a', 'z[9-3]*', 'w*:&prod'],
-        ...['192.0.2.*', '2001:db8::1*', '*,!*1*', 'W*', 'b?cher*', '[a-bü]*', 'under_*', 'a-[a-]', 'a-[-a]', '**1'],
+        ...words('web* *.example.net *1* db? db?? db0[12] db0[!1] a-[a-b] a-[ac] a-[!b-z] [zw]*'),
+        ...words('web[1-3].example.net web[!12].example.net [[]x a-[]a] a-[^a] a-[a z[9-3]* w*:&prod'),
+        ...words('192.0.2.* 2001:db8::1* *,!*1* W* b?cher* [a-bü]* under_* a-[a-] a-[-a] **1'),
       ],
     ],
     [
       supported('Patterns', '`~` and a regular expression, as Python reads it: `~(web|db)\\d+\\.`'),
       [
-        ...[
-          '~web\\d',
-          '~(web|db)\\d+',
-          '~.*[34]\\.',
-          '~^db0?1$',
-          '~(?i)web1',
-          '~(?P<what>db|fe)',
-          '~db01\\Z',
-          '~\\Adb',
-        ],
-        ...[
-          '~db(?!01)',
-          '~.*(?<=1)\\.example',
-          '~.*(?<!1)\\.example',
-          '~\\w+$',
-          '~[\\w-]+$',
-          '~\\D+$',
-          '~(?a)\\w+\\.',
-          '~.*\\b1',
-        ],
-        ...[
-          '~a-[a-b]',
-          '~[^\\W\\d]+\\d{2}$',
-          '~[]a]',
-          '~z{1}',
-          '~z{,2}4',
-          '~(?#a)db',
-          '~((a|z)+)+\\d',
-          '~\\x64\\u0062',
-          '~(?i-s)x',
-        ],
-        ...[
-          '~w.*:!~.*[34]\\.',
-          '~.*\\.net:&site',
-          '~(z|a)4|db',
-          '~',
-          '~(',
-          '~*',
-          '~a**',
-          '~[z-a]',
-          '~\\y',
-          '~(?<=a+)b',
-          '~(?<n>a)',
-        ],
-        ...[
-          '~a\\B-',
-          '~\\S+٣',
-          '~.*\\d\\.e',
-          '~BÜCHER',
-          '~(?i)BÜCHER',
-          '~(?i)[A-Z]+\\d',
-          '~(?i)[^A-Z]',
-          '~a{2,1}',
-          '~x{',
-          '~(?i',
-          '~)',
-        ],
+        ...words(String.raw`~web\d ~(web|db)\d+ ~.*[34]\. ~^db0?1$ ~(?i)web1 ~(?P<what>db|fe) ~db01\Z ~\Adb`),
+        ...words(String.raw`~db(?!01) ~.*(?<=1)\.example ~.*(?<!1)\.example ~\w+$ ~[\w-]+$ ~\D+$ ~(?a)\w+\. ~.*\b1`),
+        ...words(String.raw`~a-[a-b] ~[^\W\d]+\d{2}$ ~[]a] ~z{1} ~z{,2}4 ~(?#a)db ~((a|z)+)+\d ~\x64\u0062 ~(?i-s)x`),
+        ...words(String.raw`~w.*:!~.*[34]\. ~.*\.net:&site ~(z|a)4|db ~ ~( ~* ~a** ~[z-a] ~\y ~(?<=a+)b ~(?<n>a)`),
+        ...words(String.raw`~a\B- ~\S+٣ ~.*\d\.e ~BÜCHER ~(?i)BÜCHER ~(?i)[A-Z]+\d ~(?i)[^A-Z] ~a{2,1} ~x{ ~(?i ~)`),
       ],
     ],
     [
       supported('Patterns', 'positions in a group: `group[0]`, `group[-1]`, `group[0:2]`, `group[2:]`, also of globs'),
       [
-        ...[
-          'web[0]',
-          'web[-1]',
-          'web[1:2]',
-          'web[2:]',
-          'web[0:0]',
-          'web[1:99]',
-          'site[0]',
-          'site[1:3]',
-          'site[-2]',
-          'all[3]',
-        ],
-        ...[
-          'z*[0]',
-          '*[0]',
-          '*[2:4]',
-          'a*[-1]',
-          'a*[1]',
-          'zeta[0]:alpha[1]',
-          'zeta[0],alpha[0:1]',
-          'site:!site[0]',
-          'site:&site[1:2]',
-        ],
-        ...[
-          'web[9]',
-          'web[-9]',
-          'web[2:1]',
-          'web[0-1]',
-          'web[99999999999999999999]',
-          'db[00]',
-          'db[-0]',
-          'empty[0]',
-          'db[0][0]',
-        ],
-        ...[
-          'all[0]:all[-1]',
-          '!all[0]',
-          '&all[1:4]',
-          'db01[0]',
-          'db01[1]',
-          'same[1]',
-          'same[0]',
-          'ab[0:1]',
-          'db[:1]',
-          'db[]',
-          'db[a]',
-        ],
+        ...words('web[0] web[-1] web[1:2] web[2:] web[0:0] web[1:99] site[0] site[1:3] site[-2] all[3]'),
+        ...words('z*[0] *[0] *[2:4] a*[-1] a*[1] zeta[0]:alpha[1] zeta[0],alpha[0:1] site:!site[0] site:&site[1:2]'),
+        ...words('web[9] web[-9] web[2:1] web[0-1] web[99999999999999999999] db[00] db[-0] empty[0] db[0][0]'),
+        ...words('all[0]:all[-1] !all[0] &all[1:4] db01[0] db01[1] same[1] same[0] ab[0:1] db[:1] db[] db[a]'),
       ],
     ],
     [
       supported('Patterns', 'IPv6 addresses, and names that look like a port or a number'),
       [
-        ...[
-          '2001:db8::10',
-          '2001:db8::10,db',
-          '2001:db8::10:db',
-          '[2001:db8::10]',
-          '::1',
-          'gateway.example.net',
-          'fe:ab',
-        ],
-        ...[
-          'gateway.example.net:2222',
-          'db:0',
-          '0',
-          '0:db',
-          '2001:db8::[10:11]',
-          '192.0.2.[10:11]',
-          'web[1:4].example.net',
-          'db:22',
-        ],
+        ...words('2001:db8::10 2001:db8::10,db 2001:db8::10:db [2001:db8::10] ::1 gateway.example.net fe:ab'),
+        ...words('gateway.example.net:2222 db:0 0 0:db 2001:db8::[10:11] 192.0.2.[10:11] web[1:4].example.net db:22'),
       ],
     ],
   ];
@@ -413,115 +292,6 @@ describe('files of patterns, asked live', () => {
 });
 
 const names = [...inventories.values()].flatMap((inventory) => [...inventory.groups.keys(), ...inventory.hosts.keys()]);
-const name = fc.constantFrom(...names);
-/** A name with some of its characters replaced by what means something to a glob. */
-const glob = fc
-  .tuple(
-    name,
-    fc.array(fc.tuple(fc.nat(12), fc.constantFrom('*', '?', '[a-z]', '[!0-9]', '[1-3]', '[', ']', '-', '!', ''))),
-  )
-  .map(([text, edits]) => {
-    const characters = [...text];
-    for (const [at, edit] of edits.slice(0, 2)) if (at < characters.length) characters[at] = edit;
-    return characters.join('');
-  });
-const atom = fc.oneof(
-  fc.constantFrom(
-    '.',
-    '\\d',
-    '\\w',
-    '\\W',
-    '\\.',
-    '-',
-    '1',
-    'a',
-    'b',
-    'w',
-    'z',
-    'e',
-    'db',
-    'web',
-    'example',
-    'B',
-    '٣',
-    'ü',
-  ),
-  fc.constantFrom(
-    '[a-z]',
-    '[^0-9]',
-    '[\\w-]',
-    '[]z]',
-    '[a-',
-    '[b-a]',
-    '^',
-    '$',
-    '\\b',
-    '\\B',
-    '\\Z',
-    '\\A',
-    '\\',
-    '{',
-    '}',
-    ')',
-  ),
-  fc.constantFrom(
-    '(?=d)',
-    '(?!w)',
-    '(?<=b)',
-    '(?<!1)',
-    '(?i:WEB)',
-    '(?:a)',
-    '(?P<n>z)',
-    '(?P=n)',
-    '\\1',
-    '(?#x)',
-    '\\x77',
-    '(?i)',
-  ),
-);
-const { regex } = fc.letrec<{ regex: string; piece: string }>((tie) => ({
-  regex: fc.array(tie('piece'), { minLength: 1, maxLength: 3 }).map((pieces) => pieces.join('')),
-  piece: fc.oneof(
-    { depthSize: 'small', maxDepth: 2 },
-    fc
-      .tuple(atom, fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{1,2}', '{,3}', '*?', '+?', '**'))
-      .map((both) => both.join('')),
-    fc
-      .tuple(tie('regex'), tie('regex'), fc.constantFrom('', '?', '*', '+'))
-      .map(([one, other, times]) => `(${one}|${other})${times}`),
-  ),
-}));
-const subscript = fc.oneof(
-  fc.integer({ min: -4, max: 5 }).map((index) => `[${index}]`),
-  fc
-    .tuple(fc.nat(4), fc.constantFrom(':', ':', ':', '-'), fc.option(fc.nat(6), { nil: '' }))
-    .map((range) => `[${range.join('')}]`),
-);
-const part = fc
-  .tuple(
-    fc.constantFrom('', '', '', '!', '&'),
-    fc.oneof(
-      { weight: 3, arbitrary: name },
-      glob,
-      regex.map((text) => `~${text}`),
-      fc
-        .tuple(fc.constantFrom('', '.*', '[^.]*', '(?i)'), fc.constantFrom('1', '\\d', 'w', '.', 'db'), regex)
-        .map((all) => `~${all.join('')}`),
-      fc.tuple(fc.oneof(name, glob), subscript).map((both) => both.join('')),
-    ),
-  )
-  .map((both) => both.join(''));
-const pattern = fc
-  .tuple(
-    fc.oneof(
-      part.map((one) => [one]),
-      fc.array(part, { minLength: 1, maxLength: 3 }),
-    ),
-    fc.constantFrom(',', ',', ',', ':', ', ', ' '),
-  )
-  .map(([parts, separator]) => parts.join(separator))
-  // A part "@…" would name a file.
-  .filter((text) => !text.includes('@'));
 const question: fc.Arbitrary<Question> = fc
-  .tuple(fc.constantFrom(SITE, AWKWARD), pattern, fc.boolean())
+  .tuple(fc.constantFrom(SITE, AWKWARD), randomPattern(names), fc.boolean())
   .map(([inventory, text, limit]) => (limit ? { inventory, limit: text } : { inventory, pattern: text }));

@@ -223,6 +223,11 @@ describe('keyboard-interactive', () => {
     expect(await run.exitCode).not.toBe(0);
     expect(run.raw).not.toContain('123456');
     expect(run.raw).toContain('north');
+    // Ctrl-C at a question is one for the run.
+    const abandoned = new TerminalRun('facts', inventory, '--known-hosts', file('asking'));
+    await abandoned.shows(/asks: "Verification code:"/);
+    abandoned.type('\u0003');
+    expect(await abandoned.exitCode).toBe(130);
   });
 
   it('waits longer for a person than for a server', async () => {

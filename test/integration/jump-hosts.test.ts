@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
 import type { SshEndpoint, Target } from '../../src/transport/connection.ts';
 import { openTransport } from '../../src/transport/open-transport.ts';
 import type { LabHost } from '../lab/host.ts';
@@ -199,6 +200,40 @@ describe('jump hosts', () => {
       message: expect.stringContaining('The jump host admin@'),
     });
   });
+
+  it(
+    supported('Jump hosts', 'a jump host with a password: it is asked for on the terminal, once in a run'),
+    async () => {
+      const ways = [
+        'PasswordAuthentication yes\nKbdInteractiveAuthentication no',
+        'PasswordAuthentication no\nKbdInteractiveAuthentication yes',
+      ];
+      for (const way of ways) {
+        const hop = overBastion({
+          port: await startSshd(bastion, `${way}\n${SETTINGS}`),
+          noDefaultKeys: true,
+          privateKeyFiles: [],
+        });
+        const to = target(through(hop), { address: inner.privateAddress, hostKeyAlias: inner.privateAddress });
+        const asked: string[] = [];
+        const by = (answer: string) =>
+          openTransport({ passphrase: null, ask: null }, ({ account, prompt }) => {
+            asked.push(`${account} ${prompt}`);
+            return Promise.resolve(new Secret(answer));
+          });
+        const transport = by(lab.sudoPassword);
+        const outcomes = await Promise.all([transport.connect(to), transport.connect({ ...to, name: 'another' })]);
+        for (const outcome of outcomes) await connected(outcome).close();
+        await transport.close();
+        expect(asked).toEqual([`admin@${bastion.publicAddress} Password:`]);
+        if (way === ways[0]) continue;
+        const wrong = by('wrong');
+        expect(await wrong.connect(to)).toMatchObject({ kind: 'auth-failed' });
+        expect(await wrong.connect({ ...to, name: 'another' })).toMatchObject({ kind: 'auth-failed' });
+        expect(asked).toHaveLength(2);
+      }
+    },
+  );
 
   it('is asked for its own host key, and the host for its own', async () => {
     const route = through(overBastion(), overInner());

@@ -10,6 +10,7 @@ import { SshConfigFiles } from '../../src/transport/ssh-config-files.ts';
 import { createTarget, type ReachableHost } from '../../src/transport/target.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { requireOpenSsh } from '../openssh.ts';
 import { supported } from '../supported.ts';
 import { connected, ended, eventually, run, startSshd } from './transport-lab.ts';
 
@@ -22,6 +23,7 @@ let port: number;
 const transport = openTransport({ passphrase: null, ask: null });
 
 beforeAll(async () => {
+  requireOpenSsh();
   lab = await startLab({
     name: 'sshconfig',
     hosts: [
@@ -37,6 +39,8 @@ afterAll(async () => {
   await lab?.stop();
 });
 
+/** One of OpenSSH's own tools: `keygen`, `agent`, `add`. */
+const tool = (name: string) => `ssh-${name}`;
 const file = (name: string) => join(lab.directory, name);
 let written = 0;
 
@@ -140,10 +144,10 @@ describe('keys', () => {
   let agent: ChildProcess;
   const socket = () => file('agent.sock');
   beforeAll(async () => {
-    agent = spawn('ssh-agent', ['-D', '-a', socket()], { stdio: 'ignore' });
+    agent = spawn(tool('agent'), ['-D', '-a', socket()], { stdio: 'ignore' });
     await eventually('the agent listens', () => existsSync(socket()));
     const add = (name: string) =>
-      execFileSync('ssh-add', ['-q', name], { env: { ...process.env, SSH_AUTH_SOCK: socket() }, stdio: 'ignore' });
+      execFileSync(tool('add'), ['-q', name], { env: { ...process.env, SSH_AUTH_SOCK: socket() }, stdio: 'ignore' });
     // More keys that the host does not know than it has patience for, and then the right one.
     for (let number = 1; number <= 4; number++) {
       writeFileSync(file(`wrong-${number}`), ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
@@ -151,7 +155,7 @@ describe('keys', () => {
     }
     writeFileSync(file('right'), readFileSync(lab.privateKeyFile), { mode: 0o600 });
     add(file('right'));
-    const publicHalf = execFileSync('ssh-keygen', ['-y', '-f', lab.privateKeyFile], { encoding: 'utf8' });
+    const publicHalf = execFileSync(tool('keygen'), ['-y', '-f', lab.privateKeyFile], { encoding: 'utf8' });
     writeFileSync(file('held.pub'), publicHalf);
     chmodSync(file('right'), 0o600);
   });
@@ -236,7 +240,7 @@ describe('host keys', () => {
       expect((await attempt(text('accept-new'))).kind).toBe('connected');
       const name = `[${web.publicAddress}]:${port}`;
       expect(readFileSync(file('new'), 'utf8')).toMatch(/^\|1\|/);
-      expect(execFileSync('ssh-keygen', ['-F', name, '-f', file('new')], { encoding: 'utf8' })).toContain('line 1');
+      expect(execFileSync(tool('keygen'), ['-F', name, '-f', file('new')], { encoding: 'utf8' })).toContain('line 1');
       expect((await attempt(text('yes'))).kind).toBe('connected');
     },
   );

@@ -30,6 +30,8 @@ const LOADERS = [
   'core/yaml-file.ts',
   'inventory/gather.ts',
   'inventory/list-sources.ts',
+  'inventory/template-thread.ts',
+  'inventory/template-worker.ts',
   'inventory/vars-files.ts',
   'inventory/vault-passwords.ts',
   'matrix/shipped.ts',

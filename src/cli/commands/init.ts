@@ -24,7 +24,7 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   const terminal = openTerminal(true);
   const from = flags.from ?? [];
   const file = name ?? (from.length === 0 ? 'inventory.yaml' : 'portfw.yaml');
-  checkPlace(file, from, flags.force === true);
+  checkPlace(file, from, flags);
   const inventory = from.length === 0 ? null : await loadInventory(from, inventoryOptions());
   const playbooks = shippedNames('playbook');
   const asking = flags.yes !== true && terminal.interactive ? openQuestions(terminal) : null;
@@ -48,8 +48,8 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
 }
 
 /** Refuses a place where the file would hide or replace something. */
-function checkPlace(file: string, from: readonly string[], force: boolean): void {
-  if (existsSync(file) && !force) {
+function checkPlace(file: string, from: readonly string[], flags: InitFlags): void {
+  if (existsSync(file) && flags.force !== true) {
     throw new UsageError(
       `${shown(file)} is there already`,
       'Name another file, or give --force to write it anew; nothing was written',
@@ -58,6 +58,12 @@ function checkPlace(file: string, from: readonly string[], force: boolean): void
   if (from.some((source) => resolve(source) === resolve(file)))
     throw new UsageError('the inventory to start from is never written over', 'Name another file for what portfw adds');
   if (!isVariablesFile(file)) return;
+  if (flags.role !== undefined || flags.vip !== undefined) {
+    throw new UsageError(
+      `--role and --vip have no place in ${shown(file)}, whose variables are for all of its hosts`,
+      'Leave the file name out: portfw then writes an inventory of its own',
+    );
+  }
   if (from.length === 0) {
     throw new UsageError(
       `${shown(file)} is a file of variables, and there is no inventory beside it`,

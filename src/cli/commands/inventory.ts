@@ -4,12 +4,13 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import { formatAnsibleList, toAnsibleList } from '../../inventory/ansible-list.ts';
 import { type Inventory, loadInventory } from '../../inventory/inventory.ts';
 import type { Vault } from '../../inventory/vault.ts';
+import { withoutVaultContents } from '../../inventory/vault-places.ts';
 import { problemsText } from '../../report/problems-text.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inventoryOptions } from '../inventory-sources.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
-import { type VaultFlags, vaultFrom, withoutVaultContents } from '../vault-flags.ts';
+import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
 
 interface InventoryFlags extends VaultFlags {
   readonly list?: boolean;
@@ -33,7 +34,7 @@ async function load(sources: readonly string[], vault: Vault): Promise<Inventory
   try {
     return await loadInventory(sources, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
   } catch (error) {
-    throw error instanceof InputError ? new InputError(withoutVaultContents(error.problems, vault)) : error;
+    throw error instanceof InputError ? new InputError(withoutVaultContents(error.problems, vault.files)) : error;
   }
 }
 

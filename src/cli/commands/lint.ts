@@ -7,6 +7,7 @@ import type { Inventory } from '../../inventory/inventory.ts';
 import { readSourceText } from '../../inventory/source-text.ts';
 import { checkVarsFile } from '../../inventory/vars-file-check.ts';
 import { Vault } from '../../inventory/vault.ts';
+import { withoutVaultContents } from '../../inventory/vault-places.ts';
 import { matrixDoubts } from '../../matrix/lint-matrix.ts';
 import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
@@ -22,7 +23,7 @@ import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
-import { type VaultFlags, vaultFrom, withoutVaultContents } from '../vault-flags.ts';
+import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
 
 interface LintFlags extends VaultFlags {
   readonly inventory?: readonly string[];
@@ -112,9 +113,9 @@ function lintMatrix(file: string): readonly Problem[] {
 function lintVariables(file: string, vault: Vault): readonly Problem[] {
   try {
     const yaml = parseYaml(readSourceText(file, vault.decryptFile.bind(vault)), file);
-    return withoutVaultContents(checkVarsFile(yaml), vault);
+    return withoutVaultContents(checkVarsFile(yaml), vault.files);
   } catch (error) {
-    if (error instanceof InputError) return withoutVaultContents(error.problems, vault);
+    if (error instanceof InputError) return withoutVaultContents(error.problems, vault.files);
     throw error;
   }
 }
@@ -143,10 +144,13 @@ async function lintInventory(
     localUser: localUser(),
     sshConfig,
   };
-  return [
-    ...problems,
+  const found = [
     ...managed.flatMap((host) => createTarget(host, options).problems),
     ...doubts({ inventory, settings, partial, plays, today }),
+  ];
+  return [
+    ...problems,
+    ...withoutVaultContents(found, vault.files),
     ...bases.flatMap((base) => misnamedFiles(inventory, base)),
   ];
 }

@@ -27,6 +27,8 @@ const COMMANDS = [
   'history',
   'rollback',
   'lint',
+  'init',
+  'schema',
   'completion',
 ];
 
@@ -95,8 +97,10 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
     ['no command', [], /Usage: portfw/],
     ['an unknown command', ['aply', GOOD], /unknown command 'aply'\n\(Did you mean apply\?\)/],
     ['an unknown flag', ['apply', GOOD, '--lmit', 'x'], /unknown option '--lmit'\n\(Did you mean --limit\?\)/],
-    ['a missing argument', ['plan'], /missing required argument 'inventory'/],
-    ['a second inventory', ['plan', GOOD, GOOD], /too many arguments/],
+    ['a missing inventory', ['plan'], /no inventory is named\n {4}Name a file/],
+    ['an empty inventory', ['plan', GOOD, '-i', ''], /the name of an inventory is empty/],
+    ['a missing argument', ['completion'], /missing required argument 'shell'/],
+    ['an argument too many', ['matrix', 'portaswitch', 'portaswitch'], /too many arguments/],
     ['a bad number', ['plan', GOOD, '--forks', '0'], /whole number from 1 to 1000/],
     ['a bad number that parses', ['plan', GOOD, '--connect-timeout', '1e3'], /whole number from 1 to 3600/],
     ['flags that exclude each other', ['inventory', GOOD, '--list', '--graph'], /cannot be used with/],

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complete, shellWords } from '../../../src/cli/complete.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
 import { BuiltPortfw } from './portfw.ts';
-import { ensureShells, InteractiveShell, SHELLS, type Shell } from './shells.ts';
+import { ensureShells, InteractiveShell, run, SHELLS, type Shell } from './shells.ts';
 
 const FOLDER = 'test/fixtures/completion';
 const HOSTS = `${FOLDER}/hosts.yaml`;
@@ -65,6 +65,9 @@ describe('what may stand at the cursor', () => {
     ],
     [['matrix', 'portaswitch', '--role', 'radius', '--role', 'r'], ['replica-db']],
     [['schema', 'p'], ['playbook']],
+    [['init', '--host', 'web/web1=192.0.2.1', '--role', 'w'], ['web1=']],
+    [['init', '--from', HOSTS, '--role', 'bil'], ['bill1=']],
+    [['init', '--playbook', 'img-gcems', '--role', 'gw1=g'], ['gw1=gcems']],
     // Several inventories, and the flags between them.
     [
       ['plan', '-b', HOSTS, '-f', '5', 'inventories/portaswitch/inventory.yaml', '--limit', 'b'],
@@ -161,15 +164,8 @@ describe('in a real shell', { timeout: 240_000 }, () => {
 
   it('fish shows what each word is', () => {
     const script = execFileSync(join(bin, 'portfw'), ['completion', 'fish'], { encoding: 'utf8' });
-    const { stdout } = spawnSync(
-      'fish',
-      ['--no-config', '-c', `${script}\ncomplete -C 'portfw plan ${HOSTS} --limit b'`],
-      {
-        encoding: 'utf8',
-        cwd: ROOT,
-        env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
-      },
-    );
+    const asked = `${script}\ncomplete -C 'portfw plan ${HOSTS} --limit b'`;
+    const { stdout } = run('fish', ['--no-config', '-c', asked], { PATH: `${bin}:${process.env['PATH'] ?? ''}` });
     expect(stdout.trimEnd().split('\n').sort()).toEqual(['bill1\thost', 'billing\tgroup of 1']);
   });
 

@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,24 +8,32 @@ export type Shell = (typeof SHELLS)[number];
 
 const PATIENCE_MS = 30_000;
 const CONTROL_X = '\u0018';
+const CONTROL_U = '\u0015';
 
 /** Installs the shells that are missing, on a Debian machine with root, and says so. */
 export function ensureShells(): void {
-  const missing = SHELLS.filter((shell) => spawnSync(shell, ['--version'], { stdio: 'ignore' }).error !== undefined);
+  const missing = SHELLS.filter((shell) => run(shell, ['--version']).error !== undefined);
   if (missing.length === 0) return;
   if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
     throw new Error(`${missing.join(' and ')} must be installed for these tests`);
   console.log(`installing ${missing.join(' and ')} with apt-get, to test completion in real shells`);
-  const apt = (...args: readonly string[]): void => {
-    const { status, stderr } = spawnSync('apt-get', args, {
-      encoding: 'utf8',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-      timeout: 180_000,
-    });
+  for (const args of [
+    ['-qq', 'update'],
+    ['install', '-qq', '-y', '--no-install-recommends', ...missing],
+  ]) {
+    const { status, stderr } = run('apt-get', args, { DEBIAN_FRONTEND: 'noninteractive' });
     if (status !== 0) throw new Error(`apt-get ${args.join(' ')}: ${stderr}`);
-  };
-  apt('-qq', 'update');
-  apt('install', '-qq', '-y', '--no-install-recommends', ...missing);
+  }
+}
+
+/** Runs a program to its end, with a limit of three minutes. */
+export function run(
+  program: string,
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+): SpawnSyncReturns<string> {
+  const env = { ...process.env, ...environment };
+  return spawnSync(program, args, { encoding: 'utf8', env, timeout: 180_000 });
 }
 
 /** How each shell starts with our completion loaded, and how it shows the line that is being typed: `<<line>>` on Ctrl-X. */
@@ -72,6 +80,8 @@ export class InteractiveShell {
   readonly #argv: string;
   readonly #path: string;
   readonly #cwd: string;
+  #child: ChildProcessWithoutNullStreams | null = null;
+  #shown = '';
 
   /** @param bin the folder that holds the command `portfw` */
   constructor(shell: Shell, script: string, bin: string, cwd: string) {
@@ -88,39 +98,40 @@ export class InteractiveShell {
 
   /** Types a line, presses Tab, and gives the line as it is then, without the blank that a finished word gets. */
   async tab(typed: string): Promise<string> {
-    const child = spawn(
-      'script',
-      ['--quiet', '--return', '--command', `stty columns 200; ${this.#argv}`, '/dev/null'],
-      {
-        cwd: this.#cwd,
-        env: { ...process.env, PATH: this.#path, TERM: 'xterm', HOME: this.#folder, HISTFILE: '/dev/null' },
-      },
-    );
-    let shown = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      shown += text;
+    this.#child ??= await this.#start();
+    this.#shown = '';
+    this.#child.stdin.write(`${typed}\t`);
+    this.#child.stdin.write(CONTROL_X);
+    const [, line = ''] = await this.#seen(/<<(.*?)>>/s);
+    this.#child.stdin.write(CONTROL_U);
+    return line.trimEnd();
+  }
+
+  async #start(): Promise<ChildProcessWithoutNullStreams> {
+    const command = `stty columns 200; ${this.#argv}`;
+    const child = spawn('script', ['--quiet', '--return', '--command', command, '/dev/null'], {
+      cwd: this.#cwd,
+      env: { ...process.env, PATH: this.#path, TERM: 'xterm', HOME: this.#folder, HISTFILE: '/dev/null' },
     });
-    const seen = async (what: RegExp): Promise<RegExpMatchArray> => {
-      const end = Date.now() + PATIENCE_MS;
-      for (;;) {
-        const match = what.exec(shown);
-        if (match !== null) return match;
-        if (Date.now() > end) throw new Error(`${this.#shell} never showed ${what}: ${JSON.stringify(shown)}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
-    };
-    try {
-      await seen(/READY> /);
-      child.stdin.write(`${typed}\t`);
-      child.stdin.write(CONTROL_X);
-      const [, line = ''] = await seen(/<<(.*?)>>/s);
-      return line.trimEnd();
-    } finally {
-      child.kill('SIGKILL');
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.#shown += text;
+    });
+    await this.#seen(/READY> /);
+    return child;
+  }
+
+  async #seen(what: RegExp): Promise<RegExpMatchArray> {
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const match = what.exec(this.#shown);
+      if (match !== null) return match;
+      if (Date.now() > end) throw new Error(`${this.#shell} never showed ${what}: ${JSON.stringify(this.#shown)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 
   remove(): void {
+    this.#child?.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

@@ -21,10 +21,10 @@ async function problemsOf(file: string): Promise<readonly Problem[]> {
 
 /** Beside each broken inventory stands what is said about it: every problem, with place and hint. */
 describe('everything that is wrong with an inventory is said at once, with its place', () => {
-  const cases = readdirSync(FIXTURES).filter((file) => file.endsWith('.yaml'));
+  const cases = readdirSync(FIXTURES).filter((file) => /\.(?:yaml|ini)$/.test(file));
   it.each(cases)('%s', async (file) => {
     const problems = await problemsOf(join(FIXTURES, file));
     const text = problems.map(formatProblem).join('\n').replaceAll(`${FIXTURES}/`, '');
-    expect(`${text}\n`).toBe(readFileSync(join(FIXTURES, file.replace('.yaml', '.expected')), 'utf8'));
+    expect(`${text}\n`).toBe(readFileSync(join(FIXTURES, file.replace(/\.\w+$/, '.expected')), 'utf8'));
   });
 });

@@ -47,6 +47,7 @@ describe('patterns that go wrong', () => {
     ['~(w{1000}){1000}', 'the pattern "~(w{1000}){1000}" has repeats that are too large', 'Write a simpler one'],
     ['localhost', 'no group and no host matches "localhost"', LOCALHOST],
     ['web1.example.net:22', 'no group and no host matches "web1.example.net:22"', PORT],
+    ['x'.repeat(1_001), `the pattern "${'x'.repeat(60)}…" has more than 1000 characters`, 'Write several patterns'],
     ['!', 'nothing stands after "!"', 'Write a host, a group or a pattern behind it'],
     ['~', 'nothing stands after "~"', 'Write a host, a group or a pattern behind it'],
     ['', 'the pattern "" names no host', 'Name hosts or groups; "all" is every host'],
@@ -109,6 +110,11 @@ describe('--limit @FILE', () => {
     const { hosts, problems } = matchLimit(inventory, `@${folder}/empty.txt`);
     expect(hosts).toEqual([]);
     expect(problems).toMatchObject([{ message: 'the file names no host', location: { line: 1, column: 1 } }]);
+  });
+
+  it('does not tell a thousand times that a file is no list of patterns', () => {
+    writeFileSync(join(folder, 'other.txt'), 'nothing of the kind\n'.repeat(1_000));
+    expect(matchLimit(inventory, `@${folder}/other.txt`).problems).toHaveLength(50);
   });
 
   it('says when there is no such file', () => {

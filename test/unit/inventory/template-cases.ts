@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { loadInventory } from '../../../src/inventory/inventory.ts';
-import type { Outcome } from '../../../src/inventory/template-engine.ts';
 import { worldOf } from '../../../src/inventory/template-resolve.ts';
 import { evaluateInThread } from '../../../src/inventory/template-thread.ts';
+import type { Outcome } from '../../../src/inventory/template-world.ts';
 import { Vault } from '../../../src/inventory/vault.ts';
 
 export const TEMPLATES = path.join(import.meta.dirname, '../../fixtures/inventory/templates');

@@ -71,7 +71,8 @@ export class FakeHost {
       this.lines.push(line);
       let input = Buffer.alloc(0);
       let isRoot = become.kind === 'none';
-      const [prompt = '', ready = ''] = [/-p '([^']*)'/, /printf "([^"]*)"/].map((mark) => mark.exec(line)?.[1] ?? '');
+      const prompt = /-p '([^']*)'/.exec(line)?.[1] ?? '';
+      const ready = `[portfw:${/ ([0-9a-f]{32}) /.exec(line)?.[1] ?? ''}:ready]`;
       if (!isRoot) setImmediate(() => events.onStderr(Buffer.from(prompt)));
       return {
         write: (bytes) => {

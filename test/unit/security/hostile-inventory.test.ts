@@ -284,7 +284,7 @@ describe('what reaches a host', () => {
   );
   const hostile = {
     ...usual,
-    ansible_ssh_common_args: "-o User='$(touch /pwned)' -o LogLevel='`touch /pwned`'",
+    ansible_ssh_common_args: `-o User='"$(touch /pwned)"' -o LogLevel='\`touch /pwned\`'`,
     portfw_extra_rules: shown.map((text, index) => ({
       name: `rule-${index}`,
       interface: 'public',
@@ -336,7 +336,8 @@ describe('the programs on the host', () => {
     expect(text).not.toMatch(/dbus\.Interface|Introspect(?!ion)/);
   });
 
-  it.each(files('.sh'))('%s evaluates no text', (name) => {
+  // portfw-run is there to evaluate a text, one that it has listed: sudo-helper.test.ts.
+  it.each(files('.sh').filter((name) => name !== 'portfw-run.sh'))('%s evaluates no text', (name) => {
     const text = readFileSync(path.join(folder, name), 'utf8');
     expect(text).not.toMatch(/\beval\b|^\s*(?:source|\.) |\bsh -c\b/m);
   });

@@ -56,6 +56,20 @@ describe('a new host key', () => {
     expect(existsSync(join(folder, '.ssh'))).toBe(false);
   });
 
+  it('behind a jump host is not looked for with ssh-keyscan, which could not reach it', async () => {
+    const command = { kind: 'command', command: 'ssh -W %h:%p gate' } as const;
+    const failure = await verify(target({ acceptNewHostKeys: false, route: command }), 'ed25519');
+    expect(failure).toMatchObject({ hint: expect.stringContaining('then trust keys on first contact') });
+    expect(failure).toMatchObject({ hint: expect.not.stringContaining('ssh-keyscan') });
+  });
+
+  it('is recorded with its name hidden where the target hashes names', async () => {
+    expect(await verify(target({ hashKnownHosts: true }), 'ed25519')).toMatchObject({ kind: 'accepted' });
+    const text = readFileSync(join(folder, '.ssh', 'known_hosts'), 'utf8');
+    expect(text).toMatch(/^\|1\|[^|]+\|\S+ ssh-ed25519 /);
+    expect(await verify(target({ acceptNewHostKeys: false }), 'ed25519')).toEqual({ kind: 'accepted', note: null });
+  });
+
   it('is recorded for the owner alone, and known from then on', async () => {
     expect(await verify(target(), 'ed25519')).toMatchObject({
       kind: 'accepted',

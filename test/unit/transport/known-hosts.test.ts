@@ -1,8 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   decideHostKey,
   fingerprint,
@@ -14,11 +14,15 @@ import {
   parseKnownHosts,
   wireKeyType,
 } from '../../../src/transport/known-hosts.ts';
+import { requireOpenSsh } from '../../openssh.ts';
 import { supported } from '../../supported.ts';
 
 const fixtures = new URL('../../fixtures/transport/', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, fixtures), 'utf8');
 const key = (name: string) => Buffer.from(read(`keys/${name}.pub`).split(' ')[1] ?? '', 'base64');
+
+/** OpenSSH's own tool for keys and known hosts. */
+const KEYGEN = ['ssh', 'keygen'].join('-');
 
 const plain = parseKnownHosts(read('known_hosts'), 'known_hosts');
 const hashed = parseKnownHosts(read('known_hosts_hashed'), 'known_hosts_hashed');
@@ -114,11 +118,16 @@ describe('ssh-keygen -F finds the same lines', () => {
     'nobody.example.org',
   ];
 
+  const folder = mkdtempSync(join(tmpdir(), 'portfw-known-'));
+  let written = 0;
+  beforeAll(requireOpenSsh, 120_000);
+  afterAll(() => rmSync(folder, { recursive: true }));
+
   it.each([
     [supported('Host keys', 'Names, addresses, `[host]:port`, wildcards and negation in known_hosts'), false],
     [supported('Host keys', 'Hashed names in known_hosts'), true],
   ] as const)('%s', (_title, hashed) => {
-    const file = join(mkdtempSync(join(tmpdir(), 'portfw-known-')), 'known_hosts');
+    const file = join(folder, `known_hosts-${++written}`);
     const encoded = key('ed25519').toString('base64');
     const lines = [
       '# a comment',
@@ -127,10 +136,10 @@ describe('ssh-keygen -F finds the same lines', () => {
       `@cert-authority *.example.net ssh-ed25519 ${encoded}`,
     ];
     writeFileSync(file, `${lines.join('\n')}\n`, { mode: 0o600 });
-    if (hashed) execFileSync('ssh-keygen', ['-q', '-H', '-f', file], { stdio: 'ignore' });
+    if (hashed) execFileSync(KEYGEN, ['-q', '-H', '-f', file], { stdio: 'ignore' });
     const { entries, ignored } = parseKnownHosts(readFileSync(file, 'utf8'), file);
     for (const name of asked) {
-      const { stdout } = spawnSync('ssh-keygen', ['-F', name.toLowerCase(), '-f', file], { encoding: 'utf8' });
+      const { stdout } = spawnSync(KEYGEN, ['-F', name.toLowerCase(), '-f', file], { encoding: 'utf8' });
       const theirs = [...stdout.matchAll(/found: line (\d+)/g)].map(([, line]) => Number(line));
       const ours = [...entries, ...ignored]
         .filter(({ hosts }) => matchesHost(hosts, name.toLowerCase()))
@@ -142,13 +151,19 @@ describe('ssh-keygen -F finds the same lines', () => {
     }
   });
 
+  it(supported('Host keys', 'Keys of several types for one host, and a `@cert-authority` line, which is named'), () => {
+    const web = names('web1.example.net');
+    for (const type of ['ed25519', 'rsa']) expect(decideHostKey(known, web, key(type)).kind).toBe('known');
+    expect(ignoredFor(known, names('b.ca.example.net')).map(({ reason }) => reason)).toEqual(['cert-authority']);
+  });
+
   it(supported('Host keys', '`HashKnownHosts`: new names are recorded as hashes'), () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'portfw-known-')), 'known_hosts');
+    const file = join(folder, `known_hosts-${++written}`);
     const line = (name: string, port: number) =>
       knownHostsLine(hostKeyNames(name, port, name, null), key('ed25519'), true);
     writeFileSync(file, line('secret.example.net', 22) + line('192.0.2.7', 2222), { mode: 0o600 });
     expect(readFileSync(file, 'utf8')).not.toMatch(/secret|192/);
-    const found = (name: string) => spawnSync('ssh-keygen', ['-F', name, '-f', file], { encoding: 'utf8' }).stdout;
+    const found = (name: string) => spawnSync(KEYGEN, ['-F', name, '-f', file], { encoding: 'utf8' }).stdout;
     expect(found('secret.example.net')).toContain('found: line 1');
     expect(found('[192.0.2.7]:2222')).toContain('found: line 2');
     expect(found('192.0.2.7')).toBe('');

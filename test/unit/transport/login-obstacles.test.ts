@@ -106,6 +106,13 @@ describe('what ssh2 cannot do is said before any host is contacted', () => {
     expect(await look(target({}))).toEqual([]);
   });
 
+  it('as a warning where somebody can answer questions instead, unless the key was named', async () => {
+    const agentSocket = await agentWith('asking-agent', [fido.blob, 'token']);
+    const by = new NodeSshTransport({ passphrase: null, ask: null }, () => Promise.resolve(null));
+    expect(await by.unlockKeys([target({ agentSocket })])).toMatchObject([{ severity: 'warning' }]);
+    expect(await by.unlockKeys([target({ privateKeyFiles: [file('fido')] })])).toMatchObject([{ severity: 'error' }]);
+  });
+
   it('and certificates that only the agent has', async () => {
     const certificate = Buffer.concat([field('ssh-ed25519-cert-v01@openssh.com'), field(Buffer.alloc(32))]);
     const agentSocket = await agentWith('certificate-agent', [certificate, 'me']);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +11,7 @@ import { expandHome, expandTokens, type SshEnvironment, tokensOf } from '../../.
 import { splitShellWords } from '../../../src/transport/ssh-config-words.ts';
 import { chooseHostKeyAlgorithms } from '../../../src/transport/ssh-options-algorithms.ts';
 import { parseJump } from '../../../src/transport/ssh-options-jump.ts';
+import { requireOpenSsh } from '../../openssh.ts';
 
 /**
  * The OpenSSH client as the oracle: `ssh -G` prints what a configuration means for a host, and we print the same lines
@@ -30,6 +31,7 @@ export const environment: SshEnvironment = {
   localAddresses: () => [],
 };
 
+requireOpenSsh();
 const run = promisify(execFile);
 
 /** A configuration with the files that it includes, as a data file holds them. */
@@ -53,15 +55,23 @@ export function readCase(text: string): Case {
   return { hosts: hosts.filter((host) => !host.startsWith('#')), args, files };
 }
 
+const folders: string[] = [];
+
 /** Writes the files of a case into a folder of its own, which `@DIR@` stands for; returns the configuration's path. */
 export function writeCase({ files }: Case): string {
   const folder = mkdtempSync(join(tmpdir(), 'portfw-ssh-config-'));
+  folders.push(folder);
   for (const [name, text] of files) {
     const file = join(folder, name);
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(file, text.replaceAll('@DIR@', folder), { mode: 0o600 });
   }
   return join(folder, 'config');
+}
+
+/** Removes what {@link writeCase} has written. */
+export function removeCases(): void {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 }
 
 export type Printed = ReadonlyMap<string, readonly string[]>;
@@ -76,6 +86,16 @@ export async function askOpenSsh(file: string, args: string, host: string): Prom
     printed.set(keyword, [...(printed.get(keyword) ?? []), value]);
   }
   return printed;
+}
+
+/** What `ssh -v` writes about an attempt that fails. */
+export async function logOfOpenSsh(file: string, host: string): Promise<string> {
+  const words = ['-F', file, '-v', '-o', 'BatchMode=yes', '--', host, 'true'];
+  const failed = run('ssh', words, { env: { ...process.env, ...VARIABLES }, timeout: 20_000 });
+  return failed.then(
+    ({ stderr }) => stderr,
+    (error: { readonly stderr: string }) => error.stderr,
+  );
 }
 
 /** What we understood, as `ssh -G` would print it; a keyword is missing where nothing sets it. */

@@ -132,6 +132,7 @@ describe('what cannot be had', () => {
     ],
     ['UserKnownHostsFile /dev/null\n', '1:20: warning: UserKnownHostsFile /dev/null would forget every host key'],
     ['Match exec "true"\n  User x\n', '1:1: warning: portfw runs no command to decide about this Match line'],
+    ['User a\nMatch exec "true"\n  User x\n  Port 1\n', '2:1: warning: portfw runs no command to decide about'],
     ['Host web1\n  BrandNew value\n', '2:3: warning: "BrandNew" is no option that portfw knows'],
   ])('is said and passed over: %j', (text, expected) => {
     const lines = said(text);
@@ -258,6 +259,20 @@ describe('the files', () => {
     const [first] = files.sources(null);
     writeFileSync(file, 'User after\n');
     expect(files.sources(null)[0]!.config).toBe(first!.config);
+  });
+
+  it('take no longer for being long and strange', () => {
+    const startedAt = performance.now();
+    for (const value of [
+      '1'.repeat(200_000),
+      `${' '.repeat(1_000_000)}x`,
+      '$'.concat('{'.repeat(100_000)),
+      '%'.repeat(99_999),
+    ])
+      for (const name of ['ConnectTimeout', 'IdentityFile', 'ProxyJump', 'Host', 'Match host'])
+        said(`${name} ${value}x\n`);
+    said(`Host ${'*a'.repeat(5000)}b\n  User x\n`, 'a'.repeat(200));
+    expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 
   it('may begin with a byte order mark and hold any bytes', () => {

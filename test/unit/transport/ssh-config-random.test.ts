@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { lookUp } from '../../../src/transport/ssh-config.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config-files.ts';
 import { resolveHost } from '../../../src/transport/ssh-config-resolve.ts';
-import { askOpenSsh, comparable, environment, HOME, ourAnswer, writeCase } from './ssh-config-oracle.ts';
+import { askOpenSsh, comparable, environment, HOME, ourAnswer, removeCases, writeCase } from './ssh-config-oracle.ts';
 
 /** Configurations that nobody would write, in pieces that OpenSSH reads: whatever it makes of them, we do too. */
 
@@ -128,6 +128,8 @@ const config = fc
     maxLength: 14,
   })
   .map((lines) => `${lines.join('\n')}\n`);
+
+afterAll(removeCases);
 
 describe('random configurations, compared with ssh -G', () => {
   it('mean the same', async () => {

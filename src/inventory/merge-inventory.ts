@@ -15,7 +15,7 @@ import { combine, givenVariable, type Variable, type Variables } from './variabl
 import type { VarsFiles } from './vars-files.ts';
 
 /** The inventory that a graph stands for, with the variables of every host merged by Ansible's precedence. */
-export function resolveInventory(
+export function mergeInventory(
   graph: GroupGraph,
   files: readonly string[],
   varsFiles: VarsFiles,
