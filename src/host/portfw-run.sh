@@ -6,6 +6,7 @@
 # To be owned by root and writable by nobody else. Made by "portfw sudoers"; this file holds no secrets.
 set -u
 # sudo may hand on the account's own.
+# shellcheck disable=SC2123 # it is the search path that is meant
 PATH=@PATH@
 export PATH
 

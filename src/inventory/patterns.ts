@@ -44,15 +44,18 @@ const LOOK = 'Check the name with "portfw inventory FILE"';
  * Stricter than Ansible, which only warns: a part that matches no group and no host is a problem (in an exclusion it
  * would let through the host that was meant to be left out), and so is a pattern that leaves no host at all.
  *
+ * @param pattern one, or several of which each is split by itself, as in a play's list of them
  * @param location where the pattern is written; `null` for a command-line flag
  */
 export function matchHosts(
   inventory: Inventory,
-  pattern: string,
+  pattern: string | readonly string[],
   location: SourceLocation | null = null,
 ): PatternMatch {
   const problems: Problem[] = [];
-  return match(inventory, splitPattern(pattern, location, problems), pattern, location, problems);
+  const patterns = typeof pattern === 'string' ? [pattern] : pattern;
+  const parts = patterns.flatMap((one) => splitPattern(one, location, problems));
+  return match(inventory, parts, patterns.join(', '), location, problems);
 }
 
 /**

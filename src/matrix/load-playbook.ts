@@ -130,7 +130,7 @@ function readPlay(
     }
   }
   return {
-    name: entry.name ?? `${matrix.name} on ${entry.hosts}`,
+    name: entry.name ?? `${matrix.name} on ${[entry.hosts].flat().join(', ')}`,
     hosts: entry.hosts,
     matrix,
     private: entry.private ?? null,

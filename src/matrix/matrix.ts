@@ -149,7 +149,7 @@ export type Probe =
 export interface Play {
   readonly name: string;
   /** An Ansible host pattern. */
-  readonly hosts: string;
+  readonly hosts: string | readonly string[];
   readonly matrix: Matrix;
   readonly private: PrivateMode | null;
   readonly features: readonly string[];

@@ -19,7 +19,7 @@ export interface ProbeEntry {
 /** A play as a playbook file writes it. */
 export interface PlayEntry {
   readonly name?: string | undefined;
-  readonly hosts: string;
+  readonly hosts: string | readonly string[];
   readonly matrix: string;
   readonly private?: PrivateMode | undefined;
   readonly features?: readonly string[] | undefined;
@@ -66,7 +66,9 @@ const probe: z.ZodType<ProbeEntry> = z
 const play: z.ZodType<PlayEntry> = z
   .strictObject({
     name: textSchema(100).optional().describe('what the run calls the play'),
-    hosts: textSchema(500).describe('an Ansible host pattern, such as "all" or "sip:&site_a"'),
+    hosts: z
+      .union([textSchema(500), z.array(textSchema(500)).min(1)])
+      .describe('an Ansible host pattern, such as "all" or "sip:&site_a", or a list of them'),
     matrix: z
       .string()
       .min(1)

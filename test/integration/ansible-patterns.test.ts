@@ -11,7 +11,10 @@ import { supported } from '../supported.ts';
 import { randomPattern } from './random-patterns.ts';
 
 /** What Ansible is asked: the hosts of a pattern, or those of "all" that a limit leaves. */
-type Question = { readonly inventory: string } & ({ readonly pattern: string } | { readonly limit: string });
+type Question = { readonly inventory: string } & (
+  | { readonly pattern: string | readonly string[] }
+  | { readonly limit: string }
+);
 
 interface Answer {
   readonly hosts: readonly string[];
@@ -125,6 +128,18 @@ function questions(patterns: readonly string[]): Question[] {
 const words = (text: string): string[] => text.split(' ');
 
 describe('patterns choose what Ansible chooses, asked live', () => {
+  it(supported('Patterns', 'a list of patterns as the `hosts` of a play'), () => {
+    const lists = [
+      ['web:db', 'prod'],
+      ['web', '!web1.example.net'],
+      ['db,web', '&prod'],
+      ['site:!db'],
+      ['db', 'web:db'],
+    ];
+    const { same } = compare(lists.map((pattern) => ({ inventory: SITE, pattern })));
+    expect(same).toBe(lists.length);
+  });
+
   const CASES: readonly (readonly [string, readonly string[]])[] = [
     [
       supported('Patterns', 'names of hosts and groups, `all` and `*`'),
