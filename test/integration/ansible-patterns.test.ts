@@ -133,7 +133,7 @@ describe('patterns choose what Ansible chooses, asked live', () => {
       ['web:db', 'prod'],
       ['web', '!web1.example.net'],
       ['db,web', '&prod'],
-      ['site:!db'],
+      ['all:!db', 'prod'],
       ['db', 'web:db'],
     ];
     const { same } = compare(lists.map((pattern) => ({ inventory: SITE, pattern })));
