@@ -191,22 +191,20 @@ async function declarations(typed: Typed): Promise<readonly Candidate[]> {
 
 /** The inventories that the line names, from files alone; those that cannot be read, or need a program, are left out. */
 async function inventoryOf(typed: Typed): Promise<Inventory | null> {
-  const { readInventoryFiles } = await import('../inventory/inventory.ts');
+  const { BrokenInventory, readInventoryFiles } = await import('../inventory/inventory.ts');
+  const read = (sources: string | readonly string[]): Inventory | null => {
+    try {
+      return readInventoryFiles(sources);
+    } catch (error) {
+      // Names are to be had also where variables are wrong, or encrypted.
+      return error instanceof BrokenInventory ? error.readable : null;
+    }
+  };
+  const canRead = (source: string): boolean => (read(source)?.hosts.size ?? 0) > 0;
   const sources = [...typed.args, ...(typed.values.get('--inventory') ?? [])].map(fromHome);
-  const readable = sources.flatMap((source) => {
-    if (canRead(source, readInventoryFiles)) return [source];
-    // One program among the files of a folder leaves the others.
-    return filesOf(source).filter((file) => canRead(file, readInventoryFiles));
-  });
-  return readable.length === 0 ? null : readInventoryFiles(readable);
-}
-
-function canRead(source: string, read: (source: string) => Inventory): boolean {
-  try {
-    return read(source).hosts.size > 0;
-  } catch {
-    return false;
-  }
+  // One program among the files of a folder leaves the others.
+  const readable = sources.flatMap((source) => (canRead(source) ? [source] : filesOf(source).filter(canRead)));
+  return readable.length === 0 ? null : read(readable);
 }
 
 function filesOf(folder: string): readonly string[] {

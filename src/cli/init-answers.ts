@@ -5,9 +5,10 @@ import { PORTFW_SCHEMAS } from '../inventory/settings-schema.ts';
 import type { Playbook } from '../matrix/matrix.ts';
 import type { InitAnswers, InitHost } from './init-text.ts';
 import { UsageError } from './usage-error.ts';
+import type { VaultFlags } from './vault-flags.ts';
 
 /** The flags of `portfw init`. */
-export interface InitFlags {
+export interface InitFlags extends VaultFlags {
   readonly from?: readonly string[];
   readonly playbook?: string;
   readonly public?: readonly string[];

@@ -155,7 +155,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .option('--no-color', 'no colours');
   vaultFlags(lint).action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
 
-  program
+  const init = program
     .command('init')
     .description('write a first inventory, or what an Ansible inventory lacks, beside it')
     .argument('[file]', 'the file to write: inventory.yaml, or portfw.yaml with --from')
@@ -171,8 +171,10 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .option('-b, --become', 'become root with sudo')
     .option('--no-become', 'log in as root, without sudo')
     .option('-y, --yes', 'ask nothing: take the defaults for what the flags leave out')
-    .option('--force', 'write the file anew when it is there')
-    .action(async (file, flags) => done(await (await import('./commands/init.ts')).init(file ?? null, flags)));
+    .option('--force', 'write the file anew when it is there');
+  vaultFlags(init).action(async (file, flags) =>
+    done(await (await import('./commands/init.ts')).init(file ?? null, flags)),
+  );
 
   program
     .command('schema')

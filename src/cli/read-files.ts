@@ -69,7 +69,7 @@ export async function readFiles(
 /** What may be wrong only because a part of the inventory could not be read. */
 const CONSEQUENCES: ReadonlySet<string> = new Set([
   ...['unknown-name', 'unknown-group', 'unknown-address', 'no-address', 'not-a-member'],
-  ...['no-playbook', 'no-play', 'idle-play', 'bad-pattern', 'no-hosts', 'peer-not-managed'],
+  ...['no-playbook', 'no-play', 'idle-play', 'bad-pattern', 'no-hosts', 'peer-not-managed', 'template-undefined'],
 ]);
 
 /** What is wrong with the variables, the playbooks and the matrices of an inventory that has errors of its own. */

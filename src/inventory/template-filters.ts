@@ -10,6 +10,7 @@ import {
   equal,
   isList,
   isMap,
+  PASS_OVER,
   pythonText,
   truthy,
   type Value,
@@ -255,9 +256,10 @@ function bounded(count: number): true {
 function mapped(items: readonly Value[], args: readonly Value[], named: Named): readonly Value[] {
   const attribute = named.get('attribute');
   if (attribute !== undefined) {
-    return items.map((item) => {
+    return items.flatMap((item) => {
       const value = attributeOf(item, attribute) ?? named.get('default');
-      if (value !== undefined) return value;
+      if (value !== undefined) return [value];
+      if (named.has(PASS_OVER)) return [];
       throw new ExpressionError(
         `an item has no "${pythonText(attribute)}"`,
         'Add "default=…" to map(), or set it for all items',
@@ -277,9 +279,11 @@ function mapped(items: readonly Value[], args: readonly Value[], named: Named): 
       'Correct its name',
       'template-unknown-filter',
     );
-  return items.map((item) => {
-    const value = filter.apply(item, rest, named);
-    if (value !== undefined) return value;
+  const options: Named = new Map([...named].filter(([key]) => key !== PASS_OVER));
+  return items.flatMap((item) => {
+    const value = filter.apply(item, rest, options);
+    if (value !== undefined) return [value];
+    if (named.has(PASS_OVER)) return [];
     throw new ExpressionError(
       `map() with "${pythonText(name!)}" finds nothing for an item`,
       'Set it for all items',

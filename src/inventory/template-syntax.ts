@@ -1,7 +1,7 @@
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import { boundNames, CLOSING, split, syntax, type Token } from './template-tokens.ts';
-import { ExpressionError, unquote } from './template-values.ts';
+import { ExpressionError, PASS_OVER, unquote } from './template-values.ts';
 
 /**
  * Jinja templates, turned into ones for MiniJinja.
@@ -152,7 +152,7 @@ class Translator {
           );
         return only ?? { value: code };
       }
-      if (token.kind === 'mark' && OPERATORS.has(token.text)) {
+      if (token.kind === 'mark' && OPERATORS.has(token.text) && (complete || !/^[-+]$/.test(token.text))) {
         code += ` ${this.next('').text} `;
         only = null;
         complete = false;
@@ -184,7 +184,60 @@ class Translator {
     return `${negated}${name}(${[...positional, ...named.map(([key, value]) => `${key}=${value}`)].join(', ')}) `;
   }
 
+  /** A value with all that is asked of it and done with it; a sign before it comes before the filters. */
   private operand(): Operand {
+    let operand = this.signed();
+    for (;;) {
+      if (this.takes('|')) operand = this.filtered(operand);
+      else if (this.peek()?.text === '%' && isText(operand)) operand = this.formatted(operand);
+      else return operand;
+    }
+  }
+
+  private signed(): Operand {
+    for (const sign of ['-', '+'])
+      if (this.takes(sign)) return { value: `(${sign === '-' ? '-' : '0+'}${valueCode(this.signed())})` };
+    return this.postfixed();
+  }
+
+  private filtered(operand: Operand): Operand {
+    const name = this.dottedName('a filter');
+    if (!this.vocabulary.filters.has(name)) {
+      const message = `the filter ${shown(name)} is not known`;
+      throw new ExpressionError(
+        message,
+        suggestion(name, this.vocabulary.filters, 'filters'),
+        'template-unknown-filter',
+      );
+    }
+    const { positional, named } = this.peek()?.text === '(' ? this.passed() : { positional: [], named: [] };
+    // What is undefined cannot be in a list here, so what would be taken out of it next is never put in.
+    if (name === 'map' && this.keepsDefined()) named.push([PASS_OVER, 'true']);
+    return { condition: `__filter(${text(name)}, ${condition(operand)}, ${callCode(positional, named)})` };
+  }
+
+  /** Whether `| select('defined')` comes next. */
+  private keepsDefined(): boolean {
+    const [bar, filter, open, test, close] = this.tokens.slice(this.at, this.at + 5);
+    return (
+      [bar, filter, open, close].map((token) => token?.text).join(' ') === '| select ( )' &&
+      /^["']defined["']$/.test(test?.text ?? '')
+    );
+  }
+
+  /** `'…%s…' % value`: what is in parentheses with a comma are several values. */
+  private formatted(operand: { readonly value: string }): Operand {
+    this.expect('%');
+    const isTuple = this.peek()?.text === '(';
+    const right = this.signed();
+    const several = isTuple && 'value' in right && right.value.startsWith('[');
+    let last = right;
+    while (this.takes('|')) last = this.filtered(last);
+    const given = several && last === right ? right.value : `[${valueCode(last)}]`;
+    return { condition: `__filter("format", ${condition(operand)}, ${given}, {})` };
+  }
+
+  private postfixed(): Operand {
     let operand = this.primary();
     for (;;) {
       if (this.takes('.')) {
@@ -198,19 +251,7 @@ class Translator {
             ? { value: `${operand.value}.${token.text}` }
             : { condition: `__key(${condition(operand)}, ${text(token.text)})` };
       } else if (this.peek()?.text === '[') operand = this.subscript(operand);
-      else if (this.takes('|')) {
-        const name = this.dottedName('a filter');
-        if (!this.vocabulary.filters.has(name)) {
-          const message = `the filter ${shown(name)} is not known`;
-          throw new ExpressionError(
-            message,
-            suggestion(name, this.vocabulary.filters, 'filters'),
-            'template-unknown-filter',
-          );
-        }
-        const call = this.peek()?.text === '(' ? this.call() : '[], {}';
-        operand = { condition: `__filter(${text(name)}, ${condition(operand)}, ${call})` };
-      } else return operand;
+      else return operand;
     }
   }
 
@@ -303,11 +344,13 @@ class Translator {
 
   /** The arguments in parentheses as a list and a mapping: a call back cannot tell a last mapping from named ones. */
   private call(): string {
-    // A chain is handed on by reference: it is not copied through MiniJinja, and may be undefined.
-    const pass = (operand: Operand): string =>
-      'value' in operand ? operand.value : `__reference(${operand.condition})`;
-    const { positional, named } = this.arguments(pass);
-    return `[${positional.join(', ')}], {${named.map(([key, value]) => `${text(key)}: ${value}`).join(', ')}}`;
+    const { positional, named } = this.passed();
+    return callCode(positional, named);
+  }
+
+  /** A chain is handed on by reference: it is not copied through MiniJinja, and may be undefined. */
+  private passed(): { positional: string[]; named: [string, string][] } {
+    return this.arguments((operand) => ('value' in operand ? operand.value : `__reference(${operand.condition})`));
   }
 
   private arguments(pass = valueCode): { positional: string[]; named: [string, string][] } {
@@ -375,6 +418,15 @@ function literal(token: Token): string {
   const digits = token.text.replaceAll('_', '');
   // As it is written: a number that JavaScript cannot hold stays what it is.
   return /^0[xXoObB]/.test(digits) ? String(BigInt(digits)) : digits.replace(/^0+(?=\d)/, '');
+}
+
+function callCode(positional: readonly string[], named: readonly (readonly [string, string])[]): string {
+  return `[${positional.join(', ')}], {${named.map(([key, value]) => `${text(key)}: ${value}`).join(', ')}}`;
+}
+
+/** Whether an operand is text in quotes. */
+function isText(operand: Operand): operand is { readonly value: string } {
+  return 'value' in operand && operand.value.startsWith('"');
 }
 
 /** Text as a string of MiniJinja's. */

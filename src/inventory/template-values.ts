@@ -14,6 +14,9 @@ export interface Lazy {
   get(key: string): Value | undefined;
 }
 
+/** An argument of `map()`: items for which it finds nothing are left out. */
+export const PASS_OVER = '__pass_over';
+
 /** What is wrong with an expression, as a sentence's end: "the filter int …". */
 export class ExpressionError extends Error {
   readonly code: string;

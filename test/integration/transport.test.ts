@@ -171,11 +171,12 @@ describe('a program on a host that does not cooperate', () => {
     expect(outcome).toMatchObject({ kind: 'become-failed', reason: 'no-sudo', mayHaveRun: false });
   });
 
-  it('is not run where sudoers insists on a terminal', async () => {
+  it('is not run where sudoers insists on a terminal and the host has nothing to make one with', async () => {
     await host('bookworm').writeFile('/etc/sudoers.d/tty', 'Defaults:operator requiretty\n', '440');
+    await host('bookworm').sh('chmod a-x "$(readlink -f /usr/bin/python3)"');
     const outcome = await runOn(target('bookworm', { user: 'operator', become: sudo(null) }), 'touch /tmp/ran');
-    await host('bookworm').run('rm', '/etc/sudoers.d/tty');
-    expect(outcome).toMatchObject({ kind: 'become-failed', reason: 'tty-required' });
+    await host('bookworm').sh('chmod a+x "$(readlink -f /usr/bin/python3)"; rm /etc/sudoers.d/tty');
+    expect(outcome).toMatchObject({ kind: 'become-failed', reason: 'tty-required', mayHaveRun: false });
   });
 
   it('leaves a second program of the same connection alone when sshd allows only one', async () => {

@@ -1,10 +1,13 @@
 import { existsSync, linkSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { InputError } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { type Inventory, loadInventory } from '../../inventory/inventory.ts';
 import { readSettings } from '../../inventory/settings.ts';
+import type { Vault } from '../../inventory/vault.ts';
+import { withoutVaultContents } from '../../inventory/vault-places.ts';
 import { loadPlaybook } from '../../matrix/load-playbook.ts';
 import { shippedNames, shippedSchemaFile } from '../../matrix/shipped.ts';
 import { problemsText } from '../../report/problems-text.ts';
@@ -14,6 +17,7 @@ import { initText, isVariablesFile, nextCommands } from '../init-text.ts';
 import { inventoryOptions } from '../inventory-sources.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
+import { vaultFrom } from '../vault-flags.ts';
 import { lintFiles } from './lint.ts';
 
 /**
@@ -25,7 +29,8 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   const from = flags.from ?? [];
   const file = name ?? (from.length === 0 ? 'inventory.yaml' : 'portfw.yaml');
   checkPlace(file, from, flags);
-  const inventory = from.length === 0 ? null : await loadInventory(from, inventoryOptions());
+  const vault = await vaultFrom(flags);
+  const inventory = from.length === 0 ? null : await load(from, vault);
   const playbooks = shippedNames('playbook');
   const asking = flags.yes !== true && terminal.interactive ? openQuestions(terminal) : null;
   try {
@@ -34,7 +39,7 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
       { existing: inventory === null ? null : namesOf(inventory), playbooks, loadPlaybook: (one) => loadPlaybook(one) },
       asking?.ask ?? null,
     );
-    const addresses = inventory === null ? [] : addressesOf(inventory);
+    const addresses = inventory === null ? [] : addressesOf(inventory, vault);
     const text = initText(answers, { file, from, schema: schemaFor(file), playbooks, addresses });
     write(file, text, flags.force === true);
   } catch (error) {
@@ -44,7 +49,15 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   } finally {
     asking?.close();
   }
-  return report(file, from, terminal);
+  return report(file, from, vault, terminal);
+}
+
+async function load(from: readonly string[], vault: Vault): Promise<Inventory> {
+  try {
+    return await loadInventory(from, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(withoutVaultContents(error.problems, vault.files)) : error;
+  }
 }
 
 /** Refuses a place where the file would hide or replace something. */
@@ -85,10 +98,15 @@ function namesOf(inventory: Inventory) {
   return { hosts: new Set(inventory.hosts.keys()), groups: new Set(inventory.groups.keys()) };
 }
 
-/** Where the hosts are reached; a host whose variables are wrong is left to lint. */
-function addressesOf(inventory: Inventory): readonly string[] {
+/** Where the hosts are reached, unless a vault says it; a host whose variables are wrong is left to lint. */
+function addressesOf(inventory: Inventory, vault: Vault): readonly string[] {
   const { settings, partial } = readSettings(inventory);
-  return [...settings.values(), ...partial.values()].map((host) => host.connection.address);
+  return [...settings.values(), ...partial.values()].flatMap((host) => {
+    const isSecret = ['ansible_ssh_host', 'ansible_host'].some((variable) =>
+      vault.files.has(host.locate([variable])?.file ?? ''),
+    );
+    return isSecret ? [] : [host.connection.address];
+  });
 }
 
 /** The schema's path: relative where it lies beside the file (a clone, say), else absolute. */
@@ -119,11 +137,11 @@ function write(file: string, text: string, force: boolean): void {
 }
 
 /** Says what was written, what lint thinks of it, and what to do next. */
-async function report(file: string, from: readonly string[], terminal: Terminal): Promise<number> {
+async function report(file: string, from: readonly string[], vault: Vault, terminal: Terminal): Promise<number> {
   terminal.out(`${terminalLine(file)} is written\n`);
   const sources = isVariablesFile(file) ? from : [...from, file];
   const today = new Date().toISOString().slice(0, 10);
-  const { problems } = await lintFiles([], null, today, undefined, undefined, sources);
+  const { problems } = await lintFiles([], null, today, undefined, vault, sources);
   if (problems.length > 0) terminal.out(`\n${problemsText(problems, terminal.style)}`);
   terminal.out(
     `\nNext:\n${nextCommands(file, from)

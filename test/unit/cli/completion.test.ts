@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -81,6 +81,16 @@ describe('what may stand at the cursor', () => {
     [['nonsense', HOSTS, '--limit', 'w'], []],
   ])('%j: %j', async (typed, expected) => {
     expect((await words(...typed)).sort()).toEqual([...expected].sort());
+  });
+
+  it('completes the hosts of an inventory whose files of variables are encrypted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portfw-completion-'));
+    mkdirSync(join(folder, 'group_vars/all'), { recursive: true });
+    writeFileSync(join(folder, 'hosts'), '[web]\nweb1\nweb2\n');
+    const encrypted = readFileSync('test/fixtures/inventory/vault/value-1.1.vault');
+    writeFileSync(join(folder, 'group_vars/all/vault.yml'), encrypted);
+    expect(await words('plan', folder, '--limit', 'web')).toEqual(['web', 'web1', 'web2']);
+    rmSync(folder, { recursive: true });
   });
 
   it('never runs an inventory program, and takes the other files of its folder', async () => {

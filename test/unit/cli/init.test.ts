@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -210,6 +219,25 @@ describe('portfw init', { timeout: 60_000 }, () => {
     expect(await portfw.run(['lint', '--strict', at('hosts.ini')])).toMatchObject({ code: 0 });
     const { hosts } = await loadInventory(at('hosts.ini'));
     expect(hosts.get('web2')?.variables.get('portfw_playbook')?.plain).toBe('portaswitch');
+  });
+
+  it('--from reads encrypted files of variables, and writes nothing of them down', async () => {
+    const vault = path.resolve('test/fixtures/inventory/vault');
+    writeFileSync(at('hosts.ini'), '[web]\nweb1\nweb2 ansible_host=192.0.2.9\n');
+    mkdirSync(at('host_vars'));
+    const password = path.join(vault, 'default.password');
+    copyFileSync(path.join(vault, 'address.vault'), at('host_vars/web1.yml'));
+    const without = await init('--from', at('hosts.ini'), at('portfw.yaml'), '--yes');
+    expect(without.code).toBe(4);
+    expect(without.stderr).toContain('is encrypted with ansible-vault, and no password was given');
+    expect(existsSync(at('portfw.yaml'))).toBe(false);
+    const flags = ['--vault-password-file', password];
+    const { code, stdout, stderr } = await init('--from', at('hosts.ini'), ...flags, at('portfw.yaml'), '--yes');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const written = readFileSync(at('portfw.yaml'), 'utf8');
+    expect(written).toContain('192.0.2.0/24 (1 host)');
+    expect(`${written}${stdout}`).not.toContain('198.51.100.20');
+    expect(written).not.toContain('198.51.100.0/24 (');
   });
 
   it('does not hide a file of variables that is there', async () => {

@@ -382,6 +382,32 @@ describe('what comes from a vault', () => {
     expect(concealed('root abc true 5060 22')).toBe('root abc true 5060 22');
   });
 
+  it('is concealed however many there are, and quickly', () => {
+    for (let host = 0; host < 5000; host += 1) {
+      concealValue(`10.${host >> 8}.${host & 255}.7`, 'as a word');
+      concealValue(`a password that is long enough ${host} ${'x'.repeat(host % 90)}`, 'anywhere');
+    }
+    const line = 'web1 opens tcp/5060 to 10.99.0.7, 10.3.200.7 and 10.3.200.70\n';
+    const start = performance.now();
+    const text = concealed(`${line.repeat(10_000)}a password that is long enough 4999 xxx…`);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(text.slice(0, 60)).toBe('web1 opens tcp/5060 to 10.99.0.7, [secret] and 10.3.200.70\nw');
+    expect(text.endsWith('\n[secret]…')).toBe(true);
+  });
+
+  it('is concealed next to characters beyond the 16-bit ones, and never halves one', () => {
+    concealValue('admin', 'as a word');
+    concealValue('🔑'.repeat(12), 'anywhere');
+    expect(concealed(`𝒳admin admin𝒳 🔑admin ${'🔑'.repeat(9)}🔒`)).toBe('𝒳admin admin𝒳 🔑[secret] [secret]');
+  });
+
+  it('is concealed when it is a password of digits, but not when it is a number', () => {
+    concealValue('20250917', 'as a word');
+    concealValue('48151623', 'anywhere');
+    concealValue('5060', 'anywhere');
+    expect(concealed('20250917 48151623 5060')).toBe('20250917 [secret] 5060');
+  });
+
   it('is a word of its own, unless it is a password', () => {
     concealValue('10.0.0.1', 'as a word');
     concealValue('admin', 'as a word');
