@@ -25,14 +25,22 @@ export function checkAgainst(schema: z.ZodType, yaml: YamlFile): Checked {
   if (result.success) return { problems: [], sound: () => true, usable: () => true };
   const described = describedBy(schema);
   const problems = result.error.issues.flatMap((issue) => toProblems(issue, yaml, described));
-  const broken = result.error.issues
-    .filter((issue) => issue.code !== 'unrecognized_keys')
-    .map((issue) => issue.path.map((step) => (typeof step === 'number' ? step : String(step))));
-  return {
-    problems,
-    sound: (path) => !broken.some((at) => isPrefix(at, path) || isPrefix(path, at)),
-    usable: (path) => !broken.some((at) => isPrefix(at, path)),
-  };
+  // Kept by their names: a file of many broken entries asks about each of them.
+  const broken = new Set<string>();
+  const above = new Set<string>();
+  for (const issue of result.error.issues) {
+    if (issue.code === 'unrecognized_keys') continue;
+    const names = prefixes(issue.path.map((step) => (typeof step === 'number' ? step : String(step))));
+    broken.add(names.at(-1)!);
+    for (const name of names) above.add(name);
+  }
+  const usable = (path: YamlPath): boolean => !prefixes(path).some((name) => broken.has(name));
+  return { problems, sound: (path) => usable(path) && !above.has(prefixes(path).at(-1)!), usable };
+}
+
+/** A name for each part of the document that a path leads through, from the whole to the path's end. */
+function prefixes(path: YamlPath): readonly string[] {
+  return Array.from({ length: path.length + 1 }, (_, length) => JSON.stringify(path.slice(0, length)));
 }
 
 const descriptions = new WeakMap<z.ZodType, SchemaNode>();
@@ -42,10 +50,6 @@ function describedBy(schema: z.ZodType): SchemaNode {
   const known = descriptions.get(schema) ?? z.toJSONSchema(schema, { io: 'input' });
   descriptions.set(schema, known);
   return known;
-}
-
-function isPrefix(shorter: YamlPath, longer: YamlPath): boolean {
-  return shorter.length <= longer.length && shorter.every((step, index) => step === longer[index]);
 }
 
 function toProblems(issue: Issue, yaml: YamlFile, described: SchemaNode): Problem[] {
