@@ -11,6 +11,7 @@ import {
   isLazy,
   kindOf,
   type Lazy,
+  OMIT,
   pythonText,
   readLiteral,
   settled,
@@ -18,7 +19,6 @@ import {
   type Value,
 } from './template-values.ts';
 import {
-  OMIT,
   type Outcome,
   type Raw,
   type RawVariable,

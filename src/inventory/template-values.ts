@@ -4,6 +4,9 @@
  */
 export type Value = null | boolean | number | bigint | string | readonly Value[] | ValueMap | Lazy;
 
+/** What `omit` stands for until the evaluation is over. */
+export const OMIT = '__omit_place_holder__portfw';
+
 export type ValueMap = ReadonlyMap<string, Value>;
 
 /** A mapping whose entries are evaluated when they are asked for: `hostvars`, or the variables of one host. */

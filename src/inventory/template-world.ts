@@ -34,9 +34,6 @@ export type Outcome =
   | { readonly kind: 'value'; readonly value: Value; readonly secret: boolean }
   | { readonly kind: 'undefined' | 'failed'; readonly failure: Failure };
 
-/** What `omit` stands for until the evaluation is over. */
-export const OMIT = '__omit_place_holder__portfw';
-
 /** What templates may name beyond variables. */
 export const VOCABULARY: Vocabulary = {
   filters: new Set(FILTERS.keys()),
