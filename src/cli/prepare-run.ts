@@ -213,6 +213,8 @@ async function secret(name: SecretName, ask: boolean, prompt: string): Promise<S
 
 async function askPassphrase(keyFile: string): Promise<Secret | null> {
   const outcome = await promptSecret(`Passphrase for ${terminalLine(keyFile)}: `);
+  if (outcome.kind === 'cancelled')
+    throw new UsageError('no passphrase was entered', 'Run again, or load the key into an agent with ssh-add');
   return outcome.kind === 'entered' ? outcome.secret : null;
 }
 

@@ -8,7 +8,9 @@ set -u
 # sudo may hand on the account's own.
 # shellcheck disable=SC2123 # it is the search path that is meant
 PATH=@PATH@
-export PATH
+# Python, rpm and others read files below it and run what is in them, so it must not be the account's.
+HOME=/root
+export PATH HOME
 
 refuse() {
   echo "portfw-run: $1" >&2
@@ -24,9 +26,12 @@ case $2 in '' | *[!0-9a-f]*) refuse 'the nonce is none' ;; esac
 
 printf '[portfw:%s:listed]' "$2" >&2
 IFS=' ' read -r length data seconds || refuse 'no program arrived'
+case $length$data in ??????????????????*) refuse 'the lengths are too great' ;; esac
 case $length in '' | *[!0-9]*) refuse 'the length of the program is no number' ;; esac
 case $data in '' | *[!0-9]*) refuse 'the length of the data is no number' ;; esac
-case $seconds in '' | *[!0-9.]*) refuse 'the time is no number' ;; esac
+case $seconds in '' | *[!0-9.]* | ????????????*) refuse 'the time is no number' ;; esac
+# To timeout, 0 is no limit.
+case $seconds in *[1-9]*) ;; *) refuse 'there is no time' ;; esac
 
 listed='@LISTED@'
 # shellcheck disable=SC2016 # the shell that is started reads them

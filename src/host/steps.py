@@ -134,6 +134,8 @@ def stage_files(files, identity):
     staged = []
     try:
         for item in files:
+            if not OUR_FILE.match(item["path"]):
+                raise RuntimeError("not a file of ours: %r" % item["path"])
             path = target_of(item["path"])
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             # No name that ends in .xml: should we be killed here, firewalld must not read it.
@@ -192,6 +194,9 @@ def permanent(request):
                     os.rename(aside, old)
                 elif os.path.exists(old):
                     os.unlink(old)
+        for name in [*request["zones"], *request["ipsets"]]:
+            if not name.startswith(PREFIX):
+                raise RuntimeError("not ours: %r" % name)
         for name in sorted(request["zones"]):
             step = "permanence of zone %s" % name
             zone_path = daemon.call(".config", "getZoneByName", "s", name)

@@ -73,7 +73,8 @@ function watch(child: ChildProcess): void {
   if (watching) return;
   watching = true;
   process.once('exit', () => {
-    for (const left of running) signalGroup(left, 'SIGTERM');
+    // Nobody is left to follow up a TERM that is ignored.
+    for (const left of running) signalGroup(left, 'SIGKILL');
   });
 }
 

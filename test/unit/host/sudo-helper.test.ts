@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -54,6 +54,9 @@ describe('portfw-run', () => {
     ['no number', `$(id) 0 5\n`],
     ['a command after the numbers', '1 0 5;id\n'],
     ['too little', '10 0 5\nabc'],
+    ['no time limit', '1 0 0\nx'],
+    ['another way to say no limit', '1 0 0.0\nx'],
+    ['more than memory holds', '99999999999999999999 0 5\nx'],
     ['an end of file', ''],
   ])('refuses %s in place of the lengths', (_what, input) => {
     const { status, stdout } = ask(input);
@@ -82,6 +85,23 @@ describe('portfw-run', () => {
     expect(spawnSync('test', ['-e', path.join(folder, 'trapped')]).status).toBe(1);
   });
 
+  it("keeps the account's home from the programs, which read files there and run what is in them", () => {
+    const version = spawnSync('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'])
+      .stdout.toString()
+      .trim();
+    const site = path.join(folder, 'home/.local/lib', `python${version}`, 'site-packages');
+    mkdirSync(site, { recursive: true });
+    const trapped = path.join(folder, 'trapped-at-home');
+    writeFileSync(path.join(site, 'trap.pth'), `import os; open(${JSON.stringify(trapped)}, "w")\n`);
+    const environment = { PATH: '/usr/bin:/bin', HOME: path.join(folder, 'home') };
+    // The trap does work on a Python that has this home.
+    spawnSync('python3', ['-c', ''], { env: environment });
+    expect(existsSync(trapped)).toBe(true);
+    rmSync(trapped);
+    expect(ask(inputOf(reachProgram(), '127.0.0.1 1 1\n'), [], environment).unframed.kind).toBe('complete');
+    expect(existsSync(trapped)).toBe(false);
+  });
+
   it('lists every program that runs on hosts, each by another sum', () => {
     expect(new Set(listedPrograms()).size).toBe(4);
     for (const sum of listedPrograms()) expect(sudoHelper('1.2.3')).toContain(sum);
@@ -93,7 +113,7 @@ describe('the sudoers file', () => {
   it('allows one program', () => {
     expect(sudoersFile('ops', false)).toBe(
       `# ops may have portfw's own programs carried out as root, and nothing else.
-Defaults!/usr/local/libexec/portfw-run !requiretty
+Defaults!/usr/local/libexec/portfw-run !requiretty, env_reset, always_set_home
 ops ALL=(root) NOPASSWD: /usr/local/libexec/portfw-run
 `,
     );
