@@ -37,7 +37,11 @@ case $firewalld in
       sleep 0.1
     done
     ;;
-  stopped) systemctl disable --now --quiet firewalld.service ;;
+  stopped)
+    # One that is stopped while it still loads its rules may leave them behind.
+    timeout 10 sh -c 'until firewall-cmd --state >/dev/null 2>&1; do sleep 0.1; done' || true
+    systemctl disable --now --quiet firewalld.service
+    ;;
   absent)
     systemctl stop firewalld.service
     DEBIAN_FRONTEND=noninteractive dpkg --purge --force-depends firewalld >/dev/null
