@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { RunningFirewalld } from '../facts/facts.ts';
 import { observedFirewalld } from '../firewalld/observed.ts';
-import { type ApplyInput, beginRequest, type PermanentRequest, permanentRequest } from '../host/requests.ts';
-import { startRequest } from '../host/start-request.ts';
-import { buildPlan } from '../plan/build-plan.ts';
-import { needsReload } from '../plan/definitions.ts';
+import { type ApplyInput, firstRequest, permanentRequest } from '../host/requests.ts';
+import { concernsRuntime, differences } from '../plan/diff.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
+import { stateAsDesired } from '../plan/planned-state.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { Decision } from './decide-host.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import {
   failedOnHost,
@@ -23,8 +21,6 @@ import {
 import { ask, connect, probe } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 import { runProbes } from './probes.ts';
-
-type Planned = Extract<Decision, { kind: 'planned' }>;
 
 const ENTRIES_PAUSE_MS = 1_000;
 
@@ -44,7 +40,7 @@ export function newGenerationId(now: Date): string {
  */
 export async function applyHost(
   job: HostJob,
-  decision: Planned,
+  plan: HostPlan,
   first: Connection,
   context: RunContext,
 ): Promise<HostOutcome | Proved> {
@@ -52,9 +48,7 @@ export async function applyHost(
   const input: ApplyInput = {
     id: newGenerationId(now),
     holder: context.holder,
-    plan: decision.plan,
-    desired: decision.desired,
-    observed: decision.observed,
+    plan,
     guard: guardOf(context),
     at: now.toISOString(),
   };
@@ -70,12 +64,12 @@ export async function applyHost(
   const fresh = await connect(job, context);
   if (fresh.kind === 'failed') return giveUp(run, 'verifying', shutOut(fresh.failure));
   const { connection } = fresh;
-  const ended = await prove(run, decision, input, connection);
+  const ended = await prove(run, input, connection);
   if (ended !== null) {
     await connection.close();
     return ended;
   }
-  return provedRun(run, connection, { plan: decision.plan, reloads: begun.reloads });
+  return provedRun(run, connection, { plan, reloads: begun.reloads });
 }
 
 /** No new connection came through after the change: that is news of the change, not of the inventory. */
@@ -89,41 +83,27 @@ function shutOut(failure: Failure): Failure {
 }
 
 /** From the fresh connection: behaviour as planned, then permanence as planned. `null` when all is, else the end of the run. */
-async function prove(
-  run: GuardedRun,
-  decision: Planned,
-  input: ApplyInput,
-  connection: Connection,
-): Promise<HostOutcome | null> {
+async function prove(run: GuardedRun, input: ApplyInput, connection: Connection): Promise<HostOutcome | null> {
   const { job, context } = run;
-  let missing = await lookAtBehaviour(job, decision, connection, context);
+  const { plan } = input;
+  let missing = await lookAtBehaviour(job, plan, connection, context);
   if (missing?.onlyEntries === true) {
     // From 2.4 on, entries of ipsets may be loaded after the daemon says that it is running.
     await new Promise((resolve) => setTimeout(resolve, ENTRIES_PAUSE_MS));
-    missing = await lookAtBehaviour(job, decision, connection, context);
+    missing = await lookAtBehaviour(job, plan, connection, context);
   }
   if (missing !== null) return giveUp(run, 'verifying', missing.failure);
   const fails = await runProbes(job, context, 'after');
   if (fails !== null) return giveUp(run, 'probing', fails);
 
   context.phase(job.host, 'making permanent');
-  const made = await ask(connection, starts(decision.plan) ? nothingLeft(input.id) : permanentRequest(input));
+  const made = await ask(connection, permanentRequest(input));
   if (made.kind === 'failed') return giveUp(run, 'making permanent', made.failure);
   if (made.answer.kind === 'failed') return failedOnHost(run, 'making permanent', made.answer);
   if (made.answer.kind === 'settled') return settledByHost(run, 'making permanent', made.answer.aftermath);
   if (made.answer.kind !== 'permanent') return giveUp(run, 'making permanent', unexpected(made.answer.kind));
-  const rest = permanenceMissing(decision, made.answer.firewalld);
+  const rest = permanenceMissing(plan, made.answer.firewalld);
   return rest === null ? null : giveUp(run, 'making permanent', rest);
-}
-
-/** Whether the plan starts firewalld: then all of it is in the files that it is started with. */
-function starts(plan: HostPlan): boolean {
-  return plan.changes.some((change) => change.kind === 'ensure-firewalld');
-}
-
-/** Permanence where everything is permanent already: what is there is read, and compared all the same. */
-function nothingLeft(id: string): PermanentRequest {
-  return { operation: 'permanent', id, zones: {}, ipsets: {}, releases: [], deletions: [], connections: [] };
 }
 
 type Begun =
@@ -131,7 +111,7 @@ type Begun =
   | { readonly kind: 'ended'; readonly outcome: HostOutcome };
 
 async function begin(run: GuardedRun, input: ApplyInput, first: Connection): Promise<Begun> {
-  const request = starts(input.plan) ? startRequest(input) : beginRequest(input);
+  const request = firstRequest(input);
   let asked = await ask(first, request);
   if (asked.kind === 'failed' && !asked.mayHaveRun) {
     // The line may have gone down while the plan was being reviewed: nothing has begun, so once more is safe.
@@ -167,18 +147,9 @@ function ended(outcome: HostOutcome): Begun {
   return { kind: 'ended', outcome };
 }
 
-/** A plan made from what the host is now, against the same desired configuration. */
-function planAgain(decision: Planned, firewalld: RunningFirewalld): HostPlan {
-  return buildPlan({
-    host: decision.plan.host,
-    matrix: decision.plan.matrix,
-    roles: decision.plan.roles,
-    facts: firewalld,
-    observed: observedFirewalld(firewalld),
-    desired: decision.desired,
-    remembered: null,
-    notes: [],
-  });
+/** What a host still lacks of what its plan leads to. */
+function stillMissing({ result }: HostPlan, firewalld: RunningFirewalld): readonly Change[] {
+  return differences({ desired: stateAsDesired(result), observed: observedFirewalld(firewalld), facts: firewalld });
 }
 
 interface MissingBehaviour {
@@ -189,7 +160,7 @@ interface MissingBehaviour {
 /** What the fresh connection finds not to be as planned at runtime; `null` when all is. */
 async function lookAtBehaviour(
   job: HostJob,
-  decision: Planned,
+  plan: HostPlan,
   connection: Connection,
   context: RunContext,
 ): Promise<MissingBehaviour | null> {
@@ -206,10 +177,7 @@ async function lookAtBehaviour(
     };
     return { failure, onlyEntries: false };
   }
-  const missing = planAgain(decision, firewalld).changes.filter((change) => {
-    if (change.kind === 'definition') return needsReload(change);
-    return 'layers' in change && change.layers.runtime;
-  });
+  const missing = stillMissing(plan, firewalld).filter(concernsRuntime);
   if (missing.length === 0) return null;
   return {
     failure: notAsPlanned('at runtime', missing),
@@ -217,8 +185,8 @@ async function lookAtBehaviour(
   };
 }
 
-function permanenceMissing(decision: Planned, firewalld: RunningFirewalld): Failure | null {
-  const missing = planAgain(decision, firewalld).changes.filter((change) => change.kind !== 'remember');
+function permanenceMissing(plan: HostPlan, firewalld: RunningFirewalld): Failure | null {
+  const missing = stillMissing(plan, firewalld);
   return missing.length === 0 ? null : notAsPlanned('after it was made permanent', missing);
 }
 

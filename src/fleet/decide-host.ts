@@ -5,11 +5,12 @@ import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
-import { buildPlan, reloadReason } from '../plan/build-plan.ts';
+import { makePlan } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
 import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
+import { reloadOf } from '../plan/steps.ts';
 import { buildDesired } from '../policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
@@ -22,12 +23,7 @@ import { type UsableFirewalld, usableFirewalld } from './usable-firewalld.ts';
 /** What the pure stages make of one host's facts. */
 export type Decision =
   | { readonly kind: 'refused'; readonly failure: Failure }
-  | {
-      readonly kind: 'planned';
-      readonly plan: HostPlan;
-      readonly desired: DesiredFirewalld;
-      readonly observed: ObservedFirewalld;
-    };
+  | { readonly kind: 'planned'; readonly plan: HostPlan };
 
 /** What of a run's context decisions are made from. */
 export type DecideContext = Pick<RunContext, 'inventory' | 'settings' | 'today' | 'acceptLockout'>;
@@ -104,7 +100,7 @@ function planOf(
   if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
   const { desired } = outcome;
   const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
-  const plan = buildPlan({
+  const { plan, outcome: result } = makePlan({
     host: job.host,
     matrix: play.matrix.name,
     roles: findings.roles,
@@ -124,13 +120,13 @@ function planOf(
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
     ],
   });
-  const reload = reloadReason(plan.changes) !== null;
+  const reload = reloadOf(plan.steps) !== null;
   const peers = hostPeers(job.settings, context.inventory, context.settings);
   const proof = lockout({
     facts,
     firewalld,
-    desired,
     observed,
+    outcome: result,
     reload,
     starts: ensure !== null,
     changes: plan.changes.length > 0,
@@ -146,7 +142,7 @@ function planOf(
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
   const notes = [...plan.notes, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
-  return { kind: 'planned', plan: { ...plan, notes }, desired, observed };
+  return { kind: 'planned', plan: { ...plan, notes } };
 }
 
 /** Interfaces that no class names are filtered as well, once firewalld runs. */

@@ -69,7 +69,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
       try {
         const ready = await withFirewalldInstalled(job, play, decision, connection, context);
         if (ready.kind === 'refused') return { kind: 'refused', failure: ready.failure };
-        return cuttingRevoked(job, await applyHost(job, ready, connection, context), context);
+        return cuttingRevoked(job, await applyHost(job, ready.plan, connection, context), context);
       } finally {
         await connection.close();
       }

@@ -4,7 +4,6 @@ import { parseFacts } from '../facts/parse-facts.ts';
 import { type Answer, parseAnswer } from '../host/answers.ts';
 import { firewalldProgram, probeProgram } from '../host/programs.ts';
 import type { Request } from '../host/requests.ts';
-import type { StartRequest } from '../host/start-request.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection } from '../transport/connection.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
@@ -99,7 +98,7 @@ export type Asked =
   | { readonly kind: 'failed'; readonly failure: Failure; readonly mayHaveRun: boolean };
 
 /** Sends one request to the program on the host. It is never aborted: what was begun is to end on the host. */
-export async function ask(connection: Connection, request: Request | StartRequest): Promise<Asked> {
+export async function ask(connection: Connection, request: Request): Promise<Asked> {
   const outcome: CommandOutcome = await connection.run({
     program: firewalldProgram(),
     data: JSON.stringify(request),

@@ -1,17 +1,20 @@
 import type { RememberedState, RunningFirewalld } from '../facts/facts.ts';
-import { type FirewalldConfig, isOurs, type ZoneConfig } from '../firewalld/model.ts';
+import { isOurs, type ZoneConfig } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
-import { definitionChanges, needsReload } from './definitions.ts';
+import { stepsFor } from './build-steps.ts';
+import { differences } from './diff.ts';
 import { disruptionOf } from './disruption.ts';
 import { type ImpactFacts, impactOf } from './impact.ts';
 import { NO_IMPACT } from './impact-types.ts';
-import type { Change, HostPlan } from './plan.ts';
+import { type Change, type HostPlan, PLAN_FORMAT } from './plan.ts';
+import { plannedState } from './planned-state.ts';
 import { filtersOf } from './proof-filters.ts';
 import { othersLayers } from './reload-losses.ts';
-import { zoneChanges } from './zone-changes.ts';
+import { outcomeOf, type StepOutcome } from './step-outcome.ts';
+import { reloadOf } from './steps.ts';
 
 export interface PlanInput {
   readonly host: string;
@@ -28,37 +31,38 @@ export interface PlanInput {
   readonly ensure?: Extract<Change, { kind: 'ensure-firewalld' }>['action'];
 }
 
-/** The difference between what a host's firewalld is and what it should be. Pure, and the same for the same input. */
-export function buildPlan(input: PlanInput): HostPlan {
-  const { permanent, runtime } = input.observed;
-  const definitions = definitionChanges(input.desired, permanent, runtime);
-  const { ensure } = input;
+/** A plan with what its steps lead to on the host, which the lockout proof asks. */
+export interface MadePlan {
+  readonly plan: HostPlan;
+  readonly outcome: StepOutcome;
+}
+
+/** The changes between what a host's firewalld is and what it should be, and the steps for them. Pure. */
+export function makePlan(input: PlanInput): MadePlan {
+  const { ensure, observed, desired } = input;
   const changes: Change[] = [
     ...(ensure === undefined ? [] : [{ kind: 'ensure-firewalld', action: ensure } as const]),
-    ...definitions,
-    ...entryChanges(input.desired, permanent, runtime, definitions),
-    ...zoneChanges({
-      desired: input.desired,
-      permanent,
-      runtime,
-      defaultZone: input.facts.defaultZone,
-      zoneFiles: new Set(input.observed.zoneTexts.keys()),
-      connections: input.facts.networkManager,
-    }),
+    ...differences(input),
   ];
-  const remember = rememberChange(input);
+  const roles = input.roles.map((item) => item.role).sort();
+  const remember = rememberChange(input, roles);
   if (remember !== null) changes.push(remember);
-  const reload = reloadReason(changes);
+  const steps = stepsFor({ changes, desired, observed, remembers: { matrix: input.matrix, roles } });
+  const reload = reloadOf(steps);
   const notes = [...input.notes];
-  if (reload !== null && ensure === undefined) notes.push(...reloadNotes(input));
-  const { now, boot, reloaded } = filtersOf({ ...input, firewalld: input.facts });
+  if (reload !== null) notes.push(...reloadNotes(input));
+  const outcome = outcomeOf(steps, observed);
+  const { now, boot, reloaded } = filtersOf({ outcome, observed, firewalld: input.facts });
   const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
-  return {
+  const plan: HostPlan = {
+    format: PLAN_FORMAT,
     host: input.host,
     matrix: input.matrix,
     roles: input.roles,
     observedHash: input.facts.hash,
     changes,
+    steps,
+    result: plannedState(desired),
     disruption:
       ensure === undefined
         ? disruptionOf(changes, reload, { version: input.facts.version, config: after.config })
@@ -67,64 +71,14 @@ export function buildPlan(input: PlanInput): HostPlan {
     notes,
     nothingBecause: changes.length > 0 ? null : nothingBecause(input),
   };
+  return { plan, outcome };
 }
 
-function entryChanges(
-  desired: DesiredFirewalld,
-  permanent: FirewalldConfig,
-  runtime: FirewalldConfig,
-  definitions: readonly Change[],
-): Change[] {
-  const changes: Change[] = [];
-  for (const [name, { value, reasons }] of desired.ipsets) {
-    // A set that is written as a file brings its entries along.
-    if (definitions.some((change) => change.kind === 'definition' && change.object === 'ipset' && change.name === name))
-      continue;
-    const held = [permanent.ipsets.get(name)?.entries ?? [], runtime.ipsets.get(name)?.entries ?? []];
-    const wanted = new Set(value.entries);
-    const add = value.entries.filter((entry) => held.some((entries) => !entries.includes(entry)));
-    const remove = [...new Set(held.flat())].filter((entry) => !wanted.has(entry)).sort();
-    if (add.length + remove.length === 0) continue;
-    const differs = held.map(
-      (entries) => entries.length !== wanted.size || entries.some((entry) => !wanted.has(entry)),
-    );
-    changes.push({
-      kind: 'ipset-entries',
-      ipset: name,
-      add,
-      remove,
-      layers: { permanent: differs[0]!, runtime: differs[1]! },
-      reasons,
-    });
-  }
-  return changes;
-}
-
-function rememberChange(input: PlanInput): Change | null {
-  const describe = (matrix: string, roles: readonly string[]) => `${matrix}: ${[...roles].sort().join(', ')}`;
+function rememberChange(input: PlanInput, roles: readonly string[]): Change | null {
+  const describe = (matrix: string, names: readonly string[]) => `${matrix}: ${[...names].sort().join(', ')}`;
   const before = input.remembered === null ? null : describe(input.remembered.matrix, input.remembered.roles);
-  const after = describe(
-    input.matrix,
-    input.roles.map((item) => item.role),
-  );
+  const after = describe(input.matrix, roles);
   return before === after ? null : { kind: 'remember', before, after };
-}
-
-/** Why the plan needs a reload, or `null` when it needs none. */
-export function reloadReason(changes: readonly Change[]): string | null {
-  const inUse = changes.filter(
-    (change) => change.kind === 'definition' && needsReload(change) && change.inUse && change.action === 'edit',
-  );
-  const fresh = changes.filter((change) => change.kind === 'definition' && needsReload(change));
-  if (inUse.length > 0)
-    return inUse.length === 1
-      ? 'a definition in use changes with it'
-      : `${inUse.length} definitions in use change with it`;
-  if (fresh.length > 0)
-    return fresh.length === 1 ? 'a new definition is loaded by it' : `${fresh.length} new definitions are loaded by it`;
-  // The daemon rewrites a zone file from memory: it must have read the file as it is now.
-  const edits = changes.find((change) => change.kind === 'interface' && change.editsZone !== null);
-  return edits === undefined ? null : "the daemon reads an owner's zone file again before it is edited";
 }
 
 /** What a reload does to the configuration of others: runtime-only settings go, pending permanent ones come. */

@@ -68,8 +68,6 @@ interface Kind<T> {
   readonly permanent: ReadonlyMap<string, T>;
   readonly runtime: ReadonlyMap<string, T>;
   readonly used: (name: string) => boolean;
-  /** Further fields that a reviewer sees when the object is new. */
-  readonly fresh?: (item: T) => Fields;
 }
 
 /** Definitions that are missing, different or no longer wanted, in the order in which a reviewer reads them. */
@@ -117,7 +115,6 @@ export function definitionChanges(
         permanent: permanent.ipsets,
         runtime: runtime.ipsets,
         used: (name) => ipsets.has(name),
-        fresh: (ipset) => new Map([['entries', ipset.entries.join(' ')]]),
       },
       desired.ipsets,
     ),
@@ -141,14 +138,13 @@ function compare<T>(
     const action = before === undefined ? 'create' : 'edit';
     // What is right in the file may still be wrong in the daemon, and the other way round.
     const fields = [...inFile, ...atRuntime.filter((change) => !inFile.some(({ field }) => field === change.field))];
-    const fresh = before === undefined && kind.fresh !== undefined ? differences(null, kind.fresh(value)) : [];
     changes.push({
       kind: 'definition',
       action,
       object: kind.object,
       name,
       inUse: kind.used(name),
-      fields: [...fields, ...fresh],
+      fields,
       reasons,
     });
   }
@@ -167,10 +163,11 @@ function compare<T>(
   return changes;
 }
 
-/** Whether a change of a definition has to be loaded by a reload; a deletion leaves something inert until the next one. */
+/**
+ * Whether a change of a definition has to be loaded by a reload. A deletion leaves something inert until the next one, and
+ * nothing depends on a text: the daemon takes it over without a reload.
+ */
 export function needsReload(change: Definition): boolean {
   if (change.action === 'delete') return false;
-  if (change.object === 'zone' && change.action === 'edit')
-    return change.fields.some((field) => !TEXTS.has(field.field));
-  return true;
+  return change.action === 'create' || change.fields.some((field) => !TEXTS.has(field.field));
 }

@@ -2,20 +2,22 @@ import { type AddressRanges, intersect, networksOf, subtract } from '../core/add
 import type { HostFacts } from '../facts/facts.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
+import type { PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { relevantDirectRules } from './proof-direct.ts';
 import type { Filter, Refusal } from './proof-dispatch.ts';
 import { zoneOfInterface } from './proof-dispatch.ts';
 import { type FilterFacts, filtersOf } from './proof-filters.ts';
 import { controllerWays, type ManagementSource, managementWays, type Place, shutOut, type Way } from './proof-ways.ts';
+import type { StepOutcome } from './step-outcome.ts';
 
 export type { ManagementSource } from './proof-ways.ts';
 
 export interface LockoutInput {
   readonly facts: Pick<HostFacts, 'controllerPath' | 'interfaces'> & Partial<Pick<HostFacts, 'sockets'>>;
   readonly firewalld: FilterFacts;
-  readonly desired: DesiredFirewalld;
   readonly observed: ObservedFirewalld;
+  /** What the plan's steps lead to. */
+  readonly outcome: StepOutcome;
   /** Whether the plan reloads firewalld, which puts into force what is pending in the files of others. */
   readonly reload: boolean;
   /** Whether the plan starts firewalld: until then everything gets in, and then the files decide. */
@@ -179,7 +181,7 @@ function hintFor(group: readonly Finding[], input: LockoutInput): string {
   const missing = refusal.what.startsWith('it does not open');
   const filter = stage.after;
   if (kind === 'zone' && isOurs(owner) && missing) {
-    const short = input.desired.zones.get(owner)?.config.short ?? '';
+    const short = input.outcome.permanent.zones.get(owner)?.short ?? '';
     return `add to the inventory: ${extraRule(place.port, sideOf(short), from)}`;
   }
   const layer = stage.when === '' && !input.reload ? '' : ' --permanent';

@@ -1,7 +1,8 @@
-import type { PortProtocol } from '../firewalld/model.ts';
+import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
 import type { PolicyNote, Reason } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import type { Impact } from './impact-types.ts';
+import type { Step, StrayField } from './steps.ts';
 
 /** Which of firewalld's two layers a change is needed in. */
 export interface Layers {
@@ -78,7 +79,7 @@ export type Change =
       /** Something by hand in a zone of ours that the matrix does not want: a port, a source, a masquerade. */
       readonly kind: 'stray';
       readonly zone: string;
-      readonly field: string;
+      readonly field: StrayField;
       readonly value: string;
       readonly layers: Layers;
     }
@@ -109,14 +110,30 @@ export type Disruption =
       readonly holdMs: number;
     };
 
-/** What a reviewer sees and what apply does: serialisable, bound to the observed state by its hash. */
+/** Ours on a host once the plan is carried out: what the proof after an apply compares with. Sorted by name. */
+export interface PlannedState {
+  readonly zones: readonly ZoneConfig[];
+  readonly services: readonly ServiceConfig[];
+  readonly ipsets: readonly IpsetConfig[];
+}
+
+/** The version of a plan's form; a plan of another one is not read. */
+export const PLAN_FORMAT = 1;
+
+/**
+ * What a reviewer sees and all that apply gets: a value that JSON holds, bound to the observed state by its hash. `changes` are
+ * what is shown, `steps` what is sent; each step names the changes that it is for.
+ */
 export interface HostPlan {
+  readonly format: typeof PLAN_FORMAT;
   readonly host: string;
   readonly matrix: string;
   readonly roles: readonly RoleAssignment[];
   /** The observed state that the plan was made from; apply stops when the host has another one. */
   readonly observedHash: string;
   readonly changes: readonly Change[];
+  readonly steps: readonly Step[];
+  readonly result: PlannedState;
   readonly disruption: Disruption;
   readonly impact: Impact;
   readonly notes: readonly PolicyNote[];

@@ -4,9 +4,8 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { observedPolicies, type PolicyConfig } from '../firewalld/policies.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { confValue, dispatchOf } from '../firewalld/stock.ts';
-import type { DesiredFirewalld } from '../policy/desired.ts';
 import type { Filter } from './proof-dispatch.ts';
-import { desiredConfig } from './zone-changes.ts';
+import type { StepOutcome } from './step-outcome.ts';
 
 /** What of a running firewalld decides, beside its zones, services and ipsets. */
 export type FilterFacts = Pick<
@@ -19,7 +18,8 @@ export type FilterFacts = Pick<
 export interface FiltersInput {
   readonly firewalld: FilterFacts;
   readonly observed: ObservedFirewalld;
-  readonly desired: DesiredFirewalld;
+  /** Ours once the plan is carried out. */
+  readonly outcome: StepOutcome;
 }
 
 /** The host's filters, before and after the plan, at runtime and as the files have it. */
@@ -32,7 +32,7 @@ export interface Filters {
 
 /** Builds the filters that the proof asks. */
 export function filtersOf(input: FiltersInput): Filters {
-  const { firewalld, observed, desired } = input;
+  const { firewalld, observed, outcome } = input;
   const { permanent, runtime } = observed;
   const conf = firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
   const drifts = confValue(conf, 'AllowZoneDrifting')?.toLowerCase();
@@ -65,7 +65,7 @@ export function filtersOf(input: FiltersInput): Filters {
       zone === '' ? [] : interfaces.map((name): [string, string] => [name, zone]),
     ),
   );
-  const wanted = withDesired(inFiles, desired, runtime);
+  const wanted = withOurs(inFiles, outcome.permanent, runtime);
   const keeps = ['no', 'false'].includes(confValue(conf, 'FlushAllOnReload')?.toLowerCase() ?? '');
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
@@ -73,7 +73,7 @@ export function filtersOf(input: FiltersInput): Filters {
   return {
     now: {
       before: { config: runtime, ...atRuntime },
-      after: { config: withDesired(runtime, desired, runtime), ...atRuntime },
+      after: { config: withOurs(runtime, outcome.runtime, runtime), ...atRuntime },
     },
     boot: {
       before: { config: rebound(inFiles, managed), ...atBoot },
@@ -97,22 +97,24 @@ function refusing(policy: PolicyConfig): PolicyConfig {
   };
 }
 
-/** One layer of the host with our part of it as it is to be. Definitions that are built in are known from runtime only. */
-function withDesired(layer: FirewalldConfig, desired: DesiredFirewalld, runtime: FirewalldConfig): FirewalldConfig {
-  const wanted = desiredConfig(desired);
-  const homes = new Set([...wanted.zones.values()].flatMap((zone) => zone.interfaces));
+/** One layer of the host with our part of it as the steps leave it. Definitions that are built in are known from runtime only. */
+function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: FirewalldConfig): FirewalldConfig {
+  const ours = [...outcome.zones.values()].filter(({ name }) => isOurs(name));
+  const homes = new Set(ours.flatMap((zone) => zone.interfaces));
   const others = [...layer.zones.values()]
     .filter((zone) => !isOurs(zone.name))
     .map((zone) => ({ ...zone, interfaces: zone.interfaces.filter((name) => !homes.has(name)) }));
-  const ours = [...wanted.zones.values()].map((zone): ZoneConfig => {
+  const prioritised = ours.map((zone): ZoneConfig => {
     // We write none, and leave one that somebody gave our zone.
     const priority = layer.zones.get(zone.name)?.ingressPriority ?? runtime.zones.get(zone.name)?.ingressPriority;
     return priority === undefined ? zone : { ...zone, ingressPriority: priority };
   });
+  const other = <T>(items: ReadonlyMap<string, T>) => [...items].filter(([name]) => !isOurs(name));
+  const own = <T>(items: ReadonlyMap<string, T>) => [...items].filter(([name]) => isOurs(name));
   return {
-    zones: new Map([...others, ...ours].map((zone) => [zone.name, zone])),
-    services: new Map([...runtime.services, ...layer.services, ...wanted.services]),
-    ipsets: new Map([...layer.ipsets, ...wanted.ipsets]),
+    zones: new Map([...others, ...prioritised].map((zone) => [zone.name, zone])),
+    services: new Map([...other(runtime.services), ...other(layer.services), ...own(outcome.services)]),
+    ipsets: new Map([...other(layer.ipsets), ...own(outcome.ipsets)]),
   };
 }
 

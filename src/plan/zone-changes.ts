@@ -6,6 +6,7 @@ import type { DesiredFirewalld, DesiredZone, Reasoned } from '../policy/desired.
 import { connectionMove, leftConnections } from './connection-moves.ts';
 import { lostOpenings, servicePorts } from './exposure.ts';
 import type { Change, Layers } from './plan.ts';
+import type { StrayField } from './steps.ts';
 
 /** What the comparison of zones needs to know of the host. */
 export interface ZonesInput {
@@ -150,8 +151,8 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
 
 const flag = (on: boolean) => (on ? ['yes'] : []);
 
-/** What our zones never hold; the names are those of the operations that take it away. */
-const STRAYS: readonly (readonly [string, (zone: ZoneConfig) => readonly string[]])[] = [
+/** What our zones never hold. */
+const STRAYS: readonly (readonly [StrayField, (zone: ZoneConfig) => readonly string[]])[] = [
   ['port', (zone) => zone.ports.map(formatPort)],
   ['source-port', (zone) => zone.sourcePorts.map(formatPort)],
   ['protocol', (zone) => zone.protocols],

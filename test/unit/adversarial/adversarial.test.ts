@@ -6,8 +6,9 @@ import type { PortProtocol } from '../../../src/firewalld/model.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 import type { Decision } from '../../../src/fleet/decide-host.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
+import type { HostPlan } from '../../../src/plan/plan.ts';
+import { stateAsDesired } from '../../../src/plan/planned-state.ts';
 import { desiredConfig } from '../../../src/plan/zone-changes.ts';
-import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
@@ -43,9 +44,9 @@ function applyPlan(
   look: () => void = () => {},
   brokenOffAfter: number | null = null,
 ): boolean {
-  const { plan, desired, observed } = decision;
+  const { plan } = decision;
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
-  const input = { id: 'i', holder: 'h', at: '2026-03-01T00:00:00Z', guard, plan, desired, observed };
+  const input = { id: 'i', holder: 'h', at: '2026-03-01T00:00:00Z', guard, plan };
   const request = beginRequest(input);
   const paths = request.files.map((file) => file.path);
   expect(new Set(paths).size, paths.join()).toBe(paths.length);
@@ -121,8 +122,8 @@ function ours(layer: Layer): unknown {
   return { zones: of(layer.zones), services: of(layer.services), ipsets: of(layer.ipsets) };
 }
 
-function wanted(desired: DesiredFirewalld): unknown {
-  const { zones, services, ipsets } = desiredConfig(desired);
+function wanted({ result }: HostPlan): unknown {
+  const { zones, services, ipsets } = desiredConfig(stateAsDesired(result));
   return ours({ zones: new Map(zones), services: new Map(services), ipsets: new Map(ipsets) });
 }
 
@@ -166,13 +167,13 @@ describe('whatever the inventory, the matrix and the host are', { timeout: 1_800
           expect(now.isOpen, `SSH ${when}`).toBe(true);
         };
         if (!applyPlan(host, decision, () => check('after a request'))) return;
-        expect(ours(host.memory), 'permanent').toEqual(wanted(decision.desired));
+        expect(ours(host.memory), 'permanent').toEqual(wanted(decision.plan));
         const again = decideOn(prepared, host, controller);
         if (again.kind === 'refused') throw new Error(`refused afterwards: ${again.failure.what}`);
         expect(again.plan.changes.filter(({ kind }) => kind !== 'remember')).toEqual([]);
         const pending = host.reloads === 0 && !isAskedOfUs(look());
         host.reload();
-        expect(ours(host.runtime), 'after a reboot').toEqual(wanted(decision.desired));
+        expect(ours(host.runtime), 'after a reboot').toEqual(wanted(decision.plan));
         // Where the plan needed no reload, what waits in the files of others is none of its business.
         if (!pending) check('after a reboot');
       }),

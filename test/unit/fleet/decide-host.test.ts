@@ -258,7 +258,7 @@ describe('a host that can be configured', () => {
     if (made.kind === 'refused') throw new Error(made.failure.what);
     expect(made.plan.changes.length).toBeGreaterThan(0);
     expect(made.plan.host).toBe('sip1.example.net');
-    expect(made.desired.zones.get('portfw-public')?.config.interfaces).toEqual(['eth0']);
+    expect(made.plan.result.zones.find(({ name }) => name === 'portfw-public')?.interfaces).toEqual(['eth0']);
   });
 
   it('takes an interface out of each file of others that names it, where firewalld could load them', () => {
@@ -439,7 +439,7 @@ describe('a host that can be configured', () => {
     const target = (given: Given) => {
       const made = decision(given);
       if (made.kind === 'refused') throw new Error(made.failure.what);
-      return made.desired.zones.get('portfw-private')?.config.target;
+      return made.plan.result.zones.find(({ name }) => name === 'portfw-private')?.target;
     };
     expect(target({})).toBe('ACCEPT');
     expect(target({ private: 'matrix' })).toBe('default');

@@ -3,7 +3,7 @@ import type { HostJob, HostOperations, PlannedHost, Proved, RunContext } from '.
 import type { FleetContext } from '../../../src/fleet/run.ts';
 import type { BatchSize, OnFailure, Play } from '../../../src/matrix/matrix.ts';
 import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
-import type { HostPlan } from '../../../src/plan/plan.ts';
+import { type HostPlan, PLAN_FORMAT } from '../../../src/plan/plan.ts';
 
 /** The parts of a play that the runner looks at. */
 export function playOf(options: {
@@ -39,6 +39,7 @@ export function names(count: number): string[] {
 
 export function planOf(host: string, changes = 1): HostPlan {
   return {
+    format: PLAN_FORMAT,
     host,
     matrix: 'portaswitch',
     roles: [],
@@ -47,9 +48,11 @@ export function planOf(host: string, changes = 1): HostPlan {
       kind: 'stray' as const,
       zone: 'portfw-public',
       field: 'port',
-      value: `tcp/${index + 1}`,
+      value: `${index + 1}/tcp`,
       layers: { permanent: true, runtime: true },
     })),
+    steps: [],
+    result: { zones: [], services: [], ipsets: [] },
     disruption: { kind: 'none' },
     impact: NO_IMPACT,
     notes: [],

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { offlineObserved } from '../../../src/firewalld/offline.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { startRequest } from '../../../src/host/start-request.ts';
-import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { startRequest } from '../../../src/host/requests.ts';
+import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { Firewalld } from '../plan/simulator.ts';
 
@@ -22,7 +22,7 @@ function requestFor(files: Readonly<Record<string, string>>) {
     services: new Map(),
     ipsets: new Map(),
   };
-  const plan = buildPlan({
+  const { plan } = makePlan({
     host: 'h',
     matrix: 'm',
     roles: [],
@@ -34,7 +34,7 @@ function requestFor(files: Readonly<Record<string, string>>) {
     ensure: 'start',
   });
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
-  return startRequest({ id: 'i', holder: 'h', plan, desired, observed, guard, at: '2026-03-01T10:00:00.000Z' });
+  return startRequest({ id: 'i', holder: 'h', plan, guard, at: '2026-03-01T10:00:00.000Z' });
 }
 
 it('writes all that is ours, whole, before firewalld is started', () => {
@@ -55,16 +55,14 @@ it('takes our leftovers away, and nothing of others', () => {
     'services/own.xml': '<service><port port="1" protocol="tcp"/></service>',
     'ipsets/portfw-old.xml': '<ipset type="hash:net"/>',
   });
-  expect(request.deletions).toEqual(['ipsets/portfw-old.xml', 'services/portfw-old.xml', 'zones/portfw-old.xml']);
+  expect(request.deletions).toEqual(['zones/portfw-old.xml', 'services/portfw-old.xml', 'ipsets/portfw-old.xml']);
   expect(request.edits).toEqual([]);
 });
 
-it("takes the interface out of its owner's file, every other byte as it was", () => {
+it("names the interface that leaves its owner's file: the host takes the line out of its own text", () => {
   const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n<interface name="eth7"/></zone>';
   const request = requestFor({ 'zones/office.xml': text });
-  expect(request.edits).toEqual([
-    { path: 'zones/office.xml', text: '<zone><short>Büro</short>\r\n<interface name="eth7"/></zone>' },
-  ]);
+  expect(request.edits).toEqual([{ zone: 'office', interfaces: ['eth0'] }]);
   expect(request.foreign).toEqual(['zones/office.xml']);
 });
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { makePlan } from '../../../src/plan/build-plan.ts';
 import { connectionMoves } from '../../../src/plan/connection-moves.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
@@ -25,9 +25,18 @@ function desiredWith(...interfaces: string[]): DesiredFirewalld {
 function planFor(host: Firewalld, desired: DesiredFirewalld): ApplyInput {
   const facts = host.facts();
   const observed = observedFirewalld(facts);
-  const plan = buildPlan({ host: 'h', matrix: 'm', roles: [], facts, observed, desired, remembered: null, notes: [] });
+  const { plan } = makePlan({
+    host: 'h',
+    matrix: 'm',
+    roles: [],
+    facts,
+    observed,
+    desired,
+    remembered: null,
+    notes: [],
+  });
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
-  return { id: 'i', holder: 'h', at: '2026-01-01T00:00:00Z', guard, plan, desired, observed };
+  return { id: 'i', holder: 'h', at: '2026-01-01T00:00:00Z', guard, plan };
 }
 
 function moves(input: ApplyInput): Extract<Change, { kind: 'interface' }>[] {

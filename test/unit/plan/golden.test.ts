@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { makePlan } from '../../../src/plan/build-plan.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import { inputOf, type PolicyCase } from '../policy/cases.ts';
 import { Firewalld } from './simulator.ts';
@@ -34,7 +34,7 @@ function planned(given: PlanCase, host: Firewalld): ApplyInput {
     given.remembered === undefined
       ? null
       : { format: 1 as const, generation: 'g', appliedAt: '2026-02-01T00:00:00Z', ...given.remembered };
-  const plan = buildPlan({
+  const { plan } = makePlan({
     host: 'web1.example.net',
     matrix: 'telephony',
     roles,
@@ -48,8 +48,6 @@ function planned(given: PlanCase, host: Firewalld): ApplyInput {
     id: 'i',
     holder: 'h',
     plan,
-    desired: outcome.desired,
-    observed,
     guard: { windowSeconds: 60, confirm: 'auto' },
     at: '2026-03-01T10:00:00.000Z',
   };
@@ -85,7 +83,12 @@ function shown(input: ApplyInput): string {
         calls: begin.calls.map((call) => call.join(' ')),
         foreign: begin.foreign,
       },
-      permanent: { ...permanent, zones: Object.keys(permanent.zones) },
+      permanent: {
+        ...permanent,
+        zones: Object.keys(permanent.zones),
+        services: Object.keys(permanent.services),
+        ipsets: Object.fromEntries(Object.entries(permanent.ipsets).map(([name, { entries }]) => [name, entries])),
+      },
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );

@@ -1,8 +1,7 @@
 import type { ControllerPath, InterfaceFacts } from '../../../src/facts/facts.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import { type FirewalldConfig, type IpsetConfig, isOurs, type ZoneConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { type LockoutVerdict, lockout, type ManagementSource } from '../../../src/plan/lockout.ts';
-import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 
 export const INTERFACES: readonly InterfaceFacts[] = [
   { name: 'lo', up: true, loopback: true, addresses: [{ address: '127.0.0.1', prefix: 8, family: 'ipv4' }] },
@@ -83,24 +82,28 @@ export function from(...addresses: readonly string[]): ManagementSource[] {
   return addresses.map((given) => ({ given, addresses: [given] }));
 }
 
+/** A layer once our part of it is as it is to be. */
+function withOurs(
+  held: FirewalldConfig,
+  zones: readonly ZoneConfig[],
+  ipsets: readonly IpsetConfig[],
+): FirewalldConfig {
+  const of = <T extends { readonly name: string }>(items: ReadonlyMap<string, T>, ours: readonly T[]) =>
+    new Map([...[...items].filter(([name]) => !isOurs(name)), ...ours.map((item): [string, T] => [item.name, item])]);
+  return { ...held, zones: of(held.zones, zones), ipsets: of(held.ipsets, ipsets) };
+}
+
 /** What the proof says of a case. */
 export function verdict(given: Case): LockoutVerdict {
   const [clientAddress, serverAddress, serverPort] = given.path ?? ['203.0.113.7', '192.0.2.10', 22];
   const path: ControllerPath = { clientAddress, clientPort: 40000, serverAddress, serverPort };
-  const zones = [...layer(given.desired ?? {}).zones].map(([name, config]) => {
-    const titled: ZoneConfig = { ...config, short: `portfw ${name.replace('portfw-', '')}` };
-    return [name, { config: titled, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
+  const zones = [...layer(given.desired ?? {}).zones].map(([name, config]): ZoneConfig => {
+    return { ...config, short: `portfw ${name.replace('portfw-', '')}` };
   });
-  const desired: DesiredFirewalld = {
-    zones: new Map(zones),
-    services: new Map(),
-    ipsets: new Map(
-      [
-        readIpsetXml('portfw-site', IPSETS['admins']!),
-        { ...readIpsetXml('portfw-many', IPSETS['admins']!), entries: given.many ?? [] },
-      ].map((value) => [value.name, { value, reasons: [] }]),
-    ),
-  };
+  const ipsets = [
+    readIpsetXml('portfw-site', IPSETS['admins']!),
+    { ...readIpsetXml('portfw-many', IPSETS['admins']!), entries: given.many ?? [] },
+  ];
   const runtime = layer(given.runtime ?? PUBLIC_OPEN);
   const permanent = layer(given.permanent ?? given.runtime ?? PUBLIC_OPEN);
   return lockout({
@@ -134,7 +137,7 @@ export function verdict(given: Case): LockoutVerdict {
       })),
       runtime: { policies: given.policies ?? {}, direct: given.direct ?? [] },
     },
-    desired,
+    outcome: { runtime: withOurs(runtime, zones, ipsets), permanent: withOurs(permanent, zones, ipsets) },
     observed: { runtime, permanent, zoneTexts: new Map(), broken: [] },
     reload: given.reload ?? false,
     changes: given.changes ?? true,

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import { withoutInterface } from '../../../src/firewalld/write-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { buildPlan } from '../../../src/plan/build-plan.ts';
+import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
 import { Firewalld } from './simulator.ts';
 
@@ -24,9 +25,9 @@ function requests(files: Readonly<Record<string, string>>, desired: readonly Des
     ipsets: new Map(),
   };
   const common = { observed, desired: wanted };
-  const plan = buildPlan({ host: 'h', matrix: 'm', roles: [], facts, remembered: null, notes: [], ...common });
+  const { plan } = makePlan({ host: 'h', matrix: 'm', roles: [], facts, remembered: null, notes: [], ...common });
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
-  const input = { id: 'i', holder: 'h', plan, guard, at: '2026-03-01T10:00:00.000Z', ...common };
+  const input = { id: 'i', holder: 'h', plan, guard, at: '2026-03-01T10:00:00.000Z' };
   return { begin: beginRequest(input), permanent: permanentRequest(input) };
 }
 
@@ -59,6 +60,7 @@ describe('the requests of an apply', () => {
     const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n</zone>';
     const { permanent } = requests({ office: text }, [zone('portfw-public', ['eth0'], 'default')]);
     const expected = '<zone><short>Büro</short>\r\n</zone>';
-    expect(permanent.releases).toEqual([{ zone: 'office', interfaces: ['eth0'], text: expected }]);
+    expect(permanent.releases).toEqual([{ zone: 'office', interfaces: ['eth0'] }]);
+    expect(withoutInterface(text, 'eth0')).toBe(expected);
   });
 });

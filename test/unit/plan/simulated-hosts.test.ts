@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { buildPlan } from '../../../src/plan/build-plan.ts';
-import { needsReload } from '../../../src/plan/definitions.ts';
+import { makePlan } from '../../../src/plan/build-plan.ts';
+import { concernsRuntime } from '../../../src/plan/diff.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import type { Firewalld } from './simulator.ts';
@@ -19,7 +19,16 @@ function planFor(host: Firewalld, desired: DesiredFirewalld): { plan: HostPlan; 
   const facts = host.facts();
   const observed = observedFirewalld(facts);
   expect(observed.broken).toEqual([]);
-  const plan = buildPlan({ host: 'h', matrix: 'm', roles: [], facts, observed, desired, remembered: null, notes: [] });
+  const { plan } = makePlan({
+    host: 'h',
+    matrix: 'm',
+    roles: [],
+    facts,
+    observed,
+    desired,
+    remembered: null,
+    notes: [],
+  });
   return { plan, observed };
 }
 
@@ -31,7 +40,7 @@ function pending(plan: HostPlan): unknown[] {
 function apply(host: Firewalld, desired: DesiredFirewalld): HostPlan {
   const { plan, observed } = planFor(host, desired);
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
-  const input = { id: 'i', holder: 'h', plan, desired, observed, guard, at: '2026-03-01T10:00:00.000Z' };
+  const input = { id: 'i', holder: 'h', plan, guard, at: '2026-03-01T10:00:00.000Z' };
   const paths = ['eth0', 'eth1', 'eth2'];
   let open = paths.filter((name) => host.letsIn(CLIENT, name, 22));
   const shut = new Map<string, string>();
@@ -59,10 +68,7 @@ function apply(host: Firewalld, desired: DesiredFirewalld): HostPlan {
   for (const name of open) {
     if (host.letsIn(CLIENT, name, 22)) expect(shut.get(name), `SSH on ${name}`).toBeUndefined();
   }
-  const left = planFor(host, desired).plan.changes.filter((change) => {
-    if (change.kind === 'definition') return needsReload(change);
-    return 'layers' in change && change.layers.runtime;
-  });
+  const left = planFor(host, desired).plan.changes.filter(concernsRuntime);
   expect(left, 'after the first request').toEqual([]);
   host.permanent(permanentRequest(input));
   expect(pending(planFor(host, desired).plan), 'after the second request').toEqual([]);

@@ -5,8 +5,9 @@ import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../..
 import { formatPort } from '../../../src/firewalld/normalise.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
-import { writeZoneXml } from '../../../src/firewalld/write-xml.ts';
-import type { BeginRequest, PermanentRequest, RuntimeCall } from '../../../src/host/requests.ts';
+import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
+import type { BeginRequest, PermanentRequest } from '../../../src/host/requests.ts';
+import type { RuntimeCall } from '../../../src/plan/steps.ts';
 
 /** An error that the daemon would answer with. */
 export class DaemonError extends Error {}
@@ -249,9 +250,11 @@ export class Firewalld {
 
   /** Carries out the second request, through the daemon's memory, which it writes to the files. */
   permanent(request: PermanentRequest): void {
-    for (const { zone, interfaces, text } of request.releases) {
+    for (const { zone, interfaces } of request.releases) {
       const held = this.memory.zones.get(zone);
-      if (held === undefined || !this.files.has(`zones/${zone}.xml`)) throw new DaemonError(`INVALID_ZONE: ${zone}`);
+      const own = this.files.get(`zones/${zone}.xml`);
+      if (held === undefined || own === undefined) throw new DaemonError(`INVALID_ZONE: ${zone}`);
+      const text = interfaces.reduce<string | null>((left, name) => left && withoutInterface(left, name), own);
       const rest = { ...held, interfaces: held.interfaces.filter((name) => !interfaces.includes(name)) };
       this.memory.zones.set(zone, rest);
       this.files.set(`zones/${zone}.xml`, text ?? writeZoneXml(rest));
@@ -263,10 +266,14 @@ export class Firewalld {
       this.#check(this.memory);
       this.files.set(`zones/${name}.xml`, writeZoneXml(zone));
     }
-    for (const [name, entries] of Object.entries(request.ipsets)) {
-      const held = this.memory.ipsets.get(name);
-      if (held === undefined) throw new DaemonError(`INVALID_IPSET: ${name}`);
-      this.setPermanentIpset({ ...held, entries });
+    for (const [name, service] of Object.entries(request.services)) {
+      if (!this.memory.services.has(name)) throw new DaemonError(`INVALID_SERVICE: ${name}`);
+      this.memory.services.set(name, service);
+      this.files.set(`services/${name}.xml`, writeServiceXml(service));
+    }
+    for (const [name, ipset] of Object.entries(request.ipsets)) {
+      if (!this.memory.ipsets.has(name)) throw new DaemonError(`INVALID_IPSET: ${name}`);
+      this.setPermanentIpset(ipset);
     }
     for (const [kind, name] of request.deletions) {
       this.memory[`${kind}s`].delete(name);
@@ -281,13 +288,7 @@ export class Firewalld {
 
   setPermanentIpset(ipset: IpsetConfig): void {
     this.memory.ipsets.set(ipset.name, ipset);
-    const options = Object.entries(ipset.options).map(([name, value]) => `<option name="${name}" value="${value}"/>`);
-    const entries = ipset.entries.map((entry) => `<entry>${entry}</entry>`);
-    const titles = `<short>${ipset.short}</short><description>${ipset.description}</description>`;
-    this.files.set(
-      `ipsets/${ipset.name}.xml`,
-      `<ipset type="${ipset.type}">${titles}${options.join('')}${entries.join('')}</ipset>`,
-    );
+    this.files.set(`ipsets/${ipset.name}.xml`, writeIpsetXml(ipset));
   }
 
   /** What the collector would say of this host. */

@@ -1,6 +1,13 @@
 import { type Impact, NO_IMPACT } from '../../../src/plan/impact-types.ts';
-import type { HostPlan } from '../../../src/plan/plan.ts';
+import { type HostPlan, PLAN_FORMAT } from '../../../src/plan/plan.ts';
 import type { Reason } from '../../../src/policy/desired.ts';
+
+/** What a report does not print: what is sent. */
+const UNSENT = {
+  format: PLAN_FORMAT,
+  steps: [],
+  result: { zones: [], services: [], ipsets: [] },
+} as const satisfies Partial<HostPlan>;
 
 const BOTH = { permanent: true, runtime: true };
 
@@ -76,6 +83,7 @@ const DRIFT_IMPACT: Impact = {
 
 /** A first apply on a web server: every kind of change that adds, an interface that moves, an extra rule. */
 export const FIRST_APPLY: HostPlan = {
+  ...UNSENT,
   host: 'web1.example.net',
   matrix: 'portaswitch',
   roles: [
@@ -192,6 +200,7 @@ export const FIRST_APPLY: HostPlan = {
 
 /** A drifted host: everything that edits, removes, or is needed in one layer only. */
 export const DRIFT: HostPlan = {
+  ...UNSENT,
   host: 'sip1.example.net',
   matrix: 'portaswitch',
   roles: [
@@ -275,6 +284,7 @@ export const DRIFT: HostPlan = {
 
 /** Nothing to do. */
 export const SETTLED: HostPlan = {
+  ...UNSENT,
   host: 'db1.example.net',
   matrix: 'portaswitch',
   roles: [{ role: 'master-db', because: 'declared', confidence: 1, evidence: [] }],

@@ -166,16 +166,18 @@ describe('text of an inventory or a matrix', { timeout: 600_000 }, () => {
         const decision = decideOn(prepared, host, way);
         if (decision.kind === 'refused') return;
         planned += 1;
-        const { plan, desired, observed } = decision;
+        const { plan } = decision;
         const guard = { windowSeconds: 60, confirm: 'auto' } as const;
-        const input = { id: 'i', holder: text, at: 'now', guard, plan, desired, observed };
+        const input = { id: 'i', holder: text, at: 'now', guard, plan };
         const begin = JSON.parse(JSON.stringify(beginRequest(input))) as ReturnType<typeof beginRequest>;
         for (const { path: file, text: xml } of begin.files) {
           const [, kind, name = ''] = /^(zones|services|ipsets)\/(.*)\.xml$/.exec(file) ?? [];
           expect(name).toMatch(NAME);
           // Only the texts may hold markup, and they hold it escaped.
-          if (kind === 'services') expect(readServiceXml(name, xml)).toEqual(desired.services.get(name)?.value);
-          if (kind === 'ipsets') expect(readIpsetXml(name, xml)).toEqual(desired.ipsets.get(name)?.value);
+          if (kind === 'services')
+            expect(readServiceXml(name, xml)).toEqual(plan.result.services.find((item) => item.name === name));
+          if (kind === 'ipsets')
+            expect(readIpsetXml(name, xml)).toEqual(plan.result.ipsets.find((item) => item.name === name));
           if (kind === 'zones') expect(readZoneXml(name, xml).name).toBe(name);
           expect(xml).not.toMatch(/<!|\]\]>|[^\P{Cc}\n]/u);
         }

@@ -1,0 +1,85 @@
+import type { IpsetConfig, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+
+/** The operations on a running daemon, by the names that the host's program knows (steps.py). */
+export type RuntimeOperation =
+  | 'move-connection'
+  | 'bind-interface'
+  | 'release-interface'
+  | 'add-service'
+  | 'remove-service'
+  | 'add-rich-rule'
+  | 'remove-rich-rule'
+  | `remove-${StrayField}`
+  | 'add-entry'
+  | 'remove-entry';
+
+/** What our zones never hold. */
+export type StrayField =
+  | 'port'
+  | 'source-port'
+  | 'protocol'
+  | 'source'
+  | 'masquerade'
+  | 'icmp-block'
+  | 'icmp-block-inversion'
+  | 'forward-port';
+
+/** One call on the running daemon: the operation and its arguments; the first is the zone, ipset or connection. */
+export type RuntimeCall = readonly [operation: RuntimeOperation, ...args: string[]];
+
+/** The kinds of objects that are ours, each with a folder of its own below /etc/firewalld. */
+export type ObjectKind = 'zone' | 'service' | 'ipset';
+
+/**
+ * One thing that is done on the host. Steps are carried out in the order in which the plan lists them; the host's program
+ * takes them in three moves, each over a connection of its own: definitions, behaviour, permanence.
+ *
+ * Without a running firewalld there is one move: files, deletions, edits and connections, and then the start.
+ */
+export type Step = {
+  /** The changes that the step is for, by their position in the plan's `changes`; never empty. */
+  readonly serves: readonly number[];
+} & (
+  | {
+      /** Definitions: a file of ours, whole. `path` is relative to /etc/firewalld. */
+      readonly kind: 'file';
+      readonly path: string;
+      readonly text: string;
+    }
+  /** Definitions: firewalld reads its files again. Once a plan at most. */
+  | { readonly kind: 'reload'; readonly because: string }
+  /** Behaviour: a call on the running daemon. */
+  | { readonly kind: 'call'; readonly call: RuntimeCall }
+  /** Permanence: these interfaces leave a zone's file; every other byte of somebody else's file stays. */
+  | { readonly kind: 'edit-zone'; readonly zone: string; readonly interfaces: readonly string[] }
+  /** Permanence: the daemon takes an object's settings over into its memory and its file. */
+  | { readonly kind: 'settings'; readonly object: 'zone'; readonly settings: ZoneConfig }
+  | { readonly kind: 'settings'; readonly object: 'service'; readonly settings: ServiceConfig }
+  | { readonly kind: 'settings'; readonly object: 'ipset'; readonly settings: IpsetConfig }
+  /** Permanence: an object of ours goes. */
+  | { readonly kind: 'delete'; readonly object: ObjectKind; readonly name: string }
+  /** Permanence: the saved profile of NetworkManager's connection names this zone; empty for none. */
+  | { readonly kind: 'connection'; readonly uuid: string; readonly zone: string }
+  /** The host remembers which roles it was last set up for. */
+  | { readonly kind: 'remember'; readonly matrix: string; readonly roles: readonly string[] }
+  /** firewalld is started with what the steps before have written, and enabled once the run is kept. */
+  | { readonly kind: 'start-firewalld'; readonly install: boolean }
+);
+
+/** The steps of one kind, in their order. */
+export function stepsOfKind<K extends Step['kind']>(
+  steps: readonly Step[],
+  kind: K,
+): readonly Extract<Step, { kind: K }>[] {
+  return steps.filter((step): step is Extract<Step, { kind: K }> => step.kind === kind);
+}
+
+/** Why the steps reload firewalld, or `null` when they do not. */
+export function reloadOf(steps: readonly Step[]): string | null {
+  return stepsOfKind(steps, 'reload')[0]?.because ?? null;
+}
+
+/** Whether the steps start a firewalld that does not run. */
+export function startsFirewalld(steps: readonly Step[]): boolean {
+  return steps.some(({ kind }) => kind === 'start-firewalld');
+}
