@@ -194,7 +194,7 @@ def permanent(request):
                     os.rename(aside, old)
                 elif os.path.exists(old):
                     os.unlink(old)
-        for name in [*request["zones"], *request["ipsets"]]:
+        for name in [*request["zones"], *request["services"], *request["ipsets"]]:
             if not name.startswith(PREFIX):
                 raise RuntimeError("not ours: %r" % name)
         for name in sorted(request["zones"]):
@@ -204,11 +204,16 @@ def permanent(request):
                 ".config.zone", "update2", "a{sv}", zone_settings(daemon.dbus, request["zones"][name]), path=zone_path
             )
             progress("permanent in part")
+        for name in sorted(request["services"]):
+            step = "permanence of service %s" % name
+            path = daemon.call(".config", "getServiceByName", "s", name)
+            settings = service_settings(daemon.dbus, request["services"][name])
+            daemon.call(".config.service", "update2", "a{sv}", settings, path=path)
         for name in sorted(request["ipsets"]):
             step = "permanence of ipset %s" % name
-            set_path = daemon.call(".config", "getIPSetByName", "s", name)
-            entries = daemon.dbus.Array(request["ipsets"][name], signature="s")
-            daemon.call(".config.ipset", "setEntries", "as", entries, path=set_path)
+            path = daemon.call(".config", "getIPSetByName", "s", name)
+            settings = ipset_settings(daemon.dbus, request["ipsets"][name])
+            daemon.call(".config.ipset", "update", "(ssssa{ss}as)", settings, path=path, timeout=60)
         for kind, name in request["deletions"]:
             step = "deletion of %s %s" % (kind, name)
             if not name.startswith(PREFIX):
@@ -269,6 +274,46 @@ def zone_settings(dbus, zone):
             "forward_ports": dbus.Array([], signature="(ssss)"),
         },
         signature="sv",
+    )
+
+
+def service_settings(dbus, service):
+    """A service of ours as `update2` takes it. What our services never have is given as empty, so that it goes."""
+    strings = lambda items: dbus.Array(items, signature="s")
+    ports = [(port_range(port["range"]), port["protocol"]) for port in service["ports"]]
+    pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")
+    return dbus.Dictionary(
+        {
+            "short": service["short"],
+            "description": service["description"],
+            "ports": pairs(ports),
+            "helpers": strings(service["helpers"]),
+            "modules": strings([]),
+            "protocols": strings([]),
+            "source_ports": pairs([]),
+            "includes": strings([]),
+            "destination": dbus.Dictionary({}, signature="ss"),
+        },
+        signature="sv",
+    )
+
+
+def port_range(ports):
+    first, last = ports["first"], ports["last"]
+    return str(first) if first == last else "%d-%d" % (first, last)
+
+
+def ipset_settings(dbus, ipset):
+    return dbus.Struct(
+        (
+            "",
+            ipset["short"],
+            ipset["description"],
+            ipset["type"],
+            dbus.Dictionary(ipset["options"], signature="ss"),
+            dbus.Array(ipset["entries"], signature="s"),
+        ),
+        signature=None,
     )
 
 

@@ -1,0 +1,295 @@
+import { z } from 'zod';
+import { type HostPlan, PLAN_FORMAT } from './plan.ts';
+import type { RuntimeOperation, Step, StrayField } from './steps.ts';
+
+const count = z.int().min(0);
+const strings = z.array(z.string());
+const stringOrNull = z.string().nullable();
+const object = z.enum(['zone', 'service', 'ipset']);
+const layers = z.strictObject({ permanent: z.boolean(), runtime: z.boolean() });
+const portNumber = z.int().min(0).max(65_535);
+const range = z.strictObject({ first: portNumber, last: portNumber });
+const port = z.strictObject({ protocol: z.string(), range });
+const protocol = z.enum(['tcp', 'udp']);
+
+const stray = z.enum([
+  'port',
+  'source-port',
+  'protocol',
+  'source',
+  'masquerade',
+  'icmp-block',
+  'icmp-block-inversion',
+  'forward-port',
+]) satisfies z.ZodType<StrayField>;
+
+const reason = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('rule'),
+    matrix: z.string(),
+    rule: z.string(),
+    purpose: z.string(),
+    source: z.string(),
+    feature: stringOrNull,
+  }),
+  z.strictObject({
+    kind: z.literal('extra-rule'),
+    name: z.string(),
+    owner: z.string(),
+    text: z.string(),
+    expires: stringOrNull,
+  }),
+  z.strictObject({ kind: z.literal('private-mode'), mode: z.enum(['trusted', 'peers', 'matrix']) }),
+  z.strictObject({ kind: z.literal('site-ssh') }),
+  z.strictObject({ kind: z.literal('cluster'), group: z.string() }),
+  z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
+  z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
+]);
+const reasons = z.array(reason);
+
+const move = z.strictObject({ uuid: z.string(), connection: z.string(), before: z.string(), after: z.string() });
+
+const change = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('definition'),
+    action: z.enum(['create', 'edit', 'delete']),
+    object,
+    name: z.string(),
+    inUse: z.boolean(),
+    fields: z.array(z.strictObject({ field: z.string(), before: stringOrNull, after: stringOrNull })),
+    reasons,
+  }),
+  z.strictObject({
+    kind: z.literal('interface'),
+    action: z.enum(['bind', 'release']),
+    interface: z.string(),
+    zone: z.string(),
+    otherZone: z.string(),
+    editsZone: stringOrNull,
+    networkManager: move.exactOptional(),
+    closes: strings,
+    layers,
+    reasons,
+  }),
+  z.strictObject({
+    kind: z.literal('zone-service'),
+    action: z.enum(['add', 'remove']),
+    zone: z.string(),
+    service: z.string(),
+    ports: z.array(port),
+    layers,
+    reasons,
+  }),
+  z.strictObject({
+    kind: z.literal('rich-rule'),
+    action: z.enum(['add', 'remove']),
+    zone: z.string(),
+    rule: z.string(),
+    layers,
+    reasons,
+  }),
+  z.strictObject({ kind: z.literal('stray'), zone: z.string(), field: stray, value: z.string(), layers }),
+  z.strictObject({
+    kind: z.literal('ipset-entries'),
+    ipset: z.string(),
+    add: strings,
+    remove: strings,
+    layers,
+    reasons,
+  }),
+  z.strictObject({ kind: z.literal('remember'), before: stringOrNull, after: z.string() }),
+  z.strictObject({ kind: z.literal('ensure-firewalld'), action: z.enum(['start', 'install']) }),
+]);
+
+const zone = z.strictObject({
+  name: z.string(),
+  short: z.string(),
+  description: z.string(),
+  target: z.enum(['default', 'ACCEPT', 'DROP', '%%REJECT%%']),
+  interfaces: strings,
+  sources: strings,
+  services: strings,
+  ports: z.array(port),
+  protocols: strings,
+  sourcePorts: z.array(port),
+  icmpBlocks: strings,
+  icmpBlockInversion: z.boolean(),
+  masquerade: z.boolean(),
+  forward: z.boolean(),
+  forwardPorts: strings,
+  richRules: strings,
+  ingressPriority: z.int().exactOptional(),
+});
+
+const service = z.strictObject({
+  name: z.string(),
+  short: z.string(),
+  description: z.string(),
+  ports: z.array(port),
+  protocols: strings,
+  sourcePorts: z.array(port),
+  helpers: strings,
+  modules: strings,
+  includes: strings,
+  destination: z.strictObject({ ipv4: stringOrNull, ipv6: stringOrNull }),
+});
+
+const ipset = z.strictObject({
+  name: z.string(),
+  short: z.string(),
+  description: z.string(),
+  type: z.string(),
+  family: z.enum(['ipv4', 'ipv6']),
+  options: z.record(z.string(), z.string()),
+  entries: strings,
+});
+
+const operation = z.enum([
+  'move-connection',
+  'bind-interface',
+  'release-interface',
+  'add-service',
+  'remove-service',
+  'add-rich-rule',
+  'remove-rich-rule',
+  ...stray.options.map((field) => `remove-${field}` as const),
+  'add-entry',
+  'remove-entry',
+]) satisfies z.ZodType<RuntimeOperation>;
+
+const serves = z.array(count).min(1);
+const settings = z.literal('settings');
+const step: z.ZodType<Step> = z.union([
+  z.strictObject({ kind: z.literal('file'), path: z.string(), text: z.string(), serves }),
+  z.strictObject({ kind: z.literal('reload'), because: z.string(), serves }),
+  z.strictObject({ kind: z.literal('call'), call: z.tuple([operation], z.string()), serves }),
+  z.strictObject({ kind: z.literal('edit-zone'), zone: z.string(), interfaces: strings, serves }),
+  z.strictObject({ kind: settings, object: z.literal('zone'), settings: zone, serves }),
+  z.strictObject({ kind: settings, object: z.literal('service'), settings: service, serves }),
+  z.strictObject({ kind: settings, object: z.literal('ipset'), settings: ipset, serves }),
+  z.strictObject({ kind: z.literal('delete'), object, name: z.string(), serves }),
+  z.strictObject({ kind: z.literal('connection'), uuid: z.string(), zone: z.string(), serves }),
+  z.strictObject({ kind: z.literal('remember'), matrix: z.string(), roles: strings, serves }),
+  z.strictObject({ kind: z.literal('start-firewalld'), install: z.boolean(), serves }),
+]);
+
+const disruption = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('none') }),
+  z.strictObject({ kind: z.literal('firewalld-starts') }),
+  z.strictObject({ kind: z.literal('reload'), because: z.string(), holdMs: count }),
+  z.strictObject({
+    kind: z.literal('interface-moves'),
+    interfaces: strings,
+    reload: z.boolean(),
+    holdMs: count,
+  }),
+]);
+
+const comers = z.strictObject({
+  who: z.enum(['anybody', 'anybody-but', 'these', 'nobody']),
+  sources: strings,
+  more: count,
+});
+const socketImpact = z.strictObject({
+  protocol,
+  address: z.string(),
+  ports: strings,
+  processes: strings,
+  interface: z.string(),
+  destinations: strings,
+  zoneBefore: z.string(),
+  zoneAfter: z.string(),
+  before: comers,
+  after: comers,
+});
+const flowImpact = z.strictObject({
+  protocol,
+  opener: z.string(),
+  address: z.string(),
+  port: portNumber,
+  count,
+  lost: z.enum(['permission', 'forward-port', 'masquerade']),
+});
+const impact = z.strictObject({
+  closed: z.array(socketImpact),
+  opened: z.array(socketImpact),
+  unheard: z.array(z.strictObject({ interface: z.string(), zone: z.string(), ports: strings })),
+  flows: z.strictObject({
+    source: z.enum(['conntrack', 'sockets']).nullable(),
+    cut: z.array(flowImpact),
+    outlive: z.array(flowImpact),
+    unseen: count.nullable(),
+  }),
+});
+
+const role = z.strictObject({
+  role: z.string(),
+  because: z.enum(['declared', 'detected', 'remembered', 'every-host']),
+  confidence: z.number().min(0).max(1),
+  evidence: z.array(
+    z.strictObject({
+      kind: z.enum(['socket', 'process', 'unit', 'package', 'file']),
+      text: z.string(),
+      weight: z.number(),
+    }),
+  ),
+});
+
+const planSchema: z.ZodType<HostPlan> = z.strictObject({
+  format: z.literal(PLAN_FORMAT),
+  host: z.string(),
+  matrix: z.string(),
+  roles: z.array(role),
+  observedHash: z.string(),
+  changes: z.array(change),
+  steps: z.array(step),
+  result: z.strictObject({ zones: z.array(zone), services: z.array(service), ipsets: z.array(ipset) }),
+  disruption,
+  impact,
+  notes: z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() })),
+  nothingBecause: stringOrNull,
+});
+
+/** A plan that was read, or why the text holds none: each problem with its place in the document. */
+export type PlanReading =
+  | { readonly kind: 'plan'; readonly plan: HostPlan }
+  | { readonly kind: 'unreadable'; readonly problems: readonly string[] };
+
+/** A plan as JSON, which {@link readPlan} reads back equal. */
+export function writePlan(plan: HostPlan): string {
+  return `${JSON.stringify(plan)}\n`;
+}
+
+/**
+ * Reads a plan from JSON. The text may come from anybody: every part is checked, a key that is not known is a problem, and so
+ * is a step that names no change of the plan.
+ */
+export function readPlan(text: string): PlanReading {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { kind: 'unreadable', problems: [`it is not JSON: ${(error as Error).message}`] };
+  }
+  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
+  if (format !== PLAN_FORMAT)
+    return {
+      kind: 'unreadable',
+      problems: [
+        typeof format === 'number'
+          ? `its format is ${format}, and this portfw reads format ${PLAN_FORMAT}: make the plan again`
+          : 'it has no format: it is not a plan of portfw',
+      ],
+    };
+  const read = planSchema.safeParse(value);
+  if (!read.success)
+    return {
+      kind: 'unreadable',
+      problems: read.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
+    };
+  const { changes, steps } = read.data;
+  const lost = steps.flatMap((one, index) =>
+    one.serves.some((position) => position >= changes.length) ? [`steps.${index}: it names a change that is not there`] : [],
+  );
+  return lost.length > 0 ? { kind: 'unreadable', problems: lost } : { kind: 'plan', plan: read.data };
+}
