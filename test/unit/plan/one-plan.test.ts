@@ -8,7 +8,7 @@ import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
 import { outcomeOf } from '../../../src/plan/step-outcome.ts';
 import { reloadOf } from '../../../src/plan/steps.ts';
-import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import type { DesiredFirewalld, Reasoned } from '../../../src/policy/desired.ts';
 import { planText } from '../../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
 import { unnamed } from './named-changes.ts';
@@ -111,5 +111,100 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     expect(seen.changes).toBeGreaterThan(5000);
     expect(seen.reloads).toBeGreaterThan(300);
     expect(seen.entries).toBeGreaterThan(500);
+  });
+
+  it('names the entries of an ipset whose description changes with them', () => {
+    const set = (description: string, entries: readonly string[]) => ({
+      name: 'portfw-peer-img',
+      short: 'portfw img',
+      description,
+      type: 'hash:net',
+      family: 'ipv4' as const,
+      options: {},
+      entries,
+    });
+    const desired = (description: string, entries: readonly string[]): DesiredFirewalld => ({
+      zones: new Map(),
+      services: new Map(),
+      ipsets: new Map([['portfw-peer-img', { value: set(description, entries), reasons: [] }]]),
+    });
+    const host = new Firewalld();
+    apply(host, planFor(host, desired('one', ['192.0.2.7'])).plan);
+    const { plan } = planFor(host, desired('two', ['192.0.2.7', '203.0.113.0/24']));
+    expect(plan.changes).toContainEqual(
+      expect.objectContaining({ kind: 'ipset-entries', add: ['203.0.113.0/24'], remove: [] }),
+    );
+    expect(planText(plan, { style: PLAIN_STYLE, verbosity: 0 })).toContain('+ 203.0.113.0/24\n');
+    expect(reloadOf(plan.steps)).toBeNull();
+    apply(host, plan);
+    expect(planFor(host, desired('two', ['192.0.2.7', '203.0.113.0/24'])).plan.changes).toEqual([
+      expect.objectContaining({ kind: 'remember' }),
+    ]);
+  });
+
+  it('reloads for no text, of any kind of object', () => {
+    const rewritten = ({ zones, services, ipsets }: DesiredFirewalld): DesiredFirewalld => {
+      const texts = { short: 'another title', description: 'another text' };
+      const of = <T extends object>(items: ReadonlyMap<string, Reasoned<T>>) =>
+        new Map([...items].map(([name, item]) => [name, { ...item, value: { ...item.value, ...texts } }]));
+      return {
+        zones: new Map([...zones].map(([name, zone]) => [name, { ...zone, config: { ...zone.config, ...texts } }])),
+        services: of(services),
+        ipsets: of(ipsets),
+      };
+    };
+    const kinds = new Set<string>();
+    fc.assert(
+      fc.property(hostArbitrary, desiredArbitrary, (made, desired) => {
+        const host = made();
+        apply(host, planFor(host, desired).plan);
+        const { plan } = planFor(host, rewritten(desired));
+        for (const change of plan.changes) if (change.kind === 'definition') kinds.add(change.object);
+        expect(reloadOf(plan.steps)).toBeNull();
+        expect(plan.steps.filter(({ kind }) => kind === 'file' || kind === 'call')).toEqual([]);
+        host.reloads = 0;
+        apply(host, plan);
+        expect(host.reloads).toBe(0);
+        expect(planFor(host, rewritten(desired)).plan.changes.filter(({ kind }) => kind !== 'remember')).toEqual([]);
+      }),
+      { seed: 8, numRuns: 60 },
+    );
+    expect([...kinds].sort()).toEqual(['ipset', 'service', 'zone']);
+  });
+});
+
+describe('a plan as a file', () => {
+  const host = new Firewalld();
+  const { plan } = planFor(host, fc.sample(desiredArbitrary, { seed: 1, numRuns: 1 })[0]!);
+  const text = (edit: (value: Record<string, unknown>) => void) => {
+    const value = JSON.parse(writePlan(plan)) as Record<string, unknown>;
+    edit(value);
+    return JSON.stringify(value);
+  };
+
+  it.each<[string, string, RegExp]>([
+    ['no JSON', '{"format": 1,', /not JSON/],
+    ['no plan', '{"kind": "host-finished"}', /not a plan/],
+    ['a later format', text((value) => Object.assign(value, { format: 2 })), /format is 2/],
+    ['a key that nobody knows', text((value) => Object.assign(value, { accept: true })), /accept/],
+    ['a part that is missing', text((value) => delete value['steps']), /steps/],
+    [
+      'a call that no host knows',
+      text((value) => Object.assign(value, { steps: [{ kind: 'call', call: ['run', 'sh'], serves: [0] }] })),
+      /steps\.0/,
+    ],
+    [
+      'a step that serves nothing',
+      text((value) => Object.assign(value, { steps: [{ kind: 'reload', because: 'why not', serves: [] }] })),
+      /steps\.0/,
+    ],
+    [
+      'a step for a change that is not there',
+      text((value) => Object.assign(value, { steps: [{ kind: 'reload', because: 'why not', serves: [999] }] })),
+      /steps\.0: it names a change that is not there/,
+    ],
+  ])('is refused with %s', (_what, given, problem) => {
+    const read = readPlan(given);
+    expect(read.kind === 'unreadable' && read.problems.join('\n')).toMatch(problem);
   });
 });

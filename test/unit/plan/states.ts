@@ -47,12 +47,12 @@ function service(name: string, ports: readonly number[], text: string): ServiceC
   };
 }
 
-function ipset(name: string, sources: readonly string[]): IpsetConfig {
+function ipset(name: string, sources: readonly string[], text: string): IpsetConfig {
   const family = name.endsWith('-6') ? 'ipv6' : 'ipv4';
   return {
     name,
     short: name,
-    description: 'Managed by portfw.',
+    description: text,
     type: 'hash:net',
     family,
     options: family === 'ipv6' ? { family: 'inet6' } : {},
@@ -139,7 +139,7 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
     const services = SERVICES.map((name, index) => service(name, ports[index]!, texts)).filter(({ name }) =>
       mentioned(name),
     );
-    const ipsets = SETS.map((name, index) => ipset(name, name.endsWith('-6') ? entries6 : entries[index]!)).filter(
+    const ipsets = SETS.map((name, index) => ipset(name, name.endsWith('-6') ? entries6 : entries[index]!, texts)).filter(
       ({ name }) => mentioned(name),
     );
     return {
