@@ -289,7 +289,9 @@ export function readPlan(text: string): PlanReading {
     };
   const { changes, steps } = read.data;
   const lost = steps.flatMap((one, index) =>
-    one.serves.some((position) => position >= changes.length) ? [`steps.${index}: it names a change that is not there`] : [],
+    one.serves.some((position) => position >= changes.length)
+      ? [`steps.${index}: it names a change that is not there`]
+      : [],
   );
   return lost.length > 0 ? { kind: 'unreadable', problems: lost } : { kind: 'plan', plan: read.data };
 }

@@ -86,7 +86,11 @@ function interfacesByName({ zones }: FirewalldConfig): ReadonlyMap<string, reado
  * Whether a zone file of ours that nothing else rewrites can be loaded as it is: a reload with a rule for an ipset that is
  * not there leaves the host open on some versions, and one with an interface in two zones fails.
  */
-function loads(zone: ZoneConfig, { desired, observed }: StepsInput, named: ReadonlyMap<string, readonly string[]>): boolean {
+function loads(
+  zone: ZoneConfig,
+  { desired, observed }: StepsInput,
+  named: ReadonlyMap<string, readonly string[]>,
+): boolean {
   const { permanent, runtime } = observed;
   const rules = zone.richRules.map(parseRichRule);
   const sets = rules.flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]).filter((name) => name !== null);

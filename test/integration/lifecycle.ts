@@ -5,8 +5,9 @@ import type { Lab } from '../lab/lab.ts';
 import { changeTexts } from './change-texts.ts';
 import { expectDone } from './expect-done.ts';
 import { type Variables, writeInventory } from './lab-inventory.ts';
-import { tableHandle } from './observed-host.ts';
+import { filesBelow, tableHandle } from './observed-host.ts';
 import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { callsOf, filesOf, watchCalls } from './watched-calls.ts';
 
 /** The hosts whose life is followed: firewalld 0.9.3, 1.3.3 and 2.3.1, and one for each shipped matrix. */
 export const HOSTS = ['sip1', 'ocs1', 'gcems1'] as const;
@@ -65,9 +66,26 @@ export class Lifecycle {
       plans.set(name, plan.changes);
       expect(changeTexts(plan), name).toEqual(expected[name] ?? []);
     }
+    const watched = await this.each(async (host) => ({
+      files: await filesBelow(host, '/etc/firewalld'),
+      stop: await watchCalls(host),
+    }));
     const applied = await portfwJson('apply', this.inventory, '--yes');
+    const arrived = await Promise.all(watched.map(({ stop }) => stop()));
     expect(applied.exitCode, applied.stdout).toBe(0);
     await this.each(async (host, name) => {
+      const at = HOSTS.indexOf(name);
+      const changed = applied.outcomes.get(name);
+      // What arrives on the host is what the plan's steps say, call by call and file by file, and nothing else.
+      const plan = changed?.kind === 'changed' ? changed.plan : null;
+      expect([...arrived[at]!].sort(), `${name}: calls`).toEqual(plan === null ? [] : [...callsOf(plan)].sort());
+      const files = await filesBelow(host, '/etc/firewalld');
+      const touched = [...new Set([...files.keys(), ...watched[at]!.files.keys()])].filter(
+        (path) => files.get(path)?.sha256 !== watched[at]!.files.get(path)?.sha256,
+      );
+      const named = plan === null ? new Set<string>() : filesOf(plan);
+      const unnamed = touched.filter((path) => !named.has(path.slice('/etc/firewalld/'.length)));
+      expect(unnamed, `${name}: files that no step names`).toEqual([]);
       const before = handles[HOSTS.indexOf(name)]!;
       if (expected[name] === null) {
         outcomeOf(applied, name, 'unchanged');

@@ -12,7 +12,9 @@ const overlap = (a: string, b: string) => {
 const entries = fc
   .array(fc.tuple(fc.nat(31), fc.constantFrom(27, 28, 29, 30, 31, 32)), { maxLength: 8 })
   .map((list) =>
-    list.map(([at, prefix]) => `192.0.2.${at}/${prefix}`).filter((one, index, all) => !all.slice(0, index).some((other) => overlap(one, other))),
+    list
+      .map(([at, prefix]) => `192.0.2.${at}/${prefix}`)
+      .filter((one, index, all) => !all.slice(0, index).some((other) => overlap(one, other))),
   )
   .map((list) => aggregate(list).ipv4);
 
@@ -71,9 +73,7 @@ it('joins entries with those of others that overlap none of them', () => {
   fc.assert(
     fc.property(entries, entries, (held, others) => {
       const both = joined(held, others);
-      expect(both).toEqual(
-        [...held, ...others.filter((other) => !held.some((entry) => overlap(entry, other)))].sort(),
-      );
+      expect(both).toEqual([...held, ...others.filter((other) => !held.some((entry) => overlap(entry, other)))].sort());
     }),
     { numRuns: 500, seed: 5 },
   );

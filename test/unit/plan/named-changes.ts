@@ -179,7 +179,9 @@ export function unnamed(
     if (!told.has(word)) found.push(`call ${text}`);
   }
   for (const { zone, interfaces } of permanent.releases)
-    found.push(...interfaces.map((name) => (zone.startsWith('portfw-') ? `interface ${name}` : `edits ${zone} ${name}`)));
+    found.push(
+      ...interfaces.map((name) => (zone.startsWith('portfw-') ? `interface ${name}` : `edits ${zone} ${name}`)),
+    );
   for (const [name, zone] of Object.entries(permanent.zones)) {
     const words = moved(zoneParts(files.zones.get(name), name), zoneParts(zone, name));
     found.push(...asked(words, held.zones.has(name) ? null : `create zone ${name}`));

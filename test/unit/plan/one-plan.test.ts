@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isOurs } from '../../../src/firewalld/model.ts';
+import { type FirewalldConfig, isOurs } from '../../../src/firewalld/model.ts';
 import { type ObservedFirewalld, observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
@@ -12,7 +12,7 @@ import type { DesiredFirewalld, Reasoned } from '../../../src/policy/desired.ts'
 import { planText } from '../../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
 import { unnamed } from './named-changes.ts';
-import { Firewalld, type Layer } from './simulator.ts';
+import { Firewalld } from './simulator.ts';
 import { desiredArbitrary, hostArbitrary, mishapArbitrary } from './states.ts';
 
 const GUARD = { windowSeconds: 60, confirm: 'auto' } as const;
@@ -63,7 +63,7 @@ const scenario = fc
     },
   }));
 
-function ours({ zones, services, ipsets }: Pick<Layer, 'zones' | 'services' | 'ipsets'>): unknown {
+function ours({ zones, services, ipsets }: FirewalldConfig): unknown {
   const of = (items: Iterable<readonly [string, unknown]>) =>
     Object.fromEntries([...items].filter(([name]) => isOurs(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
   return { zones: of(zones), services: of(services), ipsets: of(ipsets) };

@@ -139,9 +139,9 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
     const services = SERVICES.map((name, index) => service(name, ports[index]!, texts)).filter(({ name }) =>
       mentioned(name),
     );
-    const ipsets = SETS.map((name, index) => ipset(name, name.endsWith('-6') ? entries6 : entries[index]!, texts)).filter(
-      ({ name }) => mentioned(name),
-    );
+    const ipsets = SETS.map((name, index) =>
+      ipset(name, name.endsWith('-6') ? entries6 : entries[index]!, texts),
+    ).filter(({ name }) => mentioned(name));
     return {
       zones: built,
       services: new Map(services.map((item) => [item.name, reasoned(item)])),

@@ -1,0 +1,106 @@
+import type { HostPlan } from '../../src/plan/plan.ts';
+import { type RuntimeOperation, type Step, stepsOfKind } from '../../src/plan/steps.ts';
+import type { LabHost } from '../lab/host.ts';
+
+const RECORD = '/run/portfw-watched';
+const START = `
+rm -f ${RECORD}.*
+setsid busctl monitor --json=short org.fedoraproject.FirewallD1 >${RECORD}.json 2>${RECORD}.err </dev/null &
+echo $! >${RECORD}.pid
+for try in $(seq 100); do
+  if grep -q Monitoring ${RECORD}.err; then exit 0; fi
+  sleep 0.1
+done
+cat ${RECORD}.err >&2
+exit 1`;
+const STOP = `kill "$(cat ${RECORD}.pid)"; cat ${RECORD}.json`;
+
+/** What changes nothing: reading, and the daemon's own check. */
+const READING = /^(?:get|query|list|Get|Introspect|Ping|checkPermanentConfig)/;
+
+interface Message {
+  readonly type: string;
+  readonly interface?: string;
+  readonly member?: string;
+  readonly destination?: string;
+  readonly payload?: { readonly type: string; readonly data: readonly unknown[] };
+}
+
+/**
+ * Watches the D-Bus of a host for calls on firewalld, from outside portfw.
+ *
+ * @returns a function that ends the watch and gives every call that may change something, in order, as text
+ */
+export async function watchCalls(host: LabHost): Promise<() => Promise<readonly string[]>> {
+  await host.run('sh', '-c', START);
+  return async () => {
+    const record = await host.run('sh', '-c', STOP);
+    return record
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Message)
+      .filter(({ type, member = '' }) => type === 'method_call' && !READING.test(member))
+      .map(({ interface: on = '', member = '', payload }) => {
+        const short = on.replace('org.fedoraproject.FirewallD1', '');
+        // The content of a whole object is looked at in its file; a timeout is always 0.
+        if (/^update2?$/.test(member)) return `${short} ${member}`;
+        const data = payload?.type.endsWith('i') === true ? payload.data.slice(0, -1) : (payload?.data ?? []);
+        return [short, member, ...data].join(' ');
+      });
+  };
+}
+
+/** Which method of the daemon carries out each operation, written down from firewalld.dbus(5). */
+const METHODS: Readonly<Record<Exclude<RuntimeOperation, 'move-connection'>, string>> = {
+  'bind-interface': '.zone changeZoneOfInterface',
+  'release-interface': '.zone removeInterface',
+  'add-service': '.zone addService',
+  'remove-service': '.zone removeService',
+  'add-rich-rule': '.zone addRichRule',
+  'remove-rich-rule': '.zone removeRichRule',
+  'remove-port': '.zone removePort',
+  'remove-source-port': '.zone removeSourcePort',
+  'remove-protocol': '.zone removeProtocol',
+  'remove-source': '.zone removeSource',
+  'remove-masquerade': '.zone removeMasquerade',
+  'remove-icmp-block': '.zone removeIcmpBlock',
+  'remove-icmp-block-inversion': '.zone removeIcmpBlockInversion',
+  'remove-forward-port': '.zone removeForwardPort',
+  'add-entry': '.ipset addEntry',
+  'remove-entry': '.ipset removeEntry',
+};
+
+/** The calls that a plan's steps are to make on firewalld, as {@link watchCalls} has them. */
+export function callsOf({ steps }: HostPlan): readonly string[] {
+  return steps.flatMap((step): readonly string[] => {
+    switch (step.kind) {
+      case 'reload':
+        return [' reload'];
+      case 'call': {
+        const [operation, ...args] = step.call;
+        return operation === 'move-connection' ? [] : [[METHODS[operation], ...args].join(' ')];
+      }
+      case 'edit-zone':
+        return step.interfaces.map((name) => `.config.zone removeInterface ${name}`);
+      case 'settings':
+        return [`.config.${step.object} ${step.object === 'ipset' ? 'update' : 'update2'}`];
+      case 'delete':
+        return [`.config.${step.object} remove`];
+      case 'file':
+      case 'connection':
+      case 'remember':
+      case 'start-firewalld':
+        return [];
+    }
+  });
+}
+
+/** The files below /etc/firewalld that a plan's steps may change. */
+export function filesOf({ steps }: HostPlan): ReadonlySet<string> {
+  const written: (step: Step) => readonly string[] = (step) => {
+    if (step.kind === 'edit-zone') return [`zones/${step.zone}.xml`];
+    if (step.kind === 'settings') return [`${step.object}s/${step.settings.name}.xml`];
+    return step.kind === 'delete' ? [`${step.object}s/${step.name}.xml`] : [];
+  };
+  return new Set([...stepsOfKind(steps, 'file').map(({ path }) => path), ...steps.flatMap(written)]);
+}
