@@ -3,7 +3,7 @@ import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { EMPTY_ZONE, isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
-import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
+import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import { reloadReason } from '../plan/build-plan.ts';
 import { connectionMoves } from '../plan/connection-moves.ts';
 import { needsReload } from '../plan/definitions.ts';
@@ -59,7 +59,6 @@ export interface PermanentRequest {
   readonly releases: readonly {
     readonly zone: string;
     readonly interfaces: readonly string[];
-    readonly text: string | null;
   }[];
   readonly deletions: readonly (readonly ['zone' | 'service' | 'ipset', string])[];
   /** Zones of NetworkManager's connections, by UUID; empty for none. */
@@ -362,11 +361,7 @@ export function permanentRequest(input: ApplyInput): PermanentRequest {
     id: input.id,
     zones,
     ipsets,
-    releases: [...releases].map(([zone, interfaces]) => ({
-      zone,
-      interfaces,
-      text: isOurs(zone) ? null : releasedText(observed.zoneTexts.get(zone), interfaces),
-    })),
+    releases: [...releases].map(([zone, interfaces]) => ({ zone, interfaces })),
     deletions: deletions.sort((a, b) => rank[a[0]] - rank[b[0]]),
     connections: connectionMoves(plan.changes).map(({ uuid, after }) => [uuid, after]),
   };
@@ -393,12 +388,6 @@ function movedBetweenOurs(input: ApplyInput): Map<string, string[]> {
     if (leaving.length > 0) moved.set(name, leaving);
   }
   return moved;
-}
-
-function releasedText(text: string | undefined, interfaces: readonly string[]): string | null {
-  let rest: string | null = text ?? null;
-  for (const name of interfaces) rest = rest === null ? null : withoutInterface(rest, name);
-  return rest;
 }
 
 function sameBehaviour(zone: ZoneConfig, other: ZoneConfig | undefined): boolean {

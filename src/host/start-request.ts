@@ -1,5 +1,5 @@
 import { isOurs } from '../firewalld/model.ts';
-import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
+import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import { connectionMoves } from '../plan/connection-moves.ts';
 import type { ApplyInput, GuardSettings, RunState } from './requests.ts';
 import { runState } from './requests.ts';
@@ -15,8 +15,8 @@ export interface StartRequest {
   readonly files: readonly { readonly path: string; readonly text: string }[];
   /** Files of ours that go. */
   readonly deletions: readonly string[];
-  /** Zone files of others without the interfaces that move to ours. */
-  readonly edits: readonly { readonly path: string; readonly text: string }[];
+  /** Zones of others and the interfaces that move from their files to ours. */
+  readonly edits: readonly { readonly zone: string; readonly interfaces: readonly string[] }[];
   /** The paths of those, for what is saved and restored. */
   readonly foreign: readonly string[];
   /** Zones of NetworkManager's connections, by UUID. */
@@ -40,12 +40,10 @@ export function startRequest(input: ApplyInput): StartRequest {
   const { permanent } = observed;
   const left = (folder: string, held: ReadonlyMap<string, unknown>, wanted: ReadonlyMap<string, unknown>): string[] =>
     [...held.keys()].filter((name) => isOurs(name) && !wanted.has(name)).map((name) => `${folder}/${name}.xml`);
-  const texts = new Map<string, string>();
+  const edits = new Map<string, string[]>();
   for (const change of plan.changes) {
     if (change.kind !== 'interface' || change.editsZone === null) continue;
-    const path = `zones/${change.editsZone}.xml`;
-    const text = texts.get(path) ?? observed.zoneTexts.get(change.editsZone) ?? '';
-    texts.set(path, withoutInterface(text, change.interface) ?? text);
+    edits.set(change.editsZone, [...(edits.get(change.editsZone) ?? []), change.interface]);
   }
   return {
     operation: 'start',
@@ -59,8 +57,8 @@ export function startRequest(input: ApplyInput): StartRequest {
       ...left('services', permanent.services, desired.services),
       ...left('ipsets', permanent.ipsets, desired.ipsets),
     ].sort(),
-    edits: [...texts].map(([path, text]) => ({ path, text })),
-    foreign: [...texts.keys()].sort(),
+    edits: [...edits].map(([zone, interfaces]) => ({ zone, interfaces })),
+    foreign: [...edits.keys()].map((zone) => `zones/${zone}.xml`).sort(),
     connections: connectionMoves(plan.changes).map(({ uuid, after }) => [uuid, after]),
     window: guard.windowSeconds,
     confirm: guard.confirm,

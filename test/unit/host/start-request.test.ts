@@ -59,12 +59,10 @@ it('takes our leftovers away, and nothing of others', () => {
   expect(request.edits).toEqual([]);
 });
 
-it("takes the interface out of its owner's file, every other byte as it was", () => {
+it("names what leaves an owner's file, and sends no text for it", () => {
   const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n<interface name="eth7"/></zone>';
   const request = requestFor({ 'zones/office.xml': text });
-  expect(request.edits).toEqual([
-    { path: 'zones/office.xml', text: '<zone><short>Büro</short>\r\n<interface name="eth7"/></zone>' },
-  ]);
+  expect(request.edits).toEqual([{ zone: 'office', interfaces: ['eth0'] }]);
   expect(request.foreign).toEqual(['zones/office.xml']);
 });
 

@@ -55,10 +55,10 @@ describe('the requests of an apply', () => {
     expect(readZoneXml('portfw-private', written.text).interfaces).toEqual(['eth0']);
   });
 
-  it("write an owner's zone file back as it was, less the interface", () => {
+  it("name what leaves an owner's zone file, and send no text for it", () => {
     const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n</zone>';
-    const { permanent } = requests({ office: text }, [zone('portfw-public', ['eth0'], 'default')]);
-    const expected = '<zone><short>Büro</short>\r\n</zone>';
-    expect(permanent.releases).toEqual([{ zone: 'office', interfaces: ['eth0'], text: expected }]);
+    const { begin, permanent } = requests({ office: text }, [zone('portfw-public', ['eth0'], 'default')]);
+    expect(permanent.releases).toEqual([{ zone: 'office', interfaces: ['eth0'] }]);
+    expect(begin.foreign).toEqual(['zones/office.xml']);
   });
 });

@@ -5,7 +5,7 @@ import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../..
 import { formatPort } from '../../../src/firewalld/normalise.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
-import { writeZoneXml } from '../../../src/firewalld/write-xml.ts';
+import { withoutInterface, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
 import type { BeginRequest, PermanentRequest, RuntimeCall } from '../../../src/host/requests.ts';
 
 /** An error that the daemon would answer with. */
@@ -249,12 +249,15 @@ export class Firewalld {
 
   /** Carries out the second request, through the daemon's memory, which it writes to the files. */
   permanent(request: PermanentRequest): void {
-    for (const { zone, interfaces, text } of request.releases) {
+    for (const { zone, interfaces } of request.releases) {
       const held = this.memory.zones.get(zone);
       if (held === undefined || !this.files.has(`zones/${zone}.xml`)) throw new DaemonError(`INVALID_ZONE: ${zone}`);
       const rest = { ...held, interfaces: held.interfaces.filter((name) => !interfaces.includes(name)) };
       this.memory.zones.set(zone, rest);
-      this.files.set(`zones/${zone}.xml`, text ?? writeZoneXml(rest));
+      const text = this.files.get(`zones/${zone}.xml`)!;
+      // As released.py does it; the daemon writes files of ours in its own style.
+      const edited = interfaces.reduce((left, name) => withoutInterface(left, name) ?? left, text);
+      this.files.set(`zones/${zone}.xml`, zone.startsWith('portfw-') ? writeZoneXml(rest) : edited);
     }
     for (const name of Object.keys(request.zones).sort()) {
       const zone = request.zones[name]!;
