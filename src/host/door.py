@@ -141,12 +141,13 @@ OUR_NAME = text(r"portfw-[A-Za-z0-9_.-]{1,64}", "the name of an object of ours")
 OUR_ZONE = text(r"portfw-[A-Za-z0-9_-]{1,10}", "the name of a zone of ours")
 ZONE = text(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}", "the name of a zone")
 NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
-INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+%=,~#-]{1,16}", "the name of an interface")
+INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface")
 UUID = text(NM_UUID.pattern, "the UUID of a connection")
 PORT = text(r"[0-9]{1,5}(-[0-9]{1,5})?", "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
-NETWORK = text(r"[0-9A-Fa-f.:]{2,45}(/[0-9A-Fa-f.:]{1,45})?", "an address or a network")
-ENTRY = text(r"(?!-)[0-9A-Za-z.:/,_-]{1,128}", "an entry of an ipset")
+NETWORK = text(r"[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?", "an address or a network")
+# What others may have put into an ipset or a zone of ours.
+ENTRY = text(r"(?!-)[0-9A-Za-z.:,_-]{1,128}(/[0-9]{1,3})?", "an entry of an ipset")
 TARGET = one_of("default", "ACCEPT", "DROP", "%%REJECT%%")
 # What lets in or keeps out, and nothing that logs, marks, translates or forwards.
 RICH_RULE = text(
@@ -176,7 +177,7 @@ CALLS = {
     "remove-icmp-block": [OUR_NAME, NAMED],
     "remove-icmp-block-inversion": [OUR_NAME],
     "remove-forward-port": [OUR_NAME, PORT, TRANSPORT, either(PORT, one_of("")), either(NETWORK, one_of(""))],
-    "add-entry": [OUR_NAME, ENTRY],
+    "add-entry": [OUR_NAME, NETWORK],
     "remove-entry": [OUR_NAME, ENTRY],
 }
 
@@ -209,7 +210,7 @@ ELEMENTS = {
         "/ipset/short": {"": DESCRIPTION},
         "/ipset/description": {"": DESCRIPTION},
         "/ipset/option": {"name": one_of("family", "hashsize", "maxelem"), "value": text("inet6?|[0-9]{1,9}", "a value")},
-        "/ipset/entry": {"": ENTRY},
+        "/ipset/entry": {"": NETWORK},
     },
     "zones": {
         "/zone": {"target?": TARGET},
@@ -340,7 +341,7 @@ SCHEMA = {
     "permanent": {
         "id": RUN,
         "zones": map_of(OUR_ZONE, ZONE_RULE),
-        "ipsets": map_of(OUR_NAME, list_of(ENTRY, MOST_ITEMS)),
+        "ipsets": map_of(OUR_NAME, list_of(NETWORK, MOST_ITEMS)),
         "releases": RELEASES,
         "deletions": list_of(row(one_of("zone", "service", "ipset"), OUR_NAME)),
         "connections": CONNECTIONS,
