@@ -50,7 +50,9 @@ export function writeZoneXml(zone: ZoneConfig): string {
     lines.push('  <accept/>', '</rule>');
   }
   const target = zone.target === 'default' ? '' : ` target="${escapeXml(zone.target)}"`;
-  return document(`<zone${target}>`, lines, '</zone>');
+  // Somebody else's, in a zone of ours: it stays.
+  const priority = zone.ingressPriority === undefined ? '' : ` ingress-priority="${zone.ingressPriority}"`;
+  return document(`<zone${target}${priority}>`, lines, '</zone>');
 }
 
 /**

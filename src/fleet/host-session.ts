@@ -121,5 +121,16 @@ export async function ask(connection: Connection, request: Request): Promise<Ask
       },
     };
   }
+  if (answer.kind === 'refused')
+    return {
+      kind: 'failed',
+      mayHaveRun: false,
+      failure: {
+        code: 'request-refused',
+        what: `the host's program does not take the request "${request.operation}"`,
+        details: [answer.why],
+        solve: 'a name or a text in it is none that firewalld could have; if nothing there is odd, report it',
+      },
+    };
   return { kind: 'answer', answer };
 }

@@ -13,6 +13,9 @@ import {
 import { ask, connect, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
+/** What all generations are called, as the host's program has it. */
+const GENERATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
+
 /**
  * Returns a host to a generation, under the same guard as an apply: the present state is saved and the way back to it armed,
  * and only a fresh connection that finds the generation in force keeps it.
@@ -21,6 +24,12 @@ import type { HostJob, RunContext } from './operations.ts';
  */
 export function rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
+    if (generation !== null && !GENERATION_ID.test(generation)) {
+      const listed = await ask(connection, { operation: 'history' });
+      const generations = listed.kind === 'answer' && listed.answer.kind === 'history' ? listed.answer.generations : [];
+      const why = 'there is no such generation';
+      return { kind: 'refused', failure: noGeneration({ why, known: generations.map((item) => item.id) }) };
+    }
     const id = newGenerationId(new Date());
     const what = `rollback to ${generation ?? 'the newest generation that differs'}`;
     context.phase(job.host, 'restoring');

@@ -74,6 +74,8 @@ export type Answer =
   | { readonly kind: 'absent' }
   | { readonly kind: 'stopped'; readonly reason: string }
   | { readonly kind: 'failed'; readonly step: string; readonly why: string; readonly aftermath: HostAftermath }
+  /** The host's program does not take such a request (door.py); nothing was done. */
+  | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'unreadable'; readonly why: string };
 
 const SECTION = 'answer';
@@ -163,6 +165,8 @@ function read(answer: JsonObject): Answer {
       };
     case 'stopped':
       return { kind, reason: line('reason') };
+    case 'refused':
+      return { kind, why: line('why') };
     case 'failed':
       return { kind, step: line('step'), why: line('why'), aftermath: aftermath(answer.object('aftermath')) };
     default:

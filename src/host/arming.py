@@ -12,6 +12,9 @@ LARGEST_RESERVE = 4 * 1024 * 1024
 
 
 def guard_path(identity, suffix):
+    """Every name of a file, a unit or a cron entry of a run is made of its id: the last look at it."""
+    if not ID.match(identity):
+        raise RuntimeError("not the id of a run: %r" % identity)
     return "%s/%s.%s" % (GUARD, identity, suffix)
 
 
@@ -41,7 +44,8 @@ def timer_name(identity):
 
 def if_there(identity, command):
     """A command of the way back that ends well where its program is gone: systemd would start it anew for ever."""
-    return ["/bin/sh", "-c", "[ ! -e %s ] || exec %s" % (guard_path(identity, "py"), " ".join(command))]
+    # The shell's text is fixed; systemd leaves "$0" and "$@" inside of a word alone.
+    return ["/bin/sh", "-c", '[ ! -e "$0" ] || exec "$@"', guard_path(identity, "py")] + command
 
 
 def start_timer(identity, window):

@@ -14,8 +14,6 @@ NO_DIRECT_RULES = {"chains": [], "rules": [], "passthroughs": []}
 def start(request):
     """Lock, check for drift, save, arm the way back, write all files, start. A failure puts it all back."""
     identity = request["id"]
-    if not ID.match(identity):
-        raise Stop(kind="failed", step="start", why="not a run's identity", aftermath={"kind": "untouched"})
     if not has_systemd():
         raise Stop(kind="failed", step="start", why="no systemd runs on the host", aftermath={"kind": "untouched"})
     recover()
@@ -30,6 +28,8 @@ def start(request):
         unit = unit_state()
         if unit.startswith("masked"):
             raise Stop(kind="drifted", hash=observed["hash"])
+        bound = bound_by(request, observed["runtime"])
+        require_released(observed, request["foreign"], bound)
         save(dict(observed, stopped={"enabled": unit == "enabled"}), NO_DIRECT_RULES, request)
     except BaseException:
         release_lock()
@@ -41,19 +41,17 @@ def start(request):
         for temporary, path in staged:
             os.rename(temporary, path)
         for path in request["deletions"]:
-            if not OUR_FILE.match(path):
-                raise RuntimeError("not ours: %r" % path)
-            unlink_quietly(target_of(path))
+            unlink_quietly(our_target(path))
         for edit in request["edits"]:
-            step = "the file of zone %s" % edit["path"]
-            held = describe(target_of(edit["path"]))
-            write_file(target_of(edit["path"]), edit["text"].encode(), int(held["mode"], 8), owner_of(held))
+            step = "the file of zone %s" % edit["zone"]
+            held, text = released_file(edit, bound, request["foreign"])
+            write_file(target_of(held["path"]), text, int(held["mode"], 8), owner_of(held))
         progress("defined")
         step = "checking the configuration"
         if run(["firewall-offline-cmd", "--check-config"], 60) != 0:
             raise RuntimeError("firewall-offline-cmd --check-config finds fault with it")
         step = "NetworkManager's connections"
-        nm_keep(request["connections"])
+        nm_keep(request["connections"], observed["networkManager"])
         step = "starting firewalld"
         progress("starting")
         with sparing_others(noted=guard_path(identity, "rules")):

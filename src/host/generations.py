@@ -155,6 +155,13 @@ def target_of(path):
     return os.path.join(ETC, path)
 
 
+def our_target(path):
+    """The same for one of our files alone."""
+    if not OUR_FILE.match(path):
+        raise RuntimeError("not a file of ours: %r" % path)
+    return target_of(path)
+
+
 def in_scope(path, foreign):
     return bool(OUR_FILE.match(path)) or path in foreign
 

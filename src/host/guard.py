@@ -32,6 +32,8 @@ def arm(request, observed):
             "armedAt": time.clock_gettime(time.CLOCK_MONOTONIC),
             "boot": boot_id(),
             "state": request.get("state"),
+            # What this run alone may make permanent.
+            "connections": [call[1:3] for call in request.get("calls", []) if call[0] == "move-connection"],
         }
         if has_systemd():
             start_timer(identity, request["window"])
@@ -176,7 +178,7 @@ def remember_end(identity, verdict, by, why, record):
 
 def audit(what, holder):
     """One line a decision in /var/lib/portfw/audit.log."""
-    line = " ".join(("%s %s %s" % (stamp(), holder, what)).split())
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]", " ", "%s %s %s" % (stamp(), holder, what)).split())
     try:
         handle = os.open(STATE + "/audit.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
@@ -210,7 +212,7 @@ def settle_run(identity, by, why=""):
 def end_of(identity):
     """What became of a run that is not pending any more."""
     folder = "%s/%s" % (GENERATIONS, identity)
-    if not ID.match(identity) or not os.path.isdir(folder):
+    if not os.path.isdir(folder):
         return {"kind": "untouched"}
     if os.path.exists(folder + "/kept"):
         return {"kind": "kept", "generation": identity}

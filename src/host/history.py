@@ -17,7 +17,7 @@ def history(_request):
                 "savedBy": meta["savedBy"],
                 "before": meta["before"],
                 "permanentHash": meta["permanentHash"],
-                "current": scope_hash(files, foreign) == scope_hash(saved, foreign),
+                "current": scope_hash(files, foreign) == scope_hash(for_rollback(saved, files, foreign), foreign),
             }
         )
     return {"kind": "history", "generations": generations}
@@ -52,7 +52,7 @@ def rollback(request):
             except Stop:
                 continue  # one that cannot be read is none to go back to
             foreign = foreign_since(identity)
-            if scope_hash(files, foreign) != scope_hash(saved, foreign):
+            if scope_hash(files, foreign) != scope_hash(for_rollback(saved, files, foreign), foreign):
                 wanted = identity
                 break
     if wanted is None or wanted not in known:
@@ -65,6 +65,7 @@ def rollback(request):
             known=known,
         )
     foreign = foreign_since(wanted)
+    saved = for_rollback(saved, files, foreign)
     # A run that was cut off may have left the files as they were and changed what runs.
     if scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta):
         return {"kind": "same", "generation": wanted, "hash": file_hash(files)}

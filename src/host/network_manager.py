@@ -12,8 +12,8 @@ only reads.
 NM_BUS = "org.freedesktop.NetworkManager"
 NM_ROOT = "/org/freedesktop/NetworkManager"
 NM_UUID = re.compile(r"^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
-# What a zone of an administrator's may be called: nothing that would be more than a word in a profile.
-NM_ZONE = re.compile(r"[^\x00-\x1f\x7f\\\"'$`]{0,255}\Z")
+# firewalld's own rule for the name of a zone, or none. The older profiles are read by a shell.
+NM_ZONE = re.compile(r"((?!-)[\w-]{1,17}(/[\w-]{1,17})?)?\Z")
 # Where its profiles are: what is in memory only, what is on disk, and what the older format of Enterprise Linux has.
 NM_KEYFILES = ("/run/NetworkManager/system-connections", "/etc/NetworkManager/system-connections")
 NM_IFCFG = "/etc/sysconfig/network-scripts"
@@ -160,8 +160,7 @@ def nm_move(daemon, uuid, zone, *interfaces):
     before = manager.zone(uuid) if manager is not None else None
     if before is None:
         raise RuntimeError("NetworkManager has no connection %s any more" % uuid)
-    if not (zone.startswith(PREFIX) or before.startswith(PREFIX)):
-        raise RuntimeError("refusing to change the zone of connection %s from %r to %r: neither is ours" % (uuid, before, zone))
+    require_our_move(uuid, before, zone)
     nm_set_zone(uuid, zone, True)
     await_zone(daemon, zone or plain(daemon.call("", "getDefaultZone")), interfaces)
 
@@ -176,10 +175,24 @@ def await_zone(daemon, zone, interfaces, seconds=2):
             time.sleep(0.01)
 
 
-def nm_keep(pairs):
-    """Zones that were temporary become part of the saved profiles."""
+def require_our_move(uuid, before, zone):
+    """A connection moves into a zone of ours or out of one, and from where it can be put back to."""
+    if not (zone.startswith(PREFIX) or before.startswith(PREFIX)) or not NM_ZONE.match(before):
+        raise RuntimeError("refusing to change the zone of connection %s from %r to %r" % (uuid, before, zone))
+
+
+def nm_keep(pairs, saved):
+    """Zones become part of the saved profiles: of connections that were there, with these zones, when the run began."""
+    before = nm_zones_of(saved)
     for uuid, zone in pairs:
+        if uuid not in before:
+            raise RuntimeError("connection %s was not there when the run began" % uuid)
+        require_our_move(uuid, before[uuid], zone)
         nm_set_zone(uuid, zone, False)
+
+
+def nm_zones_of(connections):
+    return {item["uuid"]: item["zone"] for item in connections}
 
 
 def nm_restore(saved):
@@ -190,7 +203,7 @@ def nm_restore(saved):
     if saved is None:
         return
     manager = network_manager()
-    wanted = {item["uuid"]: item["zone"] for item in saved}
+    wanted = nm_zones_of(saved)
     if manager is None:
         nm_restore_files(wanted)
         return

@@ -5,6 +5,7 @@ const COLLECTOR = ['observe.py', 'network_manager.py', 'offline.py', 'collect.py
 const STEPS = [
   'observe.py',
   'generations.py',
+  'released.py',
   'network_manager.py',
   'foreign_rules.py',
   'offline.py',
@@ -15,6 +16,7 @@ const STEPS = [
   'ensure.py',
   'history.py',
   'flows.py',
+  'door.py',
   'request.py',
 ];
 
@@ -22,9 +24,24 @@ function text(name: string): string {
   return readFileSync(new URL(name, import.meta.url), 'utf8');
 }
 
+/**
+ * A Python file as it is sent: without blank lines and lines of comment, and indented by single blanks. The program becomes one
+ * argument of the interpreter, whose length Linux limits. To Python it is the same: a test compares the two.
+ */
+function condensed(python: string): string {
+  let quoted = false;
+  const kept = python.split('\n').flatMap((line) => {
+    const whole = quoted;
+    if (line.split('"""').length % 2 === 0) quoted = !quoted;
+    if (whole) return [line];
+    return /^\s*(?:#|$)/.test(line) ? [] : [line.replace(/^ +/, (blanks) => ' '.repeat(Math.ceil(blanks.length / 4)))];
+  });
+  return `${kept.join('\n')}\n`;
+}
+
 /** The shell function that prints a Python program; the delimiter is quoted, so the shell reads nothing into the text. */
 function firewalldFunction(parts: readonly string[]): string {
-  const program = parts.map(text).join('\n\n');
+  const program = parts.map((name) => condensed(text(name))).join('');
   return `firewalld_program() {\ncat <<'PORTFW_END_OF_PROGRAM'\n${program}PORTFW_END_OF_PROGRAM\n}\n`;
 }
 

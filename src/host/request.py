@@ -1,7 +1,7 @@
 """The end of the program that carries out requests.
 
 A request is a JSON document on standard input whose `operation` names what to do; the answer, another one, goes to
-standard output. Nothing that arrives is ever pasted into a command line.
+standard output. Nothing looks at a request before door.py has let it in.
 """
 
 OPERATIONS = {
@@ -41,7 +41,7 @@ def carry_out(request):
 
 def main():
     try:
-        request = json.loads(sys.stdin.buffer.read().decode())
+        request = admitted(sys.stdin.buffer.read(MOST_BYTES + 1))
         os.umask(0o022)
         # A line that goes down must not stop half of a change.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

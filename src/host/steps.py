@@ -48,8 +48,6 @@ def runtime_call(daemon, operation):
 def begin(request):
     """Lock, check for drift, save the generation, arm the way back, definitions, behaviour. A failure puts it all back."""
     identity = request["id"]
-    if not ID.match(identity):
-        raise Stop(kind="failed", step="begin", why="not a run's identity", aftermath={"kind": "untouched"})
     recover()
     take_lock(request)
     progress("locked")
@@ -59,6 +57,7 @@ def begin(request):
         observed = observe(daemon, helpers=False)
         if observed["hash"] != request["observedHash"]:
             raise Stop(kind="drifted", hash=observed["hash"])
+        require_released(observed, request["foreign"], bound_by(request, observed["runtime"]))
         if request["reload"]:
             require_loadable(daemon)
         save(observed, direct_state(daemon), request)
@@ -134,9 +133,7 @@ def stage_files(files, identity):
     staged = []
     try:
         for item in files:
-            if not OUR_FILE.match(item["path"]):
-                raise RuntimeError("not a file of ours: %r" % item["path"])
-            path = target_of(item["path"])
+            path = our_target(item["path"])
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             # No name that ends in .xml: should we be killed here, firewalld must not read it.
             temporary = os.path.join(os.path.dirname(path), ".portfw-%s-%s.new" % (identity, item["path"].replace("/", "-")))
@@ -169,14 +166,23 @@ def permanent(request):
     require_armed_run(identity)
     progress("making permanent")
     daemon = Daemon()
-    _, files = load_generation(identity)
-    saved = {item["path"]: item["sha256"] for item in files}
     step = "permanence"
     try:
-        for edit in request["releases"]:
+        meta, _ = load_generation(identity)
+        moved = record_of(identity)[0].get("connections", [])
+        for pair in request["connections"]:
+            if pair not in moved:
+                raise RuntimeError("connection %s was not moved to %r by this run" % tuple(pair))
+        active = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
+        bound = {name for name, zone in active.items() if zone.startswith(PREFIX)}
+        # All of them are read before the first is written.
+        edits = [
+            (edit, None if edit["zone"].startswith(PREFIX) else released_file(edit, bound, meta["foreign"]))
+            for edit in request["releases"]
+        ]
+        for edit, file in edits:
             step = "permanence of %s" % edit["zone"]
             path = "zones/%s.xml" % edit["zone"]
-            held = describe(target_of(path))
             zone_path = daemon.call(".config", "getZoneByName", "s", edit["zone"])
             old = target_of(path) + ".old"
             # The copy beside it is the owner's too: it stands aside meanwhile, which needs no space on a full disk.
@@ -186,9 +192,9 @@ def permanent(request):
             try:
                 for interface in edit["interfaces"]:
                     forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
-                # The daemon writes the zone in its own style; the owner's text stays, less the one line, unless it was just edited.
-                if edit["text"] is not None and held["sha256"] == saved.get(path):
-                    write_file(target_of(path), edit["text"].encode(), int(held["mode"], 8), owner_of(held))
+                # The daemon writes the zone in its own style; the owner's text stays, less the one line.
+                if file is not None:
+                    write_file(target_of(path), file[1], int(file[0]["mode"], 8), owner_of(file[0]))
             finally:
                 if os.path.exists(aside):
                     os.rename(aside, old)
@@ -233,7 +239,7 @@ def permanent(request):
                 os.unlink(left)
         remove_old_copies()
         step = "permanence of NetworkManager's connections"
-        nm_keep(request["connections"])
+        nm_keep(request["connections"], meta["networkManager"])
         observed = observe(daemon)
         progress("permanent")
     except BaseException as error:
@@ -319,7 +325,7 @@ def ipset_settings(dbus, ipset):
 
 def require_armed_run(identity):
     """Only a run whose way back still stands goes on: one that the host has put back is over."""
-    _, suffix = record_of(identity) if ID.match(identity) else (None, None)
+    _, suffix = record_of(identity)
     if suffix != "armed":
         raise Stop(kind="settled", aftermath=settle({"id": identity})["aftermath"])
 
@@ -392,8 +398,6 @@ def settle(request):
     """Ends a run that its controller gives up, or whose outcome it does not know; answers how the host stands."""
     identity = request["id"]
     why = request.get("why", "the controller gave up")
-    if not ID.match(identity):
-        return {"kind": "settled", "aftermath": {"kind": "untouched"}}
     if identity in pending_runs():
         return {"kind": "settled", "aftermath": undo(identity, why, "the controller")}
     if holder_of_lock().get("id") == identity:

@@ -23,7 +23,11 @@ export function writtenZones(input: StepsInput, ledger: Ledger, reload: boolean)
     const interfaces = held.interfaces.filter((item) => !dropped.includes(item) && !gone.includes(item));
     written.set(name, {
       mode: 'whole',
-      config: { ...wanted, interfaces },
+      config: {
+        ...wanted,
+        interfaces,
+        ...(held.ingressPriority === undefined ? {} : { ingressPriority: held.ingressPriority }),
+      },
       dropped: [...dropped, ...gone],
       serves: united(ledger.zone(name), ...dropped.map((item) => ledger.interface(item))),
     });

@@ -1,0 +1,403 @@
+"""The door: a request is checked whole, against the schema of its operation, before anything else looks at it.
+
+A rule takes a value and raises Wrong where it is not what it should be. Behind the door no code takes a field for more than its
+rule says. Stands after steps.py.
+"""
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_ITEMS = 500000
+MOST_OBJECTS = 5000
+MOST_SECONDS = 24 * 3600
+
+
+class Wrong(Exception):
+    """What should be there, and where."""
+
+    def __init__(self, expected):
+        super().__init__(expected)
+        self.place = ""
+
+    def at(self, place):
+        self.place = place + self.place
+        return self
+
+
+def text(expression, expected):
+    matches = re.compile("(?:%s)\\Z" % expression).match
+
+    def rule(value):
+        if not isinstance(value, str) or matches(value) is None:
+            raise Wrong(expected)
+
+    return rule
+
+
+def one_of(*values):
+    def rule(value):
+        # True is 1 to Python.
+        if not any(value == item and type(value) is type(item) for item in values):
+            raise Wrong("one of %s" % json.dumps(values))
+
+    return rule
+
+
+def number(least, most):
+    def rule(value):
+        if type(value) is not int or not least <= value <= most:
+            raise Wrong("a whole number from %d to %d" % (least, most))
+
+    return rule
+
+
+def either(*rules):
+    """What at least one of these takes; the first says what it is not."""
+
+    def rule(value):
+        for other in rules[1:]:
+            try:
+                return other(value)
+            except Wrong:
+                pass
+        rules[0](value)
+
+    return rule
+
+
+def maybe(inner):
+    return either(inner, one_of(None))
+
+
+def list_of(inner, most=MOST_OBJECTS):
+    def rule(value):
+        if not isinstance(value, list) or len(value) > most:
+            raise Wrong("a list of at most %d" % most)
+        index = 0
+        try:
+            for index, item in enumerate(value):
+                inner(item)
+        except Wrong as wrong:
+            raise wrong.at("[%d]" % index)
+
+    return rule
+
+
+def row(*rules):
+    def rule(value):
+        if not isinstance(value, list) or len(value) != len(rules):
+            raise Wrong("a list of %d" % len(rules))
+        for index, inner in enumerate(rules):
+            try:
+                inner(value[index])
+            except Wrong as wrong:
+                raise wrong.at("[%d]" % index)
+
+    return rule
+
+
+def record(**fields):
+    """Exactly these fields."""
+
+    def rule(value):
+        if not isinstance(value, dict):
+            raise Wrong("an object")
+        for name in sorted(set(value) ^ set(fields)):
+            raise Wrong("no such field" if name in value else "it to be there").at("." + shown_name(name))
+        for name, inner in fields.items():
+            try:
+                inner(value[name])
+            except Wrong as wrong:
+                raise wrong.at("." + name)
+
+    return rule
+
+
+def map_of(key, inner):
+    def rule(value):
+        if not isinstance(value, dict) or len(value) > MOST_OBJECTS:
+            raise Wrong("an object of at most %d" % MOST_OBJECTS)
+        for name, item in value.items():
+            try:
+                key(name)
+                inner(item)
+            except Wrong as wrong:
+                raise wrong.at("." + shown_name(name))
+
+    return rule
+
+
+def shown_name(name):
+    return ascii(name[:40])[1:-1]
+
+
+RUN = text(ID.pattern, "the id of a run")
+LINE = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1024}", "one line of text")
+# Read by people; the audit log takes out what is more than text.
+NOTE = text(r"[\s\S]{0,65536}", "a text")
+DESCRIPTION = text(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]{0,65536}", "a text")
+HASH = text(r"[0-9a-f]{64}", "a SHA-256")
+FLAG = one_of(True, False)
+WINDOW = number(1, MOST_SECONDS)
+OUR_NAME = text(r"portfw-[A-Za-z0-9_.-]{1,64}", "the name of an object of ours")
+OUR_ZONE = text(r"portfw-[A-Za-z0-9_-]{1,10}", "the name of a zone of ours")
+ZONE = text(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}", "the name of a zone")
+NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
+INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface")
+UUID = text(NM_UUID.pattern, "the UUID of a connection")
+PORT = text(r"[0-9]{1,5}(-[0-9]{1,5})?", "a port or a range")
+TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
+NETWORK = text(r"[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?", "an address or a network")
+# What others may have put into an ipset or a zone of ours.
+ENTRY = text(r"(?!-)[0-9A-Za-z.:,_-]{1,128}(/[0-9]{1,3})?", "an entry of an ipset")
+TARGET = one_of("default", "ACCEPT", "DROP", "%%REJECT%%")
+# What lets in or keeps out, and nothing that logs, marks, translates or forwards.
+RICH_RULE = text(
+    r'rule( priority="-?[0-9]{1,5}")?( family="ipv[46]")?'
+    r'( source( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"|mac="[0-9A-Fa-f:]{17}"))?'
+    r'( destination( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"))?'
+    r'( (service name|protocol value|icmp-type name|icmp-block name)="[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"'
+    r'| (source-)?port port="[0-9]{1,5}(-[0-9]{1,5})?" protocol="(tcp|udp|sctp|dccp)")?'
+    r'( accept| drop| reject( type="[a-z0-9-]{1,40}")?)?',
+    "a rich rule that accepts, rejects or drops",
+)
+
+# The arguments of each call on the daemon. What is taken away may be others', in an object of ours: it goes to D-Bus as it is.
+CALLS = {
+    "move-connection": [UUID, either(OUR_ZONE, one_of(""))],
+    "bind-interface": [OUR_ZONE, INTERFACE],
+    "release-interface": [OUR_NAME, INTERFACE],
+    "add-service": [OUR_ZONE, NAMED],
+    "remove-service": [OUR_NAME, NAMED],
+    "add-rich-rule": [OUR_ZONE, RICH_RULE],
+    "remove-rich-rule": [OUR_NAME, LINE],
+    "remove-port": [OUR_NAME, PORT, TRANSPORT],
+    "remove-source-port": [OUR_NAME, PORT, TRANSPORT],
+    "remove-protocol": [OUR_NAME, NAMED],
+    "remove-source": [OUR_NAME, ENTRY],
+    "remove-masquerade": [OUR_NAME],
+    "remove-icmp-block": [OUR_NAME, NAMED],
+    "remove-icmp-block-inversion": [OUR_NAME],
+    "remove-forward-port": [OUR_NAME, PORT, TRANSPORT, either(PORT, one_of("")), either(NETWORK, one_of(""))],
+    "add-entry": [OUR_NAME, NETWORK],
+    "remove-entry": [OUR_NAME, ENTRY],
+}
+
+
+def call_rule(value):
+    if not isinstance(value, list) or not value or not isinstance(value[0], str) or value[0] not in CALLS:
+        raise Wrong("a call that is known")
+    rules = CALLS[value[0]]
+    if value[0] == "move-connection" and len(value) <= 64:
+        # The interfaces that go with it.
+        rules = rules + [INTERFACE] * (len(value) - 1 - len(rules))
+    row(*rules)(value[1:])
+
+
+XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
+XML_PART = re.compile(r'<(/?)([a-z-]+)((?: [a-z-]+="[^"<>&]*(?:&#[0-9]{1,7};[^"<>&]*)*")*)(/?)>|((?:[^<>&]|&#[0-9]{1,7};)+)')
+XML_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
+# What our files are made of, by the way to an element: its attributes, of which those with "?" may be missing, and at "" its
+# text. firewalld knows more, such as kernel modules to load; we write none of it.
+ELEMENTS = {
+    "services": {
+        "/service": {},
+        "/service/short": {"": DESCRIPTION},
+        "/service/description": {"": DESCRIPTION},
+        "/service/port": {"port": PORT, "protocol": TRANSPORT},
+        "/service/helper": {"name": one_of(*sorted(HELPERS))},
+    },
+    "ipsets": {
+        "/ipset": {"type": one_of("hash:net")},
+        "/ipset/short": {"": DESCRIPTION},
+        "/ipset/description": {"": DESCRIPTION},
+        "/ipset/option": {"name": one_of("family", "hashsize", "maxelem"), "value": text("inet6?|[0-9]{1,9}", "a value")},
+        "/ipset/entry": {"": NETWORK},
+    },
+    "zones": {
+        "/zone": {"target?": TARGET, "ingress-priority?": text("-?[0-9]{1,5}", "a priority")},
+        "/zone/short": {"": DESCRIPTION},
+        "/zone/description": {"": DESCRIPTION},
+        "/zone/interface": {"name": INTERFACE},
+        "/zone/service": {"name": NAMED},
+        "/zone/forward": {},
+        "/zone/rule": {"family?": one_of("ipv4", "ipv6"), "priority?": text("-?[0-9]{1,5}", "a priority")},
+        "/zone/rule/source": {"ipset?": NAMED, "address?": NETWORK},
+        "/zone/rule/destination": {"ipset?": NAMED, "address?": NETWORK},
+        "/zone/rule/service": {"name": NAMED},
+        "/zone/rule/port": {"port": PORT, "protocol": TRANSPORT},
+        "/zone/rule/protocol": {"value": NAMED},
+        "/zone/rule/icmp-type": {"name": NAMED},
+        "/zone/rule/accept": {},
+        "/zone/rule/drop": {},
+        "/zone/rule/reject": {},
+    },
+}
+
+
+def xml_text(written):
+    return re.sub("&#([0-9]+);", lambda match: chr(min(int(match.group(1)), 0xFFFF)), written)
+
+
+def xml_rule(folder, document):
+    """A file of ours: elements that our writer writes, one root, no declarations, comments or references by name."""
+    known = ELEMENTS[folder]
+    if not document.startswith(XML_HEAD):
+        raise Wrong("the first line of our files")
+    at, way, roots, open_text = len(XML_HEAD), "", 0, None
+    while at < len(document):
+        part = XML_PART.match(document, at)
+        if part is None:
+            raise Wrong("XML as we write it").at("@%d" % at)
+        ends, name, attributes, empty, words = part.groups()
+        try:
+            if words is not None:
+                if "" in known.get(way, {}):
+                    open_text += xml_text(words)
+                elif words.strip(" \n"):
+                    raise Wrong("no text")
+            elif ends:
+                if attributes or empty or not way.endswith("/" + name):
+                    raise Wrong("the end of another element")
+                if "" in known[way]:
+                    known[way][""](open_text)
+                way = way[: -len(name) - 1]
+            else:
+                roots += way == ""
+                inner = "%s/%s" % (way, name)
+                if inner not in known or roots > 1:
+                    raise Wrong("an element that we write")
+                xml_attributes(known[inner], XML_ATTRIBUTE.findall(attributes))
+                if not empty:
+                    way, open_text = inner, ""
+        except Wrong as wrong:
+            raise wrong.at("@%d" % at)
+        at = part.end()
+    if way or roots != 1:
+        raise Wrong("a whole file")
+
+
+def xml_attributes(rules, found):
+    held = {name: xml_text(value) for name, value in found}
+    if len(held) != len(found) or [name for name in rules if name and name[-1] != "?" and name not in held]:
+        raise Wrong("each attribute once")
+    for name, value in held.items():
+        rule = rules.get(name) or rules.get(name + "?")
+        if rule is None:
+            raise Wrong("an attribute that we write").at("." + name)
+        rule(value)
+
+
+def file_rule(value):
+    record(path=text(OUR_FILE.pattern, "the path of a file of ours"), text=XML_FILE)(value)
+    try:
+        xml_rule(value["path"].split("/")[0], value["text"])
+    except Wrong as wrong:
+        raise wrong.at(".text")
+
+
+def flow_rule(value):
+    FLOW(value)
+    import ipaddress  # 20 ms that no other operation need spend
+
+    try:
+        if ipaddress.ip_address(value["opener"]).version == ipaddress.ip_address(value["address"]).version:
+            return
+    except ValueError:
+        pass
+    raise Wrong("two addresses of one family")
+
+
+XML_FILE = text(r"[^\ud800-\udfff]{1,%d}" % MOST_BYTES, "a text")
+STATE_TEXT = record(format=one_of(1), matrix=LINE, roles=list_of(LINE), generation=RUN, appliedAt=LINE)
+NOTHING = list_of(one_of(), 0)
+ZONE_RULE = record(
+    name=OUR_ZONE,
+    short=DESCRIPTION,
+    description=DESCRIPTION,
+    target=TARGET,
+    interfaces=list_of(INTERFACE),
+    services=list_of(NAMED),
+    richRules=list_of(RICH_RULE, MOST_ITEMS),
+    forward=FLAG,
+    masquerade=one_of(False),
+    icmpBlockInversion=one_of(False),
+    **{name: NOTHING for name in ("sources", "ports", "protocols", "sourcePorts", "icmpBlocks", "forwardPorts")}
+)
+PORT_NUMBER = number(1, 65535)
+SERVICE_RULE = record(
+    name=OUR_NAME,
+    short=DESCRIPTION,
+    description=DESCRIPTION,
+    ports=list_of(record(protocol=TRANSPORT, range=record(first=PORT_NUMBER, last=PORT_NUMBER))),
+    helpers=list_of(one_of(*sorted(HELPERS))),
+    destination=record(ipv4=one_of(None), ipv6=one_of(None)),
+    **{name: NOTHING for name in ("protocols", "sourcePorts", "modules", "includes")}
+)
+IPSET_OPTION = ELEMENTS["ipsets"]["/ipset/option"]
+IPSET_RULE = record(
+    name=OUR_NAME,
+    short=DESCRIPTION,
+    description=DESCRIPTION,
+    type=ELEMENTS["ipsets"]["/ipset"]["type"],
+    family=one_of("ipv4", "ipv6"),
+    options=map_of(IPSET_OPTION["name"], IPSET_OPTION["value"]),
+    entries=list_of(NETWORK, MOST_ITEMS),
+)
+FLOW = record(protocol=one_of("tcp", "udp"), opener=LINE, address=LINE, port=PORT_NUMBER)
+CONNECTIONS = list_of(row(UUID, either(OUR_ZONE, one_of(""))))
+RELEASES = list_of(record(zone=ZONE, interfaces=list_of(INTERFACE)))
+FILES = list_of(file_rule)
+FOREIGN = list_of(text(ZONE_FILE.pattern, "the path of a zone's file"))
+BEGINNING = {"id": RUN, "holder": LINE, "what": LINE, "window": WINDOW}
+CHANGE = dict(
+    BEGINNING, confirm=one_of("auto", "manual"), observedHash=HASH, files=FILES, foreign=FOREIGN, state=maybe(STATE_TEXT)
+)
+OF_A_RUN = {"id": RUN}
+
+SCHEMA = {
+    "begin": dict(CHANGE, reload=FLAG, calls=list_of(call_rule, MOST_ITEMS)),
+    "start": dict(
+        CHANGE, deletions=list_of(text(OUR_FILE.pattern, "the path of a file of ours")), edits=RELEASES, connections=CONNECTIONS
+    ),
+    "permanent": {
+        "id": RUN,
+        "zones": map_of(OUR_ZONE, ZONE_RULE),
+        "services": map_of(OUR_NAME, SERVICE_RULE),
+        "ipsets": map_of(OUR_NAME, IPSET_RULE),
+        "releases": RELEASES,
+        "deletions": list_of(row(one_of("zone", "service", "ipset"), OUR_NAME)),
+        "connections": CONNECTIONS,
+    },
+    "hold": OF_A_RUN,
+    "keep": OF_A_RUN,
+    "confirm": {"id": maybe(RUN)},
+    "settle": {"id": RUN, "why": NOTE},
+    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto")),
+    "cut-flows": {"holder": LINE, "flows": list_of(flow_rule, 10000)},
+    "history": {},
+    "status": {},
+}
+
+
+def short_number(digits):
+    """A number that is one; NaN and its like, and digits without end, are none."""
+    if len(digits) > 15 or not digits.lstrip("-").isdigit():
+        raise ValueError("not a number")
+    return int(digits)
+
+
+def admitted(data):
+    """The request that some bytes hold, when it is all that its operation may be. Raises Stop."""
+    try:
+        if len(data) > MOST_BYTES:
+            raise Wrong("at most %d bytes" % MOST_BYTES)
+        try:
+            request = json.loads(data.decode(), parse_constant=short_number, parse_float=short_number, parse_int=short_number)
+        except (ValueError, RecursionError):
+            raise Wrong("a JSON document")
+        operation = request.get("operation") if isinstance(request, dict) else None
+        if not isinstance(operation, str) or operation not in SCHEMA:
+            raise Wrong("an operation that is known")
+        record(operation=one_of(operation), **SCHEMA[operation])(request)
+        return request
+    except Wrong as wrong:
+        raise Stop(kind="refused", why="the request%s: expected %s" % (wrong.place, wrong))

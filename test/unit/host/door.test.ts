@@ -1,0 +1,269 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { firewalldProgram } from '../../../src/host/programs.ts';
+import { beginRequest, permanentRequest, startRequest } from '../../../src/host/requests.ts';
+import {
+  changed,
+  type GivenRequest,
+  GOOD,
+  HOSTILE,
+  type Json,
+  placesOf,
+  RUN_ID,
+  valueAt,
+  type Way,
+  withMore,
+} from '../../hostile-requests.ts';
+import { decideOn, prepare, worldArbitrary } from '../adversarial/worlds.ts';
+
+const HOST = path.join(import.meta.dirname, '../../../src/host');
+const folder = mkdtempSync(path.join(tmpdir(), 'portfw-door-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The very Python that runs on hosts, but for its last lines, which begin to read standard input. */
+const PROGRAM = firewalldProgram().split("<<'PORTFW_END_OF_PROGRAM'\n")[1]!.split('\nif len(sys.argv) == 3:')[0]!;
+
+/** Asks the door with the local Python; the expression sees `given`, and `ask`, which returns why a text is refused or None. */
+function python(expression: string, given: unknown): unknown {
+  const file = path.join(folder, 'program.py');
+  writeFileSync(
+    file,
+    `${PROGRAM}
+def ask(sent):
+    try:
+        admitted(sent.encode("utf-8", "surrogatepass"))
+    except Stop as stop:
+        assert stop.document["kind"] == "refused"
+        return stop.document["why"]
+given = json.load(sys.stdin)
+json.dump(${expression}, sys.stdout)
+`,
+  );
+  const input = JSON.stringify(given);
+  return JSON.parse(execFileSync('python3', [file], { input, encoding: 'utf8', maxBuffer: 2 ** 28 }));
+}
+
+/** Why each request is refused; `null` for one that is let in. */
+const asked = (requests: readonly unknown[]) =>
+  python(
+    '[ask(sent) for sent in given]',
+    requests.map((request) => JSON.stringify(request)),
+  ) as (string | null)[];
+
+/** A place as a text, with every index alike: `.calls[][]`. */
+const shown = (way: Way) => way.map((key) => (typeof key === 'number' ? '[]' : `.${key}`)).join('');
+
+/** Places that people write texts into. */
+const TEXTS = /\.(?:holder|what|why|short|description|matrix|appliedAt)$|\.roles\[\]$/;
+
+/** What may stand in a place although it looks odd; everything else has to be refused. */
+function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
+  const place = shown(way);
+  const held = valueAt(request, way);
+  if (typeof value === 'string') {
+    if (TEXTS.test(place) && value.length > (/why|short|description/.test(place) ? -1 : 0)) {
+      if (place === '.why') return value.length <= 65_536;
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
+      return (
+        value.length <= 1024 &&
+        !/[\u0000-\u0008\u000b-\u001f\ud800]/.test(value) &&
+        (/short|desc/.test(place) || !/[\n\u2028]/.test(value))
+      );
+    }
+    const isCall = place === '.calls[][]' ? (valueAt(request, way.slice(0, -1)) as string[])[0] : '';
+    if (isCall === 'remove-rich-rule' && way[2] === 2)
+      return value !== '' && !/[\p{Cc}\u2028\ud800]/u.test(value) && value.length < 1025;
+    if (isCall === 'move-connection' && way[2] === 2) return value === '';
+    if (isCall === 'remove-forward-port' && (way[2] === 4 || way[2] === 5)) return value === '';
+    return place === '.connections[][]' && way[2] === 1 && value === '';
+  }
+  if (value === null)
+    return (
+      value === held ||
+      place === '.state' ||
+      place === '.generation' ||
+      (place === '.id' && request.operation === 'confirm')
+    );
+  if (typeof value === 'boolean') return /\.(?:reload|forward)$/.test(place) || value === held;
+  if (Array.isArray(held))
+    return Array.isArray(value) && value.length === 0 && !/^\.(?:calls|deletions|connections)\[\]$/.test(place);
+  return isMap(place) && JSON.stringify(value) === '{}';
+}
+
+/** Whether a place holds objects by names of their own, and may hold none. */
+function isMap(place: string): boolean {
+  return /^\.(?:zones|services|ipsets)$|^\.ipsets\.portfw-p\.options$/.test(place);
+}
+
+/** Whether a key is one of those names: without it, less is asked, and nothing wrong. */
+function isFreeKey(way: Way): boolean {
+  return isMap(shown(way.slice(0, -1)));
+}
+
+describe('the door', () => {
+  it('lets in each operation with something in every field', () => {
+    expect(asked(GOOD)).toEqual(GOOD.map(() => null));
+    expect(new Set(GOOD.map(({ operation }) => operation))).toEqual(
+      new Set(python('sorted(SCHEMA)', null) as string[]),
+    );
+  });
+
+  it('knows the very operations and calls that the program carries out', () => {
+    const request = readFileSync(path.join(HOST, 'request.py'), 'utf8');
+    const carried = [...request.matchAll(/^ {4}"([a-z-]+)": \w+,$|"(history|status)": \w+/gm)].map(
+      (match) => match[1] ?? match[2],
+    );
+    expect(carried.sort()).toEqual(python('sorted(SCHEMA)', null));
+    const calls = python('[sorted(CALLS), sorted([*RUNTIME_CALLS, "move-connection"])]', null) as string[][];
+    expect(calls[0]).toEqual(calls[1]);
+    // As many arguments as the call on the bus has; a time without end is added to some.
+    const counts = python(
+      '[[name, len(CALLS[name]), len(RUNTIME_CALLS[name][2].rstrip("i"))] for name in RUNTIME_CALLS]',
+      null,
+    ) as [string, number, number][];
+    for (const [name, checked, sent] of counts) expect([name, checked]).toEqual([name, sent]);
+  });
+
+  it('lets in everything that portfw makes of a plan', () => {
+    const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+    const requests: unknown[] = [];
+    for (const world of fc.sample(worldArbitrary, { numRuns: 120, seed: 11 })) {
+      const host = world.host();
+      for (const mishap of world.mishaps) mishap.at(host);
+      const decision = decideOn(prepare(world.matrix, world.variables), host, world.controller);
+      if (decision.kind !== 'planned') continue;
+      const { plan } = decision;
+      const input = {
+        id: RUN_ID,
+        holder: '"; touch /x; #@h',
+        at: '2026-03-01T10:00:00.000Z',
+        guard,
+        plan,
+      };
+      requests.push(beginRequest(input), permanentRequest(input), startRequest(input));
+    }
+    expect(requests.length).toBeGreaterThan(100);
+    const seen = new Set(requests.flatMap((request) => placesOf(request as Json).map(shown)));
+    for (const place of [
+      '.files[].text',
+      '.calls[][]',
+      '.foreign[]',
+      '.releases[].interfaces[]',
+      '.edits[].zone',
+      '.deletions[][]',
+    ])
+      expect(seen).toContain(place);
+    const refused = asked(requests).flatMap((why, index) =>
+      why === null ? [] : [[why, JSON.stringify(requests[index])]],
+    );
+    expect(refused.slice(0, 3)).toEqual([]);
+  }, 120_000);
+});
+
+describe('a request that is more than it should be', () => {
+  interface Case {
+    readonly what: string;
+    readonly request: Json;
+    readonly admitted: boolean;
+  }
+  const cases: Case[] = [];
+
+  beforeAll(() => {
+    for (const request of GOOD) {
+      const { operation } = request;
+      const places = placesOf(request).filter(([key]) => key !== 'operation');
+      for (const way of places) {
+        for (const value of HOSTILE) {
+          const what = `${operation}${shown(way)} = ${JSON.stringify(value).slice(0, 60)}`;
+          cases.push({ what, request: changed(request, way, value), admitted: mayBe(request, way, value) });
+        }
+        const parent = valueAt(request, way.slice(0, -1));
+        if (!Array.isArray(parent) && !isFreeKey(way))
+          cases.push({
+            what: `${operation} without ${shown(way)}`,
+            request: changed(request, way, undefined),
+            admitted: false,
+          });
+      }
+      for (const way of [[], ...places]) {
+        const held = valueAt(request, way);
+        if (typeof held === 'object' && held !== null && !Array.isArray(held))
+          cases.push({ what: `${operation}${shown(way)} with more`, request: withMore(request, way), admitted: false });
+      }
+      for (const value of HOSTILE)
+        cases.push({
+          what: `the operation ${JSON.stringify(value).slice(0, 60)}`,
+          request: changed(request, ['operation'], value),
+          admitted: false,
+        });
+    }
+  });
+
+  it('is refused, whatever stands in whatever field of whatever operation', () => {
+    expect(cases.length).toBeGreaterThan(5000);
+    const answers = asked(cases.map(({ request }) => request));
+    const wrong = cases.filter(({ admitted }, index) => (answers[index] === null) !== admitted);
+    expect(wrong.map(({ what, admitted }) => `${admitted ? 'refused' : 'admitted'}: ${what}`)).toEqual([]);
+    // What is said of it has nothing of it but names of fields, cut and escaped.
+    for (const why of answers) if (why !== null) expect(why.length).toBeLessThan(300);
+  }, 60_000);
+
+  it.each([
+    ['no JSON', '{'],
+    ['no object', '[]'],
+    ['nested without end', '['.repeat(200_000)],
+    ['numbers without end', `{"operation":"settle","id":${'9'.repeat(100_000)},"why":""}`],
+    ['no number', '{"operation":"rollback","window":NaN}'],
+    ['no UTF-8', '{"operation":"status"}\ud800'],
+  ])('is refused where it is %s', (_what, sent) => {
+    expect(python('ask(given)', sent)).toContain('expected');
+  });
+});
+
+describe('a file in a request', () => {
+  const begin = GOOD[0]!;
+  const text = (index: number) => valueAt(begin, ['files', index, 'text']) as string;
+  const withText = (index: number, wanted: string) => changed(begin, ['files', index, 'text'], wanted);
+
+  let answers: (string | null)[] | undefined;
+  const files: readonly (readonly [string, number, string])[] = [
+    ['a kernel module', 0, text(0).replace('</service>', '  <module name="nf_conntrack_sip"/>\n</service>')],
+    ['another helper', 0, text(0).replace('"ftp"', '"sip"')],
+    ['an include', 0, text(0).replace('</service>', '  <include service="ssh"/>\n</service>')],
+    ['a DOCTYPE', 0, text(0).replace('<service>', '<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/shadow">]>\n<service>')],
+    ['a reference by name', 0, text(0).replace('A &#38; b', '&a;')],
+    ['a character that XML does not have', 0, text(0).replace('&#38;', '&#0;')],
+    ['a comment', 0, text(0).replace('<service>', '<service>\n  <!-- -->')],
+    ['CDATA', 0, text(0).replace('A &#38; b', '<![CDATA[x]]>')],
+    ['a processing instruction', 0, text(0).replace('<service>', '<?x y?>\n<service>')],
+    ['another encoding', 0, text(0).replace('utf-8', 'utf-16')],
+    ['another root', 0, text(2)],
+    ['two roots', 0, `${text(0)}${text(0).split('?>\n')[1]}`],
+    ['no end', 0, text(0).replace('</service>\n', '')],
+    ['an end of something else', 0, text(0).replace('</service>', '</zone>')],
+    ['nothing', 0, ''],
+    ['an attribute twice', 0, text(0).replace('port="8442"', 'port="8442" port="22"')],
+    ['another attribute', 0, text(0).replace('port="8442"', 'port="8442" x="y"')],
+    ['no attribute', 0, text(0).replace('port="8442" ', '')],
+    ['another type of set', 1, text(1).replace('hash:net', 'bitmap:port')],
+    ['another option', 1, text(1).replace('"family"', '"timeout"')],
+    ['an entry of two lines', 1, text(1).replace('2001:db8::/32', '2001:db8::/32\nx')],
+    ['a rule that logs', 2, text(2).replace('<accept/>', '<log prefix="x"/><accept/>')],
+    ['a rule that forwards', 2, text(2).replace('<accept/>', '<masquerade/>')],
+    ['masquerading', 2, text(2).replace('  <forward/>', '  <masquerade/>')],
+    ['a source', 2, text(2).replace('  <forward/>', '  <source address="0.0.0.0/0"/>')],
+    ['an interface that is none', 2, text(2).replace('"eth0"', '"eth0;x"')],
+    ['another target', 2, text(2).replace('DROP', 'CONTINUE')],
+    ['text between elements', 2, text(2).replace('  <forward/>', '  x\n  <forward/>')],
+  ];
+
+  it.each(files)('has nothing in it that we do not write: %s', (what, index, wanted) => {
+    expect(wanted).not.toBe(text(index));
+    answers ??= asked(files.map(([, at, given]) => withText(at, given)));
+    expect(answers[files.findIndex(([other]) => other === what)]).toContain(`.files[${index}].text`);
+  });
+});
