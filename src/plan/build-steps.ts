@@ -61,7 +61,7 @@ function runningSteps(input: StepsInput, ledger: Ledger): Step[] {
       const held = permanent.ipsets.get(change.ipset)?.entries ?? [];
       const pending = !sameList(held, runtime.ipsets.get(change.ipset)?.entries ?? []);
       const wanted = input.desired.ipsets.get(change.ipset)!.value.entries;
-      writeIpset(change.ipset, pending ? wanted : joined(held, change.add), [index]);
+      writeIpset(change.ipset, pending || isBulk(change) ? wanted : joined(held, change.add), [index]);
     });
   }
   for (const [name, { config, serves }] of written)
@@ -72,6 +72,14 @@ function runningSteps(input: StepsInput, ledger: Ledger): Step[] {
   const steps: Step[] = [...files];
   if (reload !== null) steps.push({ kind: 'reload', because: reload, serves: reloadServes(input.changes, behaviour) });
   return [...steps, ...behaviour, ...permanence];
+}
+
+/** More entries than this are not moved call by call, at some milliseconds each: a reload loads them all in about a second. */
+const MOST_ENTRY_CALLS = 1000;
+
+function isBulk(change: Change): boolean {
+  if (change.kind !== 'ipset-entries' || !change.layers.runtime) return false;
+  return change.add.length + change.remove.length > MOST_ENTRY_CALLS;
 }
 
 /** What a reload is for: what needs it, and what it puts right at runtime so that no call has to. */
@@ -96,6 +104,9 @@ export function reloadReason(changes: readonly Change[]): string | null {
     return loaded.length === 1
       ? 'a new definition is loaded by it'
       : `${loaded.length} new definitions are loaded by it`;
+  const bulk = changes.find(isBulk);
+  if (bulk?.kind === 'ipset-entries')
+    return `it loads ${bulk.add.length + bulk.remove.length} entries of ipset ${bulk.ipset} faster than calls could`;
   // The daemon rewrites a zone file from memory: it must have read the file as it is now.
   const edits = changes.find((change) => change.kind === 'interface' && change.editsZone !== null);
   return edits === undefined ? null : "the daemon reads an owner's zone file again before it is edited";

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type FirewalldConfig, isOurs } from '../../../src/firewalld/model.ts';
 import { type ObservedFirewalld, observedFirewalld } from '../../../src/firewalld/observed.ts';
+import { readIpsetXml } from '../../../src/firewalld/read-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
@@ -140,6 +141,33 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     expect(planFor(host, desired('two', ['192.0.2.7', '203.0.113.0/24'])).plan.changes).toEqual([
       expect.objectContaining({ kind: 'remember' }),
     ]);
+  });
+
+  it.each([
+    [1000, false],
+    [1001, true],
+  ])('moves %i entries call by call: reload is %s', (count, reloads) => {
+    const entries = Array.from({ length: count }, (_, index) => `10.0.${index >> 7}.${(index % 128) * 2}`).sort();
+    const desired = (held: readonly string[]): DesiredFirewalld => ({
+      zones: new Map(),
+      services: new Map(),
+      ipsets: new Map([
+        [
+          'portfw-site',
+          { value: { ...readIpsetXml('portfw-site', '<ipset type="hash:net"/>'), entries: held }, reasons: [] },
+        ],
+      ]),
+    });
+    const host = new Firewalld();
+    apply(host, planFor(host, desired([])).plan);
+    const { plan } = planFor(host, desired(entries));
+    expect(plan.steps.filter(({ kind }) => kind === 'call')).toHaveLength(reloads ? 0 : count);
+    expect(reloadOf(plan.steps)).toBe(
+      reloads ? 'it loads 1001 entries of ipset portfw-site faster than calls could' : null,
+    );
+    apply(host, plan);
+    expect(host.runtime.ipsets.get('portfw-site')?.entries).toEqual(entries);
+    expect(planFor(host, desired(entries)).plan.changes).toEqual([expect.objectContaining({ kind: 'remember' })]);
   });
 
   it('reloads for no text, of any kind of object', () => {
