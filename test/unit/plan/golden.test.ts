@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
+import type { Step } from '../../../src/plan/steps.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import { inputOf, type PolicyCase } from '../policy/cases.ts';
 import { Firewalld } from './simulator.ts';
@@ -66,29 +67,46 @@ function hostOf(given: PlanCase): Firewalld {
   return host;
 }
 
-/** The plan and what is asked of the host, without the reasons: those are in the policy's golden files. */
+/** A step on one line, with the changes that it is for. */
+function stepLine(step: Step): string {
+  const what = (() => {
+    switch (step.kind) {
+      case 'file':
+        return step.path;
+      case 'reload':
+        return step.because;
+      case 'call':
+        return step.call.join(' ');
+      case 'edit-zone':
+        return `${step.zone}: ${step.interfaces.join(' ')}`;
+      case 'settings':
+        return `${step.object} ${step.settings.name}${step.object === 'ipset' ? `: ${step.settings.entries.join(' ')}` : ''}`;
+      case 'delete':
+        return `${step.object} ${step.name}`;
+      case 'connection':
+        return `${step.uuid} ${step.zone}`;
+      case 'remember':
+        return `${step.matrix}: ${step.roles.join(' ')}`;
+      case 'start-firewalld':
+        return step.install ? 'once it is installed' : '';
+    }
+  })();
+  return `${step.kind} ${what} (for ${step.serves.join(' ')})`;
+}
+
+/** The plan without the reasons: those are in the policy's golden files. Changes are numbered, as steps name them. */
 function shown(input: ApplyInput): string {
-  const { changes, disruption, notes, nothingBecause } = input.plan;
-  const begin = beginRequest(input);
-  const permanent = permanentRequest(input);
+  const { changes, steps, disruption, notes, nothingBecause } = input.plan;
   return stringify(
     {
-      changes: changes.map((change) => Object.fromEntries(Object.entries(change).filter(([key]) => key !== 'reasons'))),
+      changes: changes.map((change, number) => ({
+        number,
+        ...Object.fromEntries(Object.entries(change).filter(([key]) => key !== 'reasons')),
+      })),
+      steps: steps.map(stepLine),
       disruption,
       notes,
       nothingBecause,
-      begin: {
-        files: begin.files.map((file) => file.path),
-        reload: begin.reload,
-        calls: begin.calls.map((call) => call.join(' ')),
-        foreign: begin.foreign,
-      },
-      permanent: {
-        ...permanent,
-        zones: Object.keys(permanent.zones),
-        services: Object.keys(permanent.services),
-        ipsets: Object.fromEntries(Object.entries(permanent.ipsets).map(([name, { entries }]) => [name, entries])),
-      },
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
