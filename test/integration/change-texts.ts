@@ -2,8 +2,21 @@ import { formatPort } from '../../src/firewalld/normalise.ts';
 import type { Change, HostPlan } from '../../src/plan/plan.ts';
 
 /** Each change of a plan in one short line, in the plan's order: what a test expects is then a list to read. */
-export function changeTexts(plan: HostPlan): string[] {
-  return plan.changes.map(changeText);
+export function changeTexts({ changes }: HostPlan): string[] {
+  const entries = new Map(
+    changes.flatMap((change) => (change.kind === 'ipset-entries' ? [[change.ipset, change] as const] : [])),
+  );
+  const whole = new Set<Change>();
+  // The entries of a set that comes are on its own line.
+  const texts = changes.map((change) => {
+    const text = changeText(change);
+    if (change.kind !== 'definition' || change.object !== 'ipset' || change.action !== 'create') return text;
+    const own = entries.get(change.name);
+    if (own === undefined) return text;
+    whole.add(own);
+    return `${text}; entries: - → ${own.add.join(' ')}`;
+  });
+  return texts.filter((_, index) => !whole.has(changes[index]!));
 }
 
 function changeText(change: Change): string {

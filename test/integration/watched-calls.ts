@@ -2,18 +2,26 @@ import type { HostPlan } from '../../src/plan/plan.ts';
 import { type RuntimeOperation, type Step, stepsOfKind } from '../../src/plan/steps.ts';
 import type { LabHost } from '../lab/host.ts';
 
+const FIREWALLD = 'org.fedoraproject.FirewallD1';
 const RECORD = '/run/portfw-watched';
-const START = `
-rm -f ${RECORD}.*
-setsid busctl monitor --json=short org.fedoraproject.FirewallD1 >${RECORD}.json 2>${RECORD}.err </dev/null &
+/** A call that changes nothing and that the record has to show: then it has everything before. */
+const SEE_PING = `
+see_ping() {
+  before=$(grep -c '"Ping"' ${RECORD}.json)
+  for try in $(seq 100); do
+    busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.freedesktop.DBus.Peer Ping >/dev/null
+    if [ "$(grep -c '"Ping"' ${RECORD}.json)" -gt "$before" ]; then return 0; fi
+    sleep 0.1
+  done
+  echo 'the monitor of the bus shows no call' >&2
+  return 1
+}`;
+const START = `${SEE_PING}
+busctl monitor --json=short org.fedoraproject.FirewallD1 >${RECORD}.json 2>/dev/null </dev/null &
 echo $! >${RECORD}.pid
-for try in $(seq 100); do
-  if grep -q Monitoring ${RECORD}.err; then exit 0; fi
-  sleep 0.1
-done
-cat ${RECORD}.err >&2
-exit 1`;
-const STOP = `kill "$(cat ${RECORD}.pid)"; cat ${RECORD}.json`;
+see_ping`;
+const STOP = `${SEE_PING}
+see_ping && kill "$(cat ${RECORD}.pid)" && cat ${RECORD}.json`;
 
 /** What changes nothing: reading, and the daemon's own check. */
 const READING = /^(?:get|query|list|Get|Introspect|Ping|checkPermanentConfig)/;
@@ -39,7 +47,9 @@ export async function watchCalls(host: LabHost): Promise<() => Promise<readonly 
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Message)
-      .filter(({ type, member = '' }) => type === 'method_call' && !READING.test(member))
+      .filter(({ type, destination, member = '' }) => {
+        return type === 'method_call' && destination === FIREWALLD && !READING.test(member);
+      })
       .map(({ interface: on = '', member = '', payload }) => {
         const short = on.replace('org.fedoraproject.FirewallD1', '');
         // The content of a whole object is looked at in its file; a timeout is always 0.
@@ -72,27 +82,29 @@ const METHODS: Readonly<Record<Exclude<RuntimeOperation, 'move-connection'>, str
 
 /** The calls that a plan's steps are to make on firewalld, as {@link watchCalls} has them. */
 export function callsOf({ steps }: HostPlan): readonly string[] {
-  return steps.flatMap((step): readonly string[] => {
-    switch (step.kind) {
-      case 'reload':
-        return [' reload'];
-      case 'call': {
-        const [operation, ...args] = step.call;
-        return operation === 'move-connection' ? [] : [[METHODS[operation], ...args].join(' ')];
-      }
-      case 'edit-zone':
-        return step.interfaces.map((name) => `.config.zone removeInterface ${name}`);
-      case 'settings':
-        return [`.config.${step.object} ${step.object === 'ipset' ? 'update' : 'update2'}`];
-      case 'delete':
-        return [`.config.${step.object} remove`];
-      case 'file':
-      case 'connection':
-      case 'remember':
-      case 'start-firewalld':
-        return [];
+  return steps.flatMap(callsOfStep);
+}
+
+function callsOfStep(step: Step): readonly string[] {
+  switch (step.kind) {
+    case 'reload':
+      return [' reload'];
+    case 'call': {
+      const [operation, ...args] = step.call;
+      return operation === 'move-connection' ? [] : [[METHODS[operation], ...args].join(' ')];
     }
-  });
+    case 'edit-zone':
+      return step.interfaces.map((name) => `.config.zone removeInterface ${name}`);
+    case 'settings':
+      return [`.config.${step.object} ${step.object === 'ipset' ? 'update' : 'update2'}`];
+    case 'delete':
+      return [`.config.${step.object} remove`];
+    case 'file':
+    case 'connection':
+    case 'remember':
+    case 'start-firewalld':
+      return [];
+  }
 }
 
 /** The files below /etc/firewalld that a plan's steps may change. */
