@@ -5,14 +5,9 @@ Stands after restore.py.
 
 import subprocess
 
-GUARD = STATE + "/guard"
 UNITS = "/etc/systemd/system"
 CRON = "/etc/cron.d"
 LARGEST_RESERVE = 4 * 1024 * 1024
-
-
-def guard_path(identity, suffix):
-    return "%s/%s.%s" % (GUARD, identity, suffix)
 
 
 def program_text():

@@ -284,6 +284,27 @@ function holdText(holdMs: number): string {
   return ` (no new connections for about ${holdMs} ms; established ones go on)`;
 }
 
+/** As many names as a reader looks through; the closing table has all. */
+const MOST_NAMES = 20;
+
+/** The notes of hosts that need nothing; hosts of which the same is to be said stand together. */
+export function notesText(plans: readonly HostPlan[], style: Style): string {
+  const groups = new Map<string, string[]>();
+  for (const plan of plans) {
+    const key = noteLines(plan, style).join('\n');
+    const names = groups.get(key);
+    if (names === undefined) groups.set(key, [plan.host]);
+    else names.push(plan.host);
+  }
+  return [...groups]
+    .map(([lines, hosts]) => {
+      const names = hosts.slice(0, MOST_NAMES).map((host) => style.bold(terminalLine(host)));
+      const more = hosts.length > MOST_NAMES ? ` and ${hosts.length - MOST_NAMES} more` : '';
+      return `${names.join(', ')}${more} ${style.dim('· unchanged')}\n${lines}\n`;
+    })
+    .join('\n');
+}
+
 function noteLines(plan: HostPlan, style: Style): readonly string[] {
   return plan.notes.map((note) => {
     const text = `${note.severity === 'warning' ? 'warning' : 'note'}: ${oneLine(note.text)}`;
