@@ -1,4 +1,4 @@
-import { type AddressFamily, parseAddress, parseNetwork, rangeNetworks } from './addresses.ts';
+import { type AddressFamily, countRangeNetworks, parseAddress, parseNetwork, rangeNetworks } from './addresses.ts';
 
 /** An inclusive range of addresses, as numbers. */
 export interface AddressRange {
@@ -48,13 +48,56 @@ export function unite(left: AddressRanges, right: AddressRanges): AddressRanges 
   return right.length === 0 ? left : merged([...left, ...right]);
 }
 
+/** What is in any of them. */
+export function uniteAll(sets: Iterable<AddressRanges>): AddressRanges {
+  return merged([...sets].flat());
+}
+
+/** Whether an address is in a set. */
+export function holds(ranges: AddressRanges, address: bigint): boolean {
+  const found = ranges[reaching(ranges, address, 0)];
+  return found !== undefined && found.first <= address;
+}
+
+/** The place of the first range, from a place on, that ends at an address or behind it. */
+function reaching(ranges: AddressRanges, address: bigint, from: number): number {
+  let low = from;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ranges[middle]!.last < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** So few holes are cut one by one: a rule is about one network, and what is left of all addresses may be many ranges. */
+const FEW_HOLES = 8;
+
+function cutOut(from: AddressRanges, holes: AddressRanges): AddressRanges {
+  const rest = [...from];
+  for (const { first, last } of holes) {
+    const begin = reaching(rest, first, 0);
+    let end = begin;
+    while (end < rest.length && rest[end]!.first <= last) end += 1;
+    if (begin === end) continue;
+    const pieces: AddressRange[] = [];
+    if (rest[begin]!.first < first) pieces.push({ first: rest[begin]!.first, last: first - 1n });
+    if (rest[end - 1]!.last > last) pieces.push({ first: last + 1n, last: rest[end - 1]!.last });
+    rest.splice(begin, end - begin, ...pieces);
+  }
+  return rest;
+}
+
 /** What is in the first and not in the second. */
 export function subtract(from: AddressRanges, what: AddressRanges): AddressRanges {
+  if (from.length === 0 || what.length === 0) return from;
+  if (what.length <= FEW_HOLES) return cutOut(from, what);
   const rest: AddressRange[] = [];
   let index = 0;
   for (const range of from) {
     let { first } = range;
-    while (index < what.length && what[index]!.last < first) index += 1;
+    index = reaching(what, first, index);
     for (let next = index; next < what.length && what[next]!.first <= range.last; next += 1) {
       const hole = what[next]!;
       if (hole.first > first) rest.push({ first, last: hole.first - 1n });
@@ -67,7 +110,17 @@ export function subtract(from: AddressRanges, what: AddressRanges): AddressRange
 
 /** What is in both. */
 export function intersect(left: AddressRanges, right: AddressRanges): AddressRanges {
-  return subtract(left, subtract(left, right));
+  const [few, many] = left.length <= right.length ? [left, right] : [right, left];
+  const both: AddressRange[] = [];
+  let index = 0;
+  for (const { first, last } of few) {
+    index = reaching(many, first, index);
+    for (let next = index; next < many.length && many[next]!.first <= last; next += 1) {
+      const other = many[next]!;
+      both.push({ first: other.first > first ? other.first : first, last: other.last < last ? other.last : last });
+    }
+  }
+  return both;
 }
 
 /** Whether two sets hold the same addresses. */
@@ -76,6 +129,16 @@ export function sameRanges(left: AddressRanges, right: AddressRanges): boolean {
     left.length === right.length &&
     left.every((range, index) => range.first === right[index]!.first && range.last === right[index]!.last)
   );
+}
+
+/** How many networks {@link networksOf} gives, without writing them down. */
+export function countNetworks(ranges: AddressRanges, family: AddressFamily): number {
+  return ranges.reduce((sum, { first, last }) => sum + countRangeNetworks(first, last, family), 0);
+}
+
+/** The first so many of {@link networksOf}. */
+export function firstNetworks(ranges: AddressRanges, family: AddressFamily, most: number): readonly string[] {
+  return networksOf(ranges.slice(0, most), family).slice(0, most);
 }
 
 /** The fewest networks that cover exactly these addresses, in their normal form. */

@@ -5,7 +5,7 @@ import type { Aftermath, Failure, HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { pendingText } from './other-runs.ts';
+import { lockedBy } from './other-runs.ts';
 
 /** What is pending on a host, who holds its lock, and how the last run on it ended. */
 export function status(job: HostJob, context: RunContext): Promise<HostOutcome> {
@@ -64,7 +64,7 @@ export async function confirm(
           failure: {
             code: 'not-proved-yet',
             what: `the run of ${answer.lock.holder} is not ready for a yes`,
-            details: answer.pending === null ? [] : [pendingText(answer.pending)],
+            details: lockedBy(answer.lock, answer.pending).details,
             solve: 'wait until it is proved, and confirm again',
           },
         };

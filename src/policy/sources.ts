@@ -1,4 +1,4 @@
-import { aggregate, contains, formatNetwork, parseNetwork } from '../core/addresses.ts';
+import { addressRanges, intersect, networksOf } from '../core/address-ranges.ts';
 import { formatPortRange } from '../core/ports.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
@@ -72,14 +72,8 @@ export function sourcesOf(
 
 /** The addresses that lie in both lists. */
 export function intersection(left: readonly string[], right: readonly string[]): string[] {
-  const both: string[] = [];
-  for (const a of left.map(parseNetwork)) {
-    for (const b of right.map(parseNetwork)) {
-      if (a === null || b === null) continue;
-      if (contains(a, b)) both.push(formatNetwork(b));
-      else if (contains(b, a)) both.push(formatNetwork(a));
-    }
-  }
-  const { ipv4, ipv6 } = aggregate(both);
-  return [...ipv4, ...ipv6];
+  return (['ipv4', 'ipv6'] as const).flatMap((family) => {
+    const both = intersect(addressRanges(left, family) ?? [], addressRanges(right, family) ?? []);
+    return networksOf(both, family);
+  });
 }
