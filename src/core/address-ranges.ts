@@ -42,15 +42,47 @@ export function oneAddress(address: string, family: AddressFamily): AddressRange
   return addressRanges([address], family) ?? [];
 }
 
+type Operation = (left: AddressRanges, right: AddressRanges) => AddressRanges;
+
+/** From so many ranges on, a result is remembered for as long as both sets are. */
+const LARGE = 256;
+
+/**
+ * The same operation, which gives the same large result for the same two sets: what a list of 100,000 addresses leaves of
+ * all others is asked for each port of each interface, and must not be there a thousand times.
+ */
+function remembering(operation: Operation): Operation {
+  const results = new WeakMap<AddressRanges, WeakMap<AddressRanges, AddressRanges>>();
+  return (left, right) => {
+    if (left.length + right.length < LARGE) return operation(left, right);
+    let ofLeft = results.get(left);
+    if (ofLeft === undefined) {
+      ofLeft = new WeakMap();
+      results.set(left, ofLeft);
+    }
+    let result = ofLeft.get(right);
+    if (result === undefined) {
+      result = operation(left, right);
+      ofLeft.set(right, result);
+    }
+    return result;
+  };
+}
+
 /** What is in either. */
-export function unite(left: AddressRanges, right: AddressRanges): AddressRanges {
+export const unite: Operation = remembering((left, right) => {
   if (left.length === 0) return right;
   return right.length === 0 ? left : merged([...left, ...right]);
-}
+});
+
+/** So few sets are united one after the other, so that the result may be remembered. */
+const FEW_SETS = 4;
 
 /** What is in any of them. */
 export function uniteAll(sets: Iterable<AddressRanges>): AddressRanges {
-  return merged([...sets].flat());
+  const filled = [...sets].filter((set) => set.length > 0);
+  if (filled.length <= FEW_SETS) return filled.reduce<AddressRanges>(unite, []);
+  return merged(filled.flat());
 }
 
 /** Whether an address is in a set. */
@@ -90,7 +122,7 @@ function cutOut(from: AddressRanges, holes: AddressRanges): AddressRanges {
 }
 
 /** What is in the first and not in the second. */
-export function subtract(from: AddressRanges, what: AddressRanges): AddressRanges {
+export const subtract: Operation = remembering((from, what) => {
   if (from.length === 0 || what.length === 0) return from;
   if (what.length <= FEW_HOLES) return cutOut(from, what);
   const rest: AddressRange[] = [];
@@ -106,10 +138,10 @@ export function subtract(from: AddressRanges, what: AddressRanges): AddressRange
     if (first <= range.last) rest.push({ first, last: range.last });
   }
   return rest;
-}
+});
 
 /** What is in both. */
-export function intersect(left: AddressRanges, right: AddressRanges): AddressRanges {
+export const intersect: Operation = remembering((left, right) => {
   const [few, many] = left.length <= right.length ? [left, right] : [right, left];
   const both: AddressRange[] = [];
   let index = 0;
@@ -121,7 +153,7 @@ export function intersect(left: AddressRanges, right: AddressRanges): AddressRan
     }
   }
   return both;
-}
+});
 
 /** Whether two sets hold the same addresses. */
 export function sameRanges(left: AddressRanges, right: AddressRanges): boolean {
