@@ -143,17 +143,27 @@ export const subtract: Operation = remembering((from, what) => {
 /** What is in both. */
 export const intersect: Operation = remembering((left, right) => {
   const [few, many] = left.length <= right.length ? [left, right] : [right, left];
+  const [one, ...others] = few;
+  if (one === undefined) return few;
+  // Most is asked about all addresses: then it is the very same set.
+  if (others.length === 0 && one.first <= many[0]!.first && many.at(-1)!.last <= one.last) return many;
   const both: AddressRange[] = [];
   let index = 0;
   for (const { first, last } of few) {
     index = reaching(many, first, index);
     for (let next = index; next < many.length && many[next]!.first <= last; next += 1) {
-      const other = many[next]!;
-      both.push({ first: other.first > first ? other.first : first, last: other.last < last ? other.last : last });
+      both.push(common({ first, last }, many[next]!));
     }
   }
   return both;
 });
+
+function common(one: AddressRange, other: AddressRange): AddressRange {
+  let { first, last } = one;
+  if (other.first > first) first = other.first;
+  if (other.last < last) last = other.last;
+  return { first, last };
+}
 
 /** Whether two sets hold the same addresses. */
 export function sameRanges(left: AddressRanges, right: AddressRanges): boolean {

@@ -72,7 +72,8 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
     ...unsettled,
     apply: async () => {
       try {
-        if (nothing && other?.kind === 'left') return await endLeft(job, other.runs, decision.plan, connection, context);
+        if (nothing && other?.kind === 'left')
+          return await endLeft(job, other.runs, decision.plan, connection, context);
         const ready = await withFirewalldInstalled(job, play, decision, connection, context);
         if (ready.kind === 'refused') return { kind: 'refused', failure: ready.failure };
         return cuttingRevoked(job, await applyHost(job, ready, connection, context), context);
@@ -97,8 +98,7 @@ function history(job: HostJob, context: RunContext): Promise<HostOutcome> {
     if (asked.kind === 'failed')
       return { kind: 'failed', phase: 'reading history', failure: asked.failure, aftermath: { kind: 'untouched' } };
     const { answer } = asked;
-    if (answer.kind === 'history')
-      return { kind: 'history', generations: answer.generations, pending: answer.pending };
+    if (answer.kind === 'history') return { kind: 'history', generations: answer.generations, pending: answer.pending };
     if (answer.kind === 'absent') return { kind: 'history', generations: [], pending: [] };
     return { kind: 'refused', failure: unexpected(answer.kind) };
   });

@@ -178,9 +178,7 @@ function unheard(
 
 function openedRanges(side: Side, pair: ReachPair, protocol: Protocol, starts: readonly number[]): PortRange[] {
   const newcomers = (port: number): boolean =>
-    side.addresses.some(
-      (destination) => changeAt(pair, { interface: side.name, destination, protocol, port }).gained,
-    );
+    side.addresses.some((destination) => changeAt(pair, { interface: side.name, destination, protocol, port }).gained);
   const found = starts.flatMap((first, index): PortRange[] => {
     const last = (starts[index + 1] ?? 65536) - 1;
     return newcomers(first) ? [{ first, last }] : [];

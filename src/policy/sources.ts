@@ -1,5 +1,6 @@
 import { addressRanges, intersect, networksOf } from '../core/address-ranges.ts';
 import { formatPortRange } from '../core/ports.ts';
+import { listed } from '../core/shown.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
 import type { Reason } from './desired.ts';
@@ -53,7 +54,7 @@ export function sourcesOf(
       stem: `from-${slug(selector)}`,
       identity: `from ${selector}`,
       addresses: allowed,
-      reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${allowFrom[selector]!.join(', ')}` },
+      reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${listed(allowFrom[selector]!)}` },
     };
   }
   const peers = lookup.peerSet(rule.from, role);

@@ -25,7 +25,8 @@ export function detectText(
   }
   lines.push(...findings.warnings.map((warning) => `  ${style.yellow(`warning: ${oneLine(warning)}`)}`));
   const other = otherRun(facts);
-  if (other !== null) lines.push(`  ${style.yellow(oneLine(`warning: another run has not ended: ${otherRunText(other)}`))}`);
+  if (other !== null)
+    lines.push(`  ${style.yellow(oneLine(`warning: another run has not ended: ${otherRunText(other)}`))}`);
   if (findings.verdict.kind !== 'settled') {
     lines.push('  To solve it: name the roles of this host with portfw_roles in the inventory');
   }

@@ -155,7 +155,6 @@ export function explains(role: MatrixRole, listening: ListeningPort): boolean {
         rule.port.kind === 'range' &&
         port >= rule.port.range.first &&
         port <= rule.port.range.last,
-    ) ||
-    role.detectors.some((detector) => detector.kind === 'socket' && fits(detector, listening))
+    ) || role.detectors.some((detector) => detector.kind === 'socket' && fits(detector, listening))
   );
 }

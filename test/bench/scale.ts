@@ -8,7 +8,7 @@ import { buildDesired } from '../../src/policy/build-desired.ts';
 import { jsonLine } from '../../src/report/ndjson.ts';
 import { plansText } from '../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../src/report/style.ts';
-import { type BigHost, bigHost, SMALL, type Size } from '../unit/scale/big-host.ts';
+import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/big-host.ts';
 
 const WORLDS: Readonly<Record<string, Partial<Size>>> = {
   'entries 100,000, as they are': { entries: 100_000 },

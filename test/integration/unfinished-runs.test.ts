@@ -99,7 +99,9 @@ describe('a run that waits for a confirmation', () => {
     expect(planned.stdout).toMatch(/edge +unsettled +0 /);
     const applied = await portfw('apply', after, '--yes');
     expect(applied.stdout).toMatch(/edge +refused .*locked: \S+@/);
-    expect(applied.stdout).toMatch(/To solve it: confirm that run with `portfw confirm`, or .*`portfw confirm --revert`/);
+    expect(applied.stdout).toMatch(
+      /To solve it: confirm that run with `portfw confirm`, or .*`portfw confirm --revert`/,
+    );
     for (const command of ['detect', 'facts', 'history', 'status'])
       expect((await portfw(command, after)).stdout, command).toMatch(/it is proved and waits for `portfw confirm`/);
   });
@@ -168,7 +170,10 @@ describe('a run that died', () => {
     const planned = await portfwJson('plan', before, '--detailed-exitcode');
     expect([planned.exitCode, textOf(planned).includes('lock-left')]).toEqual([0, true]);
     const applied = await portfw('apply', before, '--yes');
-    expect(applied).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/note: ann@desk took this host's lock/) });
+    expect(applied).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/note: ann@desk took this host's lock/),
+    });
     outcomeOf(await portfwJson('apply', after, '--yes'), 'edge', 'changed');
     expect(await isLocked(host)).toBe(false);
     outcomeOf(await portfwJson('apply', before, '--yes'), 'edge', 'changed');

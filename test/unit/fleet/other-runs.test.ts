@@ -27,7 +27,13 @@ const seen = (runs: readonly PendingRun[], lock: LockFacts | null = LOCK, busy =
 describe('what another run on the host means for a plan', () => {
   it.each<[string, Seen, OtherRun['kind'] | null, string | null, RegExp]>([
     ['nothing there', seen([], null), null, null, /^$/],
-    ['waiting for a yes', seen([RUN]), 'alive', 'locked', /ann@desk .*proved and waits for `portfw confirm`.*9 min 40 s/],
+    [
+      'waiting for a yes',
+      seen([RUN]),
+      'alive',
+      'locked',
+      /ann@desk .*proved and waits for `portfw confirm`.*9 min 40 s/,
+    ],
     ['under way', seen([{ ...RUN, proved: false, step: 'behaves' }]), 'alive', 'locked', /it is under way \(behaves\)/],
     ['being rolled back', seen([{ ...RUN, decision: 'revert' }]), 'alive', 'locked', /it is being put back/],
     ['just begun, without a record yet', seen([], LOCK, true), 'alive', 'locked', /ann@desk/],
@@ -53,7 +59,10 @@ describe('what another run on the host means for a plan', () => {
     ['just begun', null, /^wait for that run/],
   ])('a run that is refused for one %s says how to go on', (_name, run, solve) => {
     const failure = lockedBy(LOCK, run);
-    expect(failure).toMatchObject({ code: 'locked', what: 'ann@desk has been changing this host since 2026-03-01T10:00:00Z' });
+    expect(failure).toMatchObject({
+      code: 'locked',
+      what: 'ann@desk has been changing this host since 2026-03-01T10:00:00Z',
+    });
     expect(failure.solve).toMatch(solve);
     if (run !== null) expect(failure.details.join()).toContain('apply telephony');
   });
@@ -112,8 +121,14 @@ describe('a run over a host that another run has not let go of', () => {
   });
 
   it('says of each run that is left what ends it', () => {
-    expect(otherRunText({ kind: 'left', runs: [{ ...RUN, alive: false }, { ...RUN, holder: 'bob@desk', alive: false }] })).toMatch(
-      /ann@desk.*portfw confirm --revert.*bob@desk/,
-    );
+    expect(
+      otherRunText({
+        kind: 'left',
+        runs: [
+          { ...RUN, alive: false },
+          { ...RUN, holder: 'bob@desk', alive: false },
+        ],
+      }),
+    ).toMatch(/ann@desk.*portfw confirm --revert.*bob@desk/);
   });
 });

@@ -5,11 +5,11 @@ import type { IpsetConfig } from '../../../src/firewalld/model.ts';
 import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
 import type { DecideContext } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
+import { hostPeers } from '../../../src/inventory/peers.ts';
 import type { HostSettings } from '../../../src/inventory/settings-types.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
-import { hostPeers } from '../../../src/inventory/peers.ts';
 import { probeText, runningFirewalld } from '../facts/probe-text.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { readInventory } from '../policy/cases.ts';
@@ -71,7 +71,15 @@ export function bigHost(size: Size): BigHost {
           portfw_roles: ['proxy'],
           portfw_interfaces: { public: 'eth0', private: 'eth1' },
           portfw_extra_rules: [
-            { name: 'portal', interface: 'public', protocol: 'tcp', port: 8443, from: ['office'], owner: 'noc', reason: 'r' },
+            {
+              name: 'portal',
+              interface: 'public',
+              protocol: 'tcp',
+              port: 8443,
+              from: ['office'],
+              owner: 'noc',
+              reason: 'r',
+            },
           ],
         },
         office: { ansible_host: '198.51.100.77', portfw_managed: false },
@@ -170,7 +178,10 @@ function probed(size: Size, files: readonly (readonly [string, string])[]): stri
       '    inet 192.0.2.10/24',
       '3: eth1: <UP>',
       '    inet 198.51.100.10/24',
-      ...names.flatMap((name, index) => [`${index + 4}: ${name}: <UP>`, `    inet 172.16.${index >> 8}.${index & 255}/30`]),
+      ...names.flatMap((name, index) => [
+        `${index + 4}: ${name}: <UP>`,
+        `    inet 172.16.${index >> 8}.${index & 255}/30`,
+      ]),
     ],
     sockets: addresses(size.sockets, 0x7f000001).map(
       (_, index) =>
@@ -179,7 +190,9 @@ function probed(size: Size, files: readonly (readonly [string, string])[]): stri
     flows: [
       'source conntrack',
       `flows ${size.flows}`,
-      ...addresses(size.flows, 0x50000000).map((address) => `1 tcp ${address} 192.0.2.10 8443 192.0.2.10 8443 ${address}`),
+      ...addresses(size.flows, 0x50000000).map(
+        (address) => `1 tcp ${address} 192.0.2.10 8443 192.0.2.10 8443 ${address}`,
+      ),
     ],
     'firewalld-version': ['installed', "'1.3.3'"],
     firewalld: [JSON.stringify(collected)],
