@@ -1,4 +1,5 @@
 import type { RunSummary } from '../fleet/events.ts';
+import { unsettledBy } from '../fleet/other-runs.ts';
 
 /** What portfw's exit code says. */
 export const EXIT = {
@@ -10,13 +11,15 @@ export const EXIT = {
   unreachable: 3,
   /** Bad input or usage: no host was contacted. */
   usage: 4,
+  /** `--detailed-exitcode`: another run on a host has not ended, so that what was compared may not last. */
+  unsettled: 5,
   interrupted: 130,
 } as const;
 
 /**
  * The exit code of a run over hosts. The more somebody has to look, the sooner it counts: interrupted (130), then a host
- * that failed, was refused, was put back or never got its turn (1), then one that could not be reached (3), then pending changes (2,
- * only when asked for).
+ * that failed, was refused, was put back or never got its turn (1), then one that could not be reached (3); and only when
+ * asked for, then one beside whose plan another run has not ended (5), then pending changes (2).
  */
 export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
   if (summary.interrupted) return EXIT.interrupted;
@@ -28,5 +31,7 @@ export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
   for (const outcome of summary.outcomes.values()) {
     if (outcome.kind === 'roles' && outcome.findings.verdict.kind !== 'settled') return EXIT.failed;
   }
-  return detailed && kinds.has('planned') ? EXIT.pending : EXIT.done;
+  if (!detailed) return EXIT.done;
+  if ([...summary.outcomes.values()].some((outcome) => unsettledBy(outcome) !== null)) return EXIT.unsettled;
+  return kinds.has('planned') ? EXIT.pending : EXIT.done;
 }

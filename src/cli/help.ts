@@ -14,8 +14,9 @@ Exit codes:
   2    changes are pending (plan --detailed-exitcode)
   3    a host could not be reached
   4    bad input or usage; no host was contacted
+  5    another run on a host has not ended (plan --detailed-exitcode)
   130  interrupted
-  Of several the first that fits counts: 4, 130, 1, 3, 2, 0.
+  Of several the first that fits counts: 4, 130, 1, 3, 5, 2, 0.
 
 Environment:
   PORTFW_BECOME_PASSWORD  the password for sudo
@@ -64,8 +65,8 @@ Examples:
   portfw detect inventory.yaml --limit 'sip*'
 `,
   plan: `
-The same as "portfw apply --dry-run": reads only. With --detailed-exitcode it ends with 0 when nothing is to be done, and
-with 2 when changes are pending.
+The same as "portfw apply --dry-run": reads only. With --detailed-exitcode it ends with 0 when nothing is to be done,
+with 2 when changes are pending, and with 5 when another run on a host has not ended: what is there now may not last.
 
 Examples:
   portfw plan inventory.yaml

@@ -1,4 +1,4 @@
-import { type AddressFamily, parseAddress, parseNetwork, rangeNetworks } from './addresses.ts';
+import { type AddressFamily, countRangeNetworks, parseAddress, parseNetwork, rangeNetworks } from './addresses.ts';
 
 /** An inclusive range of addresses, as numbers. */
 export interface AddressRange {
@@ -42,19 +42,94 @@ export function oneAddress(address: string, family: AddressFamily): AddressRange
   return addressRanges([address], family) ?? [];
 }
 
+type Operation = (left: AddressRanges, right: AddressRanges) => AddressRanges;
+
+/** From so many ranges on, a result is remembered for as long as both sets are. */
+const LARGE = 256;
+
+/**
+ * The same operation, which gives the same large result for the same two sets: what a list of 100,000 addresses leaves of
+ * all others is asked for each port of each interface, and must not be there a thousand times.
+ */
+function remembering(operation: Operation): Operation {
+  const results = new WeakMap<AddressRanges, WeakMap<AddressRanges, AddressRanges>>();
+  return (left, right) => {
+    if (left.length + right.length < LARGE) return operation(left, right);
+    let ofLeft = results.get(left);
+    if (ofLeft === undefined) {
+      ofLeft = new WeakMap();
+      results.set(left, ofLeft);
+    }
+    let result = ofLeft.get(right);
+    if (result === undefined) {
+      result = operation(left, right);
+      ofLeft.set(right, result);
+    }
+    return result;
+  };
+}
+
 /** What is in either. */
-export function unite(left: AddressRanges, right: AddressRanges): AddressRanges {
+export const unite: Operation = remembering((left, right) => {
   if (left.length === 0) return right;
   return right.length === 0 ? left : merged([...left, ...right]);
+});
+
+/** So few sets are united one after the other, so that the result may be remembered. */
+const FEW_SETS = 4;
+
+/** What is in any of them. */
+export function uniteAll(sets: Iterable<AddressRanges>): AddressRanges {
+  const filled = [...sets].filter((set) => set.length > 0);
+  if (filled.length <= FEW_SETS) return filled.reduce<AddressRanges>(unite, []);
+  return merged(filled.flat());
+}
+
+/** Whether an address is in a set. */
+export function holds(ranges: AddressRanges, address: bigint): boolean {
+  const found = ranges[reaching(ranges, address, 0)];
+  return found !== undefined && found.first <= address;
+}
+
+/** The place of the first range, from a place on, that ends at an address or behind it. */
+function reaching(ranges: AddressRanges, address: bigint, from: number): number {
+  let low = from;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ranges[middle]!.last < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** So few holes are cut one by one: a rule is about one network, and what is left of all addresses may be many ranges. */
+const FEW_HOLES = 8;
+
+function cutOut(from: AddressRanges, holes: AddressRanges): AddressRanges {
+  const rest = [...from];
+  for (const { first, last } of holes) {
+    const begin = reaching(rest, first, 0);
+    let end = begin;
+    while (end < rest.length && rest[end]!.first <= last) end += 1;
+    if (begin === end) continue;
+    const pieces: AddressRange[] = [];
+    if (rest[begin]!.first < first) pieces.push({ first: rest[begin]!.first, last: first - 1n });
+    if (rest[end - 1]!.last > last) pieces.push({ first: last + 1n, last: rest[end - 1]!.last });
+    rest.splice(begin, end - begin, ...pieces);
+  }
+  return rest;
 }
 
 /** What is in the first and not in the second. */
-export function subtract(from: AddressRanges, what: AddressRanges): AddressRanges {
+export const subtract: Operation = remembering((from, what) => {
+  if (from.length === 0 || what.length === 0) return from;
+  if (what.length <= FEW_HOLES) return cutOut(from, what);
   const rest: AddressRange[] = [];
   let index = 0;
   for (const range of from) {
     let { first } = range;
-    while (index < what.length && what[index]!.last < first) index += 1;
+    index = reaching(what, first, index);
     for (let next = index; next < what.length && what[next]!.first <= range.last; next += 1) {
       const hole = what[next]!;
       if (hole.first > first) rest.push({ first, last: hole.first - 1n });
@@ -63,11 +138,31 @@ export function subtract(from: AddressRanges, what: AddressRanges): AddressRange
     if (first <= range.last) rest.push({ first, last: range.last });
   }
   return rest;
-}
+});
 
 /** What is in both. */
-export function intersect(left: AddressRanges, right: AddressRanges): AddressRanges {
-  return subtract(left, subtract(left, right));
+export const intersect: Operation = remembering((left, right) => {
+  const [few, many] = left.length <= right.length ? [left, right] : [right, left];
+  const [one, ...others] = few;
+  if (one === undefined) return few;
+  // Most is asked about all addresses: then it is the very same set.
+  if (others.length === 0 && one.first <= many[0]!.first && many.at(-1)!.last <= one.last) return many;
+  const both: AddressRange[] = [];
+  let index = 0;
+  for (const { first, last } of few) {
+    index = reaching(many, first, index);
+    for (let next = index; next < many.length && many[next]!.first <= last; next += 1) {
+      both.push(common({ first, last }, many[next]!));
+    }
+  }
+  return both;
+});
+
+function common(one: AddressRange, other: AddressRange): AddressRange {
+  let { first, last } = one;
+  if (other.first > first) first = other.first;
+  if (other.last < last) last = other.last;
+  return { first, last };
 }
 
 /** Whether two sets hold the same addresses. */
@@ -76,6 +171,16 @@ export function sameRanges(left: AddressRanges, right: AddressRanges): boolean {
     left.length === right.length &&
     left.every((range, index) => range.first === right[index]!.first && range.last === right[index]!.last)
   );
+}
+
+/** How many networks {@link networksOf} gives, without writing them down. */
+export function countNetworks(ranges: AddressRanges, family: AddressFamily): number {
+  return ranges.reduce((sum, { first, last }) => sum + countRangeNetworks(first, last, family), 0);
+}
+
+/** The first so many of {@link networksOf}. */
+export function firstNetworks(ranges: AddressRanges, family: AddressFamily, most: number): readonly string[] {
+  return networksOf(ranges.slice(0, most), family).slice(0, most);
 }
 
 /** The fewest networks that cover exactly these addresses, in their normal form. */

@@ -27,6 +27,8 @@ export interface HostFacts {
   readonly remembered: RememberedState | null;
   /** The lock that a run holds on the host at this moment, or `null`. */
   readonly lock: LockFacts | null;
+  /** What has begun on the host and not ended: what is read of firewalld may still change by itself. */
+  readonly unfinished: UnfinishedRuns;
   /** How the last run on the host ended; `null` before the first one. */
   readonly lastRun: RunEnd | null;
 }
@@ -117,6 +119,29 @@ export interface LockFacts {
   readonly holder: string;
   readonly since: string;
   readonly id: string;
+}
+
+/** A run on the host that has not ended: its rollback is scheduled, or its end is under way. */
+export interface PendingRun {
+  readonly id: string;
+  readonly holder: string;
+  readonly what: string;
+  readonly since: string;
+  readonly confirm: 'auto' | 'manual';
+  /** True when it is proved and waits for nothing but a yes. */
+  readonly proved: boolean;
+  readonly decision: 'open' | 'keep' | 'revert';
+  readonly secondsLeft: number;
+  /** The step that it reached last. */
+  readonly step: string;
+  /** False when it can only be ended by the next run: its window is over, or the host was started since. */
+  readonly alive: boolean;
+}
+
+export interface UnfinishedRuns {
+  readonly runs: readonly PendingRun[];
+  /** Whether a step of some run was being carried out when the facts were read. */
+  readonly busy: boolean;
 }
 
 /** How a run on a host ended, as the host remembers it. */

@@ -23,20 +23,24 @@ export function parseInstalledVersion(lines: readonly string[]): string | null {
   return versions.sort(compareVersions).at(-1) ?? '';
 }
 
+/** The collector's answer (`src/host/collect.py`): one JSON document, or `null` where it gave none. Throws `Unreadable`. */
+export function collectedJson(lines: readonly string[]): JsonObject | null {
+  return lines.every((line) => line.trim() === '') ? null : JsonObject.parse('firewalld', lines);
+}
+
 /**
- * What the collector (`src/host/collect.py`) says of firewalld: one JSON document. Texts of files are kept as they are,
+ * What the collector says of firewalld. Texts of files are kept as they are,
  * since plans are made from them; they are escaped where they are shown. Throws `Unreadable`.
  */
-export function parseFirewalld(installed: string | null, lines: readonly string[], root: boolean): FirewalldFacts {
+export function parseFirewalld(installed: string | null, json: JsonObject | null, root: boolean): FirewalldFacts {
   if (installed === null) return { kind: 'absent' };
-  if (lines.every((line) => line.trim() === '')) {
+  if (json === null) {
     if (!root) return { kind: 'stopped', version: installed, reason: 'only root may read its configuration' };
     // A firewalld of old, whose own interpreter is Python 2, cannot even run the collector.
     const refusal = installed === '' ? null : firewalldRefusal(installed);
     if (refusal !== null) return { kind: 'stopped', version: installed, reason: refusal.what };
     throw new Unreadable('firewalld', 'firewalld is installed, but its configuration could not be collected');
   }
-  const json = JsonObject.parse('firewalld', lines);
   const kind = json.text('kind');
   switch (kind) {
     case 'absent':

@@ -1,10 +1,10 @@
 import type { HostFacts } from './facts.ts';
-import { parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
+import { collectedJson, parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
 import { parseFlows } from './flows.ts';
 import { parseInterfaces, parseRpc, parseSockets } from './network.ts';
 import { splitSections } from './sections.ts';
 import { activeWriters, parseFiles, parsePackages, parseProcesses, parseUnits } from './services.ts';
-import { parseLastRun, parseLock, parseRemembered } from './state.ts';
+import { parseLastRun, parseLock, parseRemembered, parseUnfinished } from './state.ts';
 import { parseOsRelease, parseSshConnection, parseSystem } from './system.ts';
 import { Unreadable } from './unreadable.ts';
 
@@ -40,6 +40,7 @@ function parseSections(text: string): ParsedFacts {
   const units = parseUnits(sections.units);
   const rpc = parseRpc(sections.rpc);
   const installed = parseInstalledVersion(sections['firewalld-version']);
+  const collected = installed === null ? null : collectedJson(sections.firewalld);
   const notes = Object.entries(WITHOUT)
     .filter(([program]) => sections.missing.includes(program))
     .map(([program, unknown]) => `The program ${program} is not installed: ${unknown}`);
@@ -60,9 +61,10 @@ function parseSections(text: string): ParsedFacts {
     files: parseFiles(sections.files),
     rpc: rpc.rows,
     writers: { units: activeWriters(units.rows) },
-    firewalld: parseFirewalld(installed, sections.firewalld, system.root),
+    firewalld: parseFirewalld(installed, collected, system.root),
     remembered: parseRemembered(sections.state),
     lock: parseLock(sections.lock),
+    unfinished: parseUnfinished(collected),
     lastRun: parseLastRun(sections['last-run']),
   };
   return { kind: 'facts', facts, notes };

@@ -1,4 +1,4 @@
-import type { LockFacts, RememberedState, RunEnd } from './facts.ts';
+import type { LockFacts, PendingRun, RememberedState, RunEnd, UnfinishedRuns } from './facts.ts';
 import { JsonObject } from './json-shape.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
@@ -45,6 +45,33 @@ export function parseLock(lines: readonly string[]): LockFacts | null {
     return typeof found === 'string' && found !== '' ? shortName(found) : 'unknown';
   };
   return { holder: field('holder'), since: field('since'), id: field('id') };
+}
+
+const MOST_RUNS = 1000;
+
+/** The runs that have not ended, as the collector tells them; none where it did not. Throws `Unreadable`. */
+export function parseUnfinished(collected: JsonObject | null): UnfinishedRuns {
+  if (collected === null || !collected.has('unfinished')) return { runs: [], busy: false };
+  const given = collected.object('unfinished');
+  return { runs: given.objects('runs', MOST_RUNS).map(readPendingRun), busy: given.flag('busy') };
+}
+
+/** Reads a run that has not ended; throws `Unreadable`. */
+export function readPendingRun(given: JsonObject): PendingRun {
+  const name = (key: string): string => shortName(given.text(key, 20_000));
+  const decision = given.text('decision');
+  return {
+    id: name('id'),
+    holder: name('holder'),
+    what: name('what'),
+    since: name('since'),
+    confirm: given.text('confirm') === 'manual' ? 'manual' : 'auto',
+    proved: given.flag('proved'),
+    decision: decision === 'keep' || decision === 'revert' ? decision : 'open',
+    secondsLeft: given.integer('secondsLeft', 0, 1_000_000_000),
+    step: name('step'),
+    alive: given.flag('alive'),
+  };
 }
 
 /** How the last run ended, from `/var/lib/portfw/last.json`; `null` when there was none, or when the file makes no sense. */

@@ -217,9 +217,46 @@ export function readServiceXml(name: string, text: string): ServiceConfig {
   };
 }
 
+/** An entry of nothing but what addresses, MACs and interfaces are written with, and the space behind it. */
+const PLAIN_ENTRY = /<entry>([\w \t\r\n.:/,+-]*)<\/entry>[ \t\r\n]*/y;
+/** What no plain entry holds. */
+const MARK = '~';
+const LONG_RUN = 8;
+
+/**
+ * A file with long runs of plain entries cut down to one entry for each run: a set may have 100,000, and a tree of that many
+ * elements takes seconds. The file is malformed, or not, as it was. One with anything in which an element is no element
+ * (comments, CDATA, a DOCTYPE) is left as it is.
+ */
+function withoutRuns(text: string): { readonly short: string; readonly runs: ReadonlyMap<string, readonly string[]> } {
+  const runs = new Map<string, readonly string[]>();
+  if (text.includes('<!') || text.includes('<?', 1) || text.includes(MARK)) return { short: text, runs };
+  let short = '';
+  let copied = 0;
+  let begin = text.indexOf('<entry>');
+  while (begin !== -1) {
+    const run: string[] = [];
+    let end = begin + 1;
+    PLAIN_ENTRY.lastIndex = begin;
+    for (let found = PLAIN_ENTRY.exec(text); found !== null; found = PLAIN_ENTRY.exec(text)) {
+      run.push(found[1]!.trim());
+      end = PLAIN_ENTRY.lastIndex;
+    }
+    if (run.length >= LONG_RUN) {
+      const name = `${MARK}${runs.size}`;
+      runs.set(name, run);
+      short += `${text.slice(copied, begin)}<entry>${name}</entry>`;
+      copied = end;
+    }
+    begin = text.indexOf('<entry>', end);
+  }
+  return { short: short + text.slice(copied), runs };
+}
+
 /** Reads an ipset file (firewalld.ipset(5)). @throws XmlError as `readZoneXml` */
 export function readIpsetXml(name: string, text: string): IpsetConfig {
-  const root = parseXml(text, 'ipset');
+  const { short: rest, runs } = withoutRuns(text);
+  const root = parseXml(rest, 'ipset');
   let short = '';
   let description = '';
   const options: Record<string, string> = {};
@@ -228,7 +265,10 @@ export function readIpsetXml(name: string, text: string): IpsetConfig {
     if (element.tagName === 'short') short = textOf(element);
     else if (element.tagName === 'description') description = textOf(element);
     else if (element.tagName === 'option') options[required(element, 'name')] = attribute(element, 'value') ?? '';
-    else if (element.tagName === 'entry') entries.push(textOf(element));
+    else if (element.tagName === 'entry') {
+      const entry = textOf(element);
+      for (const one of runs.get(entry) ?? [entry]) entries.push(one);
+    }
   }
   return {
     name,

@@ -109,6 +109,18 @@ export function parseRichRule(text: string): RichRule {
   return rule;
 }
 
+/** Reads a list of rich rules; the same list is read once, however long it is. */
+export function parseRichRules(texts: readonly string[]): readonly RichRule[] {
+  let rules = lists.get(texts);
+  if (rules === undefined) {
+    rules = texts.map(parseRichRule);
+    lists.set(texts, rules);
+  }
+  return rules;
+}
+
+const lists = new WeakMap<readonly string[], readonly RichRule[]>();
+
 function readRichRule(text: string): RichRule {
   let section = '';
   const inverted = new Set<string>();

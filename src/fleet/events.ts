@@ -1,5 +1,5 @@
-import type { HostFacts, LockFacts, RunEnd } from '../facts/facts.ts';
-import type { Generation, HostAftermath, PendingRun } from '../host/answers.ts';
+import type { HostFacts, LockFacts, PendingRun, RunEnd } from '../facts/facts.ts';
+import type { Generation, HostAftermath } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 
@@ -42,12 +42,20 @@ export type CutFlows =
   | { readonly kind: 'cut'; readonly ended: number; readonly left: number }
   | { readonly kind: 'failed'; readonly why: string };
 
+/** A run on the host that is not ours and has not ended. */
+export type OtherRun =
+  /** It goes on, waits for a yes, or is being put back; `run` is `null` while it has only just taken the lock. */
+  | { readonly kind: 'alive'; readonly lock: LockFacts; readonly run: PendingRun | null }
+  /** Nobody ends these but the next run, which first puts the host back. */
+  | { readonly kind: 'left'; readonly runs: readonly PendingRun[] };
+
 /** How one host ended. A host's failure is a value. */
 export type HostOutcome =
   | { readonly kind: 'facts'; readonly facts: HostFacts }
   | { readonly kind: 'roles'; readonly facts: HostFacts; readonly findings: RoleFindings }
-  | { readonly kind: 'unchanged'; readonly plan: HostPlan }
-  | { readonly kind: 'planned'; readonly plan: HostPlan }
+  /** `unsettled`: the plan was made beside another run, from a state that may not last. */
+  | { readonly kind: 'unchanged'; readonly plan: HostPlan; readonly unsettled?: OtherRun }
+  | { readonly kind: 'planned'; readonly plan: HostPlan; readonly unsettled?: OtherRun }
   | {
       readonly kind: 'changed';
       readonly plan: HostPlan;
@@ -73,7 +81,7 @@ export type HostOutcome =
       readonly pending: readonly PendingRun[];
       readonly last: RunEnd | null;
     }
-  | { readonly kind: 'history'; readonly generations: readonly Generation[] }
+  | { readonly kind: 'history'; readonly generations: readonly Generation[]; readonly pending: readonly PendingRun[] }
   | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly changed: boolean }
   /** Nothing was wrong with the host itself: it was put back because of others, `because` says whom. */
   | { readonly kind: 'reverted'; readonly because: string; readonly generation: string }

@@ -1,10 +1,11 @@
-import type { Answer, HostAftermath, PendingRun } from '../host/answers.ts';
+import type { Answer, HostAftermath } from '../host/answers.ts';
 import type { GuardSettings } from '../host/requests.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Aftermath, Failure, HostOutcome, Phase } from './events.ts';
 import { ask, connect } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
+import { lockedBy } from './other-runs.ts';
 
 const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
 /** How long a host may take, once its window is over, until it has put itself back. */
@@ -119,15 +120,7 @@ type Standstill = Extract<Answer, { kind: 'locked' | 'drifted' | 'stopped' | 'ab
 export function standstill(answer: Standstill): Failure {
   switch (answer.kind) {
     case 'locked':
-      return {
-        code: 'locked',
-        what: `${answer.lock.holder} has been changing this host since ${answer.lock.since}`,
-        details: [`run ${answer.lock.id}`, ...(answer.pending === null ? [] : [pendingText(answer.pending)])],
-        solve:
-          answer.pending?.confirm === 'manual'
-            ? 'confirm that run with `portfw confirm`, or wait until the host puts itself back; then run again'
-            : 'wait for that run to end, and run again: a run that died is put back by the host itself, and lets go of the lock',
-      };
+      return lockedBy(answer.lock, answer.pending);
     case 'drifted':
       return {
         code: 'drifted',
@@ -149,21 +142,6 @@ export function standstill(answer: Standstill): Failure {
         details: [],
         solve: 'install the package firewalld and start it',
       };
-  }
-}
-
-/** What a host that has a run pending is about to do, in one line. */
-export function pendingText(pending: PendingRun): string {
-  switch (pending.decision) {
-    case 'keep':
-      return 'it was kept, and is being tidied up';
-    case 'revert':
-      return 'it is being put back';
-    case 'open': {
-      const step = pending.step === '' ? '' : ` (${pending.step})`;
-      const waits = pending.proved ? 'it is proved and waits for `portfw confirm`' : `it is under way${step}`;
-      return `${waits}; the host puts itself back in ${pending.secondsLeft} s unless it is kept`;
-    }
   }
 }
 

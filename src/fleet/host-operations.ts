@@ -2,12 +2,13 @@ import { probeInput } from '../roles/wanted.ts';
 import { applyHost } from './apply-host.ts';
 import { cuttingRevoked } from './cut-revoked.ts';
 import { decide, rolesOf } from './decide-host.ts';
-import type { Failure, HostOutcome } from './events.ts';
+import type { Failure, HostOutcome, OtherRun } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, connect, probe, withConnection } from './host-session.ts';
 import { withFirewalldInstalled } from './install-firewalld.ts';
 import type { HostJob, HostOperations, PlannedHost, RunContext } from './operations.ts';
-import { confirm, status } from './pending-runs.ts';
+import { otherRun, otherRunText } from './other-runs.ts';
+import { confirm, endLeft, status } from './pending-runs.ts';
 import { rollback } from './rollback-host.ts';
 
 /** The operations on real hosts. */
@@ -60,13 +61,19 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   if (seen.kind === 'failed') return finish(notGathered(seen.failure, seen.lost));
   context.phase(job.host, 'planning');
   const decision = decide(job, play, seen.facts, context);
-  if (decision.kind === 'refused') return finish({ kind: 'refused', failure: decision.failure });
-  if (decision.plan.changes.length === 0) return finish({ kind: 'unchanged', plan: decision.plan });
+  const other = otherRun(seen.facts);
+  const unsettled = other === null ? {} : { unsettled: other };
+  if (decision.kind === 'refused') return finish({ kind: 'refused', failure: beside(decision.failure, other) });
+  const nothing = decision.plan.changes.length === 0;
+  if (nothing && other?.kind !== 'left') return finish({ kind: 'unchanged', plan: decision.plan, ...unsettled });
   return {
     kind: 'pending',
     plan: decision.plan,
+    ...unsettled,
     apply: async () => {
       try {
+        if (nothing && other?.kind === 'left')
+          return await endLeft(job, other.runs, decision.plan, connection, context);
         const ready = await withFirewalldInstalled(job, play, decision, connection, context);
         if (ready.kind === 'refused') return { kind: 'refused', failure: ready.failure };
         return cuttingRevoked(job, await applyHost(job, ready.plan, connection, context), context);
@@ -78,6 +85,12 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   };
 }
 
+/** A refusal that may be due to a state that another run has made and may take back. */
+function beside(failure: Failure, other: OtherRun | null): Failure {
+  if (other === null) return failure;
+  return { ...failure, details: [...failure.details, `beside another run: ${otherRunText(other)}`] };
+}
+
 function history(job: HostJob, context: RunContext): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'reading history');
@@ -85,8 +98,8 @@ function history(job: HostJob, context: RunContext): Promise<HostOutcome> {
     if (asked.kind === 'failed')
       return { kind: 'failed', phase: 'reading history', failure: asked.failure, aftermath: { kind: 'untouched' } };
     const { answer } = asked;
-    if (answer.kind === 'history') return { kind: 'history', generations: answer.generations };
-    if (answer.kind === 'absent') return { kind: 'history', generations: [] };
+    if (answer.kind === 'history') return { kind: 'history', generations: answer.generations, pending: answer.pending };
+    if (answer.kind === 'absent') return { kind: 'history', generations: [], pending: [] };
     return { kind: 'refused', failure: unexpected(answer.kind) };
   });
 }

@@ -4,7 +4,7 @@ import type { HostSettings } from '../inventory/settings-types.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
-import type { HostOutcome, Phase } from './events.ts';
+import type { HostOutcome, OtherRun, Phase } from './events.ts';
 
 /** Everything that is decided about one host before it is contacted. */
 export interface HostJob {
@@ -56,6 +56,8 @@ export type PlannedHost =
   | {
       readonly kind: 'pending';
       readonly plan: HostPlan;
+      /** Another run that has not ended: the plan was made from a state that may not last. */
+      readonly unsettled?: OtherRun;
       /** Ends with `proved`, or with the outcome of a host that ended before that: failed, refused, unreachable. */
       readonly apply: () => Promise<HostOutcome | Proved>;
       readonly discard: () => Promise<void>;

@@ -1,7 +1,11 @@
-import type { HostOutcome } from './events.ts';
-import { pendingText, unexpected } from './guarded-run.ts';
+import type { PendingRun } from '../facts/facts.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import type { Connection } from '../transport/connection.ts';
+import type { Aftermath, Failure, HostOutcome } from './events.ts';
+import { unexpected } from './guarded-run.ts';
 import { ask, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
+import { lockedBy } from './other-runs.ts';
 
 /** What is pending on a host, who holds its lock, and how the last run on it ended. */
 export function status(job: HostJob, context: RunContext): Promise<HostOutcome> {
@@ -46,7 +50,7 @@ export async function confirm(
         kind: 'failed',
         phase: 'confirming',
         failure: asked.failure,
-        aftermath: { kind: 'unknown', why: 'see `portfw status`' },
+        aftermath: SEE_STATUS,
       };
     const { answer } = asked;
     switch (answer.kind) {
@@ -60,7 +64,7 @@ export async function confirm(
           failure: {
             code: 'not-proved-yet',
             what: `the run of ${answer.lock.holder} is not ready for a yes`,
-            details: answer.pending === null ? [] : [pendingText(answer.pending)],
+            details: lockedBy(answer.lock, answer.pending).details,
             solve: 'wait until it is proved, and confirm again',
           },
         };
@@ -71,6 +75,55 @@ export async function confirm(
     }
   });
 }
+
+/**
+ * Ends what dead runs have left on a host that is as planned otherwise: that state is theirs, and it goes with them.
+ *
+ * @returns `unchanged` where nothing had to be put back, else why the plan does not count any more
+ */
+export async function endLeft(
+  job: HostJob,
+  runs: readonly PendingRun[],
+  plan: HostPlan,
+  connection: Connection,
+  context: RunContext,
+): Promise<HostOutcome> {
+  context.phase(job.host, 'restoring');
+  let putBack: PendingRun | null = null;
+  for (const run of runs) {
+    const asked = await ask(connection, {
+      operation: 'settle',
+      id: run.id,
+      why: 'its window was over and nobody had settled it',
+    });
+    if (asked.kind === 'failed')
+      return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: SEE_STATUS };
+    if (asked.answer.kind !== 'settled') return { kind: 'refused', failure: unexpected(asked.answer.kind) };
+    const { aftermath } = asked.answer;
+    if (aftermath.kind === 'restore-failed')
+      return { kind: 'failed', phase: 'restoring', failure: NOT_PUT_BACK, aftermath };
+    if (aftermath.kind === 'restored') putBack = run;
+  }
+  if (putBack === null) return { kind: 'unchanged', plan };
+  return {
+    kind: 'refused',
+    failure: {
+      code: 'drifted',
+      what: `${putBack.what} by ${putBack.holder} had never been ended and was put back now: the host is not as it was when the plan was made`,
+      details: [],
+      solve: 'run again: a new plan is made from what is there now',
+    },
+  };
+}
+
+const SEE_STATUS: Aftermath = { kind: 'unknown', why: 'see `portfw status`' };
+
+const NOT_PUT_BACK: Failure = {
+  code: 'not-put-back',
+  what: 'the host could not be put back yet',
+  details: [],
+  solve: 'the host goes on trying; see `portfw status`',
+};
 
 function settledText(
   aftermath: Extract<
@@ -86,16 +139,6 @@ function settledText(
     case 'untouched':
       return { kind: 'nothing-pending', last: null };
     case 'restore-failed':
-      return {
-        kind: 'failed',
-        phase: 'confirming',
-        failure: {
-          code: 'not-put-back',
-          what: 'the host could not be put back yet',
-          details: [],
-          solve: 'the host goes on trying; see `portfw status`',
-        },
-        aftermath,
-      };
+      return { kind: 'failed', phase: 'confirming', failure: NOT_PUT_BACK, aftermath };
   }
 }

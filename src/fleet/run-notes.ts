@@ -1,14 +1,29 @@
 import type { HostFacts, RunEnd } from '../facts/facts.ts';
 import type { PolicyNote } from '../policy/desired.ts';
+import { otherRun, otherRunText } from './other-runs.ts';
 
-/** What other runs on the host mean for this one: a run under way, and a last one that was put back. */
-export function runNotes({ lock, lastRun }: Pick<HostFacts, 'lock' | 'lastRun'>): PolicyNote[] {
+/** What other runs on the host mean for this one: one that has not ended, a lock that was left, a last one that was put back. */
+export function runNotes(facts: Pick<HostFacts, 'lock' | 'unfinished' | 'lastRun'>): PolicyNote[] {
+  const { lock, lastRun } = facts;
   const notes: PolicyNote[] = [];
-  if (lock !== null)
+  const other = otherRun(facts);
+  if (other?.kind === 'alive')
     notes.push({
       severity: 'warning',
       code: 'locked',
-      text: `${lock.holder} has been changing this host since ${lock.since}: what is planned now may be half of that, and apply would be refused`,
+      text: `${otherRunText(other)}. This plan is made from a state that may not last, and apply is refused until then`,
+    });
+  else if (other?.kind === 'left')
+    notes.push({
+      severity: 'warning',
+      code: 'run-left',
+      text: `${otherRunText(other)}. This plan is made from a state that will not last`,
+    });
+  else if (lock !== null && facts.unfinished.runs.length === 0)
+    notes.push({
+      severity: 'info',
+      code: 'lock-left',
+      text: `${lock.holder} took this host's lock at ${lock.since} and wrote nothing; the next run removes it`,
     });
   if (lastRun?.outcome === 'reverted')
     notes.push({

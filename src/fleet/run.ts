@@ -3,6 +3,7 @@ import { ApplyRollout, discard, INTERRUPTED, type Pending } from './apply-rollou
 import { type FleetContext, RunBooks } from './books.ts';
 import type { Aftermath, FleetEvent, HostOutcome, RunSummary } from './events.ts';
 import type { HostJob, HostOperations } from './operations.ts';
+import { lockedBy, unsettledBy } from './other-runs.ts';
 import { runLimited } from './pool.ts';
 
 export type { FleetContext } from './books.ts';
@@ -127,11 +128,20 @@ class FleetRun {
     const planned = await this.#operations.plan(job, this.#books.context);
     if (planned.kind === 'finished') return planned.outcome;
     await discard(job.host, planned, this.#books);
-    return { kind: 'planned', plan: planned.plan };
+    const { plan, unsettled } = planned;
+    // One that needs nothing may have to end first what another run has left.
+    const kind = plan.changes.length === 0 ? 'unchanged' : 'planned';
+    return { kind, plan, ...(unsettled === undefined ? {} : { unsettled }) };
   }
 
   async #planToApply(job: HostJob): Promise<HostOutcome | null> {
     const planned = await this.#operations.plan(job, this.#books.context);
+    const other = planned.kind === 'finished' ? unsettledBy(planned.outcome) : (planned.unsettled ?? null);
+    if (other?.kind === 'alive') {
+      // Where nothing is to be done as well: what is there now may be gone in a minute.
+      if (planned.kind === 'pending') await discard(job.host, planned, this.#books);
+      return { kind: 'refused', failure: lockedBy(other.lock, other.run) };
+    }
     if (planned.kind === 'finished') return planned.outcome;
     this.#pending.set(job.host, planned);
     this.#books.emit({ kind: 'host-planned', host: job.host, plan: planned.plan, at: this.#books.at() });

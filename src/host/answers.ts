@@ -1,8 +1,8 @@
 import { terminalLine } from '../core/terminal-text.ts';
-import type { LockFacts, RunEnd, RunningFirewalld } from '../facts/facts.ts';
+import type { LockFacts, PendingRun, RunEnd, RunningFirewalld } from '../facts/facts.ts';
 import { parseFirewalld } from '../facts/firewalld-facts.ts';
 import { JsonObject } from '../facts/json-shape.ts';
-import { readRunEnd } from '../facts/state.ts';
+import { readPendingRun, readRunEnd } from '../facts/state.ts';
 import { Unreadable } from '../facts/unreadable.ts';
 
 /** How a host stands after a request that failed, in its own words. */
@@ -28,21 +28,6 @@ export interface Generation {
   readonly current: boolean;
 }
 
-/** A run on the host whose way back is armed, or whose end is under way. */
-export interface PendingRun {
-  readonly id: string;
-  readonly holder: string;
-  readonly what: string;
-  readonly since: string;
-  readonly confirm: 'auto' | 'manual';
-  /** True when it is proved and waits for nothing but a yes. */
-  readonly proved: boolean;
-  readonly decision: 'open' | 'keep' | 'revert';
-  readonly secondsLeft: number;
-  /** The step that it reached last. */
-  readonly step: string;
-}
-
 /** What the host answers to a request. */
 export type Answer =
   | { readonly kind: 'begun'; readonly generation: string; readonly reloads: number }
@@ -57,7 +42,11 @@ export type Answer =
       readonly last: RunEnd | null;
     }
   | { readonly kind: 'settled'; readonly aftermath: HostAftermath }
-  | { readonly kind: 'history'; readonly generations: readonly Generation[] }
+  | {
+      readonly kind: 'history';
+      readonly generations: readonly Generation[];
+      readonly pending: readonly PendingRun[];
+    }
   | {
       readonly kind: 'rolled-back';
       readonly generation: string;
@@ -99,7 +88,7 @@ function read(answer: JsonObject): Answer {
     case 'begun':
       return { kind, generation: line('generation'), reloads: answer.flag('reloaded') ? 1 : 0 };
     case 'permanent': {
-      const observed = parseFirewalld('', [answer.json('observed')], true);
+      const observed = parseFirewalld('', answer.object('observed'), true);
       return observed.kind === 'running'
         ? { kind, firewalld: observed }
         : { kind: 'unreadable', why: 'firewalld is not running' };
@@ -111,14 +100,14 @@ function read(answer: JsonObject): Answer {
         drifted: answer.has('drifted') && answer.flag('drifted'),
       };
     case 'held':
-      return { kind, pending: pendingRun(answer.object('pending')) };
+      return { kind, pending: readPendingRun(answer.object('pending')) };
     case 'nothing-pending':
       return { kind, last: answer.has('last') ? readRunEnd(answer.object('last')) : null };
     case 'status':
       return {
         kind,
         lock: answer.has('lock') ? lockOf(answer.object('lock')) : null,
-        pending: answer.objects('pending', MOST_GENERATIONS).map(pendingRun),
+        pending: answer.objects('pending', MOST_GENERATIONS).map(readPendingRun),
         last: answer.has('last') ? readRunEnd(answer.object('last')) : null,
       };
     case 'flows-cut':
@@ -144,6 +133,7 @@ function read(answer: JsonObject): Answer {
           permanentHash: terminalLine(item.text('permanentHash')),
           current: item.flag('current'),
         })),
+        pending: answer.objects('pending', MOST_GENERATIONS).map(readPendingRun),
       };
     case 'rolled-back':
       return {
@@ -161,7 +151,7 @@ function read(answer: JsonObject): Answer {
       return {
         kind,
         lock: lockOf(answer.object('lock')),
-        pending: answer.has('pending') ? pendingRun(answer.object('pending')) : null,
+        pending: answer.has('pending') ? readPendingRun(answer.object('pending')) : null,
       };
     case 'stopped':
       return { kind, reason: line('reason') };
@@ -179,21 +169,6 @@ function lockOf(lock: JsonObject): LockFacts {
     holder: terminalLine(lock.text('holder')),
     since: terminalLine(lock.text('since')),
     id: terminalLine(lock.text('id')),
-  };
-}
-
-function pendingRun(given: JsonObject): PendingRun {
-  const decision = given.text('decision');
-  return {
-    id: terminalLine(given.text('id')),
-    holder: terminalLine(given.text('holder')),
-    what: terminalLine(given.text('what')),
-    since: terminalLine(given.text('since')),
-    confirm: given.text('confirm') === 'manual' ? 'manual' : 'auto',
-    proved: given.flag('proved'),
-    decision: decision === 'keep' || decision === 'revert' ? decision : 'open',
-    secondsLeft: given.integer('secondsLeft', 0, 1_000_000_000),
-    step: terminalLine(given.text('step')),
   };
 }
 

@@ -5,17 +5,9 @@ Stands after restore.py.
 
 import subprocess
 
-GUARD = STATE + "/guard"
 UNITS = "/etc/systemd/system"
 CRON = "/etc/cron.d"
 LARGEST_RESERVE = 4 * 1024 * 1024
-
-
-def guard_path(identity, suffix):
-    """Every name of a file, a unit or a cron entry of a run is made of its id: the last look at it."""
-    if not ID.match(identity):
-        raise RuntimeError("not the id of a run: %r" % identity)
-    return "%s/%s.%s" % (GUARD, identity, suffix)
 
 
 def program_text():

@@ -1,4 +1,4 @@
-"""The end of the program that only reads: one JSON document about firewalld. Stands after observe.py."""
+"""The end of the program that only reads: one JSON document about firewalld. Stands after offline.py."""
 
 
 def with_offline(answer):
@@ -16,7 +16,8 @@ def collect():
         answer = stop.document
         if answer.get("kind") == "stopped":
             answer = with_offline(answer)
-    sys.stdout.write(json.dumps(answer))
+    # Read last: a run that has changed what was just read is still there, or has ended for good.
+    sys.stdout.write(json.dumps(dict(answer, unfinished=unfinished())))
 
 
 collect()

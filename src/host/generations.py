@@ -1,30 +1,20 @@
 """The host's lock, files written in one step, and generations: saved configurations, and the way back to them.
 
-Stands after observe.py.
+Stands after runs.py.
 """
 
 import base64
 import errno
 import time
 
-STATE = "/var/lib/portfw"
 GENERATIONS = STATE + "/generations"
-LOCK = "/run/portfw/lock"
 KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
 # What stands aside for a moment: no name that firewalld reads, nor one that counts as a file of the configuration.
 ASIDE = ".portfw-aside-"
-ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\Z")
 # Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
 ZONE_FILE = re.compile(r"^zones/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.xml\Z")
-
-
-def holder_of_lock():
-    try:
-        return json.loads(read_bytes(LOCK + "/holder.json").decode("utf-8", "replace"))
-    except (OSError, ValueError):
-        return {"holder": "unknown", "since": "unknown", "id": "unknown"}
 
 
 def take_lock(request):
@@ -55,13 +45,6 @@ def progress(step):
             os.close(handle)
     except OSError:
         pass
-
-
-def current_step():
-    try:
-        return read_bytes(LOCK + "/step").decode("utf-8", "replace")
-    except OSError:
-        return ""
 
 
 def release_lock():

@@ -10,8 +10,6 @@ Stands after arming.py.
 import fcntl
 
 STRAY = re.compile(r"([0-9]{8}T[0-9]{6}Z-[0-9a-f]{6})(\.[a-z]+)?\Z")
-# A settling host needs so long at most; before that, a run whose window is over is not taken for dead.
-GRACE_SECONDS = 15
 
 
 def arm(request, observed):
@@ -61,51 +59,6 @@ def decide(identity, verdict):
             if os.path.exists(guard_path(identity, other)):
                 return other, False
         return None, False
-
-
-def record_of(identity):
-    for suffix in ("armed", "keep", "revert"):
-        try:
-            record = json.loads(read_bytes(guard_path(identity, suffix)).decode())
-        except (OSError, ValueError):
-            continue
-        if is_record(record):
-            return record, suffix
-    return None, None
-
-
-def is_record(record):
-    keys = ("holder", "what", "since", "confirm", "state")
-    numbers = ("window", "armedAt")
-    return (
-        isinstance(record, dict)
-        and all(key in record for key in keys)
-        and all(isinstance(record.get(key), (int, float)) for key in numbers)
-    )
-
-
-def boot_id():
-    try:
-        return read_bytes("/proc/sys/kernel/random/boot_id").decode().strip()
-    except OSError:
-        return ""
-
-
-def pending_runs():
-    """The runs that have a record, decided or not."""
-    try:
-        names = os.listdir(GUARD)
-    except OSError:
-        return []
-    found = {name.rsplit(".", 1)[0] for name in names if name.rsplit(".", 1)[-1] in ("armed", "keep", "revert")}
-    return sorted(identity for identity in found if ID.match(identity))
-
-
-def seconds_left(record):
-    # Monotonic time begins anew with a boot, and nothing of a run lives through one.
-    if record.get("boot", boot_id()) != boot_id():
-        return -GRACE_SECONDS
-    return record["armedAt"] + record["window"] - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def finish(identity, verdict, by, why):
@@ -261,10 +214,8 @@ def recover():
     """Ends what a run left that cannot end by itself any more. The caller holds the operation, so no step is under way."""
     for identity in pending_runs():
         record, suffix = record_of(identity)
-        held = holder_of_lock()
-        # The lock is gone after a reboot; then nothing of that run is alive.
-        if suffix == "armed" and held.get("id") == identity and seconds_left(record) > -GRACE_SECONDS:
-            raise Stop(kind="locked", lock=held, pending=pending_of(identity))
+        if suffix == "armed" and alive(identity, record):
+            raise Stop(kind="locked", lock=holder_of_lock(), pending=pending_of(identity))
         try:
             settle_run(identity, "the next run", "its window was over and nobody had settled it")
         except Exception as error:
@@ -288,23 +239,6 @@ def strays():
         ours = (STRAY.search(name) for name in names if folder == GUARD or "portfw-" in name)
         found.update(match.group(1) for match in ours if match)
     return sorted(found)
-
-
-def pending_of(identity):
-    record, suffix = record_of(identity)
-    if record is None:
-        return None
-    return {
-        "id": identity,
-        "holder": str(record["holder"]),
-        "what": str(record["what"]),
-        "since": str(record["since"]),
-        "confirm": record["confirm"],
-        "proved": os.path.exists(guard_path(identity, "proved")),
-        "decision": {"armed": "open", "keep": "keep", "revert": "revert"}[suffix],
-        "secondsLeft": max(0, int(seconds_left(record) + 0.999)),
-        "step": current_step(),
-    }
 
 
 def settle_by_itself(mode, identity):
@@ -414,14 +348,3 @@ def relatives(process):
         return None, None
 
 
-def holders_of(handle):
-    """The processes that hold the flock on an open file, as the kernel lists them."""
-    status = os.fstat(handle)
-    wanted = "%02x:%02x:%d" % (os.major(status.st_dev), os.minor(status.st_dev), status.st_ino)
-    found = []
-    for line in read_bytes("/proc/locks").decode().splitlines():
-        words = line.split()
-        # A line of somebody who waits has an arrow in its second place.
-        if len(words) >= 6 and words[1] == "FLOCK" and words[5] == wanted and int(words[4]) > 0:
-            found.append(int(words[4]))
-    return found

@@ -20,7 +20,7 @@ def history(_request):
                 "current": scope_hash(files, foreign) == scope_hash(for_rollback(saved, files, foreign), foreign),
             }
         )
-    return {"kind": "history", "generations": generations}
+    return {"kind": "history", "generations": generations, "pending": unfinished()["runs"]}
 
 
 def foreign_since(identity):

@@ -408,9 +408,8 @@ def settle(request):
 
 def status(_request):
     """What is pending on the host, who holds it, and how the last run ended. Changes nothing."""
-    pending = [pending_of(identity) for identity in pending_runs()]
     lock = dict(holder_of_lock(), step=current_step()) if os.path.isdir(LOCK) else None
-    return {"kind": "status", "lock": lock, "pending": [item for item in pending if item], "last": shown_end()}
+    return {"kind": "status", "lock": lock, "pending": unfinished()["runs"], "last": shown_end()}
 
 
 def shown_end():

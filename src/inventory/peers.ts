@@ -1,6 +1,6 @@
 import { aggregate, normaliseAddress, parseSource } from '../core/addresses.ts';
 import type { Problem } from '../core/problem.ts';
-import { shown } from '../core/shown.ts';
+import { listed, shown } from '../core/shown.ts';
 import type { Inventory } from './inventory.ts';
 import { type HostSettings, INTERFACE_CLASSES } from './settings-types.ts';
 
@@ -115,7 +115,7 @@ export function hostPeers(
       if (given !== undefined) {
         return {
           addresses: resolveSources(given, inventory, settings, lookup).addresses,
-          from: `portfw_peers.${set}: ${given.join(', ')}`,
+          from: `portfw_peers.${set}: ${listed(given)}`,
         };
       }
       if (role === null) return { addresses: [], from: `nothing: portfw_peers.${set} is not set` };

@@ -93,8 +93,9 @@ function reloadNotes(input: PlanInput): PolicyNote[] {
   const say = (code: 'reload-loses' | 'reload-loads', text: string) => notes.push({ severity: 'warning', code, text });
   const compare = (what: string, atRuntime: readonly string[], inFile: readonly string[]) => {
     // An interface that is left without a zone is bound again right after the reload.
-    const lost = atRuntime.filter((item) => !inFile.includes(item) && !item.startsWith('interface '));
-    const loaded = inFile.filter((item) => !atRuntime.includes(item));
+    const [held, running] = [new Set(inFile), new Set(atRuntime)];
+    const lost = atRuntime.filter((item) => !held.has(item) && !item.startsWith('interface '));
+    const loaded = inFile.filter((item) => !running.has(item));
     if (lost.length > 0) say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
     if (loaded.length > 0)
       say('reload-loads', `${what} has in its file only, and the reload puts into force: ${listed(loaded)}`);

@@ -50,15 +50,16 @@ export function lostOpenings(
   afterConfig: FirewalldConfig,
 ): string[] {
   const lost: string[] = [];
+  const stay = new Set(after.richRules);
   if (before.masquerade && !after.masquerade) lost.push('masquerading');
   for (const forward of before.forwardPorts)
     if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
   if (before.forward && !after.forward && before.interfaces.length > 1)
     lost.push("forwarding between the zone's interfaces");
   for (const rule of before.richRules) {
+    if (stay.has(rule)) continue;
     const { words } = parseRichRule(rule);
-    if (!after.richRules.includes(rule) && (words.includes('masquerade') || words.includes('forward-port')))
-      lost.push(rule);
+    if (words.includes('masquerade') || words.includes('forward-port')) lost.push(rule);
   }
   const kept = openToAll(after, afterConfig);
   if (kept === null) return lost;
@@ -88,7 +89,7 @@ export function lostOpenings(
   for (const port of before.sourcePorts.map(formatPort))
     if (!sourcePorts.includes(port)) lost.push(`source port ${port}`);
   for (const rule of before.richRules) {
-    if (!after.richRules.includes(rule) && parseRichRule(rule).action === 'accept') lost.push(rule);
+    if (!stay.has(rule) && parseRichRule(rule).action === 'accept') lost.push(rule);
   }
   return [...new Set(lost)];
 }

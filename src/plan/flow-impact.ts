@@ -1,4 +1,5 @@
-import { intersect, oneAddress } from '../core/address-ranges.ts';
+import { holds } from '../core/address-ranges.ts';
+import { parseAddress } from '../core/addresses.ts';
 import { parsePortRange } from '../core/ports.ts';
 import type { FlowKind, HostFacts } from '../facts/facts.ts';
 import type { ZoneConfig } from '../firewalld/model.ts';
@@ -46,8 +47,9 @@ function whatIsLost(kind: FlowKind, facts: Facts, before: Reach, after: Reach): 
     if (kind.forwardedTo !== null)
       return forwards(before.filter, own, kind) && !forwards(after.filter, own, kind) ? 'forward-port' : null;
     const door = { interface: own, destination: kind.address, protocol: kind.protocol, port: kind.port };
-    const opener = oneAddress(kind.opener, familyOf(kind.address));
-    const letIn = (reach: Reach) => intersect(opener, reach.through(door)).length > 0;
+    const opener = parseAddress(kind.opener);
+    const letIn = (reach: Reach) =>
+      opener?.family === familyOf(kind.address) && holds(reach.through(door), opener.first);
     return letIn(before) && !letIn(after) ? 'permission' : null;
   }
   // What the host itself opens is not the zones' business.
@@ -60,9 +62,19 @@ function whatIsLost(kind: FlowKind, facts: Facts, before: Reach, after: Reach): 
 
 /** The interface that has an address; `null` when the address is somebody else's, or the host's own affair. */
 function holder(address: string, { interfaces }: Facts): string | null {
-  const found = interfaces.find((item) => item.addresses.some((one) => one.address === address));
-  return found === undefined || found.loopback ? null : found.name;
+  let names = holders.get(interfaces);
+  if (names === undefined) {
+    names = new Map();
+    for (const { name, loopback, addresses } of interfaces) {
+      for (const own of addresses) if (!names.has(own.address)) names.set(own.address, loopback ? null : name);
+    }
+    holders.set(interfaces, names);
+  }
+  return names.get(address) ?? null;
 }
+
+/** Interfaces by address, worked out once for thousands of flows. */
+const holders = new WeakMap<Facts['interfaces'], Map<string, string | null>>();
 
 function zoneOf(filter: Filter, name: string): ZoneConfig | undefined {
   return filter.config.zones.get(zoneOfInterface(filter, name));

@@ -1,11 +1,11 @@
-import { type AddressRanges, subtract, unite } from '../core/address-ranges.ts';
+import { type AddressRanges, subtract } from '../core/address-ranges.ts';
 import { formatPortRange, mergePortRanges, type PortRange, type Protocol, subtractPortRanges } from '../core/ports.ts';
 import { isLoopback } from '../facts/addresses.ts';
 import type { HostFacts, InterfaceFacts, SocketFacts } from '../facts/facts.ts';
 import { flowImpact } from './flow-impact.ts';
 import type { Comers, Impact, SocketImpact, UnheardImpact } from './impact-types.ts';
 import { type Filter, zoneOfInterface } from './proof-dispatch.ts';
-import { comers, familyOf, Reach, stretches } from './reach.ts';
+import { comers, familyOf, Reach, stretches, stretchOf } from './reach.ts';
 
 /** What of the facts the impact is worked out from. */
 export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | 'controllerPath'>;
@@ -20,7 +20,8 @@ export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Imp
   const starts = stretches([before, after]);
   const pair: ReachPair = { before: new Reach(before, starts), after: new Reach(after, starts) };
   const sides = facts.interfaces.filter((item) => item.up && !item.loopback).map(sideOf);
-  const rows = sides.flatMap((side) => socketRows(facts.sockets, side, pair));
+  const alike = socketsAlike(facts.sockets, starts);
+  const rows = sides.flatMap((side) => socketRows(alike, side, pair));
   return {
     closed: merged(rows.filter((row) => row.lost)),
     opened: merged(rows.filter((row) => row.gained)),
@@ -62,11 +63,24 @@ interface Row extends Omit<SocketImpact, 'ports'> {
   readonly gained: boolean;
 }
 
+/** Sockets that fare alike on every interface: of one protocol and address, with ports that no rule tells apart. */
+function socketsAlike(sockets: readonly SocketFacts[], starts: readonly number[]): readonly SocketFacts[][] {
+  const found = new Map<string, SocketFacts[]>();
+  for (const socket of sockets) {
+    const key = `${socket.protocol} ${socket.address} ${stretchOf(starts, socket.port)}`;
+    const group = found.get(key);
+    if (group === undefined) found.set(key, [socket]);
+    else group.push(socket);
+  }
+  return [...found.values()];
+}
+
 /** The changes of one socket, with addresses that fare alike together. */
-function socketRows(sockets: readonly SocketFacts[], side: Side, pair: ReachPair): Row[] {
+function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPair): Row[] {
   const zoneBefore = zoneOfInterface(pair.before.filter, side.name);
   const zoneAfter = zoneOfInterface(pair.after.filter, side.name);
-  return sockets.flatMap((socket) => {
+  return groups.flatMap((group) => {
+    const socket = group[0]!;
     const doors = doorsOf(socket, side);
     const alike = new Map<string, { before: Comers; after: Comers; change: Change; destinations: string[] }>();
     for (const destination of doors) {
@@ -79,21 +93,23 @@ function socketRows(sockets: readonly SocketFacts[], side: Side, pair: ReachPair
       if (found === undefined) alike.set(key, { ...ends, change, destinations: [destination] });
       else found.destinations.push(destination);
     }
-    return [...alike.values()].map(
-      ({ before, after, change, destinations }): Row => ({
-        protocol: socket.protocol,
-        address: socket.address,
-        port: socket.port,
-        processes: socket.processes,
-        interface: side.name,
-        destinations: destinations.length === doors.length ? [] : destinations,
-        zoneBefore,
-        zoneAfter,
-        before,
-        after,
-        lost: change.lost,
-        gained: change.gained,
-      }),
+    return [...alike.values()].flatMap(({ before, after, change, destinations }) =>
+      group.map(
+        (one): Row => ({
+          protocol: one.protocol,
+          address: one.address,
+          port: one.port,
+          processes: one.processes,
+          interface: side.name,
+          destinations: destinations.length === doors.length ? [] : destinations,
+          zoneBefore,
+          zoneAfter,
+          before,
+          after,
+          lost: change.lost,
+          gained: change.gained,
+        }),
+      ),
     );
   });
 }
@@ -108,13 +124,22 @@ interface Change {
 function changeAt(pair: ReachPair, door: Parameters<Reach['through']>[0]): Change {
   const before = pair.before.through(door);
   const after = pair.after.through(door);
-  return {
+  const seen = changes.get(before);
+  const held = seen?.get(after);
+  if (held !== undefined) return held;
+  const change = {
     before,
     after,
     lost: subtract(before, after).length > 0,
     gained: subtract(after, before).length > 0,
   };
+  if (seen === undefined) changes.set(before, new WeakMap([[after, change]]));
+  else seen.set(after, change);
+  return change;
 }
+
+/** Many doors are behind the same rules, and a set may have 100,000 ranges. */
+const changes = new WeakMap<AddressRanges, WeakMap<AddressRanges, Change>>();
 
 /** Sockets that differ in their ports alone: a media server has thousands. */
 function merged(rows: readonly Row[]): SocketImpact[] {
@@ -152,14 +177,11 @@ function unheard(
 }
 
 function openedRanges(side: Side, pair: ReachPair, protocol: Protocol, starts: readonly number[]): PortRange[] {
-  const newcomers = (port: number): AddressRanges =>
-    side.addresses.reduce<AddressRanges>((all, destination) => {
-      const door = { interface: side.name, destination, protocol, port };
-      return unite(all, subtract(pair.after.through(door), pair.before.through(door)));
-    }, []);
+  const newcomers = (port: number): boolean =>
+    side.addresses.some((destination) => changeAt(pair, { interface: side.name, destination, protocol, port }).gained);
   const found = starts.flatMap((first, index): PortRange[] => {
     const last = (starts[index + 1] ?? 65536) - 1;
-    return newcomers(first).length > 0 ? [{ first, last }] : [];
+    return newcomers(first) ? [{ first, last }] : [];
   });
   const open = mergePortRanges(found);
   // A zone that accepts everything was not asked for any port.

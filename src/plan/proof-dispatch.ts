@@ -5,6 +5,7 @@ import {
   intersect,
   subtract,
   unite,
+  uniteAll,
 } from '../core/address-ranges.ts';
 import { EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../firewalld/model.ts';
 import type { PolicyConfig } from '../firewalld/policies.ts';
@@ -66,7 +67,7 @@ export function passage(filter: Filter, approach: Approach, worst: boolean): Pas
   const left = follow(built.translation(), approach.sources, worst, refused);
   const nobodyOpened = follow(built.filtering(), left, worst, refused);
   refused.push(...built.unopened(nobodyOpened));
-  const out = refused.reduce<AddressRanges>((all, item) => unite(all, item.ranges), []);
+  const out = uniteAll(refused.map((item) => item.ranges));
   return { accepted: subtract(approach.sources, out), refused };
 }
 
@@ -229,17 +230,13 @@ class Chains {
       if (zone === null) return { must: [], may: every };
       return policy.ingressZones.includes(zone.name) ? all : none;
     }
-    const zones = [...this.#filter.config.zones.values()].filter(({ name }) => policy.ingressZones.includes(name));
+    const zones = policy.ingressZones.flatMap((name) => this.#filter.config.zones.get(name) ?? []);
     // Before 2.0 what only falls to the default zone comes to no policy: nothing but bindings counts.
     if (zones.some(({ interfaces }) => interfaces.some((name) => matches(name, this.#approach.interface)))) return all;
-    let must: AddressRanges = [];
-    let may: AddressRanges = [];
-    for (const source of zones.flatMap(({ sources }) => sources)) {
-      const bound = sourceRanges(source, this.#filter.config, this.#approach);
-      must = unite(must, bound.must);
-      may = unite(may, bound.may);
-    }
-    return { must, may };
+    const bound = zones
+      .flatMap(({ sources }) => sources)
+      .map((source) => sourceRanges(source, this.#filter.config, this.#approach));
+    return { must: uniteAll(bound.map(({ must }) => must)), may: uniteAll(bound.map(({ may }) => may)) };
   }
 
   /** What came out at the end of all chains is rejected; whose zone it is that does not let it in. */
@@ -260,11 +257,11 @@ class Chains {
 function askedZones(filter: Filter, approach: Approach): Asked[] {
   const { config, dispatch } = filter;
   const every = EVERY_ADDRESS[approach.family];
-  const zones = [...config.zones.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const bySource = zones.flatMap((zone) =>
+  const bindings = bindingsOf(config);
+  const bySource = bindings.bySource.flatMap((zone) =>
     zone.sources.map((source): Asked => ({ zone, bySource: true, ...sourceRanges(source, config, approach) })),
   );
-  const named = zones.filter((zone) => zone.interfaces.some((name) => matches(name, approach.interface)));
+  const named = bindings.of(approach.interface).sort((a, b) => (a.name < b.name ? -1 : 1));
   // Before 2.0 nothing orders a zone with the interface's name and one with a pattern for it: either may be asked.
   const exact = (zone: ZoneConfig) => (zone.interfaces.includes(approach.interface) ? 1 : 0);
   const byInterface = [...named]
@@ -285,6 +282,47 @@ function zoneNamed(name: string, config: FirewalldConfig): ZoneConfig {
   return config.zones.get(name) ?? stockZone(name) ?? { ...EMPTY_ZONE, name, short: '', description: '' };
 }
 
+/** What is bound to which zone, worked out once for a configuration: hosts have hundreds of interfaces and zones. */
+class Bindings {
+  /** Zones with sources, by name. */
+  readonly bySource: readonly ZoneConfig[];
+  readonly #order = new Map<ZoneConfig, number>();
+  readonly #exact = new Map<string, ZoneConfig[]>();
+  readonly #patterns: ZoneConfig[] = [];
+
+  constructor(config: FirewalldConfig) {
+    const zones = [...config.zones.values()];
+    this.bySource = zones.filter(({ sources }) => sources.length > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const zone of zones) {
+      this.#order.set(zone, this.#order.size);
+      if (zone.interfaces.some((name) => name.endsWith('+'))) this.#patterns.push(zone);
+      for (const name of zone.interfaces) {
+        const held = this.#exact.get(name);
+        if (held === undefined) this.#exact.set(name, [zone]);
+        else held.push(zone);
+      }
+    }
+  }
+
+  /** The zones that name an interface or have a pattern for it, in the configuration's order. */
+  of(name: string): ZoneConfig[] {
+    const fits = (zone: ZoneConfig) => zone.interfaces.some((pattern) => matches(pattern, name));
+    const found = new Set([...(this.#exact.get(name) ?? []), ...this.#patterns].filter(fits));
+    return [...found].sort((a, b) => this.#order.get(a)! - this.#order.get(b)!);
+  }
+}
+
+const known = new WeakMap<FirewalldConfig, Bindings>();
+
+function bindingsOf(config: FirewalldConfig): Bindings {
+  let bindings = known.get(config);
+  if (bindings === undefined) {
+    bindings = new Bindings(config);
+    known.set(config, bindings);
+  }
+  return bindings;
+}
+
 /** `eth+` stands for every interface whose name begins with `eth`. */
 function matches(pattern: string, name: string): boolean {
   return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
@@ -303,7 +341,5 @@ function sourceRanges(
 
 /** The zone that takes an interface of its own accord, without a look at sources: for sentences. */
 export function zoneOfInterface(filter: Filter, name: string): string {
-  const zones = [...filter.config.zones.values()];
-  const found = zones.find((zone) => zone.interfaces.some((pattern) => matches(pattern, name)));
-  return found?.name ?? filter.defaultZone;
+  return bindingsOf(filter.config).of(name)[0]?.name ?? filter.defaultZone;
 }

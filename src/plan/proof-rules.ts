@@ -1,8 +1,8 @@
-import { type AddressRanges, addressRanges, EVERY_ADDRESS, subtract } from '../core/address-ranges.ts';
-import { type AddressFamily, parseNetwork } from '../core/addresses.ts';
+import { type AddressRanges, addressRanges, EVERY_ADDRESS, holds, subtract } from '../core/address-ranges.ts';
+import { type AddressFamily, parseAddress, parseNetwork } from '../core/addresses.ts';
 import { type Protocol, parsePortRange } from '../core/ports.ts';
 import type { FirewalldConfig, IpsetConfig, PortProtocol } from '../firewalld/model.ts';
-import { parseRichRule, type RichRule } from '../firewalld/rich-rule.ts';
+import { parseRichRules, type RichRule } from '../firewalld/rich-rule.ts';
 import { STOCK_SSH } from '../firewalld/stock.ts';
 import { withIncludes, within } from './exposure.ts';
 
@@ -48,7 +48,7 @@ type Certainty = 'yes' | 'no' | 'perhaps';
  * last.
  */
 export function stepsOf(holder: RuleHolder, config: FirewalldConfig, approach: Approach, worst: boolean): Step[] {
-  const rules = holder.richRules.map(parseRichRule);
+  const rules = parseRichRules(holder.richRules);
   const ranked = rules.flatMap((rule) => {
     const step = richStep(rule, config, approach);
     return step === null ? [] : [{ step, priority: rule.priority }];
@@ -83,7 +83,7 @@ export function diversionsOf(holder: RuleHolder, config: FirewalldConfig, approa
       ? [{ verdict: 'accept', must: everybody, may: everybody, what: '' }]
       : [{ verdict: 'refuse', must: everybody, may: everybody, what: `its forward port ${text} takes it elsewhere` }];
   });
-  const rich = holder.richRules.map(parseRichRule).flatMap((rule): Step[] => {
+  const rich = parseRichRules(holder.richRules).flatMap((rule): Step[] => {
     const forward = rule.forwardPort;
     if (forward === null || !matchesPort(forward, approach)) return [];
     const found = sourcesOf(rule, config, approach);
@@ -99,13 +99,9 @@ function staysHere(toPort: string, toAddress: string, approach: Approach): boole
 }
 
 function matchesPort(port: { readonly port: string; readonly protocol: string }, approach: Approach): boolean {
+  if (port.protocol !== (approach.protocol ?? 'tcp')) return false;
   const range = parsePortRange(port.port);
-  return (
-    port.protocol === (approach.protocol ?? 'tcp') &&
-    typeof range !== 'string' &&
-    range.first <= approach.port &&
-    approach.port <= range.last
-  );
+  return typeof range !== 'string' && range.first <= approach.port && approach.port <= range.last;
 }
 
 function covers(ports: readonly PortProtocol[], { protocol: own = 'tcp', port }: Approach): boolean {
@@ -145,10 +141,11 @@ function richStep(rule: RichRule, config: FirewalldConfig, approach: Approach): 
   const { action } = rule;
   if (action !== 'accept' && action !== 'reject' && action !== 'drop') return null;
   if (rule.words.some((word) => OTHER_ELEMENTS.includes(word))) return null;
-  const found = sourcesOf(rule, config, approach);
-  if (found === null) return null;
+  // The port first: of thousands of rules few are about it.
   const element = elementMatches(rule, config, approach);
   if (element === 'no') return null;
+  const found = sourcesOf(rule, config, approach);
+  if (found === null) return null;
   const certain = element === 'yes' && !rule.limited;
   const what = `its rich rule "${rule.text}" ${action === 'drop' ? 'drops' : action === 'reject' ? 'rejects' : 'accepts'} it`;
   return {
@@ -199,7 +196,9 @@ function destinationMatches(rule: RichRule, config: FirewalldConfig, approach: A
   else if (rule.destinationIpset !== null) {
     const ipset = config.ipsets.get(rule.destinationIpset);
     if (ipset === undefined || !readable(ipset)) return 'perhaps';
-    found = ipset.family === approach.family && within(approach.destination, ipset.entries) ? 'yes' : 'no';
+    const own = parseAddress(approach.destination);
+    const ranges = ipset.family === approach.family ? members(ipset, approach.family).must : [];
+    found = own !== null && holds(ranges, own.first) ? 'yes' : 'no';
   }
   if (!rule.destinationInverted) return found;
   return found === 'yes' ? 'no' : 'yes';

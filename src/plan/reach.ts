@@ -1,7 +1,14 @@
-import { type AddressRanges, EVERY_ADDRESS, networksOf, sameRanges, subtract } from '../core/address-ranges.ts';
+import {
+  type AddressRanges,
+  countNetworks,
+  EVERY_ADDRESS,
+  firstNetworks,
+  sameRanges,
+  subtract,
+} from '../core/address-ranges.ts';
 import type { AddressFamily } from '../core/addresses.ts';
 import { type PortRange, type Protocol, parsePortRange } from '../core/ports.ts';
-import { parseRichRule } from '../firewalld/rich-rule.ts';
+import { parseRichRules } from '../firewalld/rich-rule.ts';
 import type { Comers } from './impact-types.ts';
 import { type Filter, passage } from './proof-dispatch.ts';
 
@@ -58,7 +65,7 @@ export function stretches(filters: readonly Filter[]): readonly number[] {
     for (const holder of [...config.zones.values(), ...policies]) {
       for (const { range } of holder.ports) add(range);
       for (const forward of holder.forwardPorts) add(parsePortRange(forward.split(':')[0] ?? ''));
-      for (const { port, forwardPort } of holder.richRules.map(parseRichRule)) {
+      for (const { port, forwardPort } of parseRichRules(holder.richRules)) {
         if (port !== null) add(parsePortRange(port.port));
         if (forwardPort !== null) add(parsePortRange(forwardPort.port));
       }
@@ -68,7 +75,7 @@ export function stretches(filters: readonly Filter[]): readonly number[] {
 }
 
 /** The number of a port's stretch. */
-function stretchOf(starts: readonly number[], port: number): number {
+export function stretchOf(starts: readonly number[], port: number): number {
   let low = 0;
   let high = starts.length;
   while (low < high) {
@@ -87,12 +94,25 @@ export function familyOf(address: string): AddressFamily {
 /** A set of sources in as few words as it takes. */
 export function comers(ranges: AddressRanges, family: AddressFamily): Comers {
   if (ranges.length === 0) return { who: 'nobody', sources: [], more: 0 };
+  let said = told.get(ranges);
+  if (said === undefined) {
+    said = inWords(ranges, family);
+    told.set(ranges, said);
+  }
+  return said;
+}
+
+/** Thousands of sockets may be behind one rule. */
+const told = new WeakMap<AddressRanges, Comers>();
+
+function inWords(ranges: AddressRanges, family: AddressFamily): Comers {
   const every = EVERY_ADDRESS[family];
   if (sameRanges(ranges, every)) return { who: 'anybody', sources: [], more: 0 };
-  const inside = networksOf(ranges, family);
-  const outside = networksOf(subtract(every, ranges), family);
+  const others = subtract(every, ranges);
+  const inside = countNetworks(ranges, family);
+  const outside = countNetworks(others, family);
   // Everybody but one is 32 networks otherwise.
-  const [who, networks] =
-    outside.length < inside.length ? (['anybody-but', outside] as const) : (['these', inside] as const);
-  return { who, sources: networks.slice(0, MOST_SOURCES), more: Math.max(0, networks.length - MOST_SOURCES) };
+  const [who, set, count] =
+    outside < inside ? (['anybody-but', others, outside] as const) : (['these', ranges, inside] as const);
+  return { who, sources: firstNetworks(set, family, MOST_SOURCES), more: Math.max(0, count - MOST_SOURCES) };
 }

@@ -1,4 +1,5 @@
 import type { PortRange } from '../core/ports.ts';
+import { listed } from '../core/shown.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass } from '../inventory/settings-types.ts';
@@ -62,7 +63,7 @@ export function openingsOf(input: OpeningsInput): {
       notes.push({
         severity: 'warning',
         code: 'no-peers',
-        text: `extra rule ${rule.name} opens nothing: ${rule.from!.join(', ')} have no known address`,
+        text: `extra rule ${rule.name} opens nothing: ${listed(rule.from!)} have no known address`,
       });
       continue;
     }

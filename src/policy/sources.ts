@@ -1,5 +1,6 @@
-import { aggregate, contains, formatNetwork, parseNetwork } from '../core/addresses.ts';
+import { addressRanges, intersect, networksOf } from '../core/address-ranges.ts';
 import { formatPortRange } from '../core/ports.ts';
+import { listed } from '../core/shown.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
 import type { Reason } from './desired.ts';
@@ -53,7 +54,7 @@ export function sourcesOf(
       stem: `from-${slug(selector)}`,
       identity: `from ${selector}`,
       addresses: allowed,
-      reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${allowFrom[selector]!.join(', ')}` },
+      reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${listed(allowFrom[selector]!)}` },
     };
   }
   const peers = lookup.peerSet(rule.from, role);
@@ -72,14 +73,8 @@ export function sourcesOf(
 
 /** The addresses that lie in both lists. */
 export function intersection(left: readonly string[], right: readonly string[]): string[] {
-  const both: string[] = [];
-  for (const a of left.map(parseNetwork)) {
-    for (const b of right.map(parseNetwork)) {
-      if (a === null || b === null) continue;
-      if (contains(a, b)) both.push(formatNetwork(b));
-      else if (contains(b, a)) both.push(formatNetwork(a));
-    }
-  }
-  const { ipv4, ipv6 } = aggregate(both);
-  return [...ipv4, ...ipv6];
+  return (['ipv4', 'ipv6'] as const).flatMap((family) => {
+    const both = intersect(addressRanges(left, family) ?? [], addressRanges(right, family) ?? []);
+    return networksOf(both, family);
+  });
 }

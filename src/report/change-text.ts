@@ -114,8 +114,19 @@ export function connectionText({ connection, before, after }: ConnectionMove): s
   return oneLine(`NetworkManager connection "${connection}": zone ${zone(before)} → ${zone(after)}`);
 }
 
+/** As many entries as fit a few lines; -v shows as many as a line may have. */
+const MOST_ENTRIES = 50;
+
+function entriesText(entries: string, verbosity: number): string {
+  const all = entries.split(' ');
+  if (verbosity > 0 || all.length <= MOST_ENTRIES + 1) return entries;
+  return `${all.slice(0, MOST_ENTRIES).join(' ')} and ${all.length - MOST_ENTRIES} more`;
+}
+
 /** `ports: 80/tcp → 80/tcp 443/tcp`; what was or will not be there is left out. */
-export function fieldText({ field, before, after }: FieldChange): string {
+export function fieldText({ field, before, after }: FieldChange, verbosity: number): string {
+  // A new set brings all its entries along.
+  if (field === 'entries' && after !== null) return oneLine(`${field}: ${entriesText(after, verbosity)}`);
   if (before === null) return oneLine(`${field}: ${after ?? ''}`);
   if (after === null) return oneLine(`${field}: ${before} → nothing`);
   return oneLine(`${field}: ${before} → ${after}`);

@@ -1,11 +1,17 @@
 import { terminalLine } from '../core/terminal-text.ts';
+import type { HostFacts } from '../facts/facts.ts';
+import { otherRun, otherRunText } from '../fleet/other-runs.ts';
 import type { Evidence, RoleFindings } from '../roles/findings.ts';
 import { oneLine } from './change-text.ts';
 import { ROLE_REASONS } from './plan-text.ts';
 import type { Style } from './style.ts';
 
 /** A host's roles with the evidence for each, what else was considered, and what has to be decided. */
-export function detectText(host: string, findings: RoleFindings, style: Style): string {
+export function detectText(
+  host: string,
+  { findings, facts }: { readonly findings: RoleFindings; readonly facts: Pick<HostFacts, 'lock' | 'unfinished'> },
+  style: Style,
+): string {
   const lines = [`${style.bold(terminalLine(host))}: ${verdictText(findings, style)}`];
   for (const role of findings.roles) {
     const sure = role.because === 'detected' ? `, confidence ${percent(role.confidence)}` : '';
@@ -18,6 +24,9 @@ export function detectText(host: string, findings: RoleFindings, style: Style): 
     lines.push(...evidenceLines(candidate.evidence, style));
   }
   lines.push(...findings.warnings.map((warning) => `  ${style.yellow(`warning: ${oneLine(warning)}`)}`));
+  const other = otherRun(facts);
+  if (other !== null)
+    lines.push(`  ${style.yellow(oneLine(`warning: another run has not ended: ${otherRunText(other)}`))}`);
   if (findings.verdict.kind !== 'settled') {
     lines.push('  To solve it: name the roles of this host with portfw_roles in the inventory');
   }

@@ -1,5 +1,6 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts, SocketFacts } from '../facts/facts.ts';
+import { otherRun, otherRunText } from '../fleet/other-runs.ts';
 import { oneLine } from './change-text.ts';
 import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';
@@ -30,7 +31,9 @@ function headRows(facts: HostFacts): { text: string }[][] {
     ['remembered', rememberedText(facts)],
   ];
   if (!facts.root) rows.push(['root', 'no: without root most facts are missing']);
-  if (facts.lock !== null) rows.push(['locked by', `${facts.lock.holder} since ${facts.lock.since}`]);
+  const other = otherRun(facts);
+  if (other !== null) rows.push(['other run', otherRunText(other)]);
+  else if (facts.lock !== null) rows.push(['locked by', `${facts.lock.holder} since ${facts.lock.since}`]);
   return rows.map(([name, value]) => [{ text: `  ${name}` }, { text: oneLine(value) }]);
 }
 

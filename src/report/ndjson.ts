@@ -1,4 +1,5 @@
 import type { FleetEvent, HostOutcome, RunSummary } from '../fleet/events.ts';
+import { unsettledBy } from '../fleet/other-runs.ts';
 import { changesOf, failureOf } from './outcome-text.ts';
 import type { Output, Report } from './report.ts';
 
@@ -8,7 +9,7 @@ import type { Output, Report } from './report.ts';
  *
  * The last line is the `run-finished` event. Its `summary` holds `command`, `durationMs`, `interrupted`, `counts` (hosts
  * by outcome kind) and `outcomes`, by host: `kind`, and where they apply `changes` (a number), `code` and `what` of the
- * failure, `aftermath`, `because`. Facts and plans are not repeated there: the host's `host-finished` line has them.
+ * failure, `aftermath`, `because`, `unsettled`. Facts and plans are not repeated there: the host's `host-finished` line has them.
  */
 export class NdjsonReport implements Report {
   readonly #output: Output;
@@ -64,6 +65,7 @@ function outcomeValue(outcome: HostOutcome): unknown {
     ...(failure === null ? {} : { code: failure.code, what: failure.what }),
     ...(outcome.kind === 'failed' ? { aftermath: outcome.aftermath } : {}),
     ...(outcome.kind === 'skipped' || outcome.kind === 'reverted' ? { because: outcome.because } : {}),
+    ...(unsettledBy(outcome) === null ? {} : { unsettled: unsettledBy(outcome) }),
     ...('generation' in outcome ? { generation: outcome.generation } : {}),
     ...(outcome.kind === 'changed' && outcome.cut !== undefined ? { cut: outcome.cut } : {}),
   };

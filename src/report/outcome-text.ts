@@ -2,7 +2,7 @@ import { durationText } from '../core/duration.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { Aftermath, Failure, HostOutcome } from '../fleet/events.ts';
-import { pendingText } from '../fleet/guarded-run.ts';
+import { otherRunText, pendingText, unsettledBy } from '../fleet/other-runs.ts';
 import { byText, endText } from '../fleet/run-notes.ts';
 import { oneLine } from './change-text.ts';
 import { CUT_FLAG } from './impact-text.ts';
@@ -11,6 +11,7 @@ import type { Style } from './style.ts';
 
 /** The one word (or two) for how a host ended. */
 export function outcomeLabel(outcome: HostOutcome): string {
+  if (unsettledBy(outcome) !== null) return 'unsettled';
   switch (outcome.kind) {
     case 'facts':
       return 'ok';
@@ -48,6 +49,7 @@ export function outcomeLabel(outcome: HostOutcome): string {
 
 /** How loud an outcome is: bad ones are red, changes yellow, good ones green. */
 export function outcomePaint(outcome: HostOutcome, style: Style): (text: string) => string {
+  if (unsettledBy(outcome) !== null) return style.yellow;
   switch (outcome.kind) {
     case 'failed':
     case 'refused':
@@ -85,6 +87,9 @@ export function changesOf(outcome: HostOutcome): number | null {
 
 /** One line on how a host ended, without its name. */
 export function outcomeNote(outcome: HostOutcome): string {
+  const other = unsettledBy(outcome);
+  // Before all else: what the plan says is true for as long as that run lets it be.
+  if (other !== null) return oneLine(otherRunText(other));
   switch (outcome.kind) {
     case 'facts':
       return `${oneLine(outcome.facts.os.prettyName)}, ${firewalldText(outcome.facts)}`;

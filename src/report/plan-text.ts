@@ -223,7 +223,7 @@ function definitionLines(
   const inUse = change.inUse ? style.yellow(' (in use: live traffic depends on it)') : '';
   // The title and description of a new object say nothing that its reasons do not say.
   const fields = change.fields.filter(({ field }) => verbosity > 0 || change.action === 'edit' || !LABELS.has(field));
-  const shown = change.action === 'delete' ? [] : fields.map(fieldText);
+  const shown = change.action === 'delete' ? [] : fields.map((field) => fieldText(field, verbosity));
   const reasons = withReasons ? becauseOr(change.reasons, change.action === 'delete', options) : [];
   return [
     `${signed(changeSign(change), `${change.object} ${oneLine(change.name)}`, style)}${inUse}`,
@@ -231,11 +231,22 @@ function definitionLines(
   ];
 }
 
-function entryLines(change: Extract<Change, { kind: 'ipset-entries' }>, { style, given }: Printing): readonly string[] {
+/** As many entries of a set as a reader looks through; -v shows all. */
+const MOST_ENTRIES = 50;
+
+function entryLines(change: Extract<Change, { kind: 'ipset-entries' }>, options: Printing): readonly string[] {
+  const { style, given, verbosity } = options;
+  const most = verbosity > 0 ? Number.POSITIVE_INFINITY : MOST_ENTRIES;
+  const lines = (sign: string, entries: readonly string[], what: string): readonly string[] => {
+    const shown = entries.length <= most + 1 ? entries : entries.slice(0, most);
+    const rest = entries.length - shown.length;
+    const more = rest === 0 ? [] : [`        ${sign} and ${rest} more to ${what} (-v shows them)`];
+    return [...shown.map((entry) => `        ${sign} ${oneLine(entry)}`), ...more];
+  };
   return [
     signed('~', `ipset ${oneLine(change.ipset)}${layersText(change.layers)}`, style),
-    ...change.add.map((entry) => `        ${style.green('+')} ${oneLine(entry)}`),
-    ...change.remove.map((entry) => `        ${style.red('-')} ${oneLine(entry)}`),
+    ...lines(style.green('+'), change.add, 'add'),
+    ...lines(style.red('-'), change.remove, 'remove'),
     ...details(becauseLines(change.reasons, given), style),
   ];
 }
@@ -282,6 +293,27 @@ function disruptionLines(disruption: Disruption): readonly string[] {
 /** A client whose first packet is dropped tries again after a second. */
 function holdText(holdMs: number): string {
   return ` (no new connections for about ${holdMs} ms; established ones go on)`;
+}
+
+/** As many names as a reader looks through; the closing table has all. */
+const MOST_NAMES = 20;
+
+/** The notes of hosts that need nothing; hosts of which the same is to be said stand together. */
+export function notesText(plans: readonly HostPlan[], style: Style): string {
+  const groups = new Map<string, string[]>();
+  for (const plan of plans) {
+    const key = noteLines(plan, style).join('\n');
+    const names = groups.get(key);
+    if (names === undefined) groups.set(key, [plan.host]);
+    else names.push(plan.host);
+  }
+  return [...groups]
+    .map(([lines, hosts]) => {
+      const names = hosts.slice(0, MOST_NAMES).map((host) => style.bold(terminalLine(host)));
+      const more = hosts.length > MOST_NAMES ? ` and ${hosts.length - MOST_NAMES} more` : '';
+      return `${names.join(', ')}${more} ${style.dim('· unchanged')}\n${lines}\n`;
+    })
+    .join('\n');
 }
 
 function noteLines(plan: HostPlan, style: Style): readonly string[] {

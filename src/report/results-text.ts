@@ -3,7 +3,7 @@ import type { HostPlan } from '../plan/plan.ts';
 import { detectText } from './detect-text.ts';
 import { factsText } from './facts-text.ts';
 import { historyText } from './history-text.ts';
-import { plansText } from './plan-text.ts';
+import { notesText, plansText } from './plan-text.ts';
 import { statusText } from './status-text.ts';
 import type { Style } from './style.ts';
 
@@ -13,23 +13,25 @@ export interface ResultsOptions {
 }
 
 /**
- * What a command was asked for, host by host: facts, roles, plans or generations. Empty for commands whose result is the
- * closing table alone (apply shows its plans before the review).
+ * What a command was asked for, host by host: facts, roles, plans or generations. For commands whose result is the closing
+ * table (apply shows its plans before the review), only the notes of unchanged hosts.
  */
 export function resultsText(summary: RunSummary, options: ResultsOptions): string {
   const { style } = options;
   const texts: string[] = [];
   const plans: HostPlan[] = [];
+  /** Hosts that an apply left as they were: nobody has seen their plans, nor what is to be said of them. */
+  const noted: HostPlan[] = [];
   for (const [host, outcome] of summary.outcomes) {
     switch (outcome.kind) {
       case 'facts':
         texts.push(factsText(host, outcome.facts, style));
         break;
       case 'roles':
-        texts.push(detectText(host, outcome.findings, style));
+        texts.push(detectText(host, outcome, style));
         break;
       case 'history':
-        texts.push(historyText(host, outcome.generations, style));
+        texts.push(historyText(host, outcome, style));
         break;
       case 'status':
         texts.push(statusText(host, outcome, style));
@@ -39,6 +41,7 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
         break;
       case 'unchanged':
         if (summary.command === 'plan') plans.push(outcome.plan);
+        else if (outcome.plan.notes.length > 0) noted.push(outcome.plan);
         break;
       case 'changed':
       case 'awaiting':
@@ -54,5 +57,6 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
     }
   }
   if (plans.length > 0) texts.push(plansText(plans, options));
+  if (noted.length > 0) texts.push(notesText(noted, style));
   return texts.join('\n');
 }

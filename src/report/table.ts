@@ -1,5 +1,6 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostOutcome, RunSummary } from '../fleet/events.ts';
+import { unsettledBy } from '../fleet/other-runs.ts';
 import { type Cell, columnLines, counted, cutToWidth, durationText } from './layout.ts';
 import { changesOf, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
 import type { Style } from './style.ts';
@@ -29,7 +30,7 @@ export function closingTable(
   const rows: Row[] = [];
   const folded = new Map<string, HostOutcome[]>();
   for (const [host, outcome] of summary.outcomes) {
-    if (fold && FOLDED.has(outcome.kind)) {
+    if (fold && FOLDED.has(outcome.kind) && unsettledBy(outcome) === null) {
       const label = outcomeLabel(outcome);
       folded.set(label, [...(folded.get(label) ?? []), outcome]);
       continue;

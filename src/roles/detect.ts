@@ -160,7 +160,7 @@ function verdictOf(
       .flatMap((detector) =>
         detector.kind === 'socket' && !isVague(detector) ? matchingPorts(detector, observed) : [],
       )
-      .filter((port) => !assigned.some((role) => explains(role, port, observed)));
+      .filter((port) => !assigned.some((role) => explains(role, port)));
     for (const port of ports) unexplained.add(port);
     if (ports.length > 0 || !anyChosen) undecided.push(candidate);
   }

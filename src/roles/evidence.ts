@@ -76,12 +76,15 @@ export function describePort({ protocol, port, owners }: ListeningPort): string 
 
 /** The listening ports that a detector takes for its role's. */
 export function matchingPorts(detector: SocketDetector, observed: Observed): readonly ListeningPort[] {
-  return observed.ports.filter(
-    ({ protocol, port, owners }) =>
-      protocol === detector.protocol &&
-      port >= detector.port.first &&
-      port <= detector.port.last &&
-      (detector.processes.length === 0 || detector.processes.some((name) => owners.includes(comm(name)))),
+  return observed.ports.filter((listening) => fits(detector, listening));
+}
+
+function fits(detector: SocketDetector, { protocol, port, owners }: ListeningPort): boolean {
+  return (
+    protocol === detector.protocol &&
+    port >= detector.port.first &&
+    port <= detector.port.last &&
+    (detector.processes.length === 0 || detector.processes.some((name) => owners.includes(comm(name))))
   );
 }
 
@@ -143,7 +146,7 @@ export function confidenceOf(evidence: readonly Evidence[]): number {
 }
 
 /** Whether a role accounts for a listening port: a detector of its takes the port for the role's, or one of its rules is for it. */
-export function explains(role: MatrixRole, listening: ListeningPort, observed: Observed): boolean {
+export function explains(role: MatrixRole, listening: ListeningPort): boolean {
   const { protocol, port } = listening;
   return (
     role.rules.some(
@@ -152,9 +155,6 @@ export function explains(role: MatrixRole, listening: ListeningPort, observed: O
         rule.port.kind === 'range' &&
         port >= rule.port.range.first &&
         port <= rule.port.range.last,
-    ) ||
-    role.detectors.some(
-      (detector) => detector.kind === 'socket' && matchingPorts(detector, observed).includes(listening),
-    )
+    ) || role.detectors.some((detector) => detector.kind === 'socket' && fits(detector, listening))
   );
 }

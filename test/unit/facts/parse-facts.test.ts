@@ -211,6 +211,34 @@ describe('what is remembered, and the lock', () => {
   ])('a lock of %j', (lines, lock) => {
     expect(facts(probeText({ lock: lines })).facts.lock).toEqual(lock);
   });
+
+  it('runs that have not ended are told by the collector, and none where it says nothing of them', () => {
+    const run = {
+      id: '20260301T100000Z-0123ab',
+      holder: 'ann@desk\u001b[31m',
+      what: 'apply telephony',
+      since: '2026-03-01T10:00:00Z',
+      confirm: 'manual',
+      proved: true,
+      decision: 'open',
+      secondsLeft: 30,
+      step: '',
+      alive: true,
+    };
+    const unfinished = { runs: [run, { ...run, alive: false, decision: 'revert' }], busy: true };
+    const text = (given: Record<string, unknown>) =>
+      probeText({ 'firewalld-version': ['installed'], firewalld: [JSON.stringify(runningFirewalld(given))] });
+    const { facts: found } = facts(text({ unfinished }));
+    expect(found.unfinished).toEqual({
+      runs: [
+        { ...run, holder: 'ann@desk\\u{1b}[31m' },
+        { ...run, holder: 'ann@desk\\u{1b}[31m', alive: false, decision: 'revert' },
+      ],
+      busy: true,
+    });
+    expect(facts(text({})).facts.unfinished).toEqual({ runs: [], busy: false });
+    expect(parseFacts(text({ unfinished: { runs: [{ ...run, alive: 'yes' }], busy: false } })).kind).toBe('unreadable');
+  });
 });
 
 describe('firewalld', () => {

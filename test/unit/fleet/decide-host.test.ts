@@ -62,6 +62,7 @@ function decision(given: Given): Decision {
     firewalld: { ...new Firewalld(given.files ?? []).facts(), ...given.firewalld },
     remembered: null,
     lock: null,
+    unfinished: { runs: [], busy: false },
     lastRun: null,
     ...given.facts,
   };
@@ -272,7 +273,17 @@ describe('a host that can be configured', () => {
 
   it('is warned when another run holds it', () => {
     const lock = { holder: 'ann@desk', since: '2026-03-01T10:00:00Z', id: 'r' };
-    const decided = decision({ facts: { lock } });
+    const run = {
+      ...lock,
+      what: 'apply telephony',
+      confirm: 'manual',
+      proved: true,
+      decision: 'open',
+      secondsLeft: 20,
+      step: '',
+      alive: true,
+    } as const;
+    const decided = decision({ facts: { lock, unfinished: { runs: [run], busy: false } } });
     if (decided.kind === 'refused') throw new Error(decided.failure.what);
     expect(decided.plan.notes.find(({ code }) => code === 'locked')?.text).toContain('ann@desk');
   });

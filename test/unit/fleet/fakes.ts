@@ -165,7 +165,7 @@ export class ScriptedOperations implements HostOperations {
       this.begun.push(job.host);
       context.phase(job.host, 'gathering facts');
       await tick();
-      return (await this.#script.plan?.(job.host, context)) ?? { kind: 'history', generations: [] };
+      return (await this.#script.plan?.(job.host, context)) ?? { kind: 'history', generations: [], pending: [] };
     });
   }
 

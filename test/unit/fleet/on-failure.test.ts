@@ -322,7 +322,7 @@ describe('revert-run', () => {
         kind: 'awaiting',
         plan: planOf(host),
         generation: `g${host.at(-1)}`,
-        pending: { ...pending, secondsLeft: 9, step: '' },
+        pending: { ...pending, secondsLeft: 9, step: '', alive: true },
         reloads: 0,
       }),
       confirm: async (host) => {

@@ -41,6 +41,7 @@ function outcomeOf(service: string, others: string): string {
     firewalld,
     remembered: null,
     lock: null,
+    unfinished: { runs: [], busy: false },
     lastRun: null,
   };
   const play = {

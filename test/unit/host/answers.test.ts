@@ -15,6 +15,7 @@ const PENDING = {
   decision: 'open',
   secondsLeft: 12,
   step: 'waiting for a confirmation',
+  alive: true,
 } as const;
 const LAST = {
   id: LOCK.id,
@@ -114,8 +115,8 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
     { kind: 'no-generation', why: 'w', known: ['g1', 'g2'] },
   ],
   [
-    { kind: 'history', generations: [] },
-    { kind: 'history', generations: [] },
+    { kind: 'history', generations: [], pending: [] },
+    { kind: 'history', generations: [], pending: [] },
   ],
 ];
 

@@ -82,6 +82,7 @@ describe('what iptables is given back after a reload', () => {
 describe('the record of a run whose way back is armed', () => {
   const files = [
     'observe.py',
+    'runs.py',
     'generations.py',
     'network_manager.py',
     'foreign_rules.py',
@@ -122,6 +123,7 @@ describe('the record of a run whose way back is armed', () => {
 it('a step that the way back overtakes is ended with what it has started, but not with what has its own session', () => {
   const files = [
     'observe.py',
+    'runs.py',
     'generations.py',
     'network_manager.py',
     'foreign_rules.py',

@@ -1,7 +1,21 @@
-import type { HostFacts, RunEnd } from '../../../src/facts/facts.ts';
+import type { HostFacts, PendingRun, RunEnd } from '../../../src/facts/facts.ts';
 import type { FleetEvent, HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
-import type { PendingRun } from '../../../src/host/answers.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
+
+export const PENDING: PendingRun = {
+  id: '20260131T221500Z-3f2a',
+  holder: 'op@controller',
+  what: 'apply portaswitch',
+  since: '2026-01-31T22:15:00Z',
+  confirm: 'manual',
+  proved: true,
+  decision: 'open',
+  secondsLeft: 125,
+  step: 'waiting for a confirmation',
+  alive: true,
+};
+
+const LOCK = { holder: 'op@controller', since: '2026-01-31T22:15:00Z', id: '20260131T221500Z-3f2a' };
 
 export const FACTS: HostFacts = {
   os: { id: 'debian', versionId: '12', prettyName: 'Debian GNU/Linux 12 (bookworm)' },
@@ -74,8 +88,12 @@ export const FACTS: HostFacts = {
     appliedAt: '2026-01-30T22:15:00Z',
   },
   lock: null,
+  unfinished: { runs: [], busy: false },
   lastRun: null,
 };
+
+/** A host on which a run waits for a yes. */
+export const BUSY_FACTS: HostFacts = { ...FACTS, lock: LOCK, unfinished: { runs: [PENDING], busy: false } };
 
 export const BARE_FACTS: HostFacts = {
   ...FACTS,
@@ -92,18 +110,6 @@ export const BARE_FACTS: HostFacts = {
   firewalld: { kind: 'stopped', version: '0.9.3', reason: 'the unit is masked' },
   remembered: null,
   lock: { holder: 'noc@desk', since: '2026-01-31T22:00:00Z', id: 'x' },
-};
-
-const PENDING: PendingRun = {
-  id: '20260131T221500Z-3f2a',
-  holder: 'op@controller',
-  what: 'apply portaswitch',
-  since: '2026-01-31T22:15:00Z',
-  confirm: 'manual',
-  proved: true,
-  decision: 'open',
-  secondsLeft: 125,
-  step: 'waiting for a confirmation',
 };
 
 const LAST_RUN: RunEnd = {
@@ -149,6 +155,11 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
   ],
   ['settled1', { kind: 'unchanged', plan: SETTLED }],
   ['planned1', { kind: 'planned', plan: DRIFT }],
+  ['unsettled1', { kind: 'unchanged', plan: SETTLED, unsettled: { kind: 'alive', lock: LOCK, run: PENDING } }],
+  [
+    'unsettled2',
+    { kind: 'planned', plan: DRIFT, unsettled: { kind: 'left', runs: [{ ...PENDING, secondsLeft: 0, alive: false }] } },
+  ],
   ['changed1', { kind: 'changed', plan: FIRST_APPLY, generation: '20260131T221500Z-3f2a', reloads: 1 }],
   [
     'history1',
@@ -172,6 +183,7 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
           current: true,
         },
       ],
+      pending: [],
     },
   ],
   ['awaiting1', { kind: 'awaiting', plan: DRIFT, generation: '20260131T221500Z-3f2a', pending: PENDING, reloads: 0 }],
@@ -181,7 +193,7 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
     'status1',
     {
       kind: 'status',
-      lock: { holder: 'op@controller', since: '2026-01-31T22:15:00Z', id: '20260131T221500Z-3f2a' },
+      lock: LOCK,
       pending: [PENDING],
       last: LAST_RUN,
     },

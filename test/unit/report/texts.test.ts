@@ -10,7 +10,7 @@ import { problemsText } from '../../../src/report/problems-text.ts';
 import { resultsText } from '../../../src/report/results-text.ts';
 import { createStyle, PLAIN_STYLE, wantsColours } from '../../../src/report/style.ts';
 import { closingTable } from '../../../src/report/table.ts';
-import { BARE_FACTS, EVENTS, FACTS, OUTCOMES, SUMMARY, Written } from './outcomes.ts';
+import { BARE_FACTS, BUSY_FACTS, EVENTS, FACTS, OUTCOMES, PENDING, SUMMARY, Written } from './outcomes.ts';
 
 const GOLDEN = '../../fixtures/report';
 const DURATIONS = new Map([...OUTCOMES.keys()].map((host, index) => [host, index * 1000 + 234]));
@@ -18,13 +18,13 @@ const DURATIONS = new Map([...OUTCOMES.keys()].map((host, index) => [host, index
 function findingsOf(host: string) {
   const outcome = OUTCOMES.get(host);
   if (outcome?.kind !== 'roles') throw new Error(`no findings for ${host}`);
-  return outcome.findings;
+  return outcome;
 }
 
 function generationsOf(host: string) {
   const outcome = OUTCOMES.get(host);
   if (outcome?.kind !== 'history') throw new Error(`no generations for ${host}`);
-  return outcome.generations;
+  return outcome;
 }
 
 function plain(verbosity: number): string {
@@ -38,11 +38,14 @@ describe('texts for people', () => {
   it.each([
     ['facts', () => factsText('web1', FACTS, PLAIN_STYLE)],
     ['facts-bare', () => factsText('web1', BARE_FACTS, PLAIN_STYLE)],
+    ['facts-busy', () => factsText('web1', BUSY_FACTS, PLAIN_STYLE)],
+    ['detect-busy', () => detectText('web1', { ...findingsOf('roles1'), facts: BUSY_FACTS }, PLAIN_STYLE)],
+    ['history-busy', () => historyText('web1', { ...generationsOf('history1'), pending: [PENDING] }, PLAIN_STYLE)],
     ['detect-settled', () => detectText('web1', findingsOf('roles1'), PLAIN_STYLE)],
     ['detect-ambiguous', () => detectText('sip1', findingsOf('roles2'), PLAIN_STYLE)],
     ['detect-none', () => detectText('new1', findingsOf('roles3'), PLAIN_STYLE)],
     ['history', () => historyText('web1', generationsOf('history1'), PLAIN_STYLE)],
-    ['history-none', () => historyText('web1', [], PLAIN_STYLE)],
+    ['history-none', () => historyText('web1', { generations: [], pending: [] }, PLAIN_STYLE)],
     ['table', () => closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: null })],
     ['plain', () => plain(0)],
     ['plain-vv', () => plain(2)],
@@ -60,6 +63,23 @@ describe('texts for people', () => {
       resultsText({ ...SUMMARY, command, outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
     expect(of('plan')).toContain('No changes: permanent and runtime');
     expect(of('apply')).toBe('');
+  });
+
+  it('the notes of unchanged hosts are shown by an apply too, once for all that have the same', () => {
+    const noted = (host: string, text: string): HostOutcome => {
+      const { plan } = OUTCOMES.get('settled1') as Extract<HostOutcome, { kind: 'unchanged' }>;
+      const notes = [{ severity: 'warning', code: 'x', text } as const];
+      return { kind: 'unchanged', plan: { ...plan, host, notes } };
+    };
+    const outcomes = new Map([
+      ...['web1', 'web2'].map((host) => [host, noted(host, 'docker writes rules too')] as const),
+      ['sip1', noted('sip1', 'the last run was put back \u001b[31m')] as const,
+      ['web3', OUTCOMES.get('settled1')!] as const,
+    ]);
+    const text = resultsText({ ...SUMMARY, command: 'apply', outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
+    expect(text).toBe(
+      'web1, web2 · unchanged\n  warning: docker writes rules too\n\nsip1 · unchanged\n  warning: the last run was put back\n',
+    );
   });
 });
 

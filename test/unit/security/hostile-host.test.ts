@@ -203,6 +203,7 @@ describe('a hostile host', { timeout: 60_000 }, () => {
       decision: 'open',
       secondsLeft: 1,
       step: '',
+      alive: true,
     };
     const last = { id: 'i', outcome: 'kept', by: 'b', why: 'w', at: 'a', what: 'w', holder: 'h' };
     const answers: readonly Record<string, unknown>[] = [
@@ -216,6 +217,7 @@ describe('a hostile host', { timeout: 60_000 }, () => {
       {
         kind: 'history',
         generations: [{ id: 'i', savedAt: 's', savedBy: 'b', before: 'b', permanentHash: 'h', current: true }],
+        pending: [pending],
       },
       { kind: 'rolled-back', generation: 'g', hash: 'h', whole: true, runtime: true },
       { kind: 'no-generation', why: 'w', known: ['g'] },

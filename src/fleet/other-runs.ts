@@ -1,0 +1,79 @@
+import { durationText } from '../core/duration.ts';
+import type { HostFacts, LockFacts, PendingRun } from '../facts/facts.ts';
+import type { Failure, HostOutcome, OtherRun } from './events.ts';
+
+/**
+ * The other run that makes what is read of the host now unsure: one that waits for a yes, is under way, or is being rolled
+ * back; or one that nobody has ended. `null` where what is read stays: a run that was kept changes nothing any more, and
+ * one that died before it had its rollback scheduled has written nothing.
+ */
+export function otherRun({ lock, unfinished }: Pick<HostFacts, 'lock' | 'unfinished'>): OtherRun | null {
+  const open = unfinished.runs.filter((run) => run.decision !== 'keep');
+  const alive = open.find((run) => run.alive);
+  if (alive !== undefined) return { kind: 'alive', lock: lockOf(alive), run: alive };
+  if (open.length > 0) return { kind: 'left', runs: open };
+  // The lock comes before the record; between the two its step is being carried out.
+  const begins = lock !== null && unfinished.busy && unfinished.runs.length === 0;
+  return begins ? { kind: 'alive', lock, run: null } : null;
+}
+
+function lockOf({ holder, since, id }: PendingRun): LockFacts {
+  return { holder, since, id };
+}
+
+/** The other run that a plan's outcome was made beside, or `null`. */
+export function unsettledBy(outcome: HostOutcome): OtherRun | null {
+  return (outcome.kind === 'planned' || outcome.kind === 'unchanged') && outcome.unsettled !== undefined
+    ? outcome.unsettled
+    : null;
+}
+
+/** What the other run is about to do to the host, in one line. */
+export function otherRunText(other: OtherRun): string {
+  switch (other.kind) {
+    case 'alive': {
+      const { lock, run } = other;
+      const by = `${lock.holder} has been changing this host since ${lock.since}`;
+      return run === null ? by : `${by} (${run.what}): ${pendingText(run)}`;
+    }
+    case 'left':
+      return other.runs
+        .map((run) => `${run.what} by ${run.holder} since ${run.since} was never ended: ${pendingText(run)}`)
+        .join('; ');
+  }
+}
+
+/** What a host that has a run pending is about to do, in one line. */
+export function pendingText(pending: PendingRun): string {
+  if (!pending.alive && pending.decision !== 'keep')
+    return 'its time is over; the next apply or rollback, or `portfw confirm --revert`, puts the host back first';
+  switch (pending.decision) {
+    case 'keep':
+      return 'it was kept, and is being tidied up';
+    case 'revert':
+      return 'it is being put back';
+    case 'open': {
+      const step = pending.step === '' ? '' : ` (${pending.step})`;
+      const waits = pending.proved ? 'it is proved and waits for `portfw confirm`' : `it is under way${step}`;
+      return `${waits}; the host puts itself back in ${durationText(pending.secondsLeft)} unless it is kept`;
+    }
+  }
+}
+
+/** Why a host refuses a change while another run holds it, and how to go on. */
+export function lockedBy(lock: LockFacts, pending: PendingRun | null): Failure {
+  return {
+    code: 'locked',
+    what: `${lock.holder} has been changing this host since ${lock.since}`,
+    details: [`run ${lock.id}`, ...(pending === null ? [] : [`${pending.what}: ${pendingText(pending)}`])],
+    solve: solution(pending),
+  };
+}
+
+function solution(pending: PendingRun | null): string {
+  if (pending?.decision === 'revert')
+    return 'wait until the host is back, and run again; should it not get on, `portfw confirm --revert` tries once more';
+  if (pending?.confirm === 'manual')
+    return 'confirm that run with `portfw confirm`, or put the host back with `portfw confirm --revert`; then run again';
+  return 'wait for that run to end, and run again: a run that died is put back by the host itself, and lets go of the lock';
+}

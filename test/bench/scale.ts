@@ -1,0 +1,78 @@
+import { parseFacts } from '../../src/facts/parse-facts.ts';
+import { observedFirewalld } from '../../src/firewalld/observed.ts';
+import { decide } from '../../src/fleet/decide-host.ts';
+import { hostPeers } from '../../src/inventory/peers.ts';
+import { makePlan } from '../../src/plan/build-plan.ts';
+import { lockout } from '../../src/plan/lockout.ts';
+import { buildDesired } from '../../src/policy/build-desired.ts';
+import { jsonLine } from '../../src/report/ndjson.ts';
+import { plansText } from '../../src/report/plan-text.ts';
+import { PLAIN_STYLE } from '../../src/report/style.ts';
+import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/big-host.ts';
+
+const WORLDS: Readonly<Record<string, Partial<Size>>> = {
+  'entries 100,000, as they are': { entries: 100_000 },
+  'entries 100,000, half of them new': { entries: 100_000, changed: 50_000 },
+  'foreign entries 100,000': { foreign: 100_000, changed: 1 },
+  'rich rules 5,000': { rules: 5_000, changed: 1 },
+  'sockets 10,000': { sockets: 10_000, changed: 1 },
+  'flows 4,000': { flows: 4_000, changed: 1 },
+  'interfaces 500': { interfaces: 500, changed: 1 },
+  'zones 500': { interfaces: 500, zones: 500, changed: 1 },
+};
+
+function timed<T>(row: Record<string, number>, stage: string, work: () => T): T {
+  const before = process.cpuUsage();
+  const result = work();
+  const { user, system } = process.cpuUsage(before);
+  row[stage] = Math.round((user + system) / 1000);
+  return result;
+}
+
+function measure({ text, job, play, context }: BigHost): Record<string, number> {
+  const row: Record<string, number> = {};
+  const parsed = timed(row, 'parse facts', () => parseFacts(text));
+  if (parsed.kind === 'unreadable') throw new Error(parsed.why);
+  const { facts } = parsed;
+  if (facts.firewalld.kind !== 'running') throw new Error('firewalld does not run');
+  const { firewalld } = facts;
+  const observed = timed(row, 'observe', () => observedFirewalld(firewalld));
+  const peers = timed(row, 'peers', () => hostPeers(job.settings, context.inventory, context.settings));
+  const outcome = timed(row, 'desire', () =>
+    buildDesired({
+      matrix: play.matrix,
+      roles: ['proxy'],
+      settings: job.settings,
+      facts,
+      firewalld,
+      privateMode: 'trusted',
+      features: new Set(),
+      peers,
+      today: context.today,
+    }),
+  );
+  if (outcome.kind === 'refused') throw new Error(JSON.stringify(outcome.refusals));
+  const { desired } = outcome;
+  const common = { facts: firewalld, observed, desired };
+  const { plan, outcome: result } = timed(row, 'plan', () =>
+    makePlan({ ...common, host: job.host, matrix: 'x', roles: [], remembered: null, notes: [], live: facts }),
+  );
+  timed(row, 'lockout', () =>
+    lockout({ facts, firewalld, observed, outcome: result, reload: false, changes: true, management: [] }),
+  );
+  timed(row, 'text', () => plansText([plan], { style: PLAIN_STYLE, verbosity: 0 }));
+  timed(row, 'json', () => jsonLine({ kind: 'x', plan }));
+  timed(row, 'facts json', () => jsonLine(facts));
+  const decided = timed(row, 'decide, all', () => decide(job, play, facts, context));
+  if (decided.kind === 'refused') throw new Error(JSON.stringify(decided.failure));
+  return row;
+}
+
+const only = process.argv[2];
+const rows: Record<string, Record<string, number>> = {};
+measure(bigHost(SMALL));
+for (const [name, size] of Object.entries(WORLDS)) {
+  if (only !== undefined && !name.includes(only)) continue;
+  rows[name] = measure(bigHost({ ...SMALL, ...size }));
+}
+console.table(rows);
