@@ -166,6 +166,12 @@ function resolveMatrix(
     );
   }
 
+  // A set that keeps some of its roles goes on with these.
+  for (const [name, peer] of peers) {
+    const left = peer.roles.filter((role) => roles.has(role));
+    if (left.length > 0 && left.length < peer.roles.length) peers.set(name, { ...peer, roles: left });
+  }
+
   const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
   if (all.some((problem) => problem.severity === 'error')) {
     const partial =

@@ -45,7 +45,14 @@ export function fullRows(matrix: Matrix): FullRow[] {
 }
 
 /** The columns of a row that `compareMatrices` compares; where the row was printed does not change what it opens. */
-const COMPARED_COLUMNS = ['from', 'from_public', 'administration', 'feature', 'purpose', 'note'] as const satisfies readonly (keyof FullRow)[];
+const COMPARED_COLUMNS = [
+  'from',
+  'from_public',
+  'administration',
+  'feature',
+  'purpose',
+  'note',
+] as const satisfies readonly (keyof FullRow)[];
 
 /** A row that two matrices have in common, but do not say the same of. */
 export interface RowDifference {
