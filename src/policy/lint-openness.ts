@@ -1,4 +1,5 @@
 import { formatPortRange } from '../core/ports.ts';
+import type { SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { meansAnyone } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass } from '../inventory/settings-types.ts';
@@ -11,45 +12,52 @@ import { allowSelector, isPublicSide, narrowingOf } from './sources.ts';
 /** Checks of what strangers can reach. */
 export const OPENNESS_CHECKS: readonly LintCheck[] = [{ code: 'open-to-all', find: openToAll }];
 
-/** What opens one service to anybody: rules of one matrix, on some hosts. */
+/** What opens one service to anybody: which rules, on which hosts, and what the inventory can say about it. */
 interface Exposure {
-  readonly service: DoubtfulService;
-  readonly rules: Map<string, MatrixRule>;
+  readonly rules: Set<string>;
   readonly hosts: Set<HostSettings>;
+  readonly lines: Set<string>;
+  readonly anyone: Set<string>;
+  readonly location: SourceLocation | null;
 }
 
 function openToAll(world: LintWorld): Finding[] {
   return [...byRules(world), ...byExtraRules(world)];
 }
 
-/** Each administrative, clear-text or database service that a matrix opens to anybody: once, for all hosts. */
+/** Each administrative, clear-text or database service that a table opens to anybody: once, for all hosts. */
 function byRules(world: LintWorld): Finding[] {
-  const exposures = new Map<string, Exposure>();
+  const exposures = new Map<DoubtfulService, Exposure>();
   for (const host of world.managed) {
     for (const { rule, interface: side } of world.sureRoles(host).flatMap((role) => world.standing(host, role))) {
       if (rule.port.kind !== 'range' || !strangersReach(world, host, side)) continue;
       const services = doubtfulServices(rule.protocol, rule.port.range);
       if (services.length === 0 || !anybodyMay(world, host, rule)) continue;
+      const { line, anyone } = narrowingOf(rule, host.allowFrom);
       for (const service of services) {
-        const key = `${world.matrixOf(host)!.file}\n${service.name}`;
-        const exposure = exposures.get(key) ?? { service, rules: new Map(), hosts: new Set() };
-        exposure.rules.set(rule.id, rule);
+        const exposure = exposures.get(service) ?? {
+          ...{ rules: new Set(), hosts: new Set(), lines: new Set(), anyone: new Set() },
+          location: host.locate(['portfw_allow_from'], 'key') ?? world.place(host, ['portfw_playbook']),
+        };
+        exposure.rules.add(rule.id);
         exposure.hosts.add(host);
-        exposures.set(key, exposure);
+        exposure.lines.add(line);
+        exposure.anyone.add(anyone);
+        exposures.set(service, exposure);
       }
     }
   }
-  return [...exposures.values()].map(({ service, rules, hosts }) => {
-    const [host] = hosts as unknown as readonly [HostSettings];
-    const narrowing = [...rules.values()].map((rule) => narrowingOf(rule, host.allowFrom));
-    const lines = [...new Set(narrowing.map(({ line }) => line))].join(', ');
-    const anyone = [...new Set(narrowing.map((one) => one.anyone))].join(', ');
-    return {
-      message: `${service.name} is open to anybody on the public side of ${hostNames([...hosts])}, by ${[...rules.keys()].join(', ')}`,
-      hint: `Narrow it with ${lines}, or say with ${anyone} that this is meant`,
-      location: host.locate(['portfw_allow_from'], 'key') ?? world.place(host, ['portfw_playbook']),
-    };
-  });
+  return [...exposures].map(([{ name }, { rules, hosts, lines, anyone, location }]) => ({
+    message: `${name} is open to anybody on the public side of ${hostNames([...hosts])}, by ${some(rules)}`,
+    hint: `Narrow it with ${some(lines)}, or say with ${some(anyone)} that this is meant`,
+    location,
+  }));
+}
+
+/** Up to three texts, and how many more there are. */
+function some(texts: Iterable<string>): string {
+  const all = [...texts];
+  return all.length <= 3 ? all.join(', ') : `${all.slice(0, 3).join(', ')} and ${all.length - 3} more`;
 }
 
 /** The same of the inventory's own rules, each at its line. */
