@@ -320,8 +320,9 @@ describe('changes of the inventory', () => {
         'remember portaswitch: dispatching-node, server',
       ],
       ocs1: [
-        'delete service portfw-configuration-private',
+        // In the order of their files.
         'delete service portfw-configuration-private-site-servers',
+        'delete service portfw-configuration-private',
         'delete service portfw-configuration-public',
         'delete ipset portfw-peer-site-servers',
         'remove portfw-configuration-private (80/tcp) in portfw-private',
