@@ -117,7 +117,8 @@ function variableLines(answers: InitAnswers, context: InitFile): readonly string
     '# "peers" is the site\'s own servers, "matrix" what the tables have.',
     '# portfw_private: peers',
     '',
-    '# From here the hosts must stay reachable over SSH: a plan that would end that is refused.',
+    '# From here the hosts must stay reachable over SSH: a plan that would end that is refused. And from here alone SSH',
+    '# opens on the public side.',
     answers.management.length > 0
       ? `portfw_management: ${list(answers.management)}`
       : '# portfw_management: [192.0.2.0/24]',

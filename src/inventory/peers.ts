@@ -60,6 +60,14 @@ export function resolveSources(
   return resolveHosts(hosts, addresses, settings, lookup);
 }
 
+/** The name that stands for everybody in `portfw_allow_from` and in an extra rule's `from`. */
+export const ANYONE = 'any';
+
+/** Whether a list of sources says that anyone may come. */
+export function meansAnyone(sources: readonly string[]): boolean {
+  return sources.includes(ANYONE);
+}
+
 function resolveHosts(
   hosts: Iterable<string>,
   further: readonly string[],
@@ -78,10 +86,19 @@ function resolveHosts(
   return { addresses: [...ipv4, ...ipv6], unknown };
 }
 
+/** A named set of peers as a matrix has it. */
+export interface PeerQuery {
+  readonly name: string;
+  /** Roles whose hosts are meant where the inventory says nothing else. */
+  readonly roles: readonly string[];
+  /** Whether only hosts of the host's own site are meant; without roles, all of its servers. */
+  readonly site: boolean;
+}
+
 /** What one host sees of the other machines of the inventory. */
 export interface HostPeers {
-  /** Addresses of a peer set: as `portfw_peers` says, else the hosts whose declared role is `role`. */
-  peerSet(set: string, role: string | null): { readonly addresses: readonly string[]; readonly from: string };
+  /** Addresses of a peer set: as `portfw_peers` says, else the hosts that declare one of its roles, or the site's servers. */
+  peerSet(set: PeerQuery): { readonly addresses: readonly string[]; readonly from: string };
   /** Addresses of groups, hosts, addresses and networks. */
   addressesOf(names: readonly string[]): readonly string[];
   /** Addresses of the other managed servers of the host's site. */
@@ -109,35 +126,45 @@ export function hostPeers(
     const members = new Set(inventory.groups.get(group)?.allHosts ?? []);
     return others.filter((other) => members.has(other.name));
   };
+  const siteHosts = (): { readonly hosts: readonly HostSettings[]; readonly from: string } => {
+    if (host.site !== null) return { hosts: membersOf(host.site), from: `the group ${host.site}` };
+    return {
+      hosts: others.filter((other) => other.managed && other.playbook === host.playbook),
+      from: host.playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook',
+    };
+  };
   return {
-    peerSet(set, role) {
-      const given = host.peers[set];
+    peerSet({ name, roles, site }) {
+      const given = host.peers[name];
       if (given !== undefined) {
         return {
           addresses: resolveSources(given, inventory, settings, lookup).addresses,
-          from: `portfw_peers.${set}: ${listed(given)}`,
+          from: `portfw_peers.${name}: ${listed(given)}`,
         };
       }
-      if (role === null) return { addresses: [], from: `nothing: portfw_peers.${set} is not set` };
-      return {
-        addresses: addressesOfHosts(others.filter((other) => other.roles?.includes(role) === true)),
-        from: `the hosts with the role ${role}`,
-      };
+      if (roles.length === 0 && !site) return { addresses: [], from: `nothing: portfw_peers.${name} is not set` };
+      const among = site ? siteHosts() : { hosts: others, from: null };
+      const playing = (other: HostSettings): boolean => roles.some((role) => other.roles?.includes(role) === true);
+      const hosts = roles.length === 0 ? among.hosts : among.hosts.filter(playing);
+      return { addresses: addressesOfHosts(hosts), from: peersFrom(roles, among.from) };
     },
     addressesOf: (names) => resolveSources(names, inventory, settings, lookup).addresses,
     site() {
-      if (host.site !== null)
-        return { addresses: addressesOfHosts(membersOf(host.site)), from: `the group ${host.site}` };
-      return {
-        addresses: addressesOfHosts(others.filter((other) => other.managed && other.playbook === host.playbook)),
-        from: host.playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook',
-      };
+      const { hosts, from } = siteHosts();
+      return { addresses: addressesOfHosts(hosts), from };
     },
     cluster() {
       if (host.cluster === null) return null;
       return { addresses: addressesOfHosts(membersOf(host.cluster)), group: host.cluster };
     },
   };
+}
+
+/** Who a peer set is by default, in words. */
+function peersFrom(roles: readonly string[], site: string | null): string {
+  if (roles.length === 0) return site ?? '';
+  const playing = `with the role ${roles.join(' or ')}`;
+  return site === null ? `the hosts ${playing}` : `${site}, ${playing}`;
 }
 
 /**

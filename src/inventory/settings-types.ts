@@ -49,7 +49,7 @@ export interface ExtraRule {
   readonly interface: InterfaceClass;
   readonly protocol: Protocol;
   readonly ports: readonly PortRange[];
-  /** Addresses, CIDRs, group or host names that may come; `null` means anyone. */
+  /** Addresses, CIDRs, group or host names that may come; `null` means anyone, `any` among them that this is meant. */
   readonly from: readonly string[] | null;
   readonly owner: string;
   readonly reason: string;
@@ -87,12 +87,12 @@ export interface HostSettings {
   /** `portfw_peers`: peer set name → group or host names, addresses, CIDRs. */
   readonly peers: Readonly<Record<string, readonly string[]>>;
   /**
-   * `portfw_allow_from`: rule selector → group or host names, addresses, CIDRs. A selector is `role`, `role/port`,
-   * `role/protocol/port` or `role/interface/protocol/port`.
+   * `portfw_allow_from`: rule selector → group or host names, addresses, CIDRs; `any` among them leaves the rule as the
+   * matrix has it, knowingly. A selector is `role`, `role/port`, `role/protocol/port` or `role/interface/protocol/port`.
    */
   readonly allowFrom: Readonly<Record<string, readonly string[]>>;
   readonly extraRules: readonly ExtraRule[];
-  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always get in. */
+  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always get in, and alone may. */
   readonly management: readonly string[];
   /** `portfw_ensure_firewalld`: start a firewalld that does not run, or install one as well; `null` refuses such a host. */
   readonly ensureFirewalld: EnsureFirewalld | null;

@@ -9,6 +9,7 @@ import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
 import { readBecome, readConnection } from './connection-settings.ts';
 import type { Inventory, InventoryHost } from './inventory.ts';
+import { ANYONE } from './peers.ts';
 import { looksNumeric, PORTFW_SCHEMAS, parseSelector } from './settings-schema.ts';
 import type {
   EnsureFirewalld,
@@ -171,7 +172,9 @@ class HostReader {
 
   private allowFrom(): Record<string, readonly string[]> {
     const given = this.value<Record<string, OneOrMore>>('portfw_allow_from', (value, report) => {
-      this.checkSources(value, report);
+      if (isMapping(value)) {
+        for (const [key, sources] of Object.entries(value)) this.checkSourceList(sources, [key], report, true);
+      }
       checkSelectors(value, report);
     });
     const result: Record<string, readonly string[]> = {};
@@ -203,7 +206,7 @@ class HostReader {
           );
         }
         names.add(rule.name);
-        if (rule.from !== undefined) this.checkSourceList(rule.from, [index, 'from'], report);
+        if (rule.from !== undefined) this.checkSourceList(rule.from, [index, 'from'], report, true);
       }
     });
     return (given ?? []).map((rule, index) => ({
@@ -231,7 +234,8 @@ class HostReader {
     for (const [key, sources] of Object.entries(value)) this.checkSourceList(sources, [key], report);
   };
 
-  private checkSourceList(sources: unknown, path: readonly (string | number)[], report: Report): void {
+  /** @param anyone whether `any` may stand for everybody */
+  private checkSourceList(sources: unknown, path: readonly (string | number)[], report: Report, anyone = false): void {
     const list: readonly unknown[] = Array.isArray(sources) ? sources : [sources];
     for (const [index, source] of list.entries()) {
       // What is no text, or was meant as an address, is for the schema to judge.
@@ -242,9 +246,20 @@ class HostReader {
         typeof parseSource(source) !== 'string'
       )
         continue;
-      if (this.inventory.groups.has(source) || this.inventory.hosts.has(source)) continue;
-      const known = [...this.inventory.groups.keys(), ...this.inventory.hosts.keys()];
       const at = Array.isArray(sources) ? [...path, index] : path;
+      const isName = this.inventory.groups.has(source) || this.inventory.hosts.has(source);
+      if (anyone && source === ANYONE) {
+        if (!isName) continue;
+        report(
+          at,
+          'ambiguous-name',
+          `${shown(source)} stands for everybody here, and a group or host of the inventory has that name`,
+          'Rename the group or host',
+        );
+        continue;
+      }
+      if (isName) continue;
+      const known = [...this.inventory.groups.keys(), ...this.inventory.hosts.keys()];
       report(at, 'unknown-name', `no group and no host is named ${shown(source)}`, suggestion(source, known, 'names'));
     }
   }

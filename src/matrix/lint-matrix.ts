@@ -26,7 +26,7 @@ export function matrixDoubts(matrix: Matrix, yaml: YamlFile): Problem[] {
   const own = (path: YamlPath): readonly string[] => (yaml.keys([]).includes(String(path[0])) ? yaml.keys(path) : []);
 
   for (const name of own(['peers'])) {
-    if (rules.some((rule) => rule.from === name)) continue;
+    if (rules.some((rule) => rule.from === name || rule.fromPublic === name)) continue;
     warn(
       'unused-peer-set',
       `no rule opens towards the peer set ${shown(name)}`,
@@ -47,7 +47,7 @@ export function matrixDoubts(matrix: Matrix, yaml: YamlFile): Problem[] {
     const role = matrix.roles.get(name);
     if (role === undefined) continue;
     const at = yaml.locate(['roles', name], 'key');
-    const isPeer = [...matrix.peers.values()].some((peer) => peer.role === name);
+    const isPeer = [...matrix.peers.values()].some((peer) => peer.roles.includes(name));
     if (role.rules.length === 0 && !isPeer) {
       warn('empty-role', `the role ${shown(name)} opens nothing`, 'Give it rules, or leave it out', at);
     }

@@ -124,7 +124,12 @@ function resolveMatrix(
   const peers = new Map<string, PeerSet>(base?.peers);
   for (const [name, peer] of entriesOf(written.peers)) {
     const sound = checked.sound(['peers', name]);
-    peers.set(name, { name, description: sound ? peer.description : '', role: sound ? (peer.role ?? null) : null });
+    peers.set(name, {
+      name,
+      description: sound ? peer.description : '',
+      roles: sound ? [peer.role ?? []].flat() : [],
+      site: sound && peer.site === true,
+    });
     if (name === 'any') {
       report(
         'reserved-name',
@@ -159,6 +164,12 @@ function resolveMatrix(
       new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]),
       report,
     );
+  }
+
+  // A set that keeps some of its roles goes on with these.
+  for (const [name, peer] of peers) {
+    const left = peer.roles.filter((role) => roles.has(role));
+    if (left.length > 0 && left.length < peer.roles.length) peers.set(name, { ...peer, roles: left });
   }
 
   const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
@@ -270,7 +281,7 @@ function dropRoles(
   }
 }
 
-/** A peer set may only follow a role that is there; a dropped one takes its peer sets' addresses with it. */
+/** A peer set may only follow roles that are there; one whose roles are all dropped would have lost its addresses. */
 function checkPeerRoles(
   written: MatrixFile,
   yaml: YamlFile,
@@ -279,16 +290,22 @@ function checkPeerRoles(
   report: Report,
 ): void {
   for (const peer of peers.values()) {
-    if (peer.role === null || roles.has(peer.role)) continue;
-    if (entriesOf(written.peers).some(([name]) => name === peer.name)) {
-      const at = yaml.locate(['peers', peer.name, 'role']);
-      report('unknown-role', `there is no role ${shown(peer.role)}`, suggestion(peer.role, roles, 'roles'), at);
-    } else {
+    const missing = peer.roles.filter((role) => !roles.has(role));
+    const [first] = missing;
+    if (first === undefined) continue;
+    const own = entriesOf(written.peers).find(([name]) => name === peer.name)?.[1];
+    if (own !== undefined) {
+      for (const role of missing) {
+        const index = Array.isArray(own.role) ? [own.role.indexOf(role)] : [];
+        const at = yaml.locate(['peers', peer.name, 'role', ...index]);
+        report('unknown-role', `there is no role ${shown(role)}`, suggestion(role, roles, 'roles'), at);
+      }
+    } else if (missing.length === peer.roles.length) {
       report(
         'dangling-peers',
-        `the peer set ${shown(peer.name)} follows the dropped role ${shown(peer.role)}`,
+        `the peer set ${shown(peer.name)} follows the dropped role ${shown(first)}`,
         `Write the peer set ${shown(peer.name)} anew under "peers", without "role"`,
-        yaml.locate(['drop_roles', written.drop_roles?.indexOf(peer.role) ?? 0]),
+        yaml.locate(['drop_roles', written.drop_roles?.indexOf(first) ?? 0]),
       );
     }
   }

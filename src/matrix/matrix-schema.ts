@@ -10,6 +10,8 @@ export interface PortRow {
   readonly tcp?: PortsEntry | undefined;
   readonly udp?: PortsEntry | undefined;
   readonly from?: string | undefined;
+  readonly from_public?: string | undefined;
+  readonly administration?: boolean | undefined;
   readonly feature?: string | undefined;
   readonly helper?: string | undefined;
   readonly purpose: string;
@@ -22,6 +24,7 @@ export interface RuleGroup {
   readonly interface: InterfaceClass;
   readonly source?: string | undefined;
   readonly from?: string | undefined;
+  readonly from_public?: string | undefined;
   readonly feature?: string | undefined;
   readonly note?: string | undefined;
   readonly ports: readonly PortRow[];
@@ -53,7 +56,8 @@ export interface RoleEntry {
 /** A peer set as a matrix file writes it. */
 export interface PeerEntry {
   readonly description: string;
-  readonly role?: string | undefined;
+  readonly role?: string | readonly string[] | undefined;
+  readonly site?: boolean | undefined;
 }
 
 /** A matrix file. */
@@ -108,6 +112,10 @@ function ports(protocol: string): z.ZodType<PortsEntry | undefined> {
 }
 
 const from = z.string().optional().describe('who may come: "any" (the default) or the name of a peer set');
+const fromPublic = z
+  .string()
+  .optional()
+  .describe('who may come instead when portfw_role_interfaces puts the rule on the public side');
 const feature = z.string().optional().describe('the feature that turns the rule on; without one it always stands');
 const source = textSchema(200)
   .optional()
@@ -119,6 +127,11 @@ const portRow: z.ZodType<PortRow> = z
     tcp: ports('TCP'),
     udp: ports('UDP'),
     from,
+    from_public: fromPublic,
+    administration: z
+      .boolean()
+      .optional()
+      .describe('true for a port that administers the host: portfw_management, where it is set, says who may come'),
     feature,
     helper: z
       .string()
@@ -141,12 +154,13 @@ const ruleGroup: z.ZodType<RuleGroup> = z
       .describe('the interface class on which the rules stand: public, private, vip or control'),
     source,
     from,
+    from_public: fromPublic,
     feature,
     note,
     ports: z.array(portRow).min(1).describe('the rows of the group, one or more'),
   })
   .describe(
-    'a group of rules: "interface" and "ports", with "source", "from", "feature" and "note" for all of its rows',
+    'a group of rules: "interface" and "ports", with "source", "from", "from_public", "feature" and "note" for all of its rows',
   );
 
 const processName = z
@@ -245,9 +259,16 @@ export const matrixSchema: z.ZodType<MatrixFile> = z
         z
           .strictObject({
             description: textSchema(200).describe('who they are'),
-            role: z.string().optional().describe('the role whose hosts are the peers when the inventory names none'),
+            role: z
+              .union([z.string(), z.array(z.string()).min(1)])
+              .optional()
+              .describe('the role, or roles, whose hosts are the peers when the inventory names none'),
+            site: z
+              .boolean()
+              .optional()
+              .describe("true for hosts of the host's own site alone; without a role, all of the site's servers"),
           })
-          .describe('a peer set: "description", and perhaps "role"'),
+          .describe('a peer set: "description", and perhaps "role" and "site"'),
       )
       .optional()
       .describe('named sets of machines that a rule\'s "from" may be'),

@@ -26,6 +26,10 @@ export interface MatrixRule {
   readonly port: RulePort;
   /** `any`, or the name of a peer set of this matrix. */
   readonly from: string;
+  /** Who may come instead while the rule stands on the public side (`portfw_role_interfaces`), or `null` for the same. */
+  readonly fromPublic: string | null;
+  /** True for a port that administers the host: where `portfw_management` is set, its sources alone may come. */
+  readonly administration: boolean;
   /** The feature that turns the rule on, or `null` for an unconditional rule. */
   readonly feature: string | null;
   /** The conntrack helper that the protocol needs, or `null`. */
@@ -71,8 +75,10 @@ export interface MatrixRole {
 export interface PeerSet {
   readonly name: string;
   readonly description: string;
-  /** Role whose hosts are the peers when the inventory does not say otherwise with `portfw_peers`, or `null`. */
-  readonly role: string | null;
+  /** Roles whose hosts are the peers when the inventory does not say otherwise with `portfw_peers`. */
+  readonly roles: readonly string[];
+  /** True for a set that holds hosts of the host's own site alone; without roles, all of them. */
+  readonly site: boolean;
 }
 
 export interface MatrixFeature {

@@ -25,13 +25,39 @@ function toRow(rule: MatrixRule, matrix: string): MatrixRow {
   };
 }
 
+/** A row with what the inventory may make of its sender. */
+export interface FullRow extends MatrixRow {
+  /** Who may come instead on the public side; `null` for the same. */
+  readonly from_public: string | null;
+  /** Whether `portfw_management` narrows it. */
+  readonly administration: boolean;
+}
+
+/** The rows of {@link matrixRows} for people and for comparing. */
+export function fullRows(matrix: Matrix): FullRow[] {
+  return [...matrix.roles.values()].flatMap((role) =>
+    role.rules.map((rule) => ({
+      ...toRow(rule, matrix.name),
+      from_public: rule.fromPublic,
+      administration: rule.administration,
+    })),
+  );
+}
+
 /** The columns of a row that `compareMatrices` compares; where the row was printed does not change what it opens. */
-const COMPARED_COLUMNS = ['from', 'feature', 'purpose', 'note'] as const satisfies readonly (keyof MatrixRow)[];
+const COMPARED_COLUMNS = [
+  'from',
+  'from_public',
+  'administration',
+  'feature',
+  'purpose',
+  'note',
+] as const satisfies readonly (keyof FullRow)[];
 
 /** A row that two matrices have in common, but do not say the same of. */
 export interface RowDifference {
-  readonly left: MatrixRow;
-  readonly right: MatrixRow;
+  readonly left: FullRow;
+  readonly right: FullRow;
   readonly columns: readonly (typeof COMPARED_COLUMNS)[number][];
 }
 
@@ -49,13 +75,13 @@ export interface MatrixComparison {
  * sender too where several rows share a port.
  */
 export function compareMatrices(left: Matrix, right: Matrix): MatrixComparison {
-  const lefts = groupRows(matrixRows(left));
-  const rights = groupRows(matrixRows(right));
+  const lefts = groupRows(fullRows(left));
+  const rights = groupRows(fullRows(right));
   const onlyLeft: MatrixRow[] = [];
   const onlyRight: MatrixRow[] = [];
   const different: RowDifference[] = [];
   let same = 0;
-  const compare = (row: MatrixRow, other: MatrixRow): void => {
+  const compare = (row: FullRow, other: FullRow): void => {
     const columns = COMPARED_COLUMNS.filter((column) => row[column] !== other[column]);
     if (columns.length === 0) same += 1;
     else different.push({ left: row, right: other, columns });
@@ -84,8 +110,8 @@ function rowKey(row: MatrixRow): string {
   return `${row.role}/${row.interface}/${row.protocol}/${row.port}`;
 }
 
-function groupRows(rows: readonly MatrixRow[]): Map<string, MatrixRow[]> {
-  const groups = new Map<string, MatrixRow[]>();
+function groupRows(rows: readonly FullRow[]): Map<string, FullRow[]> {
+  const groups = new Map<string, FullRow[]>();
   for (const row of rows) groups.set(rowKey(row), [...(groups.get(rowKey(row)) ?? []), row]);
   return groups;
 }

@@ -49,7 +49,7 @@ export function expandGroups(groups: readonly RuleGroup[], at: YamlPath, context
   for (const [index, group] of groups.entries()) {
     const path = [...at, index];
     if (!context.checked.usable(path)) continue;
-    const own = ['interface', 'source', 'from', 'feature', 'note'].every((key) =>
+    const own = ['interface', 'source', 'from', 'from_public', 'feature', 'note'].every((key) =>
       context.checked.sound([...path, key]),
     );
     if (!own || !context.checked.usable([...path, 'ports'])) continue;
@@ -103,6 +103,8 @@ function expandRow(row: PortRow, group: RuleGroup, path: YamlPath, context: RowC
         protocol,
         port,
         from: row.from ?? group.from ?? 'any',
+        fromPublic: row.from_public ?? group.from_public ?? null,
+        administration: row.administration ?? false,
         feature: row.feature ?? group.feature ?? null,
         helper,
         purpose: row.purpose,
@@ -128,10 +130,12 @@ function readPort(item: number | string): RulePort | string {
 }
 
 function checkReferences(entry: RuleGroup | PortRow, path: YamlPath, context: RowContext): void {
-  const { from, feature } = entry;
-  if (from !== undefined && from !== 'any' && !context.known.peers.has(from)) {
+  const { feature } = entry;
+  for (const key of ['from', 'from_public'] as const) {
+    const from = entry[key];
+    if (from === undefined || from === 'any' || context.known.peers.has(from)) continue;
     const hint = suggestion(from, ['any', ...context.known.peers], 'senders');
-    report(context, 'unknown-peer', `there is no peer set ${shown(from)}`, hint, [...path, 'from']);
+    report(context, 'unknown-peer', `there is no peer set ${shown(from)}`, hint, [...path, key]);
   }
   if (feature !== undefined && !context.known.features.has(feature)) {
     const hint = suggestion(feature, context.known.features, 'features');

@@ -26,6 +26,7 @@ import {
 } from './drafts.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
+import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
 import type { SourceSet } from './sources.ts';
 
@@ -54,7 +55,7 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   const map = mapInterfaces(input.settings, input.facts.interfaces);
   const refusals: PolicyRefusal[] = [...map.refusals];
   const resolved = openingsOf(input);
-  const said: PolicyNote[] = [...resolved.notes];
+  const said: PolicyNote[] = [...resolved.notes, ...openToAll(resolved.openings, map)];
   refusals.push(...resolved.refusals);
 
   const draft = new Draft(input, map, said, refusals);

@@ -1,5 +1,6 @@
 import { formatPortRange, type PortRange } from '../core/ports.ts';
 import { shown } from '../core/shown.ts';
+import { meansAnyone } from '../inventory/peers.ts';
 import type { ExtraRule, HostSettings } from '../inventory/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld, type SharedValue } from './lint-world.ts';
 import { allowSelector } from './sources.ts';
@@ -51,7 +52,7 @@ function unmapped(world: LintWorld): Finding[] {
 
 function nobody(world: LintWorld): Finding[] {
   return extraRules(world).flatMap(({ value, location }) =>
-    value.from === null || world.resolve(value.from).addresses.length > 0
+    value.from === null || meansAnyone(value.from) || world.resolve(value.from).addresses.length > 0
       ? []
       : [
           {
@@ -89,6 +90,7 @@ function coveringRules(world: LintWorld, host: HostSettings, extra: ExtraRule): 
         side === extra.interface &&
         rule.protocol === extra.protocol &&
         rule.from === 'any' &&
+        !(rule.administration && host.management.length > 0) &&
         allowSelector(rule, host.allowFrom) === null,
     );
   const found = extra.ports.map((range) =>

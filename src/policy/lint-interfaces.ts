@@ -177,7 +177,8 @@ function overlapping(world: LintWorld): Finding[] {
   });
 }
 
-function overlap(left: string, right: string): boolean {
+/** Whether two entries of `portfw_interfaces` may mean the same interface. */
+export function overlap(left: string, right: string): boolean {
   const [a, b] = [parseNetwork(left), parseNetwork(right)];
   return a === null || b === null ? left === right : contains(a, b) || contains(b, a);
 }

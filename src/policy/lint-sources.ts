@@ -1,6 +1,6 @@
 import { contains, parseNetwork } from '../core/addresses.ts';
 import { shown } from '../core/shown.ts';
-import { peerWarnings } from '../inventory/peers.ts';
+import { meansAnyone, peerWarnings } from '../inventory/peers.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
 import { ruleSelectors } from '../matrix/selectors.ts';
@@ -25,18 +25,30 @@ export const SOURCE_CHECKS: readonly LintCheck[] = [
 function unreachableRules(world: LintWorld): Finding[] {
   const values = world.shared(world.managed, (host) =>
     emptySets(world, host).map(({ set, rules }) => ({
-      value: { set, rules, role: world.matrixOf(host)?.peers.get(set)?.role ?? null },
+      value: { set, rules, ...defaultsOf(world, host, set) },
       location: world.place(host, ['portfw_roles']),
     })),
   );
-  return values.map(({ value: { set, rules, role }, location, hosts }) => ({
+  return values.map(({ value: { set, rules, roles, site }, location, hosts }) => ({
     message: `${rulesOf(rules)} ${rules.length === 1 ? 'opens' : 'open'} to nobody on ${hostNames(hosts)}: no address of the peers ${shown(set)} is known`,
     hint:
-      role === null
-        ? `Name their machines in portfw_peers.${set}`
-        : `Give the machines portfw_roles: [${role}] and an address, or name them in portfw_peers.${set}`,
+      roles.length > 0
+        ? `Give the machines portfw_roles: [${roles.join('] or [')}] and an address, or name them in portfw_peers.${set}`
+        : site
+          ? `Give the other servers of the site an address and check portfw_site, or name them in portfw_peers.${set}`
+          : `Name their machines in portfw_peers.${set}`,
     location,
   }));
+}
+
+/** Who the matrix says is in a peer set where the inventory says nothing. */
+function defaultsOf(
+  world: LintWorld,
+  host: HostSettings,
+  set: string,
+): { readonly roles: readonly string[]; readonly site: boolean } {
+  const { roles = [], site = false } = world.matrixOf(host)?.peers.get(set) ?? {};
+  return { roles, site };
 }
 
 /** The peer sets that a host's rules open to, that it does not name itself, and that have no address. */
@@ -115,6 +127,7 @@ function decided(world: LintWorld, host: HostSettings, selector: string) {
 
 function emptyAllowFrom(world: LintWorld): Finding[] {
   return allowances(world).flatMap(({ value: { selector, names }, location, hosts }) => {
+    if (meansAnyone(names)) return [];
     const allowed = world.resolve(names).addresses;
     if (allowed.length === 0) {
       return [
@@ -184,7 +197,8 @@ function notNarrowed(world: LintWorld): Finding[] {
   const trusting = (host: HostSettings): boolean =>
     world.privateMode(host) === 'trusted' && host.interfaces.private.length > 0;
   const hint = 'Set portfw_private to "peers" or "matrix" for it to count';
-  const entries = allowances(world).flatMap(({ value: { selector }, location, hosts }) => {
+  const entries = allowances(world).flatMap(({ value: { selector, names }, location, hosts }) => {
+    if (meansAnyone(names)) return [];
     const idle = hosts.filter(
       (host) => trusting(host) && decided(world, host, selector).some((standing) => standing.interface === 'private'),
     );
@@ -193,7 +207,7 @@ function notNarrowed(world: LintWorld): Finding[] {
   const rules = world
     .shared(world.managed.filter(trusting), (host) =>
       host.extraRules
-        .filter((rule) => rule.interface === 'private' && rule.from !== null)
+        .filter((rule) => rule.interface === 'private' && rule.from !== null && !meansAnyone(rule.from))
         .map((rule) => ({ value: rule.name, location: rule.location })),
     )
     // Who writes "trusted" out knows of it, and the rule is there for the day when that changes.
@@ -259,11 +273,9 @@ function everyone(world: LintWorld): Finding[] {
   return values.map(({ value: { source, variable }, location }) => ({
     message: `${shown(source)} is every address there is`,
     hint:
-      variable === 'portfw_allow_from'
-        ? 'Leave the entry out: a rule that nothing narrows lets anyone in'
-        : variable === 'portfw_extra_rules'
-          ? 'Leave "from" out when anyone may come; otherwise name the networks'
-          : 'Name the networks that are meant',
+      variable === 'portfw_allow_from' || variable === 'portfw_extra_rules'
+        ? 'Write "any" when anyone may come; otherwise name the networks'
+        : 'Name the networks that are meant',
     location,
   }));
 }
@@ -280,11 +292,7 @@ function privateWithoutPeers(world: LintWorld): Finding[] {
   const lonely = world.managed.filter((host) => {
     if (world.privateMode(host) === 'trusted' || host.interfaces.private.length === 0) return false;
     if (world.matrixOf(host) === null) return false;
-    const members =
-      host.site === null
-        ? [...world.everyone.values()].filter((other) => other.managed && other.playbook === host.playbook)
-        : (world.inventory.groups.get(host.site)?.allHosts ?? []).flatMap((name) => world.everyone.get(name) ?? []);
-    return !members.some((other) => other.name !== host.name && world.addressesOf(other).length > 0);
+    return !world.siteOf(host).some((other) => other.name !== host.name && world.addressesOf(other).length > 0);
   });
   const values = world.shared(lonely, (host) => [
     { value: world.privateMode(host), location: world.place(host, ['portfw_private']) },

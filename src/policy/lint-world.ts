@@ -5,7 +5,8 @@ import type { YamlPath } from '../core/yaml-document.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { hostAddresses, type ResolvedSources, resolveSources } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
-import type { Matrix, MatrixRole, MatrixRule, Play } from '../matrix/matrix.ts';
+import type { Matrix, MatrixRole, Play } from '../matrix/matrix.ts';
+import { type StandingRule, standingRule } from './sources.ts';
 
 /** What lint looks at: an inventory that could be read, with what it leads to. */
 export interface LintInput {
@@ -44,12 +45,6 @@ export interface SharedValue<T> {
 export interface SourceList {
   readonly path: YamlPath;
   readonly sources: readonly string[];
-}
-
-/** A rule that stands on a host, and on which class: `portfw_role_interfaces` may have chosen another than the table's. */
-export interface StandingRule {
-  readonly rule: MatrixRule;
-  readonly interface: InterfaceClass;
 }
 
 /** The inventory with its matrices as the checks ask about it. */
@@ -99,14 +94,15 @@ export class LintWorld {
     return new Set([...host.features, ...(this.plays.get(host.name)?.features ?? [])]);
   }
 
-  /** The rules of a role whose feature, if they have one, is on. */
+  /** The rules of a role whose feature, if they have one, is on: where they stand, and who may come there. */
   standing(host: HostSettings, role: MatrixRole): readonly StandingRule[] {
+    const matrix = this.matrixOf(host);
+    if (matrix === null) return [];
     const features = this.features(host);
-    const chosen = host.roleInterfaces[role.name];
-    const moved = chosen !== undefined && role.interfaceChoices.includes(chosen) ? chosen : null;
+    const mode = this.privateMode(host);
     return role.rules
       .filter((rule) => rule.feature === null || features.has(rule.feature))
-      .map((rule) => ({ rule, interface: moved ?? rule.interface }));
+      .map((rule) => standingRule(rule, role, matrix, host, mode));
   }
 
   /** Whether a class has an interface, or for `vip` an address, on a host. */
@@ -140,11 +136,20 @@ export class LintWorld {
   peerAddresses(host: HostSettings, set: string): readonly string[] {
     const given = host.peers[set];
     if (given !== undefined) return this.resolve(given).addresses;
-    const role = this.matrixOf(host)?.peers.get(set)?.role ?? null;
-    if (role === null) return [];
-    return [...this.everyone.values()]
-      .filter((other) => other.name !== host.name && other.roles?.includes(role) === true)
+    const { roles, site } = this.matrixOf(host)?.peers.get(set) ?? { roles: [], site: false };
+    if (roles.length === 0 && !site) return [];
+    const among = site ? this.siteOf(host) : [...this.everyone.values()];
+    return among
+      .filter(({ name }) => name !== host.name)
+      .filter((other) => roles.length === 0 || roles.some((role) => other.roles?.includes(role) === true))
       .flatMap((other) => this.addressesOf(other));
+  }
+
+  /** The hosts of a host's site, itself among them. */
+  siteOf(host: HostSettings): readonly HostSettings[] {
+    if (host.site !== null)
+      return (this.inventory.groups.get(host.site)?.allHosts ?? []).flatMap((name) => this.everyone.get(name) ?? []);
+    return [...this.everyone.values()].filter((other) => other.managed && other.playbook === host.playbook);
   }
 
   /** The place of a value, else that of the host. */

@@ -3,12 +3,14 @@ import { sortProblems } from '../core/sort-problems.ts';
 import { EXCEPTION_CHECKS } from './lint-exceptions.ts';
 import { FLEET_CHECKS } from './lint-fleet.ts';
 import { INTERFACE_CHECKS } from './lint-interfaces.ts';
+import { OPENNESS_CHECKS } from './lint-openness.ts';
 import { SOURCE_CHECKS } from './lint-sources.ts';
 import { type LintCheck, type LintInput, LintWorld } from './lint-world.ts';
 
 /** Every check for doubts; docs/lint.md has a section on each. */
 export const LINT_CHECKS: readonly LintCheck[] = [
   ...SOURCE_CHECKS,
+  ...OPENNESS_CHECKS,
   ...EXCEPTION_CHECKS,
   ...INTERFACE_CHECKS,
   ...FLEET_CHECKS,

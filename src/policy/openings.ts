@@ -1,13 +1,13 @@
 import type { PortRange } from '../core/ports.ts';
 import { listed } from '../core/shown.ts';
 import type { HostFacts } from '../facts/facts.ts';
-import type { HostPeers } from '../inventory/peers.ts';
-import type { HostSettings, InterfaceClass } from '../inventory/settings-types.ts';
+import { type HostPeers, meansAnyone } from '../inventory/peers.ts';
+import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
 import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import type { PolicyNote, PolicyRefusal, Reason } from './desired.ts';
 import { slug } from './names.ts';
 import { rpcPorts } from './rpc-ports.ts';
-import { type SourceSet, sourcesOf } from './sources.ts';
+import { allowSelector, type Narrowing, narrowingOf, type SourceSet, sourcesOf, standingRule } from './sources.ts';
 
 /** Something that is to be open on a host: one rule, resolved for it. */
 export interface Opening {
@@ -18,6 +18,7 @@ export interface Opening {
   readonly range: PortRange;
   readonly helper: 'ftp' | 'tftp' | null;
   readonly sources: SourceSet;
+  readonly narrowing: Narrowing;
   readonly reason: Reason;
 }
 
@@ -26,6 +27,7 @@ interface OpeningsInput {
   readonly roles: readonly string[];
   readonly settings: HostSettings;
   readonly features: ReadonlySet<string>;
+  readonly privateMode: PrivateMode;
   readonly facts: HostFacts;
   readonly peers: HostPeers;
   /** `YYYY-MM-DD`: the last day of an exception still counts. */
@@ -58,7 +60,8 @@ export function openingsOf(input: OpeningsInput): {
       });
       continue;
     }
-    const addresses = rule.from === null ? null : input.peers.addressesOf(rule.from);
+    const said = rule.from !== null && meansAnyone(rule.from);
+    const addresses = rule.from === null || said ? null : input.peers.addressesOf(rule.from);
     if (addresses !== null && addresses.length === 0) {
       notes.push({
         severity: 'warning',
@@ -92,6 +95,11 @@ export function openingsOf(input: OpeningsInput): {
                 addresses,
                 reason,
               },
+        narrowing: {
+          line: `from: [NETWORKS] in the extra rule ${rule.name}`,
+          anyone: `from: [any] in the extra rule ${rule.name}`,
+          said,
+        },
         reason,
       });
     }
@@ -102,27 +110,23 @@ export function openingsOf(input: OpeningsInput): {
 function openRule(
   input: OpeningsInput,
   role: MatrixRole,
-  rule: MatrixRule,
+  written: MatrixRule,
   openings: Opening[],
   notes: PolicyNote[],
 ): void {
-  const peers = input.matrix.peers.get(rule.from);
-  const sources = sourcesOf(rule, peers?.role ?? null, input.settings.allowFrom, input.peers);
+  const { rule, interface: side } = standingRule(written, role, input.matrix, input.settings, input.privateMode);
+  const sources = sourcesOf(rule, input.matrix, input.settings, input.peers);
   if (sources.kind === 'set' && sources.addresses.length === 0) {
-    notes.push({
-      severity: 'warning',
-      code: 'no-peers',
-      text: `${rule.id} opens nothing: no address is known for "${rule.from === 'any' ? 'portfw_allow_from' : rule.from}"; name its machines in portfw_peers`,
-    });
+    notes.push(opensNothing(rule, input));
     return;
   }
-  const chosen = input.settings.roleInterfaces[role.name];
   const opening = {
     owner: { kind: 'role', name: role.name, title: role.title },
-    interface: chosen !== undefined && role.interfaceChoices.includes(chosen) ? chosen : rule.interface,
+    interface: side,
     protocol: rule.protocol,
     helper: rule.helper,
     sources,
+    narrowing: narrowingOf(rule, input.settings.allowFrom),
     reason: {
       kind: 'rule',
       matrix: rule.matrix,
@@ -145,4 +149,20 @@ function openRule(
     });
   }
   for (const port of ports) openings.push({ ...opening, range: { first: port, last: port } });
+}
+
+/** What is said of a rule that nobody may use: of whom no address is known, and where to name them. */
+function opensNothing(rule: MatrixRule, { matrix, settings, peers }: OpeningsInput): PolicyNote {
+  const note = (why: string): PolicyNote => ({
+    severity: 'warning',
+    code: 'no-peers',
+    text: `${rule.id} opens nothing: ${why}`,
+  });
+  const set = matrix.peers.get(rule.from);
+  const narrowed = allowSelector(rule, settings.allowFrom) !== null;
+  if (set === undefined || (narrowed && peers.peerSet(set).addresses.length > 0))
+    return note('portfw_allow_from leaves nobody whose address is known');
+  const declare =
+    set.roles.length > 1 ? `give the hosts that play ${set.roles.join(', ')} their portfw_roles, or ` : '';
+  return note(`no address is known for "${set.name}"; ${declare}name its machines in portfw_peers`);
 }

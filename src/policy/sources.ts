@@ -1,8 +1,10 @@
 import { addressRanges, intersect, networksOf } from '../core/address-ranges.ts';
-import { formatPortRange } from '../core/ports.ts';
 import { listed } from '../core/shown.ts';
-import type { HostPeers } from '../inventory/peers.ts';
-import type { MatrixRule } from '../matrix/matrix.ts';
+import { type HostPeers, meansAnyone } from '../inventory/peers.ts';
+import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
+import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
+import { formatRulePort } from '../matrix/rules.ts';
+import { ruleSelectors } from '../matrix/selectors.ts';
 import type { Reason } from './desired.ts';
 import { slug } from './names.ts';
 
@@ -21,31 +23,63 @@ export type SourceSet =
       readonly reason: Reason;
     };
 
+/** A rule as it stands on one host: on which class, and who may come there before the inventory narrows it. */
+export interface StandingRule {
+  readonly rule: MatrixRule;
+  readonly interface: InterfaceClass;
+}
+
+/**
+ * Puts a rule where it stands on a host: on the class that `portfw_role_interfaces` chooses, with the senders that the
+ * matrix has for that side. A private side that is trusted as a whole lets everybody there in, so what the matrix has for
+ * the site's servers or for administration changes nothing on it.
+ */
+export function standingRule(
+  rule: MatrixRule,
+  role: Pick<MatrixRole, 'name' | 'interfaceChoices'>,
+  matrix: Pick<Matrix, 'peers'>,
+  settings: Pick<HostSettings, 'roleInterfaces'>,
+  mode: PrivateMode,
+): StandingRule {
+  const chosen = settings.roleInterfaces[role.name];
+  const side = chosen !== undefined && role.interfaceChoices.includes(chosen) ? chosen : rule.interface;
+  const from = isPublicSide(side) ? (rule.fromPublic ?? rule.from) : rule.from;
+  if (side !== 'private' || mode !== 'trusted') return { rule: { ...rule, from }, interface: side };
+  const ofSite = matrix.peers.get(from)?.site === true;
+  return { rule: { ...rule, from: ofSite ? 'any' : from, administration: false }, interface: side };
+}
+
+/** The classes that strangers reach: a virtual address is there for them, too. */
+export function isPublicSide(side: InterfaceClass): boolean {
+  return side === 'public' || side === 'vip';
+}
+
 /** The selector of `portfw_allow_from` that fits a rule best, most specific first. */
 export function allowSelector(
   rule: Pick<MatrixRule, 'role' | 'interface' | 'protocol' | 'port'>,
   allowFrom: Readonly<Record<string, readonly string[]>>,
 ): string | null {
-  const port = rule.port.kind === 'range' ? formatPortRange(rule.port.range) : `rpc:${rule.port.program}`;
-  const spellings = [
-    `${rule.role}/${rule.interface}/${rule.protocol}/${port}`,
-    `${rule.role}/${rule.protocol}/${port}`,
-    `${rule.role}/${port}`,
-    rule.role,
-  ];
-  return spellings.find((selector) => Object.hasOwn(allowFrom, selector)) ?? null;
+  return ruleSelectors(rule).find((selector) => Object.hasOwn(allowFrom, selector)) ?? null;
 }
 
-/** The sources of one rule: what the matrix says, narrowed by `portfw_allow_from`. */
+/**
+ * The sources of one rule: what the matrix says, narrowed by `portfw_allow_from`; without an entry there, a port of the
+ * administration by `portfw_management`.
+ *
+ * @param rule as {@link standingRule} has it
+ */
 export function sourcesOf(
   rule: MatrixRule,
-  role: string | null,
-  allowFrom: Readonly<Record<string, readonly string[]>>,
+  matrix: Pick<Matrix, 'peers'>,
+  { allowFrom, management }: Pick<HostSettings, 'allowFrom' | 'management'>,
   lookup: HostPeers,
 ): SourceSet {
   const selector = allowSelector(rule, allowFrom);
-  const allowed = selector === null ? null : lookup.addressesOf(allowFrom[selector]!);
-  if (rule.from === 'any') {
+  const allowed =
+    selector === null || meansAnyone(allowFrom[selector]!) ? null : lookup.addressesOf(allowFrom[selector]!);
+  const set = matrix.peers.get(rule.from);
+  if (set === undefined) {
+    if (selector === null && rule.administration) return managers(management, lookup);
     if (selector === null || allowed === null) return { kind: 'any' };
     const label = selector === rule.role ? 'allowed' : slug(selector.slice(rule.role.length + 1));
     return {
@@ -57,17 +91,53 @@ export function sourcesOf(
       reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${listed(allowFrom[selector]!)}` },
     };
   }
-  const peers = lookup.peerSet(rule.from, role);
+  const peers = lookup.peerSet(set);
   const narrowed = allowed === null ? peers.addresses : intersection(peers.addresses, allowed);
   const suffix =
-    selector === null ? '' : `-${selector === rule.role ? 'allowed' : slug(selector.slice(rule.role.length + 1))}`;
+    selector === null || allowed === null
+      ? ''
+      : `-${selector === rule.role ? 'allowed' : slug(selector.slice(rule.role.length + 1))}`;
   return {
     kind: 'set',
     label: `${rule.from}${suffix}`,
     stem: `peer-${rule.from}${suffix === '' ? '' : `-${slug(selector!)}`}`,
-    identity: `peers ${rule.from} ${selector ?? ''}`,
+    identity: `peers ${rule.from} ${suffix === '' ? '' : selector}`,
     addresses: narrowed,
     reason: { kind: 'peers', set: rule.from, from: peers.from },
+  };
+}
+
+/** How the inventory narrows what opens a port. */
+export interface Narrowing {
+  /** The line that narrows it. */
+  readonly line: string;
+  /** The line that says that anyone is meant to come. */
+  readonly anyone: string;
+  /** Whether that line is there. */
+  readonly said: boolean;
+}
+
+/** How the inventory narrows a rule, as {@link standingRule} has it. */
+export function narrowingOf(rule: MatrixRule, allowFrom: Readonly<Record<string, readonly string[]>>): Narrowing {
+  const given = allowSelector(rule, allowFrom);
+  const selector = given ?? `${rule.role}/${rule.protocol}/${formatRulePort(rule.port)}`;
+  const allow = (who: string): string => `portfw_allow_from: { ${selector}: [${who}] }`;
+  const said = given !== null && meansAnyone(allowFrom[given]!);
+  const managed = given === null && rule.from === 'any' && rule.administration;
+  return { line: managed ? 'portfw_management: [NETWORKS]' : allow('NETWORKS'), anyone: allow('any'), said };
+}
+
+/** Those who administer the hosts; anyone while none of their addresses is known, so that nobody is shut out by a name. */
+function managers(management: readonly string[], lookup: HostPeers): SourceSet {
+  const addresses = lookup.addressesOf(management);
+  if (addresses.length === 0) return { kind: 'any' };
+  return {
+    kind: 'set',
+    label: 'management',
+    stem: 'management',
+    identity: 'portfw_management',
+    addresses,
+    reason: { kind: 'peers', set: 'management', from: `portfw_management: ${management.join(', ')}` },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Matrix, MatrixRow } from '../matrix/matrix.ts';
-import { type MatrixComparison, matrixRows } from '../matrix/rows.ts';
+import { type FullRow, fullRows, type MatrixComparison } from '../matrix/rows.ts';
 import { oneLine } from './change-text.ts';
 import { type Cell, columnLines, counted } from './layout.ts';
 import type { Style } from './style.ts';
@@ -11,7 +11,7 @@ export function matrixText(matrix: Matrix, style: Style): string {
     `${style.bold(oneLine(matrix.name))}: ${oneLine(matrix.title)}`,
     `  follows ${oneLine(print)}${matrix.extends === null ? '' : `; extends ${oneLine(matrix.extends)}`}`,
   ];
-  const rows = matrixRows(matrix);
+  const rows = fullRows(matrix);
   for (const role of matrix.roles.values()) {
     const kind = role.appliance ? ' (an appliance: nobody logs in to it)' : role.everyHost ? ' (every host)' : '';
     lines.push('', `${style.cyan(oneLine(role.name))}: ${oneLine(role.title)}${kind}`);
@@ -30,15 +30,22 @@ export function matrixText(matrix: Matrix, style: Style): string {
   return `${lines.join('\n')}\n`;
 }
 
-function rowCells(row: MatrixRow): Cell[] {
+function rowCells(row: FullRow): Cell[] {
   const feature = row.feature === null ? '' : `feature ${row.feature}`;
   return [
     { text: `  ${row.interface}` },
     { text: oneLine(`${row.protocol}/${row.port}`) },
-    { text: row.from === 'any' ? '' : oneLine(`from ${row.from}`) },
+    { text: oneLine(senderText(row)) },
     { text: oneLine(feature) },
     { text: oneLine(row.purpose) },
   ];
+}
+
+/** Who may come; nothing for anyone. */
+function senderText({ from, from_public: onPublic, administration }: FullRow): string {
+  const always = from === 'any' ? '' : `from ${from}`;
+  if (onPublic !== null) return `${always === '' ? 'from anyone' : always}, on public from ${onPublic}`;
+  return administration && from === 'any' ? 'from portfw_management, if set' : always;
 }
 
 function legend(

@@ -50,7 +50,12 @@ beforeAll(async () => {
   life.variables.gcems1 = {
     portfw_playbook: 'img-gcems',
     portfw_interfaces: { public: lab.host('gcems1').publicAddress, control: lab.host('gcems1').privateAddress },
-    portfw_peers: { img: ['198.18.255.1', '198.18.255.2'], clientview: ['office'], support: ['203.0.113.64/26'] },
+    portfw_peers: {
+      img: ['198.18.255.1', '198.18.255.2'],
+      clientview: ['office'],
+      support: ['203.0.113.64/26'],
+      'remote-access': ['192.0.2.0/24', '203.0.113.64/26'],
+    },
   };
   await life.saveInventory();
 });
@@ -207,10 +212,10 @@ describe('changes of the inventory', () => {
         'add in portfw-public: rule family="ipv4" source ipset="portfw-from-ocs" service name="portfw-ocs-public-allowed" accept',
       ],
       gcems1: [
-        'edit service portfw-gcems-public ports: 22/tcp 1312/tcp 5901/tcp → 22/tcp 1312/tcp',
-        'create service portfw-gcems-public-tcp-5901 ports: - → 5901/tcp',
-        'create ipset portfw-from-gcems-tcp-5901 type: - → hash:net; family: - → ipv4; entries: - → 192.0.2.10 192.0.2.20',
-        'add in portfw-public: rule family="ipv4" source ipset="portfw-from-gcems-tcp-5901" service name="portfw-gcems-public-tcp-5901" accept',
+        'edit service portfw-gcems-public-remote-access ports: 1312/tcp 5901/tcp → 1312/tcp',
+        'create service portfw-gcems-public-remote-access-tcp-5901 ports: - → 5901/tcp',
+        'create ipset portfw-peer-remote-acc-eba35f type: - → hash:net; family: - → ipv4; entries: - → 192.0.2.10 192.0.2.20',
+        'add in portfw-public: rule family="ipv4" source ipset="portfw-peer-remote-acc-eba35f" service name="portfw-gcems-public-remote-access-tcp-5901" accept',
       ],
     });
   });
@@ -228,15 +233,16 @@ describe('changes of the inventory', () => {
       img: ['198.18.255.2', '198.18.255.3'],
       clientview: ['office'],
       support: ['203.0.113.64/26'],
+      'remote-access': ['192.0.2.0/24', '203.0.113.64/26'],
     };
     const office = '+192.0.2.20/31 -192.0.2.10,192.0.2.20';
     await life.step(0, {
       sip1: [`entries of portfw-extra-probe: ${office}`, `entries of portfw-from-dispatchin-f7d56b: ${office}`],
       ocs1: ['entries of portfw-from-ocs: +198.18.254.1 -'],
       gcems1: [
-        `entries of portfw-from-gcems-tcp-5901: ${office}`,
         `entries of portfw-peer-clientview: ${office}`,
         'entries of portfw-peer-img: +198.18.255.2/31 -198.18.255.1,198.18.255.2',
+        `entries of portfw-peer-remote-acc-eba35f: ${office}`,
       ],
     });
     await life.each(async (host) => {
@@ -248,21 +254,35 @@ describe('changes of the inventory', () => {
 
   const ssh = 'rule family="ipv4" source ipset="portfw-site" port port="22" protocol="tcp" accept';
   const site = 'rule family="ipv4" source ipset="portfw-site" accept';
+  const nsca =
+    'rule family="ipv4" source ipset="portfw-peer-site-servers" service name="portfw-configuration-private-site-servers" accept';
 
   it('a private side that is not trusted any more, but held to the matrix', async () => {
     life.variables.sip1['portfw_private'] = 'matrix';
     life.variables.ocs1['portfw_private'] = 'matrix';
     const [sip1, ocs1] = [life.lab.host('sip1'), life.lab.host('ocs1')];
     const spare = life.lab.spareAddress('private', 160).v4;
-    const changes = (...members: readonly string[]) => [
-      'edit zone portfw-private target: ACCEPT → default',
-      `create ipset portfw-site type: - → hash:net; family: - → ipv4; entries: - → ${members.join(' ')}`,
-      `add in portfw-private: ${ssh}`,
-    ];
+    const target = 'edit zone portfw-private target: ACCEPT → default';
+    const ipset = (name: string, ...members: readonly string[]) =>
+      `create ipset ${name} type: - → hash:net; family: - → ipv4; entries: - → ${members.join(' ')}`;
+    // The virtual addresses are the dispatching node's too.
+    const ofOcs1 = [sip1.publicAddress, `${life.lab.vip(0).v4}/31`, sip1.privateAddress, spare];
     await life.step(1, {
-      sip1: changes(ocs1.publicAddress, ocs1.privateAddress, spare),
-      // The virtual addresses are the dispatching node's too.
-      ocs1: changes(sip1.publicAddress, `${life.lab.vip(0).v4}/31`, sip1.privateAddress, spare),
+      sip1: [
+        target,
+        ipset('portfw-site', ocs1.publicAddress, ocs1.privateAddress, spare),
+        `add in portfw-private: ${ssh}`,
+      ],
+      ocs1: [
+        target,
+        // NSCA comes from the servers of the site; until now they had no need to be told from others.
+        'edit service portfw-configuration-private ports: 80/tcp 5667/tcp 5668/tcp 5667/udp 5668/udp → 80/tcp',
+        'create service portfw-configuration-private-site-servers ports: - → 5667/tcp 5668/tcp 5667/udp 5668/udp',
+        ipset('portfw-peer-site-servers', ...ofOcs1),
+        ipset('portfw-site', ...ofOcs1),
+        `add in portfw-private: ${nsca}`,
+        `add in portfw-private: ${ssh}`,
+      ],
       gcems1: null,
     });
   });
@@ -283,7 +303,7 @@ describe('changes of the inventory', () => {
         `remove in portfw-public: rule family="ipv4" ${rule}" accept`,
         `remove in portfw-public: rule family="ipv4" source ipset="portfw-from-dispatchin-f7d56b" ${rule}-tcp-8101" accept`,
       ],
-      ocs1: [`entries of portfw-site: +${kept} -${kept}/31`],
+      ocs1: ['portfw-peer-site-servers', 'portfw-site'].map((ipset) => `entries of ${ipset}: +${kept} -${kept}/31`),
       gcems1: null,
     });
   });
@@ -300,9 +320,13 @@ describe('changes of the inventory', () => {
         'remember portaswitch: dispatching-node, server',
       ],
       ocs1: [
+        // In the order of their files.
+        'delete service portfw-configuration-private-site-servers',
         'delete service portfw-configuration-private',
         'delete service portfw-configuration-public',
-        'remove portfw-configuration-private (80/tcp 5667/tcp 5668/tcp 5667/udp 5668/udp) in portfw-private',
+        'delete ipset portfw-peer-site-servers',
+        'remove portfw-configuration-private (80/tcp) in portfw-private',
+        `remove in portfw-private: ${nsca}`,
         'remove portfw-configuration-public (8700/tcp) in portfw-public',
         'remember portaswitch-ocs: ocs, server',
       ],

@@ -26,8 +26,8 @@ interface Knocker {
   readonly as?: readonly string[];
   /** Ports of RPC programs on the host: `rpc:mountd` → port. */
   readonly rpc?: Readonly<Record<string, number>>;
-  /** Roles whose rows stand on another interface class than the printed one. */
-  readonly moved?: Readonly<Record<string, string>>;
+  /** Roles whose rows stand on the public side instead of the printed one, and who alone may come there, by port. */
+  readonly moved?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** The ports that must be open, as `tcp/22`; UDP ports only where `udp` has them. */
@@ -35,10 +35,12 @@ export function expectedOpen(rows: readonly MatrixRow[], knocker: Knocker, udp: 
   const looked = new Set(expandPorts(udp));
   const open = new Set<string>();
   for (const row of rows) {
-    const standsOn = knocker.moved?.[row.role] ?? row.interface;
+    const moved = knocker.moved?.[row.role];
+    const standsOn = moved === undefined ? row.interface : 'public';
+    const from = moved?.[row.port] ?? row.from;
     if (!knocker.roles.includes(row.role) || !knocker.at.includes(standsOn)) continue;
     if (row.feature !== null && !(knocker.features ?? []).includes(row.feature)) continue;
-    if (row.from !== 'any' && !(knocker.as ?? []).includes(row.from)) continue;
+    if (from !== 'any' && !(knocker.as ?? []).includes(from)) continue;
     for (const port of expandPorts(String(knocker.rpc?.[row.port] ?? row.port))) {
       if (row.protocol === 'tcp' || looked.has(port)) open.add(`${row.protocol}/${port}`);
     }

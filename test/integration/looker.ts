@@ -44,17 +44,22 @@ export class Looker {
   /** What is open and must not be, or must be and is not, by address; an empty record when all is as it must be. */
   async compare(...looks: readonly Look[]): Promise<Readonly<Record<string, object>>> {
     const found: Record<string, object> = {};
-    const work = async (queue: Look[]): Promise<void> => {
-      for (let look = queue.shift(); look !== undefined; look = queue.shift()) {
-        const { at, as } = look;
-        if (at === null) continue;
-        const different = as === undefined ? await this.#scan(at, look) : await this.#scanAs(at, as, look);
-        if (different !== null) found[as === undefined ? at : `${at} from ${as.side} ${as.number}`] = different;
-      }
+    const lookAt = async (look: Look): Promise<void> => {
+      const { at, as } = look;
+      if (at === null) return;
+      const different = as === undefined ? await this.#scan(at, look) : await this.#scanAs(at, as, look);
+      if (different !== null) found[as === undefined ? at : `${at} from ${as.side} ${as.number}`] = different;
     };
-    // Who knocks is set by routes of the scanner: strangers are done before the first of them changes.
-    for (const known of [false, true]) {
-      const queue = looks.filter((look) => (look.as !== undefined) === known);
+    const work = async (queue: (readonly Look[])[]): Promise<void> => {
+      for (let group = queue.shift(); group !== undefined; group = queue.shift())
+        for (const look of group) await lookAt(look);
+    };
+    // Who knocks is set by routes of the scanner: strangers are done before the first of them changes, and those who knock
+    // at one address come one after the other.
+    const strangers = looks.filter(({ as }) => as === undefined).map((look) => [look]);
+    const named = looks.filter(({ as }) => as !== undefined);
+    const known = [...new Set(named.map(({ at }) => at))].map((at) => named.filter((look) => look.at === at));
+    for (const queue of [strangers, known]) {
       await Promise.all(Array.from({ length: SCANS_AT_ONCE }, () => work(queue)));
     }
     return found;

@@ -15,6 +15,9 @@ import { outcomeOf, portfwJson } from './portfw-cli.ts';
 const MEMBER = { side: 'private', number: 150 } as const;
 const IMG = { side: 'private', number: 151 } as const;
 const SUPPORT = { side: 'public', number: 152 } as const;
+/** A billing server of the databases' site, and the desk from which people work on the GCEMS and administer hosts. */
+const BILLING = { side: 'public', number: 153 } as const;
+const DESK = { side: 'public', number: 154 } as const;
 
 const EVERY_PORT = [
   { protocol: 'tcp', from: 1, to: 65_535 },
@@ -41,6 +44,7 @@ beforeAll(async () => {
       { name: 'gcems1', suite: 'trixie', daemons: ['gcems', 'decoy'] },
       { name: 'db1', suite: 'bullseye', daemons: ['master-db', 'decoy'], networks: ['private'] },
       { name: 'db2', suite: 'trixie', daemons: ['master-db'], networks: ['public'] },
+      { name: 'ora1', suite: 'bookworm', daemons: ['oracle-db'], networks: ['public'] },
       { name: 'rtp1', suite: 'bookworm', daemons: ['processing-node'], networks: ['public'] },
     ],
   });
@@ -62,20 +66,45 @@ beforeAll(async () => {
         portfw_playbook: 'img-gcems',
         portfw_features: ['remote-clientview'],
         portfw_interfaces: { public: lab.networks.public.subnet, control: lab.networks.private.subnet },
-        portfw_peers: { clientview: ['pc1'], support: [support] },
+        portfw_peers: { clientview: ['pc1'], support: [support], 'remote-access': [addressOf(DESK)] },
       },
       db1: { portfw_playbook: 'portaswitch', portfw_private: 'matrix', portfw_site: 'databases' },
-      db2: { portfw_playbook: 'portaswitch', portfw_role_interfaces: { 'master-db': 'public' } },
+      db2: {
+        portfw_playbook: 'portaswitch',
+        portfw_site: 'public_databases',
+        portfw_role_interfaces: { 'master-db': 'public' },
+      },
+      ora1: {
+        portfw_playbook: 'portaswitch',
+        portfw_site: 'public_databases',
+        portfw_roles: ['oracle-db'],
+        portfw_role_interfaces: { 'oracle-db': 'public' },
+        portfw_peers: { 'database-admins': ['desk1'] },
+        portfw_management: ['desk1', 'controller'],
+      },
       rtp1: { portfw_playbook: 'portaswitch' },
     },
     others: {
       member1: { portfw_addresses: { private: member } },
       img1: { portfw_roles: ['img'], portfw_addresses: { control: addressOf(IMG) } },
       // The machine that runs the tests: the networks' gateway.
-      controller: { portfw_addresses: { private: lab.networks.private.subnet.replace('0/24', '1') } },
+      controller: {
+        portfw_addresses: {
+          private: lab.networks.private.subnet.replace('0/24', '1'),
+          public: lab.networks.public.subnet.replace('0/24', '1'),
+        },
+      },
       pc1: { ansible_host: support },
+      billing1: { ansible_host: addressOf(BILLING), portfw_roles: ['radius'] },
+      // The same role in another site.
+      billing2: { ansible_host: addressOf(DESK), portfw_roles: ['radius'] },
+      desk1: { ansible_host: addressOf(DESK) },
     },
-    groups: { site: ['web1', 'sip1', 'member1'], databases: ['db1', 'controller'] },
+    groups: {
+      site: ['web1', 'sip1', 'member1'],
+      databases: ['db1', 'controller'],
+      public_databases: ['db2', 'ora1', 'billing1'],
+    },
   });
   for (const address of vips) await lab.host('sip1').addAddress('public', address);
   await Promise.all(lab.hosts.map((host) => host.listenOn(EVERY_PORT)));
@@ -86,7 +115,7 @@ beforeAll(async () => {
   ];
   mountd = await rpcPort(lab.host('gcems1'), 100_005);
   udp = udpToScan([...portaswitch, ...ocs, ...gcems], [mountd]);
-  looker = await Looker.start(lab, udp, [MEMBER, IMG, SUPPORT]);
+  looker = await Looker.start(lab, udp, [MEMBER, IMG, SUPPORT, BILLING, DESK]);
   const run = await portfwJson('apply', inventory, '--yes');
   for (const host of lab.hosts) outcomeOf(run, host.name, 'changed');
   expect(run.exitCode).toBe(0);
@@ -108,13 +137,15 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const publicSide = expectedOpen(portaswitch, { roles, at: ['public'] }, udp);
     const privateSide = expectedOpen(portaswitch, { roles, at: ['private'] }, udp);
     expect(publicSide.size).toBe(20);
-    expect(privateSide.size).toBe(4);
+    const ofSite = expectedOpen(portaswitch, { roles, at: ['private'], as: ['site-servers'] }, udp);
+    expect(privateSide.size).toBe(0);
+    expect(ofSite.size).toBe(4);
     const found = await looker.compare(
       { at: host.publicAddress, open: publicSide },
       { at: host.addresses.public!.v6, open: publicSide, tcp: '1-10000' },
       { at: host.privateAddress, open: privateSide },
       // Servers of the site administer each other over SSH in any mode.
-      { at: host.privateAddress, as: MEMBER, open: new Set([...privateSide, 'tcp/22']) },
+      { at: host.privateAddress, as: MEMBER, open: new Set([...ofSite, 'tcp/22']) },
     );
     expect(found).toEqual({});
   });
@@ -154,14 +185,17 @@ describe('the ports that another machine finds open are those of the matrix', { 
     const knocker = { roles: ['gcems'], features: ['remote-clientview'], rpc: { 'rpc:mountd': mountd } };
     const at = (...classes: string[]) => ({ ...knocker, at: classes });
     const strangers = expectedOpen(gcems, at('public'), udp);
+    const desk = expectedOpen(gcems, { ...at('public'), as: ['remote-access'] }, udp);
     const local = expectedOpen(gcems, { ...at('public'), as: ['clientview', 'support'] }, udp);
     const gateways = expectedOpen(gcems, { ...at('control'), as: ['img'] }, udp);
-    expect([...strangers].sort()).toEqual(['tcp/1312', 'tcp/22', 'tcp/5901']);
+    expect([...strangers].sort()).toEqual(['tcp/22']);
+    expect([...desk].sort()).toEqual(['tcp/1312', 'tcp/22', 'tcp/5901']);
     expect(local.size).toBe(strangers.size + 11);
     expect(gateways.has(`udp/${mountd}`)).toBe(true);
     const found = await looker.compare(
       { at: host.publicAddress, open: strangers },
       { at: host.publicAddress, as: SUPPORT, open: local },
+      { at: host.publicAddress, as: DESK, open: desk },
       { at: host.privateAddress, open: new Set() },
       { at: host.privateAddress, as: IMG, open: gateways },
     );
@@ -180,11 +214,34 @@ describe('the ports that another machine finds open are those of the matrix', { 
     expect(found).toEqual({});
   });
 
-  it('master-db moved to the public side', async () => {
-    const knocker = { roles: ['server', 'master-db'], at: ['public'], moved: { 'master-db': 'public' } };
-    const publicSide = expectedOpen(portaswitch, knocker, udp);
-    expect([...publicSide].sort()).toEqual(['tcp/22', 'tcp/3306']);
-    const found = await looker.compare({ at: lab.host('db2').publicAddress, open: publicSide });
+  it('master-db moved to the public side: a stranger, billing of the site and of another one', async () => {
+    const moved = { 'master-db': { '3306': 'database-clients' } };
+    const knocker = { roles: ['server', 'master-db'], at: ['public'], moved };
+    const strangers = expectedOpen(portaswitch, knocker, udp);
+    const clients = expectedOpen(portaswitch, { ...knocker, as: ['database-clients'] }, udp);
+    expect([...strangers]).toEqual(['tcp/22']);
+    expect([...clients].sort()).toEqual(['tcp/22', 'tcp/3306']);
+    const at = lab.host('db2').publicAddress;
+    const found = await looker.compare(
+      { at, open: strangers },
+      { at, as: BILLING, open: clients },
+      { at, as: DESK, open: strangers },
+    );
+    expect(found).toEqual({});
+  });
+
+  it('oracle-db moved to the public side, SSH narrowed by portfw_management', async () => {
+    const moved = { 'oracle-db': { '9521': 'database-clients', '1158': 'database-admins' } };
+    const knocker = { roles: ['oracle-db'], at: ['public'], moved };
+    const clients = expectedOpen(portaswitch, { ...knocker, as: ['database-clients'] }, udp);
+    const admins = expectedOpen(portaswitch, { ...knocker, as: ['database-admins'] }, udp);
+    expect([...clients, ...admins]).toEqual(['tcp/9521', 'tcp/1158']);
+    const at = lab.host('ora1').publicAddress;
+    const found = await looker.compare(
+      { at, open: new Set() },
+      { at, as: BILLING, open: clients },
+      { at, as: DESK, open: new Set([...admins, 'tcp/22']) },
+    );
     expect(found).toEqual({});
   });
 
@@ -227,7 +284,7 @@ describe('a restart', { timeout: 400_000 }, () => {
     const expected = new Map([
       ['rtp1', expectedOpen(portaswitch, { roles: ['server', 'processing-node'], at: ['public'] }, udp)],
       ['db1', new Set(['tcp/3306'])],
-      ['db2', new Set(['tcp/22', 'tcp/3306'])],
+      ['db2', new Set(['tcp/22'])],
     ]);
     await Promise.all(
       [...expected].map(async ([name, ports]) => {

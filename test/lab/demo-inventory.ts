@@ -119,6 +119,8 @@ all:
           portfw_peers:
             clientview: [192.0.2.21]
             support: [192.0.2.32/27]
+            # VNC and the GCEMS application open to nobody else; the vendor advises a VPN.
+            remote-access: [192.0.2.64/28]
         # A gateway is an appliance: portfw needs its address, and never logs in to it.
         img1:
           portfw_managed: false

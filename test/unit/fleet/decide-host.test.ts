@@ -19,6 +19,8 @@ const WIRED: ManagedConnection = {
 };
 
 interface Given {
+  /** Another matrix than the example's, by the name under which it ships. */
+  readonly matrix?: string;
   readonly facts?: Partial<HostFacts>;
   readonly firewalld?: Partial<RunningFirewalld>;
   /** Files below /etc/firewalld. */
@@ -69,7 +71,7 @@ function decision(given: Given): Decision {
   const play: Play = {
     name: 'p',
     hosts: 'all',
-    matrix: MATRIX,
+    matrix: given.matrix === undefined ? MATRIX : loadMatrix(given.matrix),
     private: given.private ?? null,
     features: [],
     serial: [],
@@ -330,6 +332,35 @@ describe('a host that can be configured', () => {
       expect(made.failure.solve).toContain('from: [198.51.100.77]');
       expect(decision({ variables: { ...office, portfw_private: 'trusted' } }).kind).toBe('planned');
     });
+
+    it.each(['portaswitch', 'portaswitch-ocs'])(
+      'is refused when SSH is narrowed past ourselves, and planned when not: %s',
+      (matrix) => {
+        const ours = { clientAddress: '203.0.113.7', clientPort: 1, serverAddress: '192.0.2.10', serverPort: 22 };
+        const given = (management: readonly string[]) =>
+          decision({
+            matrix,
+            facts: { controllerPath: ours },
+            variables: { portfw_roles: ['web-admin'], portfw_management: management },
+          });
+        const shut = given(['203.0.113.8']);
+        if (shut.kind === 'planned') throw new Error('it was planned');
+        expect(shut.failure).toMatchObject({ code: 'lockout', solve: expect.stringContaining('from: [203.0.113.7]') });
+        const open = given(['203.0.113.8', '203.0.113.0/29']);
+        if (open.kind === 'refused') throw new Error(open.failure.what);
+        const rules = open.plan.result.zones.find(({ name }) => name === 'portfw-public')?.richRules;
+        expect(rules).toContain(
+          'rule family="ipv4" source ipset="portfw-management" service name="portfw-server-public-management" accept',
+        );
+        const { ipsets } = open.plan.result;
+        expect(ipsets.find(({ name }) => name === 'portfw-management')?.entries).toEqual([
+          '203.0.113.0/29',
+          '203.0.113.8',
+        ]);
+        expect(open.plan.notes.map(({ text }) => text).filter((text) => text.startsWith('SSH'))).toEqual([]);
+        expect(open.plan.notes.filter(({ code }) => code === 'open-to-all')).toHaveLength(1);
+      },
+    );
   });
 
   describe('whose firewalld does not run', () => {

@@ -139,8 +139,10 @@ describe('peers', () => {
     expect(resolveSources(['all'], inventory, settings).unknown).toEqual(['img3', 'here', 'bill.example.net']);
   });
 
+  const set = (name: string, roles: readonly string[] = [], site = false) => ({ name, roles, site });
+
   it('are those that the inventory lists, or else the hosts with the role', () => {
-    expect(hostPeers(bill, inventory, settings).peerSet('clientview', null)).toEqual({
+    expect(hostPeers(bill, inventory, settings).peerSet(set('clientview'))).toEqual({
       addresses: [
         '192.0.2.11',
         '198.51.100.0/24',
@@ -152,14 +154,27 @@ describe('peers', () => {
       ],
       from: 'portfw_peers.clientview: gateways, sip1, 198.51.100.0/25, 198.51.100.128/25',
     });
-    expect(hostPeers(sip1, inventory, settings).peerSet('img', 'img')).toEqual({
+    expect(hostPeers(sip1, inventory, settings).peerSet(set('img', ['img']))).toEqual({
       addresses: ['203.0.113.21', '203.0.113.22'],
       from: 'the hosts with the role img',
     });
-    expect(hostPeers(settings.get('img1')!, inventory, settings).peerSet('img', 'img').addresses).toEqual([
+    expect(hostPeers(settings.get('img1')!, inventory, settings).peerSet(set('img', ['img'])).addresses).toEqual([
       '203.0.113.22',
     ]);
-    expect(hostPeers(sip1, inventory, settings).peerSet('other', null).addresses).toEqual([]);
+    expect(hostPeers(sip1, inventory, settings).peerSet(set('other')).addresses).toEqual([]);
+  });
+
+  it('may be the servers of the site, or those of them that declare a role', () => {
+    const servers = hostPeers(sip1, inventory, settings).site();
+    expect(hostPeers(sip1, inventory, settings).peerSet(set('site', [], true))).toEqual(servers);
+    const nodes = set('nodes', ['img', 'dispatching-node'], true);
+    const ofSip1 = ['192.0.2.11', '198.51.100.11', '203.0.113.9', '203.0.113.10', '2001:db8::10/127'];
+    // The gateways with the role "img" are outside of the site.
+    expect(hostPeers(bill, inventory, settings).peerSet(nodes)).toEqual({
+      addresses: ofSip1,
+      from: 'the group site_a, with the role img or dispatching-node',
+    });
+    expect(hostPeers(sip1, inventory, settings).peerSet(nodes).addresses).toEqual([]);
   });
 
   it('of the cluster and the site are all but the host itself', () => {

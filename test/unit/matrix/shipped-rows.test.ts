@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
-import type { MatrixRow } from '../../../src/matrix/matrix.ts';
-import { matrixRows } from '../../../src/matrix/rows.ts';
+import { type FullRow, fullRows } from '../../../src/matrix/rows.ts';
 
-/** The vendors' tables, read by hand: role, then `interface protocol ports [from sender] [if feature]`. */
+/**
+ * The vendors' tables, read by hand: role, then `interface protocol ports [from sender] [on public from sender]
+ * [if feature]`. "managed" stands before what administers the hosts.
+ */
 const WEB_ADMIN = [
   'public tcp 25 80 443 8442 8443 8444 8445 8446 8447 8448 8449 8600 8601 8901 8903-8904 8943',
   'public udp 69',
@@ -12,24 +14,33 @@ const BILLING = ['public udp 1812 1813 5060', 'public tcp 3868 if diameter'];
 const FIRST_TABLE_ONLY = {
   radius: BILLING,
   'processing-node': ['public udp 35000-65000'],
-  'master-db': ['private tcp 3306'],
-  'replica-db': ['private tcp 3307'],
-  'oracle-db': ['private tcp 9521 1158'],
+  'master-db': ['private tcp 3306 on public from database-clients'],
+  'replica-db': ['private tcp 3307 on public from database-clients'],
+  'oracle-db': ['private tcp 9521 on public from database-clients', 'private tcp 1158 on public from database-admins'],
 };
 const IMG_AND_GCEMS = ['control tcp 20 21 161 162 12610', 'control udp 2049 1812 1813 161 162 123'];
 
 const TABLES: Record<string, Record<string, readonly string[]>> = {
   portaswitch: {
-    server: ['public tcp 22'],
-    configuration: ['private tcp 5667 5668', 'private udp 5667 5668', 'public tcp 8700'],
+    server: ['managed public tcp 22'],
+    configuration: [
+      'private tcp 5667 5668 from site-servers',
+      'private udp 5667 5668 from site-servers',
+      'public tcp 8700',
+    ],
     'web-admin': WEB_ADMIN,
     'dispatching-sbc': ['public udp 5060', 'public tcp 5061', 'public tcp 5051 if sip-tls'],
     'dispatching-node': ['vip udp 5060 5070', 'vip tcp 5060 2775 8101 8081 8091', 'vip tcp 5051 if sip-tls'],
     ...FIRST_TABLE_ONLY,
   },
   'portaswitch-ocs': {
-    server: ['public tcp 22'],
-    configuration: ['private tcp 5667 5668 80', 'private udp 5667 5668', 'public tcp 8700'],
+    server: ['managed public tcp 22'],
+    configuration: [
+      'private tcp 5667 5668 from site-servers',
+      'private udp 5667 5668 from site-servers',
+      'private tcp 80',
+      'public tcp 8700',
+    ],
     'web-admin': [...WEB_ADMIN, 'private udp 5405'],
     ocs: [...BILLING, 'private udp 5405 if diameter-cluster'],
     'dispatching-sbc': [
@@ -45,7 +56,8 @@ const TABLES: Record<string, Record<string, readonly string[]>> = {
     gcems: [
       ...IMG_AND_GCEMS.map((line) => `${line} from img`),
       'control udp 111 rpc:mountd from img',
-      'public tcp 22 5901 1312',
+      'managed public tcp 22',
+      'public tcp 5901 1312 from remote-access',
       'public tcp 80 from support',
       'public tcp 2623 2428-2433 2624 from clientview',
       'public tcp 1098 1099 from clientview if remote-clientview',
@@ -61,22 +73,27 @@ const TABLES: Record<string, Record<string, readonly string[]>> = {
 function expectedRows(table: Record<string, readonly string[]>): string[] {
   return Object.entries(table).flatMap(([role, lines]) =>
     lines.flatMap((line) => {
-      const [, place, protocol, ports, sender, feature] =
-        /^(\w+) (\w+) ([\w: -]+?)(?: from (\w+))?(?: if ([\w-]+))?$/.exec(line) ?? [];
+      const [, managed, place, protocol, ports, sender, onPublic, feature] =
+        /^(managed )?(\w+) (\w+) ([\w: -]+?)(?: from ([\w-]+))?(?: on public from ([\w-]+))?(?: if ([\w-]+))?$/.exec(
+          line,
+        ) ?? [];
+      const from = `from ${sender ?? 'any'}, on public ${onPublic ?? 'the same'}`;
       return ports!
         .split(' ')
-        .map((port) => `${role} ${place} ${protocol} ${port} from ${sender ?? 'any'} if ${feature ?? 'always'}`);
+        .map((port) => `${role} ${managed ?? ''}${place} ${protocol} ${port} ${from} if ${feature ?? 'always'}`);
     }),
   );
 }
 
-function rowText(row: MatrixRow): string {
-  return `${row.role} ${row.interface} ${row.protocol} ${row.port} from ${row.from} if ${row.feature ?? 'always'}`;
+function rowText(row: FullRow): string {
+  const managed = row.administration ? 'managed ' : '';
+  const from = `from ${row.from}, on public ${row.from_public ?? 'the same'}`;
+  return `${row.role} ${managed}${row.interface} ${row.protocol} ${row.port} ${from} if ${row.feature ?? 'always'}`;
 }
 
 describe.each(Object.entries(TABLES))('%s', (name, table) => {
   const matrix = loadMatrix(name);
-  const rows = matrixRows(matrix);
+  const rows = fullRows(matrix);
 
   it('has every row of the print, and none besides', () => {
     expect(rows.map(rowText).sort()).toEqual(expectedRows(table).sort());
@@ -117,6 +134,7 @@ describe('doubtful prints carry a note', () => {
     ['portaswitch', 'master-db/private/tcp/3306', /3307/],
     ['portaswitch', 'replica-db/private/tcp/3307', /3306/],
     ['portaswitch', 'oracle-db/private/tcp/9521', /1521/],
+    ['portaswitch', 'oracle-db/private/tcp/1158', /who comes/],
     ['portaswitch-ocs', 'web-admin/private/udp/5405', /RADIUS/],
     ['portaswitch-ocs', 'web-admin/public/tcp/8443', /9443/],
     ['portaswitch-ocs', 'dispatching-sbc/public/tcp/5061', /SIP over TLS/],
@@ -175,12 +193,21 @@ describe('what the tables say beside the ports', () => {
   });
 
   it('takes the peers of a role from its hosts, and the others from the inventory', () => {
-    const peers = [...loadMatrix('img-gcems').peers.values()];
-    expect(peers.map((peer) => [peer.name, peer.role])).toEqual([
-      ['img', 'img'],
-      ['gcems', 'gcems'],
-      ['clientview', null],
-      ['support', null],
+    const peers = (name: string) =>
+      [...loadMatrix(name).peers.values()].map(({ name: set, roles, site }) =>
+        [set, ...(site ? ['of the site'] : []), ...roles].join(' '),
+      );
+    const sip = 'dispatching-sbc dispatching-node processing-node';
+    expect(peers('img-gcems')).toEqual(['img img', 'gcems gcems', 'clientview', 'support', 'remote-access']);
+    expect(peers('portaswitch')).toEqual([
+      'site-servers of the site',
+      `database-clients of the site radius web-admin ${sip}`,
+      'database-admins',
+    ]);
+    expect(peers('portaswitch-ocs')).toEqual([
+      'site-servers of the site',
+      `database-clients of the site ocs radius web-admin ${sip}`,
+      'database-admins',
     ]);
   });
 

@@ -135,7 +135,7 @@ function named(input: PolicyInput, interfaceName: string, knock: Knock): boolean
       const selector = selectors.find((one) => settings.allowFrom[one] !== undefined);
       if (selector !== undefined && !isIn(knock.source, peers.addressesOf(settings.allowFrom[selector]!))) continue;
       const set = matrix.peers.get(rule.from);
-      if (set !== undefined && !isIn(knock.source, peers.peerSet(set.name, set.role).addresses)) continue;
+      if (set !== undefined && !isIn(knock.source, peers.peerSet(set).addresses)) continue;
       return true;
     }
   }
