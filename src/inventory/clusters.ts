@@ -56,5 +56,7 @@ export function playsIn(
   roles: readonly string[],
   features: { has(feature: string): boolean },
 ): boolean {
-  return (cluster.feature === null || features.has(cluster.feature)) && cluster.roles.some((role) => roles.includes(role));
+  return (
+    (cluster.feature === null || features.has(cluster.feature)) && cluster.roles.some((role) => roles.includes(role))
+  );
 }

@@ -177,7 +177,8 @@ export function hostPeers(
           { kind: 'roles', cluster: cluster.name, description: cluster.description, site: host.site },
           others.filter(
             (other) =>
-              isOfSite(other) && playsIn(cluster, other.roles ?? [], everywhere ? own.features : new Set(other.features)),
+              isOfSite(other) &&
+              playsIn(cluster, other.roles ?? [], everywhere ? own.features : new Set(other.features)),
           ),
         );
       }

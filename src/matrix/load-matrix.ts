@@ -162,7 +162,9 @@ function resolveMatrix(
   const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
   if (all.some((problem) => problem.severity === 'error')) {
     const partial =
-      baseless || !checked.usable(['roles']) ? null : partialMatrix(written, yaml, { roles, features, peers, clusters });
+      baseless || !checked.usable(['roles'])
+        ? null
+        : partialMatrix(written, yaml, { roles, features, peers, clusters });
     return { matrix: null, partial, problems: all };
   }
   const print = written.print ?? base?.print;

@@ -277,7 +277,9 @@ export const matrixSchema: z.ZodType<MatrixFile> = z
           .describe('a cluster: "description" and "roles", and perhaps "feature" and "filtered"'),
       )
       .optional()
-      .describe('roles whose hosts on one site are a cluster: never filtered from each other, never changed at the same time'),
+      .describe(
+        'roles whose hosts on one site are a cluster: never filtered from each other, never changed at the same time',
+      ),
     drop_clusters: z.array(z.string()).optional().describe('clusters of the base to leave out'),
     drop_roles: z.array(z.string()).optional().describe('roles of the base to leave out'),
     roles: z.record(name, role).optional().describe('the roles: name and rules'),

@@ -25,6 +25,17 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
         lines: [`batch ${event.batch}/${event.batches}${play}: ${counted(event.hosts.length, 'host')}`],
       };
     }
+    case 'batches-split': {
+      const play = event.play === '' ? 'the hosts' : `play "${oneLine(event.play)}"`;
+      const fewer = event.batches === event.serial ? 'in another order than' : `instead of ${event.serial}, as`;
+      return {
+        weight: 'run',
+        lines: [
+          `${play}: ${counted(event.batches, 'batch', 'batches')} ${fewer} serial alone would have them: no two hosts of a cluster change at once`,
+          ...event.clusters.map(({ what, hosts }) => `    ${oneLine(what)}: ${someHosts(hosts)}`),
+        ],
+      };
+    }
     case 'host-phase':
       return { weight: 'detail', lines: [`${terminalLine(event.host)}: ${event.phase}`] };
     case 'host-note': {
@@ -62,4 +73,10 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     case 'run-finished':
       return null;
   }
+}
+
+/** Up to five names, and how many more there are. */
+function someHosts(hosts: readonly string[]): string {
+  const some = hosts.slice(0, 5).map(terminalLine).join(', ');
+  return hosts.length <= 5 ? some : `${some} and ${hosts.length - 5} more`;
 }

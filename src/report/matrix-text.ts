@@ -27,7 +27,9 @@ export function matrixText(matrix: Matrix, style: Style): string {
   }
   lines.push(...legend('features (off until portfw_features or the playbook turns them on)', matrix.features.values()));
   lines.push(...legend('peer sets', matrix.peers.values()));
-  lines.push(...legend('clusters (of one site, never changed at the same time)', [...matrix.clusters.values()].map(inWords)));
+  lines.push(
+    ...legend('clusters (of one site, never changed at the same time)', [...matrix.clusters.values()].map(inWords)),
+  );
   lines.push('', `${counted(rows.length, 'row')} in ${counted(matrix.roles.size, 'role')}`);
   return `${lines.join('\n')}\n`;
 }
