@@ -51,20 +51,22 @@ function roleClusters(
   rolesOf: (job: HostJob) => readonly string[],
 ): Cluster[] {
   const found = new Map<string, Cluster>();
-  const featuresOf = ({ settings, play }: HostJob): ReadonlySet<string> =>
-    new Set([...settings.features, ...(play?.features ?? [])]);
-  for (const job of jobs) {
-    const { settings, play } = job;
+  const known = jobs.map((job) => ({
+    ...job,
+    roles: rolesOf(job),
+    features: new Set([...job.settings.features, ...(job.play?.features ?? [])]),
+  }));
+  for (const { settings, play, roles, features } of known) {
     for (const cluster of play?.matrix.clusters.values() ?? []) {
-      if (!playsIn(cluster, rolesOf(job), featuresOf(job))) continue;
+      if (!playsIn(cluster, roles, features)) continue;
       const { site } = settings;
       // Matrices that extend each other may give one name to different roles.
       const { name, description, feature } = cluster;
       const key = JSON.stringify([site, site === null ? settings.playbook : null, name, cluster.roles, feature]);
       if (found.has(key)) continue;
       const isOfSite = siteMembers(settings, inventory);
-      const members = jobs.filter(
-        (other) => isOfSite(other.settings) && playsIn(cluster, rolesOf(other), featuresOf(other)),
+      const members = known.filter(
+        (other) => playsIn(cluster, other.roles, other.features) && isOfSite(other.settings),
       );
       const bond: ClusterBond = { kind: 'roles', cluster: name, description, site };
       found.set(key, { bond, hosts: members.map(({ host }) => host) });
