@@ -105,6 +105,8 @@ export const tick = (milliseconds = 1): Promise<void> => new Promise((resolve) =
 /** What happens on one host; the default has one pending change that is applied, proved, and kept or reverted as asked. */
 export interface Script {
   plan?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
+  /** What the plan says that the host plays; the declared roles when it is missing. */
+  rolesOf?: (job: HostJob) => readonly string[];
   /** `null` for a host that is proved. */
   apply?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
   /** `null` for `changed`. */
@@ -149,7 +151,11 @@ export class ScriptedOperations implements HostOperations {
       await tick();
       const outcome = (await this.#script.plan?.(host, context)) ?? null;
       if (outcome !== null) return { kind: 'finished', outcome };
-      const plan = planOf(host);
+      const roles = this.#script.rolesOf?.(job) ?? job.settings.roles ?? [];
+      const plan: HostPlan = {
+        ...planOf(host),
+        roles: roles.map((role) => ({ role, because: 'declared', confidence: 1, evidence: [] })),
+      };
       return {
         kind: 'pending',
         plan,
