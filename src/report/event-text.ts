@@ -27,11 +27,14 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     }
     case 'batches-split': {
       const play = event.play === '' ? 'the hosts' : `play "${oneLine(event.play)}"`;
-      const fewer = event.batches === event.serial ? 'in another order than' : `instead of ${event.serial}, as`;
+      const how =
+        event.batches === event.serial
+          ? 'with other hosts than serial alone would take'
+          : `instead of the ${event.serial} of serial alone`;
       return {
         weight: 'run',
         lines: [
-          `${play}: ${counted(event.batches, 'batch', 'batches')} ${fewer} serial alone would have them: no two hosts of a cluster change at once`,
+          `${play}: ${counted(event.batches, 'batch', 'batches')} ${how}, since hosts of a cluster are never changed at the same time`,
           ...event.clusters.map(({ what, hosts }) => `    ${oneLine(what)}: ${someHosts(hosts)}`),
         ],
       };
@@ -77,6 +80,9 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
 
 /** Up to five names, and how many more there are. */
 function someHosts(hosts: readonly string[]): string {
-  const some = hosts.slice(0, 5).map(terminalLine).join(', ');
+  const some = hosts
+    .slice(0, 5)
+    .map((host) => terminalLine(host))
+    .join(', ');
   return hosts.length <= 5 ? some : `${some} and ${hosts.length - 5} more`;
 }

@@ -37,18 +37,21 @@ describe('the worked examples', () => {
   it('are rolled out as their playbooks promise', async () => {
     const { rollout, found } = await rolloutOf('portaswitch', 'apart');
     expect(rollout.playbooks.map((batches) => batches.map(({ hosts }) => shorten(hosts)))).toEqual([
-      ['conf1', 'web1 billing1 sbc1', 'sip1 db1', 'sip2 db2', 'rtp01', 'rtp02', 'rtp03'],
+      ['conf1', 'web1 billing1 db1', 'db2 sbc1 sip1', 'sip2', 'rtp01', 'rtp02', 'rtp03'],
     ]);
     expect(found.map(({ bond, hosts }) => `${bond.kind}: ${shorten(hosts)}`)).toEqual([
       'group: sip1 sip2',
       'address: sip1 sip2',
-      'roles: sip1 sip2 rtp01 rtp02 rtp03',
       'roles: db1 db2',
+      'roles: sip1 sip2 rtp01 rtp02 rtp03',
     ]);
     expect(rollout.splits).toMatchObject([{ batches: 7, serial: 5 }]);
-    // The sizes alone put both dispatching nodes into one batch.
+    // The sizes alone put nodes of one cluster into one batch.
     const alone = await rolloutOf('portaswitch', 'ignored');
-    expect(alone.rollout.playbooks[0]!.map(({ hosts }) => shorten(hosts))).toContain('sip1 sip2 rtp01');
+    expect(alone.rollout.playbooks[0]!.map(({ hosts }) => shorten(hosts))).toContain('sip2 rtp01 rtp02');
+    const second = await rolloutOf('portaswitch-ocs', 'ignored');
+    const batches = second.rollout.playbooks[0]!.map(({ hosts }) => shorten(hosts));
+    expect(batches.some((batch) => (batch.match(/edge/g) ?? []).length > 1)).toBe(true);
   });
 
   it.each(EXAMPLES)('%s has no batch with two hosts of a cluster', async (name) => {
