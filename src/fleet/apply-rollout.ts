@@ -237,7 +237,7 @@ export class ApplyRollout {
       for (const mate of hosts) {
         const outcome = mate === host ? undefined : this.#books.outcomes.get(mate);
         if (outcome === undefined || !mayBeDown(outcome)) continue;
-        return `${blame(mate, outcome)}, and ${terminalLine(host)} is with it in ${clusterText(bond)}`;
+        return `${blame(mate, outcome)}, and ${terminalLine(host)} belongs to ${clusterText(bond)} too`;
       }
     }
     return null;

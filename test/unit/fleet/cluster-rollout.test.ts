@@ -158,7 +158,7 @@ describe('a fleet with a cluster', () => {
 });
 
 describe('the other members of a cluster', () => {
-  const held = 'and sip2 is with it in the cluster "pair"';
+  const held = 'and sip2 belongs to the cluster "pair" too';
 
   it.each([
     ['failed and put itself back', failed, 'sip1 failed'],
@@ -181,7 +181,7 @@ describe('the other members of a cluster', () => {
     const { ends } = await run(jobs(playOf({}), { sip1: inPair, sip2: inPair, sip3: inPair }), script);
     const because = 'skipped: sip3 could not be reached, and';
     expect(ends).toEqual({
-      sip1: `${because} sip1 is with it in the cluster "pair"`,
+      sip1: `${because} sip1 belongs to the cluster "pair" too`,
       sip2: `${because} ${held.slice(4)}`,
       sip3: 'unreachable',
     });
