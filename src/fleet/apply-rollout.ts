@@ -1,11 +1,14 @@
 import { shown } from '../core/shown.ts';
+import { terminalLine } from '../core/terminal-text.ts';
+import { clusterText } from '../inventory/clusters.ts';
 import { exceedsFailures } from './batches.ts';
 import { messageOf, type RunBooks } from './books.ts';
+import type { Cluster } from './clusters.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved } from './operations.ts';
 import { runLimited } from './pool.ts';
 import { blame, type InForce, isInForce, putBack, wentWrong } from './put-back.ts';
-import { type Batch, rolloutBatches } from './rollout.ts';
+import { type Batch, planRollout } from './rollout.ts';
 
 /** A host with a plan that waits for its turn. */
 export type Pending = Extract<PlannedHost, { kind: 'pending' }>;
@@ -22,6 +25,9 @@ const NEVER = new AbortController().signal;
  *
  * Whoever failed, was refused or could not be reached counts as failed; one that ended so while it was planned counts in its
  * batch. `max_fail_percentage` and `revert-run` end with the playbook that they are in.
+ *
+ * No two hosts of a cluster are changed, or put back, at the same time; and where it is not certain that one of them
+ * works as before, the others are not changed.
  */
 export class ApplyRollout {
   readonly #jobs: ReadonlyMap<string, HostJob>;
@@ -29,8 +35,21 @@ export class ApplyRollout {
   readonly #books: RunBooks;
   readonly #operations: HostOperations;
   readonly #forks: number;
+  readonly #clusters: readonly Cluster[];
+  /** The clusters of each host that is in one. */
+  readonly #clustersOf = new Map<string, readonly Cluster[]>();
 
-  constructor(pending: Map<string, Pending>, books: RunBooks, operations: HostOperations, forks: number) {
+  constructor(
+    pending: Map<string, Pending>,
+    clusters: readonly Cluster[],
+    books: RunBooks,
+    operations: HostOperations,
+    forks: number,
+  ) {
+    this.#clusters = clusters;
+    for (const cluster of clusters) {
+      for (const host of cluster.hosts) this.#clustersOf.set(host, [...(this.#clustersOf.get(host) ?? []), cluster]);
+    }
     this.#jobs = books.context.jobs;
     this.#pending = pending;
     this.#books = books;
@@ -39,7 +58,7 @@ export class ApplyRollout {
   }
 
   async run(): Promise<void> {
-    for (const batches of rolloutBatches(this.#jobs.values())) await this.#playbook(batches);
+    for (const batches of planRollout(this.#jobs.values(), this.#clusters).playbooks) await this.#playbook(batches);
   }
 
   /** Ends every host that still waits without touching it. */
@@ -62,9 +81,8 @@ export class ApplyRollout {
 
   /** Why a playbook need not begin: it would have to be put back, since a host is lost that is to be whole with the rest. */
   #wholeRunLost(batches: readonly Batch[]): string | null {
-    const lost = this.#firstFailed(
-      batches.filter(({ onFailure }) => onFailure === 'revert-run').flatMap(({ hosts }) => hosts),
-    );
+    const hosts = batches.filter(({ onFailure }) => onFailure === 'revert-run').flatMap((batch) => batch.hosts);
+    const lost = this.#firstFailed(hosts) ?? this.#firstHeld(hosts);
     return lost === null
       ? null
       : `${lost}, and with on_failure: revert-run all hosts of a playbook are changed or none`;
@@ -78,8 +96,10 @@ export class ApplyRollout {
     let stop = this.#tooManyFailed(batch);
     if (stop === null) {
       if (onFailure === 'keep-good') await this.#eachForItself(hosts);
-      else if (!(await this.#together(batch)) && onFailure === 'revert-run')
-        stop = await this.#putRunBack(batch, earlier);
+      else {
+        const because = await this.#together(batch);
+        if (because !== null && onFailure === 'revert-run') stop = await this.#putRunBack(because, earlier);
+      }
       stop ??= this.#tooManyFailed(batch);
     }
     const failed = this.#failedOf(hosts);
@@ -89,6 +109,10 @@ export class ApplyRollout {
 
   /** `keep-good`: each host is kept as soon as it is proved. */
   async #eachForItself(hosts: readonly string[]): Promise<void> {
+    for (const host of hosts) {
+      const held = this.#heldBack(host);
+      if (held !== null) await this.#skip([host], held);
+    }
     const pending = hosts.filter((host) => this.#pending.has(host));
     await runLimited(pending, this.#forks, this.#books.context.signal, async (host) => {
       const { apply } = this.#take(host);
@@ -107,14 +131,14 @@ export class ApplyRollout {
   /**
    * Changes a batch as a whole: brings all its hosts to their proof, and then keeps or reverts all of them.
    *
-   * @returns whether no host failed
+   * @returns why the batch was not changed or was put back, or `null` (for an interruption too)
    */
-  async #together({ hosts }: Batch): Promise<boolean> {
+  async #together({ hosts }: Batch): Promise<string | null> {
     const { signal } = this.#books.context;
-    const lost = this.#firstFailed(hosts);
+    const lost = this.#firstFailed(hosts) ?? this.#firstHeld(hosts);
     if (lost !== null) {
       await this.#skip(hosts, `${lost}, and on_failure changes a batch as a whole or not at all`);
-      return false;
+      return lost;
     }
     const proved = new Map<string, Proved>();
     const kept = new Map<string, InForce>();
@@ -147,7 +171,7 @@ export class ApplyRollout {
       });
       if (!halt.signal.aborted) {
         for (const [host, outcome] of kept) this.#books.finish(host, outcome);
-        return true;
+        return null;
       }
     }
     const culprit = this.#firstFailed(hosts);
@@ -159,22 +183,22 @@ export class ApplyRollout {
       this.#books.finish(host, await this.#putBack(host, was, because));
     });
     await this.#skip(hosts, culprit === null ? INTERRUPTED : `${culprit}, and its batch was put back`);
-    return culprit === null;
+    return culprit;
   }
 
-  /** `revert-run`: takes the playbook's earlier batches back as well. */
-  async #putRunBack(batch: Batch, earlier: readonly Batch[]): Promise<string> {
-    const because = this.#firstFailed(batch.hosts) ?? 'a host failed';
-    const changed = earlier
-      .flatMap(({ hosts }) => hosts)
-      .flatMap((host) => {
+  /** `revert-run`: takes the playbook's earlier batches back as well, the last one first. */
+  async #putRunBack(because: string, earlier: readonly Batch[]): Promise<string> {
+    // Batch by batch, so that hosts of a cluster are not put back at the same time either.
+    for (const { hosts } of [...earlier].reverse()) {
+      const changed = hosts.flatMap((host) => {
         const was = this.#books.outcomes.get(host);
         return was !== undefined && isInForce(was) ? [{ host, was }] : [];
       });
-    await runLimited(changed, this.#forks, NEVER, async ({ host, was }) => {
-      this.#books.reopen(host);
-      this.#books.putBack(host, await this.#putBack(host, was, because));
-    });
+      await runLimited(changed, this.#forks, NEVER, async ({ host, was }) => {
+        this.#books.reopen(host);
+        this.#books.putBack(host, await this.#putBack(host, was, because));
+      });
+    }
     return `${because}, and the run was put back`;
   }
 
@@ -207,6 +231,27 @@ export class ApplyRollout {
     return host === undefined ? null : blame(host, this.#books.outcomes.get(host)!);
   }
 
+  /** Why a host is not to be changed: another one of its cluster may be down, and the two would be down together. */
+  #heldBack(host: string): string | null {
+    for (const { bond, hosts } of this.#clustersOf.get(host) ?? []) {
+      for (const mate of hosts) {
+        const outcome = mate === host ? undefined : this.#books.outcomes.get(mate);
+        if (outcome === undefined || !mayBeDown(outcome)) continue;
+        return `${blame(mate, outcome)}, and ${terminalLine(host)} belongs to ${clusterText(bond)} too`;
+      }
+    }
+    return null;
+  }
+
+  /** As `#heldBack`, of the first host of the list that waits to be changed and is held back. */
+  #firstHeld(hosts: readonly string[]): string | null {
+    for (const host of hosts) {
+      const held = this.#pending.has(host) ? this.#heldBack(host) : null;
+      if (held !== null) return held;
+    }
+    return null;
+  }
+
   #take(host: string): Pending {
     const pending = this.#pending.get(host)!;
     this.#pending.delete(host);
@@ -220,6 +265,11 @@ export class ApplyRollout {
       this.#books.finish(host, { kind: 'skipped', because });
     });
   }
+}
+
+/** Whether a host may not work as it did before the run: a change of it failed, or it could not be reached. */
+function mayBeDown(outcome: HostOutcome): boolean {
+  return outcome.kind === 'unreachable' || (outcome.kind === 'failed' && outcome.aftermath.kind !== 'untouched');
 }
 
 /** Closing an unused session cannot change what becomes of the host, so a failure of it is a note. */

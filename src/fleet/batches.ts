@@ -4,23 +4,50 @@ import type { BatchSize } from '../matrix/matrix.ts';
  * Cuts a play's hosts into the batches of its `serial`, as Ansible does: a percentage is a share of *all* the play's
  * hosts, rounded down but at least one host; the last size repeats until no host is left; no size at all, or a count of
  * zero, takes everything that is left in one batch.
+ *
+ * Two hosts of one cluster are never in one batch. A host whose cluster has a member in a batch already waits for the
+ * next one, and those behind it move up: sizes are upper bounds then, and there may be more batches. Without clusters the
+ * order is the hosts' own.
+ *
+ * @param clusters sets of hosts of which a batch may have one each
  */
-export function serialBatches<T>(hosts: readonly T[], serial: readonly BatchSize[]): readonly (readonly T[])[] {
+export function serialBatches<T>(
+  hosts: readonly T[],
+  serial: readonly BatchSize[],
+  clusters: readonly (readonly T[])[] = [],
+): readonly (readonly T[])[] {
+  const clustersOf = new Map<T, number[]>();
+  clusters.forEach((members, cluster) => {
+    for (const host of members) clustersOf.set(host, [...(clustersOf.get(host) ?? []), cluster]);
+  });
   const batches: T[][] = [];
-  let next = 0;
-  for (let turn = 0; next < hosts.length; turn += 1) {
-    const size = serial[Math.min(turn, serial.length - 1)];
-    const count = size === undefined ? 0 : hostsOf(size, hosts.length);
-    const end = count <= 0 ? hosts.length : next + count;
-    batches.push(hosts.slice(next, end));
-    next = end;
+  let waiting = hosts;
+  while (waiting.length > 0) {
+    const room = roomOf(serial[Math.min(batches.length, serial.length - 1)], hosts.length);
+    const batch: T[] = [];
+    const later: T[] = [];
+    const present = new Set<number>();
+    let next = 0;
+    for (; next < waiting.length && batch.length < room; next += 1) {
+      const host = waiting[next]!;
+      const own = clustersOf.get(host) ?? [];
+      if (own.some((cluster) => present.has(cluster))) {
+        later.push(host);
+        continue;
+      }
+      batch.push(host);
+      for (const cluster of own) present.add(cluster);
+    }
+    batches.push(batch);
+    waiting = [...later, ...waiting.slice(next)];
   }
   return batches;
 }
 
-function hostsOf(size: BatchSize, total: number): number {
-  if (size.kind === 'count') return size.count;
-  return Math.max(1, Math.floor((size.percent / 100) * total));
+/** How many hosts a batch may have. */
+function roomOf(size: BatchSize | undefined, total: number): number {
+  if (size === undefined || (size.kind === 'count' && size.count <= 0)) return Number.POSITIVE_INFINITY;
+  return size.kind === 'count' ? size.count : Math.max(1, Math.floor((size.percent / 100) * total));
 }
 
 /**

@@ -95,6 +95,18 @@ export type HostOutcome =
 /** What the core tells the outside; reports consume these and nothing else. Times are milliseconds since the run began. */
 export type FleetEvent =
   | { readonly kind: 'run-started'; readonly command: string; readonly hosts: readonly string[]; readonly at: number }
+  /**
+   * Plans are made, and a play with changes has other batches than `serial` alone would make (`serial`: how many), since
+   * no two hosts of a cluster are changed at the same time.
+   */
+  | {
+      readonly kind: 'batches-split';
+      readonly play: string;
+      readonly batches: number;
+      readonly serial: number;
+      readonly clusters: readonly { readonly what: string; readonly hosts: readonly string[] }[];
+      readonly at: number;
+    }
   | {
       readonly kind: 'batch-started';
       readonly play: string;

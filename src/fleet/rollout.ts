@@ -1,5 +1,6 @@
 import type { OnFailure, Play } from '../matrix/matrix.ts';
 import { serialBatches } from './batches.ts';
+import type { Cluster } from './clusters.ts';
 import type { HostJob } from './operations.ts';
 
 /** One serial batch of one play. Batches count from 1. */
@@ -13,13 +14,29 @@ export interface Batch {
   readonly onFailure: OnFailure;
 }
 
+/** A play whose batches are more or other than `serial` alone would make them, since its clusters are spread over them. */
+export interface BatchSplit {
+  readonly play: string;
+  readonly batches: number;
+  /** How many batches `serial` alone would make. */
+  readonly serial: number;
+  /** The clusters of which `serial` alone would change several members at once; none lies within another. */
+  readonly clusters: readonly Cluster[];
+}
+
+/** How an apply goes through its hosts. */
+export interface Rollout {
+  /** The batches of each playbook, in order: what stops one playbook is nothing to the next. */
+  readonly playbooks: readonly (readonly Batch[])[];
+  readonly splits: readonly BatchSplit[];
+}
+
 /**
  * The order in which an apply goes through the hosts: playbook by playbook as the hosts name them first, play by play as
- * the playbook lists them, batch by batch as `serial` says.
- *
- * @returns the batches of each playbook: what stops one playbook is nothing to the next
+ * the playbook lists them, batch by batch as `serial` says. Plays and playbooks follow one another, so hosts of a cluster
+ * can only meet within a batch; there they are kept apart.
  */
-export function rolloutBatches(jobs: Iterable<HostJob>): readonly (readonly Batch[])[] {
+export function planRollout(jobs: Iterable<HostJob>, clusters: readonly Cluster[]): Rollout {
   const hostsOf = new Map<Play | null, string[]>();
   for (const job of jobs) {
     const hosts = hostsOf.get(job.play);
@@ -28,14 +45,23 @@ export function rolloutBatches(jobs: Iterable<HostJob>): readonly (readonly Batc
   }
   const files = [...new Set([...hostsOf.keys()].map((play) => play?.location.file))];
   const line = (play: Play | null): number => play?.location.line ?? 0;
-  return files.map((file) => {
+  const ordered = files.map((file) => {
     const plays = [...hostsOf.keys()].filter((play) => play?.location.file === file);
-    return plays.sort((a, b) => line(a) - line(b)).flatMap((play) => batchesOf(play, hostsOf.get(play)!));
+    return plays.sort((a, b) => line(a) - line(b));
   });
+  const batches = new Map([...hostsOf].map(([play, hosts]) => [play, batchesOf(play, hosts, clusters)]));
+  return {
+    playbooks: ordered.map((plays) => plays.flatMap((play) => batches.get(play)!)),
+    splits: ordered.flat().flatMap((play) => splitOf(play, hostsOf.get(play)!, batches.get(play)!.length, clusters)),
+  };
 }
 
-function batchesOf(play: Play | null, hosts: readonly string[]): readonly Batch[] {
-  const batches = serialBatches(hosts, play?.serial ?? []);
+function batchesOf(play: Play | null, hosts: readonly string[], clusters: readonly Cluster[]): readonly Batch[] {
+  const batches = serialBatches(
+    hosts,
+    play?.serial ?? [],
+    clusters.map((cluster) => cluster.hosts),
+  );
   return batches.map((own, index) => ({
     play: play?.name ?? '',
     batch: index + 1,
@@ -44,4 +70,29 @@ function batchesOf(play: Play | null, hosts: readonly string[]): readonly Batch[
     maxFailPercentage: play?.maxFailPercentage ?? null,
     onFailure: play?.onFailure ?? 'keep-good',
   }));
+}
+
+function splitOf(
+  play: Play | null,
+  hosts: readonly string[],
+  batches: number,
+  clusters: readonly Cluster[],
+): BatchSplit[] {
+  const alone = serialBatches(hosts, play?.serial ?? []);
+  const turn = new Map(alone.flatMap((batch, index) => batch.map((host): [string, number] => [host, index])));
+  const met = clusters.flatMap((cluster) => {
+    const members = cluster.hosts.filter((host) => turn.has(host));
+    return new Set(members.map((host) => turn.get(host))).size < members.length ? [{ ...cluster, hosts: members }] : [];
+  });
+  if (met.length === 0) return [];
+  const told = met.filter(
+    (one, index) =>
+      !met.some(
+        (other, at) =>
+          other !== one &&
+          one.hosts.every((host) => other.hosts.includes(host)) &&
+          (other.hosts.length > one.hosts.length || at < index),
+      ),
+  );
+  return [{ play: play?.name ?? '', batches, serial: alone.length, clusters: told }];
 }

@@ -1,10 +1,14 @@
+import { clusterText } from '../inventory/clusters.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { ApplyRollout, discard, INTERRUPTED, type Pending } from './apply-rollout.ts';
+import { serialBatches } from './batches.ts';
 import { type FleetContext, RunBooks } from './books.ts';
+import { type Cluster, clustersAmong } from './clusters.ts';
 import type { Aftermath, FleetEvent, HostOutcome, RunSummary } from './events.ts';
 import type { HostJob, HostOperations } from './operations.ts';
 import { lockedBy, unsettledBy } from './other-runs.ts';
 import { runLimited } from './pool.ts';
+import { planRollout } from './rollout.ts';
 
 export type { FleetContext } from './books.ts';
 
@@ -82,8 +86,11 @@ class FleetRun {
     });
     if (signal.aborted) onAbort();
     try {
-      const left = await runLimited(this.#jobs, this.#forks, signal, (job) => this.#begin(job));
-      for (const job of left) books.finish(job.host, { kind: 'skipped', because: INTERRUPTED });
+      for (const jobs of this.#firstPass()) {
+        const left = await runLimited(jobs, this.#forks, signal, (job) => this.#begin(job));
+        for (const job of left) books.finish(job.host, { kind: 'skipped', because: INTERRUPTED });
+      }
+      if (command.kind === 'plan' || command.kind === 'apply') this.#tellSplits();
       if (command.kind === 'apply') await this.#applyPending(command.review);
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -97,6 +104,37 @@ class FleetRun {
     books.emit({ kind: 'run-finished', summary, at: books.at() });
     books.throwReportError();
     return summary;
+  }
+
+  /** All hosts at once; where the first pass already changes them, never two of one cluster at the same time. */
+  #firstPass(): readonly (readonly HostJob[])[] {
+    const command = this.#command;
+    const changes = command.kind === 'rollback' || (command.kind === 'confirm' && command.verdict === 'revert');
+    if (!changes) return [this.#jobs];
+    const clusters = this.#clusters().map(({ hosts }) => hosts.map((host) => this.#books.context.jobs.get(host)!));
+    return serialBatches(this.#jobs, [], clusters);
+  }
+
+  /** The clusters among the hosts. Roles are those of the plans; of a host without one, those that it declares. */
+  #clusters(): readonly Cluster[] {
+    return clustersAmong(this.#jobs, this.#books.context.inventory, ({ host, settings }) => {
+      const outcome = this.#books.outcomes.get(host);
+      const planned = outcome !== undefined && 'plan' in outcome ? outcome.plan : this.#pending.get(host)?.plan;
+      return planned?.roles.map(({ role }) => role) ?? settings.roles ?? [];
+    });
+  }
+
+  /** Says of which plays `serial` alone would change several hosts of a cluster at once, where there is something to change. */
+  #tellSplits(): void {
+    const books = this.#books;
+    const changes = ({ host }: HostJob): boolean =>
+      this.#pending.has(host) || books.outcomes.get(host)?.kind === 'planned';
+    const plays = new Set(this.#jobs.filter(changes).map(({ play }) => play?.name ?? ''));
+    for (const split of planRollout(this.#jobs, this.#clusters()).splits) {
+      if (!plays.has(split.play)) continue;
+      const clusters = split.clusters.map(({ bond, hosts }) => ({ what: clusterText(bond), hosts }));
+      books.emit({ kind: 'batches-split', ...split, clusters, at: books.at() });
+    }
   }
 
   /** The first pass over one host: everything there is to do, or for apply its plan. */
@@ -151,7 +189,7 @@ class FleetRun {
   async #applyPending(review: Review): Promise<void> {
     if (this.#pending.size === 0) return;
     const { signal } = this.#books.context;
-    const rollout = new ApplyRollout(this.#pending, this.#books, this.#operations, this.#forks);
+    const rollout = new ApplyRollout(this.#pending, this.#clusters(), this.#books, this.#operations, this.#forks);
     const plans = this.#jobs.flatMap(({ host }) => this.#pending.get(host)?.plan ?? []);
     let approved = false;
     try {

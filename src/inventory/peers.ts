@@ -1,6 +1,7 @@
 import { aggregate, normaliseAddress, parseSource } from '../core/addresses.ts';
 import type { Problem } from '../core/problem.ts';
 import { listed, shown } from '../core/shown.ts';
+import { type ClusterBond, playsIn, type RoleCluster, siteMembers, virtualAddresses } from './clusters.ts';
 import type { Inventory } from './inventory.ts';
 import { type HostSettings, INTERFACE_CLASSES } from './settings-types.ts';
 
@@ -95,6 +96,23 @@ export interface PeerQuery {
   readonly site: boolean;
 }
 
+/** The other members of a cluster that a host is in. */
+export interface ClusterPeers {
+  readonly bond: ClusterBond;
+  /** Empty when no address of any of them is known. */
+  readonly addresses: readonly string[];
+}
+
+/** What decides in which clusters of roles a host is. */
+export interface OwnRoles {
+  /** The roles that it plays, declared or found. */
+  readonly roles: readonly string[];
+  /** The features that the play or the inventory turns on. */
+  readonly features: ReadonlySet<string>;
+  /** Those of its matrix. */
+  readonly clusters: Iterable<RoleCluster>;
+}
+
 /** What one host sees of the other machines of the inventory. */
 export interface HostPeers {
   /** Addresses of a peer set: as `portfw_peers` says, else the hosts that declare one of its roles, or the site's servers. */
@@ -103,8 +121,12 @@ export interface HostPeers {
   addressesOf(names: readonly string[]): readonly string[];
   /** Addresses of the other managed servers of the host's site. */
   site(): { readonly addresses: readonly string[]; readonly from: string };
-  /** Addresses of the other members of the host's cluster; `null` when it is in none. */
-  cluster(): { readonly addresses: readonly string[]; readonly group: string } | null;
+  /**
+   * The clusters of the host whose members are never filtered from each other: that of `portfw_cluster`, the hosts that
+   * share a virtual address with it, and those of its site whose roles form a cluster. Of other hosts the declared
+   * roles count, as for peer sets. A virtual address or roles that no other host shares are no cluster.
+   */
+  clusters(own: OwnRoles): readonly ClusterPeers[];
 }
 
 /** Looks at the inventory through the eyes of one host; it is never its own peer. */
@@ -127,11 +149,9 @@ export function hostPeers(
     return others.filter((other) => members.has(other.name));
   };
   const siteHosts = (): { readonly hosts: readonly HostSettings[]; readonly from: string } => {
-    if (host.site !== null) return { hosts: membersOf(host.site), from: `the group ${host.site}` };
-    return {
-      hosts: others.filter((other) => other.managed && other.playbook === host.playbook),
-      from: host.playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook',
-    };
+    const hosts = others.filter(siteMembers(host, inventory));
+    if (host.site !== null) return { hosts, from: `the group ${host.site}` };
+    return { hosts, from: host.playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook' };
   };
   return {
     peerSet({ name, roles, site }) {
@@ -153,9 +173,33 @@ export function hostPeers(
       const { hosts, from } = siteHosts();
       return { addresses: addressesOfHosts(hosts), from };
     },
-    cluster() {
-      if (host.cluster === null) return null;
-      return { addresses: addressesOfHosts(membersOf(host.cluster)), group: host.cluster };
+    clusters(own) {
+      const found: ClusterPeers[] = [];
+      const add = (bond: ClusterBond, members: readonly HostSettings[]): void => {
+        if (members.length > 0 || bond.kind === 'group') found.push({ bond, addresses: addressesOfHosts(members) });
+      };
+      if (host.cluster !== null) add({ kind: 'group', group: host.cluster }, membersOf(host.cluster));
+      for (const address of virtualAddresses(host)) {
+        add(
+          { kind: 'address', address },
+          others.filter((other) => virtualAddresses(other).includes(address)),
+        );
+      }
+      for (const cluster of own.clusters) {
+        if (cluster.filtered || !playsIn(cluster, own.roles, own.features)) continue;
+        // On without a word in the host's own settings: the play turns it on, for all of its hosts.
+        const everywhere = cluster.feature !== null && !host.features.includes(cluster.feature);
+        const isOfSite = siteMembers(host, inventory);
+        add(
+          { kind: 'roles', cluster: cluster.name, description: cluster.description, site: host.site },
+          others.filter(
+            (other) =>
+              isOfSite(other) &&
+              playsIn(cluster, other.roles ?? [], everywhere ? own.features : new Set(other.features)),
+          ),
+        );
+      }
+      return found;
     },
   };
 }

@@ -15,7 +15,8 @@ export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
     'For roles whose table leaves the choice: databases stand on the private interface unless this says `public`.',
   portfw_private: 'What comes in on private interfaces',
   portfw_site: 'The group of servers that belong together, for `portfw_private`.',
-  portfw_cluster: 'The group of nodes between which nothing is ever filtered, on any interface.',
+  portfw_cluster:
+    'The group of nodes between which nothing is ever filtered, on any interface, and which are never changed at the same time.',
   portfw_peers: "Who is meant by a matrix's peer sets.",
   portfw_allow_from: 'Narrows who may use a rule that stands already; it never opens anything.',
   portfw_extra_rules: 'What no table knows.',

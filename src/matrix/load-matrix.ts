@@ -7,6 +7,7 @@ import type { YamlFile } from '../core/yaml-document.ts';
 import { readYamlFile } from '../core/yaml-file.ts';
 import type { Matrix, MatrixFeature, MatrixRole, PeerSet } from './matrix.ts';
 import { type MatrixFile, matrixSchema } from './matrix-schema.ts';
+import { mergeClusters } from './merge-clusters.ts';
 import { mergeRole } from './merge-role.ts';
 import type { KnownNames } from './rules.ts';
 import { type Checked, checkAgainst } from './schema-problems.ts';
@@ -141,6 +142,7 @@ function resolveMatrix(
   }
   const known: KnownNames = { features: new Set(features.keys()), peers: new Set(peers.keys()) };
 
+  let clusters: Matrix['clusters'] = base?.clusters ?? new Map();
   const roles = new Map<string, MatrixRole>(base?.roles);
   if (!baseless) dropRoles(written, yaml, checked, base, roles, report);
   if (!baseless && checked.usable(['roles'])) {
@@ -157,13 +159,9 @@ function resolveMatrix(
       });
       roles.set(name, merged);
     }
-    checkPeerRoles(
-      written,
-      yaml,
-      peers,
-      new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]),
-      report,
-    );
+    const named = new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]);
+    checkPeerRoles(written, yaml, peers, named, report);
+    clusters = mergeClusters({ written, yaml, checked, base, roles: named, features: known.features, report });
   }
 
   // A set that keeps some of its roles goes on with these.
@@ -175,7 +173,9 @@ function resolveMatrix(
   const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
   if (all.some((problem) => problem.severity === 'error')) {
     const partial =
-      baseless || !checked.usable(['roles']) ? null : partialMatrix(written, yaml, { roles, features, peers });
+      baseless || !checked.usable(['roles'])
+        ? null
+        : partialMatrix(written, yaml, { roles, features, peers, clusters });
     return { matrix: null, partial, problems: all };
   }
   const print = written.print ?? base?.print;
@@ -190,6 +190,7 @@ function resolveMatrix(
     roles,
     features,
     peers,
+    clusters,
   };
   return { matrix, problems: all };
 }
@@ -198,7 +199,7 @@ function resolveMatrix(
 function partialMatrix(
   written: MatrixFile,
   yaml: YamlFile,
-  { roles, features, peers }: Pick<Matrix, 'roles' | 'features' | 'peers'>,
+  { roles, features, peers, clusters }: Pick<Matrix, 'roles' | 'features' | 'peers' | 'clusters'>,
 ): Matrix {
   const named = entriesOf(written.roles).map(([name]): [string, MatrixRole] => [
     name,
@@ -213,6 +214,7 @@ function partialMatrix(
     roles: new Map([...named, ...roles]),
     features,
     peers,
+    clusters,
   };
 }
 

@@ -60,6 +60,14 @@ export interface PeerEntry {
   readonly site?: boolean | undefined;
 }
 
+/** Roles that form a cluster, as a matrix file writes them. */
+export interface ClusterEntry {
+  readonly description: string;
+  readonly roles: readonly string[];
+  readonly feature?: string | undefined;
+  readonly filtered?: boolean | undefined;
+}
+
 /** A matrix file. */
 export interface MatrixFile {
   readonly matrix: string;
@@ -68,6 +76,8 @@ export interface MatrixFile {
   readonly print?: { readonly document: string; readonly edition: string } | undefined;
   readonly features?: Readonly<Record<string, string>> | undefined;
   readonly peers?: Readonly<Record<string, PeerEntry>> | undefined;
+  readonly clusters?: Readonly<Record<string, ClusterEntry>> | undefined;
+  readonly drop_clusters?: readonly string[] | undefined;
   readonly drop_roles?: readonly string[] | undefined;
   readonly roles?: Readonly<Record<string, RoleEntry>> | undefined;
 }
@@ -272,6 +282,26 @@ export const matrixSchema: z.ZodType<MatrixFile> = z
       )
       .optional()
       .describe('named sets of machines that a rule\'s "from" may be'),
+    clusters: z
+      .record(
+        name,
+        z
+          .strictObject({
+            description: textSchema(100).describe('what people call it, such as "SIP cluster"'),
+            roles: z.array(z.string()).min(1).describe('the roles whose hosts on one site are its members'),
+            feature: z.string().optional().describe('the feature without which these hosts are no cluster'),
+            filtered: z
+              .boolean()
+              .optional()
+              .describe('true where the members stay filtered from each other, and only never change at the same time'),
+          })
+          .describe('a cluster: "description" and "roles", and perhaps "feature" and "filtered"'),
+      )
+      .optional()
+      .describe(
+        'roles whose hosts on one site are a cluster: never filtered from each other, never changed at the same time',
+      ),
+    drop_clusters: z.array(z.string()).optional().describe('clusters of the base to leave out'),
     drop_roles: z.array(z.string()).optional().describe('roles of the base to leave out'),
     roles: z.record(name, role).optional().describe('the roles: name and rules'),
   })

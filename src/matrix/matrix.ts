@@ -1,5 +1,6 @@
 import type { PortRange, Protocol } from '../core/ports.ts';
 import type { SourceLocation } from '../core/problem.ts';
+import type { RoleCluster } from '../inventory/clusters.ts';
 import type { InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
 
 /** Which print of the vendor's table a matrix follows. */
@@ -96,6 +97,8 @@ export interface Matrix {
   readonly roles: ReadonlyMap<string, MatrixRole>;
   readonly features: ReadonlyMap<string, MatrixFeature>;
   readonly peers: ReadonlyMap<string, PeerSet>;
+  /** Roles whose hosts form clusters, by name. */
+  readonly clusters: ReadonlyMap<string, RoleCluster>;
 }
 
 /** The row that `portfw matrix --json` prints for one rule. */

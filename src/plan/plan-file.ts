@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type HostPlan, PLAN_FORMAT } from './plan.ts';
-import type { RuntimeOperation, Step, StrayField } from './steps.ts';
+import type { RuntimeOperation, StrayField } from './steps.ts';
 
 const count = z.int().min(0);
 const strings = z.array(z.string());
@@ -42,6 +42,13 @@ const reason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('private-mode'), mode: z.enum(['trusted', 'peers', 'matrix']) }),
   z.strictObject({ kind: z.literal('site-ssh') }),
   z.strictObject({ kind: z.literal('cluster'), group: z.string() }),
+  z.strictObject({ kind: z.literal('shared-address'), address: z.string() }),
+  z.strictObject({
+    kind: z.literal('role-cluster'),
+    cluster: z.string(),
+    description: z.string(),
+    site: stringOrNull,
+  }),
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
 ]);
@@ -159,7 +166,7 @@ const operation = z.enum([
 
 const serves = z.array(count).min(1);
 const settings = z.literal('settings');
-const step: z.ZodType<Step> = z.union([
+const step = z.union([
   z.strictObject({ kind: z.literal('file'), path: z.string(), text: z.string(), serves }),
   z.strictObject({ kind: z.literal('reload'), because: z.string(), serves }),
   z.strictObject({ kind: z.literal('call'), call: z.tuple([operation], z.string()), serves }),
@@ -235,7 +242,7 @@ const role = z.strictObject({
   ),
 });
 
-const planSchema: z.ZodType<HostPlan> = z.strictObject({
+const planSchema = z.strictObject({
   format: z.literal(PLAN_FORMAT),
   host: z.string(),
   matrix: z.string(),
@@ -255,9 +262,17 @@ export type PlanReading =
   | { readonly kind: 'plan'; readonly plan: HostPlan }
   | { readonly kind: 'unreadable'; readonly problems: readonly string[] };
 
+/** A type without `readonly`, as the schema has it. */
+type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
+
+/** Does not compile when a plan may hold what the schema does not know. */
+function documentOf(plan: Mutable<HostPlan>): z.infer<typeof planSchema> {
+  return plan;
+}
+
 /** A plan as JSON, which {@link readPlan} reads back equal. */
 export function writePlan(plan: HostPlan): string {
-  return `${JSON.stringify(plan)}\n`;
+  return `${JSON.stringify(documentOf(plan as Mutable<HostPlan>))}\n`;
 }
 
 /**

@@ -2,6 +2,7 @@ import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts'
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig, ServiceConfig } from '../firewalld/model.ts';
 import { formatAcceptRule } from '../firewalld/rich-rule.ts';
+import { type ClusterBond, clusterText } from '../inventory/clusters.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
 import type { Matrix } from '../matrix/matrix.ts';
@@ -167,25 +168,27 @@ class Draft {
 
   /** There is no firewall between the nodes of a cluster, on whichever interface they meet. */
   placeCluster(): void {
-    const cluster = this.#input.peers.cluster();
-    if (cluster === null) return;
-    const reason: Reason = { kind: 'cluster', group: cluster.group };
-    if (cluster.addresses.length === 0) {
-      this.#notes.push({
-        severity: 'warning',
-        code: 'no-peers',
-        text: `no address of the other members of cluster ${cluster.group} is known`,
-      });
-      return;
+    const { matrix, roles, features, peers } = this.#input;
+    const addresses: string[] = [];
+    const reasons: Reason[] = [];
+    for (const cluster of peers.clusters({ roles, features, clusters: matrix.clusters.values() })) {
+      if (cluster.addresses.length === 0) {
+        this.#notes.push({
+          severity: 'warning',
+          code: 'no-peers',
+          text: `no address of the other members of ${clusterText(cluster.bond)} is known`,
+        });
+        continue;
+      }
+      addresses.push(...cluster.addresses);
+      reasons.push(clusterReason(cluster.bond));
     }
     const filtered = [...this.#zones.values()].filter((zone) => !zone.trusted);
-    if (filtered.length === 0) return;
-    for (const [family, ipset] of this.#ipsetsFor(
-      { stem: 'cluster', identity: 'cluster', addresses: cluster.addresses },
-      [reason],
-    )) {
+    if (addresses.length === 0 || filtered.length === 0) return;
+    const members = { stem: 'cluster', identity: 'cluster', addresses };
+    for (const [family, ipset] of this.#ipsetsFor(members, reasons)) {
       const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
-      for (const zone of filtered) zone.richRules.add(rule, rule, [reason]);
+      for (const zone of filtered) zone.richRules.add(rule, rule, reasons);
     }
   }
 
@@ -367,5 +370,16 @@ class Draft {
       zones.set(name, zoneConfig(name, zone, this.#input.privateMode));
     }
     return { zones, services, ipsets };
+  }
+}
+
+function clusterReason(bond: ClusterBond): Reason {
+  switch (bond.kind) {
+    case 'group':
+      return { kind: 'cluster', group: bond.group };
+    case 'address':
+      return { kind: 'shared-address', address: bond.address };
+    case 'roles':
+      return { kind: 'role-cluster', cluster: bond.cluster, description: bond.description, site: bond.site };
   }
 }

@@ -19,7 +19,17 @@ export type Reason =
     }
   | { readonly kind: 'private-mode'; readonly mode: 'trusted' | 'peers' | 'matrix' }
   | { readonly kind: 'site-ssh' }
+  /** Members of a `portfw_cluster`. */
   | { readonly kind: 'cluster'; readonly group: string }
+  /** Hosts that list the same virtual address. */
+  | { readonly kind: 'shared-address'; readonly address: string }
+  /** Hosts whose roles form a cluster; `site` is the group of the site, or `null` for the hosts under one playbook. */
+  | {
+      readonly kind: 'role-cluster';
+      readonly cluster: string;
+      readonly description: string;
+      readonly site: string | null;
+    }
   | { readonly kind: 'interface-class'; readonly classes: readonly string[]; readonly given: string }
   | { readonly kind: 'peers'; readonly set: string; readonly from: string };
 

@@ -1,5 +1,6 @@
 import { normaliseAddress } from '../core/addresses.ts';
 import { shown } from '../core/shown.ts';
+import { virtualAddresses } from '../inventory/clusters.ts';
 import type { HostSettings } from '../inventory/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
 
@@ -127,9 +128,33 @@ function alone(world: LintWorld): Finding[] {
   });
 }
 
+/** Clusters by what they are called in a message: those of `portfw_cluster`, and the hosts of a virtual address. */
+function unfiltered(world: LintWorld): ReadonlyMap<string, readonly HostSettings[]> {
+  const found = new Map(
+    [...clusters(world)].map(([cluster, members]) => [`in the cluster ${shown(cluster)}`, members]),
+  );
+  const told = new Set([...found.values()].map((members) => hostsKey(members)));
+  const holders = new Map<string, HostSettings[]>();
+  for (const host of world.managed) {
+    for (const vip of virtualAddresses(host)) holders.set(vip, [...(holders.get(vip) ?? []), host]);
+  }
+  const own = new Set(world.hosts.map(({ connection }) => connection.address));
+  for (const [vip, members] of holders) {
+    // One finding for the same hosts, however many addresses they share; a host's own address is another check's matter.
+    if (told.has(hostsKey(members)) || own.has(vip)) continue;
+    told.add(hostsKey(members));
+    found.set(`among the hosts of the virtual address ${vip}`, members);
+  }
+  return found;
+}
+
+function hostsKey(hosts: readonly HostSettings[]): string {
+  return JSON.stringify(hosts.map((host) => host.name).sort());
+}
+
 /** A node that its cluster knows by the address that floats alone: its own traffic would be filtered. */
 function onlyVirtual(world: LintWorld): Finding[] {
-  return [...clusters(world)].flatMap(([cluster, members]) => {
+  return [...unfiltered(world)].flatMap(([where, members]) => {
     const bare = members.filter((host) => {
       const addresses = world.addressesOf(host);
       return addresses.length > 0 && addresses.every((address) => host.vips.includes(address));
@@ -138,7 +163,7 @@ function onlyVirtual(world: LintWorld): Finding[] {
     if (first === undefined || members.length < 2) return [];
     return [
       {
-        message: `of ${hostNames(bare)} in the cluster ${shown(cluster)} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
+        message: `of ${hostNames(bare)} ${where} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
         hint: 'Write the own address as ansible_host, or set portfw_addresses',
         location: world.inventory.hosts.get(first.name)?.location ?? null,
       },

@@ -55,6 +55,14 @@ function reasonText(reason: Reason): string {
       return 'the site keeps its way in over SSH';
     case 'cluster':
       return oneLine(`members of cluster "${reason.group}" are never filtered from each other`);
+    case 'shared-address':
+      return oneLine(`hosts that share the virtual address ${reason.address} are never filtered from each other`);
+    case 'role-cluster': {
+      const site = reason.site === null ? '' : ` of "${reason.site}"`;
+      return oneLine(
+        `members of the ${reason.description}${site} (cluster "${reason.cluster}") are never filtered from each other`,
+      );
+    }
     case 'interface-class':
       return oneLine(`${reason.classes.join(' and ')} is ${reason.given}`);
     case 'peers':

@@ -25,6 +25,20 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
         lines: [`batch ${event.batch}/${event.batches}${play}: ${counted(event.hosts.length, 'host')}`],
       };
     }
+    case 'batches-split': {
+      const play = event.play === '' ? 'the hosts' : `play "${oneLine(event.play)}"`;
+      const how =
+        event.batches === event.serial
+          ? 'with other hosts than serial alone would take'
+          : `instead of the ${event.serial} of serial alone`;
+      return {
+        weight: 'run',
+        lines: [
+          `${play}: ${counted(event.batches, 'batch', 'batches')} ${how}, since hosts of a cluster are never changed at the same time`,
+          ...event.clusters.map(({ what, hosts }) => `    ${oneLine(what)}: ${someHosts(hosts)}`),
+        ],
+      };
+    }
     case 'host-phase':
       return { weight: 'detail', lines: [`${terminalLine(event.host)}: ${event.phase}`] };
     case 'host-note': {
@@ -62,4 +76,13 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     case 'run-finished':
       return null;
   }
+}
+
+/** Up to five names, and how many more there are. */
+function someHosts(hosts: readonly string[]): string {
+  const some = hosts
+    .slice(0, 5)
+    .map((host) => terminalLine(host))
+    .join(', ');
+  return hosts.length <= 5 ? some : `${some} and ${hosts.length - 5} more`;
 }

@@ -60,6 +60,7 @@ export class LiveModel {
         this.#interrupted = true;
         break;
       case 'host-note':
+      case 'batches-split':
       case 'batch-finished':
       case 'run-finished':
         break;

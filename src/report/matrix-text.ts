@@ -1,3 +1,4 @@
+import type { RoleCluster } from '../inventory/clusters.ts';
 import type { Matrix, MatrixRow } from '../matrix/matrix.ts';
 import { type FullRow, fullRows, type MatrixComparison } from '../matrix/rows.ts';
 import { oneLine } from './change-text.ts';
@@ -26,6 +27,9 @@ export function matrixText(matrix: Matrix, style: Style): string {
   }
   lines.push(...legend('features (off until portfw_features or the playbook turns them on)', matrix.features.values()));
   lines.push(...legend('peer sets', matrix.peers.values()));
+  lines.push(
+    ...legend('clusters (of one site, never changed at the same time)', [...matrix.clusters.values()].map(inWords)),
+  );
   lines.push('', `${counted(rows.length, 'row')} in ${counted(matrix.roles.size, 'role')}`);
   return `${lines.join('\n')}\n`;
 }
@@ -57,6 +61,12 @@ function legend(
     { text: oneLine(description) },
   ]);
   return rows.length === 0 ? [] : ['', title, ...columnLines(rows)];
+}
+
+function inWords({ name, description, roles, feature, filtered }: RoleCluster): { name: string; description: string } {
+  const where = feature === null ? '' : `, with the feature ${feature}`;
+  const traffic = filtered ? '' : '; never filtered from each other';
+  return { name, description: `${description}: ${roles.join(', ')}${where}${traffic}` };
 }
 
 /** How two matrices differ, row by row: `-` only in the first, `+` only in the second, `~` in both but not the same. */

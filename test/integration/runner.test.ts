@@ -252,3 +252,44 @@ describe('on a terminal', () => {
     await rollBack();
   });
 });
+
+describe('hosts that share a virtual address', () => {
+  const members = { portfw_roles: ['web-admin'], portfw_playbook: 'plain.yaml', portfw_vips: ['198.18.255.200'] };
+  let pair: string;
+
+  beforeAll(async () => {
+    pair = await writeInventory(lab, 'pair', { hosts: { one: members, two: members } });
+  });
+
+  it('are changed one after the other without a serial, and are never filtered from each other', async () => {
+    const run = await portfwJson('apply', pair, '--yes');
+    expect(kinds(run)).toEqual({ one: 'changed', two: 'changed' });
+    expect(batches(run)).toEqual([['one'], ['two']]);
+    expect(run.events).toContainEqual({
+      kind: 'batches-split',
+      play: expect.any(String),
+      batches: 2,
+      serial: 1,
+      clusters: [{ what: 'the hosts of the virtual address 198.18.255.200', hosts: ['one', 'two'] }],
+      at: expect.any(Number),
+    });
+    // No table has this port: only another node of the cluster gets an answer.
+    const two = lab.host('two');
+    await two.run('systemd-run', '--quiet', '--collect', '--unit=inside', 'python3', '-m', 'http.server', '9998');
+    const knock = `exec 3<>/dev/tcp/${two.publicAddress}/9998`;
+    await lab.host('one').run('timeout', '10', 'bash', '-c', `until ${knock}; do sleep 0.2; done`);
+    await two.run('systemctl', 'stop', 'inside.service');
+    await rollBack();
+  });
+
+  it('leave the second one alone when the first one fails', async () => {
+    await denyMethods(lab.host('one'), 'zone.addService');
+    const run = await portfwJson('apply', pair, '--yes').finally(() => denyMethods(lab.host('one')));
+    expect(outcomeOf(run, 'one', 'failed').aftermath.kind).toBe('restored');
+    expect(outcomeOf(run, 'two', 'skipped').because).toBe(
+      'one failed, and two belongs to the hosts of the virtual address 198.18.255.200 too',
+    );
+    expect(run.exitCode).toBe(1);
+    expect(await statesOf(lab.hosts)).toEqual(pristine);
+  });
+});

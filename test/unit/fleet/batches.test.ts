@@ -25,6 +25,29 @@ describe('serialBatches', () => {
     expect(batches.map((batch) => batch.length)).toEqual(sizes);
     expect(batches.flat()).toEqual(names);
   });
+
+  it.each([
+    ['one big batch', 'abcd', [], ['ab'], ['acd', 'b']],
+    ['a batch that moves up to its size', 'abcdef', [count(2)], ['ab'], ['ac', 'bd', 'ef']],
+    ['a cluster larger than its batches', 'abcd', [count(2)], ['abcd'], ['a', 'b', 'c', 'd']],
+    ['two clusters that meet in a host', 'abc', [], ['ab', 'bc'], ['ac', 'b']],
+    ['a cluster that serial keeps apart', 'abcd', [count(2)], ['ac'], ['ab', 'cd']],
+    [
+      'sizes by the turn, and shares of all hosts',
+      'abcdefghij',
+      [count(1), percent(30)],
+      ['cde'],
+      ['a', 'bcf', 'dgh', 'eij'],
+    ],
+    ['a cluster of hosts that are not there', 'ab', [], ['xy', 'ax'], ['ab']],
+  ] as const)('keeps clusters apart: %s', (_name, hosts, serial, clusters, expected) => {
+    const batches = serialBatches(
+      [...hosts],
+      serial,
+      clusters.map((cluster) => [...cluster]),
+    );
+    expect(batches.map((batch) => batch.join(''))).toEqual(expected);
+  });
 });
 
 describe('exceedsFailures', () => {

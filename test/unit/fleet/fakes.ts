@@ -1,6 +1,9 @@
 import type { FleetEvent, HostOutcome } from '../../../src/fleet/events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved, RunContext } from '../../../src/fleet/operations.ts';
 import type { FleetContext } from '../../../src/fleet/run.ts';
+import type { RoleCluster } from '../../../src/inventory/clusters.ts';
+import type { Inventory } from '../../../src/inventory/inventory.ts';
+import type { HostSettings } from '../../../src/inventory/settings-types.ts';
 import type { BatchSize, OnFailure, Play } from '../../../src/matrix/matrix.ts';
 import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import { type HostPlan, PLAN_FORMAT } from '../../../src/plan/plan.ts';
@@ -13,6 +16,7 @@ export function playOf(options: {
   serial?: readonly BatchSize[];
   maxFailPercentage?: number;
   onFailure?: OnFailure;
+  clusters?: readonly RoleCluster[];
 }): Play {
   return {
     name: options.name ?? 'play',
@@ -21,16 +25,43 @@ export function playOf(options: {
     maxFailPercentage: options.maxFailPercentage ?? null,
     onFailure: options.onFailure ?? 'keep-good',
     probes: [],
+    features: [],
+    matrix: { clusters: new Map((options.clusters ?? []).map((cluster) => [cluster.name, cluster])) },
     location: { file: options.file ?? 'playbook.yaml', line: options.line ?? 1, column: 1 },
   } as unknown as Play;
 }
 
-export function jobsOf(hosts: readonly string[], play: Play | null = playOf({})): Map<string, HostJob> {
-  return new Map(hosts.map((host) => [host, { host, play } as HostJob]));
+/** The settings that say which hosts are a cluster. */
+export type Membership = Partial<
+  Pick<HostSettings, 'cluster' | 'vips' | 'site' | 'playbook' | 'roles' | 'features' | 'managed'>
+>;
+
+export function jobOf(host: string, play: Play | null = playOf({}), membership: Membership = {}): HostJob {
+  const none = { cluster: null, vips: [], site: null, playbook: null, roles: null, features: [], managed: true };
+  return { host, play, settings: { name: host, ...none, ...membership } } as unknown as HostJob;
 }
 
-export function contextOf(jobs: ReadonlyMap<string, HostJob>, signal = new AbortController().signal): FleetContext {
-  return { jobs, signal, holder: 'op@controller', today: '2026-01-31' } as unknown as FleetContext;
+export function jobsOf(
+  hosts: readonly string[],
+  play: Play | null = playOf({}),
+  membershipOf: (host: string) => Membership = () => ({}),
+): Map<string, HostJob> {
+  return new Map(hosts.map((host) => [host, jobOf(host, play, membershipOf(host))]));
+}
+
+/** An inventory of groups alone. */
+export function inventoryOf(groups: Readonly<Record<string, readonly string[]>> = {}): Inventory {
+  return {
+    groups: new Map(Object.entries(groups).map(([name, allHosts]) => [name, { name, allHosts }])),
+  } as unknown as Inventory;
+}
+
+export function contextOf(
+  jobs: ReadonlyMap<string, HostJob>,
+  signal = new AbortController().signal,
+  inventory = inventoryOf(),
+): FleetContext {
+  return { jobs, signal, inventory, holder: 'op@controller', today: '2026-01-31' } as unknown as FleetContext;
 }
 
 export function names(count: number): string[] {
@@ -77,6 +108,8 @@ export const tick = (milliseconds = 1): Promise<void> => new Promise((resolve) =
 /** What happens on one host; the default has one pending change that is applied, proved, and kept or reverted as asked. */
 export interface Script {
   plan?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
+  /** What the plan says that the host plays; the declared roles when it is missing. */
+  rolesOf?: (job: HostJob) => readonly string[];
   /** `null` for a host that is proved. */
   apply?: (host: string, context: RunContext) => Promise<HostOutcome | null>;
   /** `null` for `changed`. */
@@ -121,7 +154,11 @@ export class ScriptedOperations implements HostOperations {
       await tick();
       const outcome = (await this.#script.plan?.(host, context)) ?? null;
       if (outcome !== null) return { kind: 'finished', outcome };
-      const plan = planOf(host);
+      const roles = this.#script.rolesOf?.(job) ?? job.settings.roles ?? [];
+      const plan: HostPlan = {
+        ...planOf(host),
+        roles: roles.map((role) => ({ role, because: 'declared', confidence: 1, evidence: [] })),
+      };
       return {
         kind: 'pending',
         plan,

@@ -178,10 +178,13 @@ describe('peers', () => {
   });
 
   it('of the cluster and the site are all but the host itself', () => {
-    expect(hostPeers(sip1, inventory, settings).cluster()).toEqual({ addresses: ['192.0.2.12'], group: 'sip_cluster' });
-    expect(hostPeers(bill, inventory, settings).cluster()).toBeNull();
+    const own = { roles: [], features: new Set<string>(), clusters: [] };
+    expect(hostPeers(sip1, inventory, settings).clusters(own)).toEqual([
+      { bond: { kind: 'group', group: 'sip_cluster' }, addresses: ['192.0.2.12'] },
+    ]);
+    expect(hostPeers(bill, inventory, settings).clusters(own)).toEqual([]);
     const ofSip1 = ['192.0.2.11', '198.51.100.11', '203.0.113.9', '203.0.113.10', '2001:db8::10/127'];
-    expect(hostPeers(sip2, inventory, settings).cluster()?.addresses).toEqual(ofSip1);
+    expect(hostPeers(sip2, inventory, settings).clusters(own)[0]?.addresses).toEqual(ofSip1);
     const servers = ['192.0.2.11', '192.0.2.12', ...ofSip1.slice(1)];
     expect(hostPeers(bill, inventory, settings).site()).toEqual({ addresses: servers, from: 'the group site_a' });
     expect(hostPeers(settings.get('here')!, inventory, settings).site()).toEqual({

@@ -50,6 +50,24 @@ describe('a matrix that changes another', () => {
     ]);
   });
 
+  it('takes clusters over, without the roles that it drops, and may drop them or write them anew', () => {
+    const cluster = (name: string, description: string, roles: string[], feature: string | null, filtered: boolean) => [
+      name,
+      { name, description, roles, feature, filtered },
+    ];
+    expect([...base.clusters]).toEqual([
+      cluster('front', 'Front end', ['web', 'mail'], null, false),
+      cluster('queue', 'Queue', ['mail'], null, false),
+      cluster('data', 'Database pair', ['db'], null, true),
+      cluster('spare', 'Spare pair', ['web'], 'tls', false),
+    ]);
+    expect([...changed.clusters]).toEqual([
+      cluster('front', 'Front end', ['web'], null, false),
+      cluster('data', 'Database and cache', ['db', 'cache'], 'backup', false),
+    ]);
+    expect([...replaced.clusters]).toEqual([...changed.clusters]);
+  });
+
   it('leaves the base as it is', () => {
     expect(matrixRows(loadMatrix(fixture('extends', 'base.yaml')))).toEqual(matrixRows(base));
     expect(ids(base, 'web')).toHaveLength(5);
@@ -67,6 +85,20 @@ describe('a matrix that prints a role anew', () => {
     expect(ids(replaced, 'db')).toEqual(ids(changed, 'db'));
     expect(replaced.roles.get('db')?.title).toBe('Database cluster');
     expect(replaced.roles.get('db')?.interfaceChoices).toEqual([]);
+  });
+});
+
+describe('the shipped matrices', () => {
+  it('say which roles form clusters', () => {
+    const clusters = (name: string) =>
+      [...loadMatrix(name).clusters.values()].map(
+        ({ roles, feature, filtered }) =>
+          `${roles.join(' ')}${feature === null ? '' : ` with ${feature}`}${filtered ? ', filtered' : ''}`,
+      );
+    const first = ['dispatching-node processing-node', 'master-db replica-db, filtered'];
+    expect(clusters('portaswitch')).toEqual(first);
+    expect(clusters('portaswitch-ocs')).toEqual([...first, 'ocs with diameter-cluster']);
+    expect(clusters('img-gcems')).toEqual([]);
   });
 });
 

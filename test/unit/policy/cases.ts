@@ -114,6 +114,10 @@ function reasonText(reason: Reason): string {
       return 'SSH from the site';
     case 'cluster':
       return `cluster ${reason.group}`;
+    case 'shared-address':
+      return `shared address ${reason.address}`;
+    case 'role-cluster':
+      return `role cluster ${reason.cluster} of ${reason.site ?? 'the playbook'}: ${reason.description}`;
     case 'interface-class':
       return `${reason.classes.join(' and ')}: ${reason.given}`;
     case 'peers':

@@ -112,7 +112,8 @@ function named(input: PolicyInput, interfaceName: string, knock: Knock): boolean
     const ofSite = isIn(knock.source, peers.site().addresses);
     if (ofSite && (input.privateMode === 'peers' || (knock.protocol === 'tcp' && knock.port === 22))) return true;
   }
-  if (isIn(knock.source, peers.cluster()?.addresses ?? [])) return true;
+  const clusters = peers.clusters({ roles: input.roles, features: input.features, clusters: matrix.clusters.values() });
+  if (clusters.some(({ addresses }) => isIn(knock.source, addresses))) return true;
   for (const name of input.roles) {
     const role = matrix.roles.get(name)!;
     for (const rule of role.rules) {

@@ -278,6 +278,25 @@ export const EVENTS: readonly FleetEvent[] = [
   { kind: 'host-phase', host: 'changed1', phase: 'connecting', at: 1 },
   { kind: 'host-note', host: 'changed1', severity: 'warning', text: 'a key was \u001b[31mrecorded', at: 2 },
   { kind: 'host-planned', host: 'changed1', plan: FIRST_APPLY, at: 900 },
+  {
+    kind: 'batches-split',
+    play: 'web',
+    batches: 6,
+    serial: 3,
+    clusters: [
+      { what: 'the cluster "edge\u001b[31ms"', hosts: ['edge1', 'edge\u001b[32m2'] },
+      { what: 'the PortaSIP cluster of "north"', hosts: ['sip1', 'sip2', 'rtp1', 'rtp2', 'rtp3', 'rtp4'] },
+    ],
+    at: 950,
+  },
+  {
+    kind: 'batches-split',
+    play: '',
+    batches: 2,
+    serial: 2,
+    clusters: [{ what: 'the hosts of the virtual address 203.0.113.45', hosts: ['edge1', 'edge2'] }],
+    at: 951,
+  },
   { kind: 'batch-started', play: 'web', batch: 1, batches: 3, hosts: ['changed1', 'failed1'], at: 1000 },
   { kind: 'host-phase', host: 'changed1', phase: 'writing', at: 1100 },
   ...[...OUTCOMES].map(

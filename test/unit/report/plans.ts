@@ -185,7 +185,12 @@ export const FIRST_APPLY: HostPlan = {
       editsZone: null,
       closes: [],
       layers: BOTH,
-      reasons: [{ kind: 'cluster', group: 'dispatching' }],
+      reasons: [
+        { kind: 'cluster', group: 'dispatching' },
+        { kind: 'shared-address', address: '203.0.113.45' },
+        { kind: 'role-cluster', cluster: 'portasip', description: 'PortaSIP cluster', site: 'site_a' },
+        { kind: 'role-cluster', cluster: 'portasip', description: 'PortaSIP cluster', site: null },
+      ],
     },
     { kind: 'remember', before: null, after: 'portaswitch: server, web-admin' },
   ],
