@@ -134,11 +134,12 @@ function planOf(
   });
   const accepted = context.acceptLockout?.has(job.host) === true;
   const against = [
+    // First, since a proof without what is deleted may fail for that very reason.
+    stillUsed(observed, firewalld.files, plan),
     ...(accepted ? [] : proof.refusals),
     // A start reads the same files as a reload.
     reload || ensure !== null ? reloadHazard(observed, firewalld.version) : null,
     connectionRefusal(firewalld.networkManager, plan.changes, desired),
-    stillUsed(observed, firewalld.files, plan),
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
   const notes = [...plan.notes, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
