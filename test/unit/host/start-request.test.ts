@@ -16,7 +16,14 @@ function requestFor(files: Readonly<Record<string, string>>) {
     zones: new Map([
       [
         'portfw-public',
-        { config, reasons: [], interfaces: [reasoned('eth0')], services: [reasoned('ssh')], richRules: [] },
+        {
+          config,
+          trusted: false,
+          reasons: [],
+          interfaces: [reasoned('eth0')],
+          services: [reasoned('ssh')],
+          richRules: [],
+        },
       ],
     ]),
     services: new Map(),

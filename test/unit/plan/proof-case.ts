@@ -89,7 +89,8 @@ export function verdict(given: Case): LockoutVerdict {
   const path: ControllerPath = { clientAddress, clientPort: 40000, serverAddress, serverPort };
   const zones = [...layer(given.desired ?? {}).zones].map(([name, config]) => {
     const titled: ZoneConfig = { ...config, short: `portfw ${name.replace('portfw-', '')}` };
-    return [name, { config: titled, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
+    const trusted = config.target === 'ACCEPT';
+    return [name, { config: titled, trusted, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
   });
   const desired: DesiredFirewalld = {
     zones: new Map(zones),

@@ -9,7 +9,8 @@ import { Firewalld } from './simulator.ts';
 function zone(name: string, interfaces: readonly string[], target: ZoneConfig['target']): DesiredZone {
   const config: ZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces };
   const reasoned = (value: string) => ({ value, reasons: [] });
-  return { config, reasons: [], interfaces: interfaces.map(reasoned), services: [], richRules: [] };
+  const trusted = target === 'ACCEPT';
+  return { config, trusted, reasons: [], interfaces: interfaces.map(reasoned), services: [], richRules: [] };
 }
 
 /** The requests that bring a host with these zone files, loaded as they are, to these zones. */
