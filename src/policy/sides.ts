@@ -32,7 +32,8 @@ export function mixedUpSides(input: SidesInput): {
   const publics = named(input, interfacesOf(input.map, 'public'));
   const refusals: PolicyRefusal[] = [];
   const notes: PolicyNote[] = [];
-  const note = (severity: PolicyNote['severity'], text: string) => notes.push({ severity, code: 'sides-mixed-up', text });
+  const note = (severity: PolicyNote['severity'], text: string) =>
+    notes.push({ severity, code: 'sides-mixed-up', text });
   const trusted = input.mode === 'trusted';
   for (const item of named(input, interfacesOf(input.map, 'private'))) {
     // One that is public too is somebody else's question: trusting it is refused in any case.
@@ -52,7 +53,8 @@ export function mixedUpSides(input: SidesInput): {
       note('warning', `${QUESTION} ${subject}${certain}`);
     } else if (trusted && !input.checked) {
       const doubt = doubtful(item, routes, publics);
-      if (doubt !== null) note('warning', `${QUESTION} ${subject}${doubt}; if it is right, set portfw_sides_checked: true`);
+      if (doubt !== null)
+        note('warning', `${QUESTION} ${subject}${doubt}; if it is right, set portfw_sides_checked: true`);
     }
   }
   return { refusals, notes };

@@ -158,7 +158,10 @@ function zoneChangeLines(change: ZoneChange, options: Printing): readonly string
       const name = oneLine(change.interface);
       const other = oneLine(change.otherZone);
       const moves = other === '' || change.otherZone === change.zone ? '' : ` moves here from zone ${other}`;
-      const text = change.action === 'bind' ? `interface ${name}${classesText(change)}${moves}` : `interface ${name} goes to zone ${other}`;
+      const text =
+        change.action === 'bind'
+          ? `interface ${name}${classesText(change)}${moves}`
+          : `interface ${name} goes to zone ${other}`;
       return [
         line(`${text}${layersText(change.layers)}`),
         ...details(becauseOr(change.reasons, change.action === 'release', options), style),
