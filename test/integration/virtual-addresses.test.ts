@@ -43,6 +43,14 @@ function vipOf(name: Name): Address {
 
 async function makeLink(host: LabHost, link: string, mode: 'private' | 'bridge'): Promise<void> {
   await host.run('ip', 'link', 'add', link, 'link', host.interfaces.public!, 'type', 'macvlan', 'mode', mode);
+  // Docker turns IPv6 off on whatever comes after its own interfaces, and keeps the switches from being written.
+  await host.run(
+    'sh',
+    '-ec',
+    'mount -o remount,rw /proc/sys; echo 0 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; mount -o remount,ro /proc/sys',
+    'sh',
+    link,
+  );
   await host.run('ip', 'link', 'set', link, 'up');
 }
 
