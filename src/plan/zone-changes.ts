@@ -6,7 +6,7 @@ import type { DesiredFirewalld, DesiredZone, Reasoned } from '../policy/desired.
 import { connectionMove, leftConnections } from './connection-moves.ts';
 import { lostOpenings, servicePorts } from './exposure.ts';
 import type { Change, Layers } from './plan.ts';
-import { openedByBind, openedByRelease } from './trust.ts';
+import { openedByMove } from './trust.ts';
 
 /** What the comparison of zones needs to know of the host. */
 export interface ZonesInput {
@@ -47,7 +47,7 @@ export function zoneChanges(input: ZonesInput): Change[] {
           : [],
         opens:
           home === undefined && runtime?.interfaces.includes(name)
-            ? openedByRelease(runtime, input.runtime.zones.get(input.defaultZone), input.runtime)
+            ? openedByMove(runtime, input.runtime.zones.get(input.defaultZone), input.runtime)
             : [],
         layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
         reasons: [],
@@ -113,7 +113,7 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
     const holder =
       [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
     const classes = reasons.flatMap((reason) => (reason.kind === 'interface-class' ? reason.classes : []));
-    const opens = bound.runtime ? openedByBind(zone, input.runtime.zones.get(holder), input.runtime) : [];
+    const opens = bound.runtime ? openedByMove(input.runtime.zones.get(holder), zone.config, input.runtime) : [];
     const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];
     changes.push({
       kind: 'interface',

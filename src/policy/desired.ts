@@ -32,8 +32,6 @@ export interface Reasoned<T> {
 /** One of our zones as it should be; interfaces, services and rich rules say why they are there. */
 export interface DesiredZone {
   readonly config: ZoneConfig;
-  /** Whether everything that comes in is let in: the one place to ask, however firewalld is told so. */
-  readonly trusted: boolean;
   readonly reasons: readonly Reason[];
   readonly interfaces: readonly Reasoned<string>[];
   readonly services: readonly Reasoned<string>[];

@@ -110,5 +110,5 @@ export function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): De
     richRules: richRules.map((item) => item.value),
   };
   const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
-  return { config, trusted: zone.trusted, reasons, interfaces, services, richRules };
+  return { config, reasons, interfaces, services, richRules };
 }

@@ -16,14 +16,7 @@ function requestFor(files: Readonly<Record<string, string>>) {
     zones: new Map([
       [
         'portfw-public',
-        {
-          config,
-          trusted: false,
-          reasons: [],
-          interfaces: [reasoned('eth0')],
-          services: [reasoned('ssh')],
-          richRules: [],
-        },
+        { config, reasons: [], interfaces: [reasoned('eth0')], services: [reasoned('ssh')], richRules: [] },
       ],
     ]),
     services: new Map(),

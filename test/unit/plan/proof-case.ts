@@ -89,8 +89,7 @@ export function verdict(given: Case): LockoutVerdict {
   const path: ControllerPath = { clientAddress, clientPort: 40000, serverAddress, serverPort };
   const zones = [...layer(given.desired ?? {}).zones].map(([name, config]) => {
     const titled: ZoneConfig = { ...config, short: `portfw ${name.replace('portfw-', '')}` };
-    const trusted = config.target === 'ACCEPT';
-    return [name, { config: titled, trusted, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
+    return [name, { config: titled, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
   });
   const desired: DesiredFirewalld = {
     zones: new Map(zones),

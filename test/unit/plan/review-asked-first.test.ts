@@ -6,9 +6,7 @@ import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 
 const OURS = readZoneXml('portfw-public', '<zone><interface name="eth0"/></zone>');
 const DESIRED: DesiredFirewalld = {
-  zones: new Map([
-    ['portfw-public', { config: OURS, trusted: false, reasons: [], interfaces: [], services: [], richRules: [] }],
-  ]),
+  zones: new Map([['portfw-public', { config: OURS, reasons: [], interfaces: [], services: [], richRules: [] }]]),
   services: new Map(),
   ipsets: new Map(),
 };

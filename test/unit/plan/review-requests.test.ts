@@ -9,8 +9,7 @@ import { Firewalld } from './simulator.ts';
 function zone(name: string, interfaces: readonly string[], target: ZoneConfig['target']): DesiredZone {
   const config: ZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces };
   const reasoned = (value: string) => ({ value, reasons: [] });
-  const trusted = target === 'ACCEPT';
-  return { config, trusted, reasons: [], interfaces: interfaces.map(reasoned), services: [], richRules: [] };
+  return { config, reasons: [], interfaces: interfaces.map(reasoned), services: [], richRules: [] };
 }
 
 /** The requests that bring a host with these zone files, loaded as they are, to these zones. */

@@ -128,7 +128,6 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
       };
       built.set(name, {
         config,
-        trusted: choice.accept,
         reasons: [],
         interfaces: config.interfaces.map(reasoned),
         services: config.services.map(reasoned),
