@@ -240,7 +240,6 @@ export const PORTFW_SCHEMAS = {
   portfw_vips: oneOrMore(address),
   portfw_features: oneOrMore(name),
   portfw_private: z.enum(['trusted', 'peers', 'matrix']),
-  portfw_sides_checked: z.boolean(),
   portfw_cluster: z.string(),
   portfw_site: z.string(),
   portfw_role_interfaces: z.record(name, interfaceClass),
@@ -250,6 +249,7 @@ export const PORTFW_SCHEMAS = {
   portfw_management: oneOrMore(source),
   portfw_ensure_firewalld: z.enum(['running', 'installed']),
   portfw_addresses: perClass(oneOrMore(address)),
+  portfw_sides_checked: z.boolean(),
 } satisfies Record<string, z.ZodType>;
 
 const hostAddress = checkedText(SHAPES.hostAddress, (text) => {
