@@ -10,6 +10,8 @@ export interface HostFacts {
   /** The SSH path that we came in by, as sshd saw it; `null` for a local connection. */
   readonly controllerPath: ControllerPath | null;
   readonly interfaces: readonly InterfaceFacts[];
+  /** Default routes of every routing table; missing in an answer of a probe that did not ask for them yet. */
+  readonly defaultRoutes?: readonly DefaultRoute[];
   readonly sockets: readonly SocketFacts[];
   /** Established flows towards, from and through the host; `null` when it could not tell. */
   readonly flows: FlowFacts | null;
@@ -50,11 +52,23 @@ export interface InterfaceFacts {
   readonly name: string;
   readonly up: boolean;
   readonly loopback: boolean;
+  /** What the kernel calls a link that is no hardware: `macvlan`, `vlan`, `bridge`, `dummy`, …; missing otherwise. */
+  readonly kind?: string;
+  /** The interface that a macvlan, ipvlan or VLAN stands on. */
+  readonly parent?: string;
   readonly addresses: readonly {
     readonly address: string;
     readonly prefix: number;
     readonly family: 'ipv4' | 'ipv6';
   }[];
+}
+
+/** An interface that a default route leads over. */
+export interface DefaultRoute {
+  readonly family: 'ipv4' | 'ipv6';
+  readonly interface: string;
+  /** `main`, or the table of a policy route: its number or name. */
+  readonly table: string;
 }
 
 /** A listening socket. `address` is `*` when it listens on every address of every family. */

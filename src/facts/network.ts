@@ -1,5 +1,5 @@
 import { readHostAddress, readPort } from './addresses.ts';
-import type { InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
+import type { DefaultRoute, InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
 /** What a parser made of a section, and how many of its lines it could make nothing of. */
@@ -8,21 +8,39 @@ export interface Rows<T> {
   readonly unread: number;
 }
 
-/** `ip addr show` (iproute2 of any age, or busybox). Throws `Unreadable` for an address that is none. */
+/** Kinds of link whose other end, after the `@` of their name, is the interface that they stand on. */
+const STANDS_ON_ANOTHER: ReadonlySet<string> = new Set(['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'vlan']);
+
+/** Lines of an interface's details that do not begin with its kind. */
+const NO_KIND = /^(?:link|inet6?|alias|altname|vf|\w+_slave)$/;
+
+type Draft = { -readonly [K in keyof InterfaceFacts]: InterfaceFacts[K] };
+
+/** `ip addr show` or `ip -d addr show` (iproute2 of any age, or busybox). Throws `Unreadable` for an address that is none. */
 export function parseInterfaces(lines: readonly string[]): readonly InterfaceFacts[] {
-  const found: (InterfaceFacts & { addresses: InterfaceFacts['addresses'][number][] })[] = [];
+  const found: (Draft & { addresses: InterfaceFacts['addresses'][number][] })[] = [];
+  let otherEnd: string | null = null;
+  // The kind comes first among the details: what root has written into an alias below it is not looked at.
+  let details = 0;
   for (const line of lines) {
     const header = /^\d+: (\S+): <([^>]*)>/.exec(line);
     if (header !== null) {
       const flags = new Set(header[2]!.split(','));
-      found.push({
-        // `eth0@if5`: what follows the last @ is the other end of the link.
-        name: shortName(header[1]!.replace(/(.)@[^@]*$/, '$1'), 64),
-        up: flags.has('UP'),
-        loopback: flags.has('LOOPBACK'),
-        addresses: [],
-      });
+      // `eth0@if5`: what follows the last @ is the other end of the link.
+      const [, own = '', other] = /^(.+?)(?:@([^@]*))?$/.exec(header[1]!) ?? [];
+      found.push({ name: shortName(own, 64), up: flags.has('UP'), loopback: flags.has('LOOPBACK'), addresses: [] });
+      otherEnd = other ?? null;
+      details = 0;
       continue;
+    }
+    const detail = /^ {4}([a-z]\w*)\b/.exec(line)?.[1];
+    if (detail !== undefined && detail !== 'link') {
+      details += 1;
+      const owner = found.at(-1);
+      if (details === 1 && owner !== undefined && !NO_KIND.test(detail)) {
+        owner.kind = shortName(detail, 64);
+        if (STANDS_ON_ANOTHER.has(detail) && otherEnd !== null) owner.parent = shortName(otherEnd, 64);
+      }
     }
     const address = /^\s+inet6? (\S+)/.exec(line);
     if (address === null) continue;
@@ -40,6 +58,24 @@ export function parseInterfaces(lines: readonly string[]): readonly InterfaceFac
     owner.addresses.push({ address: parsed.address, prefix, family: parsed.family });
   }
   return found;
+}
+
+/**
+ * `ip -o route show table all default`, each line after the name of its family. Routes that lead nowhere (`unreachable`,
+ * `blackhole`) are passed over; a route over several interfaces counts for each. Sorted.
+ */
+export function parseDefaultRoutes(lines: readonly string[]): readonly DefaultRoute[] {
+  const found = new Map<string, DefaultRoute>();
+  for (const line of lines) {
+    const [, family, rest = ''] = /^(ipv4|ipv6) default\b(.*)$/.exec(line) ?? [];
+    if (family !== 'ipv4' && family !== 'ipv6') continue;
+    const table = shortName(/\stable (\S+)/.exec(rest)?.[1] ?? 'main', 64);
+    for (const [, name = ''] of rest.matchAll(/\sdev (\S+)/g)) {
+      const route: DefaultRoute = { family, interface: shortName(name, 64), table };
+      found.set(`${family} ${table} ${route.interface}`, route);
+    }
+  }
+  return [...found].sort(([a], [b]) => compareText(a, b)).map(([, route]) => route);
 }
 
 /**

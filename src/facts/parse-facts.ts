@@ -1,7 +1,7 @@
 import type { HostFacts } from './facts.ts';
 import { collectedJson, parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
 import { parseFlows } from './flows.ts';
-import { parseInterfaces, parseRpc, parseSockets } from './network.ts';
+import { parseDefaultRoutes, parseInterfaces, parseRpc, parseSockets } from './network.ts';
 import { splitSections } from './sections.ts';
 import { activeWriters, parseFiles, parsePackages, parseProcesses, parseUnits } from './services.ts';
 import { parseLastRun, parseLock, parseRemembered, parseUnfinished } from './state.ts';
@@ -53,6 +53,7 @@ function parseSections(text: string): ParsedFacts {
     os: parseOsRelease(sections.os),
     controllerPath: parseSshConnection(sections.ssh),
     interfaces: parseInterfaces(sections.interfaces),
+    ...(sections.routes === null ? {} : { defaultRoutes: parseDefaultRoutes(sections.routes) }),
     sockets: sockets.rows,
     flows: parseFlows(sections.flows),
     units: units.rows,

@@ -8,6 +8,7 @@ export const SECTIONS = [
   'os',
   'ssh',
   'interfaces',
+  'routes',
   'sockets',
   'flows',
   'units',
@@ -23,10 +24,13 @@ export const SECTIONS = [
 
 export type SectionName = (typeof SECTIONS)[number];
 
-/** `flows` is `null` in an answer of a probe that did not ask for them yet. */
-export type Sections = Readonly<Record<Exclude<SectionName, 'flows'>, readonly string[]>> & {
-  readonly flows: readonly string[] | null;
-};
+/** Sections that a probe of an earlier version did not print. */
+const LATER = ['routes', 'flows'] as const satisfies readonly SectionName[];
+type Later = (typeof LATER)[number];
+
+/** `routes` and `flows` are `null` in an answer of a probe that did not ask for them yet. */
+export type Sections = Readonly<Record<Exclude<SectionName, Later>, readonly string[]>> &
+  Readonly<Record<Later, readonly string[] | null>>;
 
 /** Far above what any host says; more than this is not an answer but an attack or a mistake. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
@@ -34,7 +38,7 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 /**
  * Cuts the probe's output into its sections, content lines without the space that sets them off.
  *
- * Every section but `flows` must be there, once and in order, and the output must reach its end mark. Text before the
+ * Every section but `routes` and `flows` must be there, once and in order, and the output must reach its end mark. Text before the
  * first header is passed over. Throws `Unreadable`.
  */
 export function splitSections(text: string): Sections {
@@ -54,7 +58,8 @@ export function splitSections(text: string): Sections {
         throw new Unreadable('probe', 'text follows the end mark');
       return Object.fromEntries(found) as unknown as Sections;
     } else {
-      if (SECTIONS[found.size] === 'flows' && line !== '@@flows') found.set('flows', null);
+      const due = LATER.find((name) => name === SECTIONS[found.size]);
+      if (due !== undefined && line !== `@@${due}`) found.set(due, null);
       const expected = SECTIONS[found.size];
       if (line !== `@@${expected}`) {
         throw new Unreadable(expected ?? 'end', `the section "${expected ?? 'end'}" does not begin where it should`);

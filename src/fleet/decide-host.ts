@@ -11,6 +11,7 @@ import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
+import { trustNotes } from '../plan/trust.ts';
 import { buildDesired } from '../policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
@@ -96,6 +97,7 @@ function planOf(
     features: new Set([...play.features, ...job.settings.features]),
     peers: hostPeers(job.settings, context.inventory, context.settings),
     today: context.today,
+    bound: boundInterfaces(observed),
   });
   if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
   const { desired } = outcome;
@@ -118,6 +120,7 @@ function planOf(
       ...writerNotes(facts),
       ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
+      ...trustNotes(desired, observed.runtime),
     ],
   });
   const reload = reloadOf(plan.steps) !== null;
@@ -144,6 +147,12 @@ function planOf(
   if (against.length > 0) return refusedBy(against);
   const notes = [...plan.notes, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
   return { kind: 'planned', plan: { ...plan, notes } };
+}
+
+/** Which interfaces zones of ours have in their files, whether they are there now or not. */
+function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
+  const ours = [...permanent.zones.values()].filter(({ name }) => isOurs(name));
+  return new Map(ours.flatMap((zone) => zone.interfaces.map((name) => [name, zone.name] as const)));
 }
 
 /** Interfaces that no class names are filtered as well, once firewalld runs. */

@@ -72,6 +72,12 @@ installed_packages() {
   fi
 }
 
+# Default routes of every routing table, one a line, after the name of their family.
+default_routes() {
+  ip -4 -o route show table all default | sed 's/^/ipv4 /'
+  ip -6 -o route show table all default | sed 's/^/ipv6 /'
+}
+
 # Established flows, counted by kind: `COUNT PROTOCOL OPENER ADDRESS PORT SOURCE SOURCEPORT TARGET`. The last three say where
 # the answers come from and go to: they differ from the first where addresses are translated. A busy host has 100,000
 # flows, so only so many kinds and so many lines of each source are told, and `cut` stands for what is not.
@@ -179,7 +185,10 @@ sections() {
   section ssh
   ssh_connection
   section interfaces
-  ip addr show | content
+  # Details tell a macvlan from a real interface; an ip that knows no details prints none.
+  { ip -d addr show || ip addr show; } | content
+  section routes
+  default_routes | content
   section sockets
   listening=$(bounded 10 ss -lntup | content)
   printf '%s\n' "$listening"

@@ -249,6 +249,7 @@ export const PORTFW_SCHEMAS = {
   portfw_management: oneOrMore(source),
   portfw_ensure_firewalld: z.enum(['running', 'installed']),
   portfw_addresses: perClass(oneOrMore(address)),
+  portfw_sides_checked: z.boolean(),
 } satisfies Record<string, z.ZodType>;
 
 const hostAddress = checkedText(SHAPES.hostAddress, (text) => {
@@ -370,7 +371,7 @@ export const USED_VARIABLES: readonly string[] = [...Object.keys(PORTFW_SCHEMAS)
 /** Variables whose values are names that portfw, its matrices and the inventory give things, and so no secrets. */
 export const VOCABULARY_VARIABLES: ReadonlySet<string> = new Set([
   ...['portfw_managed', 'portfw_playbook', 'portfw_roles', 'portfw_features', 'portfw_private', 'portfw_cluster'],
-  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld'],
+  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld', 'portfw_sides_checked'],
   ...['ansible_connection', 'ansible_become', 'ansible_become_user', 'ansible_become_method'],
 ]);
 

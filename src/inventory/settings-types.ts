@@ -78,6 +78,8 @@ export interface HostSettings {
   readonly features: readonly string[];
   /** `portfw_private`; `null` leaves it to the playbook. */
   readonly private: PrivateMode | null;
+  /** `portfw_sides_checked`: public and private are as written, although the facts look as if they were mixed up. */
+  readonly sidesChecked: boolean;
   /** `portfw_cluster`: the inventory group whose members are never filtered from each other. */
   readonly cluster: string | null;
   /** `portfw_site`: the inventory group that is the site; `null` means all managed hosts under the same playbook. */

@@ -96,6 +96,7 @@ class HostReader {
       vips: normalised(this.list('portfw_vips')),
       features: this.list('portfw_features'),
       private: this.value<PrivateMode>('portfw_private') ?? null,
+      sidesChecked: this.value<boolean>('portfw_sides_checked') ?? false,
       cluster: this.ownGroup('portfw_cluster'),
       site: this.ownGroup('portfw_site'),
       roleInterfaces: this.value<Record<string, InterfaceClass>>('portfw_role_interfaces') ?? {},

@@ -32,8 +32,9 @@ export function leftConnections(
       .map((name): Change => {
         const layers = { permanent: false, runtime: false };
         const move = connectionMove([connection], name, '');
-        const where = { zone: connection.zone, otherZone: defaultZone, editsZone: null, layers };
-        return { kind: 'interface', action: 'release', interface: name, ...where, ...move, closes: [], reasons: [] };
+        const where = { zone: connection.zone, classes: [], otherZone: defaultZone, editsZone: null, layers };
+        const effects = { closes: [], opens: [], reasons: [] };
+        return { kind: 'interface', action: 'release', interface: name, ...where, ...move, ...effects };
       }),
   );
 }

@@ -47,6 +47,8 @@ export type Change =
       readonly action: 'bind' | 'release';
       readonly interface: string;
       readonly zone: string;
+      /** The interface classes that it serves; empty for a release. */
+      readonly classes: readonly string[];
       /** The zone that holds the interface at runtime now, or that takes it after a release. */
       readonly otherZone: string;
       /** The zone file of somebody else that names the interface and loses that line, or `null`. */
@@ -55,6 +57,8 @@ export type Change =
       readonly networkManager?: ConnectionMove;
       /** What the other zone had open on this interface and the new one has not. */
       readonly closes: readonly string[];
+      /** `everything` where the new zone lets in whatever comes, and the other one did not; else empty. */
+      readonly opens: readonly string[];
       readonly layers: Layers;
       readonly reasons: readonly Reason[];
     }

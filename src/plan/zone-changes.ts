@@ -7,6 +7,7 @@ import { connectionMove, leftConnections } from './connection-moves.ts';
 import { lostOpenings, servicePorts } from './exposure.ts';
 import type { Change, Layers } from './plan.ts';
 import type { StrayField } from './steps.ts';
+import { openedByMove } from './trust.ts';
 
 /** What the comparison of zones needs to know of the host. */
 export interface ZonesInput {
@@ -38,12 +39,17 @@ export function zoneChanges(input: ZonesInput): Change[] {
         action: 'release',
         interface: name,
         zone,
+        classes: [],
         otherZone: home ?? input.defaultZone,
         editsZone: null,
         ...(home === undefined ? connectionMove(input.connections, name, '') : {}),
         closes: runtime?.interfaces.includes(name)
           ? closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime)
           : [],
+        opens:
+          home === undefined && runtime?.interfaces.includes(name)
+            ? openedByMove(runtime, input.runtime.zones.get(input.defaultZone), input.runtime)
+            : [],
         layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
         reasons: [],
       });
@@ -107,22 +113,26 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
     if (!bound.permanent && !bound.runtime && editsZone === null && move.networkManager === undefined) continue;
     const holder =
       [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
+    const classes = reasons.flatMap((reason) => (reason.kind === 'interface-class' ? reason.classes : []));
+    const opens = bound.runtime ? openedByMove(input.runtime.zones.get(holder), zone.config, input.runtime) : [];
     const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];
     changes.push({
       kind: 'interface',
       action: 'bind',
       interface: value,
       zone: name,
+      classes,
       otherZone: holder,
       editsZone,
       ...move,
       closes,
+      opens,
       layers: bound,
       reasons,
     });
     for (const other of more) {
-      const where = { otherZone: other, editsZone: other, closes: [], layers: layers(false, false) };
-      changes.push({ kind: 'interface', action: 'bind', interface: value, zone: name, ...where, reasons });
+      const where = { otherZone: other, editsZone: other, closes: [], opens: [], layers: layers(false, false) };
+      changes.push({ kind: 'interface', action: 'bind', interface: value, zone: name, classes, ...where, reasons });
     }
   }
   const services = (value: ZoneConfig) => value.services;

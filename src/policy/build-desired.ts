@@ -29,6 +29,7 @@ import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './inte
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
+import { mixedUpSides } from './sides.ts';
 import type { SourceSet } from './sources.ts';
 
 /** Everything that the desired configuration of one host follows from. */
@@ -45,6 +46,8 @@ export interface PolicyInput {
   readonly peers: HostPeers;
   /** `YYYY-MM-DD`. */
   readonly today: string;
+  /** Interfaces that a zone of ours holds for good, by name; none when left out. */
+  readonly bound?: ReadonlyMap<string, string>;
 }
 
 /**
@@ -53,10 +56,18 @@ export interface PolicyInput {
  * @returns the desired configuration, or every reason why there is none
  */
 export function buildDesired(input: PolicyInput): PolicyOutcome {
-  const map = mapInterfaces(input.settings, input.facts.interfaces);
-  const refusals: PolicyRefusal[] = [...map.refusals];
+  const map = mapInterfaces(input.settings, input.facts.interfaces, input.bound);
+  const checked = input.settings.sidesChecked;
+  const sides = mixedUpSides({ map, facts: input.facts, mode: input.privateMode, checked });
+  // The question whether public and private are mixed up comes first: the answer may explain everything else.
+  const refusals: PolicyRefusal[] = [...sides.refusals, ...map.refusals];
   const resolved = openingsOf(input);
-  const said: PolicyNote[] = [...resolved.notes, ...openToAll(resolved.openings, map)];
+  const said: PolicyNote[] = [
+    ...sides.notes,
+    ...map.notes,
+    ...resolved.notes,
+    ...openToAll(resolved.openings, map),
+  ];
   refusals.push(...resolved.refusals);
 
   const draft = new Draft(input, map, said, refusals);

@@ -233,6 +233,7 @@ function unusedRoleInterfaces(world: LintWorld): Finding[] {
 /** What only a host that we log in to has a use for. */
 const FOR_MANAGED = [
   'portfw_private',
+  'portfw_sides_checked',
   'portfw_role_interfaces',
   'portfw_allow_from',
   'portfw_extra_rules',

@@ -1,3 +1,4 @@
+import { addressSpace } from '../core/address-space.ts';
 import { contains, type Network, parseAddress, parseNetwork } from '../core/addresses.ts';
 import { shown } from '../core/shown.ts';
 import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../inventory/settings-types.ts';
@@ -90,31 +91,6 @@ function nobodyMaps(world: LintWorld): Finding[] {
 
 const networks = (texts: readonly string[]): readonly Network[] => texts.flatMap((text) => parseNetwork(text) ?? []);
 
-/** Address space that nobody routes on the internet. */
-const PRIVATE_SPACE = networks([
-  '10.0.0.0/8',
-  '172.16.0.0/12',
-  '192.168.0.0/16',
-  '100.64.0.0/10',
-  '169.254.0.0/16',
-  '127.0.0.0/8',
-  'fc00::/7',
-  'fe80::/10',
-]);
-/** Made for documentation and for measurements: neither kind. */
-const EXAMPLE_SPACE = networks([
-  '192.0.2.0/24',
-  '198.51.100.0/24',
-  '203.0.113.0/24',
-  '198.18.0.0/15',
-  '2001:db8::/32',
-  '3fff::/20',
-]);
-
-function inside(space: readonly Network[], network: Network): boolean {
-  return space.some((one) => contains(one, network));
-}
-
 /** The entries of a class by place. */
 function entriesOf(world: LintWorld, hosts: readonly HostSettings[], interfaceClass: InterfaceClass) {
   return world.shared(hosts, (host) => {
@@ -128,10 +104,15 @@ function entriesOf(world: LintWorld, hosts: readonly HostSettings[], interfaceCl
   });
 }
 
+/** Whether nobody has said yet that public and private are right as they are. */
+function unchecked(host: HostSettings): boolean {
+  return !host.sidesChecked;
+}
+
 function publicIsPrivate(world: LintWorld): Finding[] {
-  return entriesOf(world, world.managed, 'public').flatMap(({ value, location }) => {
+  return entriesOf(world, world.managed.filter(unchecked), 'public').flatMap(({ value, location }) => {
     const network = parseNetwork(value);
-    if (network === null || !inside(PRIVATE_SPACE, network)) return [];
+    if (network === null || addressSpace(network) !== 'private') return [];
     return [
       {
         message: `the public interface is ${shown(value)}, which is private address space`,
@@ -143,10 +124,10 @@ function publicIsPrivate(world: LintWorld): Finding[] {
 }
 
 function trustedIsPublic(world: LintWorld): Finding[] {
-  const trusting = world.managed.filter((host) => world.privateMode(host) === 'trusted');
+  const trusting = world.managed.filter((host) => unchecked(host) && world.privateMode(host) === 'trusted');
   return entriesOf(world, trusting, 'private').flatMap(({ value, location }) => {
     const network = parseNetwork(value);
-    if (network === null || inside([...PRIVATE_SPACE, ...EXAMPLE_SPACE], network)) return [];
+    if (network === null || addressSpace(network) !== 'global') return [];
     return [
       {
         message: `the private interface, which is trusted as a whole, is ${shown(value)}, which the internet can reach`,

@@ -72,9 +72,21 @@ function interfaceRows(facts: HostFacts): { text: string }[][] {
     .filter((one) => !one.loopback)
     .map((one) => {
       const addresses = one.addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(', ');
-      return [{ text: `    ${oneLine(one.name)}` }, { text: one.up ? 'up' : 'down' }, { text: oneLine(addresses) }];
+      const link = one.kind === undefined ? '' : `${one.kind}${one.parent === undefined ? '' : ` on ${one.parent}`}`;
+      const said = [link, addresses, defaultRouteText(facts, one.name)].filter((text) => text !== '').join('; ');
+      return [{ text: `    ${oneLine(one.name)}` }, { text: one.up ? 'up' : 'down' }, { text: oneLine(said) }];
     });
 }
+
+function defaultRouteText({ defaultRoutes = [] }: HostFacts, name: string): string {
+  const own = defaultRoutes.filter((route) => route.interface === name);
+  const tables = own.map(
+    ({ family, table }) => `${FAMILY_NAMES[family]}${table === 'main' ? '' : ` in table ${table}`}`,
+  );
+  return own.length === 0 ? '' : `default route (${tables.join(', ')})`;
+}
+
+const FAMILY_NAMES = { ipv4: 'IPv4', ipv6: 'IPv6' } as const;
 
 function socketRows(sockets: readonly SocketFacts[]): { text: string }[][] {
   return sockets.map((socket) => [

@@ -158,7 +158,10 @@ function zoneChangeLines(change: ZoneChange, options: Printing): readonly string
       const name = oneLine(change.interface);
       const other = oneLine(change.otherZone);
       const moves = other === '' || change.otherZone === change.zone ? '' : ` moves here from zone ${other}`;
-      const text = change.action === 'bind' ? `interface ${name}${moves}` : `interface ${name} goes to zone ${other}`;
+      const text =
+        change.action === 'bind'
+          ? `interface ${name}${classesText(change)}${moves}`
+          : `interface ${name} goes to zone ${other}`;
       return [
         line(`${text}${layersText(change.layers)}`),
         ...details(becauseOr(change.reasons, change.action === 'release', options), style),
@@ -167,6 +170,7 @@ function zoneChangeLines(change: ZoneChange, options: Printing): readonly string
           : details([`edits zone ${oneLine(change.editsZone)}, which names it now`], style)),
         ...(change.networkManager === undefined ? [] : details([connectionText(change.networkManager)], style)),
         ...closesLines(change, style),
+        ...change.opens.map((what) => opensLine(what, name, style)),
       ];
     }
     case 'zone-service': {
@@ -184,6 +188,16 @@ function zoneChangeLines(change: ZoneChange, options: Printing): readonly string
       return [line(text), ...details(['because it was set by hand in a zone of ours and no rule asks for it'], style)];
     }
   }
+}
+
+/** `eth1 (private)`: which side of the host an interface is. */
+function classesText({ classes }: Extract<Change, { kind: 'interface' }>): string {
+  return classes.length === 0 ? '' : ` (${oneLine(classes.join(', '))})`;
+}
+
+/** As loud as what a move closes: whoever reads over it trusts a network. */
+function opensLine(what: string, name: string, style: Style): string {
+  return `        ${style.red('opens')} ${oneLine(what)} to whoever comes in on ${name}`;
 }
 
 function closesLines(change: Extract<Change, { kind: 'interface' }>, style: Style): readonly string[] {

@@ -111,6 +111,10 @@ describe('what each suite says of itself', () => {
     expect(publicSide).toMatchObject({ up: true, loopback: false });
     expect(publicSide?.addresses).toContainEqual({ address: host.publicAddress, prefix: 24, family: 'ipv4' });
     expect(facts.interfaces.find(({ loopback }) => loopback)?.name).toBe('lo');
+    expect(publicSide).toMatchObject({ kind: 'veth' });
+    expect(publicSide).not.toHaveProperty('parent');
+    const routes = ['ipv4', 'ipv6'].map((family) => ({ family, interface: host.interfaces.public, table: 'main' }));
+    expect(facts.defaultRoutes).toEqual(routes);
     if (facts.firewalld.kind !== 'running') throw new Error(`firewalld: ${facts.firewalld.kind}`);
     expect(facts.firewalld.version).toBe(VERSIONS[host.suite]);
     expect(facts.firewalld.state).toBe('RUNNING');

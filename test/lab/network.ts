@@ -74,7 +74,8 @@ async function createNetwork(
   const block = side === 'public' ? 18 : 19;
   const subnet = `198.${block}.${number}.0/24`;
   const subnet6 = `2001:db8:${block}:${number.toString(16)}::/64`;
-  const name = `portfw-${lab}-${side}`;
+  // Docker routes by the network whose name comes first. A host's way out is on the public side, as in life.
+  const name = `portfw-${lab}-${side === 'public' ? 'a-public' : 'b-private'}`;
   const network = await docker.createNetwork({
     Name: name,
     CheckDuplicate: true,

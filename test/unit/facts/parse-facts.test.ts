@@ -101,6 +101,65 @@ describe('the way that we came in by', () => {
   );
 });
 
+describe('links and routes', () => {
+  const links = (...lines: string[]) =>
+    facts(probeText({ interfaces: lines })).facts.interfaces.map(({ name, kind, parent }) => [name, kind, parent]);
+
+  it.each<[string, string[], [string, string?, string?]]>([
+    [
+      'a macvlan of keepalived',
+      [
+        '2: vrrp.51@eth0: <BROADCAST,UP> mtu 1500',
+        '    link/ether 00:00:5e:00:01:33 brd ff:ff:ff:ff:ff:ff promiscuity 0 minmtu 68 maxmtu 65535 ',
+        '    macvlan mode private numtxqueues 1 numrxqueues 1 ',
+        '    inet 192.0.2.80/32 scope global vrrp.51',
+      ],
+      ['vrrp.51', 'macvlan', 'eth0'],
+    ],
+    [
+      'a VLAN',
+      ['3: eth0.7@eth0: <UP> mtu 1500', '    vlan protocol 802.1Q id 7 <REORDER_HDR> '],
+      ['eth0.7', 'vlan', 'eth0'],
+    ],
+    [
+      "one end of a container's link: the other end is no parent",
+      ['4: eth0@if5: <UP> mtu 1500', '    link/ether 02:42:c6:12:56:0b link-netnsid 0', '    veth numtxqueues 2 '],
+      ['eth0', 'veth'],
+    ],
+    ['a name with an @', ['5: a@b@if9: <UP> mtu 1500', '    macvlan mode bridge '], ['a@b', 'macvlan', 'if9']],
+    ['hardware', ['6: eth0: <UP> mtu 1500', '    link/ether 52:54:00:00:00:01', '    inet 192.0.2.1/24'], ['eth0']],
+    ['hardware in a bridge', ['6: eth0: <UP> master br0', '    bridge_slave state forwarding'], ['eth0']],
+    ['an alias is no kind', ['7: eth0@eth9: <UP>', '    alias macvlan', '    macvlan mode private'], ['eth0']],
+    ['another name is no kind', ['8: eth0: <UP>', '    altname enp0s3', '    dummy x'], ['eth0']],
+  ])('%s', (_what, lines, [name, kind, parent]) => {
+    expect(links(...lines)).toEqual([[name, kind, parent]]);
+  });
+
+  it('reads default routes of every table and family', () => {
+    const routes = [
+      'ipv4 default via 192.0.2.1 dev eth0 proto static metric 100 ',
+      'ipv4 default table 100 \\\tnexthop dev vrrp.51 weight 1 \\\tnexthop via 192.0.2.1 dev eth1 weight 2 ',
+      'ipv4 unreachable default metric 5000 ',
+      'ipv6 default via fe80::1 dev eth1 proto ra metric 1024 pref medium',
+      'ipv6 default via fe80::2 dev eth1 metric 2048',
+      'ipv6 unreachable default dev lo metric 4294967295 error -101 pref medium',
+      'Error: something else',
+    ];
+    const read = facts(probeText({ routes })).facts.defaultRoutes;
+    expect(read?.map((route) => `${route.family} ${route.table} ${route.interface}`)).toEqual([
+      'ipv4 100 eth1',
+      'ipv4 100 vrrp.51',
+      'ipv4 main eth0',
+      'ipv6 main eth1',
+    ]);
+  });
+
+  it('tells no routes from a probe that did not ask', () => {
+    expect(facts(probeText()).facts.defaultRoutes).toEqual([]);
+    expect(facts(probeText().replace('\n@@routes\n', '')).facts.defaultRoutes).toBeUndefined();
+  });
+});
+
 describe('listening sockets', () => {
   const parse = (...lines: string[]) => facts(probeText({ sockets: lines }));
 

@@ -141,6 +141,16 @@ describe('a host that cannot be configured as it is', () => {
     ],
     ['interface-not-found', { variables: { portfw_interfaces: { public: 'eth9' } } }, /eth0 \(192\.0\.2\.10\/24\)/],
     ['trusted-and-shared', { variables: { portfw_interfaces: { public: 'eth0', private: 'eth0' } } }, /portfw_private/],
+    [
+      'sides-mixed-up',
+      {
+        facts: {
+          interfaces: interfacesOf({ eth0: ['192.168.0.10/24'], eth1: ['203.0.113.10/24'] }),
+          defaultRoutes: [{ family: 'ipv4', interface: 'eth1', table: 'main' }],
+        },
+      },
+      /portfw_sides_checked/,
+    ],
     ['ipsets-unusable', { private: 'peers', firewalld: { ipsetsUsable: false } }, /package ipset/],
     [
       'lockout',

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
-import type { HostFacts, InterfaceFacts, RunningFirewalld } from '../../../src/facts/facts.ts';
+import type { DefaultRoute, HostFacts, InterfaceFacts, RunningFirewalld } from '../../../src/facts/facts.ts';
 import { formatPort } from '../../../src/firewalld/normalise.ts';
 import { type Inventory, readInventoryFiles } from '../../../src/inventory/inventory.ts';
 import { hostPeers } from '../../../src/inventory/peers.ts';
@@ -26,6 +26,12 @@ export interface PolicyCase {
   readonly facts: {
     /** Interface → addresses with their prefixes. */
     readonly interfaces: Readonly<Record<string, readonly string[]>>;
+    /** Interface → `KIND` or `KIND on PARENT`, where it is no hardware. */
+    readonly links?: Readonly<Record<string, string>>;
+    /** `FAMILY INTERFACE`, or `FAMILY INTERFACE TABLE` where the table is not the main one. */
+    readonly defaultRoutes?: readonly string[];
+    /** Interface → the zone of ours that has it already. */
+    readonly bound?: Readonly<Record<string, string>>;
     /** `program version protocol port service`. */
     readonly rpc?: readonly string[];
     readonly helpers?: readonly string[];
@@ -56,11 +62,15 @@ function matrixOf(reference: string): Matrix {
   return loadMatrix(reference.endsWith('.yaml') ? path.join(FIXTURES, reference) : reference);
 }
 
-export function interfacesOf(given: PolicyCase['facts']['interfaces']): InterfaceFacts[] {
+export function interfacesOf(
+  given: PolicyCase['facts']['interfaces'],
+  links: PolicyCase['facts']['links'] = {},
+): InterfaceFacts[] {
   return Object.entries(given).map(([name, addresses]) => ({
     name,
     up: true,
     loopback: name === 'lo',
+    ...linkOf(links[name]),
     addresses: addresses.map((text) => {
       const [address = '', prefix] = text.split('/');
       return { address, prefix: Number(prefix), family: address.includes(':') ? 'ipv6' : 'ipv4' };
@@ -68,12 +78,26 @@ export function interfacesOf(given: PolicyCase['facts']['interfaces']): Interfac
   }));
 }
 
+function linkOf(text = ''): Pick<InterfaceFacts, 'kind' | 'parent'> {
+  const [kind, , parent] = text.split(' ');
+  return { ...(kind === undefined || kind === '' ? {} : { kind }), ...(parent === undefined ? {} : { parent }) };
+}
+
+/** Default routes, each as `ipv4 eth0` or `ipv6 eth1 100`. */
+export function defaultRoutesOf(given: readonly string[]): DefaultRoute[] {
+  return given.map((line) => {
+    const [family, name = '', table = 'main'] = line.split(' ');
+    return { family: family === 'ipv6' ? 'ipv6' : 'ipv4', interface: name, table };
+  });
+}
+
 /** The input that the policy gets for the host `web1.example.net` of a case. */
 export function inputOf(given: PolicyCase): PolicyInput {
   const { inventory, settings } = readInventory(given.inventory);
   const own = settings.get('web1.example.net')!;
-  const facts: Pick<HostFacts, 'interfaces' | 'rpc'> = {
-    interfaces: interfacesOf(given.facts.interfaces),
+  const facts: Pick<HostFacts, 'interfaces' | 'defaultRoutes' | 'rpc'> = {
+    interfaces: interfacesOf(given.facts.interfaces, given.facts.links),
+    defaultRoutes: defaultRoutesOf(given.facts.defaultRoutes ?? []),
     rpc: (given.facts.rpc ?? []).map((line) => {
       const [program, version, protocol, port, service = ''] = line.split(' ');
       return {
@@ -99,6 +123,7 @@ export function inputOf(given: PolicyCase): PolicyInput {
     features: new Set([...(given.features ?? []), ...own.features]),
     peers: hostPeers(own, inventory, settings),
     today: given.today ?? '2026-03-01',
+    bound: new Map(Object.entries(given.facts.bound ?? {})),
   };
 }
 

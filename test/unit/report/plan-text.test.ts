@@ -45,7 +45,7 @@ describe('the text of a plan', () => {
       networkManager: move,
     };
     const text = planText({ ...FIRST_APPLY, changes: [change as HostPlan['changes'][number]] }, plain);
-    expect(text).toMatch(/~ interface eth\d+\n/);
+    expect(text).toMatch(/~ interface eth\d+ \((?:public|private)\)\n/);
     expect(text).toContain('NetworkManager connection "Wired');
     expect(text).toContain(': zone none → portfw-x');
     expect(text).not.toContain('\u001b');
@@ -56,7 +56,7 @@ describe('the text of a plan', () => {
     const change = { ...FIRST_APPLY.changes[3]!, interface: nasty, closes: [nasty] } as HostPlan['changes'][number];
     const text = planText({ ...FIRST_APPLY, host: nasty, changes: [change], notes: [] }, plain);
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
-    expect(text).toContain('interface eth0 zone trusted moves here');
+    expect(text).toContain('interface eth0 zone trusted (public) moves here');
   });
 });
 
