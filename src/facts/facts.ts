@@ -10,6 +10,7 @@ export interface HostFacts {
   /** The SSH path that we came in by, as sshd saw it; `null` for a local connection. */
   readonly controllerPath: ControllerPath | null;
   readonly interfaces: readonly InterfaceFacts[];
+  readonly forwarding: ForwardingFacts;
   readonly sockets: readonly SocketFacts[];
   /** Established flows towards, from and through the host; `null` when it could not tell. */
   readonly flows: FlowFacts | null;
@@ -53,6 +54,14 @@ export interface InterfaceFacts {
     readonly prefix: number;
     readonly family: 'ipv4' | 'ipv6';
   }[];
+}
+
+/** Where the kernel passes packets on that are for others: what makes a host a router, if its firewall lets it. */
+export interface ForwardingFacts {
+  /** Interfaces by which an IPv4 packet may come in and go on, sorted. */
+  readonly ipv4: readonly string[];
+  /** The same for IPv6; `all` where the switch of the whole host is on. */
+  readonly ipv6: 'all' | readonly string[];
 }
 
 /** A listening socket. `address` is `*` when it listens on every address of every family. */

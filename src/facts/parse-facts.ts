@@ -1,7 +1,7 @@
 import type { HostFacts } from './facts.ts';
 import { parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
 import { parseFlows } from './flows.ts';
-import { parseInterfaces, parseRpc, parseSockets } from './network.ts';
+import { parseForwarding, parseInterfaces, parseRpc, parseSockets } from './network.ts';
 import { splitSections } from './sections.ts';
 import { activeWriters, parseFiles, parsePackages, parseProcesses, parseUnits } from './services.ts';
 import { parseLastRun, parseLock, parseRemembered } from './state.ts';
@@ -52,6 +52,7 @@ function parseSections(text: string): ParsedFacts {
     os: parseOsRelease(sections.os),
     controllerPath: parseSshConnection(sections.ssh),
     interfaces: parseInterfaces(sections.interfaces),
+    forwarding: parseForwarding(sections.forwarding),
     sockets: sockets.rows,
     flows: parseFlows(sections.flows),
     units: units.rows,

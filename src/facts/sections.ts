@@ -8,6 +8,7 @@ export const SECTIONS = [
   'os',
   'ssh',
   'interfaces',
+  'forwarding',
   'sockets',
   'flows',
   'units',

@@ -7,6 +7,7 @@ import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
 import { buildPlan, reloadReason } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
+import { forwardingNotes } from '../plan/forwarding-notes.ts';
 import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
@@ -122,6 +123,7 @@ function planOf(
       ...writerNotes(facts),
       ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
+      ...forwardingNotes({ facts, firewalld, observed, desired, starts: ensure !== null }),
     ],
   });
   const reload = reloadReason(plan.changes) !== null;

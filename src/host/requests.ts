@@ -2,11 +2,12 @@ import { formatPortRange, type Protocol } from '../core/ports.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { EMPTY_ZONE, isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import { parseRichRule } from '../firewalld/rich-rule.ts';
+import { ACCEPT_ALL, parseRichRule } from '../firewalld/rich-rule.ts';
 import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import { reloadReason } from '../plan/build-plan.ts';
 import { connectionMoves } from '../plan/connection-moves.ts';
 import { needsReload } from '../plan/definitions.ts';
+import { acceptsEverything } from '../plan/exposure.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import type { DesiredFirewalld } from '../policy/desired.ts';
 import { entryCalls, joined, type RuntimeCall } from './entry-calls.ts';
@@ -212,7 +213,7 @@ function writtenZones({ plan, desired, observed }: ApplyInput): Map<string, Zone
 function kept(wanted: ZoneConfig, permanent: ZoneConfig, observed: ObservedFirewalld): ZoneConfig {
   const elsewhere = namedElsewhere(permanent, observed);
   // A zone that is about to accept everything must not take along what is about to leave it.
-  const opensAll = wanted.target === 'ACCEPT' && permanent.target !== 'ACCEPT';
+  const opensAll = acceptsEverything(wanted) && !acceptsEverything(permanent);
   const stays = (name: string) => !elsewhere.has(name) && (!opensAll || wanted.interfaces.includes(name));
   return { ...wanted, interfaces: permanent.interfaces.filter(stays) };
 }
@@ -262,6 +263,7 @@ function runtimeCalls(
   const opened: RuntimeCall[] = [];
   const moved: RuntimeCall[] = [];
   const closed: RuntimeCall[] = [];
+  const trusting: RuntimeCall[] = [];
   for (const [name, { value }] of desired.ipsets) {
     const held = entrySets.get(name) ?? base.ipsets.get(name)?.entries ?? [];
     const moves = entryCalls(name, held, value.entries);
@@ -282,7 +284,11 @@ function runtimeCalls(
     const held = written.get(name) ?? base.zones.get(name) ?? { ...config, ...EMPTY };
     for (const service of config.services)
       if (!held.services.includes(service)) opened.push(['add-service', name, service]);
-    for (const rule of config.richRules) if (!held.richRules.includes(rule)) opened.push(['add-rich-rule', name, rule]);
+    for (const rule of config.richRules) {
+      if (held.richRules.includes(rule)) continue;
+      if (rule === ACCEPT_ALL) trusting.push(['add-rich-rule', name, rule]);
+      else opened.push(['add-rich-rule', name, rule]);
+    }
     for (const item of config.interfaces) {
       if (!held.interfaces.includes(item) || (reload && touched.has(name))) moved.push(['bind-interface', name, item]);
     }
@@ -302,7 +308,11 @@ function runtimeCalls(
     if (desired.zones.has(name)) continue;
     for (const source of sources) closed.push(['remove-source', name, source]);
   }
-  return [...opened, ...moved, ...closed];
+  // A zone that is about to accept everything must not do so while it still holds what is about to leave it.
+  const gaining = new Set(trusting.map(([, zone]) => zone));
+  const enters = ([operation, first, second]: RuntimeCall) =>
+    gaining.has(operation === 'move-connection' ? second : operation === 'bind-interface' ? first : undefined);
+  return [...opened, ...moved.filter((call) => !enters(call)), ...trusting, ...moved.filter(enters), ...closed];
 }
 
 function strayCalls(

@@ -224,6 +224,8 @@ const extraRule = z
   })
   .meta({ description: 'one rule of your own', oneOf: [{ required: ['port'] }, { required: ['ports'] }] });
 
+const zoneTarget = z.enum(['default', 'drop', 'reject']);
+
 /** Every variable of ours. */
 export const PORTFW_SCHEMAS = {
   portfw_managed: z.boolean(),
@@ -240,6 +242,10 @@ export const PORTFW_SCHEMAS = {
   portfw_vips: oneOrMore(address),
   portfw_features: oneOrMore(name),
   portfw_private: z.enum(['trusted', 'peers', 'matrix']),
+  portfw_zone_target: z.union(
+    [zoneTarget, perClass(zoneTarget)],
+    otherwise('a target', 'Write default, drop or reject, or one of them for each class, as in { public: drop }'),
+  ),
   portfw_cluster: z.string(),
   portfw_site: z.string(),
   portfw_role_interfaces: z.record(name, interfaceClass),
@@ -370,7 +376,7 @@ export const USED_VARIABLES: readonly string[] = [...Object.keys(PORTFW_SCHEMAS)
 /** Variables whose values are names that portfw, its matrices and the inventory give things, and so no secrets. */
 export const VOCABULARY_VARIABLES: ReadonlySet<string> = new Set([
   ...['portfw_managed', 'portfw_playbook', 'portfw_roles', 'portfw_features', 'portfw_private', 'portfw_cluster'],
-  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld'],
+  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld', 'portfw_zone_target'],
   ...['ansible_connection', 'ansible_become', 'ansible_become_user', 'ansible_become_method'],
 ]);
 

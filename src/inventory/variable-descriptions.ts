@@ -14,6 +14,7 @@ export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   portfw_role_interfaces:
     'For roles whose table leaves the choice: databases stand on the private interface unless this says `public`.',
   portfw_private: 'What comes in on private interfaces',
+  portfw_zone_target: 'What becomes of a flow that no rule accepts',
   portfw_site: 'The group of servers that belong together, for `portfw_private`.',
   portfw_cluster: 'The group of nodes between which nothing is ever filtered, on any interface.',
   portfw_peers: "Who is meant by a matrix's peer sets.",

@@ -1,8 +1,9 @@
 import type { ControllerPath, InterfaceFacts } from '../../../src/facts/facts.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import type { FirewalldConfig, OurZoneConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { type LockoutVerdict, lockout, type ManagementSource } from '../../../src/plan/lockout.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { ours } from './our-zone.ts';
 
 export const INTERFACES: readonly InterfaceFacts[] = [
   { name: 'lo', up: true, loopback: true, addresses: [{ address: '127.0.0.1', prefix: 8, family: 'ipv4' }] },
@@ -88,7 +89,7 @@ export function verdict(given: Case): LockoutVerdict {
   const [clientAddress, serverAddress, serverPort] = given.path ?? ['203.0.113.7', '192.0.2.10', 22];
   const path: ControllerPath = { clientAddress, clientPort: 40000, serverAddress, serverPort };
   const zones = [...layer(given.desired ?? {}).zones].map(([name, config]) => {
-    const titled: ZoneConfig = { ...config, short: `portfw ${name.replace('portfw-', '')}` };
+    const titled: OurZoneConfig = { ...ours(config), short: `portfw ${name.replace('portfw-', '')}` };
     return [name, { config: titled, reasons: [], interfaces: [], services: [], richRules: [] }] as const;
   });
   const desired: DesiredFirewalld = {
