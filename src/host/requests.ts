@@ -263,7 +263,7 @@ function runtimeCalls(
   const opened: RuntimeCall[] = [];
   const moved: RuntimeCall[] = [];
   const closed: RuntimeCall[] = [];
-  const trusting: RuntimeCall[] = [];
+  const turning: RuntimeCall[] = [];
   for (const [name, { value }] of desired.ipsets) {
     const held = entrySets.get(name) ?? base.ipsets.get(name)?.entries ?? [];
     const moves = entryCalls(name, held, value.entries);
@@ -286,7 +286,7 @@ function runtimeCalls(
       if (!held.services.includes(service)) opened.push(['add-service', name, service]);
     for (const rule of config.richRules) {
       if (held.richRules.includes(rule)) continue;
-      if (rule === ACCEPT_ALL) trusting.push(['add-rich-rule', name, rule]);
+      if (rule === ACCEPT_ALL) turning.push(['add-rich-rule', name, rule]);
       else opened.push(['add-rich-rule', name, rule]);
     }
     for (const item of config.interfaces) {
@@ -295,7 +295,8 @@ function runtimeCalls(
     for (const service of held.services)
       if (!config.services.includes(service)) closed.push(['remove-service', name, service]);
     for (const rule of held.richRules)
-      if (!config.richRules.includes(rule)) closed.push(['remove-rich-rule', name, rule]);
+      if (!config.richRules.includes(rule))
+        (rule === ACCEPT_ALL ? turning : closed).push(['remove-rich-rule', name, rule]);
     closed.push(...strayCalls(name, held));
   }
   const homes = new Set([...desired.zones.values()].flatMap((zone) => zone.config.interfaces));
@@ -308,11 +309,12 @@ function runtimeCalls(
     if (desired.zones.has(name)) continue;
     for (const source of sources) closed.push(['remove-source', name, source]);
   }
-  // A zone that is about to accept everything must not do so while it still holds what is about to leave it.
-  const gaining = new Set(trusting.map(([, zone]) => zone));
+  // A zone that begins or ceases to accept everything must do so neither while it still holds what is about to leave it, nor
+  // once it holds what is about to come.
+  const zones = new Set(turning.map(([, zone]) => zone));
   const enters = ([operation, first, second]: RuntimeCall) =>
-    gaining.has(operation === 'move-connection' ? second : operation === 'bind-interface' ? first : undefined);
-  return [...opened, ...moved.filter((call) => !enters(call)), ...trusting, ...moved.filter(enters), ...closed];
+    zones.has(operation === 'move-connection' ? second : operation === 'bind-interface' ? first : undefined);
+  return [...opened, ...moved.filter((call) => !enters(call)), ...turning, ...moved.filter(enters), ...closed];
 }
 
 function strayCalls(

@@ -1,6 +1,6 @@
 import type { HostFacts } from '../facts/facts.ts';
 import { compareVersions } from '../facts/version.ts';
-import { isOurs, type ZoneConfig } from '../firewalld/model.ts';
+import { EMPTY_ZONE, isOurs, type ZoneConfig } from '../firewalld/model.ts';
 import type { PolicyConfig } from '../firewalld/policies.ts';
 import type { PolicyNote } from '../policy/desired.ts';
 import { type Filter, zoneOfInterface } from './proof-dispatch.ts';
@@ -13,7 +13,7 @@ export interface ForwardingInput extends FiltersInput {
   readonly starts: boolean;
 }
 
-/** From this version on the zone by which packets leave decides nothing by its target, and ICMP is not let through. */
+/** From this version on the zone by which packets leave does not let them through, and ICMP has no way of its own. */
 const BY_INGRESS_ALONE = '1.0';
 
 /**
@@ -80,7 +80,8 @@ function whyForwarded({ from, to }: Way, filter: Filter, version: string): strin
   if (entered.name === left.name && entered.forward) return `zone ${entered.name} forwards between its interfaces`;
   const older = compareVersions(version, BY_INGRESS_ALONE) < 0;
   const open = [entered, ...(older ? [left] : [])].find(({ target }) => target === 'ACCEPT');
-  return open === undefined ? null : `zone ${open.name} has the target ACCEPT`;
+  if (open !== undefined) return `zone ${open.name} has the target ACCEPT`;
+  return older && left.masquerade ? `zone ${left.name} masquerades` : null;
 }
 
 function letsThrough(policy: PolicyConfig, entered: string, left: string): boolean {
@@ -88,9 +89,9 @@ function letsThrough(policy: PolicyConfig, entered: string, left: string): boole
   return policy.target === 'ACCEPT' && names(policy.ingressZones, entered) && names(policy.egressZones, left);
 }
 
-function zoneOf(filter: Filter, name: string): Pick<ZoneConfig, 'name' | 'target' | 'forward'> {
+function zoneOf(filter: Filter, name: string): Pick<ZoneConfig, 'name' | 'target' | 'forward' | 'masquerade'> {
   const zone = zoneOfInterface(filter, name);
-  return filter.config.zones.get(zone) ?? { name: zone, target: 'default', forward: false };
+  return filter.config.zones.get(zone) ?? { ...EMPTY_ZONE, name: zone };
 }
 
 /** Before 1.0 a zone whose target is the default lets all ICMP be forwarded out of it. */

@@ -4,6 +4,7 @@ import { EXCEPTION_CHECKS } from './lint-exceptions.ts';
 import { FLEET_CHECKS } from './lint-fleet.ts';
 import { INTERFACE_CHECKS } from './lint-interfaces.ts';
 import { SOURCE_CHECKS } from './lint-sources.ts';
+import { TARGET_CHECKS } from './lint-targets.ts';
 import { type LintCheck, type LintInput, LintWorld } from './lint-world.ts';
 
 /** Every check for doubts; docs/lint.md has a section on each. */
@@ -11,6 +12,7 @@ export const LINT_CHECKS: readonly LintCheck[] = [
   ...SOURCE_CHECKS,
   ...EXCEPTION_CHECKS,
   ...INTERFACE_CHECKS,
+  ...TARGET_CHECKS,
   ...FLEET_CHECKS,
 ];
 

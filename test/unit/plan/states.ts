@@ -7,6 +7,8 @@ import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../../src/polic
 import { Firewalld } from './simulator.ts';
 
 const INTERFACES = ['eth0', 'eth1', 'eth2'];
+/** The only zone of ours that may accept everything. */
+const TRUSTED_ZONE = 'portfw-private';
 const ZONES = ['portfw-public', 'portfw-private', 'portfw-control', 'portfw-pub-ctl'];
 const SERVICES = ['portfw-server-public', 'portfw-web-admin-public', 'portfw-radius-private', 'portfw-extra-ssh'];
 const SETS = ['portfw-site', 'portfw-peer-img', 'portfw-cluster-6'];
@@ -128,7 +130,7 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
         services: normaliseStrings(choice.services),
         richRules: normaliseStrings([
           ...rules,
-          ...(choice.accept ? [ACCEPT_ALL] : choice.target === 'default' ? [] : NEEDED_ICMP),
+          ...(choice.accept && name === TRUSTED_ZONE ? [ACCEPT_ALL] : choice.target === 'default' ? [] : NEEDED_ICMP),
         ]),
       };
       built.set(name, {
