@@ -255,9 +255,10 @@ describe('changes of the inventory', () => {
     const [sip1, ocs1] = [life.lab.host('sip1'), life.lab.host('ocs1')];
     const spare = life.lab.spareAddress('private', 160).v4;
     const changes = (...members: readonly string[]) => [
-      'edit zone portfw-private target: ACCEPT → default',
+      'edit zone portfw-private',
       `create ipset portfw-site type: - → hash:net; family: - → ipv4; entries: - → ${members.join(' ')}`,
       `add in portfw-private: ${ssh}`,
+      'remove in portfw-private: rule priority="32767" accept',
     ];
     await life.step(1, {
       sip1: changes(ocs1.publicAddress, ocs1.privateAddress, spare),

@@ -139,7 +139,7 @@ export async function seen(from: End, to: End): Promise<string[]> {
     `nft delete table inet ${table} 2>/dev/null || true; nft -f - <<'NFT'
 table inet ${table} {
 ${names.map(([family, protocol]) => `  counter ${family}_${protocol} { }`).join('\n')}
-  chain all {
+  chain arrivals {
     type filter hook prerouting priority -400; policy accept;
 ${names
   .map(([family, protocol]) => {
