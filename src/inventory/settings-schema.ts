@@ -242,10 +242,6 @@ export const PORTFW_SCHEMAS = {
   portfw_vips: oneOrMore(address),
   portfw_features: oneOrMore(name),
   portfw_private: z.enum(['trusted', 'peers', 'matrix']),
-  portfw_zone_target: z.union(
-    [zoneTarget, perClass(zoneTarget)],
-    otherwise('a target', 'Write default, drop or reject, or one of them for each class, as in { public: drop }'),
-  ),
   portfw_cluster: z.string(),
   portfw_site: z.string(),
   portfw_role_interfaces: z.record(name, interfaceClass),
@@ -255,6 +251,10 @@ export const PORTFW_SCHEMAS = {
   portfw_management: oneOrMore(source),
   portfw_ensure_firewalld: z.enum(['running', 'installed']),
   portfw_addresses: perClass(oneOrMore(address)),
+  portfw_zone_target: z.union(
+    [zoneTarget, perClass(zoneTarget)],
+    otherwise('a target', 'Write default, drop or reject, or one of them for each class, as in { public: drop }'),
+  ),
 } satisfies Record<string, z.ZodType>;
 
 const hostAddress = checkedText(SHAPES.hostAddress, (text) => {
