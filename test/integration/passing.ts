@@ -10,8 +10,10 @@ import { addressOn } from '../lab/network.ts';
 
 /** Sends what opens a flow (a TCP SYN, a UDP datagram, an ICMP echo), twice, from one address to another. */
 const SEND = `
-import socket, struct, sys, time
+import os, socket, struct, sys, time
 source, target = sys.argv[1:]
+# A flow of its own: one that was let through goes on for a while, whatever the rules are now.
+identity = struct.unpack("!H", os.urandom(2))[0]
 six = ":" in target
 family = socket.AF_INET6 if six else socket.AF_INET
 def total(data):
@@ -21,7 +23,7 @@ def total(data):
     return ~words & 0xffff
 def echo(number):
     head = (128 if six else 8, 0)
-    body = (0x7077, number)
+    body = (identity, number)
     return struct.pack("!BBHHH", *head, 0 if six else total(struct.pack("!BBHHH", *head, 0, *body)), *body)
 for number in (1, 2):
     tcp = socket.socket(family, socket.SOCK_STREAM)
