@@ -12,6 +12,7 @@ export interface HostFacts {
   readonly interfaces: readonly InterfaceFacts[];
   /** Default routes of every routing table; missing in an answer of a probe that did not ask for them yet. */
   readonly defaultRoutes?: readonly DefaultRoute[];
+  readonly forwarding: ForwardingFacts;
   readonly sockets: readonly SocketFacts[];
   /** Established flows towards, from and through the host; `null` when it could not tell. */
   readonly flows: FlowFacts | null;
@@ -69,6 +70,14 @@ export interface DefaultRoute {
   readonly interface: string;
   /** `main`, or the table of a policy route: its number or name. */
   readonly table: string;
+}
+
+/** Where the kernel passes packets on that are for others: what makes a host a router, if its firewall lets it. */
+export interface ForwardingFacts {
+  /** Interfaces by which an IPv4 packet may come in and go on, sorted. */
+  readonly ipv4: readonly string[];
+  /** The same for IPv6; `all` where the switch of the whole host is on. */
+  readonly ipv6: 'all' | readonly string[];
 }
 
 /** A listening socket. `address` is `*` when it listens on every address of every family. */

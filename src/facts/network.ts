@@ -1,5 +1,5 @@
 import { readHostAddress, readPort } from './addresses.ts';
-import type { DefaultRoute, InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
+import type { DefaultRoute, ForwardingFacts, InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
 /** What a parser made of a section, and how many of its lines it could make nothing of. */
@@ -58,6 +58,19 @@ export function parseInterfaces(lines: readonly string[]): readonly InterfaceFac
     owner.addresses.push({ address: parsed.address, prefix, family: parsed.family });
   }
   return found;
+}
+
+/** The switches that are on: `ipv4 eth0`, `ipv6 all`. `all` of IPv4 only hands its value on; `default` is for interfaces to come. */
+export function parseForwarding(lines: readonly string[]): ForwardingFacts {
+  const found = { ipv4: new Set<string>(), ipv6: new Set<string>() };
+  for (const line of lines) {
+    const row = /^(ipv4|ipv6) (\S{1,64})$/.exec(line);
+    if (row === null) throw new Unreadable('forwarding', 'a line is not the name of a forwarding switch');
+    found[row[1] as 'ipv4' | 'ipv6'].add(shortName(row[2]!, 64));
+  }
+  const interfaces = (names: ReadonlySet<string>) =>
+    [...names].filter((name) => !['all', 'default', 'lo'].includes(name)).sort(compareText);
+  return { ipv4: interfaces(found.ipv4), ipv6: found.ipv6.has('all') ? 'all' : interfaces(found.ipv6) };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { HostFacts } from './facts.ts';
 import { collectedJson, parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
 import { parseFlows } from './flows.ts';
-import { parseDefaultRoutes, parseInterfaces, parseRpc, parseSockets } from './network.ts';
+import { parseDefaultRoutes, parseForwarding, parseInterfaces, parseRpc, parseSockets } from './network.ts';
 import { splitSections } from './sections.ts';
 import { activeWriters, parseFiles, parsePackages, parseProcesses, parseUnits } from './services.ts';
 import { parseLastRun, parseLock, parseRemembered, parseUnfinished } from './state.ts';
@@ -54,6 +54,7 @@ function parseSections(text: string): ParsedFacts {
     controllerPath: parseSshConnection(sections.ssh),
     interfaces: parseInterfaces(sections.interfaces),
     ...(sections.routes === null ? {} : { defaultRoutes: parseDefaultRoutes(sections.routes) }),
+    forwarding: parseForwarding(sections.forwarding),
     sockets: sockets.rows,
     flows: parseFlows(sections.flows),
     units: units.rows,

@@ -9,6 +9,7 @@ export const SECTIONS = [
   'ssh',
   'interfaces',
   'routes',
+  'forwarding',
   'sockets',
   'flows',
   'units',

@@ -30,6 +30,14 @@ export interface ZoneConfig {
   readonly ingressPriority?: number;
 }
 
+/**
+ * A zone of ours. It never has the target ACCEPT: that also lets everything be forwarded out of the zone, and on 0.9 into it,
+ * which makes the host a router. See `ACCEPT_ALL` in rich-rule.ts for a zone that lets all input in.
+ */
+export interface OurZoneConfig extends ZoneConfig {
+  readonly target: Exclude<ZoneConfig['target'], 'ACCEPT'>;
+}
+
 /** firewalld.service(5). */
 export interface ServiceConfig {
   readonly name: string;
@@ -71,7 +79,7 @@ export function isOurs(name: string): boolean {
 }
 
 /** What a zone is but for its name and texts when nothing is in it; XML and D-Bus leave most of it out. */
-export const EMPTY_ZONE: Omit<ZoneConfig, 'name' | 'short' | 'description'> = {
+export const EMPTY_ZONE: Omit<OurZoneConfig, 'name' | 'short' | 'description'> = {
   target: 'default',
   interfaces: [],
   sources: [],

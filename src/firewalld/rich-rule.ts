@@ -24,6 +24,46 @@ export function formatAcceptRule(rule: AcceptRule): string {
   return parts.join(' ');
 }
 
+/**
+ * Accepts, after everything else in its zone, what comes to the host itself: all protocols of both families. Unlike the
+ * target ACCEPT it says nothing about what the host forwards. firewalld takes a rule without an element only with a
+ * priority.
+ */
+export const ACCEPT_ALL = 'rule priority="32767" accept';
+
+/** Whether a rule accepts all that it is asked about, from anybody. */
+export function acceptsAll(rule: RichRule): boolean {
+  return (
+    rule.action === 'accept' &&
+    !rule.limited &&
+    rule.family === null &&
+    [rule.sourceAddress, rule.sourceIpset, rule.sourceMac, rule.destination, rule.destinationIpset].every(isNull) &&
+    [rule.service, rule.port].every(isNull) &&
+    rule.words.every((word) => word === 'log' || word === 'audit' || word === 'limit')
+  );
+}
+
+function isNull(value: unknown): boolean {
+  return value === null;
+}
+
+/**
+ * The ICMP that a host cannot do without, for zones whose target refuses ICMP too (DROP, %%REJECT%%): the errors that path
+ * MTU discovery and traceroute live on, also for flows that the kernel does not track; neighbour and router discovery; and
+ * all of ICMPv6 from the own link, since switches ask there who listens to which multicast (the types of that have no name
+ * before firewalld 2). firewalld's own policy `allow-host-ipv6` has part of it, but it may be gone.
+ */
+export const NEEDED_ICMP: readonly string[] = [
+  'rule icmp-type name="destination-unreachable" accept',
+  'rule icmp-type name="time-exceeded" accept',
+  'rule icmp-type name="parameter-problem" accept',
+  'rule family="ipv6" icmp-type name="packet-too-big" accept',
+  'rule family="ipv6" icmp-type name="neighbour-solicitation" accept',
+  'rule family="ipv6" icmp-type name="neighbour-advertisement" accept',
+  'rule family="ipv6" icmp-type name="router-advertisement" accept',
+  'rule family="ipv6" source address="fe80::/10" protocol value="ipv6-icmp" accept',
+];
+
 /** One word of a rich rule: `family="ipv4"` has a value, `accept` has none. */
 interface Token {
   readonly word: string;
@@ -81,6 +121,8 @@ export interface RichRule {
   readonly limited: boolean;
   /** Of the element `protocol`. */
   readonly protocol: string | null;
+  /** Of the element `icmp-type`. */
+  readonly icmpType: string | null;
   /** Of the element `forward-port`. */
   readonly forwardPort: {
     readonly port: string;
@@ -162,6 +204,7 @@ function readRichRule(text: string): RichRule {
     priority: Number(values.get('rule.priority') ?? 0) || 0,
     limited,
     protocol: values.get('protocol.value') ?? null,
+    icmpType: values.get('icmp-type.name') ?? null,
     forwardPort: values.has('forward-port.port')
       ? {
           port: values.get('forward-port.port') ?? '',

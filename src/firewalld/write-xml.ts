@@ -42,10 +42,14 @@ export function writeZoneXml(zone: ZoneConfig): string {
   if (zone.forward) lines.push('<forward/>');
   for (const text of zone.richRules) {
     const rule = parseRichRule(text);
-    lines.push(`<rule${rule.family === null ? '' : ` family="${rule.family}"`}>`);
+    const priority = rule.priority === 0 ? '' : ` priority="${rule.priority}"`;
+    lines.push(`<rule${priority}${rule.family === null ? '' : ` family="${rule.family}"`}>`);
+    if (rule.sourceAddress !== null) lines.push(`  <source address="${escapeXml(rule.sourceAddress)}"/>`);
     if (rule.sourceIpset !== null) lines.push(`  <source ipset="${escapeXml(rule.sourceIpset)}"/>`);
     if (rule.destination !== null) lines.push(`  <destination address="${escapeXml(rule.destination)}"/>`);
     if (rule.service !== null) lines.push(`  <service name="${escapeXml(rule.service)}"/>`);
+    if (rule.protocol !== null) lines.push(`  <protocol value="${escapeXml(rule.protocol)}"/>`);
+    if (rule.icmpType !== null) lines.push(`  <icmp-type name="${escapeXml(rule.icmpType)}"/>`);
     if (rule.port !== null) lines.push(`  <port port="${rule.port.port}" protocol="${rule.port.protocol}"/>`);
     lines.push('  <accept/>', '</rule>');
   }

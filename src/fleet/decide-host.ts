@@ -7,6 +7,7 @@ import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
 import { makePlan } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
+import { forwardingNotes } from '../plan/forwarding-notes.ts';
 import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
@@ -145,7 +146,8 @@ function planOf(
     connectionRefusal(firewalld.networkManager, plan.changes, desired),
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
-  const notes = [...plan.notes, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
+  const forwarding = forwardingNotes({ facts, firewalld, observed, outcome: result, starts: ensure !== null });
+  const notes = [...plan.notes, ...forwarding, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
   return { kind: 'planned', plan: { ...plan, notes } };
 }
 

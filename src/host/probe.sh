@@ -151,6 +151,20 @@ established_flows() {
   bounded 3 ss -ntu state established || echo cut
 }
 
+# Where the kernel passes packets on: for IPv4 by the interface that they come in by, for IPv6 on the host as a whole, and
+# on newer kernels by interface as well.
+forwarding_switches() {
+  for switch in /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/all/forwarding \
+    /proc/sys/net/ipv6/conf/*/force_forwarding; do
+    state=0
+    if [ -r "$switch" ]; then read -r state <"$switch"; fi
+    if [ "$state" = 0 ]; then continue; fi
+    name=${switch%/*}
+    family=${switch#/proc/sys/net/}
+    printf ' %s %s\n' "${family%%/*}" "${name##*/}"
+  done
+}
+
 # The version without starting Python: firewalld keeps it in its own constants.
 firewalld_version() {
   [ -e /usr/sbin/firewalld ] || return 0
@@ -189,6 +203,8 @@ sections() {
   { ip -d addr show || ip addr show; } | content
   section routes
   default_routes | content
+  section forwarding
+  forwarding_switches
   section sockets
   listening=$(bounded 10 ss -lntup | content)
   printf '%s\n' "$listening"

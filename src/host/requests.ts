@@ -1,5 +1,5 @@
 import type { Protocol } from '../core/ports.ts';
-import { type IpsetConfig, isOurs, type ServiceConfig, type ZoneConfig } from '../firewalld/model.ts';
+import { type IpsetConfig, isOurs, type OurZoneConfig, type ServiceConfig } from '../firewalld/model.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { type ObjectKind, type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
@@ -59,7 +59,7 @@ export interface RunState {
 export interface PermanentRequest {
   readonly operation: 'permanent';
   readonly id: string;
-  readonly zones: Readonly<Record<string, ZoneConfig>>;
+  readonly zones: Readonly<Record<string, OurZoneConfig>>;
   readonly services: Readonly<Record<string, ServiceConfig>>;
   readonly ipsets: Readonly<Record<string, IpsetConfig>>;
   readonly releases: readonly WireRelease[];
@@ -176,7 +176,7 @@ export function startRequest(input: ApplyInput): StartRequest {
 export function permanentRequest({ id, plan }: ApplyInput): PermanentRequest {
   const none = { zones: {}, services: {}, ipsets: {}, releases: [], deletions: [], connections: [] };
   if (startsFirewalld(plan.steps)) return { operation: 'permanent', id, ...none };
-  const zones: Record<string, ZoneConfig> = {};
+  const zones: Record<string, OurZoneConfig> = {};
   const services: Record<string, ServiceConfig> = {};
   const ipsets: Record<string, IpsetConfig> = {};
   for (const step of stepsOfKind(plan.steps, 'settings')) {

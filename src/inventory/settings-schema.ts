@@ -224,6 +224,8 @@ const extraRule = z
   })
   .meta({ description: 'one rule of your own', oneOf: [{ required: ['port'] }, { required: ['ports'] }] });
 
+const zoneTarget = z.enum(['default', 'drop', 'reject']);
+
 /** Every variable of ours. */
 export const PORTFW_SCHEMAS = {
   portfw_managed: z.boolean(),
@@ -250,6 +252,10 @@ export const PORTFW_SCHEMAS = {
   portfw_ensure_firewalld: z.enum(['running', 'installed']),
   portfw_addresses: perClass(oneOrMore(address)),
   portfw_sides_checked: z.boolean(),
+  portfw_zone_target: z.union(
+    [zoneTarget, perClass(zoneTarget)],
+    otherwise('a target', 'Write default, drop or reject, or one of them for each class, as in { public: drop }'),
+  ),
 } satisfies Record<string, z.ZodType>;
 
 const hostAddress = checkedText(SHAPES.hostAddress, (text) => {
@@ -371,7 +377,7 @@ export const USED_VARIABLES: readonly string[] = [...Object.keys(PORTFW_SCHEMAS)
 /** Variables whose values are names that portfw, its matrices and the inventory give things, and so no secrets. */
 export const VOCABULARY_VARIABLES: ReadonlySet<string> = new Set([
   ...['portfw_managed', 'portfw_playbook', 'portfw_roles', 'portfw_features', 'portfw_private', 'portfw_cluster'],
-  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld', 'portfw_sides_checked'],
+  ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld', 'portfw_sides_checked', 'portfw_zone_target'],
   ...['ansible_connection', 'ansible_become', 'ansible_become_user', 'ansible_become_method'],
 ]);
 

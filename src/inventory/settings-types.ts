@@ -11,6 +11,9 @@ export type InterfaceClass = (typeof INTERFACE_CLASSES)[number];
 /** How the private interface is treated: everything trusted, only the site's peers, or only what the matrix says. */
 export type PrivateMode = 'trusted' | 'peers' | 'matrix';
 
+/** What becomes of a flow that no rule accepts: refused as firewalld does by itself, dropped, or refused along with pings. */
+export type ZoneTarget = 'default' | 'drop' | 'reject';
+
 /** What may be done about a firewalld that does not run: start it, or install it first where it is missing. */
 export type EnsureFirewalld = 'running' | 'installed';
 
@@ -80,6 +83,8 @@ export interface HostSettings {
   readonly private: PrivateMode | null;
   /** `portfw_sides_checked`: public and private are as written, although the facts look as if they were mixed up. */
   readonly sidesChecked: boolean;
+  /** `portfw_zone_target`, by class; a class that is missing has `default`. */
+  readonly zoneTargets: Readonly<Partial<Record<InterfaceClass, ZoneTarget>>>;
   /** `portfw_cluster`: the inventory group whose members are never filtered from each other. */
   readonly cluster: string | null;
   /** `portfw_site`: the inventory group that is the site; `null` means all managed hosts under the same playbook. */

@@ -18,6 +18,7 @@ import type {
   InterfaceClass,
   PrivateMode,
   SettingsResult,
+  ZoneTarget,
 } from './settings-types.ts';
 import { INTERFACE_CLASSES } from './settings-types.ts';
 import { type FurtherCheck, type Report, VariableChecker } from './variable-check.ts';
@@ -97,6 +98,7 @@ class HostReader {
       features: this.list('portfw_features'),
       private: this.value<PrivateMode>('portfw_private') ?? null,
       sidesChecked: this.value<boolean>('portfw_sides_checked') ?? false,
+      zoneTargets: this.zoneTargets(),
       cluster: this.ownGroup('portfw_cluster'),
       site: this.ownGroup('portfw_site'),
       roleInterfaces: this.value<Record<string, InterfaceClass>>('portfw_role_interfaces') ?? {},
@@ -150,6 +152,13 @@ class HostReader {
     const result: Record<InterfaceClass, readonly string[]> = { public: [], private: [], vip: [], control: [] };
     for (const name of INTERFACE_CLASSES) result[name] = toList(given[name] ?? []);
     return result;
+  }
+
+  /** One target for all classes, or one for each. */
+  private zoneTargets(): Readonly<Partial<Record<InterfaceClass, ZoneTarget>>> {
+    const given = this.value<ZoneTarget | Partial<Record<InterfaceClass, ZoneTarget>>>('portfw_zone_target') ?? {};
+    if (typeof given !== 'string') return given;
+    return Object.fromEntries(INTERFACE_CLASSES.map((name) => [name, given]));
   }
 
   /** A group that the host itself must belong to. */

@@ -3,6 +3,7 @@ import { type FirewalldConfig, isOurs, type ZoneConfig } from '../firewalld/mode
 import { formatPort } from '../firewalld/normalise.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
+import { acceptsEverything } from './exposure.ts';
 
 /**
  * What of others decides about flows before a zone of ours is asked, so that the host is open for more, or for less, than
@@ -41,7 +42,7 @@ export function askedFirst(
 }
 
 function verdict(zone: ZoneConfig): string {
-  if (zone.target === 'ACCEPT') return 'accepts everything';
+  if (acceptsEverything(zone)) return 'accepts everything';
   const open = [
     ...zone.services.map((name) => `service ${name}`),
     ...zone.ports.map(formatPort),

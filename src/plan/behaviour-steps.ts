@@ -1,3 +1,4 @@
+import { ACCEPT_ALL } from '../firewalld/rich-rule.ts';
 import { interfaceChanges, united } from './change-ledger.ts';
 import { connectionMoves } from './connection-moves.ts';
 import { entryCalls } from './entry-calls.ts';
@@ -11,6 +12,7 @@ import type { StepsWork } from './steps-work.ts';
  */
 export function behaviourSteps(work: StepsWork): readonly Step[] {
   const opened: Step[] = [];
+  const turning: Step[] = [];
   const closed: Step[] = [];
   const add = (list: Step[], serves: readonly number[], ...calls: readonly RuntimeCall[]) => {
     for (const call of calls) list.push({ kind: 'call', call, serves });
@@ -34,7 +36,7 @@ export function behaviourSteps(work: StepsWork): readonly Step[] {
       case 'rich-rule':
         if (!isDue(work, change.zone, change.layers, change.action)) return;
         add(
-          change.action === 'add' ? opened : closed,
+          change.rule === ACCEPT_ALL ? turning : change.action === 'add' ? opened : closed,
           [index],
           [`${change.action}-rich-rule`, change.zone, change.rule],
         );
@@ -49,7 +51,18 @@ export function behaviourSteps(work: StepsWork): readonly Step[] {
         return;
     }
   });
-  return [...opened, ...interfaceMoves(work), ...closed];
+  // A zone that begins or ceases to accept everything must do so neither while it still holds what is about to leave it, nor
+  // once it holds what is about to come.
+  const zones = new Set(turning.flatMap((step) => (step.kind === 'call' ? [step.call[1]] : [])));
+  const enters = (step: Step) => step.kind === 'call' && zones.has(zoneEntered(step.call));
+  const moves = interfaceMoves(work);
+  return [...opened, ...moves.filter((step) => !enters(step)), ...turning, ...moves.filter(enters), ...closed];
+}
+
+/** The zone that a call brings an interface into. */
+function zoneEntered([operation, first, second]: RuntimeCall): string {
+  if (operation === 'move-connection') return second ?? '';
+  return operation === 'bind-interface' ? (first ?? '') : '';
 }
 
 /** Whether something still has to come or go at runtime: after a reload the daemon does what its files say. */

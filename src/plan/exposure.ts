@@ -2,7 +2,7 @@ import { contains, parseAddress, parseNetwork } from '../core/addresses.ts';
 import { formatPortRange, mergePortRanges, type PortRange, parsePortRange, subtractPortRanges } from '../core/ports.ts';
 import type { FirewalldConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
-import { parseRichRule, type RichRule } from '../firewalld/rich-rule.ts';
+import { acceptsAll, parseRichRule, type RichRule } from '../firewalld/rich-rule.ts';
 
 /** A packet that opens a flow, as far as a zone looks at it. */
 export interface Knock {
@@ -12,9 +12,14 @@ export interface Knock {
   readonly port: number;
 }
 
-/** The ports that a zone opens to everybody, by protocol; `null` when its target accepts everything. */
+/** Whether a zone lets in whatever nothing else in it refuses, by its target or by a rule. */
+export function acceptsEverything(zone: Pick<ZoneConfig, 'target' | 'richRules'>): boolean {
+  return zone.target === 'ACCEPT' || zone.richRules.some((rule) => acceptsAll(parseRichRule(rule)));
+}
+
+/** The ports that a zone opens to everybody, by protocol; `null` when it accepts everything. */
 export function openToAll(zone: ZoneConfig, config: FirewalldConfig): ReadonlyMap<string, readonly PortRange[]> | null {
-  if (zone.target === 'ACCEPT') return null;
+  if (acceptsEverything(zone)) return null;
   const byProtocol = new Map<string, PortRange[]>();
   const add = (ports: readonly PortProtocol[]) => {
     for (const { protocol, range } of ports) byProtocol.set(protocol, [...(byProtocol.get(protocol) ?? []), range]);
@@ -70,7 +75,7 @@ export function lostOpenings(
       }
     }
   };
-  if (before.target === 'ACCEPT') lost.push('everything that the new zone does not open (the old one accepts all)');
+  if (acceptsEverything(before)) lost.push('everything that the new zone does not open (the old one accepts all)');
   report(before.ports, '');
   for (const name of before.services) {
     if (after.services.includes(name)) continue;
@@ -89,7 +94,9 @@ export function lostOpenings(
   for (const port of before.sourcePorts.map(formatPort))
     if (!sourcePorts.includes(port)) lost.push(`source port ${port}`);
   for (const rule of before.richRules) {
-    if (!stay.has(rule) && parseRichRule(rule).action === 'accept') lost.push(rule);
+    const parsed = parseRichRule(rule);
+    // What accepts everything has a line of its own above.
+    if (!stay.has(rule) && parsed.action === 'accept' && !acceptsAll(parsed)) lost.push(rule);
   }
   return [...new Set(lost)];
 }

@@ -41,6 +41,8 @@ const reason = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('private-mode'), mode: z.enum(['trusted', 'peers', 'matrix']) }),
   z.strictObject({ kind: z.literal('site-ssh') }),
+  z.strictObject({ kind: z.literal('zone-target'), target: z.enum(['drop', 'reject']), classes: strings }),
+  z.strictObject({ kind: z.literal('needed-icmp') }),
   z.strictObject({ kind: z.literal('cluster'), group: z.string() }),
   z.strictObject({ kind: z.literal('shared-address'), address: z.string() }),
   z.strictObject({
@@ -110,11 +112,12 @@ const change = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ensure-firewalld'), action: z.enum(['start', 'install']) }),
 ]);
 
+/** Of ours: without the target ACCEPT, which forwards as well. */
 const zone = z.strictObject({
   name: z.string(),
   short: z.string(),
   description: z.string(),
-  target: z.enum(['default', 'ACCEPT', 'DROP', '%%REJECT%%']),
+  target: z.enum(['default', 'DROP', '%%REJECT%%']),
   interfaces: strings,
   sources: strings,
   services: strings,

@@ -1,4 +1,4 @@
-import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import type { IpsetConfig, OurZoneConfig, PortProtocol, ServiceConfig } from '../firewalld/model.ts';
 import type { PolicyNote, Reason } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import type { Impact } from './impact-types.ts';
@@ -116,7 +116,7 @@ export type Disruption =
 
 /** Ours on a host once the plan is carried out: what the proof after an apply compares with. Sorted by name. */
 export interface PlannedState {
-  readonly zones: readonly ZoneConfig[];
+  readonly zones: readonly OurZoneConfig[];
   readonly services: readonly ServiceConfig[];
   readonly ipsets: readonly IpsetConfig[];
 }

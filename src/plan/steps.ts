@@ -1,4 +1,4 @@
-import type { IpsetConfig, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import type { IpsetConfig, OurZoneConfig, ServiceConfig } from '../firewalld/model.ts';
 
 /** The operations on a running daemon, by the names that the host's program knows (steps.py). */
 export type RuntimeOperation =
@@ -53,7 +53,7 @@ export type Step = {
   /** Permanence: these interfaces leave a zone's file; every other byte of somebody else's file stays. */
   | { readonly kind: 'edit-zone'; readonly zone: string; readonly interfaces: readonly string[] }
   /** Permanence: the daemon takes an object's settings over into its memory and its file. */
-  | { readonly kind: 'settings'; readonly object: 'zone'; readonly settings: ZoneConfig }
+  | { readonly kind: 'settings'; readonly object: 'zone'; readonly settings: OurZoneConfig }
   | { readonly kind: 'settings'; readonly object: 'service'; readonly settings: ServiceConfig }
   | { readonly kind: 'settings'; readonly object: 'ipset'; readonly settings: IpsetConfig }
   /** Permanence: an object of ours goes. */

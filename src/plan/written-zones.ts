@@ -2,6 +2,7 @@ import { EMPTY_ZONE, type FirewalldConfig, isOurs, type ZoneConfig } from '../fi
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { type Ledger, united } from './change-ledger.ts';
 import { needsReload } from './definitions.ts';
+import { acceptsEverything } from './exposure.ts';
 import type { Change } from './plan.ts';
 import type { StepsInput, WrittenZone } from './steps-work.ts';
 
@@ -13,7 +14,7 @@ export function writtenZones(input: StepsInput, ledger: Ledger, reload: boolean)
   const named = interfacesByName(observed.permanent);
   const whole = (name: string, wanted: ZoneConfig, held: ZoneConfig) => {
     // A zone that is about to accept everything must not take along what is about to leave it.
-    const opensAll = wanted.target === 'ACCEPT' && held.target !== 'ACCEPT';
+    const opensAll = acceptsEverything(wanted) && !acceptsEverything(held);
     const dropped = held.interfaces.filter((item) => {
       const others = (named.get(item) ?? []).filter((other) => other !== name);
       // One that is at home here stays, since the other files of ours lose it with the same reload; owners' files do not.

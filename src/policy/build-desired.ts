@@ -1,7 +1,7 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig, ServiceConfig } from '../firewalld/model.ts';
-import { formatAcceptRule } from '../firewalld/rich-rule.ts';
+import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../firewalld/rich-rule.ts';
 import { type ClusterBond, clusterText } from '../inventory/clusters.ts';
 import type { HostPeers } from '../inventory/peers.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
@@ -21,6 +21,7 @@ import {
   ReasonedSet,
   type ServiceDraft,
   serviceConfig,
+  strictestTarget,
   usedServices,
   type ZoneDraft,
   zoneConfig,
@@ -62,16 +63,12 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   // The question whether public and private are mixed up comes first: the answer may explain everything else.
   const refusals: PolicyRefusal[] = [...sides.refusals, ...map.refusals];
   const resolved = openingsOf(input);
-  const said: PolicyNote[] = [
-    ...sides.notes,
-    ...map.notes,
-    ...resolved.notes,
-    ...openToAll(resolved.openings, map),
-  ];
+  const said: PolicyNote[] = [...sides.notes, ...map.notes, ...resolved.notes, ...openToAll(resolved.openings, map)];
   refusals.push(...resolved.refusals);
 
   const draft = new Draft(input, map, said, refusals);
   draft.placePrivate();
+  draft.placeIcmp();
   for (const opening of resolved.openings) draft.open(opening);
   draft.placeCluster();
   const desired = draft.finish();
@@ -124,8 +121,9 @@ class Draft {
     const name = zoneName(classes);
     const held = this.#zones.get(name);
     if (held !== undefined) return held;
-    const zone = {
+    const zone: ZoneDraft = {
       classes,
+      ...strictestTarget(classes, this.#input.settings.zoneTargets),
       interfaces: new ReasonedSet<string>(),
       services: new ReasonedSet<string>(),
       richRules: new ReasonedSet<string>(),
@@ -141,8 +139,10 @@ class Draft {
     for (const zone of this.#zones.values()) {
       if (!zone.classes.has('private')) continue;
       if (mode === 'trusted') {
-        if (zone.classes.size === 1) zone.trusted = true;
-        else {
+        if (zone.classes.size === 1) {
+          zone.trusted = true;
+          zone.richRules.add(ACCEPT_ALL, ACCEPT_ALL, [{ kind: 'private-mode', mode }]);
+        } else {
           this.#refusals.push({
             code: 'trusted-and-shared',
             text: `the private interface ${zone.interfaces
@@ -174,6 +174,14 @@ class Draft {
         const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
         zone.richRules.add(rule, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
       }
+    }
+  }
+
+  /** A target that refuses ICMP as well leaves open what nobody can do without; a trusted zone lets it in anyway. */
+  placeIcmp(): void {
+    for (const zone of this.#zones.values()) {
+      if (zone.trusted || zone.target === 'default') continue;
+      for (const rule of NEEDED_ICMP) zone.richRules.add(rule, rule, [{ kind: 'needed-icmp' }]);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { IpsetConfig, ServiceConfig, ZoneConfig } from '../firewalld/model.ts';
+import type { IpsetConfig, OurZoneConfig, ServiceConfig } from '../firewalld/model.ts';
 
 /** Why something is in the desired configuration. */
 export type Reason =
@@ -19,6 +19,10 @@ export type Reason =
     }
   | { readonly kind: 'private-mode'; readonly mode: 'trusted' | 'peers' | 'matrix' }
   | { readonly kind: 'site-ssh' }
+  /** `portfw_zone_target` of one or several of a zone's classes. */
+  | { readonly kind: 'zone-target'; readonly target: 'drop' | 'reject'; readonly classes: readonly string[] }
+  /** What a target that refuses ICMP has to leave open. */
+  | { readonly kind: 'needed-icmp' }
   /** Members of a `portfw_cluster`. */
   | { readonly kind: 'cluster'; readonly group: string }
   /** Hosts that list the same virtual address. */
@@ -41,7 +45,7 @@ export interface Reasoned<T> {
 
 /** One of our zones as it should be; interfaces, services and rich rules say why they are there. */
 export interface DesiredZone {
-  readonly config: ZoneConfig;
+  readonly config: OurZoneConfig;
   readonly reasons: readonly Reason[];
   readonly interfaces: readonly Reasoned<string>[];
   readonly services: readonly Reasoned<string>[];

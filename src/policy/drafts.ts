@@ -1,13 +1,13 @@
 import {
   EMPTY_ZONE,
   type IpsetConfig,
+  type OurZoneConfig,
   type PortProtocol,
   type ServiceConfig,
-  type ZoneConfig,
 } from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
-import type { InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
+import type { InterfaceClass, PrivateMode, ZoneTarget } from '../inventory/settings-types.ts';
 import type { DesiredZone, Reason, Reasoned } from './desired.ts';
 import type { Opening } from './openings.ts';
 
@@ -35,7 +35,30 @@ export interface ZoneDraft {
   readonly services: ReasonedSet<string>;
   readonly richRules: ReasonedSet<string>;
   trusted: boolean;
+  /** What becomes of that which nothing in the zone accepts; the strictest that its classes ask for. */
+  readonly target: ZoneTarget;
+  /** The classes that ask for it. */
+  readonly targetOf: readonly InterfaceClass[];
 }
+
+/** From the mildest to the strictest: `default` answers pings, `reject` says no, `drop` says nothing. */
+const STRICTNESS: readonly ZoneTarget[] = ['default', 'reject', 'drop'];
+
+/** The target of a zone of several classes: the strictest of theirs, since what one of them forbids is not to be had by another's. */
+export function strictestTarget(
+  classes: ReadonlySet<InterfaceClass>,
+  targets: Readonly<Partial<Record<InterfaceClass, ZoneTarget>>>,
+): Pick<ZoneDraft, 'target' | 'targetOf'> {
+  const of = (name: InterfaceClass) => targets[name] ?? 'default';
+  const target = STRICTNESS.findLast((item) => [...classes].some((name) => of(name) === item)) ?? 'default';
+  return { target, targetOf: [...classes].filter((name) => of(name) === target).sort() };
+}
+
+const TARGETS: Readonly<Record<ZoneTarget, OurZoneConfig['target']>> = {
+  default: 'default',
+  drop: 'DROP',
+  reject: '%%REJECT%%',
+};
 
 /** A service of ours while ports are put into it. */
 export interface ServiceDraft {
@@ -97,18 +120,19 @@ export function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): De
   const services = zone.services.entries().map(([, item]) => item);
   const richRules = zone.richRules.entries().map(([, item]) => item);
   const classes = [...zone.classes].sort();
-  const config: ZoneConfig = {
+  const config: OurZoneConfig = {
     name,
     short: `portfw ${classes.join(', ')}`,
     description: zone.trusted
       ? 'The private side, trusted as a whole. Managed by portfw: changes by hand are taken back.'
       : `What the port matrix opens on the ${classes.join(' and ')} side. Managed by portfw: changes by hand are taken back.`,
     ...EMPTY_ZONE,
-    target: zone.trusted ? 'ACCEPT' : 'default',
+    target: TARGETS[zone.target],
     interfaces: interfaces.map((item) => item.value),
     services: services.map((item) => item.value),
     richRules: richRules.map((item) => item.value),
   };
   const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
+  if (zone.target !== 'default') reasons.push({ kind: 'zone-target', target: zone.target, classes: zone.targetOf });
   return { config, reasons, interfaces, services, richRules };
 }

@@ -5,6 +5,7 @@ import { FLEET_CHECKS } from './lint-fleet.ts';
 import { INTERFACE_CHECKS } from './lint-interfaces.ts';
 import { OPENNESS_CHECKS } from './lint-openness.ts';
 import { SOURCE_CHECKS } from './lint-sources.ts';
+import { TARGET_CHECKS } from './lint-targets.ts';
 import { type LintCheck, type LintInput, LintWorld } from './lint-world.ts';
 
 /** Every check for doubts; docs/lint.md has a section on each. */
@@ -13,6 +14,7 @@ export const LINT_CHECKS: readonly LintCheck[] = [
   ...OPENNESS_CHECKS,
   ...EXCEPTION_CHECKS,
   ...INTERFACE_CHECKS,
+  ...TARGET_CHECKS,
   ...FLEET_CHECKS,
 ];
 

@@ -53,6 +53,10 @@ function reasonText(reason: Reason): string {
       return PRIVATE_MODES[reason.mode];
     case 'site-ssh':
       return 'the site keeps its way in over SSH';
+    case 'zone-target':
+      return oneLine(`portfw_zone_target is ${reason.target} for ${reason.classes.join(' and ')}`);
+    case 'needed-icmp':
+      return 'path MTU discovery and IPv6 need this ICMP, which the target of the zone would refuse';
     case 'cluster':
       return oneLine(`members of cluster "${reason.group}" are never filtered from each other`);
     case 'shared-address':

@@ -27,6 +27,7 @@ function headRows(facts: HostFacts): { text: string }[][] {
     ['hostname', facts.hostname],
     ['firewalld', firewalldDetails(facts)],
     ['other writers', writersText(facts)],
+    ['forwarding', forwardingText(facts)],
     ['our way in', wayIn(facts)],
     ['remembered', rememberedText(facts)],
   ];
@@ -54,6 +55,14 @@ function writersText({ writers, firewalld }: HostFacts): string {
   );
   const parts = [...writers.units, ...(managed.length === 0 ? [] : [`NetworkManager on ${managed.join(', ')}`])];
   return parts.length === 0 ? 'none' : parts.join(', ');
+}
+
+function forwardingText({ forwarding: { ipv4, ipv6 } }: HostFacts): string {
+  const parts = [
+    ...(ipv4.length === 0 ? [] : [`IPv4 from ${ipv4.join(', ')}`]),
+    ...(ipv6 === 'all' ? ['IPv6'] : ipv6.length === 0 ? [] : [`IPv6 from ${ipv6.join(', ')}`]),
+  ];
+  return parts.length === 0 ? 'off' : parts.join('; ');
 }
 
 function wayIn({ controllerPath }: HostFacts): string {

@@ -262,7 +262,8 @@ describe('changes of the inventory', () => {
     life.variables.ocs1['portfw_private'] = 'matrix';
     const [sip1, ocs1] = [life.lab.host('sip1'), life.lab.host('ocs1')];
     const spare = life.lab.spareAddress('private', 160).v4;
-    const target = 'edit zone portfw-private target: ACCEPT → default';
+    const target = 'edit zone portfw-private';
+    const trust = 'remove in portfw-private: rule priority="32767" accept';
     const ipset = (name: string, ...members: readonly string[]) =>
       `create ipset ${name} type: - → hash:net; family: - → ipv4; entries: - → ${members.join(' ')}`;
     // The virtual addresses are the dispatching node's too.
@@ -272,6 +273,7 @@ describe('changes of the inventory', () => {
         target,
         ipset('portfw-site', ocs1.publicAddress, ocs1.privateAddress, spare),
         `add in portfw-private: ${ssh}`,
+        trust,
       ],
       ocs1: [
         target,
@@ -282,6 +284,7 @@ describe('changes of the inventory', () => {
         ipset('portfw-site', ...ofOcs1),
         `add in portfw-private: ${nsca}`,
         `add in portfw-private: ${ssh}`,
+        trust,
       ],
       gcems1: null,
     });

@@ -18,6 +18,8 @@ export interface HostSpec {
   readonly networks?: readonly Side[];
   /** `running` by default; `absent` purges the package. */
   readonly firewalld?: 'running' | 'stopped' | 'absent';
+  /** Whether its kernel passes packets on, IPv4 and IPv6; whatever the engine has set for IPv4 alone by default. */
+  readonly forwarding?: boolean;
   /** Whether NetworkManager runs and manages its interfaces, each by a profile of its own; it does not by default. */
   readonly networkManager?: boolean;
   /** `systemd` by default; `plain` runs the bus, firewalld and sshd without any service manager, and no daemons. */
@@ -43,7 +45,7 @@ class HostContainer extends GenericContainer {
   readonly #others: readonly LabNetwork[];
   readonly #machine: number;
 
-  constructor(docker: Docker, image: string, networks: readonly LabNetwork[], machine: number) {
+  constructor(docker: Docker, image: string, networks: readonly LabNetwork[], machine: number, forwarding: boolean) {
     super(image);
     const [first, ...others] = networks;
     if (first === undefined) throw new Error('A lab host needs a network');
@@ -56,6 +58,7 @@ class HostContainer extends GenericContainer {
       'net.ipv4.icmp_ratemask': '0',
       'net.ipv6.icmp.ratelimit': '0',
       'net.ipv6.icmp.ratemask': '127', // an unused type: a limit for no message that is ever sent
+      ...(forwarding ? { 'net.ipv4.ip_forward': '1', 'net.ipv6.conf.all.forwarding': '1' } : {}),
     };
     this.createOpts.NetworkingConfig = { EndpointsConfig: { [first.name]: endpoint(first, machine) } };
     this.withNetworkMode(first.name)
@@ -237,7 +240,8 @@ export class LabHost {
 
 /** Makes, starts and prepares one host. Throws when it does not boot. */
 export async function startHost(spec: HostSpec, setting: HostSetting): Promise<LabHost> {
-  const container = new HostContainer(setting.docker, setting.image, setting.networks, setting.machine)
+  const { docker, image, networks, machine } = setting;
+  const container = new HostContainer(docker, image, networks, machine, spec.forwarding === true)
     .withName(`portfw-${setting.labId}-${spec.name}`)
     .withHostname(spec.name)
     .withLabels({ [OWNER_LABEL]: session() })

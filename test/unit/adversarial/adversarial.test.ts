@@ -108,6 +108,7 @@ function entrance(layer: Layer, way: ControllerPath, interfaceName: string): { i
     if (rule.sourceIpset !== null && !inSet(rule.sourceIpset)) return false;
     if (rule.sourceAddress !== null && !isIn(clientAddress, [rule.sourceAddress])) return false;
     if (rule.destination !== null && !isIn(serverAddress, [rule.destination])) return false;
+    if (rule.icmpType !== null || rule.protocol !== null) return false;
     return rule.service === null || serves(rule.service);
   });
   const refused = rules.some(({ action }) => action === 'drop' || action === 'reject');

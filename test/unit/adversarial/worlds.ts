@@ -8,7 +8,7 @@ import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import { decide } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import type { Inventory } from '../../../src/inventory/inventory.ts';
-import type { HostSettings, PrivateMode } from '../../../src/inventory/settings-types.ts';
+import type { HostSettings, InterfaceClass, PrivateMode, ZoneTarget } from '../../../src/inventory/settings-types.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Matrix, Play } from '../../../src/matrix/matrix.ts';
 import { probeText } from '../facts/probe-text.ts';
@@ -159,6 +159,9 @@ const variablesArbitrary = fc
     roles: fc.subarray(ROLES),
     features: fc.subarray(['console']),
     private: fc.constantFrom<PrivateMode>('trusted', 'peers', 'matrix'),
+    target: fc.constantFrom<ZoneTarget | Partial<Record<InterfaceClass, ZoneTarget>>>(
+      ...(['default', 'drop', { public: 'reject' }, { private: 'drop', vip: 'drop' }] as const),
+    ),
     vips: fc.subarray(['192.0.2.80', '2001:db8::80']),
     cluster: fc.boolean(),
     roleInterfaces: fc.dictionary(fc.constantFrom(...ROLES), fc.constantFrom('public', 'private'), { maxKeys: 2 }),
@@ -183,6 +186,7 @@ const variablesArbitrary = fc
       portfw_roles: given.roles,
       portfw_features: given.features,
       portfw_private: given.private,
+      portfw_zone_target: given.target,
       portfw_vips: given.vips,
       ...(given.cluster ? { portfw_cluster: 'pair' } : {}),
       portfw_role_interfaces: given.roleInterfaces,

@@ -6,7 +6,7 @@ import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../..
 import { normalisePorts, normaliseStrings } from '../../../src/firewalld/normalise.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { formatAcceptRule } from '../../../src/firewalld/rich-rule.ts';
+import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
 import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
 
@@ -37,6 +37,8 @@ const rule = fc
     }),
   );
 
+const anyRule = fc.oneof(rule, fc.constantFrom(ACCEPT_ALL, ...NEEDED_ICMP));
+
 const zone: fc.Arbitrary<ZoneConfig> = fc.record({
   name,
   short: text,
@@ -53,7 +55,7 @@ const zone: fc.Arbitrary<ZoneConfig> = fc.record({
   masquerade: fc.constant(false),
   forward: fc.boolean(),
   forwardPorts: fc.constant([]),
-  richRules: strings(rule),
+  richRules: strings(anyRule),
 });
 
 const service: fc.Arbitrary<ServiceConfig> = fc.record({

@@ -38,6 +38,7 @@ function outcomeOf(service: string, others: string): string {
     files: [],
     rpc: [],
     writers: { units: [] },
+    forwarding: { ipv4: [], ipv6: [] },
     firewalld,
     remembered: null,
     lock: null,

@@ -4,13 +4,14 @@ import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { startRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { ourZone } from '../plan/our-zone.ts';
 import { Firewalld } from '../plan/simulator.ts';
 
 /** What a host with these files is sent whose public zone is to hold eth0. */
 function requestFor(files: Readonly<Record<string, string>>) {
   const facts = new Firewalld(Object.entries(files)).facts();
   const observed = offlineObserved(facts);
-  const config = readZoneXml('portfw-public', '<zone><interface name="eth0"/><service name="ssh"/></zone>');
+  const config = ourZone('portfw-public', '<zone><interface name="eth0"/><service name="ssh"/></zone>');
   const reasoned = (value: string) => ({ value, reasons: [] });
   const desired: DesiredFirewalld = {
     zones: new Map([

@@ -85,17 +85,21 @@ describe('what a move to another zone closes', () => {
     const [first, ...rest] = lostOpenings(zone('<service name="ssh"/>', 'ACCEPT'), CONFIG, zone(''), CONFIG);
     expect(first).toContain('the old one accepts all');
     expect(rest).toEqual(['22/tcp (service ssh)']);
+    const byRule = zone(`<service name="ssh"/>${TRUSTED}`);
+    expect(lostOpenings(byRule, CONFIG, zone(''), CONFIG)).toEqual([first, ...rest]);
   });
 
   it('closes no port where the new zone accepts everything, but still what is forwarded', () => {
     const before = zone(
       '<service name="ssh"/><protocol value="gre"/><masquerade/><forward-port port="80" protocol="tcp" to-port="8080"/><rule family="ipv4"><masquerade/></rule>',
     );
-    expect(lostOpenings(before, CONFIG, zone('', 'ACCEPT'), CONFIG)).toEqual([
-      'masquerading',
-      'forward port 80:tcp:8080:',
-      'rule family="ipv4" masquerade',
-    ]);
+    for (const after of [zone('', 'ACCEPT'), zone(TRUSTED)]) {
+      expect(lostOpenings(before, CONFIG, after, CONFIG)).toEqual([
+        'masquerading',
+        'forward port 80:tcp:8080:',
+        'rule family="ipv4" masquerade',
+      ]);
+    }
   });
 });
 
@@ -104,12 +108,22 @@ it('finds the ports of services that include each other, and of none that is mis
   expect(servicePorts('mystery', CONFIG)).toEqual([]);
 });
 
+/** What makes a zone of ours trusted. */
+const TRUSTED = '<rule priority="32767"><accept/></rule>';
+
 const RULE = (inner: string) => zone(`<rule family="ipv4">${inner}</rule>`);
 
 describe('whether a zone lets SSH in', () => {
   it.each<[string, ZoneConfig, boolean]>([
     ['nothing open', zone(''), false],
     ['target ACCEPT', zone('', 'ACCEPT'), true],
+    ['a rule that accepts all', zone(TRUSTED), true],
+    ['a rule that accepts all before the target drops', zone(TRUSTED, 'DROP'), true],
+    [
+      'the ICMP that a target leaves open',
+      zone('<rule family="ipv6"><source address="fe80::/10"/><protocol value="ipv6-icmp"/><accept/></rule>', 'DROP'),
+      false,
+    ],
     ['target DROP', zone('', 'DROP'), false],
     ['the service', zone('<service name="ssh"/>'), true],
     ['a service that includes it', zone('<service name="both"/>'), true],

@@ -87,7 +87,18 @@ describe('a plan that leaves the way in open is not', () => {
     ['our zone opens the port', { desired: OURS(SSH) }],
     [
       'our zone accepts everything',
-      { desired: { 'portfw-private': '<zone target="ACCEPT"><interface name="eth0"/></zone>' } },
+      {
+        desired: { 'portfw-private': '<zone><interface name="eth0"/><rule priority="32767"><accept/></rule></zone>' },
+      },
+    ],
+    [
+      'our zone accepts everything before its target drops the rest',
+      {
+        desired: {
+          'portfw-private':
+            '<zone target="DROP"><interface name="eth0"/><rule priority="32767"><accept/></rule></zone>',
+        },
+      },
     ],
     [
       'our zone opens the port that sshd has',

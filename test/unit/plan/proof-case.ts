@@ -83,7 +83,7 @@ export function from(...addresses: readonly string[]): ManagementSource[] {
 }
 
 /** A layer once our part of it is as it is to be. */
-function withOurs(
+export function withOurs(
   held: FirewalldConfig,
   zones: readonly ZoneConfig[],
   ipsets: readonly IpsetConfig[],

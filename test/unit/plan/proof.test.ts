@@ -354,7 +354,10 @@ describe('portfw_management', () => {
     [
       'the network of another interface that is open',
       {
-        desired: { ...OURS(SSH), 'portfw-private': '<zone target="ACCEPT"><interface name="eth1"/></zone>' },
+        desired: {
+          ...OURS(SSH),
+          'portfw-private': '<zone><interface name="eth1"/><rule priority="32767"><accept/></rule></zone>',
+        },
         management: from('198.51.100.0/24'),
       },
     ],

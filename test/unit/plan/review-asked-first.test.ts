@@ -3,8 +3,9 @@ import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { askedFirst } from '../../../src/plan/asked-first.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { ourZone } from './our-zone.ts';
 
-const OURS = readZoneXml('portfw-public', '<zone><interface name="eth0"/></zone>');
+const OURS = ourZone('portfw-public', '<zone><interface name="eth0"/></zone>');
 const DESIRED: DesiredFirewalld = {
   zones: new Map([['portfw-public', { config: OURS, reasons: [], interfaces: [], services: [], richRules: [] }]]),
   services: new Map(),
@@ -33,6 +34,10 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'a zone that accepts everything from a source': {
     zones: { lan: '<zone target="ACCEPT"><source ipset="friends"/></zone>' },
+    says: [/^zone lan.*from ipset:friends: it accepts everything$/],
+  },
+  'a zone that accepts everything by a rule': {
+    zones: { lan: '<zone><source ipset="friends"/><rule priority="32767"><accept/></rule></zone>' },
     says: [/^zone lan.*from ipset:friends: it accepts everything$/],
   },
   'a zone that opens nothing to a source': {

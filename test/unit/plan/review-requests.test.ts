@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import type { FirewalldConfig, OurZoneConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { withoutInterface } from '../../../src/firewalld/write-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
@@ -7,10 +7,24 @@ import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
 import { Firewalld } from './simulator.ts';
 
-function zone(name: string, interfaces: readonly string[], target: ZoneConfig['target']): DesiredZone {
-  const config: ZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces };
+const TRUSTED = 'rule priority="32767" accept';
+
+/** A zone of ours; `target` other than the default makes a reload necessary. */
+function zone(
+  name: string,
+  interfaces: readonly string[],
+  richRules: readonly string[] = [],
+  target: OurZoneConfig['target'] = 'default',
+): DesiredZone {
+  const config: OurZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces, richRules };
   const reasoned = (value: string) => ({ value, reasons: [] });
-  return { config, reasons: [], interfaces: interfaces.map(reasoned), services: [], richRules: [] };
+  return {
+    config,
+    reasons: [],
+    interfaces: interfaces.map(reasoned),
+    services: [],
+    richRules: richRules.map(reasoned),
+  };
 }
 
 /** The requests that bring a host with these zone files, loaded as they are, to these zones. */
@@ -39,18 +53,28 @@ describe('the requests of an apply', () => {
 
   it('do not take an interface along into a zone that begins to accept everything', () => {
     const { begin } = requests(swapped, [
-      zone('portfw-private', ['eth1'], 'ACCEPT'),
-      zone('portfw-public', ['eth0'], 'default'),
+      zone('portfw-private', ['eth1'], [TRUSTED], 'DROP'),
+      zone('portfw-public', ['eth0']),
     ]);
     const written = begin.files.find(({ path }) => path === 'zones/portfw-private.xml')!;
-    expect(readZoneXml('portfw-private', written.text)).toMatchObject({ target: 'ACCEPT', interfaces: [] });
+    expect(readZoneXml('portfw-private', written.text)).toMatchObject({ richRules: [TRUSTED], interfaces: [] });
     expect(begin.calls).toContainEqual(['bind-interface', 'portfw-public', 'eth0']);
+  });
+
+  it('let go what leaves a zone before the zone begins to accept everything, and bring the rest after', () => {
+    const { begin } = requests(swapped, [zone('portfw-private', ['eth1'], [TRUSTED]), zone('portfw-public', ['eth0'])]);
+    expect(begin.reload).toBe(false);
+    expect(begin.calls).toEqual([
+      ['bind-interface', 'portfw-public', 'eth0'],
+      ['add-rich-rule', 'portfw-private', TRUSTED],
+      ['bind-interface', 'portfw-private', 'eth1'],
+    ]);
   });
 
   it('keep those that stay in a zone that begins to accept everything', () => {
     const { begin } = requests(swapped, [
-      zone('portfw-private', ['eth0'], 'ACCEPT'),
-      zone('portfw-public', ['eth1'], 'default'),
+      zone('portfw-private', ['eth0'], [TRUSTED], 'DROP'),
+      zone('portfw-public', ['eth1']),
     ]);
     const written = begin.files.find(({ path }) => path === 'zones/portfw-private.xml')!;
     expect(readZoneXml('portfw-private', written.text).interfaces).toEqual(['eth0']);
@@ -58,7 +82,7 @@ describe('the requests of an apply', () => {
 
   it("write an owner's zone file back as it was, less the interface", () => {
     const text = '<zone><short>Büro</short>\r\n<interface name="eth0"/>\r\n</zone>';
-    const { permanent } = requests({ office: text }, [zone('portfw-public', ['eth0'], 'default')]);
+    const { permanent } = requests({ office: text }, [zone('portfw-public', ['eth0'])]);
     const expected = '<zone><short>Büro</short>\r\n</zone>';
     expect(permanent.releases).toEqual([{ zone: 'office', interfaces: ['eth0'] }]);
     expect(withoutInterface(text, 'eth0')).toBe(expected);

@@ -14,6 +14,8 @@ import { desiredArbitrary, hostArbitrary, type Mishap, mishapArbitrary } from '.
 const SEED = { seed: 20 };
 
 const CLIENT = '192.0.2.7';
+/** In no ipset. */
+const STRANGER = '192.88.99.7';
 
 function planFor(host: Firewalld, desired: DesiredFirewalld): { plan: HostPlan; observed: ObservedFirewalld } {
   const facts = host.facts();
@@ -99,6 +101,26 @@ describe('applying a plan to a simulated firewalld', { timeout: 120_000 }, () =>
     fc.assert(
       fc.property(scenario, ({ host, old, mishaps, desired }) => {
         apply(prepared(host, old, mishaps), desired);
+      }),
+      { ...SEED, numRuns: 250 },
+    );
+  });
+
+  it('opens no port for a moment that neither the old nor the new configuration opens', () => {
+    fc.assert(
+      fc.property(hostArbitrary, desiredArbitrary, desiredArbitrary, (host, old, desired) => {
+        const made = prepared(host, old, []);
+        const paths = ['eth0', 'eth1', 'eth2'];
+        const open = () => paths.filter((name) => made.letsIn(STRANGER, name, 9));
+        const before = open();
+        const seen = new Map<string, string>();
+        const { plan, observed } = planFor(made, desired);
+        const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+        const input = { id: 'i', holder: 'h', plan, desired, observed, guard, at: '2026-03-01T10:00:00.000Z' };
+        made.begin(beginRequest(input), (after) => {
+          for (const name of open()) if (!seen.has(name)) seen.set(name, after);
+        });
+        for (const [name, after] of seen) expect([...before, ...open()], `${name} after ${after}`).toContain(name);
       }),
       { ...SEED, numRuns: 250 },
     );

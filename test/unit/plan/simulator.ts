@@ -353,6 +353,7 @@ export class Firewalld {
     if (zone.target === 'ACCEPT' || opens(zone.ports) || zone.services.some(service)) return true;
     return zone.richRules.map(parseRichRule).some((rule) => {
       if (rule.action !== 'accept' || rule.destination !== null) return false;
+      if (rule.icmpType !== null || rule.protocol !== null) return false;
       if (rule.sourceIpset !== null && !inSet(rule.sourceIpset)) return false;
       if (rule.service !== null) return service(rule.service);
       return rule.port === null || Number(rule.port.port) === port;

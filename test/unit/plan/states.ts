@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { aggregate } from '../../../src/core/addresses.ts';
-import type { IpsetConfig, ServiceConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import type { IpsetConfig, OurZoneConfig, ServiceConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../../../src/firewalld/normalise.ts';
-import { canonicalRichRule } from '../../../src/firewalld/rich-rule.ts';
+import { ACCEPT_ALL, canonicalRichRule, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../../src/policy/desired.ts';
 import { Firewalld } from './simulator.ts';
 
 const INTERFACES = ['eth0', 'eth1', 'eth2'];
+/** The only zone of ours that may accept everything. */
+const TRUSTED_ZONE = 'portfw-private';
 const ZONES = ['portfw-public', 'portfw-private', 'portfw-control', 'portfw-pub-ctl'];
 const SERVICES = ['portfw-server-public', 'portfw-web-admin-public', 'portfw-radius-private', 'portfw-extra-ssh'];
 const SETS = ['portfw-site', 'portfw-peer-img', 'portfw-cluster-6'];
@@ -14,7 +16,7 @@ const PORTS = [22, 80, 443, 3306, 5060, 8442];
 const ENTRIES = ['192.0.2.7', '192.0.2.0/24', '192.0.2.128/25', '198.51.100.4', '198.51.100.0/30', '203.0.113.9'];
 const ENTRIES_6 = ['2001:db8::7', '2001:db8::/64', '2001:db8:1::/48', '2001:db8:2::1'];
 
-const EMPTY_ZONE: Omit<ZoneConfig, 'name'> = {
+const EMPTY_ZONE: Omit<OurZoneConfig, 'name'> = {
   short: '',
   description: '',
   target: 'default',
@@ -64,6 +66,7 @@ const reasoned = <T>(value: T): Reasoned<T> => ({ value, reasons: [{ kind: 'site
 
 interface ZoneChoice {
   readonly accept: boolean;
+  readonly target: OurZoneConfig['target'];
   readonly text: string;
   readonly services: readonly string[];
   readonly rules: readonly { readonly service: string | null; readonly ipset: string | null; readonly vip: boolean }[];
@@ -76,6 +79,7 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
     zones: fc.array(
       fc.record<ZoneChoice>({
         accept: fc.boolean(),
+        target: fc.constantFrom('default', 'default', 'DROP', '%%REJECT%%'),
         text: fc.constantFrom('a', 'b'),
         services: fc.uniqueArray(fc.constantFrom(...SERVICES)),
         rules: fc.array(
@@ -116,15 +120,18 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
           ];
           return parts.join(' ');
         });
-      const config: ZoneConfig = {
+      const config: OurZoneConfig = {
         ...EMPTY_ZONE,
         name,
         short: `portfw ${name}`,
         description: choice.text,
-        target: choice.accept ? 'ACCEPT' : 'default',
+        target: choice.target,
         interfaces,
         services: normaliseStrings(choice.services),
-        richRules: normaliseStrings(rules),
+        richRules: normaliseStrings([
+          ...rules,
+          ...(choice.accept && name === TRUSTED_ZONE ? [ACCEPT_ALL] : choice.target === 'default' ? [] : NEEDED_ICMP),
+        ]),
       };
       built.set(name, {
         config,

@@ -137,6 +137,10 @@ function reasonText(reason: Reason): string {
       return `private side: ${reason.mode}`;
     case 'site-ssh':
       return 'SSH from the site';
+    case 'zone-target':
+      return `portfw_zone_target: ${reason.target} (${reason.classes.join(' and ')})`;
+    case 'needed-icmp':
+      return 'needed ICMP';
     case 'cluster':
       return `cluster ${reason.group}`;
     case 'shared-address':

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contains, parseAddress, parseNetwork } from '../../../src/core/addresses.ts';
-import type { InterfaceClass } from '../../../src/inventory/settings-types.ts';
+import { ACCEPT_ALL, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
+import type { InterfaceClass, ZoneTarget } from '../../../src/inventory/settings-types.ts';
 import { type Knock, letsIn } from '../../../src/plan/exposure.ts';
 import { desiredConfig } from '../../../src/plan/zone-changes.ts';
 import { buildDesired, type PolicyInput } from '../../../src/policy/build-desired.ts';
@@ -18,12 +19,16 @@ const sources = fc.uniqueArray(
   { minLength: 1, maxLength: 3 },
 );
 
+const zoneTarget = fc.constantFrom<ZoneTarget>('default', 'drop', 'reject');
+const targets = { public: zoneTarget, private: zoneTarget, control: zoneTarget };
+
 /** Cases in the form of the data files, with everything that decides who may come. */
 const policyCase: fc.Arbitrary<PolicyCase> = fc
   .record({
     roles: fc.subarray(['web', 'proxy', 'database', 'manager']),
     features: fc.subarray(['console']),
     private: fc.constantFrom('trusted' as const, 'peers' as const, 'matrix' as const),
+    target: fc.option(fc.oneof(zoneTarget, fc.record(targets, { requiredKeys: [] }))),
     homes: fc.array(fc.subarray(['public', 'private', 'control']), { minLength: 3, maxLength: 3 }),
     database: fc.constantFrom('private', 'public'),
     cluster: fc.boolean(),
@@ -72,6 +77,7 @@ const policyCase: fc.Arbitrary<PolicyCase> = fc
               portfw_allow_from: given.allowFrom,
               portfw_peers: given.peers,
               ...(given.cluster ? { portfw_cluster: 'pair' } : {}),
+              ...(given.target === null ? {} : { portfw_zone_target: given.target }),
               ...(given.extra === null
                 ? {}
                 : {
@@ -211,6 +217,36 @@ describe('any inventory', { timeout: 120_000 }, () => {
         for (const name of ipsets.keys()) expect(name).toMatch(/^portfw-[a-z0-9-]{1,24}$/);
       }),
       { numRuns: 30, seed: 8 },
+    );
+  });
+
+  it('gives no zone of ours a target that forwards, and each the strictest that its classes ask for', () => {
+    const kinds = new Set<string>();
+    fc.assert(
+      fc.property(policyCase, (given) => {
+        const input = inputOf(given);
+        const outcome = buildDesired(input);
+        if (outcome.kind === 'refused') return;
+        for (const { config } of outcome.desired.zones.values()) {
+          const [first] = config.interfaces;
+          const classes = (['public', 'private', 'control'] as const).filter((name) =>
+            input.settings.interfaces[name].includes(first!),
+          );
+          const asked = classes.map((name) => input.settings.zoneTargets[name] ?? 'default');
+          const strictest = asked.includes('drop') ? 'DROP' : asked.includes('reject') ? '%%REJECT%%' : 'default';
+          expect(config.target).toBe(strictest);
+          expect(config.forward).toBe(false);
+          const trusted = input.privateMode === 'trusted' && classes.join() === 'private';
+          expect(config.richRules.includes(ACCEPT_ALL)).toBe(trusted);
+          const icmp = config.richRules.filter((rule) => NEEDED_ICMP.includes(rule)).length;
+          expect(icmp).toBe(trusted || strictest === 'default' ? 0 : NEEDED_ICMP.length);
+          kinds.add(`${strictest} ${trusted}`);
+        }
+      }),
+      { numRuns: 300, seed: 9 },
+    );
+    expect([...kinds].sort()).toEqual(
+      ['%%REJECT%%', 'DROP', 'default'].flatMap((target) => [`${target} false`, `${target} true`]),
     );
   });
 

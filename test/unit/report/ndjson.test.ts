@@ -24,7 +24,7 @@ describe('NDJSON', () => {
     const { summary } = values.at(-1);
     expect(summary).toMatchObject({ command: 'apply', durationMs: 65432, interrupted: true });
     expect(summary.counts).toMatchObject({ facts: 1, roles: 3, failed: 3, reverted: 1, changed: 1 });
-    expect(summary.outcomes['changed1']).toEqual({ kind: 'changed', changes: 9, generation: '20260131T221500Z-3f2a' });
+    expect(summary.outcomes['changed1']).toEqual({ kind: 'changed', changes: 10, generation: '20260131T221500Z-3f2a' });
     expect(summary.outcomes['settled1']).toEqual({ kind: 'unchanged', changes: 0 });
     expect(summary.outcomes['refused1']).toEqual({
       kind: 'refused',

@@ -54,6 +54,7 @@ export const FACTS: HostFacts = {
     { program: 300019, version: 1, protocol: 'tcp', port: 834, service: '' },
   ],
   writers: { units: ['docker'] },
+  forwarding: { ipv4: ['docker0', 'eth0', 'eth1'], ipv6: 'all' },
   firewalld: {
     kind: 'running',
     version: '1.3.3',
@@ -107,6 +108,7 @@ export const BARE_FACTS: HostFacts = {
   files: [],
   rpc: [],
   writers: { units: [] },
+  forwarding: { ipv4: [], ipv6: [] },
   firewalld: { kind: 'stopped', version: '0.9.3', reason: 'the unit is masked' },
   remembered: null,
   lock: { holder: 'noc@desk', since: '2026-01-31T22:00:00Z', id: 'x' },

@@ -175,7 +175,15 @@ export const FIRST_APPLY: HostPlan = {
       object: 'zone',
       name: 'portfw-private',
       inUse: false,
-      fields: [{ field: 'target', before: null, after: 'ACCEPT' }],
+      fields: [{ field: 'target', before: null, after: 'default' }],
+      reasons: [{ kind: 'private-mode', mode: 'trusted' }],
+    },
+    {
+      kind: 'rich-rule',
+      action: 'add',
+      zone: 'portfw-private',
+      rule: 'rule priority="32767" accept',
+      layers: BOTH,
       reasons: [{ kind: 'private-mode', mode: 'trusted' }],
     },
     {

@@ -112,6 +112,7 @@ const WORLD = prepare(
     portfw_roles: [],
     portfw_features: [],
     portfw_private: 'matrix',
+    portfw_zone_target: 'default',
     portfw_vips: [],
     portfw_role_interfaces: {},
     portfw_allow_from: {},

@@ -79,6 +79,7 @@ const VARIABLES: Variables = {
   portfw_roles: ['web'],
   portfw_features: [],
   portfw_private: 'matrix',
+  portfw_zone_target: 'default',
   portfw_vips: [],
   portfw_role_interfaces: {},
   portfw_allow_from: {},
