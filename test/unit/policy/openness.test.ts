@@ -229,9 +229,11 @@ describe('any inventory', { timeout: 120_000 }, () => {
         if (outcome.kind === 'refused') return;
         for (const { config } of outcome.desired.zones.values()) {
           const [first] = config.interfaces;
-          const classes = (['public', 'private', 'control'] as const).filter((name) =>
+          const mapped = (['public', 'private', 'control'] as const).filter((name) =>
             input.settings.interfaces[name].includes(first!),
           );
+          // One that no class names is there for a virtual address.
+          const classes = mapped.length > 0 ? mapped : (['vip'] as const);
           const asked = classes.map((name) => input.settings.zoneTargets[name] ?? 'default');
           const strictest = asked.includes('drop') ? 'DROP' : asked.includes('reject') ? '%%REJECT%%' : 'default';
           expect(config.target).toBe(strictest);
