@@ -1,0 +1,111 @@
+import { createInterface } from 'node:readline/promises';
+import { parseArgs } from 'node:util';
+import { findEngine } from '../lab/engine.ts';
+import { KEPT } from '../lab/owner.ts';
+import { purge } from '../lab/purge.ts';
+import type { Say } from '../lab/say.ts';
+import { type Holdings, holdingsOf, removeImages } from './holdings.ts';
+import { NEEDS, type Need } from './needs.ts';
+import { installedPackages, purgePackages, removalOf } from './packages.ts';
+import { recordedPackages, unrecordPackages } from './record.ts';
+import { removeEngineFolder, stopEngine } from './stop-engine.ts';
+
+/*
+ *   npm run lab:forget                    takes away what the set-up has brought to this machine, after asking
+ *   npm run lab:forget -- --yes           without asking: what the set-up has brought, and nothing else
+ *   npm run lab:forget -- --yes --all     packages as well that the set-up would have installed but found there
+ */
+
+const say: Say = (line) => console.log(`lab: ${line}`);
+const ENGINE_PACKAGE = NEEDS.engine.packages[0];
+
+interface Choice {
+  /** Ask nothing. */
+  readonly yes: boolean;
+  /** Also what was there before the set-up. */
+  readonly all: boolean;
+}
+
+async function main(choice: Choice): Promise<number> {
+  const docker = await findEngine(say);
+  const holdings = docker === null ? null : await holdingsOf(docker);
+  if (holdings !== null && holdings.busy.length > 0) {
+    throw new Error(`The lab is in use by process ${holdings.busy.join(', ').replace(/:\d+/g, '')}: let it end first.`);
+  }
+  const packages = await packagesToPurge(choice, holdings);
+  const folder = holdings !== null && packages.includes(ENGINE_PACKAGE) ? holdings.folder : null;
+  if (packages.length > 0 && process.getuid?.() !== 0)
+    throw new Error('Only root can remove packages: run this as root.');
+
+  const lines = [
+    ...(holdings === null || holdings.containers === 0 ? [] : [`containers of the lab: ${holdings.containers}`]),
+    ...(holdings === null || holdings.images.length === 0 ? [] : [`images: ${holdings.images.join(' ')}`]),
+    ...(packages.length === 0 ? [] : [`packages, with their configuration: ${packages.join(' ')}`]),
+    ...(folder === null ? [] : [`the Docker engine (it is stopped first), and ${folder}`]),
+  ];
+  if (lines.length === 0) {
+    say('nothing that the set-up brought is here');
+    return 0;
+  }
+  say('this is taken away:');
+  for (const line of lines) say(`  ${line}`);
+  if (!(choice.yes || (await agreed('Take it away?')))) {
+    say('nothing was changed');
+    return 1;
+  }
+  if (docker !== null && holdings !== null) {
+    await purge(docker, KEPT);
+    await removeImages(docker, holdings.images);
+  }
+  if (folder !== null) await stopEngine(say);
+  await purgePackages(packages, say);
+  await unrecordPackages(packages);
+  if (folder !== null) await removeEngineFolder(folder);
+  say('all of it is gone');
+  return 0;
+}
+
+/** The packages that may go, by what was recorded, by what was chosen and answered, and by what others need. */
+async function packagesToPurge(choice: Choice, holdings: Holdings | null): Promise<readonly string[]> {
+  const installed = await installedPackages();
+  const recorded = (await recordedPackages()).filter((name) => installed.includes(name));
+  const needs: readonly Need[] = Object.values(NEEDS);
+  const found = needs.filter((need) => need.ours).flatMap((need) => need.packages);
+  const before = [...new Set(found)].filter((name) => installed.includes(name) && !recorded.includes(name));
+  const roots = recorded.filter((name) => needs.some((need) => need.packages.includes(name)));
+  for (const name of before) {
+    const question = `${name} was on this machine before the set-up. Remove it as well?`;
+    if (choice.all && (choice.yes || (await agreed(question)))) roots.push(name);
+    else say(`${name} stays: it was here before the set-up${choice.all ? '' : ' (--all takes it too)'}`);
+  }
+  const wanted: string[] = [];
+  for (const name of roots) {
+    const { dependents } = await removalOf([name]);
+    const foreign = dependents.filter((dependent) => !roots.includes(dependent) && !recorded.includes(dependent));
+    const others = name === ENGINE_PACKAGE ? (holdings?.others ?? []) : [];
+    if (foreign.length > 0) say(`${name} stays: ${foreign.join(', ')} needs it`);
+    else if (others.length > 0) say(`${name} stays: the engine also holds what is not the lab's: ${others.join(', ')}`);
+    else wanted.push(name);
+  }
+  if (wanted.length === 0) return [];
+  const { all } = await removalOf(wanted);
+  return choice.all ? all : all.filter((name) => recorded.includes(name));
+}
+
+async function agreed(question: string): Promise<boolean> {
+  if (!process.stdin.isTTY) throw new Error('There is no terminal to ask on: --yes goes on without asking.');
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return (await terminal.question(`${question} Type "yes" to continue: `)).trim() === 'yes';
+  } finally {
+    terminal.close();
+  }
+}
+
+try {
+  const options = { yes: { type: 'boolean', default: false }, all: { type: 'boolean', default: false } } as const;
+  process.exit(await main(parseArgs({ options }).values));
+} catch (error) {
+  console.error(`lab:forget: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}
