@@ -4,8 +4,9 @@ import { findEngine } from '../lab/engine.ts';
 import { KEPT } from '../lab/owner.ts';
 import { purge } from '../lab/purge.ts';
 import type { Say } from '../lab/say.ts';
-import { type Holdings, holdingsOf, removeImages } from './holdings.ts';
-import { NEEDS, type Need } from './needs.ts';
+import { type Choice, packagesToPurge } from './forget-plan.ts';
+import { holdingsOf, removeImages } from './holdings.ts';
+import { NEEDS } from './needs.ts';
 import { installedPackages, purgePackages, removalOf } from './packages.ts';
 import { recordedPackages, unrecordPackages } from './record.ts';
 import { removeEngineFolder, stopEngine } from './stop-engine.ts';
@@ -19,20 +20,14 @@ import { removeEngineFolder, stopEngine } from './stop-engine.ts';
 const say: Say = (line) => console.log(`lab: ${line}`);
 const ENGINE_PACKAGE = NEEDS.engine.packages[0];
 
-interface Choice {
-  /** Ask nothing. */
-  readonly yes: boolean;
-  /** Also what was there before the set-up. */
-  readonly all: boolean;
-}
-
 async function main(choice: Choice): Promise<number> {
   const docker = await findEngine(say);
   const holdings = docker === null ? null : await holdingsOf(docker);
   if (holdings !== null && holdings.busy.length > 0) {
     throw new Error(`The lab is in use by process ${holdings.busy.join(', ').replace(/:\d+/g, '')}: let it end first.`);
   }
-  const packages = await packagesToPurge(choice, holdings);
+  const machine = { installed: await installedPackages(), recorded: await recordedPackages(), removalOf };
+  const packages = await packagesToPurge(machine, holdings?.others ?? [], choice, agreed, say);
   const folder = holdings !== null && packages.includes(ENGINE_PACKAGE) ? holdings.folder : null;
   if (packages.length > 0 && process.getuid?.() !== 0)
     throw new Error('Only root can remove packages: run this as root.');
@@ -63,33 +58,6 @@ async function main(choice: Choice): Promise<number> {
   if (folder !== null) await removeEngineFolder(folder);
   say('all of it is gone');
   return 0;
-}
-
-/** The packages that may go, by what was recorded, by what was chosen and answered, and by what others need. */
-async function packagesToPurge(choice: Choice, holdings: Holdings | null): Promise<readonly string[]> {
-  const installed = await installedPackages();
-  const recorded = (await recordedPackages()).filter((name) => installed.includes(name));
-  const needs: readonly Need[] = Object.values(NEEDS);
-  const found = needs.filter((need) => need.ours).flatMap((need) => need.packages);
-  const before = [...new Set(found)].filter((name) => installed.includes(name) && !recorded.includes(name));
-  const roots = recorded.filter((name) => needs.some((need) => need.packages.includes(name)));
-  for (const name of before) {
-    const question = `${name} was on this machine before the set-up. Remove it as well?`;
-    if (choice.all && (choice.yes || (await agreed(question)))) roots.push(name);
-    else say(`${name} stays: it was here before the set-up${choice.all ? '' : ' (--all takes it too)'}`);
-  }
-  const wanted: string[] = [];
-  for (const name of roots) {
-    const { dependents } = await removalOf([name]);
-    const foreign = dependents.filter((dependent) => !roots.includes(dependent) && !recorded.includes(dependent));
-    const others = name === ENGINE_PACKAGE ? (holdings?.others ?? []) : [];
-    if (foreign.length > 0) say(`${name} stays: ${foreign.join(', ')} needs it`);
-    else if (others.length > 0) say(`${name} stays: the engine also holds what is not the lab's: ${others.join(', ')}`);
-    else wanted.push(name);
-  }
-  if (wanted.length === 0) return [];
-  const { all } = await removalOf(wanted);
-  return choice.all ? all : all.filter((name) => recorded.includes(name));
 }
 
 async function agreed(question: string): Promise<boolean> {

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lastLines, run } from '../lab/run.ts';
 import type { Say } from '../lab/say.ts';
+import { findProgram } from './needs.ts';
 
 /*
  * The only file that calls the package manager of this machine. What is needed is found beforehand and installed by one
@@ -21,6 +23,11 @@ const PATIENCE: Patience = { milliseconds: 600_000, step: 2_000 };
 const OPTIONS: readonly string[] = ['-q', '-y', '-o', 'DPkg::Lock::Timeout=0', '-o', 'Dpkg::Options::=--force-confold'];
 /** Messages are read below, so they must be in English. */
 const ENVIRONMENT = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
+
+/** Whether packages can be installed here: a Debian machine or one of its kin, and root. */
+export function canInstall(): boolean {
+  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && findProgram('apt-get') !== null;
+}
 
 /**
  * Updates the lists of packages and installs, in one call. Of each group, the first package that this machine's sources
@@ -222,9 +229,11 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
 
 function howToGoOn(said: string, command: string): string {
   const advice = ADVICE.find(([pattern]) => pattern.test(said))?.[1];
-  return `How to go on: ${advice === undefined ? '' : `${advice} `}Then run this again, or first by hand: ${command}`;
+  return `How to go on: ${advice === undefined ? 'See what it says, run' : `${advice} Then run`} this again, or first by hand: ${command}`;
 }
 
 function duration(milliseconds: number): string {
-  return milliseconds < 60_000 ? `${Math.ceil(milliseconds / 1000)} s` : `${Math.round(milliseconds / 60_000)} minutes`;
+  return milliseconds < 120_000
+    ? `${Math.ceil(milliseconds / 1000)} s`
+    : `${Math.round(milliseconds / 60_000)} minutes`;
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Say } from '../lab/say.ts';
 import { findProgram, NEEDS, type Need, type NeedName } from './needs.ts';
-import { installPackages } from './packages.ts';
+import { canInstall, installPackages } from './packages.ts';
 import { recordPackages } from './record.ts';
 
 /**
@@ -36,11 +36,6 @@ export function requireProgram(name: string, need: NeedName): string {
 /** Those of the given needs that this machine lacks. */
 function missingOf(names: readonly NeedName[]): readonly Need[] {
   return [...new Set(names)].map((name): Need => NEEDS[name]).filter((need) => !need.isThere());
-}
-
-/** Whether packages can be installed here: a Debian machine or one of its kin, and root. */
-export function canInstall(): boolean {
-  return process.getuid?.() === 0 && existsSync('/etc/debian_version') && findProgram('apt-get') !== null;
 }
 
 function howToGet(missing: readonly Need[]): string {

@@ -1,6 +1,7 @@
 import { sayOnStderr } from '../lab/say.ts';
 import { FOR_UNIT_TESTS } from './needs.ts';
-import { canInstall, provide } from './provide.ts';
+import { canInstall } from './packages.ts';
+import { provide } from './provide.ts';
 
 /**
  * Before the unit tests: what they compare portfw with. Where nothing can be installed, the tests that need it fail, each
