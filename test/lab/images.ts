@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { debianMirrors, howToNameMirror, shownUrl } from '../set-up/mirrors.ts';
+import { debianMirrors, noMirrorHas, shownUrl } from '../set-up/mirrors.ts';
 import { archiveKeys, findProgram } from '../set-up/needs.ts';
 import { fetchSettings } from '../set-up/packages.ts';
 import type { Docker } from './engine.ts';
@@ -250,14 +250,13 @@ async function makeBase(docker: Docker, recipe: Recipe): Promise<void> {
     throw new Error(`${why}, and mmdebstrap is missing: npm run demo installs it.`);
   }
   const { urls } = await debianMirrors();
-  const failures: string[] = [];
+  const failures: [url: string, why: string][] = [];
   for (const mirror of urls) {
     const failure = await debootstrap(docker, recipe, mirror);
     if (failure === null) return;
-    failures.push(`${shownUrl(mirror)}: ${failure}`);
+    failures.push([mirror, failure]);
   }
-  const said = urls.length === 0 ? 'the package sources of this machine name no mirror of Debian' : failures.join('\n');
-  throw new Error(`${why}, and none could be made with mmdebstrap:\n${said}\n${howToNameMirror(recipe.suite)}`);
+  throw new Error(`${why}. ${noMirrorHas(recipe.suite, failures)}`);
 }
 
 /** How this machine fetches packages, told to mmdebstrap, which reads none of the machine's settings by itself. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { findEngine } from '../lab/engine.ts';
@@ -9,7 +10,7 @@ import { holdingsOf, removeImages } from './holdings.ts';
 import { NEEDS } from './needs.ts';
 import { installedPackages, purgePackages, removalOf } from './packages.ts';
 import { recordedPackages, unrecordPackages } from './record.ts';
-import { removeEngineFolder, stopEngine } from './stop-engine.ts';
+import { PID_FILE, removeEngineFolder, stopEngine } from './stop-engine.ts';
 
 /*
  *   npm run lab:forget                    takes away what the set-up has brought to this machine, after asking
@@ -28,7 +29,9 @@ async function main(choice: Choice): Promise<number> {
   }
   const machine = { installed: await installedPackages(), recorded: await recordedPackages(), removalOf };
   const packages = await packagesToPurge(machine, holdings?.others ?? [], choice, agreed, say);
-  const folder = holdings !== null && packages.includes(ENGINE_PACKAGE) ? holdings.folder : null;
+  // Of an engine elsewhere (DOCKER_HOST, or one without root) the folder is not this package's to remove.
+  const own = process.env['DOCKER_HOST'] === undefined && existsSync(PID_FILE);
+  const folder = holdings !== null && own && packages.includes(ENGINE_PACKAGE) ? holdings.folder : null;
   if (packages.length > 0 && process.getuid?.() !== 0)
     throw new Error('Only root can remove packages: run this as root.');
 

@@ -51,10 +51,15 @@ export function shownUrl(url: string): string {
   return url.replace(/\/\/[^/@]*@/, '//');
 }
 
-/** What to do when no mirror has a release. */
-export function howToNameMirror(suite: string): string {
+/** What to say when no mirror has a release. @param failures each mirror that was tried, with what mmdebstrap said of it */
+export function noMirrorHas(suite: string, failures: readonly (readonly [url: string, why: string])[]): string {
+  const what =
+    failures.length === 0
+      ? `No Debian ${suite} can be made: the package sources of this machine (/etc/apt) name no mirror of Debian.`
+      : `No mirror could be used to make a Debian ${suite}:\n${failures.map(([url, why]) => `${shownUrl(url)}: ${why}`).join('\n')}`;
   return (
-    `How to go on: name a mirror or an archive of Debian that has ${suite}, with ${MIRROR_VARIABLE}=https://mirror.example.net/debian ` +
-    `(several are separated by blanks), or let the Docker engine pull debian:${suite}-slim: then no mirror is needed.`
+    `${what}\nHow to go on: name a mirror or an archive of Debian that has ${suite}, with ` +
+    `${MIRROR_VARIABLE}=https://mirror.example.net/debian (several are separated by blanks), or let the Docker engine pull ` +
+    `debian:${suite}-slim: then no mirror is needed.`
   );
 }

@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../lab/run.ts';
 import type { Say } from '../lab/say.ts';
 
-const PID_FILE = '/var/run/docker.pid';
+/** Where the system's own `dockerd` notes its process. */
+export const PID_FILE = '/var/run/docker.pid';
 const PATIENCE_MS = 60_000;
 
 /**

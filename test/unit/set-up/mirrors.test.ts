@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { debianMirrors, howToNameMirror, MIRROR_VARIABLE, mirrorsOf, shownUrl } from '../../set-up/mirrors.ts';
+import { debianMirrors, MIRROR_VARIABLE, mirrorsOf, noMirrorHas, shownUrl } from '../../set-up/mirrors.ts';
 import type { PackageSource } from '../../set-up/packages.ts';
 
 const source = (uri: string, release: string, origin: string | null, label = origin): PackageSource => ({
@@ -70,8 +70,17 @@ describe(MIRROR_VARIABLE, () => {
     });
   });
 
-  it('is what the advice names', () => {
-    expect(howToNameMirror('bullseye')).toContain(`bullseye, with ${MIRROR_VARIABLE}=`);
+  it.each([
+    [[], /^No Debian bullseye can be made: .*\(\/etc\/apt\) name no mirror of Debian\.\nHow to go on: /],
+    [
+      [['http://u:secret@mirror.example.net/debian', 'E: 404']],
+      /^No mirror .*bullseye:\nhttp:\/\/mirror.example.net\/debian: E: 404\nHow to/,
+    ],
+  ] as const)('is what the advice names (%j)', (failures, text) => {
+    const said = noMirrorHas('bullseye', failures);
+    expect(said).toMatch(text);
+    expect(said).toContain(`bullseye, with ${MIRROR_VARIABLE}=`);
+    expect(said).not.toContain('secret');
   });
 
   it('is shown without a password', () => {
