@@ -51,6 +51,8 @@ async function main(choice: Choice): Promise<number> {
     say('nothing was changed');
     return 1;
   }
+  const needed = machine.recorded.filter((name) => machine.installed.includes(name) && !packages.includes(name));
+  if (needed.length > 0) say(`packages that stay, since others want them: ${needed.join(' ')}`);
   if (docker !== null && holdings !== null) {
     await purge(docker, KEPT);
     await removeImages(docker, holdings.images);
