@@ -70,7 +70,7 @@ async function holdLock(): Promise<() => void> {
   return () => void child.kill('SIGKILL');
 }
 
-describe('installing packages', () => {
+describe('installing packages', { timeout: 60_000 }, () => {
   it('takes one call for all of them, after one update of the lists', async () => {
     await installPackages([['docker.io'], ['mmdebstrap'], ['ansible-core', 'ansible']], say, note);
     const [update = '', install = '', ...more] = calls();
@@ -136,7 +136,7 @@ describe('installing packages', () => {
   });
 });
 
-describe('removing packages', () => {
+describe('removing packages', { timeout: 60_000 }, () => {
   it('takes one call, and none for nothing', async () => {
     await purgePackages(['docker.io', 'runc'], say);
     await purgePackages([], say);
