@@ -278,6 +278,8 @@ async function machineOptions(): Promise<readonly string[]> {
 /** Pipes mmdebstrap's tar straight into the engine; `null` when that worked, else what went wrong. */
 async function debootstrap(docker: Docker, recipe: Recipe, mirror: string): Promise<string | null> {
   const directory = await mkdtemp(join(tmpdir(), 'portfw-lab-'));
+  const [repo, tag] = recipe.base.split(':') as [string, string];
+  const incomplete = `${tag}-incomplete`;
   try {
     const args = [
       ...MMDEBSTRAP_OPTIONS,
@@ -300,8 +302,6 @@ async function debootstrap(docker: Docker, recipe: Recipe, mirror: string): Prom
       child.on('error', () => resolve(127));
       child.on('close', (code) => resolve(code ?? 128));
     });
-    const [repo, tag] = recipe.base.split(':') as [string, string];
-    const incomplete = `${tag}-incomplete`;
     // A broken tar is still imported, so the tag that counts comes only after mmdebstrap has said that all is well.
     const imported = await docker
       .importImage(child.stdout, { repo, tag: incomplete })
@@ -311,9 +311,9 @@ async function debootstrap(docker: Docker, recipe: Recipe, mirror: string): Prom
     if (exitCode !== 0) return `exit code ${exitCode}\n${lastLines(errors)}`;
     if (imported !== null) return imported;
     await docker.getImage(`${repo}:${incomplete}`).tag({ repo, tag });
-    await docker.getImage(`${repo}:${incomplete}`).remove();
     return null;
   } finally {
+    await ignoreGone(docker.getImage(`${repo}:${incomplete}`).remove());
     await rm(directory, { recursive: true, force: true });
   }
 }

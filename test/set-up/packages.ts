@@ -73,7 +73,7 @@ export async function purgePackages(names: readonly string[], say: Say, patience
 export interface Removal {
   /** Packages that need one of those given, and are none of them. */
   readonly dependents: readonly string[];
-  /** Those given and the dependencies that were installed for them alone. */
+  /** Those given, those that need them, and the dependencies that were installed for them alone. */
   readonly all: readonly string[];
 }
 
@@ -89,7 +89,7 @@ export async function removalOf(names: readonly string[]): Promise<Removal> {
     simulate('autoremove'),
   ]);
   const dependents = alone.filter((name) => !names.includes(name));
-  const kept = new Set([...unneededAnyway, ...dependents].filter((name) => !names.includes(name)));
+  const kept = new Set(unneededAnyway.filter((name) => !alone.includes(name)));
   return { dependents, all: [...new Set(withDependencies)].filter((name) => !kept.has(name)) };
 }
 
