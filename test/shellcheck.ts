@@ -1,10 +1,12 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import path from 'node:path';
+import { FOR_CHECKS } from './set-up/needs.ts';
+import { provide } from './set-up/provide.ts';
 
 /**
  * Checks every shell file of the repository with shellcheck, and the syntax of the Python programs for the hosts.
- * Where shellcheck is missing and the machine is a Debian one with root, it is installed first.
+ * Where shellcheck is missing and the machine is a Debian one with root, the set-up installs it first.
  */
 const root = path.join(import.meta.dirname, '..');
 const PASSED_OVER = new Set(['.git', 'node_modules', 'dist', 'coverage', 'fixtures']);
@@ -38,25 +40,9 @@ function run(command: string, args: readonly string[], input = ''): SpawnSyncRet
   return spawnSync(command, args, { cwd: root, encoding: 'utf8', input, stdio: ['pipe', 'inherit', 'inherit'] });
 }
 
-function has(command: string): boolean {
-  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined;
-}
-
 function fail(message: string): never {
   console.error(message);
   process.exit(1);
-}
-
-function installShellcheck(): void {
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) {
-    fail('shellcheck is not installed. Install it (package "shellcheck") and run this again.');
-  }
-  console.log('shellcheck is not installed: installing it with apt-get');
-  const options = ['-qq', '-y', '--no-install-recommends'];
-  const installed =
-    run('apt-get', ['-qq', 'update']).status === 0 &&
-    run('apt-get', ['install', ...options, 'shellcheck']).status === 0;
-  if (!installed || !has('shellcheck')) fail('apt-get could not install shellcheck; its messages are above.');
 }
 
 const files = filesBelow(root).map((file) => path.relative(root, file));
@@ -65,7 +51,7 @@ const shells = files.flatMap((file) => {
   return shell === null ? [] : [{ file, shell }];
 });
 if (shells.length === 0) fail('No shell file was found: the search must be wrong.');
-if (!has('shellcheck')) installShellcheck();
+await provide(FOR_CHECKS, console.log).catch((error: Error) => fail(error.message));
 let sound = true;
 for (const shell of ['sh', 'bash'] as const) {
   const ofShell = shells.filter((entry) => entry.shell === shell).map(({ file }) => file);
@@ -79,8 +65,7 @@ import ast, sys
 for name in sys.argv[1:]:
     ast.parse(open(name, encoding="utf-8").read(), name, feature_version=${PYTHON})
 `;
-if (!has('python3')) console.log('python3 is not installed: the Python programs were not checked');
-else if (programs.length > 0 && run('python3', ['-B', '-', ...programs], parse).status !== 0) sound = false;
+if (programs.length > 0 && run('python3', ['-B', '-', ...programs], parse).status !== 0) sound = false;
 
 if (!sound) process.exit(1);
 console.log(`Checked ${shells.length} shell files and ${programs.length} Python programs`);

@@ -16,6 +16,7 @@ export default defineConfig({
           name: 'unit',
           root: new URL('..', import.meta.url).pathname,
           include: ['test/unit/**/*.test.ts'],
+          globalSetup: ['test/set-up/unit-setup.ts'],
           // Before the hosts are started: the two would only take the processor from each other.
           sequence: { groupOrder: 1 },
         },

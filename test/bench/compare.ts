@@ -1,11 +1,12 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { ensureEngine } from '../lab/engine.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { setUpLab } from '../set-up/lab.ts';
+import { FOR_BENCH } from '../set-up/needs.ts';
 
 /**
  * What the same work takes: 18 ports on each of three hosts (firewalld 0.9.3, 1.3.3, 2.3.1), by portfw, by
@@ -193,12 +194,7 @@ function table(
 
 async function main(): Promise<void> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  await ensureEngine(say);
-  if (spawnSync('ansible-playbook', ['--version']).error !== undefined) {
-    say('installing ansible from the distribution');
-    await run('apt-get', ['update', '-qq']);
-    await run('apt-get', ['install', '-y', '-qq', 'ansible'], { maxBuffer: 64 * 1024 * 1024 });
-  }
+  await setUpLab(say, { besides: FOR_BENCH });
   if (!existsSync(join(ROOT, 'dist/cli/main.js'))) throw new Error('dist is missing: run `npm run build` first');
   const suites = ['bullseye', 'bookworm', 'trixie'] as const;
   const lab = await startLab({ name: 'bench', hosts: suites.map((suite) => ({ name: `web-${suite}`, suite })), say });

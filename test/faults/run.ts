@@ -2,9 +2,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ensureEngine } from '../lab/engine.ts';
 import { openSession } from '../lab/owner.ts';
 import { LAB_DIRECTORY } from '../lab/paths.ts';
+import { setUpLab } from '../set-up/lab.ts';
 import { startBench, VERSIONS } from './bench.ts';
 import { fullRun } from './catalogue.ts';
 import { carryOut, type Drill, type Result } from './drill.ts';
@@ -40,7 +40,7 @@ const PAGE = join(import.meta.dirname, '../../docs/faults.md');
 async function main(): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   openSession();
-  await ensureEngine(say);
+  await setUpLab(say);
   const window = Number(values.window);
   const before = values.again ? (JSON.parse(await readFile(KEPT, 'utf8')) as Kept) : null;
   const drillsOf = new Map(

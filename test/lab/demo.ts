@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setUpLab } from '../set-up/lab.ts';
 import { DEMO_HOSTS, demoInventory } from './demo-inventory.ts';
 import { Stage } from './demo-stage.ts';
 import { demoMachines, tellStory } from './demo-story.ts';
-import { type Docker, ensureEngine } from './engine.ts';
-import { ensureImages } from './images.ts';
+import type { Docker } from './engine.ts';
+import { ensureImages, type ImageName } from './images.ts';
 import { type Lab, startLab } from './lab.ts';
 import { OWNER_LABEL } from './network.ts';
 import { KEPT, openKeptSession, openSession } from './owner.ts';
@@ -20,6 +21,7 @@ import { purge } from './purge.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LAB_NAME = 'demo';
+const IMAGES_OF_DEMO: readonly ImageName[] = [...new Set(DEMO_HOSTS.map((host) => host.suite)), 'scanner'];
 const USAGE = 'usage: npm run demo [-- --keep | --remove]';
 
 const say = (line: string): void => console.log(`lab: ${line}`);
@@ -45,7 +47,7 @@ process.exit(await main(flags[0] ?? null));
 
 async function main(flag: string | null): Promise<number> {
   try {
-    const docker = await ensureEngine(say);
+    const docker = await setUpLab(say, { images: IMAGES_OF_DEMO });
     if (flag !== null) await removeKept(docker);
     if (flag === '--remove') return 0;
     if (!existsSync(join(ROOT, 'dist/cli/main.js'))) throw new Error('dist/ is missing: run npm run build first');
@@ -64,7 +66,7 @@ async function prepare(docker: Docker, keep: boolean): Promise<void> {
   else openSession();
   await purge(docker);
   const started = performance.now();
-  await ensureImages(docker, say, [...new Set(DEMO_HOSTS.map((host) => host.suite)), 'scanner']);
+  await ensureImages(docker, say, IMAGES_OF_DEMO);
   const seconds = (performance.now() - started) / 1000;
   if (seconds > 5) say(`the images are there (${seconds.toFixed(0)} s; the next time they are)`);
 }

@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerRuntimeClient } from 'testcontainers';
+import { findProgram } from '../set-up/needs.ts';
 import { LAB_DIRECTORY } from './paths.ts';
 import { lastLines, run } from './run.ts';
 import type { Say } from './say.ts';
@@ -14,28 +15,29 @@ export type Docker = ContainerRuntimeClient['container']['dockerode'];
 
 const SOCKET = '/var/run/docker.sock';
 const HOW_TO_HELP =
-  'Install and start Docker (on Debian or Ubuntu: apt-get install docker.io), or set DOCKER_HOST to an engine that this machine can reach';
+  'Install and start Docker (on Debian or Ubuntu, the package docker.io), or set DOCKER_HOST to an engine that this machine can reach';
 
 /**
- * Makes sure that a Docker engine answers: a running one is used as it is; otherwise, on a Debian machine and as root,
- * the distribution's `docker.io` is installed and `dockerd` started in the background.
+ * The Docker engine of this machine: one that answers is used as it is; otherwise, as root, an installed `dockerd` is
+ * started in the background.
  *
- * Throws with a way out when there is no engine and none can be made.
+ * @returns `null` when no engine answers and none is installed
+ * @throws Error with a way out when there is one and it cannot be used
  */
-export async function ensureEngine(say: Say): Promise<Docker> {
-  if (process.env['DOCKER_HOST'] === undefined && existsSync(SOCKET) && (await socketAnswers())) return connect();
-  if (process.env['DOCKER_HOST'] !== undefined) return connect();
-  const elsewhere = await connect().catch(() => undefined); // a rootless engine, or one that testcontainers is told of
-  if (elsewhere !== undefined) return elsewhere;
-  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-    throw new Error(`No Docker engine answers, and only root can start one here. ${HOW_TO_HELP}.`);
-  }
-  if ((await run('dockerd', ['--version'])).exitCode !== 0) await installEngine(say);
-  await startEngine(say);
-  return connect();
+export async function findEngine(say: Say): Promise<Docker | null> {
+  const running = await runningEngine();
+  if (running !== null) return running;
+  if (findProgram('dockerd') === null) return null;
+  return startEngine(say);
 }
 
-/** The shared client, once {@link ensureEngine} has seen to it that an engine answers. */
+/** The engine that answers; `null` for none. Throws when `DOCKER_HOST` names one that does not. */
+export async function runningEngine(): Promise<Docker | null> {
+  if (process.env['DOCKER_HOST'] !== undefined || (existsSync(SOCKET) && (await socketAnswers()))) return connect();
+  return connect().catch(() => null); // a rootless engine, or one that testcontainers is told of
+}
+
+/** The shared client, once the set-up has seen to it that an engine answers. */
 export async function connect(): Promise<Docker> {
   const { getContainerRuntimeClient } = await import('testcontainers');
   const client = await getContainerRuntimeClient().catch((error: unknown) => {
@@ -44,31 +46,16 @@ export async function connect(): Promise<Docker> {
   return client.container.dockerode;
 }
 
-async function installEngine(say: Say): Promise<void> {
-  const release = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  if (!/^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release)) {
-    throw new Error(`No Docker engine answers, and this is no Debian machine to install one on. ${HOW_TO_HELP}.`);
+/** Starts the engine that is installed here, and waits until it answers. */
+export async function startEngine(say: Say): Promise<Docker> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0) {
+    throw new Error(`No Docker engine answers, and only root can start one here. ${HOW_TO_HELP}.`);
   }
-  say('no Docker engine here: installing docker.io with apt-get');
-  await installPackages(['docker.io']);
-}
-
-/** Installs Debian packages on this machine; throws with apt-get's last words when it cannot. */
-export async function installPackages(packages: readonly string[]): Promise<void> {
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  await run('apt-get', ['update'], env); // a stale or unreachable source among others need not stop the installation
-  const result = await run('apt-get', ['install', '-y', '--no-install-recommends', ...packages], env);
-  if (result.exitCode !== 0) {
-    throw new Error(`apt-get could not install ${packages.join(' ')}:\n${lastLines(result.output)}`);
-  }
-}
-
-async function startEngine(say: Say): Promise<void> {
-  if (await waitForSocket(2_000)) return; // the package may have started it
+  if (await waitForSocket(2_000)) return connect(); // the package may have started it
   if (existsSync('/run/systemd/system')) {
     say('starting Docker through systemd');
     await run('systemctl', ['start', 'docker.service']);
-    if (await waitForSocket(30_000)) return;
+    if (await waitForSocket(30_000)) return connect();
   }
   await mkdir(LAB_DIRECTORY, { recursive: true });
   const path = join(LAB_DIRECTORY, 'dockerd.log');
@@ -85,7 +72,7 @@ async function startEngine(say: Say): Promise<void> {
   child.unref();
   await log.close();
   const answers = await waitForSocket(60_000, () => ended);
-  if (answers) return;
+  if (answers) return connect();
   const why = await readFile(path, 'utf8').catch(() => '');
   throw new Error(`dockerd does not answer. Its last words:\n${lastLines(why)}\n${HOW_TO_HELP}.`);
 }

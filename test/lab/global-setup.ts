@@ -1,4 +1,5 @@
-import { ensureEngine } from './engine.ts';
+import { setUpLab } from '../set-up/lab.ts';
+import { FOR_INTEGRATION_TESTS } from '../set-up/needs.ts';
 import { ensureImages } from './images.ts';
 import { allowManyHosts } from './inotify.ts';
 import { openSession } from './owner.ts';
@@ -11,7 +12,7 @@ import { sayOnStderr } from './say.ts';
  */
 export default async function setup(): Promise<() => Promise<void>> {
   const owner = openSession();
-  const docker = await ensureEngine(sayOnStderr);
+  const docker = await setUpLab(sayOnStderr, { besides: FOR_INTEGRATION_TESTS });
   await purge(docker, owner);
   await allowManyHosts(sayOnStderr);
   await ensureImages(docker, sayOnStderr);

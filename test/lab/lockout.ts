@@ -4,7 +4,7 @@ import { createConnection } from 'node:net';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { ensureEngine } from './engine.ts';
+import { setUpLab } from '../set-up/lab.ts';
 import { ensureImages } from './images.ts';
 import { type Lab, startLab } from './lab.ts';
 import { openSession } from './owner.ts';
@@ -211,7 +211,7 @@ async function record(frames: readonly Frame[]): Promise<void> {
 
 async function main(): Promise<number> {
   const say = (line: string): void => console.log(`lab: ${line}`);
-  const docker = await ensureEngine(say);
+  const docker = await setUpLab(say, { images: ['bookworm'] });
   openSession();
   await purge(docker);
   await ensureImages(docker, say, ['bookworm']);

@@ -23,17 +23,26 @@ printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 
 options='-o Acquire::Languages=none -o Acquire::Retries=3 -o APT::Install-Recommends=false'
-# shellcheck disable=SC2086 # options and packages are lists of words
-if ! apt-get $options update -o APT::Update::Error-Mode=any; then
-  # An old suite moves from the mirrors to the archive.
-  find /etc/apt -name '*.list' -o -name '*.sources' | while read -r file; do
-    sed -i -e 's#deb.debian.org/debian-security#archive.debian.org/debian-security#' \
-      -e 's#security.debian.org/debian-security#archive.debian.org/debian-security#' \
-      -e 's#deb.debian.org/debian#archive.debian.org/debian#' "$file"
-  done
-  options="$options -o Acquire::Check-Valid-Until=false"
-  # shellcheck disable=SC2086
-  apt-get $options update
+suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+# MIRRORS are tried in turn; "own" is what the base image itself is configured with.
+updated=''
+for mirror in ${MIRRORS:-own}; do
+  sources=''
+  if [ "$mirror" != own ]; then
+    printf 'deb %s %s main\n' "$mirror" "$suite" >/opt/lab/build/mirror.list
+    # Of an old release in an archive, the signature's date has passed.
+    sources='-o Dir::Etc::SourceList=/opt/lab/build/mirror.list -o Dir::Etc::SourceParts=/dev/null -o Acquire::Check-Valid-Until=false'
+  fi
+  # shellcheck disable=SC2086 # options and packages are lists of words
+  if apt-get $options $sources update -o APT::Update::Error-Mode=any; then
+    updated=$mirror
+    options="$options $sources"
+    break
+  fi
+done
+if [ -z "$updated" ]; then
+  echo "no mirror has Debian $suite. Name one that does: PORTFW_LAB_MIRROR=https://mirror.example.net/debian" >&2
+  exit 1
 fi
 # shellcheck disable=SC2086
 apt-get $options install -y --no-install-recommends $missing

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complete, shellWords } from '../../../src/cli/complete.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
 import { BuiltPortfw } from './portfw.ts';
-import { ensureShells, InteractiveShell, run, SHELLS, type Shell } from './shells.ts';
+import { InteractiveShell, requireShells, run, SHELLS, type Shell } from './shells.ts';
 
 const FOLDER = 'test/fixtures/completion';
 const HOSTS = `${FOLDER}/hosts.yaml`;
@@ -116,7 +116,7 @@ describe('in a real shell', { timeout: 240_000 }, () => {
   const shells = new Map<Shell, InteractiveShell>();
 
   beforeAll(() => {
-    ensureShells();
+    requireShells();
     writeFileSync(join(bin, 'portfw'), `#!/bin/sh\nexec '${process.execPath}' '${portfw.main}' "$@"\n`);
     chmodSync(join(bin, 'portfw'), 0o755);
     for (const shell of SHELLS) {

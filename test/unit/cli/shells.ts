@@ -1,7 +1,8 @@
 import { type ChildProcessWithoutNullStreams, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requireProgram } from '../../set-up/provide.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
@@ -10,20 +11,9 @@ const PATIENCE_MS = 30_000;
 const CONTROL_X = '\u0018';
 const CONTROL_U = '\u0015';
 
-/** Installs the shells that are missing, on a Debian machine with root, and says so. */
-export function ensureShells(): void {
-  const missing = SHELLS.filter((shell) => run(shell, ['--version']).error !== undefined);
-  if (missing.length === 0) return;
-  if (process.getuid?.() !== 0 || !existsSync('/etc/debian_version'))
-    throw new Error(`${missing.join(' and ')} must be installed for these tests`);
-  console.log(`installing ${missing.join(' and ')} with apt-get, to test completion in real shells`);
-  for (const args of [
-    ['-qq', 'update'],
-    ['install', '-qq', '-y', '--no-install-recommends', ...missing],
-  ]) {
-    const { status, stderr } = run('apt-get', args, { DEBIAN_FRONTEND: 'noninteractive' });
-    if (status !== 0) throw new Error(`apt-get ${args.join(' ')}: ${stderr}`);
-  }
+/** Throws when a shell is missing: the set-up installs them, before any test. */
+export function requireShells(): void {
+  for (const shell of SHELLS) requireProgram(shell, shell);
 }
 
 /** Runs a program to its end, with a limit of three minutes. */
