@@ -7,8 +7,8 @@ import { wrappedProgram } from '../../src/transport/program-framing.ts';
 import {
   CANARY,
   changed,
-  GOOD,
   type GivenRequest,
+  GOOD,
   HOSTILE,
   type Json,
   placesOf,

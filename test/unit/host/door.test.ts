@@ -9,8 +9,8 @@ import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { startRequest } from '../../../src/host/start-request.ts';
 import {
   changed,
-  GOOD,
   type GivenRequest,
+  GOOD,
   HOSTILE,
   type Json,
   placesOf,
@@ -68,7 +68,6 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
   if (typeof value === 'string') {
     if (TEXTS.test(place) && value.length > (/why|short|description/.test(place) ? -1 : 0)) {
       if (place === '.why') return value.length <= 65_536;
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
       return (
         value.length <= 1024 &&
         !/[\u0000-\u0008\u000b-\u001f\ud800]/.test(value) &&
