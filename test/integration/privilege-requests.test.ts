@@ -134,7 +134,7 @@ describe('a request of somebody who wants more', () => {
       for (const way of places) {
         const held = valueAt(request, way);
         // On hosts each place meets some of the values, in turn; door.test.ts has all of them everywhere.
-        for (let many = 0; many < 4; many += 1) {
+        for (let many = 0; many < 2; many += 1) {
           const value = odd[turn++ % odd.length]!;
           const given = changed(request, way, value);
           if (isText(way)) texts.push(given);
@@ -150,7 +150,7 @@ describe('a request of somebody who wants more', () => {
   });
 
   it('is refused before the lock is taken, and nothing comes of it', async () => {
-    expect(hostile.length).toBeGreaterThan(250);
+    expect(hostile.length).toBeGreaterThan(200);
     await onAll(async (host) => {
       const before = await host.sh(LOOK);
       // Whatever waits for the operation's lock would not come back.
@@ -169,7 +169,7 @@ describe('a request of somebody who wants more', () => {
   }, 400_000);
 
   it('has texts that are texts', async () => {
-    expect(texts.length).toBeGreaterThan(30);
+    expect(texts.length).toBeGreaterThan(15);
     await onAll(async (host) => {
       const before = await host.sh(LOOK);
       const answers = await answersOf(
