@@ -145,7 +145,8 @@ INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface"
 UUID = text(NM_UUID.pattern, "the UUID of a connection")
 PORT = text(r"[0-9]{1,5}(-[0-9]{1,5})?", "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
-NETWORK = text(r"[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?", "an address or a network")
+NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
+NETWORK = text(NETWORK_FORM, "an address or a network")
 # What others may have put into an ipset or a zone of ours.
 ENTRY = text(r"(?!-)[0-9A-Za-z.:,_-]{1,128}(/[0-9]{1,3})?", "an entry of an ipset")
 TARGET = one_of("default", "ACCEPT", "DROP", "%%REJECT%%")
@@ -194,6 +195,8 @@ def call_rule(value):
 
 XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 XML_PART = re.compile(r'<(/?)([a-z-]+)((?: [a-z-]+="[^"<>&]*(?:&#[0-9]{1,7};[^"<>&]*)*")*)(/?)>|((?:[^<>&]|&#[0-9]{1,7};)+)')
+# Of these a file may have 100,000: they are passed over in one go.
+XML_ENTRIES = re.compile("(?:[ \n]*<entry>%s</entry>)+" % NETWORK_FORM)
 XML_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 # What our files are made of, by the way to an element: its attributes, of which those with "?" may be missing, and at "" its
 # text. firewalld knows more, such as kernel modules to load; we write none of it.
@@ -244,6 +247,10 @@ def xml_rule(folder, document):
         raise Wrong("the first line of our files")
     at, way, roots, open_text = len(XML_HEAD), "", 0, None
     while at < len(document):
+        many = XML_ENTRIES.match(document, at) if way == "/ipset" else None
+        if many is not None:
+            at = many.end()
+            continue
         part = XML_PART.match(document, at)
         if part is None:
             raise Wrong("XML as we write it").at("@%d" % at)
