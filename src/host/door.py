@@ -143,7 +143,8 @@ ZONE = text(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}", "the name of a zone")
 NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
 INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface")
 UUID = text(NM_UUID.pattern, "the UUID of a connection")
-PORT = text(r"[0-9]{1,5}(-[0-9]{1,5})?", "a port or a range")
+PORT_NUMBER = "([1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+PORT = text("%s(-%s)?" % (PORT_NUMBER, PORT_NUMBER), "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
 NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
 NETWORK = text(NETWORK_FORM, "an address or a network")
@@ -156,8 +157,8 @@ RICH_RULE = text(
     r'( source( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"|mac="[0-9A-Fa-f:]{17}"))?'
     r'( destination( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"))?'
     r'( (service name|protocol value|icmp-type name|icmp-block name)="[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"'
-    r'| (source-)?port port="[0-9]{1,5}(-[0-9]{1,5})?" protocol="(tcp|udp|sctp|dccp)")?'
-    r'( accept| drop| reject( type="[a-z0-9-]{1,40}")?)?',
+    r'| (source-)?port port="%s(-%s)?" protocol="(tcp|udp|sctp|dccp)")?'
+    r'( accept| drop| reject( type="[a-z0-9-]{1,40}")?)?' % (PORT_NUMBER, PORT_NUMBER),
     "a rich rule that accepts, rejects or drops",
 )
 
