@@ -147,7 +147,7 @@ export const HOSTILE: readonly Json[] = [
   '-x',
   '--temporary',
   '%i%n',
-  '${HOME}$PATH',
+  '$\u007bHOME}$PATH',
   '\u001b[2J',
   '\u2028',
   '\ud800',

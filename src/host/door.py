@@ -143,9 +143,11 @@ ZONE = text(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}", "the name of a zone")
 NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
 INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface")
 UUID = text(NM_UUID.pattern, "the UUID of a connection")
-PORT = text(r"[0-9]{1,5}(-[0-9]{1,5})?", "a port or a range")
+PORT_NUMBER = "([1-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+PORT = text("%s(-%s)?" % (PORT_NUMBER, PORT_NUMBER), "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
-NETWORK = text(r"[0-9A-Fa-f.:]{2,45}(/[0-9]{1,3})?", "an address or a network")
+NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
+NETWORK = text(NETWORK_FORM, "an address or a network")
 # What others may have put into an ipset or a zone of ours.
 ENTRY = text(r"(?!-)[0-9A-Za-z.:,_-]{1,128}(/[0-9]{1,3})?", "an entry of an ipset")
 TARGET = one_of("default", "ACCEPT", "DROP", "%%REJECT%%")
@@ -155,8 +157,8 @@ RICH_RULE = text(
     r'( source( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"|mac="[0-9A-Fa-f:]{17}"))?'
     r'( destination( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"))?'
     r'( (service name|protocol value|icmp-type name|icmp-block name)="[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"'
-    r'| (source-)?port port="[0-9]{1,5}(-[0-9]{1,5})?" protocol="(tcp|udp|sctp|dccp)")?'
-    r'( accept| drop| reject( type="[a-z0-9-]{1,40}")?)?',
+    r'| (source-)?port port="%s(-%s)?" protocol="(tcp|udp|sctp|dccp)")?'
+    r'( accept| drop| reject( type="[a-z0-9-]{1,40}")?)?' % (PORT_NUMBER, PORT_NUMBER),
     "a rich rule that accepts, rejects or drops",
 )
 
@@ -194,6 +196,8 @@ def call_rule(value):
 
 XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 XML_PART = re.compile(r'<(/?)([a-z-]+)((?: [a-z-]+="[^"<>&]*(?:&#[0-9]{1,7};[^"<>&]*)*")*)(/?)>|((?:[^<>&]|&#[0-9]{1,7};)+)')
+# Of these a file may have 100,000: they are passed over in one go.
+XML_ENTRIES = re.compile("(?:[ \n]*<entry>%s</entry>)+" % NETWORK_FORM)
 XML_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 # What our files are made of, by the way to an element: its attributes, of which those with "?" may be missing, and at "" its
 # text. firewalld knows more, such as kernel modules to load; we write none of it.
@@ -244,6 +248,10 @@ def xml_rule(folder, document):
         raise Wrong("the first line of our files")
     at, way, roots, open_text = len(XML_HEAD), "", 0, None
     while at < len(document):
+        many = XML_ENTRIES.match(document, at) if way == "/ipset" else None
+        if many is not None:
+            at = many.end()
+            continue
         part = XML_PART.match(document, at)
         if part is None:
             raise Wrong("XML as we write it").at("@%d" % at)

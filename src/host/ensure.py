@@ -7,6 +7,7 @@ Stands after steps.py.
 """
 
 START_SECONDS = 30
+HELD_BACK = UNITS + "/firewalld.service.d/portfw-installing.conf"
 # What `direct_state` says of a daemon that runs.
 NO_DIRECT_RULES = {"chains": [], "rules": [], "passthroughs": []}
 
@@ -25,6 +26,7 @@ def start(request):
         observed = observe_offline()
         if observed["hash"] != request["observedHash"]:
             raise Stop(kind="drifted", hash=observed["hash"])
+        end_installation()
         unit = unit_state()
         if unit.startswith("masked"):
             raise Stop(kind="drifted", hash=observed["hash"])
@@ -62,6 +64,14 @@ def start(request):
         raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, "%s: %s" % (step, why)))
     progress("behaves")
     return {"kind": "begun", "generation": identity, "reloaded": False}
+
+
+def end_installation():
+    """What install.sh left when it was killed: firewalld is held back, and perhaps enabled, with nobody to look after it."""
+    if os.path.exists(HELD_BACK):
+        systemctl("disable", "--quiet", "firewalld.service")
+        os.unlink(HELD_BACK)
+        systemctl("daemon-reload")
 
 
 def await_running():

@@ -13,7 +13,7 @@ import sys
 ETC = "/etc/firewalld"
 LIB = "/usr/lib/firewalld"
 PREFIX = "portfw-"
-NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")
+NAME = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z")
 
 BUS = "org.fedoraproject.FirewallD1"
 ROOT = "/org/fedoraproject/FirewallD1"

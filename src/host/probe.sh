@@ -239,8 +239,9 @@ section files
 set --
 while read -r kind wanted; do
   case $kind in
-    package) set -- "$@" "$wanted" ;;
-    file) if [ -e "$wanted" ]; then printf ' %s\n' "$wanted"; fi ;;
+    # To dpkg-query, what begins with a hyphen is a flag.
+    package) case $wanted in '' | [!0-9A-Za-z]* | *[!0-9A-Za-z.+_-]*) ;; *) set -- "$@" "$wanted" ;; esac ;;
+    file) case $wanted in /*) if [ -e "$wanted" ]; then printf ' %s\n' "$wanted"; fi ;; esac ;;
   esac
 done
 

@@ -8,6 +8,15 @@ IFS= read -r host
 IFS= read -r port
 IFS= read -r seconds
 
+# They become arguments of other programs, which take what begins with a hyphen for a flag.
+case $host in '' | -* | *[!0-9A-Za-z.:%_-]*) host='' ;; esac
+case $port in '' | *[!0-9]* | ??????*) host='' ;; esac
+case $seconds in '' | *[!0-9.]* | ????????????*) host='' ;; esac
+if [ -z "$host" ]; then
+  echo 'not an address, a port and a time'
+  exit 1
+fi
+
 # Python reports what went wrong in the system's own words.
 try_with_python() {
   "$1" -c '

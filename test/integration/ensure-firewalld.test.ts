@@ -72,6 +72,14 @@ async function stateOf(host: LabHost): Promise<string> {
   return said.trim().split('\n').join(', ');
 }
 
+/** What install.sh leaves when it is killed after the package's own scripts have enabled firewalld. */
+const HELD_BACK = '/etc/systemd/system/firewalld.service.d/portfw-installing.conf';
+const CUT_OFF = `
+  mkdir -p "$(dirname ${HELD_BACK})"
+  printf '[Unit]\\nConditionPathExists=!/\\n' >${HELD_BACK}
+  systemctl daemon-reload
+  systemctl enable --quiet firewalld.service`;
+
 const RUNNING = 'active, enabled, table inet firewalld';
 
 describe('a host whose firewalld does not run', () => {
@@ -89,6 +97,10 @@ describe('a host whose firewalld does not run', () => {
 
   it('has it started, and stopped again where the run is not kept', async () => {
     const host = lab.host('down');
+    await host.sh(CUT_OFF);
+    await host.exec(['systemctl', 'start', 'firewalld.service']);
+    // Nothing starts it with the stock configuration, not even a person who does not know of the installation.
+    expect(await stateOf(host)).toBe('inactive, enabled');
     const files = withoutTimes(await filesBelow(host, '/etc/firewalld'));
     const applied = await portfwJson('apply', inventory, '--limit', 'down', '--yes', '--confirm', 'manual');
     expect(outcomeOf(applied, 'down', 'awaiting').pending.proved).toBe(true);
@@ -97,6 +109,7 @@ describe('a host whose firewalld does not run', () => {
     const { stdout } = await portfw('confirm', inventory, '--limit', 'down', '--revert');
     expect(stdout).toContain('down: put back');
     expect(await stateOf(host)).toBe('inactive, disabled');
+    expect(await host.sh(`ls ${HELD_BACK} 2>/dev/null || true`)).toBe('');
     expect(withoutTimes(await filesBelow(host, '/etc/firewalld'))).toEqual(files);
     expect(await host.sh('ls /var/lib/portfw/guard /etc/systemd/system | grep portfw- || true')).toBe('');
   });
@@ -122,6 +135,7 @@ describe('a host whose firewalld does not run', () => {
       expect(
         await lab.host(name).sh('find /run/systemd/system /etc/systemd/system -lname /dev/null -name "firewalld*"'),
       ).toBe('');
+      expect(await lab.host(name).sh(`ls ${HELD_BACK} 2>/dev/null || true`)).toBe('');
     }
     const again = await portfwJson('plan', inventory);
     for (const name of ['down', 'bare']) outcomeOf(again, name, 'unchanged');

@@ -103,6 +103,10 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
     { kind: 'stopped', reason: 'not running' },
   ],
   [
+    { kind: 'refused', why: 'the request.id: expected \u001b[2Ja run' },
+    { kind: 'refused', why: 'the request.id: expected a run' },
+  ],
+  [
     { kind: 'same', generation: 'g1', hash: 'h' },
     { kind: 'same', generation: 'g1', hash: 'h' },
   ],

@@ -27,18 +27,26 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** The very Python that runs on hosts, but for its last lines, which begin to read standard input. */
 const PROGRAM = firewalldProgram().split("<<'PORTFW_END_OF_PROGRAM'\n")[1]!.split('\nif len(sys.argv) == 3:')[0]!;
 
+// A module of its own, so that Python compiles it once.
+writeFileSync(path.join(folder, 'program.py'), PROGRAM);
+
 /** Asks the door with the local Python; the expression sees `given`, and `ask`, which returns why a text is refused or None. */
 function python(expression: string, given: unknown): unknown {
-  const file = path.join(folder, 'program.py');
+  const file = path.join(folder, 'ask.py');
   writeFileSync(
     file,
-    `${PROGRAM}
+    `from program import *
 def ask(sent):
     try:
         admitted(sent.encode("utf-8", "surrogatepass"))
     except Stop as stop:
         assert stop.document["kind"] == "refused"
         return stop.document["why"]
+def attempt(rule, value):
+    try:
+        return rule(value)
+    except Wrong as wrong:
+        return wrong
 given = json.load(sys.stdin)
 json.dump(${expression}, sys.stdout)
 `,
@@ -67,7 +75,6 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
   if (typeof value === 'string') {
     if (TEXTS.test(place) && value.length > (/why|short|description/.test(place) ? -1 : 0)) {
       if (place === '.why') return value.length <= 65_536;
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
       return (
         value.length <= 1024 &&
         !/[\u0000-\u0008\u000b-\u001f\ud800]/.test(value) &&
@@ -117,14 +124,14 @@ describe('the door', () => {
     const carried = [...request.matchAll(/^ {4}"([a-z-]+)": \w+,$|"(history|status)": \w+/gm)].map(
       (match) => match[1] ?? match[2],
     );
-    expect(carried.sort()).toEqual(python('sorted(SCHEMA)', null));
-    const calls = python('[sorted(CALLS), sorted([*RUNTIME_CALLS, "move-connection"])]', null) as string[][];
+    const [operations, calls, counts] = python(
+      `[sorted(SCHEMA), [sorted(CALLS), sorted([*RUNTIME_CALLS, "move-connection"])],
+        [[name, len(CALLS[name]), len(RUNTIME_CALLS[name][2].rstrip("i"))] for name in RUNTIME_CALLS]]`,
+      null,
+    ) as [string[], string[][], [string, number, number][]];
+    expect(carried.sort()).toEqual(operations);
     expect(calls[0]).toEqual(calls[1]);
     // As many arguments as the call on the bus has; a time without end is added to some.
-    const counts = python(
-      '[[name, len(CALLS[name]), len(RUNTIME_CALLS[name][2].rstrip("i"))] for name in RUNTIME_CALLS]',
-      null,
-    ) as [string, number, number][];
     for (const [name, checked, sent] of counts) expect([name, checked]).toEqual([name, sent]);
   });
 
@@ -163,6 +170,68 @@ describe('the door', () => {
     expect(refused.slice(0, 3)).toEqual([]);
   }, 120_000);
 });
+
+describe('the form of', () => {
+  const rule = (text: string) => `rule family="ipv4" ${text}`;
+  it.each([
+    ['PORT', ['1', '65535', '8903-8904'], ['65536', '99999', '1-', '-1', '1-65536', '0x1', '1 ', 'ssh']],
+    ['RUN', [RUN_ID], ['20260301T100000Z-0123aB', `${RUN_ID}x`, `x${RUN_ID}`, RUN_ID.replace('T', ' ')]],
+    [
+      'OUR_ZONE',
+      ['portfw-public', 'portfw-1234567890'],
+      ['portfw-', 'portfw-12345678901', 'public', 'portfw-a/b', 'portfw-a.b'],
+    ],
+    ['ZONE', ['public', 'office-2', 'a'.repeat(17)], ['a'.repeat(18), 'a/b', '..', '-a', 'b\u00fcro', 'a b']],
+    [
+      'INTERFACE',
+      ['eth0', 'eth0.100', 'br+', 'enp1s0:1', 'a'.repeat(16)],
+      ['a'.repeat(17), '-a', 'a/b', 'a b', 'a"', 'a$b', ''],
+    ],
+    ['UUID', ['0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c'], ['0a6d1e5c', 'id', '--temporary']],
+    [
+      'NETWORK',
+      ['192.0.2.0/24', '2001:db8::/32', '192.0.2.1'],
+      ['192.0.2.1,tcp:80', 'a.example.net', '/etc', '192.0.2.0/24/1'],
+    ],
+    [
+      'RICH_RULE',
+      [
+        rule('source ipset="portfw-p" destination address="192.0.2.9" service name="portfw-a" accept'),
+        rule('port port="1-65535" protocol="tcp" accept'),
+        'rule priority="32767" accept',
+        'rule priority="-1" family="ipv6" icmp-type name="packet-too-big" accept',
+        rule('source NOT address="192.0.2.0/24" drop'),
+      ],
+      [
+        rule('log prefix="x" accept'),
+        rule('masquerade'),
+        rule('forward-port port="1" protocol="tcp" to-port="2"'),
+        rule('port port="1" protocol="tcp" accept mark set="1"'),
+        rule('service name="a b" accept'),
+        `${rule('accept')}\n${rule('accept')}`,
+        rule('port port="1-65536" protocol="tcp" accept'),
+      ],
+    ],
+  ])('%s', (name, good, bad) => {
+    const taken = python(
+      `(lambda takes: [[takes(value) for value in values] for values in given])(lambda value: not isinstance(attempt(${name}, value), Wrong))`,
+      [good, bad],
+    );
+    expect(taken).toEqual([good.map(() => true), bad.map(() => false)]);
+  });
+});
+
+it('takes no time with 100,000 peers', () => {
+  const seconds = python(
+    `(lambda entries, began: (ask(json.dumps(dict(given[0],
+        files=[{"path": "ipsets/portfw-a.xml", "text": XML_HEAD + '<ipset type="hash:net">\\n' + "".join("  <entry>%s</entry>\\n" % entry for entry in entries) + "</ipset>\\n"}],
+        calls=[["add-entry", "portfw-a", entry] for entry in entries]))), ask(json.dumps(dict(given[1], ipsets={"portfw-a": entries}))),
+        time.process_time() - began))(["10.%d.%d.%d" % (index >> 16, index >> 8 & 255, index & 255) for index in range(100000)], time.process_time())`,
+    [GOOD[0], GOOD[2]],
+  ) as [null, null, number];
+  expect(seconds.slice(0, 2)).toEqual([null, null]);
+  expect(seconds[2]).toBeLessThan(3);
+}, 60_000);
 
 describe('a request that is more than it should be', () => {
   interface Case {

@@ -29,10 +29,33 @@ describe("the zone in a profile of NetworkManager's, while it does not run", () 
     ['of somebody else stays', keyfile('zone=home\n'), 'work', KEYFILE, keyfile('zone=home\n')],
     ['that is right stays', keyfile('zone=portfw-a\n'), 'portfw-a', KEYFILE, keyfile('zone=portfw-a\n')],
     ['is never a line of its own making', keyfile(''), 'portfw-a\nautoconnect=no', KEYFILE, keyfile('')],
+    [
+      'may be one that firewalld names with a slash',
+      keyfile('zone=portfw-a\n'),
+      'büro/eins',
+      KEYFILE,
+      keyfile('zone=büro/eins\n'),
+    ],
     ['goes in the older format', `UUID="${UUID}"\nZONE=portfw-a\nX=1`, '', IFCFG, `UUID="${UUID}"\nX=1`],
     ['comes back in the older format', `UUID=${UUID}`, 'portfw-a', IFCFG, `UUID=${UUID}\nZONE=portfw-a\n`],
   ])('%s', (_, text, zone, keys, expected) => {
     expect(rewritten(text, zone, keys)).toBe(expected);
+  });
+
+  it.each([
+    'portfw-x;touch /pwned',
+    'portfw-$(id)',
+    'portfw-`id`',
+    'portfw-a b',
+    'portfw-"x',
+    "portfw-'x",
+    'portfw-a&&id',
+    'portfw-a>x',
+    '-portfw-',
+    'portfw-aaaaaaaaaaa',
+  ])('is never more than a name, where a shell reads the profile: %s', (zone) => {
+    const held = `UUID=${UUID}\nZONE=portfw-a\n`;
+    expect(rewritten(held, zone, IFCFG)).toBe(held);
   });
 
   it('of a connection that nobody has saved is given up when it is ours', () => {

@@ -33,6 +33,18 @@ function which(program: string): string {
   throw new Error(`there is no ${program} on this machine`);
 }
 
+/** What other programs would take for a flag, a path, a command or no limit. */
+const NOT_INPUTS: readonly (readonly string[])[] = [
+  ['-h', '22', '1'],
+  ['', '22', '1'],
+  ['../../etc', '22', '1'],
+  ['127.0.0.1', '-1', '1'],
+  ['127.0.0.1', '22/../../x', '1'],
+  ['127.0.0.1', '22', '--signal=KILL'],
+  ['127.0.0.1', '22', 'inf'],
+  ['$(id)', '22', '1'],
+];
+
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'portfw-reach-'));
   for (const program of ['bash', 'timeout', 'sed']) symlinkSync(which(program), path.join(folder, program));
@@ -70,6 +82,11 @@ describe.each(['python', 'bash'] as const)('with %s', (kind) => {
 
   it('one that is not says why', async () => {
     expect(await reach(kind, ['127.0.0.1', closedPort, 5])).toEqual([1, 'Connection refused\n']);
+  });
+
+  it('what is no address, no port or no time reaches no other program', async () => {
+    for (const lines of NOT_INPUTS)
+      expect(await reach(kind, lines), lines.join()).toEqual([1, 'not an address, a port and a time\n']);
   });
 
   it('a name is data, whatever it holds', async () => {

@@ -122,7 +122,7 @@ describe('the file of a zone that is not ours, in a rollback', () => {
   const ETH0 = '<interface name="eth0"/>';
   const OURS = ['zones/portfw-public.xml', zoneFile(ETH0)] as const;
   /** The text of `zones/office.xml` afterwards, or null where it is not there. */
-  const after = (saved: Record<string, string>, present: Record<string, string>, foreign = ['zones/office.xml']) =>
+  const rolledBack = (saved: Record<string, string>, present: Record<string, string>, foreign = ['zones/office.xml']) =>
     python(
       `(lambda files: next((base64.b64decode(item["content"]).decode() for item in files if item["path"] == "zones/office.xml"), None))(for_rollback(
         [{"path": path, "content": base64.b64encode(text.encode()).decode(), "mode": "0644", "owner": "0:0", "sha256": "", "context": None} for path, text in given[0].items()],
@@ -136,23 +136,28 @@ describe('the file of a zone that is not ours, in a rollback', () => {
   it('is the saved one, to the byte, where nobody has touched it since', () => {
     const saved = '<zone><!-- mine -->\r\n<interface name="eth0"/><service name="ssh"/></zone>';
     const present = '<zone><!-- mine -->\r\n<service name="ssh"/></zone>';
-    expect(after(office(saved), { ...office(present), [OURS[0]]: OURS[1] })).toBe(saved);
+    expect(rolledBack(office(saved), { ...office(present), [OURS[0]]: OURS[1] })).toBe(saved);
   });
 
   it('keeps what its owner has closed since, and gets back its interface alone', () => {
     const present = zoneFile('<service name="https"/>');
-    const now = after(office(zoneFile(ETH0, '<service name="telnet"/>')), { ...office(present), [OURS[0]]: OURS[1] });
+    const now = rolledBack(office(zoneFile(ETH0, '<service name="telnet"/>')), {
+      ...office(present),
+      [OURS[0]]: OURS[1],
+    });
     expect(now).toBe(zoneFile('<service name="https"/>', ETH0));
   });
 
   it('gives up an interface that was in a zone of ours then', () => {
     const saved = { ...office(zoneFile('<service name="ssh"/>')), [OURS[0]]: OURS[1] };
-    expect(after(saved, office(zoneFile(ETH0, '<service name="https"/>')))).toBe(zoneFile('<service name="https"/>'));
+    expect(rolledBack(saved, office(zoneFile(ETH0, '<service name="https"/>')))).toBe(
+      zoneFile('<service name="https"/>'),
+    );
   });
 
   it('does not get an interface that its owner has given to another zone', () => {
     const present = { ...office(zoneFile()), 'zones/dmz.xml': zoneFile(ETH0) };
-    expect(after(office(zoneFile(ETH0)), present)).toBe(zoneFile());
+    expect(rolledBack(office(zoneFile(ETH0)), present)).toBe(zoneFile());
   });
 
   it.each([
@@ -160,6 +165,6 @@ describe('the file of a zone that is not ours, in a rollback', () => {
     ['that its owner has made since stays', {}, office(zoneFile('<forward/>')), zoneFile('<forward/>')],
     ['that nobody can read stays', office(zoneFile(ETH0)), office('<zone'), '<zone'],
   ])('%s', (_what, saved, present, wanted) => {
-    expect(after(saved as Record<string, string>, present as Record<string, string>)).toBe(wanted);
+    expect(rolledBack(saved as Record<string, string>, present as Record<string, string>)).toBe(wanted);
   });
 });
