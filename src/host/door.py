@@ -150,7 +150,8 @@ NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
 NETWORK = text(NETWORK_FORM, "an address or a network")
 # What others may have put into an ipset or a zone of ours.
 ENTRY = text(r"(?!-)[0-9A-Za-z.:,_-]{1,128}(/[0-9]{1,3})?", "an entry of an ipset")
-TARGET = one_of("default", "ACCEPT", "DROP", "%%REJECT%%")
+# Not ACCEPT, which makes a host a router.
+TARGET = one_of("default", "DROP", "%%REJECT%%")
 # What lets in or keeps out, and nothing that logs, marks, translates or forwards.
 RICH_RULE = text(
     r'rule( priority="-?[0-9]{1,5}")?( family="ipv[46]")?'
