@@ -47,7 +47,7 @@ async function makeLink(host: LabHost, link: string, mode: 'private' | 'bridge')
   await host.run(
     'sh',
     '-ec',
-    'mount -o remount,rw /proc/sys; echo 0 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; mount -o remount,ro /proc/sys',
+    'mkdir -p /run/own-proc; mount -t proc proc /run/own-proc; echo 0 >"/run/own-proc/sys/net/ipv6/conf/$1/disable_ipv6"; umount /run/own-proc',
     'sh',
     link,
   );
