@@ -170,8 +170,10 @@ async function neededIcmp(): Promise<void> {
     await outside.run('ip', '-6', 'neighbour', 'flush', 'all');
     expect(await outside.run('python3', '/root/fetch.py', own.v6!), `${host.name} over IPv6`).toBe('300000\n');
     // The path is narrower than the host's own link: it has to hear of it.
-    await host.run('ip', 'route', 'flush', 'cache');
-    await host.run('ip', '-6', 'route', 'flush', 'cache');
+    await host.sh(`
+      mount -o remount,rw /proc/sys
+      for family in ipv4 ipv6; do echo 1 >/proc/sys/net/$family/route/flush; done
+    `);
     for (const address of [own.v4, own.v6!]) {
       const fetch = ['ip', 'netns', 'exec', 'far', 'timeout', '20', 'python3', '/root/fetch.py', address];
       expect(await outside.run(...fetch), `${host.name} at ${address} by a narrow path`).toBe('300000\n');
