@@ -88,7 +88,7 @@ function reloadServes(changes: readonly Change[], behaviour: readonly Step[]): n
   return changes.flatMap((change, index) => {
     if (change.kind === 'definition') return needsReload(change) ? [index] : [];
     if (change.kind === 'interface' && change.editsZone !== null) return [index];
-    return 'layers' in change && change.layers.runtime && !called.has(index) ? [index] : [];
+    return 'layers' in change && change.layers.runtime && (isBulk(change) || !called.has(index)) ? [index] : [];
   });
 }
 
