@@ -196,7 +196,11 @@ describe('the other members of a cluster', () => {
       { apply: async (host: string) => (host === 'sip1' ? locked : null) },
     ]) {
       const { ends, operations } = await run(jobs(playOf({}), { sip1: inPair, sip2: inPair, web1: {} }), script);
-      expect(ends).toEqual({ sip1: 'refused', sip2: `skipped: another run is changing sip1, ${held}`, web1: 'changed' });
+      expect(ends).toEqual({
+        sip1: 'refused',
+        sip2: `skipped: another run is changing sip1, ${held}`,
+        web1: 'changed',
+      });
       expect(operations.applied).not.toContain('sip2');
     }
   });
