@@ -66,3 +66,9 @@ export function confValue(text: string, key: string): string | null {
   }
   return found === '' ? null : found;
 }
+
+/** Whether a reload keeps what is bound and listed at runtime (`FlushAllOnReload=no`): interfaces, and entries of ipsets. */
+export function keepsOnReload(files: readonly { readonly path: string; readonly text: string }[]): boolean {
+  const conf = files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
+  return ['no', 'false'].includes(confValue(conf, 'FlushAllOnReload')?.toLowerCase() ?? '');
+}

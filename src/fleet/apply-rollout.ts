@@ -6,6 +6,7 @@ import { messageOf, type RunBooks } from './books.ts';
 import type { Cluster } from './clusters.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved } from './operations.ts';
+import { LOCKED } from './other-runs.ts';
 import { runLimited } from './pool.ts';
 import { blame, type InForce, isInForce, putBack, wentWrong } from './put-back.ts';
 import { type Batch, planRollout } from './rollout.ts';
@@ -267,8 +268,12 @@ export class ApplyRollout {
   }
 }
 
-/** Whether a host may not work as it did before the run: a change of it failed, or it could not be reached. */
+/**
+ * Whether a host may not work as it did before the run: a change of it failed, it could not be reached, or another run is
+ * changing it.
+ */
 function mayBeDown(outcome: HostOutcome): boolean {
+  if (outcome.kind === 'refused') return outcome.failure.code === LOCKED;
   return outcome.kind === 'unreachable' || (outcome.kind === 'failed' && outcome.aftermath.kind !== 'untouched');
 }
 

@@ -60,10 +60,13 @@ export function pendingText(pending: PendingRun): string {
   }
 }
 
+/** The code of a refusal because another run holds the host. */
+export const LOCKED = 'locked';
+
 /** Why a host refuses a change while another run holds it, and how to go on. */
 export function lockedBy(lock: LockFacts, pending: PendingRun | null): Failure {
   return {
-    code: 'locked',
+    code: LOCKED,
     what: `${lock.holder} has been changing this host since ${lock.since}`,
     details: [`run ${lock.id}`, ...(pending === null ? [] : [`${pending.what}: ${pendingText(pending)}`])],
     solve: solution(pending),

@@ -1,6 +1,7 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, RunContext } from './operations.ts';
+import { LOCKED } from './other-runs.ts';
 
 /** Whether a host failed, was refused or could not be reached: what counts for `max_fail_percentage` and `on_failure`. */
 export function wentWrong(outcome: HostOutcome): boolean {
@@ -12,7 +13,7 @@ export function blame(host: string, outcome: HostOutcome): string {
   const name = terminalLine(host);
   switch (outcome.kind) {
     case 'refused':
-      return `${name} was refused`;
+      return outcome.failure.code === LOCKED ? `another run is changing ${name}` : `${name} was refused`;
     case 'unreachable':
       return `${name} could not be reached`;
     default:

@@ -73,13 +73,15 @@ function isDue({ written, reload }: StepsWork, zone: string, layers: Layers, act
 }
 
 function entryMoves(
-  { observed, entries, reload, desired }: StepsWork,
+  { observed, entries, reload, desired, keeps }: StepsWork,
   { ipset, add, remove }: Extract<Change, { kind: 'ipset-entries' }>,
 ): ReturnType<typeof entryCalls> {
   // A set that goes is left as it is: nothing names it.
   if (!desired.ipsets.has(ipset)) return { opened: [], closed: [] };
   const layer = reload === null ? observed.runtime : observed.permanent;
   const held = new Set(entries.get(ipset) ?? layer.ipsets.get(ipset)?.entries);
+  // firewalld adds what the set had to what its file has.
+  if (reload !== null && keeps) for (const entry of observed.runtime.ipsets.get(ipset)?.entries ?? []) held.add(entry);
   return entryCalls(
     ipset,
     add.filter((entry) => !held.has(entry)),

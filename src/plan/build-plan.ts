@@ -2,6 +2,7 @@ import type { RememberedState, RunningFirewalld } from '../facts/facts.ts';
 import { isOurs, type ZoneConfig } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
+import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import { stepsFor } from './build-steps.ts';
@@ -47,11 +48,12 @@ export function makePlan(input: PlanInput): MadePlan {
   const roles = input.roles.map((item) => item.role).sort();
   const remember = rememberChange(input, roles);
   if (remember !== null) changes.push(remember);
-  const steps = stepsFor({ changes, desired, observed, remembers: { matrix: input.matrix, roles } });
+  const keeps = keepsOnReload(input.facts.files);
+  const steps = stepsFor({ changes, desired, observed, keeps, remembers: { matrix: input.matrix, roles } });
   const reload = reloadOf(steps);
   const notes = [...input.notes];
   if (reload !== null) notes.push(...reloadNotes(input));
-  const outcome = outcomeOf(steps, observed);
+  const outcome = outcomeOf(steps, observed, keeps);
   const { now, boot, reloaded } = filtersOf({ outcome, observed, firewalld: input.facts });
   const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
   const plan: HostPlan = {

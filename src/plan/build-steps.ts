@@ -88,7 +88,7 @@ function reloadServes(changes: readonly Change[], behaviour: readonly Step[]): n
   return changes.flatMap((change, index) => {
     if (change.kind === 'definition') return needsReload(change) ? [index] : [];
     if (change.kind === 'interface' && change.editsZone !== null) return [index];
-    return 'layers' in change && change.layers.runtime && !called.has(index) ? [index] : [];
+    return 'layers' in change && change.layers.runtime && (isBulk(change) || !called.has(index)) ? [index] : [];
   });
 }
 
@@ -123,7 +123,12 @@ function startSteps(input: StepsInput, ledger: Ledger): Step[] {
     write(`services/${name}.xml`, writeServiceXml(value), ledger.definition('service', name));
   for (const [name, { value }] of desired.ipsets)
     write(`ipsets/${name}.xml`, writeIpsetXml(value), [...ledger.definition('ipset', name), ...ledger.entries(name)]);
-  for (const [name, { config }] of desired.zones) write(`zones/${name}.xml`, writeZoneXml(config), ledger.zone(name));
+  for (const [name, { config }] of desired.zones) {
+    // As on one that runs: we write none, and leave one that somebody gave our zone.
+    const ingressPriority = input.observed.permanent.zones.get(name)?.ingressPriority;
+    const kept = ingressPriority === undefined ? config : { ...config, ingressPriority };
+    write(`zones/${name}.xml`, writeZoneXml(kept), ledger.zone(name));
+  }
   const ensure = changes.findIndex(({ kind }) => kind === 'ensure-firewalld');
   const given = changes[ensure];
   const install = given?.kind === 'ensure-firewalld' && given.action === 'install';

@@ -3,7 +3,7 @@ import { type FirewalldConfig, isOurs, type ZoneConfig } from '../firewalld/mode
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { observedPolicies, type PolicyConfig } from '../firewalld/policies.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
-import { confValue, dispatchOf } from '../firewalld/stock.ts';
+import { confValue, dispatchOf, keepsOnReload } from '../firewalld/stock.ts';
 import type { Filter } from './proof-dispatch.ts';
 import type { StepOutcome } from './step-outcome.ts';
 
@@ -66,7 +66,7 @@ export function filtersOf(input: FiltersInput): Filters {
     ),
   );
   const wanted = withOurs(inFiles, outcome.permanent, runtime);
-  const keeps = ['no', 'false'].includes(confValue(conf, 'FlushAllOnReload')?.toLowerCase() ?? '');
+  const keeps = keepsOnReload(firewalld.files);
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
   );

@@ -8,6 +8,7 @@ import {
 import { formatPort } from '../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../firewalld/read-xml.ts';
+import { joined } from './entry-calls.ts';
 import type { RuntimeCall, Step } from './steps.ts';
 
 /** Both layers of a host's firewalld once steps are carried out. */
@@ -31,8 +32,10 @@ interface State {
 /**
  * What a host holds after a plan's steps, worked out from the steps themselves: the lockout proof and the impact are about what
  * is sent, not about what was meant.
+ *
+ * @param keeps whether a reload keeps the entries that ipsets have at runtime (`FlushAllOnReload=no`)
  */
-export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld): StepOutcome {
+export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld, keeps = false): StepOutcome {
   const permanent = copy(observed.permanent);
   const runtime = copy(observed.runtime);
   const state: State = { permanent, runtime, entries: new Map() };
@@ -41,7 +44,13 @@ export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld): 
       case 'file':
         readFile(permanent, step.path, step.text);
         break;
-      case 'reload':
+      case 'reload': {
+        settleEntries(state);
+        const before = new Map(runtime.ipsets);
+        load(permanent, runtime);
+        if (keeps) keepEntries(before, runtime);
+        break;
+      }
       case 'start-firewalld':
         settleEntries(state);
         load(permanent, runtime);
@@ -96,6 +105,14 @@ function load(permanent: Layer, runtime: Layer): void {
   for (const zone of runtime.zones.values()) {
     if (!isOurs(zone.name) && zone.interfaces.some((name) => bound.has(name)))
       runtime.zones.set(zone.name, { ...zone, interfaces: zone.interfaces.filter((name) => !bound.has(name)) });
+  }
+}
+
+/** Entries that sets of ours had before a reload and have again after it, but for those that overlap what their files have. */
+function keepEntries(before: ReadonlyMap<string, IpsetConfig>, { ipsets }: Layer): void {
+  for (const [name, ipset] of ipsets) {
+    const held = isOurs(name) ? before.get(name) : undefined;
+    if (held !== undefined) ipsets.set(name, { ...ipset, entries: joined(ipset.entries, held.entries) });
   }
 }
 

@@ -9,6 +9,8 @@ export interface StepsInput {
   readonly changes: readonly Change[];
   readonly desired: DesiredFirewalld;
   readonly observed: ObservedFirewalld;
+  /** Whether a reload keeps the entries that ipsets have at runtime (`FlushAllOnReload=no`). */
+  readonly keeps: boolean;
   /** What the host is to remember once the run is kept. */
   readonly remembers: { readonly matrix: string; readonly roles: readonly string[] };
 }

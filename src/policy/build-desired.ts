@@ -350,7 +350,7 @@ class Draft {
       this.#notes.push({
         severity: 'info',
         code: 'no-such-side',
-        text: `${rule} stands nowhere: the host has no ${opening.interface} interface`,
+        text: `${rule} is not applied: the host has no ${opening.interface} interface`,
       });
       return;
     }

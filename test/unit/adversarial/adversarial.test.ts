@@ -7,6 +7,7 @@ import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 import type { Decision } from '../../../src/fleet/decide-host.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
+import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
 import { stateAsDesired } from '../../../src/plan/planned-state.ts';
 import { desiredConfig } from '../../../src/plan/zone-changes.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
@@ -197,6 +198,8 @@ describe('whatever the inventory, the matrix and the host are', { timeout: 1_800
             ? plansText([decision.plan], { style: PLAIN_STYLE, verbosity: 2 })
             : [decision.failure.what, decision.failure.solve, ...decision.failure.details].join('\n');
         expect(shown).not.toMatch(UNSAFE);
+        if (decision.kind === 'planned')
+          expect(readPlan(writePlan(decision.plan))).toStrictEqual({ kind: 'plan', plan: decision.plan });
         expect(jsonLine(decision)).not.toMatch(/[^\P{Cc}]|[\u202a-\u202e\u2066-\u2069]/u);
       }),
       { ...SEED, numRuns: 20 },

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { clustersAmong } from '../../../src/fleet/clusters.ts';
 import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
+import { lockedBy } from '../../../src/fleet/other-runs.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
 import type { RoleCluster } from '../../../src/inventory/clusters.ts';
 import type { OnFailure, Play } from '../../../src/matrix/matrix.ts';
@@ -185,6 +186,23 @@ describe('the other members of a cluster', () => {
       sip2: `${because} ${held.slice(4)}`,
       sip3: 'unreachable',
     });
+  });
+
+  it('are left alone while another run changes one', async () => {
+    const lock = { holder: 'ann@desk', since: '2026-03-01T10:00:00Z', id: 'r1' };
+    const locked: HostOutcome = { kind: 'refused', failure: lockedBy(lock, null) };
+    for (const script of [
+      { plan: async (host: string) => (host === 'sip1' ? locked : null) },
+      { apply: async (host: string) => (host === 'sip1' ? locked : null) },
+    ]) {
+      const { ends, operations } = await run(jobs(playOf({}), { sip1: inPair, sip2: inPair, web1: {} }), script);
+      expect(ends).toEqual({
+        sip1: 'refused',
+        sip2: `skipped: another run is changing sip1, ${held}`,
+        web1: 'changed',
+      });
+      expect(operations.applied).not.toContain('sip2');
+    }
   });
 
   it.each([

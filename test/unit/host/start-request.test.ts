@@ -49,6 +49,13 @@ it('does not write what is there already: the host checks by its hash that it st
   expect(requestFor({ 'zones/portfw-public.xml': text })).toMatchObject({ files: [], observedHash: 'a'.repeat(64) });
 });
 
+it('leaves the priority that somebody gave a zone of ours: no change would name that it goes', () => {
+  const { files } = requestFor({
+    'zones/portfw-public.xml': '<zone ingress-priority="-7"><service name="http"/></zone>',
+  });
+  expect(readZoneXml('portfw-public', files[0]!.text)).toMatchObject({ ingressPriority: -7, services: ['ssh'] });
+});
+
 it('takes our leftovers away, and nothing of others', () => {
   const request = requestFor({
     'zones/portfw-old.xml': '<zone/>',

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RunningFirewalld } from '../../../src/facts/facts.ts';
 import { type FirewalldConfig, isOurs } from '../../../src/firewalld/model.ts';
 import { type ObservedFirewalld, observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readIpsetXml } from '../../../src/firewalld/read-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
+import { joined } from '../../../src/plan/entry-calls.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
 import { outcomeOf } from '../../../src/plan/step-outcome.ts';
@@ -168,6 +170,49 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     apply(host, plan);
     expect(host.runtime.ipsets.get('portfw-site')?.entries).toEqual(entries);
     expect(planFor(host, desired(entries)).plan.changes).toEqual([expect.objectContaining({ kind: 'remember' })]);
+  });
+
+  it('takes entries away by calls where a reload keeps what a set had', () => {
+    /** A firewalld with `FlushAllOnReload=no`, which adds to the sets that it loads what they had before. */
+    class Keeping extends Firewalld {
+      override reload(): void {
+        const before = this.runtime.ipsets;
+        super.reload();
+        for (const [name, ipset] of this.runtime.ipsets)
+          this.runtime.ipsets.set(name, { ...ipset, entries: joined(ipset.entries, before.get(name)?.entries ?? []) });
+      }
+
+      override facts(): RunningFirewalld {
+        const facts = super.facts();
+        const conf = { path: 'firewalld.conf', text: 'FlushAllOnReload=no\n', mode: '0644', owner: '0:0' };
+        return { ...facts, files: [...facts.files, { ...conf, sha256: facts.hash }] };
+      }
+    }
+    const many = Array.from({ length: 1000 }, (_, index) => `10.0.${index >> 7}.${(index % 128) * 2}`);
+    const desired = (held: readonly string[]): DesiredFirewalld => {
+      const set = readIpsetXml('portfw-site', '<ipset type="hash:net"/>');
+      return {
+        zones: new Map(),
+        services: new Map(),
+        ipsets: new Map([['portfw-site', { value: { ...set, entries: [...held].sort() }, reasons: [] }]]),
+      };
+    };
+    const option = '<option name="maxelem" value="99"/></ipset>';
+    for (const [spoil, wanted] of [
+      [option, ['192.0.2.7', '198.51.100.4']],
+      ['</ipset>', ['192.0.2.7', ...many]],
+    ] as const) {
+      const host = new Keeping();
+      apply(host, planFor(host, desired(['192.0.2.7', '203.0.113.9'])).plan);
+      const path = 'ipsets/portfw-site.xml';
+      host.files.set(path, host.files.get(path)!.replace('</ipset>', spoil));
+      const { plan, observed } = planFor(host, desired(wanted));
+      expect(reloadOf(plan.steps)).not.toBeNull();
+      apply(host, plan);
+      expect(host.runtime.ipsets.get('portfw-site')?.entries).toEqual([...wanted].sort());
+      expect(outcomeOf(plan.steps, observed, true).runtime.ipsets).toEqual(host.runtime.ipsets);
+      expect(planFor(host, desired(wanted)).plan.changes.map(({ kind }) => kind)).toEqual(['remember']);
+    }
   });
 
   it('reloads for no text, of any kind of object', () => {
