@@ -183,7 +183,11 @@ describe('the form of', () => {
       ['portfw-public', 'portfw-1234567890'],
       ['portfw-', 'portfw-12345678901', 'public', 'portfw-a/b', 'portfw-a.b'],
     ],
-    ['ZONE', ['public', 'office-2', 'a'.repeat(17)], ['a'.repeat(18), 'a/b', '..', '-a', 'b\u00fcro', 'a b']],
+    [
+      'ZONE',
+      ['public', 'office-2', 'a'.repeat(17), 'b\u00fcro'],
+      ['a'.repeat(18), 'a/b', '..', '-a', 'a\u2028', 'a b'],
+    ],
     [
       'INTERFACE',
       ['eth0', 'eth0.100', 'br+', 'enp1s0:1', 'a'.repeat(16)],

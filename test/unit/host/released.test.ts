@@ -9,7 +9,7 @@ const HOST = path.join(import.meta.dirname, '../../../src/host');
 
 /** Evaluates an expression with the files of the program that it needs; texts travel as Latin-1 would have their bytes. */
 function python(expression: string, given: unknown): unknown {
-  const text = ['observe.py', 'generations.py', 'released.py'].map((name) =>
+  const text = ['observe.py', 'runs.py', 'generations.py', 'released.py'].map((name) =>
     readFileSync(path.join(HOST, name), 'utf8'),
   );
   const program = `${text.join('\n\n')}
@@ -146,6 +146,15 @@ describe('the file of a zone that is not ours, in a rollback', () => {
       [OURS[0]]: OURS[1],
     });
     expect(now).toBe(zoneFile('<service name="https"/>', ETH0));
+  });
+
+  it('keeps comments and the order that its owner has written since', () => {
+    const present = zoneFile('<!-- ask Ann before you open more -->', '<service name="ssh"/>');
+    const now = rolledBack(office(zoneFile(ETH0, '<!-- old -->', '<service name="ssh"/>')), {
+      ...office(present),
+      [OURS[0]]: OURS[1],
+    });
+    expect(now).toBe(zoneFile('<!-- ask Ann before you open more -->', '<service name="ssh"/>', ETH0));
   });
 
   it('gives up an interface that was in a zone of ours then', () => {
