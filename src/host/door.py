@@ -298,6 +298,8 @@ def xml_attributes(rules, found):
 def file_rule(value):
     record(path=text(OUR_FILE.pattern, "the path of a file of ours"), text=XML_FILE)(value)
     try:
+        if len(value["text"].encode()) > MOST_FILE_BYTES:
+            raise Wrong("at most %d bytes" % MOST_FILE_BYTES)
         xml_rule(value["path"].split("/")[0], value["text"])
     except Wrong as wrong:
         raise wrong.at(".text")

@@ -243,6 +243,20 @@ it('takes no time with 100,000 peers', () => {
   expect(seconds[2]).toBeLessThan(3);
 }, 60_000);
 
+it('lets in no file that the host would not read back whole', () => {
+  const file = path.join(folder, 'longest');
+  const request = GOOD[0] as GivenRequest;
+  const [most, read, whole, more] = python(
+    `(lambda most, one: [most, open(given[0], "wb").write(b"x" * (most + 9)) and len(read_bytes(given[0])),
+      ask(one(most)), ask(one(most + 1))])(MOST_FILE_BYTES, lambda length: json.dumps(dict(given[1], files=[{"path": "ipsets/portfw-a.xml",
+        "text": (lambda text: text + "\\n" * (length - len(text)))(XML_HEAD + '<ipset type="hash:net">\\n' + "  <entry>2001:db8:1111:2222:3333:4444:5555:6666</entry>\\n" * 100000 + "</ipset>\\n")}])))`,
+    [file, request],
+  ) as [number, number, string | null, string | null];
+  expect(read).toBe(most + 1);
+  expect(whole).toBe(null);
+  expect(more).toContain('.files[0].text: expected at most');
+}, 60_000);
+
 it('lets nothing in that leaves the host unreadable for whoever comes next', () => {
   const texts = [
     'web-admin',
