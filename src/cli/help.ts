@@ -16,7 +16,7 @@ Exit codes:
   4    bad input or usage; no host was contacted
   5    another run on a host has not ended (plan --detailed-exitcode)
   130  interrupted
-  Of several the first that fits counts: 4, 130, 1, 3, 5, 2, 0.
+  If several apply, the first in this order is used: 4, 130, 1, 3, 5, 2, 0.
 
 Environment:
   PORTFW_BECOME_PASSWORD  the password for sudo

@@ -127,9 +127,9 @@ export async function ask(connection: Connection, request: Request): Promise<Ask
       mayHaveRun: false,
       failure: {
         code: 'request-refused',
-        what: `the host's program does not take the request "${request.operation}"`,
+        what: `the host's program refuses the request "${request.operation}"`,
         details: [answer.why],
-        solve: 'a name or a text in it is none that firewalld could have; if nothing there is odd, report it',
+        solve: 'check the names and texts that it quotes; if they are right, report this as a bug of portfw',
       },
     };
   return { kind: 'answer', answer };

@@ -72,7 +72,7 @@ export function lockedBy(lock: LockFacts, pending: PendingRun | null): Failure {
 
 function solution(pending: PendingRun | null): string {
   if (pending?.decision === 'revert')
-    return 'wait until the host is back, and run again; should it not get on, `portfw confirm --revert` tries once more';
+    return 'wait until the host is back, and run again; if it does not come back, `portfw confirm --revert` tries once more';
   if (pending?.confirm === 'manual')
     return 'confirm that run with `portfw confirm`, or put the host back with `portfw confirm --revert`; then run again';
   return 'wait for that run to end, and run again: a run that died is put back by the host itself, and lets go of the lock';

@@ -11,13 +11,13 @@ export function runNotes(facts: Pick<HostFacts, 'lock' | 'unfinished' | 'lastRun
     notes.push({
       severity: 'warning',
       code: 'locked',
-      text: `${otherRunText(other)}. This plan is made from a state that may not last, and apply is refused until then`,
+      text: `${otherRunText(other)}. This plan may soon be out of date, and apply is refused until that run has ended`,
     });
   else if (other?.kind === 'left')
     notes.push({
       severity: 'warning',
       code: 'run-left',
-      text: `${otherRunText(other)}. This plan is made from a state that will not last`,
+      text: `${otherRunText(other)}. This plan will be out of date once that run has been put back`,
     });
   else if (lock !== null && facts.unfinished.runs.length === 0)
     notes.push({

@@ -336,12 +336,12 @@ ZONE_RULE = record(
     icmpBlockInversion=one_of(False),
     **{name: NOTHING for name in ("sources", "ports", "protocols", "sourcePorts", "icmpBlocks", "forwardPorts")}
 )
-PORT_NUMBER = number(1, 65535)
+ONE_PORT = number(1, 65535)
 SERVICE_RULE = record(
     name=OUR_NAME,
     short=DESCRIPTION,
     description=DESCRIPTION,
-    ports=list_of(record(protocol=TRANSPORT, range=record(first=PORT_NUMBER, last=PORT_NUMBER))),
+    ports=list_of(record(protocol=TRANSPORT, range=record(first=ONE_PORT, last=ONE_PORT))),
     helpers=list_of(one_of(*sorted(HELPERS))),
     destination=record(ipv4=one_of(None), ipv6=one_of(None)),
     **{name: NOTHING for name in ("protocols", "sourcePorts", "modules", "includes")}
@@ -356,7 +356,7 @@ IPSET_RULE = record(
     options=map_of(IPSET_OPTION["name"], IPSET_OPTION["value"]),
     entries=list_of(NETWORK, MOST_ITEMS),
 )
-FLOW = record(protocol=one_of("tcp", "udp"), opener=LINE, address=LINE, port=PORT_NUMBER)
+FLOW = record(protocol=one_of("tcp", "udp"), opener=LINE, address=LINE, port=ONE_PORT)
 CONNECTIONS = list_of(row(UUID, either(OUR_ZONE, one_of(""))))
 RELEASES = list_of(record(zone=ZONE, interfaces=list_of(INTERFACE)))
 FILES = list_of(file_rule)

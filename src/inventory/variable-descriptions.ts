@@ -14,7 +14,7 @@ export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   portfw_role_interfaces:
     'For roles whose table leaves the choice: databases stand on the private interface unless this says `public`.',
   portfw_private: 'What comes in on private interfaces',
-  portfw_sides_checked: '`true` says that somebody has looked: public and private are not mixed up on this host.',
+  portfw_sides_checked: '`true` says that somebody has checked this host: public and private are not mixed up.',
   portfw_zone_target: 'What becomes of a flow that no rule accepts',
   portfw_site: 'The group of servers that belong together, for `portfw_private`.',
   portfw_cluster:

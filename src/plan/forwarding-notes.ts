@@ -67,7 +67,7 @@ function stopping(input: ForwardingInput, ways: readonly Way[], before: Filter, 
   return [...groups.values()].map(({ way, why, targets }) => ({
     severity: 'warning',
     code: 'forwarding-stops',
-    text: `${way.families} from ${way.from} to ${few(targets)} is forwarded now, since ${why}, and will not be any more; connections that stand go on${docker}`,
+    text: `${way.families} from ${way.from} to ${few(targets)} is forwarded now, since ${why}, and will not be any more; established connections go on${docker}`,
   }));
 }
 

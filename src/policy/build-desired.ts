@@ -32,6 +32,7 @@ import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
 import { mixedUpSides } from './sides.ts';
 import type { SourceSet } from './sources.ts';
+import { rpfilterNotes } from './virtual-addresses.ts';
 
 /** Everything that the desired configuration of one host follows from. */
 export interface PolicyInput {
@@ -63,7 +64,14 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   // The question whether public and private are mixed up comes first: the answer may explain everything else.
   const refusals: PolicyRefusal[] = [...sides.refusals, ...map.refusals];
   const resolved = openingsOf(input);
-  const said: PolicyNote[] = [...sides.notes, ...map.notes, ...resolved.notes, ...openToAll(resolved.openings, map)];
+  const conf = input.firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
+  const said: PolicyNote[] = [
+    ...sides.notes,
+    ...map.notes,
+    ...rpfilterNotes(input.settings.vips, input.facts.interfaces, conf),
+    ...resolved.notes,
+    ...openToAll(resolved.openings, map),
+  ];
   refusals.push(...resolved.refusals);
 
   const draft = new Draft(input, map, said, refusals);

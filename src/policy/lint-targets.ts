@@ -49,7 +49,7 @@ function onTrusted(world: LintWorld): Finding[] {
     if (name !== 'private' || target === 'default') return [];
     return [
       {
-        message: `portfw_zone_target of the private side is ${shown(target)}, and ${hostNames(hosts)} ${hosts.length === 1 ? 'trusts' : 'trust'} it as a whole: what comes to the host is accepted before`,
+        message: `portfw_zone_target of the private side is ${shown(target)}, and ${hostNames(hosts)} ${hosts.length === 1 ? 'trusts' : 'trust'} it as a whole: everything is accepted before the target is asked`,
         hint: 'Set portfw_private to "peers" or "matrix" for the target to count',
         location,
       },

@@ -1,5 +1,7 @@
 import { contains, normaliseAddress, parseAddress, parseNetwork } from '../core/addresses.ts';
 import type { InterfaceFacts } from '../facts/facts.ts';
+import { confValue } from '../firewalld/stock.ts';
+import type { PolicyNote } from './desired.ts';
 
 /** How keepalived names the interfaces of `use_vmac` when its configuration gives no name. */
 export const MADE_BY_KEEPALIVED = /^vrrp[46]?\.\d{1,3}(?:\.\d{1,5})?$/;
@@ -49,4 +51,33 @@ export function carriesVips(item: InterfaceFacts, vips: readonly string[], all: 
   if (vips.length === 0 || standsOn(item, all) === null) return false;
   const virtual = new Set(vips.map(normaliseAddress));
   return item.addresses.every(({ address }) => address.startsWith('fe80:') || virtual.has(address));
+}
+
+/** Values of `IPv6_rpfilter` (firewalld.conf(5)) under which a packet must come in by the interface that answers leave by. */
+const STRICT = ['yes', 'true', 'strict'];
+
+/**
+ * Says which virtual IPv6 addresses nobody can reach although their ports are open: on a macvlan with a /128 the answers leave
+ * by the interface below it, and firewalld's reverse path filter drops what asks.
+ *
+ * @param conf the text of firewalld.conf
+ */
+export function rpfilterNotes(
+  vips: readonly string[],
+  interfaces: readonly InterfaceFacts[],
+  conf: string,
+): readonly PolicyNote[] {
+  const filter = confValue(conf, 'IPv6_rpfilter') ?? 'yes';
+  if (!STRICT.includes(filter.toLowerCase())) return [];
+  const virtual = new Set(vips.map(normaliseAddress));
+  return interfaces.flatMap((item) => {
+    const parent = standsOn(item, interfaces);
+    if (parent === null) return [];
+    return item.addresses
+      .filter(({ address, family, prefix }) => family === 'ipv6' && prefix === 128 && virtual.has(address))
+      .map(({ address }): PolicyNote => {
+        const text = `firewalld drops what comes to ${address} by ${item.name}, since answers leave by ${parent}: IPv6_rpfilter is ${filter}; set it to no (from firewalld 2.0 on, loose is enough) in /etc/firewalld/firewalld.conf, and reload`;
+        return { severity: 'warning', code: 'vip-rpfilter', text };
+      });
+  });
 }

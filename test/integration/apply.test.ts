@@ -316,6 +316,10 @@ describe('changes of the inventory', () => {
     life.variables.ocs1['portfw_roles'] = ['ocs'];
     const web =
       '25/tcp 80/tcp 443/tcp 8442/tcp 8443/tcp 8444/tcp 8445/tcp 8446/tcp 8447/tcp 8448/tcp 8449/tcp 8600/tcp 8601/tcp 8901/tcp 8903-8904/tcp 8943/tcp 69/udp';
+    const sip1 = life.lab.host('sip1');
+    const spare = life.lab.spareAddress('private', 160).v4;
+    // The second virtual address was given up in the step before.
+    const servers = [sip1.publicAddress, life.lab.vip(0).v4, sip1.privateAddress, spare].sort();
     await life.step(0, {
       sip1: [
         'delete service portfw-web-admin-public',
@@ -328,6 +332,7 @@ describe('changes of the inventory', () => {
         'delete service portfw-configuration-private',
         'delete service portfw-configuration-public',
         'delete ipset portfw-peer-site-servers',
+        `entries of portfw-peer-site-servers: + -${servers.join(',')}`,
         'remove portfw-configuration-private (80/tcp) in portfw-private',
         `remove in portfw-private: ${nsca}`,
         'remove portfw-configuration-public (8700/tcp) in portfw-public',

@@ -43,7 +43,7 @@ for number in (1, 2):
 
 /** Asks one address of a host whether it lets a flow in: "no" from the host itself (a reset, an unreachable port) is a yes. */
 const KNOCK = `
-import errno, json, socket, struct, sys, time
+import errno, json, os, socket, struct, sys, time
 target, port = sys.argv[1], int(sys.argv[2])
 six = ":" in target
 family = socket.AF_INET6 if six else socket.AF_INET
@@ -59,7 +59,9 @@ def udp():
     one.recv(10)
 def icmp():
     one = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)
-    body = struct.pack("!BBHHH", 128 if six else 8, 0, 0 if six else 0xf7fd, 0, 2)
+    # A flow of its own; the last two words cancel each other out, so that one checksum fits all.
+    identity = struct.unpack("!H", os.urandom(2))[0]
+    body = struct.pack("!BBHHH", 128 if six else 8, 0, 0 if six else 0xf7ff, identity, 0xffff - identity)
     one.sendto(body, (target, 0))
     end = time.time() + 1.5
     while time.time() < end:

@@ -92,11 +92,12 @@ async function behindNarrowLink(): Promise<void> {
     ip -n far link set eth0 up
     ip -n far address add ${v4}/32 dev eth0
     ip -n far address add ${v6}/128 dev eth0 nodad
-    until ip -6 address show dev near scope link -tentative | grep -q fe80; do sleep 0.1; done
+    mount -o remount,rw /proc/sys
+    echo 0 >/proc/sys/net/ipv6/conf/near/disable_ipv6
+    ip -6 address add fe80::1/64 dev near nodad
     ip route add ${v4}/32 dev near
     ip -6 route add ${v6}/128 dev near
-    near=$(ip -6 -o address show dev near scope link | sed 's/.*inet6 \\([^/]*\\).*/\\1/')
-    ip -n far -6 route add default via "$near" dev eth0
+    ip -n far -6 route add default via fe80::1 dev eth0
     ip address add 169.254.77.1/32 dev near
     ip -n far route add default via 169.254.77.1 dev eth0 onlink
   `);
@@ -169,8 +170,10 @@ async function neededIcmp(): Promise<void> {
     await outside.run('ip', '-6', 'neighbour', 'flush', 'all');
     expect(await outside.run('python3', '/root/fetch.py', own.v6!), `${host.name} over IPv6`).toBe('300000\n');
     // The path is narrower than the host's own link: it has to hear of it.
-    await host.run('ip', 'route', 'flush', 'cache');
-    await host.run('ip', '-6', 'route', 'flush', 'cache');
+    await host.sh(`
+      mount -o remount,rw /proc/sys
+      for family in ipv4 ipv6; do echo 1 >/proc/sys/net/$family/route/flush; done
+    `);
     for (const address of [own.v4, own.v6!]) {
       const fetch = ['ip', 'netns', 'exec', 'far', 'timeout', '20', 'python3', '/root/fetch.py', address];
       expect(await outside.run(...fetch), `${host.name} at ${address} by a narrow path`).toBe('300000\n');

@@ -235,7 +235,7 @@ it('takes no time with 100,000 peers', () => {
   const seconds = python(
     `(lambda entries, began: (ask(json.dumps(dict(given[0],
         files=[{"path": "ipsets/portfw-a.xml", "text": XML_HEAD + '<ipset type="hash:net">\\n' + "".join("  <entry>%s</entry>\\n" % entry for entry in entries) + "</ipset>\\n"}],
-        calls=[["add-entry", "portfw-a", entry] for entry in entries]))), ask(json.dumps(dict(given[1], ipsets={"portfw-p": dict(given[1]["ipsets"]["portfw-p"], entries=entries)}))),
+        calls=[["add-entry", "portfw-a", entry] for entry in entries]))), ask(json.dumps(dict(given[1], ipsets={name: dict(one, entries=entries) for name, one in given[1]["ipsets"].items()}))),
         time.process_time() - began))(["10.%d.%d.%d" % (index >> 16, index >> 8 & 255, index & 255) for index in range(100000)], time.process_time())`,
     [GOOD[0], GOOD[2]],
   ) as [null, null, number];

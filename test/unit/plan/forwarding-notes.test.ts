@@ -61,7 +61,7 @@ const OURS_010 = { 'portfw-public': bound('eth0'), 'portfw-private': bound('eth1
 
 describe('what stops being forwarded', () => {
   const stops = (families: string, from: string, to: string, why: string, more = '') =>
-    `warning forwarding-stops: ${families} from ${from} to ${to} is forwarded now, since ${why}, and will not be any more; connections that stand go on${more}`;
+    `warning forwarding-stops: ${families} from ${from} to ${to} is forwarded now, since ${why}, and will not be any more; established connections go on${more}`;
   const ofTarget = 'zone portfw-private has the target ACCEPT';
 
   it.each<[string, Case, readonly string[]]>([

@@ -36,6 +36,8 @@ export interface PolicyCase {
     readonly rpc?: readonly string[];
     readonly helpers?: readonly string[];
     readonly ipsetsUsable?: boolean;
+    /** The text of firewalld.conf. */
+    readonly conf?: string;
   };
   readonly inventory: unknown;
 }
@@ -109,9 +111,12 @@ export function inputOf(given: PolicyCase): PolicyInput {
       };
     }),
   };
-  const firewalld: Pick<RunningFirewalld, 'helpers' | 'ipsetsUsable'> = {
+  const firewalld: Pick<RunningFirewalld, 'helpers' | 'ipsetsUsable' | 'files'> = {
     helpers: given.facts.helpers ?? ['ftp', 'tftp'],
     ipsetsUsable: given.facts.ipsetsUsable ?? true,
+    files: [
+      { path: 'firewalld.conf', text: given.facts.conf ?? '', mode: '0644', owner: '0:0', sha256: 'a'.repeat(64) },
+    ],
   };
   return {
     matrix: matrixOf(given.matrix ?? 'matrix.yaml'),

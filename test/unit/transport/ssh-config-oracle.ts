@@ -38,11 +38,13 @@ const run = promisify(execFile);
 export interface Case {
   readonly hosts: readonly string[];
   readonly args: string;
+  /** What OpenSSH answers since it mended a fault: an older one may lack the line, and no more. */
+  readonly fixed?: { readonly key: string; readonly value: string };
   /** The text of each file by its name; the configuration itself is `config`. */
   readonly files: ReadonlyMap<string, string>;
 }
 
-/** Reads a data file: `# hosts:` and `# args:` lines, then the configuration; `=== NAME` begins an included file. */
+/** Reads a data file: `# hosts:`, `# args:` and `# fixed:` lines, then the configuration; `=== NAME` begins an included file. */
 export function readCase(text: string): Case {
   const [config = '', ...others] = text.split(/^=== /m);
   const files = new Map([['config', config]]);
@@ -52,7 +54,9 @@ export function readCase(text: string): Case {
   }
   const hosts = /^# hosts: (.*)$/m.exec(config)?.[1]?.trim().split(' ') ?? [];
   const args = /^# args: (.*)$/m.exec(config)?.[1]?.trim() ?? '';
-  return { hosts: hosts.filter((host) => !host.startsWith('#')), args, files };
+  const [, key, value = ''] = /^# fixed: (\S+) (.*)$/m.exec(config) ?? [];
+  const fixed = key === undefined ? {} : { fixed: { key, value: value.trim() } };
+  return { hosts: hosts.filter((host) => !host.startsWith('#')), args, ...fixed, files };
 }
 
 const folders: string[] = [];
