@@ -9,7 +9,7 @@ const HEAD = '<?xml version="1.0" encoding="utf-8"?>\n';
 const TITLES = '  <short>A &#38; b</short>\n  <description>c</description>\n';
 const SERVICE = `${HEAD}<service>\n${TITLES}  <port port="8442" protocol="tcp"/>\n  <helper name="ftp"/>\n</service>\n`;
 const IPSET = `${HEAD}<ipset type="hash:net">\n${TITLES}  <option name="family" value="inet6"/>\n  <entry>2001:db8::/32</entry>\n</ipset>\n`;
-const ZONE = `${HEAD}<zone target="DROP">\n${TITLES}  <interface name="eth0"/>\n  <service name="ssh"/>\n  <forward/>
+const ZONE = `${HEAD}<zone target="DROP">\n${TITLES}  <interface name="eth0"/>\n  <service name="portfw-a"/>\n  <forward/>
   <rule family="ipv4">\n    <source ipset="portfw-p"/>\n    <destination address="192.0.2.9"/>\n    <port port="1-2" protocol="udp"/>\n    <accept/>\n  </rule>\n</zone>\n`;
 
 const head = { id: RUN_ID, holder: 'ops@desk', what: 'apply portaswitch', window: 60 };
@@ -45,8 +45,8 @@ export const GOOD: readonly GivenRequest[] = [
       ['move-connection', UUID, 'portfw-public', 'eth0'],
       ['bind-interface', 'portfw-public', 'eth0.7'],
       ['release-interface', 'portfw-old', 'eth1'],
-      ['add-service', 'portfw-public', 'ssh'],
-      ['remove-service', 'portfw-public', 'dhcpv6-client'],
+      ['add-service', 'portfw-public', 'portfw-a'],
+      ['remove-service', 'portfw-public', 'büro'],
       ['add-rich-rule', 'portfw-public', rule],
       ['remove-rich-rule', 'portfw-public', 'rule family="ipv4" log prefix="x" drop'],
       ['remove-port', 'portfw-public', '1-2', 'tcp'],
@@ -73,7 +73,7 @@ export const GOOD: readonly GivenRequest[] = [
         target: '%%REJECT%%',
         interfaces: ['eth0'],
         sources: [],
-        services: ['ssh'],
+        services: ['portfw-a'],
         ports: [],
         protocols: [],
         sourcePorts: [],
@@ -127,6 +127,15 @@ export const GOOD: readonly GivenRequest[] = [
   { operation: 'history' },
   { operation: 'status' },
 ];
+
+/** Whether a place holds what others may have put into an object of ours: any text, since it only goes away. */
+export function isTakenAway(request: Json, way: Way): boolean {
+  const [key, index, argument] = way;
+  if (key !== 'calls' || argument !== 2) return false;
+  return /^(?:release-interface|remove-(?:service|rich-rule|protocol|source|icmp-block|entry))$/.test(
+    valueAt(request, [key, index!, 0]) as string,
+  );
+}
 
 /** Where somebody looks who has made a host run, read or write what it should not. */
 export const CANARY = '/srv/canary-of-requests';

@@ -130,16 +130,18 @@ def shown_name(name):
 
 
 RUN = text(ID.pattern, "the id of a run")
-LINE = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1024}", "one line of text")
+# No longer than what reads it later takes (facts/state.ts, answers.ts), where a character may count as two.
+LINE = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,512}", "one line of text")
 # Read by people; the audit log takes out what is more than text.
-NOTE = text(r"[\s\S]{0,65536}", "a text")
+NOTE = text(r"[\s\S]{0,8192}", "a text")
 DESCRIPTION = text(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]{0,65536}", "a text")
 HASH = text(r"[0-9a-f]{64}", "a SHA-256")
 FLAG = one_of(True, False)
 WINDOW = number(1, MOST_SECONDS)
 OUR_NAME = text(r"portfw-[A-Za-z0-9_.-]{1,64}", "the name of an object of ours")
 OUR_ZONE = text(r"portfw-[A-Za-z0-9_-]{1,10}", "the name of a zone of ours")
-ZONE = text(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,16}", "the name of a zone")
+# Somebody else's: firewalld takes the letters of all languages.
+ZONE = text(r"\w[\w-]{0,16}", "the name of a zone")
 NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
 INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface")
 UUID = text(NM_UUID.pattern, "the UUID of a connection")
@@ -148,40 +150,40 @@ PORT = text("%s(-%s)?" % (PORT_NUMBER, PORT_NUMBER), "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
 NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
 NETWORK = text(NETWORK_FORM, "an address or a network")
-# What others may have put into an ipset or a zone of ours.
-ENTRY = text(r"(?!-)[0-9A-Za-z.:,_-]{1,128}(/[0-9]{1,3})?", "an entry of an ipset")
+# What others may have put into an ipset or a zone of ours, in whatever language they name things.
+HELD = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1024}", "one line of text")
 # Not ACCEPT, which makes a host a router.
 TARGET = one_of("default", "DROP", "%%REJECT%%")
-# What lets in or keeps out, and nothing that logs, marks, translates or forwards.
+# What lets in, as portfw writes it: nothing that refuses, logs, marks, translates or forwards. firewalld takes more, and some of it
+# is not safe: a service of others may load kernel modules, and one that refuses by MAC address kills firewalld 0.9.3.
 RICH_RULE = text(
     r'rule( priority="-?[0-9]{1,5}")?( family="ipv[46]")?'
-    r'( source( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"|mac="[0-9A-Fa-f:]{17}"))?'
-    r'( destination( NOT)? (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"))?'
-    r'( (service name|protocol value|icmp-type name|icmp-block name)="[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"'
-    r'| (source-)?port port="%s(-%s)?" protocol="(tcp|udp|sctp|dccp)")?'
-    r'( accept| drop| reject( type="[a-z0-9-]{1,40}")?)?' % (PORT_NUMBER, PORT_NUMBER),
-    "a rich rule that accepts, rejects or drops",
+    r'( source (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"))?( destination address="[0-9A-Fa-f.:/]{2,90}")?'
+    r'( service name="portfw-[A-Za-z0-9_.-]{1,64}"'
+    r'| (protocol value|icmp-type name)="[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}"'
+    r'| port port="%s(-%s)?" protocol="(tcp|udp|sctp|dccp)")? accept' % (PORT_NUMBER, PORT_NUMBER),
+    "a rich rule that accepts",
 )
 
 # The arguments of each call on the daemon. What is taken away may be others', in an object of ours: it goes to D-Bus as it is.
 CALLS = {
     "move-connection": [UUID, either(OUR_ZONE, one_of(""))],
     "bind-interface": [OUR_ZONE, INTERFACE],
-    "release-interface": [OUR_NAME, INTERFACE],
-    "add-service": [OUR_ZONE, NAMED],
-    "remove-service": [OUR_NAME, NAMED],
+    "release-interface": [OUR_NAME, HELD],
+    "add-service": [OUR_ZONE, OUR_NAME],
+    "remove-service": [OUR_NAME, HELD],
     "add-rich-rule": [OUR_ZONE, RICH_RULE],
-    "remove-rich-rule": [OUR_NAME, LINE],
+    "remove-rich-rule": [OUR_NAME, HELD],
     "remove-port": [OUR_NAME, PORT, TRANSPORT],
     "remove-source-port": [OUR_NAME, PORT, TRANSPORT],
-    "remove-protocol": [OUR_NAME, NAMED],
-    "remove-source": [OUR_NAME, ENTRY],
+    "remove-protocol": [OUR_NAME, HELD],
+    "remove-source": [OUR_NAME, HELD],
     "remove-masquerade": [OUR_NAME],
-    "remove-icmp-block": [OUR_NAME, NAMED],
+    "remove-icmp-block": [OUR_NAME, HELD],
     "remove-icmp-block-inversion": [OUR_NAME],
     "remove-forward-port": [OUR_NAME, PORT, TRANSPORT, either(PORT, one_of("")), either(NETWORK, one_of(""))],
     "add-entry": [OUR_NAME, NETWORK],
-    "remove-entry": [OUR_NAME, ENTRY],
+    "remove-entry": [OUR_NAME, HELD],
 }
 
 
@@ -214,7 +216,7 @@ ELEMENTS = {
         "/ipset": {"type": one_of("hash:net")},
         "/ipset/short": {"": DESCRIPTION},
         "/ipset/description": {"": DESCRIPTION},
-        "/ipset/option": {"name": one_of("family", "hashsize", "maxelem"), "value": text("inet6?|[0-9]{1,9}", "a value")},
+        "/ipset/option": {"name": one_of("family"), "value": one_of("inet", "inet6")},
         "/ipset/entry": {"": NETWORK},
     },
     "zones": {
@@ -222,18 +224,16 @@ ELEMENTS = {
         "/zone/short": {"": DESCRIPTION},
         "/zone/description": {"": DESCRIPTION},
         "/zone/interface": {"name": INTERFACE},
-        "/zone/service": {"name": NAMED},
+        "/zone/service": {"name": OUR_NAME},
         "/zone/forward": {},
         "/zone/rule": {"family?": one_of("ipv4", "ipv6"), "priority?": text("-?[0-9]{1,5}", "a priority")},
         "/zone/rule/source": {"ipset?": NAMED, "address?": NETWORK},
-        "/zone/rule/destination": {"ipset?": NAMED, "address?": NETWORK},
-        "/zone/rule/service": {"name": NAMED},
+        "/zone/rule/destination": {"address": NETWORK},
+        "/zone/rule/service": {"name": OUR_NAME},
         "/zone/rule/port": {"port": PORT, "protocol": TRANSPORT},
         "/zone/rule/protocol": {"value": NAMED},
         "/zone/rule/icmp-type": {"name": NAMED},
         "/zone/rule/accept": {},
-        "/zone/rule/drop": {},
-        "/zone/rule/reject": {},
     },
 }
 
@@ -298,6 +298,8 @@ def xml_attributes(rules, found):
 def file_rule(value):
     record(path=text(OUR_FILE.pattern, "the path of a file of ours"), text=XML_FILE)(value)
     try:
+        if len(value["text"].encode()) > MOST_FILE_BYTES:
+            raise Wrong("at most %d bytes" % MOST_FILE_BYTES)
         xml_rule(value["path"].split("/")[0], value["text"])
     except Wrong as wrong:
         raise wrong.at(".text")
@@ -316,7 +318,10 @@ def flow_rule(value):
 
 
 XML_FILE = text(r"[^\ud800-\udfff]{1,%d}" % MOST_BYTES, "a text")
-STATE_TEXT = record(format=one_of(1), matrix=LINE, roles=list_of(LINE), generation=RUN, appliedAt=LINE)
+# Whatever does not read back leaves the host unreadable for everybody (facts/state.ts).
+REMEMBERED = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a name")
+MOMENT = text(r"[0-9TZ:.+-]{1,64}", "a time")
+STATE_TEXT = record(format=one_of(1), matrix=REMEMBERED, roles=list_of(REMEMBERED, 1000), generation=RUN, appliedAt=MOMENT)
 NOTHING = list_of(one_of(), 0)
 ZONE_RULE = record(
     name=OUR_ZONE,
@@ -324,7 +329,7 @@ ZONE_RULE = record(
     description=DESCRIPTION,
     target=TARGET,
     interfaces=list_of(INTERFACE),
-    services=list_of(NAMED),
+    services=list_of(OUR_NAME),
     richRules=list_of(RICH_RULE, MOST_ITEMS),
     forward=FLAG,
     masquerade=one_of(False),

@@ -14,7 +14,7 @@ KEPT_GENERATIONS = 30
 ASIDE = ".portfw-aside-"
 # Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
-ZONE_FILE = re.compile(r"^zones/[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\.xml\Z")
+ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
 
 
 def take_lock(request):

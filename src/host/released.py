@@ -41,14 +41,14 @@ def released(content, interfaces):
 
 def rebound(saved, present, leave, come):
     """
-    A zone file that is not ours after a rollback: the saved bytes where it differs from them in these interfaces alone, else
-    the present ones without and with them. Raises ValueError.
+    A zone file that is not ours after a rollback: the saved bytes where no other byte has changed since but these interfaces',
+    else the present ones without and with them: a comment of its owner's is no less his than a rule. Raises ValueError.
     """
     rest, bound = zone_meaning(present)
     wanted = sorted([name for name in bound if name not in leave] + come)
-    if zone_meaning(saved) == (rest, wanted):
-        return saved
     new = released(present, leave)
+    if released(saved, come) == new:
+        return saved
     at = new.rfind(b"</zone>")
     new = new[:at] + "".join('  <interface name="%s"/>\n' % name for name in come).encode() + new[at:]
     if zone_meaning(new) != (rest, wanted):

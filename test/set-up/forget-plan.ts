@@ -19,6 +19,12 @@ export interface Machine {
   removalOf(names: readonly string[]): Promise<Removal>;
 }
 
+/** What the engine of this machine's package may hold besides the lab's, by what an engine said that may be another one. */
+export function heldByEngine(holdings: { readonly others: readonly string[] } | null, own: boolean): readonly string[] {
+  if (holdings === null) return [];
+  return own ? holdings.others : ['whatever it holds, since another engine answers here'];
+}
+
 /**
  * The packages that may be removed: those that the set-up brought, and if that is wanted those of the same names that were
  * there before. What something else needs stays, and so does an engine that holds what is not the lab's; each is said.

@@ -5,12 +5,12 @@ import { findEngine } from '../lab/engine.ts';
 import { KEPT } from '../lab/owner.ts';
 import { purge } from '../lab/purge.ts';
 import type { Say } from '../lab/say.ts';
-import { type Choice, packagesToPurge } from './forget-plan.ts';
+import { type Choice, heldByEngine, packagesToPurge } from './forget-plan.ts';
 import { holdingsOf, removeImages } from './holdings.ts';
 import { NEEDS } from './needs.ts';
 import { installedPackages, purgePackages, removalOf } from './packages.ts';
 import { recordedPackages, unrecordPackages } from './record.ts';
-import { PID_FILE, removeEngineFolder, stopEngine } from './stop-engine.ts';
+import { isEngineFolder, PID_FILE, removeEngineFolder, stopEngine } from './stop-engine.ts';
 
 /*
  *   npm run lab:forget                    takes away what the set-up has brought to this machine, after asking
@@ -28,9 +28,9 @@ async function main(choice: Choice): Promise<number> {
     throw new Error(`The lab is in use by process ${holdings.busy.join(', ').replace(/:\d+/g, '')}: let it end first.`);
   }
   const machine = { installed: await installedPackages(), recorded: await recordedPackages(), removalOf };
-  const packages = await packagesToPurge(machine, holdings?.others ?? [], choice, agreed, say);
-  // Of an engine elsewhere (DOCKER_HOST, or one without root) the folder is not this package's to remove.
+  // Another engine than that of this machine's package: DOCKER_HOST names it, or it runs without root.
   const own = process.env['DOCKER_HOST'] === undefined && existsSync(PID_FILE);
+  const packages = await packagesToPurge(machine, heldByEngine(holdings, own), choice, agreed, say);
   const folder = holdings !== null && own && packages.includes(ENGINE_PACKAGE) ? holdings.folder : null;
   if (packages.length > 0 && process.getuid?.() !== 0)
     throw new Error('Only root can remove packages: run this as root.');
@@ -39,7 +39,9 @@ async function main(choice: Choice): Promise<number> {
     ...(holdings === null || holdings.containers === 0 ? [] : [`containers of the lab: ${holdings.containers}`]),
     ...(holdings === null || holdings.images.length === 0 ? [] : [`images: ${holdings.images.join(' ')}`]),
     ...(packages.length === 0 ? [] : [`packages, with their configuration: ${packages.join(' ')}`]),
-    ...(folder === null ? [] : [`the Docker engine (it is stopped first), and ${folder}`]),
+    ...(folder === null
+      ? []
+      : [`the Docker engine (it is stopped first)${isEngineFolder(folder) ? `, and ${folder}` : `; ${folder} stays`}`]),
   ];
   if (lines.length === 0) {
     say('nothing that the set-up brought is here');
@@ -60,7 +62,7 @@ async function main(choice: Choice): Promise<number> {
   if (folder !== null) await stopEngine(say);
   await purgePackages(packages, say);
   await unrecordPackages(packages);
-  if (folder !== null) await removeEngineFolder(folder);
+  if (folder !== null && isEngineFolder(folder)) await removeEngineFolder(folder);
   say('all of it is gone');
   return 0;
 }

@@ -29,11 +29,34 @@ export async function stopEngine(say: Say): Promise<void> {
   }
 }
 
-/** Removes the folder of an engine that has been stopped. A folder that something is mounted on is emptied instead. */
-export async function removeEngineFolder(folder: string): Promise<void> {
-  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' ')[1] ?? '');
-  const below = mounts.filter((path) => path === folder || path.startsWith(`${folder}/`));
-  for (const path of below.reverse()) await run('umount', [path]);
+/** Where an engine keeps everything unless a person has chosen another folder, which may hold more than that. */
+const ENGINE_FOLDER = '/var/lib/docker';
+
+/** Whether a folder holds nothing but an engine's own. */
+export function isEngineFolder(folder: string): boolean {
+  return folder === ENGINE_FOLDER;
+}
+
+const unmountPath = async (path: string): Promise<boolean> => (await run('umount', [path])).exitCode === 0;
+
+/**
+ * Removes the folder of an engine that has been stopped. A folder that something is mounted on is emptied instead.
+ *
+ * @throws Error when something below it stays mounted, which may be anybody's: then nothing is removed
+ */
+export async function removeEngineFolder(
+  folder: string,
+  mounts?: string,
+  unmount: (path: string) => Promise<boolean> = unmountPath,
+): Promise<void> {
+  const lines = (mounts ?? (await readFile('/proc/self/mounts', 'utf8'))).split('\n');
+  const below = lines
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((path) => path === folder || path.startsWith(`${folder}/`));
+  for (const path of below.reverse()) {
+    if (!(await unmount(path)) && path !== folder)
+      throw new Error(`${path} is mounted and cannot be unmounted: unmount it and remove ${folder} by hand.`);
+  }
   for (const name of await readdir(folder).catch(() => []))
     await rm(join(folder, name), { recursive: true, force: true });
   await rm(folder, { recursive: true, force: true }).catch(() => {});

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseRemembered } from '../../../src/facts/state.ts';
+import { parseAnswer } from '../../../src/host/answers.ts';
 import { firewalldProgram } from '../../../src/host/programs.ts';
 import { beginRequest, permanentRequest, startRequest } from '../../../src/host/requests.ts';
 import {
@@ -11,6 +13,7 @@ import {
   type GivenRequest,
   GOOD,
   HOSTILE,
+  isTakenAway,
   type Json,
   placesOf,
   RUN_ID,
@@ -66,7 +69,7 @@ const asked = (requests: readonly unknown[]) =>
 const shown = (way: Way) => way.map((key) => (typeof key === 'number' ? '[]' : `.${key}`)).join('');
 
 /** Places that people write texts into. */
-const TEXTS = /\.(?:holder|what|why|short|description|matrix|appliedAt)$|\.roles\[\]$/;
+const TEXTS = /\.(?:holder|what|why|short|description)$/;
 
 /** What may stand in a place although it looks odd; everything else has to be refused. */
 function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
@@ -74,16 +77,15 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
   const held = valueAt(request, way);
   if (typeof value === 'string') {
     if (TEXTS.test(place) && value.length > (/why|short|description/.test(place) ? -1 : 0)) {
-      if (place === '.why') return value.length <= 65_536;
+      if (place === '.why') return value.length <= 8192;
       return (
-        value.length <= 1024 &&
+        value.length <= (/short|desc/.test(place) ? 65_536 : 512) &&
         !/[\u0000-\u0008\u000b-\u001f\ud800]/.test(value) &&
         (/short|desc/.test(place) || !/[\n\u2028]/.test(value))
       );
     }
     const isCall = place === '.calls[][]' ? (valueAt(request, way.slice(0, -1)) as string[])[0] : '';
-    if (isCall === 'remove-rich-rule' && way[2] === 2)
-      return value !== '' && !/[\p{Cc}\u2028\ud800]/u.test(value) && value.length < 1025;
+    if (isTakenAway(request, way)) return value !== '' && !/[\p{Cc}\u2028\ud800]/u.test(value) && value.length < 1025;
     if (isCall === 'move-connection' && way[2] === 2) return value === '';
     if (isCall === 'remove-forward-port' && (way[2] === 4 || way[2] === 5)) return value === '';
     return place === '.connections[][]' && way[2] === 1 && value === '';
@@ -181,7 +183,11 @@ describe('the form of', () => {
       ['portfw-public', 'portfw-1234567890'],
       ['portfw-', 'portfw-12345678901', 'public', 'portfw-a/b', 'portfw-a.b'],
     ],
-    ['ZONE', ['public', 'office-2', 'a'.repeat(17)], ['a'.repeat(18), 'a/b', '..', '-a', 'b\u00fcro', 'a b']],
+    [
+      'ZONE',
+      ['public', 'office-2', 'a'.repeat(17), 'b\u00fcro'],
+      ['a'.repeat(18), 'a/b', '..', '-a', 'a\u2028', 'a b'],
+    ],
     [
       'INTERFACE',
       ['eth0', 'eth0.100', 'br+', 'enp1s0:1', 'a'.repeat(16)],
@@ -200,7 +206,6 @@ describe('the form of', () => {
         rule('port port="1-65535" protocol="tcp" accept'),
         'rule priority="32767" accept',
         'rule priority="-1" family="ipv6" icmp-type name="packet-too-big" accept',
-        rule('source NOT address="192.0.2.0/24" drop'),
       ],
       [
         rule('log prefix="x" accept'),
@@ -208,6 +213,11 @@ describe('the form of', () => {
         rule('forward-port port="1" protocol="tcp" to-port="2"'),
         rule('port port="1" protocol="tcp" accept mark set="1"'),
         rule('service name="a b" accept'),
+        rule('service name="sip" accept'),
+        rule('source mac="00:11:22:33:44:55" reject type="icmp-host-prohibited"'),
+        rule('source NOT address="192.0.2.0/24" accept'),
+        rule('source address="192.0.2.0/24" drop'),
+        rule('source address="192.0.2.0/24"'),
         `${rule('accept')}\n${rule('accept')}`,
         rule('port port="1-65536" protocol="tcp" accept'),
       ],
@@ -232,6 +242,91 @@ it('takes no time with 100,000 peers', () => {
   expect(seconds.slice(0, 2)).toEqual([null, null]);
   expect(seconds[2]).toBeLessThan(3);
 }, 60_000);
+
+it('lets in no file that the host would not read back whole', () => {
+  const file = path.join(folder, 'longest');
+  const request = GOOD[0] as GivenRequest;
+  const [most, read, whole, more] = python(
+    `(lambda most, one: [most, open(given[0], "wb").write(b"x" * (most + 9)) and len(read_bytes(given[0])),
+      ask(one(most)), ask(one(most + 1))])(MOST_FILE_BYTES, lambda length: json.dumps(dict(given[1], files=[{"path": "ipsets/portfw-a.xml",
+        "text": (lambda text: text + "\\n" * (length - len(text)))(XML_HEAD + '<ipset type="hash:net">\\n' + "  <entry>2001:db8:1111:2222:3333:4444:5555:6666</entry>\\n" * 100000 + "</ipset>\\n")}])))`,
+    [file, request],
+  ) as [number, number, string | null, string | null];
+  expect(read).toBe(most + 1);
+  expect(whole).toBe(null);
+  expect(more).toContain('.files[0].text: expected at most');
+}, 60_000);
+
+it('lets nothing in that leaves the host unreadable for whoever comes next', () => {
+  const texts = [
+    'web-admin',
+    'a'.repeat(128),
+    'a b',
+    '-',
+    '\u00fc',
+    '2026-03-01T10:00:00.000Z',
+    '\u{1f525}'.repeat(10),
+  ].concat([64, 65, 512, 1024, 8192, 65_536].flatMap((many) => ['x'.repeat(many), '\u{1f525}'.repeat(many)]));
+  const state = valueAt(GOOD[0]!, ['state']) as Readonly<Record<string, Json>>;
+  const end = { id: RUN_ID, outcome: 'kept', by: 'x', why: '', at: 'x', what: 'x', holder: 'x' };
+  const unread: string[] = [];
+  const taken = new Map<string, number>();
+  const attempt = (what: string, change: (text: string) => [Json, () => unknown]) => {
+    const tried = texts.map(change);
+    asked(tried.map(([request]) => request)).forEach((why, index) => {
+      if (why !== null) return;
+      taken.set(what, (taken.get(what) ?? 0) + 1);
+      try {
+        const answer = tried[index]![1]();
+        if ((answer as { kind?: string }).kind === 'unreadable') throw new Error('an answer that cannot be read');
+      } catch (error) {
+        unread.push(`${what} of ${texts[index]!.slice(0, 4)} x ${texts[index]!.length}: ${String(error)}`);
+      }
+    });
+  };
+  const begin = GOOD[0]!;
+  for (const key of ['matrix', 'appliedAt', 'roles']) {
+    attempt(`state.${key}`, (text) => {
+      const given = { ...state, [key]: key === 'roles' ? [text] : text };
+      return [{ ...begin, state: given }, () => parseRemembered([JSON.stringify(given)])];
+    });
+  }
+  attempt('state.roles, many', (text) => {
+    const roles = Array.from({ length: Math.min(text.length, 5000) }, (_, index) => `r${index}`);
+    return [{ ...begin, state: { ...state, roles } }, () => parseRemembered([JSON.stringify({ ...state, roles })])];
+  });
+  for (const key of ['holder', 'what']) {
+    attempt(key, (text) => [
+      { ...begin, [key]: text },
+      () => {
+        const saved = { id: RUN_ID, savedAt: 'x', savedBy: text, before: text, permanentHash: 'x', current: false };
+        const lock = { holder: text, since: 'x', id: RUN_ID };
+        for (const answer of [
+          { kind: 'history', generations: [saved], pending: [] },
+          { kind: 'status', lock, pending: [], last: { ...end, [key]: text } },
+        ]) {
+          const read = parseAnswer(JSON.stringify(answer));
+          if (read.kind === 'unreadable') return read;
+        }
+        return {};
+      },
+    ]);
+  }
+  attempt('why', (text) => [
+    { operation: 'settle', id: RUN_ID, why: text },
+    () => parseAnswer(JSON.stringify({ kind: 'status', lock: null, pending: [], last: { ...end, why: text } })),
+  ]);
+  expect(unread).toEqual([]);
+  expect([...taken.keys()]).toEqual([
+    'state.matrix',
+    'state.appliedAt',
+    'state.roles',
+    'state.roles, many',
+    'holder',
+    'what',
+    'why',
+  ]);
+});
 
 describe('a request that is more than it should be', () => {
   interface Case {
@@ -321,9 +416,11 @@ describe('a file in a request', () => {
     ['another type of set', 1, text(1).replace('hash:net', 'bitmap:port')],
     ['another option', 1, text(1).replace('"family"', '"timeout"')],
     ['an entry of two lines', 1, text(1).replace('2001:db8::/32', '2001:db8::/32\nx')],
+    ['a rule that refuses', 2, text(2).replace('<accept/>', '<reject type="icmp-host-prohibited"/>')],
     ['a rule that logs', 2, text(2).replace('<accept/>', '<log prefix="x"/><accept/>')],
     ['a rule that forwards', 2, text(2).replace('<accept/>', '<masquerade/>')],
     ['masquerading', 2, text(2).replace('  <forward/>', '  <masquerade/>')],
+    ['a service of others, which may load kernel modules', 2, text(2).replace('"portfw-a"', '"sip"')],
     ['a source', 2, text(2).replace('  <forward/>', '  <source address="0.0.0.0/0"/>')],
     ['an interface that is none', 2, text(2).replace('"eth0"', '"eth0;x"')],
     ['another target', 2, text(2).replace('DROP', 'CONTINUE')],

@@ -148,6 +148,15 @@ describe('the file of a zone that is not ours, in a rollback', () => {
     expect(now).toBe(zoneFile('<service name="https"/>', ETH0));
   });
 
+  it('keeps comments and the order that its owner has written since', () => {
+    const present = zoneFile('<!-- ask Ann before you open more -->', '<service name="ssh"/>');
+    const now = rolledBack(office(zoneFile(ETH0, '<!-- old -->', '<service name="ssh"/>')), {
+      ...office(present),
+      [OURS[0]]: OURS[1],
+    });
+    expect(now).toBe(zoneFile('<!-- ask Ann before you open more -->', '<service name="ssh"/>', ETH0));
+  });
+
   it('gives up an interface that was in a zone of ours then', () => {
     const saved = { ...office(zoneFile('<service name="ssh"/>')), [OURS[0]]: OURS[1] };
     expect(rolledBack(saved, office(zoneFile(ETH0, '<service name="https"/>')))).toBe(

@@ -1,5 +1,9 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Choice, packagesToPurge } from '../../set-up/forget-plan.ts';
+import { type Choice, heldByEngine, packagesToPurge } from '../../set-up/forget-plan.ts';
+import { isEngineFolder, removeEngineFolder } from '../../set-up/stop-engine.ts';
 
 /** What each package needs, on a machine where all dependencies were installed for these alone. */
 const DEPENDENCIES: Readonly<Record<string, readonly string[]>> = {
@@ -95,10 +99,41 @@ describe('what lab:forget removes', () => {
     expect(lines).toEqual(["docker.io stays: the engine also holds what is not the lab's: image web:1"]);
   });
 
+  it.each([YES, CI])('no engine of this machine by what another one says (%o)', async (choice) => {
+    const installed = ['docker.io', 'runc', 'containerd'];
+    const others = heldByEngine({ others: [] }, false);
+    expect((await plan({ installed, recorded: installed, others, choice })).packages).toEqual([]);
+    expect(heldByEngine({ others: ['image web:1'] }, true)).toEqual(['image web:1']);
+    expect(heldByEngine(null, false)).toEqual([]);
+  });
+
   it.each([YES, CI])('nothing that another package needs (%o)', async (choice) => {
     const installed = ['docker.io', 'runc', 'containerd', 'docker-compose'];
     const { packages, lines } = await plan({ installed, recorded: ['docker.io', 'runc', 'containerd'], choice });
     expect(packages).toEqual([]);
     expect(lines).toEqual(['docker.io stays: docker-compose needs it']);
+  });
+});
+
+describe('the folder of an engine', () => {
+  it('is removed only where it is the usual one: another may hold what is not an engine’s', () => {
+    expect(['/var/lib/docker', '/srv', '/home/ann/docker', '/'].filter(isEngineFolder)).toEqual(['/var/lib/docker']);
+  });
+
+  it('keeps everything while something below it stays mounted', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'portfw-engine-'));
+    try {
+      mkdirSync(join(folder, 'volumes'));
+      writeFileSync(join(folder, 'volumes/theirs'), 'x');
+      const mounts = `tmpfs ${folder} tmpfs rw 0 0\nserver:/x ${folder}/volumes nfs rw 0 0\n`;
+      await expect(removeEngineFolder(folder, mounts, async () => false)).rejects.toThrow(
+        `${folder}/volumes is mounted and cannot be unmounted`,
+      );
+      expect(existsSync(join(folder, 'volumes/theirs'))).toBe(true);
+      await removeEngineFolder(folder, mounts, async (path) => path !== folder);
+      expect(existsSync(join(folder, 'volumes'))).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
