@@ -10,6 +10,7 @@ import type { ConnectOutcome, Target, Transport } from '../../src/transport/conn
 import type { LoginQuestion } from '../../src/transport/keyboard-interactive.ts';
 import { NodeSshTransport } from '../../src/transport/node-ssh.ts';
 import type { LabHost } from '../lab/host.ts';
+import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { supported } from '../supported.ts';
 import { portfw } from './portfw-cli.ts';
@@ -96,7 +97,7 @@ describe('several methods one after the other', () => {
 
   it('two keys', async () => {
     const port = await startSshd(host, `AuthenticationMethods publickey,publickey\n${QUIET}`);
-    const second = ssh2.utils.generateKeyPairSync('ed25519');
+    const second = makeKeyPair();
     writeFileSync(file('second'), second.private, { mode: 0o600 });
     await host.sh('printf "%s\\n" "$1" >>/etc/ssh/lab_authorized_keys', second.public);
     const to = target(port, { privateKeyFiles: [lab.privateKeyFile, file('second')] });
@@ -119,7 +120,7 @@ describe('keyboard-interactive', () => {
 
   /** An SSH server with questions of its own. Returns its port; it notes the answers. */
   async function questioner(rounds: readonly (readonly Prompt[])[], answers: string[]): Promise<number> {
-    const key = ssh2.utils.generateKeyPairSync('ed25519').private;
+    const key = makeKeyPair().private;
     const server = new ssh2.Server({ hostKeys: [key] }, (client: ServerConnection) => {
       client.on('error', () => undefined);
       client.on('authentication', (context) => {
@@ -307,7 +308,7 @@ describe('keys', () => {
   it(
     supported('Logging in', 'the passphrase of a key is asked once for all hosts and jump hosts that it opens'),
     async () => {
-      const key = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'open', cipher: 'aes256-ctr', rounds: 4 });
+      const key = makeKeyPair({ passphrase: 'open', cipher: 'aes256-ctr', rounds: 4 });
       writeFileSync(file('shared'), key.private, { mode: 0o600 });
       await host.sh('printf "%s\\n" "$1" >>/root/.ssh/authorized_keys', key.public);
       const names: string[] = [];

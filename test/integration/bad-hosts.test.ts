@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { HostOutcome } from '../../src/fleet/events.ts';
@@ -75,6 +74,8 @@ time.sleep(100000)'
         printf '%s\\n' 'echo "*** Authorised use only ***"; echo "{\\"kind\\":\\"absent\\"}" ; echo "warning: quota" >&2' >"$file"
       done`),
 };
+
+import { makeKeyPair } from '../lab/keys.ts';
 
 /** Fills a file system to the last block. */
 function fill(folder: string): string {
@@ -176,7 +177,7 @@ async function sharedHosts(): Promise<Readonly<Record<string, Variables>>> {
   await host.run('firewall-cmd', '--quiet', '--zone=public', `--add-port=${port}/tcp`);
   await host.run('firewall-cmd', '--quiet', '--zone=public', `--add-port=${port}/tcp`, '--permanent');
   const wrongKey = join(lab.directory, 'wrong-key');
-  await writeFile(wrongKey, ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+  await writeFile(wrongKey, makeKeyPair().private, { mode: 0o600 });
   const changed = join(lab.directory, 'changed-known-hosts');
   const otherKey = lab.host('good').hostKeys.find((key) => key.startsWith('ssh-ed25519'));
   await writeFile(changed, `${host.publicAddress} ${otherKey}\n`);

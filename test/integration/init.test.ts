@@ -29,7 +29,18 @@ it('init beside an INI inventory leads to a plan: lint, detect and plan take wha
   ].join('\n');
   writeFileSync(hosts, ini);
   const sides = ['--public', addresses.public?.v4 ?? '', '--private', addresses.private?.v4 ?? ''];
-  const written = await portfw('init', added, '--from', hosts, '--yes', '--playbook', 'portaswitch', ...sides);
+  const written = await portfw(
+    'init',
+    added,
+    '--from',
+    hosts,
+    '--yes',
+    '--playbook',
+    'portaswitch',
+    ...sides,
+    '--management',
+    '198.18.0.0/15',
+  );
   expect(written).toMatchObject({ exitCode: 0, stderr: '' });
   const next = written.stdout.split('\n').filter((line) => /^ {2}portfw (?:lint|detect|plan) /.test(line));
   expect(next).toHaveLength(3);

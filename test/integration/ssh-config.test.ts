@@ -2,13 +2,13 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectOutcome, Target } from '../../src/transport/connection.ts';
 import { openTransport } from '../../src/transport/open-transport.ts';
 import { SshConfigFiles } from '../../src/transport/ssh-config-files.ts';
 import { createTarget, type ReachableHost } from '../../src/transport/target.ts';
 import type { LabHost } from '../lab/host.ts';
+import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { requireOpenSsh } from '../openssh.ts';
 import { supported } from '../supported.ts';
@@ -150,7 +150,7 @@ describe('keys', () => {
       execFileSync(tool('add'), ['-q', name], { env: { ...process.env, SSH_AUTH_SOCK: socket() }, stdio: 'ignore' });
     // More keys that the host does not know than it has patience for, and then the right one.
     for (let number = 1; number <= 4; number++) {
-      writeFileSync(file(`wrong-${number}`), ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+      writeFileSync(file(`wrong-${number}`), makeKeyPair().private, { mode: 0o600 });
       add(file(`wrong-${number}`));
     }
     writeFileSync(file('right'), readFileSync(lab.privateKeyFile), { mode: 0o600 });

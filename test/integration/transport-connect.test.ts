@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { ConnectOutcome, Target, Transport } from '../../src/transport/connection.ts';
 import { NodeSshTransport } from '../../src/transport/node-ssh.ts';
+import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { connected, ended, eventually, run, startSshd, targetOf, transport, withConnection } from './transport-lab.ts';
 
@@ -135,7 +136,7 @@ describe('logins', () => {
 
   it('fail with what was tried and what the host would take', async () => {
     const port = await startSshd(lab.host('new'), 'PasswordAuthentication yes');
-    const wrong = ssh2.utils.generateKeyPairSync('ed25519');
+    const wrong = makeKeyPair();
     writeFileSync(file('wrong'), wrong.private, { mode: 0o600 });
     const to = target({ port, hostKeyAlias: 'new', privateKeyFiles: [file('wrong')] });
     expect(await attempt(to)).toMatchObject({
@@ -147,7 +148,7 @@ describe('logins', () => {
   });
 
   it('fail at once for a key file that is missing, public, encrypted or nonsense', async () => {
-    const locked = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'open', cipher: 'aes256-ctr', rounds: 4 });
+    const locked = makeKeyPair({ passphrase: 'open', cipher: 'aes256-ctr', rounds: 4 });
     const cases: readonly (readonly [string, RegExp])[] = [
       [file('missing'), /does not exist/],
       [written('public', locked.public), /is a public key/],
@@ -161,7 +162,7 @@ describe('logins', () => {
   });
 
   it('unlock an encrypted key once, by the passphrase at hand or by asking once', async () => {
-    const key = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'open', cipher: 'aes256-ctr', rounds: 4 });
+    const key = makeKeyPair({ passphrase: 'open', cipher: 'aes256-ctr', rounds: 4 });
     const locked = written('locked-known', key.private);
     await lab.host('new').sh('printf "%s\n" "$1" >>/root/.ssh/authorized_keys', key.public);
     const to = target({ privateKeyFiles: [locked] });
@@ -240,7 +241,7 @@ describe('an agent', () => {
 describe('servers that do not let us in', () => {
   it('penalise us, which is told apart and not taken for a dead host', async () => {
     const port = await startSshd(lab.host('new'), 'PerSourcePenalties authfail:60s min:60s');
-    const wrong = ssh2.utils.generateKeyPairSync('ed25519');
+    const wrong = makeKeyPair();
     writeFileSync(file('penalised'), wrong.private, { mode: 0o600 });
     const to = target({ port, hostKeyAlias: 'new', privateKeyFiles: [file('penalised')] });
     expect((await attempt(to)).kind).toBe('auth-failed');

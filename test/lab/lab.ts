@@ -1,10 +1,10 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { leaveUntracked, trackAgain } from './conntrack.ts';
 import { connect, type Docker } from './engine.ts';
 import { awaitSsh, type HostSpec, type LabHost, startHost } from './host.ts';
 import { ensureImages, type ImageName } from './images.ts';
+import { makeKeyPair } from './keys.ts';
 import { type Address, addressOn, createNetworks, type LabNetwork, SIDES, type Side } from './network.ts';
 import { IMAGE_DIRECTORY, LAB_DIRECTORY } from './paths.ts';
 import { ignoreGone, removeNetwork } from './removal.ts';
@@ -79,7 +79,7 @@ export async function startLab(spec: LabSpec): Promise<Lab> {
   };
   try {
     await mkdir(directory, { recursive: true });
-    const key = ssh2.utils.generateKeyPairSync('ed25519');
+    const key = makeKeyPair();
     const privateKeyFile = join(directory, 'id_ed25519');
     await writeFile(privateKeyFile, key.private, { mode: 0o600 });
     const daemons = await readDaemons();

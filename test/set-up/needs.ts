@@ -69,7 +69,7 @@ export const FOR_CHECKS: readonly NeedName[] = ['shellcheck', 'python'];
 /** What the unit tests take. */
 export const FOR_UNIT_TESTS: readonly NeedName[] = ['ansible', 'openssh', 'python', 'bash', 'zsh', 'fish', 'script'];
 /** What the integration tests take besides the lab. */
-export const FOR_INTEGRATION_TESTS: readonly NeedName[] = ['ansible', 'openssh', 'python', 'script'];
+export const FOR_INTEGRATION_TESTS: readonly NeedName[] = ['ansible', 'collections', 'openssh', 'python', 'script'];
 /** What `npm run bench` takes besides the lab. */
 export const FOR_BENCH: readonly NeedName[] = ['collections', 'openssh'];
 
@@ -114,5 +114,5 @@ function hasCollections(): boolean {
     '/usr/lib/python3/dist-packages/ansible_collections',
     '/usr/share/ansible/collections/ansible_collections',
   ];
-  return folders.some((folder) => existsSync(join(folder, 'ansible/posix')));
+  return folders.some((folder) => ['posix', 'netcommon'].every((name) => existsSync(join(folder, 'ansible', name))));
 }

@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
-import ssh2 from 'ssh2';
 import { afterAll, describe, expect, it } from 'vitest';
 import { redacted, Secret } from '../../../src/core/secret.ts';
 import type { FleetEvent } from '../../../src/fleet/events.ts';
@@ -17,6 +16,7 @@ import { closingTable } from '../../../src/report/table.ts';
 import { LocalTransport } from '../../../src/transport/local.ts';
 import { NodeSshTransport } from '../../../src/transport/node-ssh.ts';
 import { createTarget } from '../../../src/transport/target.ts';
+import { makeKeyPair } from '../../lab/keys.ts';
 import { readInventory } from '../policy/cases.ts';
 import { runFake } from './fake-host.ts';
 
@@ -205,7 +205,7 @@ describe('this machine as a host', () => {
 
 describe('a passphrase', () => {
   it('that does not fit is not in what is said about it', async () => {
-    const key = ssh2.utils.generateKeyPairSync('ed25519', { passphrase: 'another', cipher: 'aes256-ctr', rounds: 4 });
+    const key = makeKeyPair({ passphrase: 'another', cipher: 'aes256-ctr', rounds: 4 });
     const file = path.join(folder, 'key');
     writeFileSync(file, key.private, { mode: 0o600 });
     const transport = new NodeSshTransport({ passphrase: new Secret(PHRASE), ask: null });

@@ -3,8 +3,10 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import ssh2 from 'ssh2';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableKind } from '../../../src/transport/key-formats.ts';
+import { makeKeyPair } from '../../lab/keys.ts';
 import { fidoKey, field } from './key-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portfw-formats-'));
@@ -116,4 +118,9 @@ describe('unusableKind', () => {
   ])('%s: %s', (type, kind) => {
     expect(unusableKind(type)).toBe(kind);
   });
+});
+
+it('makes no test key that is malformed, though ssh2 does now and then', () => {
+  for (let made = 0; made < 600; made += 1)
+    expect(ssh2.utils.parseKey(makeKeyPair().private)).not.toBeInstanceOf(Error);
 });

@@ -2,11 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Target } from '../../../src/transport/connection.ts';
 import { NodeSshTransport } from '../../../src/transport/node-ssh.ts';
+import { makeKeyPair } from '../../lab/keys.ts';
 import { supported } from '../../supported.ts';
 import { fidoKey, field, startAgent } from './key-files.ts';
 
@@ -27,7 +27,7 @@ beforeEach(() => {
 afterEach(() => vi.unstubAllEnvs());
 
 const fido = fidoKey('sk-ssh-ed25519@openssh.com');
-const plain = ssh2.utils.generateKeyPairSync('ed25519');
+const plain = makeKeyPair();
 const plainBlob = Buffer.from(plain.public.split(' ')[1] ?? '', 'base64');
 writeFileSync(file('fido'), fido.text);
 writeFileSync(file('plain'), plain.private);

@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import ssh2, { type AuthenticationType } from 'ssh2';
+import type { AuthenticationType } from 'ssh2';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import { AuthSequence, authFailureText } from '../../../src/transport/auth-sequence.ts';
@@ -10,12 +10,13 @@ import { type AnswerQuestion, Answers, asksForPassword } from '../../../src/tran
 import { hostGoal } from '../../../src/transport/login-words.ts';
 import { PrivateKeyStore } from '../../../src/transport/private-keys.ts';
 import { planAuthentication } from '../../../src/transport/ssh-authentication.ts';
+import { makeKeyPair } from '../../lab/keys.ts';
 import { startAgent } from './key-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portfw-keys-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const keyFile = join(folder, 'key');
-writeFileSync(keyFile, ssh2.utils.generateKeyPairSync('ed25519').private, { mode: 0o600 });
+writeFileSync(keyFile, makeKeyPair().private, { mode: 0o600 });
 
 function target(changes: Partial<Target>): Target {
   return {
@@ -107,7 +108,7 @@ describe('AuthSequence', () => {
 describe('the ways to log in', () => {
   const agentKeys = (count: number): (readonly [Buffer, string])[] =>
     Array.from({ length: count }, (_, index) => {
-      const [, encoded = ''] = ssh2.utils.generateKeyPairSync('ed25519').public.split(' ');
+      const [, encoded = ''] = makeKeyPair().public.split(' ');
       return [Buffer.from(encoded, 'base64'), `key ${index}`] as const;
     });
   const methods = async (of: Target): Promise<string[]> => {
