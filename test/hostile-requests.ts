@@ -9,7 +9,7 @@ const HEAD = '<?xml version="1.0" encoding="utf-8"?>\n';
 const TITLES = '  <short>A &#38; b</short>\n  <description>c</description>\n';
 const SERVICE = `${HEAD}<service>\n${TITLES}  <port port="8442" protocol="tcp"/>\n  <helper name="ftp"/>\n</service>\n`;
 const IPSET = `${HEAD}<ipset type="hash:net">\n${TITLES}  <option name="family" value="inet6"/>\n  <entry>2001:db8::/32</entry>\n</ipset>\n`;
-const ZONE = `${HEAD}<zone target="DROP">\n${TITLES}  <interface name="eth0"/>\n  <service name="portfw-a"/>\n  <forward/>
+const ZONE = `${HEAD}<zone target="DROP">\n${TITLES}  <interface name="eth0"/>\n  <service name="portfw-a"/>\n  
   <rule family="ipv4">\n    <source ipset="portfw-p"/>\n    <destination address="192.0.2.9"/>\n    <port port="1-2" protocol="udp"/>\n    <accept/>\n  </rule>\n</zone>\n`;
 
 const head = { id: RUN_ID, holder: 'ops@desk', what: 'apply portaswitch', window: 60 };
@@ -80,7 +80,7 @@ export const GOOD: readonly GivenRequest[] = [
         icmpBlocks: [],
         icmpBlockInversion: false,
         masquerade: false,
-        forward: true,
+        forward: false,
         forwardPorts: [],
         richRules: [rule],
       },

@@ -225,7 +225,6 @@ ELEMENTS = {
         "/zone/description": {"": DESCRIPTION},
         "/zone/interface": {"name": INTERFACE},
         "/zone/service": {"name": OUR_NAME},
-        "/zone/forward": {},
         "/zone/rule": {"family?": one_of("ipv4", "ipv6"), "priority?": text("-?[0-9]{1,5}", "a priority")},
         "/zone/rule/source": {"ipset?": NAMED, "address?": NETWORK},
         "/zone/rule/destination": {"address": NETWORK},
@@ -331,7 +330,7 @@ ZONE_RULE = record(
     interfaces=list_of(INTERFACE),
     services=list_of(OUR_NAME),
     richRules=list_of(RICH_RULE, MOST_ITEMS),
-    forward=FLAG,
+    forward=one_of(False),
     masquerade=one_of(False),
     icmpBlockInversion=one_of(False),
     **{name: NOTHING for name in ("sources", "ports", "protocols", "sourcePorts", "icmpBlocks", "forwardPorts")}

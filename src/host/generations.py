@@ -225,10 +225,18 @@ def remove_generation(identity):
 
 
 def generation_ids():
+    """In the order in which this host saved them: names are given by controllers, whose clocks may be wrong, or by somebody else."""
     try:
-        return sorted(name for name in os.listdir(GENERATIONS) if ID.match(name))
+        return sorted((name for name in os.listdir(GENERATIONS) if ID.match(name)), key=lambda name: (saved_at(name), name))
     except OSError:
         return []
+
+
+def saved_at(identity):
+    try:
+        return os.stat("%s/%s/meta.json" % (GENERATIONS, identity)).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def load_generation(identity):

@@ -67,7 +67,6 @@ def finish(identity, verdict, by, why):
     remember_end(identity, verdict, by, why, record or {})
     if verdict == "keep":
         mark = "kept"
-        # Names have the controllers' time: with a clock set back, the oldest may be the one that somebody needs.
         needed = [identity] + pending_runs()
         for old in generation_ids()[:-KEPT_GENERATIONS]:
             if old not in needed:

@@ -26,12 +26,12 @@ def history(_request):
 def foreign_since(identity):
     """Zone files of others that runs have edited since a generation was saved."""
     found = set()
-    for other in generation_ids():
-        if other >= identity:
-            try:
-                found.update(path for path in load_generation(other)[0]["foreign"] if ZONE_FILE.match(path))
-            except Stop:
-                continue
+    saved = generation_ids()
+    for other in saved[saved.index(identity) :] if identity in saved else []:
+        try:
+            found.update(path for path in load_generation(other)[0]["foreign"] if ZONE_FILE.match(path))
+        except Stop:
+            continue
     return sorted(found)
 
 

@@ -97,7 +97,7 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
       place === '.generation' ||
       (place === '.id' && request.operation === 'confirm')
     );
-  if (typeof value === 'boolean') return /\.(?:reload|forward)$/.test(place) || value === held;
+  if (typeof value === 'boolean') return /\.reload$/.test(place) || value === held;
   if (Array.isArray(held))
     return Array.isArray(value) && value.length === 0 && !/^\.(?:calls|deletions|connections)\[\]$/.test(place);
   return isMap(place) && JSON.stringify(value) === '{}';
@@ -419,12 +419,13 @@ describe('a file in a request', () => {
     ['a rule that refuses', 2, text(2).replace('<accept/>', '<reject type="icmp-host-prohibited"/>')],
     ['a rule that logs', 2, text(2).replace('<accept/>', '<log prefix="x"/><accept/>')],
     ['a rule that forwards', 2, text(2).replace('<accept/>', '<masquerade/>')],
-    ['masquerading', 2, text(2).replace('  <forward/>', '  <masquerade/>')],
+    ['forwarding between its interfaces', 2, text(2).replace('  <interface name="eth0"/>', '  <forward/>')],
+    ['masquerading', 2, text(2).replace('  <interface name="eth0"/>', '  <masquerade/>')],
     ['a service of others, which may load kernel modules', 2, text(2).replace('"portfw-a"', '"sip"')],
-    ['a source', 2, text(2).replace('  <forward/>', '  <source address="0.0.0.0/0"/>')],
+    ['a source', 2, text(2).replace('  <interface name="eth0"/>', '  <source address="0.0.0.0/0"/>')],
     ['an interface that is none', 2, text(2).replace('"eth0"', '"eth0;x"')],
     ['another target', 2, text(2).replace('DROP', 'CONTINUE')],
-    ['text between elements', 2, text(2).replace('  <forward/>', '  x\n  <forward/>')],
+    ['text between elements', 2, text(2).replace('  <interface name="eth0"/>', '  x\n  <interface name="eth0"/>')],
   ];
 
   it.each(files)('has nothing in it that we do not write: %s', (what, index, wanted) => {

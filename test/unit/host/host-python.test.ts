@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 const HOST = path.join(import.meta.dirname, '../../../src/host');
 
@@ -178,4 +179,24 @@ os.kill(free, signal.SIGKILL)
 `;
   const answer = execFileSync('python3', ['-c', program, family], { encoding: 'utf8' });
   expect(JSON.parse(answer)).toEqual([-9, false, true]);
+});
+
+describe('saved generations', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'portfw-generations-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it('are in the order in which the host saved them, whatever time their names claim', () => {
+    const names = ['99991231T235959Z-aaaaaa', '20260301T100000Z-000001', '20260228T100000Z-000002'];
+    for (const [index, name] of names.entries()) {
+      mkdirSync(path.join(folder, name));
+      writeFileSync(path.join(folder, name, 'meta.json'), '{}');
+      utimesSync(path.join(folder, name, 'meta.json'), 1000 + index, 1000 + index);
+    }
+    const program = ['observe.py', 'runs.py', 'generations.py']
+      .map((file) => readFileSync(path.join(HOST, file), 'utf8'))
+      .join('\n\n');
+    const asked = `${program}\nGENERATIONS = json.load(sys.stdin)\njson.dump(generation_ids(), sys.stdout)\n`;
+    const answer = execFileSync('python3', ['-c', asked], { input: JSON.stringify(folder), encoding: 'utf8' });
+    expect(JSON.parse(answer)).toEqual(names);
+  });
 });
