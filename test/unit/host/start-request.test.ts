@@ -2,15 +2,15 @@ import { expect, it } from 'vitest';
 import { offlineObserved } from '../../../src/firewalld/offline.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { startRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { ourZone } from '../plan/our-zone.ts';
+import { planOf } from '../plan/plan-of.ts';
 import { Firewalld } from '../plan/simulator.ts';
 
 /** What a host with these files is sent whose public zone is to hold eth0. */
 function requestFor(files: Readonly<Record<string, string>>) {
-  const facts = new Firewalld(Object.entries(files)).facts();
-  const observed = offlineObserved(facts);
+  const host = new Firewalld(Object.entries(files));
+  const observed = offlineObserved(host.facts());
   const config = ourZone('portfw-public', '<zone><interface name="eth0"/><service name="ssh"/></zone>');
   const reasoned = (value: string) => ({ value, reasons: [] });
   const desired: DesiredFirewalld = {
@@ -23,17 +23,7 @@ function requestFor(files: Readonly<Record<string, string>>) {
     services: new Map(),
     ipsets: new Map(),
   };
-  const { plan } = makePlan({
-    host: 'h',
-    matrix: 'm',
-    roles: [],
-    facts,
-    observed,
-    desired,
-    remembered: null,
-    notes: [],
-    ensure: 'start',
-  });
+  const { plan } = planOf(host, desired, { observed, ensure: 'start' });
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
   return startRequest({ id: 'i', holder: 'h', plan, guard, at: '2026-03-01T10:00:00.000Z' });
 }

@@ -1,12 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import { connectionMoves } from '../../../src/plan/connection-moves.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { planOf } from './plan-of.ts';
 import { Firewalld } from './simulator.ts';
 import { desiredArbitrary, hostArbitrary } from './states.ts';
 
@@ -23,18 +22,7 @@ function desiredWith(...interfaces: string[]): DesiredFirewalld {
 }
 
 function planFor(host: Firewalld, desired: DesiredFirewalld): ApplyInput {
-  const facts = host.facts();
-  const observed = observedFirewalld(facts);
-  const { plan } = makePlan({
-    host: 'h',
-    matrix: 'm',
-    roles: [],
-    facts,
-    observed,
-    desired,
-    remembered: null,
-    notes: [],
-  });
+  const { plan } = planOf(host, desired);
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;
   return { id: 'i', holder: 'h', at: '2026-01-01T00:00:00Z', guard, plan };
 }

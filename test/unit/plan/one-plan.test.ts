@@ -2,10 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunningFirewalld } from '../../../src/facts/facts.ts';
 import { type FirewalldConfig, isOurs } from '../../../src/firewalld/model.ts';
-import { type ObservedFirewalld, observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readIpsetXml } from '../../../src/firewalld/read-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import { joined } from '../../../src/plan/entry-calls.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
@@ -15,27 +13,12 @@ import type { DesiredFirewalld, Reasoned } from '../../../src/policy/desired.ts'
 import { planText } from '../../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
 import { unnamed } from './named-changes.ts';
+import { planOf } from './plan-of.ts';
 import { Firewalld } from './simulator.ts';
 import { desiredArbitrary, hostArbitrary, mishapArbitrary } from './states.ts';
 
 const GUARD = { windowSeconds: 60, confirm: 'auto' } as const;
 const UUIDS = ['0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c', '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d'];
-
-function planFor(host: Firewalld, desired: DesiredFirewalld): { plan: HostPlan; observed: ObservedFirewalld } {
-  const facts = host.facts();
-  const observed = observedFirewalld(facts);
-  const { plan } = makePlan({
-    host: 'h',
-    matrix: 'm',
-    roles: [],
-    facts,
-    observed,
-    desired,
-    remembered: null,
-    notes: [],
-  });
-  return { plan, observed };
-}
 
 function apply(host: Firewalld, plan: HostPlan): void {
   const input = { id: 'i', holder: 'h', plan, guard: GUARD, at: '2026-03-01T10:00:00.000Z' };
@@ -58,7 +41,7 @@ const scenario = fc
     desired,
     made: () => {
       const made = host();
-      if (old !== null) apply(made, planFor(made, old).plan);
+      if (old !== null) apply(made, planOf(made, old).plan);
       for (const [index, zone] of connections.entries())
         if (zone !== null) made.manage(UUIDS[index]!, zone, `eth${index}`);
       for (const mishap of mishaps) mishap.at(made);
@@ -78,7 +61,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     fc.assert(
       fc.property(scenario, ({ made, desired }) => {
         const host = made();
-        const { plan, observed } = planFor(host, desired);
+        const { plan, observed } = planOf(host, desired);
         const input = { id: 'i', holder: 'h', plan, guard: GUARD, at: 'now' };
         const begin = beginRequest(input);
         const permanent = permanentRequest(input);
@@ -132,15 +115,15 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
       ipsets: new Map([['portfw-peer-img', { value: set(description, entries), reasons: [] }]]),
     });
     const host = new Firewalld();
-    apply(host, planFor(host, desired('one', ['192.0.2.7'])).plan);
-    const { plan } = planFor(host, desired('two', ['192.0.2.7', '203.0.113.0/24']));
+    apply(host, planOf(host, desired('one', ['192.0.2.7'])).plan);
+    const { plan } = planOf(host, desired('two', ['192.0.2.7', '203.0.113.0/24']));
     expect(plan.changes).toContainEqual(
       expect.objectContaining({ kind: 'ipset-entries', add: ['203.0.113.0/24'], remove: [] }),
     );
     expect(planText(plan, { style: PLAIN_STYLE, verbosity: 0 })).toContain('+ 203.0.113.0/24\n');
     expect(reloadOf(plan.steps)).toBeNull();
     apply(host, plan);
-    expect(planFor(host, desired('two', ['192.0.2.7', '203.0.113.0/24'])).plan.changes).toEqual([
+    expect(planOf(host, desired('two', ['192.0.2.7', '203.0.113.0/24'])).plan.changes).toEqual([
       expect.objectContaining({ kind: 'remember' }),
     ]);
   });
@@ -161,15 +144,15 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
       ]),
     });
     const host = new Firewalld();
-    apply(host, planFor(host, desired([])).plan);
-    const { plan } = planFor(host, desired(entries));
+    apply(host, planOf(host, desired([])).plan);
+    const { plan } = planOf(host, desired(entries));
     expect(plan.steps.filter(({ kind }) => kind === 'call')).toHaveLength(reloads ? 0 : count);
     expect(reloadOf(plan.steps)).toBe(
       reloads ? 'it loads 1001 entries of ipset portfw-site faster than calls could' : null,
     );
     apply(host, plan);
     expect(host.runtime.ipsets.get('portfw-site')?.entries).toEqual(entries);
-    expect(planFor(host, desired(entries)).plan.changes).toEqual([expect.objectContaining({ kind: 'remember' })]);
+    expect(planOf(host, desired(entries)).plan.changes).toEqual([expect.objectContaining({ kind: 'remember' })]);
   });
 
   it('takes entries away by calls where a reload keeps what a set had', () => {
@@ -203,15 +186,15 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
       ['</ipset>', ['192.0.2.7', ...many]],
     ] as const) {
       const host = new Keeping();
-      apply(host, planFor(host, desired(['192.0.2.7', '203.0.113.9'])).plan);
+      apply(host, planOf(host, desired(['192.0.2.7', '203.0.113.9'])).plan);
       const path = 'ipsets/portfw-site.xml';
       host.files.set(path, host.files.get(path)!.replace('</ipset>', spoil));
-      const { plan, observed } = planFor(host, desired(wanted));
+      const { plan, observed } = planOf(host, desired(wanted));
       expect(reloadOf(plan.steps)).not.toBeNull();
       apply(host, plan);
       expect(host.runtime.ipsets.get('portfw-site')?.entries).toEqual([...wanted].sort());
       expect(outcomeOf(plan.steps, observed, true).runtime.ipsets).toEqual(host.runtime.ipsets);
-      expect(planFor(host, desired(wanted)).plan.changes.map(({ kind }) => kind)).toEqual(['remember']);
+      expect(planOf(host, desired(wanted)).plan.changes.map(({ kind }) => kind)).toEqual(['remember']);
     }
   });
 
@@ -230,15 +213,15 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     fc.assert(
       fc.property(hostArbitrary, desiredArbitrary, (made, desired) => {
         const host = made();
-        apply(host, planFor(host, desired).plan);
-        const { plan } = planFor(host, rewritten(desired));
+        apply(host, planOf(host, desired).plan);
+        const { plan } = planOf(host, rewritten(desired));
         for (const change of plan.changes) if (change.kind === 'definition') kinds.add(change.object);
         expect(reloadOf(plan.steps)).toBeNull();
         expect(plan.steps.filter(({ kind }) => kind === 'file' || kind === 'call')).toEqual([]);
         host.reloads = 0;
         apply(host, plan);
         expect(host.reloads).toBe(0);
-        expect(planFor(host, rewritten(desired)).plan.changes.filter(({ kind }) => kind !== 'remember')).toEqual([]);
+        expect(planOf(host, rewritten(desired)).plan.changes.filter(({ kind }) => kind !== 'remember')).toEqual([]);
       }),
       { seed: 8, numRuns: 60 },
     );
@@ -248,7 +231,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
 
 describe('a plan as a file', () => {
   const host = new Firewalld();
-  const { plan } = planFor(host, fc.sample(desiredArbitrary, { seed: 1, numRuns: 1 })[0]!);
+  const { plan } = planOf(host, fc.sample(desiredArbitrary, { seed: 1, numRuns: 1 })[0]!);
   const text = (edit: (value: Record<string, unknown>) => void) => {
     const value = JSON.parse(writePlan(plan)) as Record<string, unknown>;
     edit(value);

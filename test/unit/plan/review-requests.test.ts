@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { FirewalldConfig, OurZoneConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { withoutInterface } from '../../../src/firewalld/write-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
+import { withoutInterface } from '../../without-interface.ts';
 import { Firewalld } from './simulator.ts';
 
 const TRUSTED = 'rule priority="32767" accept';

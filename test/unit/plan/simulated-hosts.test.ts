@@ -1,12 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
-import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import { concernsRuntime } from '../../../src/plan/diff.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { planOf } from './plan-of.ts';
 import type { Firewalld } from './simulator.ts';
 import { desiredArbitrary, hostArbitrary, type Mishap, mishapArbitrary } from './states.ts';
 
@@ -17,21 +15,10 @@ const CLIENT = '192.0.2.7';
 /** In no ipset. */
 const STRANGER = '192.88.99.7';
 
-function planFor(host: Firewalld, desired: DesiredFirewalld): { plan: HostPlan; observed: ObservedFirewalld } {
-  const facts = host.facts();
-  const observed = observedFirewalld(facts);
-  expect(observed.broken).toEqual([]);
-  const { plan } = makePlan({
-    host: 'h',
-    matrix: 'm',
-    roles: [],
-    facts,
-    observed,
-    desired,
-    remembered: null,
-    notes: [],
-  });
-  return { plan, observed };
+function planFor(host: Firewalld, desired: DesiredFirewalld): ReturnType<typeof planOf> {
+  const planned = planOf(host, desired);
+  expect(planned.observed.broken).toEqual([]);
+  return planned;
 }
 
 function pending(plan: HostPlan): unknown[] {

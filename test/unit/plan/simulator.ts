@@ -5,9 +5,10 @@ import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../..
 import { formatPort } from '../../../src/firewalld/normalise.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
-import { withoutInterface, writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
+import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
 import type { BeginRequest, PermanentRequest } from '../../../src/host/requests.ts';
 import type { RuntimeCall } from '../../../src/plan/steps.ts';
+import { withoutInterface } from '../../without-interface.ts';
 
 /** An error that the daemon would answer with. */
 export class DaemonError extends Error {}
