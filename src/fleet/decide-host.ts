@@ -212,8 +212,7 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
   ];
 }
 
-/** A plan can be made while another run holds the host, but not applied. */
-/** Without sshd's word for the way in nothing can be proved about it; on another host's word, every interface is asked. */
+/** Says when the address that our session came in by is not known, so that nothing can be proved about it beforehand. */
 function entranceNotes(job: HostJob, facts: HostFacts): PolicyNote[] {
   if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
   const text =

@@ -71,8 +71,10 @@ export interface HostOperations {
   history(job: HostJob, context: RunContext): Promise<HostOutcome>;
   /** What is pending on the host, and how its last run ended. */
   status(job: HostJob, context: RunContext): Promise<HostOutcome>;
-  /** The yes, or with `verdict` `revert` the no, to a run that waits for it. */
-  /** @param id the run that a no is for; without it, whichever is pending */
+  /**
+   * The yes, or with `verdict` `revert` the no, to a run that waits for it.
+   * @param id the run that a no is for; without it, whichever is pending
+   */
   confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert', id?: string): Promise<HostOutcome>;
   /** `generation` is an id, or `null` for the newest one that differs from the present state. */
   rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome>;
