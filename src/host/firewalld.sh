@@ -10,6 +10,14 @@ case $interpreter in
     return 0
     ;;
 esac
+# The program comes on a descriptor of its own: as an argument, its length would be limited by the kernel (128 KiB).
 # The interpreter's line may carry flags: they are words of their own.
 # shellcheck disable=SC2086
-exec $interpreter -c "$(firewalld_program)"
+exec $interpreter -c '
+import os
+with os.fdopen(3, "rb") as handed:
+    PROGRAM = handed.read()
+exec(compile(PROGRAM, "portfw", "exec"))
+' 3<<PORTFW_HANDED_OVER
+$(firewalld_program)
+PORTFW_HANDED_OVER

@@ -26,8 +26,8 @@ function text(name: string): string {
 }
 
 /**
- * A Python file as it is sent: without blank lines and lines of comment, and indented by single blanks. The program becomes one
- * argument of the interpreter, whose length Linux limits. To Python it is the same: a test compares the two.
+ * A Python file as it is sent: without blank lines and lines of comment, and indented by single blanks. To Python it is the
+ * same: a test compares the two.
  */
 function condensed(python: string): string {
   let quoted = false;

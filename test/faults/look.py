@@ -122,7 +122,7 @@ def leftovers():
                 line = handle.read()
         except OSError:
             continue
-        if b"/var/lib/portfw/guard/" in line or b"OPERATIONS = {" in line:
+        if b"/var/lib/portfw/guard/" in line or b"exec(compile(PROGRAM" in line:
             print("left process %s %s" % (folder[6:], line[:40].replace(b"\0", b" ").decode("utf-8", "replace")))
 
 

@@ -34,7 +34,7 @@ baseline=$1 theirs=$2
 rm -f ${HOLD_FOLDER}/*
 [ ! -e /etc/dbus-1/system.d/zz-lab.conf ] || { rm /etc/dbus-1/system.d/zz-lab.conf; busctl call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus ReloadConfig >/dev/null; }
 nft delete table inet ${CUT_TABLE} 2>/dev/null || true
-for pid in $(pgrep -f '/var/lib/portfw/guard/|OPERATIONS = [{]' || true); do kill -KILL "$pid" 2>/dev/null || true; done
+for pid in $(pgrep -f '/var/lib/portfw/guard/|exec[(]compile[(]PROGRAM' || true); do kill -KILL "$pid" 2>/dev/null || true; done
 units=$(systemctl list-units --all --plain --no-legend 'portfw-*' | cut -d' ' -f1)
 [ -z "$units" ] || systemctl stop $units || true
 [ -z "$units" ] || systemctl reset-failed $units 2>/dev/null || true

@@ -198,7 +198,7 @@ describe('on its way to the first configuration', () => {
 
   it('its process on the host is killed', async () => {
     const run = await failsAndRestores(inventory, (host) =>
-      sabotage(host, 'wait(WRITTEN)\nfor pid in pids("python3", "OPERATIONS = {"):\n    os.kill(pid, signal.SIGKILL)'),
+      sabotage(host, 'wait(WRITTEN)\nfor pid in pids("python3", "exec(compile(PROGRAM"):\n    os.kill(pid, signal.SIGKILL)'),
     );
     for (const { phase } of failures(run)) expect(phase).toBe('writing');
   });
@@ -332,7 +332,7 @@ describe('on its way from one configuration to the next', () => {
           `
 while os.path.exists("${zoneFile}"):
     time.sleep(0.002)
-for pid in pids("python3", "OPERATIONS = {"):
+for pid in pids("python3", "exec(compile(PROGRAM"):
     os.kill(pid, signal.SIGKILL)`,
         ),
       ),

@@ -88,7 +88,7 @@ while True:
 export const STOPS_LOGINS_FOR_A_WHILE = `
 wait(LOCK)
 run("systemctl", "stop", "ssh.service")
-while pids("python3", "OPERATIONS = {"):
+while pids("python3", "exec(compile(PROGRAM"):
     time.sleep(0.01)
 time.sleep(2)
 run("systemctl", "start", "ssh.service")`;
@@ -96,7 +96,7 @@ run("systemctl", "start", "ssh.service")`;
 /** Stops the run on the host right after it took the lock, until /tmp/saboteur.go is there. */
 export const HOLDS_THE_RUN = `
 wait(LOCK)
-held = pids("python3", "OPERATIONS = {")
+held = pids("python3", "exec(compile(PROGRAM")
 
 def let_go(*_):
     for pid in held:
