@@ -304,16 +304,21 @@ def file_rule(value):
         raise wrong.at(".text")
 
 
-def flow_rule(value):
-    FLOW(value)
-    import ipaddress  # 20 ms that no other operation need spend
+def two_addresses(fields, first, second):
+    """A record with two addresses of one family."""
 
-    try:
-        if ipaddress.ip_address(value["opener"]).version == ipaddress.ip_address(value["address"]).version:
-            return
-    except ValueError:
-        pass
-    raise Wrong("two addresses of one family")
+    def rule(value):
+        record(**fields)(value)
+        import ipaddress  # 20 ms that few operations need spend
+
+        try:
+            if ipaddress.ip_address(value[first]).version == ipaddress.ip_address(value[second]).version:
+                return
+        except ValueError:
+            pass
+        raise Wrong("two addresses of one family")
+
+    return rule
 
 
 XML_FILE = text(r"[^\ud800-\udfff]{1,%d}" % MOST_BYTES, "a text")
@@ -355,7 +360,20 @@ IPSET_RULE = record(
     options=map_of(IPSET_OPTION["name"], IPSET_OPTION["value"]),
     entries=list_of(NETWORK, MOST_ITEMS),
 )
-FLOW = record(protocol=one_of("tcp", "udp"), opener=LINE, address=LINE, port=ONE_PORT)
+FLOW = two_addresses({"protocol": one_of("tcp", "udp"), "opener": LINE, "address": LINE, "port": ONE_PORT}, "opener", "address")
+ADDRESS = text("[0-9A-Fa-f.:]{2,45}", "an address")
+WAY = two_addresses(
+    {
+        "interface": INTERFACE,
+        "source": ADDRESS,
+        "destination": ADDRESS,
+        "protocol": one_of("tcp", "udp"),
+        "port": ONE_PORT,
+        "sourcePort": maybe(ONE_PORT),
+    },
+    "source",
+    "destination",
+)
 CONNECTIONS = list_of(row(UUID, either(OUR_ZONE, one_of(""))))
 RELEASES = list_of(record(zone=ZONE, interfaces=list_of(INTERFACE)))
 FILES = list_of(file_rule)
@@ -385,7 +403,17 @@ SCHEMA = {
     "confirm": {"id": maybe(RUN)},
     "settle": {"id": RUN, "why": NOTE},
     "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto")),
-    "cut-flows": {"holder": LINE, "flows": list_of(flow_rule, 10000)},
+    "cut-flows": {"holder": LINE, "flows": list_of(FLOW, 10000)},
+    "rehearse": {
+        "starts": FLAG,
+        "reload": FLAG,
+        "files": FILES,
+        "ours": FILES,
+        "edits": RELEASES,
+        "calls": list_of(call_rule, MOST_ITEMS),
+        "ways": list_of(WAY, 64),
+        "listen": list_of(ONE_PORT, 64),
+    },
     "history": {},
     "status": {},
 }

@@ -17,6 +17,10 @@ const STEPS = [
   'ensure.py',
   'history.py',
   'flows.py',
+  'namespaces.py',
+  'candidates.py',
+  'trial_packets.py',
+  'rehearsal.py',
   'door.py',
   'request.py',
 ];

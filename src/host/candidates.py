@@ -1,0 +1,118 @@
+"""Candidates: copies of firewalld's configuration as it is, as a plan makes it, and as it runs at this moment.
+
+Stands after namespaces.py.
+"""
+
+
+def copy_configuration(target):
+    """Everything that firewalld reads below its folder, behind links too, as regular files."""
+    seen = set()
+    for folder, folders, names in os.walk(ETC, followlinks=True):
+        place = os.stat(folder)
+        if (place.st_dev, place.st_ino) in seen:
+            folders[:] = []
+            continue
+        seen.add((place.st_dev, place.st_ino))
+        copied = os.path.normpath(os.path.join(target, os.path.relpath(folder, ETC)))
+        os.makedirs(copied, mode=0o755, exist_ok=True)
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and not name.startswith(".portfw-"):
+                with open(path, "rb") as source, open(os.path.join(copied, name), "wb") as copy:
+                    for block in iter(lambda: source.read(1 << 20), b""):
+                        copy.write(block)
+
+
+def put_file(folder, path, content):
+    os.makedirs(os.path.dirname(os.path.join(folder, path)), mode=0o755, exist_ok=True)
+    with open(os.path.join(folder, path), "wb") as handle:
+        handle.write(content)
+
+
+def put_files(folder, files):
+    for item in files:
+        put_file(folder, item["path"], item["text"].encode())
+
+
+def with_ours(folder, files, edits):
+    """The configuration once a run is permanent: these files of ours and no other, and interfaces taken out of zones of others."""
+    for kind in KINDS:
+        place = os.path.join(folder, kind)
+        for name in os.listdir(place) if os.path.isdir(place) else []:
+            if OUR_FILE.match("%s/%s" % (kind, name)):
+                os.unlink(os.path.join(place, name))
+    put_files(folder, files)
+    for edit in edits:
+        path = os.path.join(folder, "zones/%s.xml" % edit["zone"])
+        if not edit["zone"].startswith(PREFIX) and os.path.isfile(path):
+            put_file(folder, "zones/%s.xml" % edit["zone"], released(read_bytes(path), edit["interfaces"]))
+
+
+class Running:
+    """What runs in the daemon, read over D-Bus before the namespaces are entered, as files that a load makes the same of."""
+
+    def __init__(self, daemon):
+        from firewall.dbus_utils import dbus_to_python
+
+        ask = lambda *arguments: dbus_to_python(daemon.call(*arguments))
+        self.default = ask("", "getDefaultZone")
+        self.zones = {name: ask(".zone", "getZoneSettings2", "s", name) for name in ask(".zone", "getZones")}
+        self.policies = {
+            name: ask(".policy", "getPolicySettings", "s", name)
+            for name in optional(lambda: ask(".policy", "getPolicies"), [])
+        }
+        used = set()
+        for item in list(self.zones.values()) + list(self.policies.values()):
+            rules = " ".join(item.get("rules_str", []) + item.get("rich_rules", []))
+            used.update(item.get("services", []), re.findall(r'service name="([^"]+)"', rules))
+        listed, wanted = set(ask("", "listServices")), sorted(used)
+        self.services = {}
+        for name in wanted:
+            if name in listed and name not in self.services:
+                self.services[name] = ask("", "getServiceSettings2", "s", name)
+                wanted += self.services[name].get("includes", [])
+        fields = ("version", "short", "description", "type", "options", "entries")
+        self.ipsets = {
+            name: dict(zip(fields, ask(".ipset", "getIPSetSettings", "s", name))) for name in ask(".ipset", "getIPSets")
+        }
+        self.direct = tuple(ask(".direct", method) for method in ("getAllChains", "getAllRules", "getAllPassthroughs"))
+
+    def write(self, folder):
+        """In place of the zones, policies, ipsets and direct rules of a copied configuration."""
+        from firewall.core.io import direct, ipset, policy, service, zone
+
+        for kind in ("zones", "policies", "ipsets"):
+            place = os.path.join(folder, kind)
+            for name in os.listdir(place) if os.path.isdir(place) else []:
+                path = os.path.join(place, name)
+                if os.path.isfile(path):
+                    os.unlink(path)
+                elif not os.path.islink(path):
+                    os.rename(path, os.path.join(folder, "%s-%s.aside" % (kind, name)))
+            os.makedirs(place, mode=0o755, exist_ok=True)
+        kinds = (
+            ("zones", zone.Zone, zone.zone_writer, self.zones),
+            ("policies", policy.Policy, policy.policy_writer, self.policies),
+            ("services", service.Service, service.service_writer, self.services),
+            ("ipsets", ipset.IPSet, ipset.ipset_writer, self.ipsets),
+        )
+        for kind, model, write, items in kinds:
+            os.makedirs(os.path.join(folder, kind), mode=0o755, exist_ok=True)
+            for name, settings in items.items():
+                made = model()
+                made.name, made.filename = name, name + ".xml"
+                for key, value in settings.items():
+                    # The names of settings are those of the objects' fields, in every version; a zone's default target has another.
+                    if (key, value) != ("target", "default"):
+                        setattr(made, key, value)
+                write(made, os.path.join(folder, kind))
+        chains, rules, passthroughs = self.direct
+        file = direct.Direct(os.path.join(folder, "direct.xml"))
+        for add, items in ((file.add_chain, chains), (file.add_rule, rules), (file.add_passthrough, passthroughs)):
+            for item in items:
+                add(*item)
+        file.write()
+        path = os.path.join(folder, "firewalld.conf")
+        text = read_bytes(path).decode("utf-8", "surrogateescape") if os.path.isfile(path) else ""
+        kept = [line for line in text.splitlines() if not re.match(r"\s*DefaultZone\s*=", line)]
+        put_file(folder, "firewalld.conf", "\n".join(kept + ["DefaultZone=%s" % self.default, ""]).encode("utf-8", "surrogateescape"))

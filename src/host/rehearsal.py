@@ -1,0 +1,268 @@
+"""The rehearsal: the host's own firewalld loads candidates in namespaces of their own, and the kernel there shows what comes of it.
+
+Stands after trial_packets.py. Changes nothing on the host.
+"""
+
+import zlib
+
+# A load that takes longer than this is not waited for; no reload of the host would end either.
+MOST_SECONDS_A_LOAD = 120
+MOST_MEMORY_OF_FILES = 1024 * 1024 * 1024
+MOST_TEXT = 4000
+# How many files are left out, one at a time, to find the one that keeps a candidate from loading.
+MOST_SUSPECTS = 24
+PROGRAMS = (("iptables-save", "save4"), ("ip6tables-save", "save6"), ("ipset", "ipsets"))
+
+
+def packed(text):
+    """A long text for the answer."""
+    return base64.b64encode(zlib.compress(text)).decode()
+
+
+def output_of(argv, seconds=60, given=None):
+    """The exit code, output and complaints of a program; None in place of the code where there is none."""
+    try:
+        done = subprocess.run(argv, input=b"" if given is None else given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return None, b"", plain_error(error).encode()
+    return done.returncode, done.stdout, done.stderr
+
+
+def rules_in_force():
+    """The kernel's rules of this network namespace. Raises RuntimeError where they cannot be read."""
+    code, rules, trouble = output_of(["nft", "-j", "list", "ruleset"])
+    if code != 0:
+        raise RuntimeError("nft does not list the rules: %s" % trouble.decode("utf-8", "replace").strip()[:300])
+    found = {"nft": packed(rules)}
+    for program, key in PROGRAMS:
+        code, text, _ = output_of([program, "save"] if program == "ipset" else [program])
+        found[key] = packed(text) if code == 0 and re.search(rb"(?m)^(-A|-N|create|add|:\S+ DROP)", text) else ""
+    return found
+
+
+class Surroundings:
+    """What a load depends on beside the files: others' chains, sets and tables, read before the namespaces are entered."""
+
+    def __init__(self):
+        self.iptables = rules_of_others()
+        self.direct = []
+        code, sets, _ = output_of(["ipset", "save"])
+        self.ipsets = sets if code == 0 else b""
+        self.tables = []
+        code, names, _ = output_of(["nft", "list", "tables"])
+        for family, name in re.findall(r"(?m)^table (\w+) (\S+)$", names.decode("utf-8", "replace") if code == 0 else ""):
+            if name.startswith(("firewalld", "portfw_")):
+                continue
+            self.tables.append((family, name, output_of(["nft", "list", "table", family, name])[1]))
+
+    def rebuild(self):
+        """The same in this namespace. Returns the names of the tables that could not be had."""
+        if self.ipsets:
+            output_of(["ipset", "restore", "-exist"], given=self.ipsets)
+        for program, text in self.iptables.items():
+            output_of([program], given=text.encode("utf-8", "surrogateescape"))
+        lost = []
+        for family, name, text in self.tables:
+            held = output_of(["nft", "list", "table", family, name])[0] == 0
+            if not held and output_of(["nft", "-f", "-"], given=text)[0] != 0:
+                lost.append("%s %s" % (family, name))
+        return lost
+
+    def give_back(self, direct):
+        """What firewalld before 2.0 empties as it starts is given back, as after a reload of the host."""
+        now = rules_of_others()
+        for program, text in self.iptables.items():
+            missing = missing_rules(text, now[program]) if program in now else ""
+            if missing:
+                output_of([program, "--noflush"], given=missing.encode("utf-8", "surrogateescape"))
+        forget_direct(self.direct, direct)
+
+
+class Rehearsal:
+    """One candidate: how its files are made, what is done with the daemon's own calls once it is loaded, and what is asked."""
+
+    def __init__(self, name, make, calls=(), bindings=None, ways=()):
+        self.name, self.make, self.calls, self.bindings, self.ways = name, make, calls, bindings or {}, ways
+
+
+def own_firewall():
+    """firewalld's own model in this process, which loads no module of the kernel. Returns it and the modules that it asked for."""
+    from firewall.core import modules
+    from firewall.core.fw import Firewall
+
+    wanted = []
+    modules.modules.load_module = lambda _self, name: wanted.append(name) or (0, "")
+    modules.modules.unload_module = lambda _self, _name: (0, "")
+    return Firewall(), wanted
+
+
+def load(rehearsal, surroundings, listen):
+    """Carries one rehearsal out, in a process of its own. Returns its part of the answer."""
+    enter_namespaces()
+    run(["ip", "link", "set", "lo", "up"])
+    os.makedirs("/run/portfw", mode=0o700, exist_ok=True)
+    own_folder("/run/portfw", MOST_MEMORY_OF_FILES)
+    said = os.open("/run/portfw/said", os.O_RDWR | os.O_CREAT, 0o600)
+    for stream in (1, 2):
+        os.dup2(said, stream)
+    candidate = "/run/portfw/candidate"
+    copy_configuration(candidate)
+    try:
+        rehearsal.make(candidate)
+    except ValueError as error:
+        return {"name": rehearsal.name, "loads": False, "why": str(error), "said": []}
+    mount(candidate, os.path.realpath(ETC), None, MS_BIND)
+    lost = surroundings.rebuild()
+    firewall, modules = own_firewall()
+    began = time.clock_gettime(time.CLOCK_MONOTONIC)
+    try:
+        firewall.start()
+        why = None if firewall.get_state() == "RUNNING" else "firewalld is %s" % firewall.get_state()
+    except SystemExit:
+        why = "firewalld gives up"
+    except Exception as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+    seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - began
+    answer = {"name": rehearsal.name, "loads": why is None, "seconds": round(seconds, 3), "modules": sorted(set(modules)), "lost": lost}
+    if why is not None:
+        return dict(answer, why=why[:MOST_TEXT], said=complaints(said))
+    surroundings.give_back(plain(firewall.direct.get_all_rules()))
+    if rehearsal.bindings or rehearsal.calls:
+        if rehearsal.name == "running":
+            answer["loaded"] = rules_in_force()
+        answer["failed"] = carry_on(firewall, rehearsal)
+    answer.update(said=complaints(said), rules=rules_in_force())
+    answer["packets"] = trial_packets(rehearsal.ways, listen)
+    return answer
+
+
+def complaints(said):
+    """What firewalld itself wrote as errors and warnings."""
+    os.lseek(said, 0, os.SEEK_SET)
+    text = os.read(said, 65536).decode("utf-8", "replace")
+    return [line[:500] for line in text.splitlines() if re.match(r"(ERROR|WARNING|FATAL)", line)][:20]
+
+
+IN_PROCESS = {
+    "bind-interface": lambda fw, zone, name: fw.zone.change_zone_of_interface(zone, name),
+    "release-interface": lambda fw, zone, name: fw.zone.remove_interface(zone, name),
+    "add-service": lambda fw, zone, name: fw.zone.add_service(zone, name),
+    "remove-service": lambda fw, zone, name: fw.zone.remove_service(zone, name),
+    "add-rich-rule": lambda fw, zone, rule: fw.zone.add_rule(zone, rich_rule(rule)),
+    "remove-rich-rule": lambda fw, zone, rule: fw.zone.remove_rule(zone, rich_rule(rule)),
+    "remove-port": lambda fw, zone, port, protocol: fw.zone.remove_port(zone, port, protocol),
+    "remove-source-port": lambda fw, zone, port, protocol: fw.zone.remove_source_port(zone, port, protocol),
+    "remove-protocol": lambda fw, zone, protocol: fw.zone.remove_protocol(zone, protocol),
+    "remove-source": lambda fw, zone, source: fw.zone.remove_source(zone, source),
+    "remove-masquerade": lambda fw, zone: fw.zone.remove_masquerade(zone),
+    "remove-icmp-block": lambda fw, zone, name: fw.zone.remove_icmp_block(zone, name),
+    "remove-icmp-block-inversion": lambda fw, zone: fw.zone.remove_icmp_block_inversion(zone),
+    "remove-forward-port": lambda fw, zone, *forward: fw.zone.remove_forward_port(zone, *forward),
+    "add-entry": lambda fw, name, entry: fw.ipset.add_entry(name, entry),
+    "remove-entry": lambda fw, name, entry: fw.ipset.remove_entry(name, entry),
+}
+
+
+def rich_rule(text):
+    from firewall.core.rich import Rich_Rule
+
+    return Rich_Rule(rule_str=text)
+
+
+def carry_on(firewall, rehearsal):
+    """Bindings that only the running daemon has, and a plan's calls, by firewalld's own functions. Returns what failed."""
+    failed = []
+
+    def attempt(what, function, *arguments):
+        try:
+            function(firewall, *arguments)
+        except Exception as error:
+            if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET|UNKNOWN_INTERFACE|ZONE_CONFLICT)\b", str(error)):
+                failed.append(("%s: %s" % (what, error))[:500])
+
+    for interface, zone in rehearsal.bindings.items():
+        if zone in firewall.zone.get_zones() and firewall.zone.get_zone_of_interface(interface) != zone:
+            attempt("binding %s to zone %s" % (interface, zone), IN_PROCESS["bind-interface"], zone, interface)
+    for operation in rehearsal.calls:
+        if operation[0] == "move-connection":
+            for interface in operation[3:]:
+                zone = operation[2] or firewall.get_default_zone()
+                attempt("binding %s to zone %s" % (interface, zone), IN_PROCESS["bind-interface"], zone, interface)
+        else:
+            attempt(" ".join(operation), IN_PROCESS[operation[0]], *operation[1:])
+    return failed[:20]
+
+
+def rehearse(request):
+    """What firewalld makes of its files as they are, with a plan's definitions, after its calls, and after the next boot."""
+    try:
+        import firewall.core.fw  # once, before the children
+    except ImportError as error:
+        raise Stop(kind="unrehearsed", why="firewalld's own Python modules are missing: %s" % error)
+    try:
+        surroundings, now = Surroundings(), rules_in_force()
+    except RuntimeError as error:
+        raise Stop(kind="unrehearsed", why=str(error))
+    plans = rehearsals_of(request, surroundings)
+    works = [lambda one=one: load(one, surroundings, request["listen"]) for one in plans]
+    states = all_apart(works, MOST_SECONDS_A_LOAD, max(1, min(2, os.cpu_count() or 1)))
+    found = []
+    for plan, state in zip(plans, states):
+        if state is None:
+            state = {"name": plan.name, "loads": False, "why": "it does not end within %d s" % MOST_SECONDS_A_LOAD, "said": []}
+        elif "broken" in state:
+            raise Stop(kind="unrehearsed", why="%s: %s" % (plan.name, state["broken"]), trace=state["trace"])
+        found.append(state)
+    answer = {"kind": "rehearsed", "now": now, "states": found}
+    for plan, state in zip(plans, found):
+        # A candidate with a plan's own files is not to blame for what keeps today's from loading.
+        if not state["loads"]:
+            state["files"] = suspects(plan, surroundings)
+            break
+    return answer
+
+
+def rehearsals_of(request, surroundings):
+    """The candidates, the one that comes first in time first."""
+    boot = Rehearsal("boot", lambda folder: with_ours(folder, request["ours"], request["edits"]), ways=request["ways"])
+    if request["starts"]:
+        return [boot]
+    try:
+        daemon = Daemon()
+        bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
+        surroundings.direct = plain(daemon.call(".direct", "getAllRules"))
+        running = None if request["reload"] else Running(daemon)
+    except (Stop, ImportError) as error:
+        raise Stop(kind="unrehearsed", why=str(error))
+    found = [Rehearsal("disk", lambda folder: None, ways=request["ways"])]
+    calls = request["calls"]
+    if request["reload"]:
+        make = lambda folder: put_files(folder, request["files"])
+        # What is bound at runtime only stays bound, as steps.py has it; and NetworkManager binds its own again.
+        found.append(Rehearsal("reload", make, (), bound, request["ways"]))
+        found.append(Rehearsal("running", make, calls, bound, request["ways"]))
+    else:
+        found.append(Rehearsal("running", running.write, calls, bound, request["ways"]))
+    return found + [boot]
+
+
+def suspects(plan, surroundings):
+    """Without which file of others a candidate would load. All of them where any one is enough."""
+    paths = []
+    for folder, _, names in os.walk(ETC, followlinks=True):
+        for name in sorted(names):
+            path = os.path.relpath(os.path.join(folder, name), ETC)
+            if name.endswith(".xml") and not OUR_FILE.match(path):
+                paths.append(path)
+    paths = paths[:MOST_SUSPECTS]
+
+    def without(path):
+        def make(folder):
+            plan.make(folder)
+            if os.path.isfile(os.path.join(folder, path)):
+                os.unlink(os.path.join(folder, path))
+
+        return lambda: load(Rehearsal(plan.name, make), surroundings, [])
+
+    states = all_apart([without(path) for path in paths], 20, max(1, min(2, os.cpu_count() or 1)))
+    return [path for path, state in zip(paths, states) if state is not None and state.get("loads")]

@@ -1,0 +1,183 @@
+"""Real packets in a namespace with rehearsed rules: does a connection from this source, by this interface, get in?
+
+Stands after candidates.py.
+"""
+
+import socket
+
+TRIAL_SECONDS = 0.7
+# How the two ends of a link reach each other over IPv6.
+INNER, OUTER = "fe80::5054:1", "fe80::5054:2"
+
+
+def link_local(address):
+    return address.lower().startswith("fe8") and ":" in address
+
+
+def trial_packets(ways, listen):
+    """
+    By way: `open` where the packet got to the socket, `refused` where the host said no, `silent` where it did not answer.
+    Each way has `interface`, `source`, `destination`, `protocol`, `port`, `sourcePort`. `listen` are further ports that
+    somebody listens on, where a forward port leads elsewhere.
+    """
+    if not ways:
+        return []
+    ready, tell = os.pipe()
+    said, answer = os.pipe()
+    links = {name: "portfw-t%d" % index for index, name in enumerate(sorted({way["interface"] for way in ways}))}
+    lines = ["link add %s type veth peer name %s" % link for link in links.items() if link[0] != "lo"]
+    batch(lines)
+    for name in links:
+        quiet_link(name)
+    child = os.fork()
+    if child == 0:
+        try:
+            libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
+            libc_call("unshare", CLONE_NEWNET)
+            os.write(answer, b"1")
+            os.read(ready, 1)
+            os.write(answer, json.dumps(knock(ways, links)).encode())
+        finally:
+            os._exit(0)
+    os.close(answer)
+    os.read(said, 1)
+    batch(["link set %s netns %d" % (other, child) for name, other in links.items() if name != "lo"])
+    inside(ways, links)
+    sockets = listeners({(way["protocol"], way["port"]) for way in ways} | {("tcp", port) for port in listen})
+    os.write(tell, b"1")
+    document = b""
+    for block in iter(lambda: os.read(said, 65536), b""):
+        document += block
+    os.waitpid(child, 0)
+    for descriptor in (ready, tell, said):
+        os.close(descriptor)
+    found = json.loads(document.decode() or "[]") or ["silent"] * len(ways)
+    for number in arrived(sockets):
+        if 0 <= number < len(found):
+            found[number] = "open"
+    return found
+
+
+def batch(lines):
+    """`ip -batch`, IPv4's lines and then IPv6's (those that begin with `-6`); a line that fails leaves the others."""
+    for flag in ("-4", "-6"):
+        chosen = [line[3:] for line in dict.fromkeys(lines) if line.startswith(flag)]
+        if flag == "-4":
+            chosen = [line for line in dict.fromkeys(lines) if not line.startswith("-")] + chosen
+        if chosen:
+            output_of(["ip", flag, "-force", "-batch", "-"], given="".join(line + "\n" for line in chosen).encode())
+
+
+def quiet_link(name):
+    for path, value in (("ipv6/conf/%s/accept_dad", "0"), ("ipv4/conf/%s/rp_filter", "0"), ("ipv4/conf/all/rp_filter", "0")):
+        try:
+            with open("/proc/sys/net/" + (path % name if "%s" in path else path), "w") as handle:
+                handle.write(value)
+        except OSError:
+            pass  # no IPv6, or settings that cannot be written: the routes are right all the same
+
+
+def family_of(address):
+    return "-6" if ":" in address else "-4"
+
+
+def length_of(address):
+    return 128 if ":" in address else 32
+
+
+def inside(ways, links):
+    """The host's side: its addresses, and a route to each source by the interface that its packets come by."""
+    lines = []
+    for name in links:
+        lines += ["link set %s up" % name] + ([] if name == "lo" else ["-6 addr add %s/64 dev %s nodad" % (INNER, name)])
+    for way in ways:
+        name, source, destination = way["interface"], way["source"], way["destination"]
+        # Link-local addresses are those of one link; all others answer on whichever link the packets come by.
+        home = name if link_local(destination) else "lo"
+        lines.append("%s addr add %s/%d dev %s%s" % (family_of(destination), destination, 64 if home == name and name != "lo" else length_of(destination), home, " nodad" if ":" in destination else ""))
+        if name == "lo" or link_local(source):
+            continue
+        gateway = " via %s" % OUTER if ":" in source else ""
+        lines.append("%s route replace %s/%d%s dev %s" % (family_of(source), source, length_of(source), gateway, name))
+    batch(lines)
+
+
+def outside(ways, links):
+    lines = ["link set lo up"]
+    for other in links.values():
+        lines += ["link set %s up" % other, "-6 addr add %s/64 dev %s nodad" % (OUTER, other)]
+    for way in ways:
+        other, source, destination = links[way["interface"]], way["source"], way["destination"]
+        home = other if link_local(source) else "lo"
+        lines.append("%s addr add %s/%d dev %s%s" % (family_of(source), source, 64 if home == other else length_of(source), home, " nodad" if ":" in source else ""))
+        if link_local(destination):
+            continue
+        gateway = " via %s" % INNER if ":" in destination else ""
+        lines.append("%s route replace %s/%d%s dev %s" % (family_of(destination), destination, length_of(destination), gateway, other))
+    batch(lines)
+
+
+def listeners(wanted):
+    """A listening socket for each protocol and port, of both families."""
+    found = []
+    for protocol, port in sorted(wanted):
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                one = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                one.setblocking(False)
+                one.bind(("", port))
+                if protocol == "tcp":
+                    one.listen(64)
+                found.append(one)
+            except OSError:
+                continue  # no IPv6 on the host
+    return found
+
+
+def arrived(sockets):
+    """The numbers in the datagrams that got to a socket."""
+    for one in sockets:
+        if one.type & socket.SOCK_DGRAM:
+            try:
+                while True:
+                    yield int(one.recv(64))
+            except (OSError, ValueError):
+                continue
+
+
+def knock(ways, links):
+    """From outside: one new connection, or one datagram, a way."""
+    for name in ("all", "default"):
+        quiet_link(name)
+    outside(ways, links)
+    time.sleep(0.02)
+    found, waiting = ["silent"] * len(ways), {}
+    for number, way in enumerate(ways):
+        if way["interface"] == "lo":
+            continue  # nobody outside comes by the loopback
+        family = socket.AF_INET6 if ":" in way["source"] else socket.AF_INET
+        one = socket.socket(family, socket.SOCK_STREAM if way["protocol"] == "tcp" else socket.SOCK_DGRAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, links[way["interface"]].encode() + b"\0")
+        one.setblocking(False)
+        scope = socket.if_nametoindex(links[way["interface"]])
+        end = lambda address, port: (address, port) if family == socket.AF_INET else (address, port, 0, scope if link_local(address) else 0)
+        try:
+            one.bind(end(way["source"], way["sourcePort"] or 0))
+            one.connect(end(way["destination"], way["port"]))
+            if way["protocol"] == "udp":
+                one.send(b"%d" % number)
+                continue
+            found[number] = "open"
+        except BlockingIOError:
+            waiting[one] = number
+        except OSError:
+            found[number] = "refused"
+    until = time.clock_gettime(time.CLOCK_MONOTONIC) + TRIAL_SECONDS
+    while waiting and time.clock_gettime(time.CLOCK_MONOTONIC) < until:
+        for one in select.select([], list(waiting), [], 0.05)[1]:
+            found[waiting.pop(one)] = "refused" if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "open"
+    return found
