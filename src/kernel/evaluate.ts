@@ -1,0 +1,179 @@
+import { type AddressRanges, networksOf, subtract, uniteAll } from '../core/address-ranges.ts';
+import { type Approach, type Flow, type Setting, type Stage, settingOf, type Translation } from './flow.ts';
+import { isLocal } from './match.ts';
+import type { BaseChain, Chain, Hook, Ruleset, Table } from './ruleset.ts';
+import { merge, nameOf, type Refusal, Walk } from './walk.ts';
+
+/** Flows that a rule of translation sends to another destination or port than the one they asked for. */
+export interface Translated {
+  readonly ranges: AddressRanges;
+  /** Those of them that get through to the new destination. */
+  readonly accepted: AddressRanges;
+  /** Addresses, networks or ranges: `192.0.2.7`. */
+  readonly destination: readonly string[];
+  /** `null` when it is not one port. */
+  readonly port: number | null;
+  /** Whether the new destination is the host itself; `null` when nobody knows. */
+  readonly local: boolean | null;
+  readonly table: string;
+  readonly chain: string;
+  readonly rule: string;
+}
+
+/** What becomes of an approach's sources: each is in `accepted`, in one of `refused`, or in one of `translated`. */
+export interface Passage {
+  /** Those that get to the destination and port that they asked for. */
+  readonly accepted: AddressRanges;
+  readonly refused: readonly Refusal[];
+  readonly translated: readonly Translated[];
+  /** Expressions that were met and not understood. */
+  readonly unknown: readonly string[];
+}
+
+/**
+ * Sends an approach through the rules in force, as the kernel would: `prerouting`, and then `input`, or `forward` and
+ * `postrouting`; at each hook all chains of all tables in the order of their priorities.
+ *
+ * Assumed: packets are whole and sound; they come in by the interface by which the routes lead back to their source; what
+ * an established flow belongs to has not been translated.
+ *
+ * @param worst how to take what nobody can know (rates, MACs, elements that expire, expressions that are not understood):
+ *   `true` follows every way that a packet may take, and one refusal on any of them counts; `false` lets no such rule match.
+ *   A permission counts where it is certain, either way.
+ */
+export function passage(ruleset: Ruleset, approach: Approach, worst: boolean): Passage {
+  const setting = settingOf(approach);
+  const walk = new Walk(setting, worst);
+  const start: Flow = {
+    sources: approach.sources,
+    mark: 0n,
+    ctMark: approach.state === 'new' ? 0n : null,
+    untracked: false,
+    masked: false,
+    translation: null,
+  };
+  const arrived = atHook(ruleset, walk, setting, 'prerouting', '', approach.sources.length === 0 ? [] : [start]);
+  const through: Flow[] = [];
+  for (const [translation, flows] of byTranslation(arrived)) {
+    const local = localOf(translation, setting);
+    if (local !== false) through.push(...atHook(ruleset, walk, setting, 'input', '', flows));
+    if (local === true) continue;
+    const out = outOf(translation, setting);
+    const passed = atHook(ruleset, walk, setting, 'forward', out, flows);
+    through.push(...atHook(ruleset, walk, setting, 'postrouting', out, passed));
+  }
+  return result(walk, setting, through);
+}
+
+function localOf(translation: Translation | null, { approach, local }: Setting): boolean | null {
+  if (translation === null || !translation.elsewhere) return approach.direction === 'input';
+  const answer = isLocal(translation.destination, local);
+  return answer === 'perhaps' ? null : answer === 'yes';
+}
+
+function outOf(translation: Translation | null, { approach }: Setting): string | null {
+  if (translation === null || !translation.elsewhere) return approach.outInterface;
+  const [address, ...others] = networksOf(translation.destination, approach.family);
+  return address === undefined || others.length > 0 ? null : (approach.route?.(address) ?? null);
+}
+
+function byTranslation(flows: readonly Flow[]): Map<Translation | null, Flow[]> {
+  const groups = new Map<Translation | null, Flow[]>();
+  for (const flow of flows) {
+    const group = groups.get(flow.translation);
+    if (group === undefined) groups.set(flow.translation, [flow]);
+    else group.push(flow);
+  }
+  return groups;
+}
+
+function atHook(
+  ruleset: Ruleset,
+  walk: Walk,
+  setting: Setting,
+  hook: Hook,
+  out: string | null,
+  flows: readonly Flow[],
+): Flow[] {
+  let here = [...flows];
+  for (const { table, chain, base } of chainsAt(ruleset, hook, setting.approach.family)) {
+    const stage: Stage = { setting, base, table, out };
+    const [asked, others] = base.type === 'nat' ? translatable(here, setting, hook) : [here, []];
+    if (asked.length > 0) here = merge([...others, ...walk.through(chain, stage, asked)]);
+  }
+  return here;
+}
+
+/** Only the first packet of a connection is translated, and once for each end. */
+function translatable(flows: readonly Flow[], { approach }: Setting, hook: Hook): [Flow[], Flow[]] {
+  const open = (flow: Flow) =>
+    approach.state === 'new' && !flow.untracked && (hook === 'prerouting' ? flow.translation === null : !flow.masked);
+  return [flows.filter(open), flows.filter((flow) => !open(flow))];
+}
+
+interface Place {
+  readonly table: Table;
+  readonly chain: Chain;
+  readonly base: BaseChain;
+}
+
+const PLACES = new WeakMap<Ruleset, Map<string, readonly Place[]>>();
+
+/** The base chains that see packets of a family at a hook, in their order. */
+function chainsAt(ruleset: Ruleset, hook: Hook, family: Approach['family']): readonly Place[] {
+  let known = PLACES.get(ruleset);
+  if (known === undefined) {
+    known = new Map();
+    PLACES.set(ruleset, known);
+  }
+  const key = `${hook} ${family}`;
+  let places = known.get(key);
+  if (places === undefined) {
+    places = ruleset.tables
+      .filter((table) => !table.dormant && table.family !== (family === 'ipv4' ? 'ip6' : 'ip'))
+      .flatMap((table) =>
+        [...table.chains.values()].flatMap((chain) =>
+          chain.base?.hook === hook ? [{ table, chain, base: chain.base }] : [],
+        ),
+      )
+      // Of equal ones the kernel asks the youngest first.
+      .reverse()
+      .sort((a, b) => calledAt(a.base) - calledAt(b.base) || a.base.priority - b.base.priority);
+    known.set(key, places);
+  }
+  return places;
+}
+
+/** Translation happens at one point of each hook; the chains' own priorities only order them among each other there. */
+function calledAt({ type, hook, priority }: BaseChain): number {
+  if (type !== 'nat') return priority;
+  return hook === 'prerouting' || hook === 'output' ? -100 : 100;
+}
+
+function result(walk: Walk, setting: Setting, through: readonly Flow[]): Passage {
+  const { approach, local } = setting;
+  const out = uniteAll(walk.refused.map(({ ranges }) => ranges));
+  const elsewhere = walk.diverted.filter(({ translation }) => translation.elsewhere);
+  const translated = [...new Set(elsewhere.map(({ translation }) => translation))].map((translation): Translated => {
+    const arrived = through.filter((flow) => flow.translation === translation).map(({ sources }) => sources);
+    const [port] = translation.port;
+    const answer = isLocal(translation.destination, local);
+    return {
+      ranges: uniteAll(elsewhere.filter((one) => one.translation === translation).map(({ ranges }) => ranges)),
+      accepted: subtract(uniteAll(arrived), out),
+      destination: networksOf(translation.destination, approach.family),
+      port: port !== undefined && port.first === port.last ? Number(port.first) : null,
+      local: answer === 'perhaps' ? null : answer === 'yes',
+      table: nameOf(translation.table),
+      chain: translation.chain,
+      rule: translation.rule.text,
+    };
+  });
+  const away = uniteAll(translated.map(({ ranges }) => ranges));
+  return {
+    accepted: subtract(subtract(approach.sources, out), away),
+    refused: walk.refused,
+    translated,
+    unknown: [...walk.unknown],
+  };
+}

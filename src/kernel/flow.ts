@@ -1,0 +1,120 @@
+import { type AddressRanges, EVERY_ADDRESS, uniteAll } from '../core/address-ranges.ts';
+import type { AddressFamily } from '../core/addresses.ts';
+import { parseAddress } from '../core/addresses.ts';
+import type { BaseChain, Rule, Table } from './ruleset.ts';
+import { one, protocolNumber, WITH_PORTS } from './values.ts';
+
+/** Packets from any of a set of addresses that come to the host, and where they want to go. */
+export interface Approach {
+  /** `input`: to the host itself. `forward`: through it. */
+  readonly direction: 'input' | 'forward';
+  readonly interface: string;
+  /** The interface by which forwarded packets leave; `null` when nobody knows. */
+  readonly outInterface: string | null;
+  readonly family: AddressFamily;
+  /** `tcp`, `udp`, or any other protocol by name or number. */
+  readonly protocol: string;
+  /** The port of the destination; `null` for protocols without. */
+  readonly port: number | null;
+  /** `null` for any port that programs call from. */
+  readonly sourcePort: number | null;
+  /** The type of an ICMP packet; `null` for any. */
+  readonly icmpType?: number | null;
+  readonly sources: AddressRanges;
+  readonly destination: string;
+  readonly state: 'new' | 'established';
+  /** The host's own addresses. */
+  readonly local: readonly string[];
+  /** The interface by which the host's routes send to an address: for destinations that are translated. */
+  readonly route?: (destination: string) => string | null;
+}
+
+/** Where a rule sends flows instead. */
+export interface Translation {
+  readonly id: number;
+  readonly destination: AddressRanges;
+  readonly port: AddressRanges;
+  /** Whether that is another place than the one that was asked for. */
+  readonly elsewhere: boolean;
+  readonly table: Table;
+  readonly chain: string;
+  readonly rule: Rule;
+}
+
+/** Packets that have been treated alike so far. */
+export interface Flow {
+  readonly sources: AddressRanges;
+  /** `null` when it cannot be known. */
+  readonly mark: bigint | null;
+  readonly ctMark: bigint | null;
+  readonly untracked: boolean;
+  /** Whether the source is another by now. */
+  readonly masked: boolean;
+  readonly translation: Translation | null;
+}
+
+/** What does not depend on the flow. */
+export interface Setting {
+  readonly approach: Approach;
+  readonly every: AddressRanges;
+  readonly protocol: number | null;
+  readonly sourcePort: AddressRanges;
+  readonly destination: AddressRanges;
+  readonly port: AddressRanges;
+  /** The host's own addresses; the loopback's when there are no others. */
+  readonly own: AddressRanges;
+  /** The host's own addresses, the loopback's among them. */
+  readonly local: AddressRanges;
+}
+
+/** Ports that programs call from: systems differ, but none takes those below. */
+const EPHEMERAL: AddressRanges = [{ first: 1024n, last: 65535n }];
+const EVERY_PORT: AddressRanges = [{ first: 0n, last: 65535n }];
+
+const LOOPBACK: Readonly<Record<AddressFamily, AddressRanges>> = {
+  ipv4: [{ first: 0x7f000000n, last: 0x7fffffffn }],
+  ipv6: [one(1)],
+};
+
+export function settingOf(approach: Approach): Setting {
+  const { family, port, sourcePort } = approach;
+  const every = EVERY_ADDRESS[family];
+  const destination = parseAddress(approach.destination);
+  const own = approach.local.flatMap((text) => {
+    const address = parseAddress(text);
+    return address?.family === family ? [[one(address.first)]] : [];
+  });
+  const local = uniteAll([LOOPBACK[family], ...own]);
+  return {
+    approach,
+    every,
+    protocol: protocolNumber(approach.protocol),
+    sourcePort: sourcePort === null ? EPHEMERAL : [one(sourcePort)],
+    destination: destination?.family === family ? [one(destination.first)] : every,
+    port: port === null ? EVERY_PORT : [one(port)],
+    own: own.length === 0 ? local : uniteAll(own),
+    local,
+  };
+}
+
+/** Whether a packet of the approach has ports. */
+export function hasPorts({ protocol }: Setting): boolean {
+  return protocol === null || WITH_PORTS.includes(protocol);
+}
+
+/** Where on its way a packet is. */
+export interface Stage {
+  readonly setting: Setting;
+  readonly base: BaseChain;
+  readonly table: Table;
+  /** By which interface it leaves; empty where that is not yet decided, `null` when nobody knows. */
+  readonly out: string | null;
+}
+
+/** Connections are looked up at this priority in `prerouting`. */
+const CONNTRACK = -200;
+
+/** Whether the kernel knows yet which connection a packet belongs to. */
+export function tracked(stage: Stage): boolean {
+  return stage.base.hook !== 'prerouting' || stage.base.priority >= CONNTRACK;
+}
