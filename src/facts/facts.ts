@@ -12,6 +12,10 @@ export interface HostFacts {
   readonly interfaces: readonly InterfaceFacts[];
   /** Default routes of every routing table; missing in an answer of a probe that did not ask for them yet. */
   readonly defaultRoutes?: readonly DefaultRoute[];
+  /** The main routing table; missing in an answer of a probe that did not ask for it yet. */
+  readonly routeTable?: RouteTable;
+  /** What carries the host's tunnels; missing likewise. */
+  readonly carriers?: readonly CarrierFacts[];
   readonly forwarding: ForwardingFacts;
   readonly sockets: readonly SocketFacts[];
   /** Established flows towards, from and through the host; `null` when it could not tell. */
@@ -61,7 +65,27 @@ export interface InterfaceFacts {
     readonly address: string;
     readonly prefix: number;
     readonly family: 'ipv4' | 'ipv6';
+    /** A lease that runs out unless it is renewed (DHCP, DHCPv6); what the router advertises is none. */
+    readonly dynamic?: true;
   }[];
+}
+
+/** The main routing table, as far as the host told it. */
+export interface RouteTable {
+  /** `destination` is a network in CIDR notation; default routes are those with the prefix 0. */
+  readonly routes: readonly { readonly destination: string; readonly interface: string }[];
+  /** Whether rules beside the usual three choose other tables for some packets. */
+  readonly policies: boolean;
+  /** True when there were more routes than were told. */
+  readonly cut: boolean;
+}
+
+/** A port that carries a tunnel which ends on the host: OpenVPN's, WireGuard's. */
+export interface CarrierFacts {
+  /** The tunnel's interface. */
+  readonly interface: string;
+  readonly protocol: Protocol;
+  readonly port: number;
 }
 
 /** An interface that a default route leads over. */

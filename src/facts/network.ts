@@ -1,5 +1,5 @@
 import { readHostAddress, readPort } from './addresses.ts';
-import type { DefaultRoute, ForwardingFacts, InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
+import type { ForwardingFacts, InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
 /** What a parser made of a section, and how many of its lines it could make nothing of. */
@@ -55,7 +55,14 @@ export function parseInterfaces(lines: readonly string[]): readonly InterfaceFac
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > widest || prefixText === '') {
       throw new Unreadable('interfaces', `the address ${parsed.address} has an invalid prefix length`);
     }
-    owner.addresses.push({ address: parsed.address, prefix, family: parsed.family });
+    // What a router advertises lives as long as it does; a lease has to be asked for again.
+    const dynamic = / dynamic\b/.test(line) && !/ mngtmpaddr\b/.test(line);
+    owner.addresses.push({
+      address: parsed.address,
+      prefix,
+      family: parsed.family,
+      ...(dynamic ? ({ dynamic } as const) : {}),
+    });
   }
   return found;
 }
@@ -71,24 +78,6 @@ export function parseForwarding(lines: readonly string[]): ForwardingFacts {
   const interfaces = (names: ReadonlySet<string>) =>
     [...names].filter((name) => !['all', 'default', 'lo'].includes(name)).sort(compareText);
   return { ipv4: interfaces(found.ipv4), ipv6: found.ipv6.has('all') ? 'all' : interfaces(found.ipv6) };
-}
-
-/**
- * `ip -o route show table all default`, each line after the name of its family. Routes that lead nowhere (`unreachable`,
- * `blackhole`) are passed over; a route over several interfaces counts for each. Sorted.
- */
-export function parseDefaultRoutes(lines: readonly string[]): readonly DefaultRoute[] {
-  const found = new Map<string, DefaultRoute>();
-  for (const line of lines) {
-    const [, family, rest = ''] = /^(ipv4|ipv6) default\b(.*)$/.exec(line) ?? [];
-    if (family !== 'ipv4' && family !== 'ipv6') continue;
-    const table = shortName(/\stable (\S+)/.exec(rest)?.[1] ?? 'main', 64);
-    for (const [, name = ''] of rest.matchAll(/\sdev (\S+)/g)) {
-      const route: DefaultRoute = { family, interface: shortName(name, 64), table };
-      found.set(`${family} ${table} ${route.interface}`, route);
-    }
-  }
-  return [...found].sort(([a], [b]) => compareText(a, b)).map(([, route]) => route);
 }
 
 /**

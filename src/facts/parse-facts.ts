@@ -1,7 +1,8 @@
 import type { HostFacts } from './facts.ts';
 import { collectedJson, parseFirewalld, parseInstalledVersion } from './firewalld-facts.ts';
 import { parseFlows } from './flows.ts';
-import { parseDefaultRoutes, parseForwarding, parseInterfaces, parseRpc, parseSockets } from './network.ts';
+import { parseForwarding, parseInterfaces, parseRpc, parseSockets } from './network.ts';
+import { parseCarriers, parseDefaultRoutes, parseRouteTable } from './routes.ts';
 import { splitSections } from './sections.ts';
 import { activeWriters, parseFiles, parsePackages, parseProcesses, parseUnits } from './services.ts';
 import { parseLastRun, parseLock, parseRemembered, parseUnfinished } from './state.ts';
@@ -54,6 +55,8 @@ function parseSections(text: string): ParsedFacts {
     controllerPath: parseSshConnection(sections.ssh),
     interfaces: parseInterfaces(sections.interfaces),
     ...(sections.routes === null ? {} : { defaultRoutes: parseDefaultRoutes(sections.routes) }),
+    ...(sections['route-table'] === null ? {} : { routeTable: parseRouteTable(sections['route-table']) }),
+    ...(sections.carriers === null ? {} : { carriers: parseCarriers(sections.carriers) }),
     forwarding: parseForwarding(sections.forwarding),
     sockets: sockets.rows,
     flows: parseFlows(sections.flows),

@@ -9,8 +9,10 @@ export const SECTIONS = [
   'ssh',
   'interfaces',
   'routes',
+  'route-table',
   'forwarding',
   'sockets',
+  'carriers',
   'flows',
   'units',
   'processes',
@@ -26,10 +28,10 @@ export const SECTIONS = [
 export type SectionName = (typeof SECTIONS)[number];
 
 /** Sections that a probe of an earlier version did not print. */
-const LATER = ['routes', 'flows'] as const satisfies readonly SectionName[];
+const LATER = ['routes', 'route-table', 'carriers', 'flows'] as const satisfies readonly SectionName[];
 type Later = (typeof LATER)[number];
 
-/** `routes` and `flows` are `null` in an answer of a probe that did not ask for them yet. */
+/** Those of later versions are `null` in an answer of a probe that did not ask for them yet. */
 export type Sections = Readonly<Record<Exclude<SectionName, Later>, readonly string[]>> &
   Readonly<Record<Later, readonly string[] | null>>;
 
@@ -39,7 +41,7 @@ const MAX_CHARACTERS = 64 * 1024 * 1024;
 /**
  * Cuts the probe's output into its sections, content lines without the space that sets them off.
  *
- * Every section but `routes` and `flows` must be there, once and in order, and the output must reach its end mark. Text before the
+ * Every section but the later ones must be there, once and in order, and the output must reach its end mark. Text before the
  * first header is passed over. Throws `Unreadable`.
  */
 export function splitSections(text: string): Sections {
@@ -59,8 +61,7 @@ export function splitSections(text: string): Sections {
         throw new Unreadable('probe', 'text follows the end mark');
       return Object.fromEntries(found) as unknown as Sections;
     } else {
-      const due = LATER.find((name) => name === SECTIONS[found.size]);
-      if (due !== undefined && line !== `@@${due}`) found.set(due, null);
+      for (const later of LATER) if (later === SECTIONS[found.size] && line !== `@@${later}`) found.set(later, null);
       const expected = SECTIONS[found.size];
       if (line !== `@@${expected}`) {
         throw new Unreadable(expected ?? 'end', `the section "${expected ?? 'end'}" does not begin where it should`);

@@ -2,33 +2,52 @@ import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
+import { type RehearseRequest, rehearseRequest } from '../host/requests.ts';
 import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
-import { makePlan } from '../plan/build-plan.ts';
+import { draftPlan, type MadePlan, type PlanInput, withConsequences } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
 import { forwardingNotes } from '../plan/forwarding-notes.ts';
-import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
+import { lockout } from '../plan/lockout.ts';
+import type { LockoutVerdict } from '../plan/lockout-types.ts';
 import type { HostPlan } from '../plan/plan.ts';
+import { type Dialled, sshPorts, type Way } from '../plan/proof-ways.ts';
+import type { Rehearsal } from '../plan/rehearsal.ts';
+import { rehearsalNotes, rehearsalRefusals } from '../plan/rehearsal-refusals.ts';
+import { kernelsOf } from '../plan/rehearsed-kernels.ts';
 import { reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
+import { type Trials, trialsOf } from '../plan/trials.ts';
 import { trustNotes } from '../plan/trust.ts';
+import { waysOf } from '../plan/ways.ts';
 import { buildDesired } from '../policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 import type { Failure } from './events.ts';
+import { DEFAULT_GUARD } from './guarded-run.ts';
 import type { HostJob, RunContext } from './operations.ts';
 import { runNotes } from './run-notes.ts';
 import { type UsableFirewalld, usableFirewalld } from './usable-firewalld.ts';
 
-/** What the pure stages make of one host's facts. */
+/** What the pure stages make of one host's facts, in the end. */
 export type Decision =
   | { readonly kind: 'refused'; readonly failure: Failure }
   | { readonly kind: 'planned'; readonly plan: HostPlan };
 
+/** The same, or what the host has to be asked first. */
+export type FirstDecision =
+  | Decision
+  | {
+      readonly kind: 'to-rehearse';
+      readonly request: RehearseRequest;
+      /** The decision, once the host has said what would come of it. */
+      readonly decide: (rehearsal: Rehearsal) => Decision;
+    };
+
 /** What of a run's context decisions are made from. */
-export type DecideContext = Pick<RunContext, 'inventory' | 'settings' | 'today' | 'acceptLockout'>;
+export type DecideContext = Pick<RunContext, 'inventory' | 'settings' | 'today' | 'acceptLockout' | 'guard'>;
 
 /** Which roles the host plays, by declaration, detection and memory. */
 export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFindings {
@@ -42,8 +61,18 @@ export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFinding
   });
 }
 
-/** Facts → roles → desired → plan. Pure but for what `context` holds: the inventory and the day. */
-export function decide(job: HostJob, play: Play, facts: HostFacts, context: DecideContext): Decision {
+/**
+ * Facts → roles → desired → plan. Pure but for what `context` holds: the inventory and the day.
+ *
+ * @param dialled the host's end of our connection as seen from here; `null` where there is none
+ */
+export function decide(
+  job: HostJob,
+  play: Play,
+  facts: HostFacts,
+  context: DecideContext,
+  dialled: Dialled | null,
+): FirstDecision {
   if (!facts.root)
     return refused(
       'not-root',
@@ -68,17 +97,19 @@ export function decide(job: HostJob, play: Play, facts: HostFacts, context: Deci
       'declare the roles in portfw_roles; an empty list stands for a host that only plays the roles of every host',
     );
   }
-  return planOf(job, play, facts, usable, findings, context);
+  return planOf(job, play, facts, usable, findings, context, dialled);
 }
 
 function planOf(
   job: HostJob,
   play: Play,
   facts: HostFacts,
-  { firewalld, observed, ensure }: UsableFirewalld,
+  usable: UsableFirewalld,
   findings: RoleFindings,
   context: DecideContext,
-): Decision {
+  dialled: Dialled | null,
+): FirstDecision {
+  const { firewalld, observed, ensure } = usable;
   if (observed.broken.length > 0) {
     const [first] = observed.broken;
     return refused(
@@ -103,7 +134,7 @@ function planOf(
   if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
   const { desired } = outcome;
   const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
-  const { plan, outcome: result } = makePlan({
+  const input: PlanInput = {
     host: job.host,
     matrix: play.matrix.name,
     roles: findings.roles,
@@ -123,32 +154,106 @@ function planOf(
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
       ...trustNotes(desired, observed.runtime),
     ],
-  });
-  const reload = reloadOf(plan.steps) !== null;
+  };
+  const made = draftPlan(input);
+  const against = [
+    // First, since a proof without what is deleted may fail for that very reason.
+    stillUsed(observed, firewalld.files, made.plan),
+    connectionRefusal(firewalld.networkManager, made.plan.changes, desired),
+  ].filter((item) => item !== null);
+  if (against.length > 0) return refusedBy(against);
   const peers = hostPeers(job.settings, context.inventory, context.settings);
+  const { ways, doubts } = waysOf(
+    facts,
+    job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) })),
+    dialled,
+  );
+  const trials = trialsOf(ways);
+  const conclude = (rehearsal: Rehearsal | null): Decision =>
+    concluded({ job, facts, usable, context, input, made, ways, doubts, trials, rehearsal });
+  // Where nothing changes there is nothing to ask, and firewalld that is not installed cannot be asked.
+  if (made.plan.changes.every(({ kind }) => kind === 'remember') || ensure === 'install') return conclude(null);
+  return {
+    kind: 'to-rehearse',
+    request: rehearseRequest(made, { ways: trials.ways, listen: sshPorts(facts) }),
+    decide: conclude,
+  };
+}
+
+interface Draft {
+  readonly job: HostJob;
+  readonly facts: HostFacts;
+  readonly usable: UsableFirewalld;
+  readonly context: DecideContext;
+  readonly input: PlanInput;
+  readonly made: MadePlan;
+  readonly ways: readonly Way[];
+  readonly doubts: readonly string[];
+  readonly trials: Trials;
+  /** `null` where the host was not asked. */
+  readonly rehearsal: Rehearsal | null;
+}
+
+/** The plan with what it does, or why it must not be carried out. */
+function concluded(draft: Draft): Decision {
+  const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
+  const { firewalld, observed, ensure } = usable;
+  const kernels = kernelsOf(rehearsal, facts);
+  const plan = withConsequences(made, input, rehearsal, kernels);
+  const reload = reloadOf(plan.steps) !== null;
+  const starts = ensure !== null;
   const proof = lockout({
     facts,
     firewalld,
     observed,
-    outcome: result,
+    outcome: made.outcome,
     reload,
-    starts: ensure !== null,
+    starts,
     changes: plan.changes.length > 0,
-    management: job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) })),
+    ways,
+    trials,
+    rehearsal,
+    kernels,
   });
   const accepted = context.acceptLockout?.has(job.host) === true;
+  const window = (context.guard ?? DEFAULT_GUARD).windowSeconds;
   const against = [
-    // First, since a proof without what is deleted may fail for that very reason.
-    stillUsed(observed, firewalld.files, plan),
+    ...(rehearsal === null ? [] : rehearsalRefusals(rehearsal, window, reload || starts)),
     ...(accepted ? [] : proof.refusals),
-    // A start reads the same files as a reload.
-    reload || ensure !== null ? reloadHazard(observed, firewalld.version) : null,
-    connectionRefusal(firewalld.networkManager, plan.changes, desired),
+    // A start reads the same files as a reload. Where the host has said whether they load, its word counts.
+    (reload || starts) && kernels === null ? reloadHazard(observed, firewalld.version) : null,
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
-  const forwarding = forwardingNotes({ facts, firewalld, observed, outcome: result, starts: ensure !== null });
-  const notes = [...plan.notes, ...forwarding, ...proof.notes, ...(accepted ? acceptedNotes(proof) : [])];
+  const forwarding = forwardingNotes({ facts, firewalld, observed, outcome: made.outcome, starts, kernels });
+  const notes = [
+    ...plan.notes,
+    ...doubts.map(
+      (text): PolicyNote => ({ severity: 'warning', code: 'management-unknown', text: `portfw_management: ${text}` }),
+    ),
+    ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
+    ...forwarding,
+    ...proof.notes,
+    ...(accepted ? acceptedNotes(proof) : []),
+    ...(plan.changes.length > 0 ? provedNotes(ways, kernels !== null) : []),
+  ];
   return { kind: 'planned', plan: { ...plan, notes } };
+}
+
+/** By which interface each entry of `portfw_management` was proved to get in. */
+function provedNotes(ways: readonly Way[], rehearsed: boolean): PolicyNote[] {
+  const proved = ways.filter(({ kind, guessed }) => kind === 'management' && !guessed);
+  const texts = proved.map(
+    ({ given, places }) => `${given} by ${[...new Set(places.map((place) => place.interface))].join(' or ')}`,
+  );
+  if (texts.length === 0) return [];
+  const how = rehearsed ? "against the kernel's rules of the rehearsal" : 'from the configuration';
+  return [
+    {
+      severity: 'info',
+      code: 'management-proved',
+      text: `portfw_management was proved ${how}: ${[...new Set(texts)].join(', ')}`,
+    },
+  ];
 }
 
 /** Which interfaces zones of ours have in their files, whether they are there now or not. */

@@ -8,6 +8,7 @@ export type Phase =
   | 'connecting'
   | 'gathering facts'
   | 'planning'
+  | 'rehearsing'
   | 'installing firewalld'
   | 'saving the generation'
   | 'writing'

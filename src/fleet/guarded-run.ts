@@ -7,7 +7,8 @@ import { ask, connect } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 import { lockedBy } from './other-runs.ts';
 
-const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
+/** How long hosts wait where nobody says otherwise. */
+export const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
 /** How long a host may take, once its window is over, until it has put itself back. */
 const PUT_BACK_MS = 10_000;
 const PAUSE_MS = 2_000;

@@ -1,7 +1,8 @@
 import { probeInput } from '../roles/wanted.ts';
 import { applyHost } from './apply-host.ts';
 import { cuttingRevoked } from './cut-revoked.ts';
-import { decide, rolesOf } from './decide-host.ts';
+import { rolesOf } from './decide-host.ts';
+import { decideWithHost } from './decide-with-host.ts';
 import type { Failure, HostOutcome, OtherRun } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, connect, probe, withConnection } from './host-session.ts';
@@ -60,7 +61,8 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   const seen = await probe(connection, wanted(job), job, context, context.signal);
   if (seen.kind === 'failed') return finish(notGathered(seen.failure, seen.lost));
   context.phase(job.host, 'planning');
-  const decision = decide(job, play, seen.facts, context);
+  const decision = await decideWithHost(job, play, seen.facts, connection, context);
+  if (decision.kind === 'failed') return finish(notGathered(decision.failure, decision.lost));
   const other = otherRun(seen.facts);
   const unsettled = other === null ? {} : { unsettled: other };
   if (decision.kind === 'refused') return finish({ kind: 'refused', failure: beside(decision.failure, other) });

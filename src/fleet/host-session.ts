@@ -3,7 +3,9 @@ import type { HostFacts } from '../facts/facts.ts';
 import { parseFacts } from '../facts/parse-facts.ts';
 import { type Answer, parseAnswer } from '../host/answers.ts';
 import { firewalldProgram, probeProgram } from '../host/programs.ts';
-import type { Request } from '../host/requests.ts';
+import { parseRehearsal } from '../host/rehearsal-answer.ts';
+import type { RehearseRequest, Request } from '../host/requests.ts';
+import type { Rehearsal } from '../plan/rehearsal.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection } from '../transport/connection.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
@@ -90,6 +92,30 @@ export async function probe(
   }
   for (const note of parsed.notes) context.note(job.host, 'warning', note);
   return { kind: 'facts', facts: parsed.facts };
+}
+
+/** More than any rehearsal takes: each of its loads has its own limit on the host. */
+const REHEARSAL_DEADLINE_MS = 540_000;
+const REHEARSAL_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** Has the host rehearse a plan. That it cannot is a value of the rehearsal; a line that went down is a failure. */
+export async function rehearse(
+  connection: Connection,
+  request: RehearseRequest,
+  signal?: AbortSignal,
+): Promise<Rehearsal | { readonly kind: 'failed'; readonly failure: Failure; readonly lost: boolean }> {
+  const outcome = await connection.run({
+    program: firewalldProgram(),
+    data: JSON.stringify(request),
+    deadlineMs: REHEARSAL_DEADLINE_MS,
+    outputLimitBytes: REHEARSAL_LIMIT_BYTES,
+    ...(signal === undefined ? {} : { signal }),
+  });
+  if (outcome.kind !== 'exited')
+    return { kind: 'failed', failure: commandFailure(outcome), lost: outcome.kind === 'lost' };
+  if (outcome.exitCode === 0) return parseRehearsal(outcome.stdout.toString('utf8'), request.ways);
+  const last = terminalLine(outcome.stderr.toString('utf8').trim().split('\n').at(-1) ?? '', 600);
+  return { kind: 'not-rehearsed', why: `the host's program ended with exit code ${outcome.exitCode}: ${last}` };
 }
 
 export type Asked =

@@ -4,7 +4,8 @@ import type { Play } from '../matrix/matrix.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { probeInput } from '../roles/wanted.ts';
 import type { Connection } from '../transport/connection.ts';
-import { type Decision, decide } from './decide-host.ts';
+import type { Decision } from './decide-host.ts';
+import { decideWithHost } from './decide-with-host.ts';
 import type { Failure } from './events.ts';
 import { commandFailure, probe } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
@@ -44,7 +45,8 @@ export async function withFirewalldInstalled(
   context.phase(job.host, 'planning');
   const seen = await probe(connection, probeInput([play.matrix]), job, context);
   if (seen.kind === 'failed') return { kind: 'refused', failure: seen.failure };
-  const again = decide(job, play, seen.facts, context);
+  const again = await decideWithHost(job, play, seen.facts, connection, context);
+  if (again.kind === 'failed') return { kind: 'refused', failure: again.failure };
   if (again.kind === 'refused') return again;
   if (gist(again.plan) !== gist(decision.plan))
     return {

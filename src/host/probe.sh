@@ -78,6 +78,28 @@ default_routes() {
   ip -6 -o route show table all default | sed 's/^/ipv6 /'
 }
 
+# The main routing table of both families, and whether other rules than the usual ones choose another one. A router of the
+# internet has a million routes, of which no more are told than anybody reads.
+route_table() {
+  { ip -4 -o route show | head -n 2001 | sed 's/^/ipv4 /'; ip -6 -o route show | head -n 2001 | sed 's/^/ipv6 /'; } |
+    awk '++told[$1] > 2000 { cut = 1; next } { print } END { if (cut) print "cut" }'
+  { ip -4 rule show; ip -6 rule show; } | grep -Evq '(lookup|table) (local|main|default)' && echo policies
+}
+
+# The ports that carry tunnels which end here: those of processes that hold a tunnel open, and WireGuard's.
+carriers() {
+  for flags in /sys/class/net/*/tun_flags; do
+    [ -e "$flags" ] || continue
+    grep -sH '^iff:' /proc/[0-9]*/fdinfo/* | sed -n 's|^/proc/\([0-9]*\)/.*:iff:[[:space:]]*|\1 |p' | sort -u |
+      while read -r holder name; do
+        printf '%s\n' "$listening" | sed -n "s/.*pid=$holder,.*/&/p" |
+          awk -v name="$name" '{ sub(/.*:/, "", $5); print name, $1, $5 }'
+      done
+    break
+  done
+  if command -v wg >/dev/null; then bounded 3 wg show all listen-port | awk '{ print $1, "udp", $2 }'; fi
+}
+
 # Established flows, counted by kind: `COUNT PROTOCOL OPENER ADDRESS PORT SOURCE SOURCEPORT TARGET`. The last three say where
 # the answers come from and go to: they differ from the first where addresses are translated. A busy host has 100,000
 # flows, so only so many kinds and so many lines of each source are told, and `cut` stands for what is not.
@@ -203,11 +225,15 @@ sections() {
   { ip -d addr show || ip addr show; } | content
   section routes
   default_routes | content
+  section route-table
+  route_table | content
   section forwarding
   forwarding_switches
   section sockets
   listening=$(bounded 10 ss -lntup | content)
   printf '%s\n' "$listening"
+  section carriers
+  carriers | sort -u | content
   section flows
   if command -v awk >/dev/null; then established_flows | count_flows; fi
   section units

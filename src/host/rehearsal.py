@@ -123,13 +123,11 @@ def load(rehearsal, surroundings, listen):
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - began
-    answer = {"name": rehearsal.name, "loads": why is None, "seconds": round(seconds, 3), "modules": sorted(set(modules)), "lost": lost}
+    answer = {"name": rehearsal.name, "loads": why is None, "milliseconds": int(1000 * seconds), "modules": sorted(set(modules)), "lost": lost}
     if why is not None:
         return dict(answer, why=why[:MOST_TEXT], said=complaints(said))
     surroundings.give_back(plain(firewall.direct.get_all_rules()))
     if rehearsal.bindings or rehearsal.calls:
-        if rehearsal.name == "running":
-            answer["loaded"] = rules_in_force()
         answer["failed"] = carry_on(firewall, rehearsal)
     answer.update(said=complaints(said), rules=rules_in_force())
     answer["packets"] = trial_packets(rehearsal.ways, listen)

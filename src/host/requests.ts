@@ -1,6 +1,9 @@
 import type { Protocol } from '../core/ports.ts';
 import { type IpsetConfig, isOurs, type OurZoneConfig, type ServiceConfig } from '../firewalld/model.ts';
+import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
+import type { MadePlan } from '../plan/build-plan.ts';
 import type { HostPlan } from '../plan/plan.ts';
+import type { TrialWay } from '../plan/rehearsal.ts';
 import { type ObjectKind, type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
 /** What every request that begins a run says. */
@@ -94,8 +97,27 @@ export type Request =
   /** Puts a run back that is not kept, and says how the host stands. */
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'status' }
+  | RehearseRequest
   | CutFlowsRequest
   | RollbackRequest;
+
+/** What would firewalld make of it? Nothing is changed. */
+export interface RehearseRequest {
+  readonly operation: 'rehearse';
+  /** Whether firewalld does not run: then there is nothing but what it is started with. */
+  readonly starts: boolean;
+  readonly reload: boolean;
+  /** The definitions of the first move. */
+  readonly files: readonly WireFile[];
+  /** All files of ours once the plan is permanent. */
+  readonly ours: readonly WireFile[];
+  readonly edits: readonly WireRelease[];
+  readonly calls: readonly RuntimeCall[];
+  /** Connections to try with real packets. */
+  readonly ways: readonly TrialWay[];
+  /** Ports on which somebody is to listen besides. */
+  readonly listen: readonly number[];
+}
 
 /** Ends the established flows of these kinds: after a run is kept, and only what nothing lets in any more. */
 export interface CutFlowsRequest {
@@ -136,6 +158,33 @@ export function firstRequest(input: ApplyInput): BeginRequest | StartRequest {
 
 function headOf({ id, holder, guard }: ApplyInput, what: string): RunHead {
   return { id, holder, what, window: guard.windowSeconds, confirm: guard.confirm };
+}
+
+/** Asks for a rehearsal of a plan. `permanent` is what its steps lead to; `ways` are at most 64. */
+export function rehearseRequest(
+  { plan, outcome }: MadePlan,
+  trials: { readonly ways: readonly TrialWay[]; readonly listen: readonly number[] },
+): RehearseRequest {
+  const { zones, services, ipsets } = outcome.permanent;
+  const ours = <T extends { readonly name: string }>(folder: string, items: Iterable<T>, write: (item: T) => string) =>
+    [...items]
+      .filter(({ name }) => isOurs(name))
+      .map((item): WireFile => ({ path: `${folder}/${item.name}.xml`, text: write(item) }));
+  const starts = startsFirewalld(plan.steps);
+  return {
+    operation: 'rehearse',
+    starts,
+    reload: !starts && reloadOf(plan.steps) !== null,
+    files: filesOf(plan),
+    ours: [
+      ...ours('zones', zones.values(), writeZoneXml),
+      ...ours('services', services.values(), writeServiceXml),
+      ...ours('ipsets', ipsets.values(), writeIpsetXml),
+    ],
+    edits: releasesOf(plan),
+    calls: stepsOfKind(plan.steps, 'call').map(({ call }) => call),
+    ...trials,
+  };
 }
 
 /** The first request on a running firewalld. */

@@ -7,12 +7,14 @@ import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import { stepsFor } from './build-steps.ts';
 import { differences } from './diff.ts';
-import { disruptionOf } from './disruption.ts';
+import { disruptionOf, reloadHoldMs, ruleCount } from './disruption.ts';
 import { type ImpactFacts, impactOf } from './impact.ts';
 import { NO_IMPACT } from './impact-types.ts';
 import { type Change, type HostPlan, PLAN_FORMAT } from './plan.ts';
 import { plannedState } from './planned-state.ts';
 import { filtersOf } from './proof-filters.ts';
+import type { Rehearsal } from './rehearsal.ts';
+import type { Kernels } from './rehearsed-kernels.ts';
 import { othersLayers } from './reload-losses.ts';
 import { outcomeOf, type StepOutcome } from './step-outcome.ts';
 import { reloadOf } from './steps.ts';
@@ -38,8 +40,8 @@ export interface MadePlan {
   readonly outcome: StepOutcome;
 }
 
-/** The changes between what a host's firewalld is and what it should be, and the steps for them. Pure. */
-export function makePlan(input: PlanInput): MadePlan {
+/** The changes between what a host's firewalld is and what it should be, and the steps for them; the impact is not known yet. Pure. */
+export function draftPlan(input: PlanInput): MadePlan {
   const { ensure, observed, desired } = input;
   const changes: Change[] = [
     ...(ensure === undefined ? [] : [{ kind: 'ensure-firewalld', action: ensure } as const]),
@@ -53,9 +55,6 @@ export function makePlan(input: PlanInput): MadePlan {
   const reload = reloadOf(steps);
   const notes = [...input.notes];
   if (reload !== null) notes.push(...reloadNotes(input));
-  const outcome = outcomeOf(steps, observed, keeps);
-  const { now, boot, reloaded } = filtersOf({ outcome, observed, firewalld: input.facts });
-  const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
   const plan: HostPlan = {
     format: PLAN_FORMAT,
     host: input.host,
@@ -65,15 +64,51 @@ export function makePlan(input: PlanInput): MadePlan {
     changes,
     steps,
     result: plannedState(desired),
-    disruption:
-      ensure === undefined
-        ? disruptionOf(changes, reload, { version: input.facts.version, config: after.config })
-        : { kind: 'firewalld-starts' },
-    impact: input.live === undefined || changes.length === 0 ? NO_IMPACT : impactOf(input.live, now.before, after),
+    disruption: { kind: 'none' },
+    impact: NO_IMPACT,
     notes,
     nothingBecause: changes.length > 0 ? null : nothingBecause(input),
   };
-  return { plan, outcome };
+  return { plan, outcome: outcomeOf(steps, observed, keeps) };
+}
+
+/**
+ * The same plan with what it does to the host's listening sockets and live traffic, and for how long a reload holds new flows.
+ *
+ * @param rehearsal what the host said beforehand; `null` where it was not asked: then it is worked out from the configuration
+ */
+export function withConsequences(
+  { plan, outcome }: MadePlan,
+  input: PlanInput,
+  rehearsal: Rehearsal | null,
+  kernels: Kernels | null,
+): HostPlan {
+  const { ensure, observed, live } = input;
+  const reload = reloadOf(plan.steps);
+  const { now, boot, reloaded } = filtersOf({ outcome, observed, firewalld: input.facts, kernels });
+  const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
+  const measured = measuredHoldMs(rehearsal);
+  const { version } = input.facts;
+  return {
+    ...plan,
+    disruption:
+      ensure === undefined
+        ? disruptionOf(plan.changes, reload, measured ?? reloadHoldMs(version, ruleCount(after.config)))
+        : { kind: 'firewalld-starts' },
+    impact: live === undefined || plan.changes.length === 0 ? NO_IMPACT : impactOf(live, now.before, after),
+  };
+}
+
+/** The whole plan, worked out from facts alone. */
+export function makePlan(input: PlanInput): MadePlan {
+  const made = draftPlan(input);
+  return { ...made, plan: withConsequences(made, input, null, null) };
+}
+
+/** For how long the host's own firewalld loaded the plan's definitions, to the nearest ten milliseconds; `null` where it did not. */
+function measuredHoldMs(rehearsal: Rehearsal | null): number | null {
+  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'reload') : undefined;
+  return state?.loads === true ? Math.max(10, Math.round(state.seconds * 100) * 10) : null;
 }
 
 function rememberChange(input: PlanInput, roles: readonly string[]): Change | null {

@@ -3,16 +3,16 @@ import { dispatchOf } from '../firewalld/stock.ts';
 import { servicePorts } from './exposure.ts';
 import type { Change, Disruption } from './plan.ts';
 
-/** The class of a plan's disruption: nothing, new flows held for a while, interfaces that move. */
-export function disruptionOf(
-  changes: readonly Change[],
-  reload: string | null,
-  host: { readonly version: string; readonly config: FirewalldConfig },
-): Disruption {
+/**
+ * The class of a plan's disruption: nothing, new flows held for a while, interfaces that move.
+ *
+ * @param reloadMs for about how long a reload holds new flows
+ */
+export function disruptionOf(changes: readonly Change[], reload: string | null, reloadMs: number): Disruption {
   const moved = changes.flatMap((change) =>
     change.kind === 'interface' && change.layers.runtime ? [change.interface] : [],
   );
-  const holdMs = reload === null ? 0 : reloadHoldMs(host.version, ruleCount(host.config));
+  const holdMs = reload === null ? 0 : reloadMs;
   if (moved.length > 0)
     return { kind: 'interface-moves', interfaces: [...new Set(moved)].sort(), reload: reload !== null, holdMs };
   return reload === null ? { kind: 'none' } : { kind: 'reload', because: reload, holdMs };

@@ -10,6 +10,7 @@ import {
 import { EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../firewalld/model.ts';
 import type { PolicyConfig } from '../firewalld/policies.ts';
 import { type Dispatch, stockZone } from '../firewalld/stock.ts';
+import type { Ruleset } from '../kernel/ruleset.ts';
 import { type Approach, diversionsOf, members, type RuleHolder, type Step, stepsOf } from './proof-rules.ts';
 
 /** Everything of one host's firewalld, at one moment, that decides about flows to the host itself. */
@@ -18,19 +19,31 @@ export interface Filter {
   readonly policies: readonly PolicyConfig[];
   readonly defaultZone: string;
   readonly dispatch: Dispatch;
+  /** The kernel's own rules for it, where they are known: then these decide, and the rest is for names. */
+  readonly kernel?: KernelFilter;
+}
+
+/** The rules of a kernel, and what they depend on. */
+export interface KernelFilter {
+  readonly rules: Ruleset;
+  /** The host's own addresses. */
+  readonly addresses: readonly string[];
+  /** The interface by which the host sends to an address. */
+  readonly route: (destination: string) => string | null;
 }
 
 /** Sources that do not get in, and what keeps them out. */
 export interface Refusal {
   readonly ranges: AddressRanges;
-  readonly kind: 'zone' | 'policy';
+  /** `rule`: one that is not firewalld's, or of its direct interface. */
+  readonly kind: 'zone' | 'policy' | 'rule';
   readonly owner: string;
   /** The end of a sentence that is about the owner: `it does not open 22/tcp`. */
   readonly what: string;
 }
 
 /** What becomes of an approach's sources: each of them is in `accepted` or in one of `refused`. */
-export interface Passage {
+interface Dispatched {
   readonly accepted: AddressRanges;
   readonly refused: readonly Refusal[];
 }
@@ -60,7 +73,7 @@ type Chain = readonly (Decide | Branch)[];
  *   that a packet may take, and one refusal on any of them counts; `false` lets no such rule match. A permission counts
  *   where it is certain, either way.
  */
-export function passage(filter: Filter, approach: Approach, worst: boolean): Passage {
+export function dispatched(filter: Filter, approach: Approach, worst: boolean): Dispatched {
   const built = new Chains(filter, approach, worst);
   const refused: Refusal[] = [];
   // The translation of destinations comes before all filtering.
@@ -69,6 +82,11 @@ export function passage(filter: Filter, approach: Approach, worst: boolean): Pas
   refused.push(...built.unopened(nobodyOpened));
   const out = uniteAll(refused.map((item) => item.ranges));
   return { accepted: subtract(approach.sources, out), refused };
+}
+
+/** What nothing lets in, by the zone that is asked last. */
+export function unopened(filter: Filter, approach: Approach, ranges: AddressRanges): Refusal[] {
+  return new Chains(filter, approach, false).unopened(ranges);
 }
 
 /** @returns the sources that come out at the chain's end */

@@ -4,7 +4,8 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { observedPolicies, type PolicyConfig } from '../firewalld/policies.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { confValue, dispatchOf, keepsOnReload } from '../firewalld/stock.ts';
-import type { Filter } from './proof-dispatch.ts';
+import type { Filter, KernelFilter } from './proof-dispatch.ts';
+import type { Kernels } from './rehearsed-kernels.ts';
 import type { StepOutcome } from './step-outcome.ts';
 
 /** What of a running firewalld decides, beside its zones, services and ipsets. */
@@ -20,13 +21,21 @@ export interface FiltersInput {
   readonly observed: ObservedFirewalld;
   /** Ours once the plan is carried out. */
   readonly outcome: StepOutcome;
+  /** The kernel's own rules at each moment; `null` where the host did not rehearse the plan. */
+  readonly kernels: Kernels | null;
 }
 
-/** The host's filters, before and after the plan, at runtime and as the files have it. */
+/**
+ * The host's filters, before and after the plan, at runtime and as the files have it. Those of a rehearsal are the kernel's
+ * own rules; what of a rehearsal is missing is worked out from firewalld's configuration.
+ */
 export interface Filters {
   readonly now: { readonly before: Filter; readonly after: Filter };
   readonly boot: { readonly before: Filter; readonly after: Filter };
-  /** After a reload that keeps interfaces where they are (`FlushAllOnReload=no`); `null` where one does as a boot does. */
+  /**
+   * After the reload of the plan and its calls, where that is another state than after a boot: it was rehearsed, or a reload
+   * keeps interfaces where they are (`FlushAllOnReload=no`). `null` otherwise.
+   */
   readonly reloaded: Filter | null;
 }
 
@@ -70,16 +79,19 @@ export function filtersOf(input: FiltersInput): Filters {
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
   );
+  const { kernels } = input;
+  const known = (kernel: KernelFilter | undefined) => (kernel === undefined ? {} : { kernel });
+  const reloaded = { config: rebound(wanted, homes), ...atBoot, ...known(kernels?.running) };
   return {
     now: {
-      before: { config: runtime, ...atRuntime },
-      after: { config: withOurs(runtime, outcome.runtime, runtime), ...atRuntime },
+      before: { config: runtime, ...atRuntime, ...known(kernels?.now) },
+      after: { config: withOurs(runtime, outcome.runtime, runtime), ...atRuntime, ...known(kernels?.running) },
     },
     boot: {
-      before: { config: rebound(inFiles, managed), ...atBoot },
-      after: { config: rebound(wanted, managed), ...atBoot },
+      before: { config: rebound(inFiles, managed), ...atBoot, ...known(kernels?.disk) },
+      after: { config: rebound(wanted, managed), ...atBoot, ...known(kernels?.boot) },
     },
-    reloaded: keeps ? { config: rebound(wanted, homes), ...atBoot } : null,
+    reloaded: keeps || kernels?.reload !== undefined ? reloaded : null,
   };
 }
 

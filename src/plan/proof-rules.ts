@@ -15,6 +15,10 @@ export interface Approach {
   /** TCP when left out. */
   readonly protocol?: Protocol;
   readonly port: number;
+  /** Any when left out; the kernel's rules alone are asked about it. */
+  readonly sourcePort?: number | null;
+  /** Through the host and out by this interface, in place of to the host itself: for the kernel's rules alone. */
+  readonly outInterface?: string;
 }
 
 /**

@@ -1,23 +1,30 @@
-import { type AddressRanges, addressRanges, intersect, oneAddress, subtract, unite } from '../core/address-ranges.ts';
+import { type AddressRanges, intersect, oneAddress, subtract, uniteAll } from '../core/address-ranges.ts';
 import { type AddressFamily, addressFamily } from '../core/addresses.ts';
-import type { ControllerPath, HostFacts, InterfaceFacts } from '../facts/facts.ts';
+import type { Protocol } from '../core/ports.ts';
+import { isLoopback } from '../facts/addresses.ts';
+import type { HostFacts, InterfaceFacts } from '../facts/facts.ts';
 import { OF_ENGINES } from '../policy/interfaces.ts';
-import type { Filter, Refusal } from './proof-dispatch.ts';
-import { passage } from './proof-dispatch.ts';
+import { type Filter, letIn, passage, type Refusal } from './passage.ts';
+import { interfacesTowards, routesKnown } from './routes.ts';
 
 /** What the proof reads of the facts. */
-export type WayFacts = Pick<HostFacts, 'controllerPath' | 'interfaces'> & Partial<Pick<HostFacts, 'sockets'>>;
+export type WayFacts = Pick<HostFacts, 'controllerPath' | 'interfaces'> &
+  Partial<Pick<HostFacts, 'sockets' | 'routeTable' | 'carriers' | 'flows'>>;
 
-/** One entry of `portfw_management`, and the addresses that it stands for. */
-export interface ManagementSource {
-  readonly given: string;
-  readonly addresses: readonly string[];
+/** The end of the TCP connection that we dialled, as seen from here. */
+export interface Dialled {
+  readonly address: string;
+  readonly port: number;
 }
 
-/** Sources that must reach sshd, and where: one of the places is enough. */
+/** Sources that must get in, and where: one of the places is enough. */
 export interface Way {
-  readonly kind: 'controller' | 'management';
-  /** The entry of `portfw_management`; the client's address for our own way. */
+  /**
+   * `controller`: our own. `management`: an entry of `portfw_management`. `carrier`: what carries the tunnel that we came
+   * through. `lease`: the answers that renew an address.
+   */
+  readonly kind: 'controller' | 'management' | 'carrier' | 'lease';
+  /** The entry of `portfw_management`, our own address, the tunnel, the address of the lease. */
   readonly given: string;
   readonly family: AddressFamily;
   readonly sources: AddressRanges;
@@ -29,88 +36,78 @@ export interface Way {
 export interface Place {
   readonly interface: string;
   readonly destination: string;
+  readonly protocol: Protocol;
   readonly port: number;
+  /** `null` for any. */
+  readonly sourcePort: number | null;
+}
+
+/** A place where sshd, or what leads to it, is reached. */
+export function tcpPlace(name: string, destination: string, port: number): Place {
+  return { interface: name, destination, protocol: 'tcp', port, sourcePort: null };
 }
 
 /** Where OpenSSH listens when nobody says otherwise. */
 const SSH_PORT = 22;
 
-/** The interface with the address that sshd answered on; `undefined` when the host does not say. */
-export function entrance(facts: Pick<WayFacts, 'controllerPath' | 'interfaces'>): InterfaceFacts | undefined {
+/** The interface that our session comes by, or else the one with the address that sshd answered on. */
+export function entrance(facts: WayFacts): InterfaceFacts | undefined {
   const { controllerPath, interfaces } = facts;
   if (controllerPath === null) return undefined;
-  return interfaces.find((item) => item.addresses.some(({ address }) => address === controllerPath.serverAddress));
-}
-
-/** The controller's own way in; none over a local connection or the loopback. */
-export function controllerWays(facts: WayFacts): Way[] {
-  const path = facts.controllerPath;
-  const family = path === null ? null : addressFamily(path.clientAddress);
-  if (path === null || family === null) return [];
-  const holder = entrance(facts);
-  if (holder?.loopback === true) return [];
-  const own = {
-    kind: 'controller',
-    given: path.clientAddress,
-    family,
-    sources: oneAddress(path.clientAddress, family),
-  } as const;
-  const place = (name: string): Place => ({
-    interface: name,
-    destination: path.serverAddress,
-    port: path.serverPort,
-  });
-  if (holder !== undefined) return [{ ...own, places: [place(holder.name)], guessed: false }];
-  return usable(facts.interfaces).map(({ name }) => ({ ...own, places: [place(name)], guessed: true }));
-}
-
-/** What of `portfw_management` can be asked about, and sentences on what cannot. */
-export interface ManagementWays {
-  readonly ways: readonly Way[];
-  readonly doubts: readonly string[];
+  return interfaces.find(
+    ({ name }) => name === comesBy(facts, controllerPath.clientAddress, controllerPath.serverAddress),
+  );
 }
 
 /**
- * By which interface each management address comes in: the one whose network it is in, and for all others the one that
- * the controller came by. Where that is not known (a local connection), any interface with an address of the family.
+ * By which interface packets from an address come: the one that the way back to it leads by. Where the routes do not say
+ * (not told, or policy routing), the one that holds the address that they go to; `null` where that is not known either.
  */
-export function managementWays(facts: WayFacts, management: readonly ManagementSource[]): ManagementWays {
+function comesBy(facts: WayFacts, source: string, destination: string): string | null {
+  const family = addressFamily(source);
+  const holder = facts.interfaces.find((item) => item.addresses.some(({ address }) => address === destination));
+  if (family === null || linkLocal(source) || !routesKnown(facts)) return holder?.name ?? null;
+  const [way] = interfacesTowards(facts, oneAddress(source, family), family);
+  if (way?.interfaces.length === 1) return way.interfaces[0]!;
+  return holder?.name ?? null;
+}
+
+/** Our own ways in: to what sshd saw, and to what we dialled where that is another door. None over a local connection. */
+export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] {
+  const path = facts.controllerPath;
+  const family = path === null ? null : addressFamily(path.clientAddress);
+  if (path === null || family === null) return [];
   const ways: Way[] = [];
-  const doubts: string[] = [];
-  const interfaces = usable(facts.interfaces);
-  const ports = sshPorts(facts);
-  for (const { given, addresses } of management) {
-    if (addresses.length === 0) doubts.push(`no address of ${given} is known`);
-    for (const family of ['ipv4', 'ipv6'] as const) {
-      // The host reaches itself over the loopback, which is never filtered.
-      const all = addressRanges(addresses, family) ?? [];
-      let left = subtract(all, ownAddresses(facts.interfaces, family));
-      if (left.length === 0) continue;
-      const way = (sources: AddressRanges, from: readonly InterfaceFacts[]): void => {
-        const places = from.flatMap((item) =>
-          destinations(item, family, facts.controllerPath).flatMap((destination) =>
-            ports.map((port) => ({ interface: item.name, destination, port })),
-          ),
-        );
-        ways.push({ kind: 'management', given, family, sources, places, guessed: false });
-      };
-      for (const { ranges, holders } of connected(interfaces, family)) {
-        const near = intersect(left, ranges);
-        if (near.length === 0) continue;
-        for (const holder of holders) way(near, [holder]);
-        left = subtract(left, ranges);
-      }
-      if (left.length === 0) continue;
-      const speaking = interfaces.filter((item) => destinations(item, family, facts.controllerPath).length > 0);
-      const main = speaking.filter((item) => item.name === entrance(facts)?.name);
-      if (speaking.length > 0) way(left, main.length > 0 ? main : speaking);
-      else
-        doubts.push(
-          `${given} cannot come in over ${family === 'ipv4' ? 'IPv4' : 'IPv6'}: the host has no such address`,
-        );
-    }
+  const own = (source: string, sources: AddressRanges, destination: string, port: number): void => {
+    const way = { kind: 'controller', given: source, family: addressFamily(destination) ?? family, sources } as const;
+    const by = comesBy(facts, source, destination);
+    // Nobody outside comes by the loopback, whose packets are never filtered.
+    if (facts.interfaces.find(({ name }) => name === by)?.loopback === true) return;
+    if (by !== null) ways.push({ ...way, places: [tcpPlace(by, destination, port)], guessed: false });
+    else
+      for (const { name } of usable(facts.interfaces))
+        ways.push({ ...way, places: [tcpPlace(name, destination, port)], guessed: true });
+  };
+  const inside = isLoopback(path.clientAddress);
+  if (!inside) own(path.clientAddress, oneAddress(path.clientAddress, family), path.serverAddress, path.serverPort);
+  const held = facts.interfaces.some(({ addresses }) => addresses.some(({ address }) => address === dialled?.address));
+  if (dialled === null || !held) return ways;
+  if (dialled.address === path.serverAddress && dialled.port === path.serverPort) return ways;
+  // Behind a forward port, or a program that hands connections on: sshd sees another door, or the host itself.
+  const openers = inside ? openersOf(facts, 'tcp', dialled.port, dialled.address) : [path.clientAddress];
+  for (const opener of openers) {
+    const itsFamily = addressFamily(opener);
+    if (itsFamily !== null) own(opener, oneAddress(opener, itsFamily), dialled.address, dialled.port);
   }
-  return { ways, doubts };
+  return ways;
+}
+
+/** Who has opened flows to a port of the host, at one address or any. */
+export function openersOf(facts: WayFacts, protocol: Protocol, port: number, address: string | null): string[] {
+  const { flows } = facts;
+  const kinds = flows === undefined || flows === null ? [] : [...flows.kinds, ...flows.untracked];
+  const to = kinds.filter((kind) => kind.protocol === protocol && kind.port === port);
+  return [...new Set(to.filter((kind) => address === null || kind.address === address).map(({ opener }) => opener))];
 }
 
 /** sshd's port as we met it, else those that it listens on. */
@@ -124,74 +121,61 @@ export function sshPorts(facts: Pick<WayFacts, 'controllerPath' | 'sockets'>): n
   return ports.length > 0 ? ports : [SSH_PORT];
 }
 
-function usable(interfaces: readonly InterfaceFacts[]): InterfaceFacts[] {
+/** Interfaces by which somebody outside may come. */
+export function usable(interfaces: readonly InterfaceFacts[]): InterfaceFacts[] {
   return interfaces.filter((item) => item.up && !item.loopback && !OF_ENGINES.test(item.name));
 }
 
-function isLinkLocal(address: string): boolean {
+/** Whether an address is good on one link only. */
+export function linkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(address) || address.startsWith('169.254.');
 }
 
-function ownAddresses(interfaces: readonly InterfaceFacts[], family: AddressFamily): AddressRanges {
-  return (
-    addressRanges(
-      interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address)),
-      family,
-    ) ?? []
-  );
+/** The host's own addresses of one family. */
+export function ownAddresses(interfaces: readonly InterfaceFacts[], family: AddressFamily): AddressRanges {
+  const all = interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address));
+  return uniteAll(all.map((address) => oneAddress(address, family)));
 }
 
-/** Addresses of an interface that one can log in to: the one that we came to if it is among them. */
-function destinations(item: InterfaceFacts, family: AddressFamily, path: ControllerPath | null): string[] {
-  const own = item.addresses
-    .filter((one) => one.family === family && !isLinkLocal(one.address))
-    .map(({ address }) => address);
-  return path !== null && own.includes(path.serverAddress) ? [path.serverAddress] : own;
+/** What becomes of a way under a filter. */
+export interface ShutOut {
+  /** Sources that get in at none of the places. */
+  readonly missing: AddressRanges;
+  /** What the first place says against each of them. */
+  readonly refusals: readonly (Refusal & { readonly place: Place })[];
+  /** Expressions of the kernel's rules that were met and are not understood. */
+  readonly unknown: readonly string[];
 }
 
-interface Connected {
-  readonly ranges: AddressRanges;
-  readonly holders: readonly InterfaceFacts[];
-}
-
-/** The networks that the host is on, the narrower ones first, as the routing of the answers prefers them. */
-function connected(interfaces: readonly InterfaceFacts[], family: AddressFamily): Connected[] {
-  const found = new Map<string, { ranges: AddressRanges; prefix: number; holders: Set<InterfaceFacts> }>();
-  const full = family === 'ipv4' ? 32 : 128;
-  for (const item of interfaces) {
-    for (const { address, prefix, family: own } of item.addresses) {
-      if (own !== family || prefix === full || prefix === 0 || isLinkLocal(address)) continue;
-      const ranges = addressRanges([`${address}/${prefix}`], family) ?? [];
-      const key = `${ranges[0]?.first}/${prefix}`;
-      const held = found.get(key) ?? { ranges, prefix, holders: new Set() };
-      held.holders.add(item);
-      found.set(key, held);
-    }
-  }
-  return [...found.values()]
-    .sort((a, b) => b.prefix - a.prefix)
-    .map(({ ranges, holders }) => ({ ranges, holders: [...holders] }));
-}
-
-/** Which of a way's sources get in at none of its places, and what the first place says against them. */
-export function shutOut(
-  way: Way,
-  filter: Filter,
-  worst: boolean,
-): { readonly missing: AddressRanges; readonly refusals: readonly (Refusal & { readonly place: Place })[] } {
+/**
+ * Which of a way's sources get in at none of its places.
+ *
+ * @param ports those that sshd listens on: a translation to one of them is a way in as well
+ */
+export function shutOut(way: Way, filter: Filter, worst: boolean, ports: readonly number[]): ShutOut {
   let accepted: AddressRanges = [];
   const refusals: (Refusal & { readonly place: Place })[] = [];
+  const unknown = new Set<string>();
   for (const place of way.places) {
     const result = passage(filter, { ...place, family: way.family, sources: way.sources }, worst);
-    accepted = unite(accepted, result.accepted);
+    accepted = uniteAll([accepted, ...letIn(result, ports, way.sources)]);
     for (const refusal of result.refused) refusals.push({ ...refusal, place });
+    for (const { ranges } of result.diverted)
+      refusals.push({
+        ranges,
+        kind: 'rule',
+        owner: 'translation',
+        what: 'it is sent elsewhere before anything is filtered',
+        place,
+      });
+    for (const text of result.unknown) unknown.add(text);
   }
   let left = subtract(way.sources, accepted);
   const missing = left;
   const said = refusals.flatMap((refusal) => {
     const ranges = intersect(left, refusal.ranges);
-    left = subtract(left, ranges);
+    left = subtract(left, refusal.ranges);
     return ranges.length === 0 ? [] : [{ ...refusal, ranges }];
   });
-  return { missing, refusals: said };
+  return { missing, refusals: said, unknown: [...unknown] };
 }

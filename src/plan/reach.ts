@@ -9,8 +9,9 @@ import {
 import type { AddressFamily } from '../core/addresses.ts';
 import { type PortRange, type Protocol, parsePortRange } from '../core/ports.ts';
 import { parseRichRules } from '../firewalld/rich-rule.ts';
+import { stretches as portStretches } from '../kernel/stretches.ts';
 import type { Comers } from './impact-types.ts';
-import { type Filter, passage } from './proof-dispatch.ts';
+import { type Filter, passage } from './passage.ts';
 
 /** How many networks a plan lists of those that may come in. */
 const MOST_SOURCES = 40;
@@ -60,7 +61,11 @@ export function stretches(filters: readonly Filter[]): readonly number[] {
     starts.add(range.first);
     starts.add(range.last + 1);
   };
-  for (const { config, policies } of filters) {
+  for (const { config, policies, kernel } of filters) {
+    if (kernel !== undefined) {
+      for (const port of portStretches([kernel.rules])) starts.add(port);
+      continue;
+    }
     for (const { ports } of config.services.values()) for (const { range } of ports) add(range);
     for (const holder of [...config.zones.values(), ...policies]) {
       for (const { range } of holder.ports) add(range);

@@ -1,13 +1,14 @@
 import { parseFacts } from '../../src/facts/parse-facts.ts';
 import { observedFirewalld } from '../../src/firewalld/observed.ts';
-import { decide } from '../../src/fleet/decide-host.ts';
 import { hostPeers } from '../../src/inventory/peers.ts';
 import { makePlan } from '../../src/plan/build-plan.ts';
 import { lockout } from '../../src/plan/lockout.ts';
+import { waysOf } from '../../src/plan/ways.ts';
 import { buildDesired } from '../../src/policy/build-desired.ts';
 import { jsonLine } from '../../src/report/ndjson.ts';
 import { plansText } from '../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../src/report/style.ts';
+import { decidedFromFacts } from '../unit/fleet/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/big-host.ts';
 
 const WORLDS: Readonly<Record<string, Partial<Size>>> = {
@@ -58,12 +59,23 @@ function measure({ text, job, play, context }: BigHost): Record<string, number> 
     makePlan({ ...common, host: job.host, matrix: 'x', roles: [], remembered: null, notes: [], live: facts }),
   );
   timed(row, 'lockout', () =>
-    lockout({ facts, firewalld, observed, outcome: result, reload: false, changes: true, management: [] }),
+    lockout({
+      facts,
+      firewalld,
+      observed,
+      outcome: result,
+      reload: false,
+      changes: true,
+      ways: waysOf(facts, [], null).ways,
+      trials: { ways: [], samples: [] },
+      rehearsal: null,
+      kernels: null,
+    }),
   );
   timed(row, 'text', () => plansText([plan], { style: PLAIN_STYLE, verbosity: 0 }));
   timed(row, 'json', () => jsonLine({ kind: 'x', plan }));
   timed(row, 'facts json', () => jsonLine(facts));
-  const decided = timed(row, 'decide, all', () => decide(job, play, facts, context));
+  const decided = timed(row, 'decide, all', () => decidedFromFacts(job, play, facts, context));
   if (decided.kind === 'refused') throw new Error(JSON.stringify(decided.failure));
   return row;
 }

@@ -5,13 +5,14 @@ import fc from 'fast-check';
 import { stringify } from 'yaml';
 import type { ControllerPath, HostFacts } from '../../../src/facts/facts.ts';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
-import { decide } from '../../../src/fleet/decide-host.ts';
+import type { Decision } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import type { Inventory } from '../../../src/inventory/inventory.ts';
 import type { HostSettings, InterfaceClass, PrivateMode, ZoneTarget } from '../../../src/inventory/settings-types.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Matrix, Play } from '../../../src/matrix/matrix.ts';
 import { probeText } from '../facts/probe-text.ts';
+import { decidedFromFacts } from '../fleet/decided.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { type Mishap, mishapArbitrary } from '../plan/states.ts';
 import { readInventory } from '../policy/cases.ts';
@@ -323,7 +324,7 @@ export function decideOn(
   host: Firewalld,
   way: ControllerPath | null,
   facts: HostFacts = factsOf(host, way),
-): ReturnType<typeof decide> {
+): Decision {
   const play: Play = {
     name: 'p',
     hosts: 'all',
@@ -337,7 +338,7 @@ export function decideOn(
     location: { file: 'p', line: 1, column: 1 },
   };
   const job = { host: HOST, settings: settings.get(HOST)! } as HostJob;
-  return decide(job, play, facts, { inventory, settings, today: '2026-03-01' });
+  return decidedFromFacts(job, play, facts, { inventory, settings, today: '2026-03-01' });
 }
 
 /** How an address of `portfw_management` comes in: by the interface whose network it is in, to the port that we came to. */

@@ -1,12 +1,13 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
-import { type DecideContext, type Decision, decide } from '../../../src/fleet/decide-host.ts';
+import type { DecideContext, Decision } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { interfacesOf, readInventory } from '../policy/cases.ts';
+import { decidedFromFacts } from './decided.ts';
 
 const MATRIX = loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml'));
 
@@ -88,7 +89,7 @@ function decision(given: Given): Decision {
     acceptLockout: new Set(given.accepted ?? []),
   };
   const job = { host: 'sip1.example.net', settings: settings.get('sip1.example.net')! } as HostJob;
-  return decide(job, play, facts, context);
+  return decidedFromFacts(job, play, facts, context);
 }
 
 const NOTHING_RUNS = { runtime: { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] } };

@@ -1,12 +1,12 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { HostFacts } from '../../../src/facts/facts.ts';
-import { decide } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { interfacesOf, readInventory } from '../policy/cases.ts';
+import { decidedFromFacts } from './decided.ts';
 
 /** The outcome for a host that has a service file of this name, and a file of somebody else with this text. */
 function outcomeOf(service: string, others: string): string {
@@ -51,7 +51,7 @@ function outcomeOf(service: string, others: string): string {
     features: [],
   };
   const job = { host: 'sip1.example.net', settings: settings.get('sip1.example.net')! };
-  const made = decide(job as unknown as HostJob, play as unknown as Play, facts as unknown as HostFacts, {
+  const made = decidedFromFacts(job as unknown as HostJob, play as unknown as Play, facts as unknown as HostFacts, {
     inventory,
     settings,
     today: '2026-03-01',

@@ -34,6 +34,7 @@ function notes(given: Case): string[] {
     (name): InterfaceFacts => ({ name, up: name !== 'down0', loopback: name === 'lo', addresses: [] }),
   );
   const found = forwardingNotes({
+    kernels: null,
     facts: {
       interfaces,
       forwarding: { ipv4: given.ipv4 ?? ['eth0', 'eth1', 'docker0'], ipv6: given.ipv6 ?? [] },

@@ -1,7 +1,11 @@
 import type { ControllerPath, InterfaceFacts } from '../../../src/facts/facts.ts';
 import { type FirewalldConfig, type IpsetConfig, isOurs, type ZoneConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { type LockoutVerdict, lockout, type ManagementSource } from '../../../src/plan/lockout.ts';
+import { lockout } from '../../../src/plan/lockout.ts';
+import type { LockoutVerdict } from '../../../src/plan/lockout-types.ts';
+import type { ManagementSource } from '../../../src/plan/management-ways.ts';
+import type { WayFacts } from '../../../src/plan/proof-ways.ts';
+import { waysOf } from '../../../src/plan/ways.ts';
 
 export const INTERFACES: readonly InterfaceFacts[] = [
   { name: 'lo', up: true, loopback: true, addresses: [{ address: '127.0.0.1', prefix: 8, family: 'ipv4' }] },
@@ -106,17 +110,19 @@ export function verdict(given: Case): LockoutVerdict {
   ];
   const runtime = layer(given.runtime ?? PUBLIC_OPEN);
   const permanent = layer(given.permanent ?? given.runtime ?? PUBLIC_OPEN);
-  return lockout({
-    facts: {
-      controllerPath: given.path === null ? null : path,
-      interfaces: given.interfaces ?? INTERFACES,
-      sockets: Object.entries(given.sshd ?? {}).map(([port, address]) => ({
-        protocol: 'tcp',
-        address,
-        port: Number(port),
-        processes: ['sshd'],
-      })),
-    },
+  const facts: WayFacts = {
+    controllerPath: given.path === null ? null : path,
+    interfaces: given.interfaces ?? INTERFACES,
+    sockets: Object.entries(given.sshd ?? {}).map(([port, address]) => ({
+      protocol: 'tcp',
+      address,
+      port: Number(port),
+      processes: ['sshd'],
+    })),
+  };
+  const { ways, doubts } = waysOf(facts, given.management ?? [], null);
+  const proof = lockout({
+    facts,
     firewalld: {
       version: given.version ?? '1.3.3',
       defaultZone: given.defaultZone ?? 'public',
@@ -142,6 +148,13 @@ export function verdict(given: Case): LockoutVerdict {
     reload: given.reload ?? false,
     changes: given.changes ?? true,
     starts: given.starts ?? false,
-    management: given.management ?? [],
+    ways,
+    trials: { ways: [], samples: [] },
+    rehearsal: null,
+    kernels: null,
   });
+  const unknown = doubts.map(
+    (text) => ({ severity: 'warning', code: 'management-unknown', text: `portfw_management: ${text}` }) as const,
+  );
+  return { ...proof, notes: [...unknown, ...proof.notes] };
 }

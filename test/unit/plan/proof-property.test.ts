@@ -6,7 +6,7 @@ import { EMPTY_ZONE, type FirewalldConfig } from '../../../src/firewalld/model.t
 import type { PolicyConfig } from '../../../src/firewalld/policies.ts';
 import { readIpsetXml, readServiceXml } from '../../../src/firewalld/read-xml.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
-import { type Filter, passage } from '../../../src/plan/proof-dispatch.ts';
+import { dispatched, type Filter } from '../../../src/plan/proof-dispatch.ts';
 import { letsIn, type Packet, type Policy, type Rule, ruleText, type World, type Zone } from './naive-firewalld.ts';
 
 const MACS = ['00:00:5E:00:53:01', '00:00:5E:00:53:02'];
@@ -190,8 +190,8 @@ function check(
       const filter = filterOf(given);
       const sources = addressRanges([given2], 'ipv4')!;
       const approach = { family: 'ipv4', sources, port: 22, ...packet } as const;
-      const sure = passage(filter, approach, true).accepted;
-      const likely = passage(filter, approach, false).accepted;
+      const sure = dispatched(filter, approach, true).accepted;
+      const likely = dispatched(filter, approach, false).accepted;
       for (const sample of SAMPLES) {
         const one = oneAddress(sample, 'ipv4');
         if (intersect(sources, one).length === 0) continue;

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
-import { decide } from '../../../src/fleet/decide-host.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/style.ts';
+import { decidedFromFacts } from '../fleet/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from './big-host.ts';
 
 /** From what a host printed to a plan that is shown, as text and as JSON. */
 function planned({ text, job, play, context }: BigHost): { readonly shown: string; readonly changes: number } {
   const parsed = parseFacts(text);
   if (parsed.kind === 'unreadable') throw new Error(`${parsed.section}: ${parsed.why}`);
-  const decided = decide(job, play, parsed.facts, context);
+  const decided = decidedFromFacts(job, play, parsed.facts, context);
   if (decided.kind === 'refused') throw new Error(JSON.stringify(decided.failure));
   const { plan } = decided;
   jsonLine({ kind: 'host-finished', plan });

@@ -1,0 +1,96 @@
+import { inflateSync } from 'node:zlib';
+import { terminalLine } from '../core/terminal-text.ts';
+import { JsonObject } from '../facts/json-shape.ts';
+import { Unreadable } from '../facts/unreadable.ts';
+import type { Rehearsal, RehearsedName, RehearsedState, RulesText, TrialResult, TrialWay } from '../plan/rehearsal.ts';
+
+const SECTION = 'rehearsal';
+const NAMES: readonly RehearsedName[] = ['disk', 'reload', 'running', 'boot'];
+const RESULTS: readonly TrialResult[] = ['open', 'refused', 'silent'];
+/** A ruleset of 100,000 entries in three sets takes about 30 MB as JSON. */
+const MOST_BYTES = 256 * 1024 * 1024;
+const MOST_PACKED = 64 * 1024 * 1024;
+const LONGEST_LOAD_MS = 3_600_000;
+
+/**
+ * Reads the host's answer to a rehearsal (`src/host/rehearsal.py`). Texts for people are safe to show; rules are as the kernel
+ * wrote them, and whoever reads them takes nothing for granted.
+ *
+ * @param ways those that were asked for
+ */
+export function parseRehearsal(text: string, ways: readonly TrialWay[]): Rehearsal {
+  try {
+    const answer = JsonObject.parse(SECTION, [text]);
+    const kind = answer.text('kind');
+    if (kind === 'unrehearsed') return { kind: 'not-rehearsed', why: line(answer, 'why') };
+    if (kind === 'refused') return { kind: 'not-rehearsed', why: line(answer, 'why') };
+    if (kind !== 'rehearsed') throw new Unreadable(SECTION, `unknown answer ${terminalLine(kind, 40)}`);
+    return {
+      kind,
+      now: rulesText(answer.object('now')),
+      states: answer.objects('states', NAMES.length).map((state) => readState(state, ways.length)),
+      ways,
+    };
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { kind: 'not-rehearsed', why: `the host's answer cannot be understood: ${error.message}` };
+  }
+}
+
+function readState(state: JsonObject, ways: number): RehearsedState {
+  const name = NAMES.find((one) => one === state.text('name'));
+  if (name === undefined) throw new Unreadable(SECTION, 'a state has an unknown name');
+  const said = lines(state, 'said');
+  if (!state.flag('loads')) {
+    const files = state.has('files') ? state.texts('files', 1000, 4096).map((path) => terminalLine(path, 200)) : [];
+    return { name, loads: false, why: line(state, 'why'), said, files };
+  }
+  const packets = state.texts('packets', 64, 16).map((result) => {
+    const known = RESULTS.find((one) => one === result);
+    if (known === undefined) throw new Unreadable(SECTION, 'a packet has an unknown result');
+    return known;
+  });
+  if (packets.length !== ways) throw new Unreadable(SECTION, 'not every connection was tried');
+  return {
+    name,
+    loads: true,
+    seconds: milliseconds(state) / 1000,
+    modules: lines(state, 'modules'),
+    lost: lines(state, 'lost'),
+    said,
+    failed: state.has('failed') ? lines(state, 'failed') : [],
+    rules: rulesText(state.object('rules')),
+    packets,
+  };
+}
+
+function milliseconds(state: JsonObject): number {
+  return state.integer('milliseconds', 0, LONGEST_LOAD_MS);
+}
+
+function line(object: JsonObject, key: string): string {
+  return terminalLine(object.text(key, 20_000), 600);
+}
+
+function lines(object: JsonObject, key: string): readonly string[] {
+  return object.texts(key, 1000, 2000).map((text) => terminalLine(text, 300));
+}
+
+function rulesText(rules: JsonObject): RulesText {
+  return {
+    nft: unpacked(rules, 'nft'),
+    save4: unpacked(rules, 'save4'),
+    save6: unpacked(rules, 'save6'),
+    ipsets: unpacked(rules, 'ipsets'),
+  };
+}
+
+function unpacked(rules: JsonObject, key: string): string {
+  const text = rules.text(key, MOST_PACKED);
+  if (text === '') return '';
+  try {
+    return inflateSync(Buffer.from(text, 'base64'), { maxOutputLength: MOST_BYTES }).toString('utf8');
+  } catch {
+    throw new Unreadable(SECTION, `${key} cannot be unpacked`);
+  }
+}

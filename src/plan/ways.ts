@@ -1,0 +1,13 @@
+import { carrierWays, leaseWays } from './carrier-ways.ts';
+import { type ManagementSource, type ManagementWays, managementWays } from './management-ways.ts';
+import { controllerWays, type Dialled, type WayFacts } from './proof-ways.ts';
+
+/** Everybody who must get in, and what SSH depends on, the most important first; and sentences on what cannot be asked. */
+export function waysOf(
+  facts: WayFacts,
+  management: readonly ManagementSource[],
+  dialled: Dialled | null,
+): ManagementWays {
+  const { ways, doubts } = managementWays(facts, management);
+  return { ways: [...controllerWays(facts, dialled), ...carrierWays(facts), ...leaseWays(facts), ...ways], doubts };
+}
