@@ -215,7 +215,7 @@ export class Walk {
     if (sources.length === 0) return [];
     switch (verdict.kind) {
       case 'accept':
-        this.#accept(flow, must, outcome);
+        this.#accept(flow, sources, outcome);
         return must;
       case 'drop':
       case 'reject':
