@@ -68,7 +68,7 @@ for name, text in config['files'].items():
 with open('/run/admin.nft', 'w') as out:
     out.write(config['nft'] + chr(10))
 END
-firewall-cmd --quiet --reload
+firewall-cmd --quiet --reload 2>/dev/null || { systemctl restart firewalld && firewall-cmd --quiet --state; } || exit 9
 nft -f /run/admin.nft
 nft -j list ruleset
 echo
@@ -104,9 +104,12 @@ afterAll(async () => {
 });
 
 /** The rules that a host has in force with a configuration; `null` when firewalld does not take it. */
-async function load(host: LabHost, config: RandomConfig): Promise<Ruleset> {
+async function load(host: LabHost, config: RandomConfig): Promise<Ruleset | null> {
   const encoded = Buffer.from(JSON.stringify(config)).toString('base64');
-  const output = await host.sh(`printf %s "$1" | base64 -d | { ${LOAD} }`, encoded);
+  const script = `printf %s "$1" | base64 -d | { ${LOAD} }`;
+  const { exitCode, stdout: output, stderr } = await host.exec(['/bin/sh', '-eu', '-c', script, 'sh', encoded]);
+  if (exitCode === 9) return null;
+  if (exitCode !== 0) throw new Error(`${host.name} does not take it:\n${stderr}`);
   const [, json = '', ipv4 = '', ipv6 = ''] = /^([\s\S]*?)\n# ip\n([\s\S]*?)# ip6\n([\s\S]*)$/.exec(output) ?? [];
   return combine(readNft(json), [readIptablesSave(ipv4, 'ip'), readIptablesSave(ipv6, 'ip6')]);
 }
@@ -200,9 +203,12 @@ describe('what the rules in force let in, by nmap and by us', { timeout: 300_000
     };
     const disagreements: object[] = [];
     let answered = 0;
-    for (let index = 0; index < CONFIGURATIONS; index += 1) {
+    let looked = 0;
+    for (let index = 0; looked < CONFIGURATIONS && index < 2 * CONFIGURATIONS; index += 1) {
       const seed = SEED * 100 + index;
       const rules = await load(host, randomConfig(seed, around));
+      if (rules === null) continue;
+      looked += 1;
       const caller = callers[index % callers.length]!;
       const { open, unknown } = predicted(rules, around, caller);
       let found = await seen(around.address, caller, 1);
@@ -213,6 +219,7 @@ describe('what the rules in force let in, by nmap and by us', { timeout: 300_000
         disagreements.push({ seed, caller, open, found, unknown });
     }
     expect(disagreements, `KERNEL_SEED=${SEED}`).toEqual([]);
+    expect(looked).toBe(CONFIGURATIONS);
     // Neither always open nor always shut.
     const asked = CONFIGURATIONS * (TCP_PORTS.length + UDP_PORTS.length);
     expect(answered).toBeGreaterThan(asked / 10);

@@ -63,7 +63,7 @@ class Maker {
       const from = this.#chance(0.6) ? 'ANY' : this.#pick(zones);
       const priority = this.#pick([-100, -50, -1, 1, 50]) + (name === 'first' ? 0 : 7);
       files[`policies/${name}.xml`] =
-        `<policy target="${target}" priority="${priority}"><ingress-zone name="${from}"/><egress-zone name="HOST"/>${this.#holder()}</policy>`;
+        `<policy target="${target}" priority="${priority}"><ingress-zone name="${from}"/><egress-zone name="HOST"/>${this.#holder(false)}</policy>`;
     }
     if (this.#chance(0.3)) files['direct.xml'] = `<direct>${this.#direct()}</direct>`;
     return { files, nft: this.#chance(0.5) ? this.#table() : '' };
@@ -111,7 +111,8 @@ class Maker {
     return { port: String(this.#pick(protocol === 'tcp' ? TCP_PORTS : UDP_PORTS)), protocol };
   }
 
-  #holder(): string {
+  /** @param forwards firewalld cannot load policies with forward ports in every order */
+  #holder(forwards = true): string {
     const port = (tag: string) => {
       const { port: number, protocol } = this.#port();
       return `<${tag} port="${number}" protocol="${protocol}"/>`;
@@ -122,7 +123,7 @@ class Maker {
       once(Array.from({ length: this.#number(0, 3) }, () => port('port'))),
       this.#chance(0.1) ? `<protocol value="${this.#pick(['tcp', 'udp', 'gre'])}"/>` : '',
       this.#chance(0.1) ? `<source-port port="${this.#pick(['1-1023', '1024-65535'])}" protocol="tcp"/>` : '',
-      this.#chance(0.3) ? this.#forward() : '',
+      forwards && this.#chance(0.3) ? this.#forward() : '',
       once(Array.from({ length: this.#number(0, 4) }, () => this.#rich())),
     ];
     return parts.join('');
