@@ -93,7 +93,11 @@ function matchesOf({ module, options }: Group, family: Family, sets: ReadonlyMap
   if (module === 'set') return [setMatch(options, text, sets)];
   // A module that asks something without any option.
   if (options.length === 0 && !QUIET.includes(module)) return [{ kind: 'unknown', text }];
-  return options.map((option) => matchOf(option, module, family) ?? { kind: 'unknown', text: wordsOf('', [option]) });
+  const matches = options.map((option) => matchOf(option, module, family));
+  if (module !== '' && matches.every((match) => match === null)) {
+    return options.length === 0 ? [] : [{ kind: 'unknown', text }];
+  }
+  return matches.map((match, index) => match ?? { kind: 'unknown', text: wordsOf('', [options[index]!]) });
 }
 
 const QUIET = ['', 'tcp', 'udp', 'sctp', 'dccp', 'udplite', 'icmp', 'icmp6', 'icmpv6', 'multiport'];

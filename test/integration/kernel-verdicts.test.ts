@@ -68,7 +68,8 @@ for name, text in config['files'].items():
 with open('/run/admin.nft', 'w') as out:
     out.write(config['nft'] + chr(10))
 END
-firewall-cmd --quiet --reload 2>/dev/null || { systemctl restart firewalld && firewall-cmd --quiet --state; } || exit 9
+busctl call --timeout=60 org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload 2>/dev/null ||
+  { systemctl restart firewalld && firewall-cmd --quiet --state; } || exit 9
 nft -f /run/admin.nft
 nft -j list ruleset
 echo
