@@ -1,8 +1,9 @@
-import { type AddressRanges, networksOf, subtract, uniteAll } from '../core/address-ranges.ts';
+import { type AddressRanges, intersect, networksOf, subtract, uniteAll } from '../core/address-ranges.ts';
 import { type Approach, type Flow, type Setting, type Stage, settingOf, type Translation } from './flow.ts';
 import { isLocal } from './match.ts';
 import type { BaseChain, Chain, Hook, Ruleset, Table } from './ruleset.ts';
-import { merge, nameOf, type Refusal, Walk } from './walk.ts';
+import { merge, sourcesOf } from './split.ts';
+import { nameOf, type Refusal, Walk } from './walk.ts';
 
 /** Flows that a rule of translation sends to another destination or port than the one they asked for. */
 export interface Translated {
@@ -46,6 +47,7 @@ export function passage(ruleset: Ruleset, approach: Approach, worst: boolean): P
   const walk = new Walk(setting, worst);
   const start: Flow = {
     sources: approach.sources,
+    gone: [],
     mark: 0n,
     ctMark: approach.state === 'new' ? 0n : null,
     untracked: false,
@@ -155,12 +157,12 @@ function result(walk: Walk, setting: Setting, through: readonly Flow[]): Passage
   const out = uniteAll(walk.refused.map(({ ranges }) => ranges));
   const elsewhere = walk.diverted.filter(({ translation }) => translation.elsewhere);
   const translated = [...new Set(elsewhere.map(({ translation }) => translation))].map((translation): Translated => {
-    const arrived = through.filter((flow) => flow.translation === translation).map(({ sources }) => sources);
+    const arrived = through.filter((flow) => flow.translation === translation).map(sourcesOf);
     const [port] = translation.port;
     const answer = isLocal(translation.destination, local);
     return {
       ranges: uniteAll(elsewhere.filter((one) => one.translation === translation).map(({ ranges }) => ranges)),
-      accepted: subtract(uniteAll(arrived), out),
+      accepted: without(uniteAll(arrived), out),
       destination: networksOf(translation.destination, approach.family),
       port: port !== undefined && port.first === port.last ? Number(port.first) : null,
       local: answer === 'perhaps' ? null : answer === 'yes',
@@ -170,10 +172,16 @@ function result(walk: Walk, setting: Setting, through: readonly Flow[]): Passage
     };
   });
   const away = uniteAll(translated.map(({ ranges }) => ranges));
+  const arrived = through.filter(({ translation }) => translation?.elsewhere !== true).map(sourcesOf);
   return {
-    accepted: subtract(subtract(approach.sources, out), away),
+    accepted: without(without(uniteAll(arrived), out), away),
     refused: walk.refused,
     translated,
     unknown: [...walk.unknown],
   };
+}
+
+/** What goes only one way is the very set that came through: a large one is there once, whatever port is asked about. */
+function without(set: AddressRanges, what: AddressRanges): AddressRanges {
+  return intersect(set, what).length === 0 ? set : subtract(set, what);
 }

@@ -44,6 +44,8 @@ export interface Translation {
 /** Packets that have been treated alike so far. */
 export interface Flow {
   readonly sources: AddressRanges;
+  /** Sources that have gone another way: sorted ranges, see split.ts. */
+  readonly gone: AddressRanges;
   /** `null` when it cannot be known. */
   readonly mark: bigint | null;
   readonly ctMark: bigint | null;

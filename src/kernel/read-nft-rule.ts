@@ -98,7 +98,9 @@ function readMatch(value: Json, text: string): Match {
   }
   const fields = readFields(left);
   const [field] = fields;
-  if (field === undefined || fields.some(({ name }) => name === 'unknown')) return unknown;
+  if (field === undefined || fields.some(({ name }) => name === 'unknown')) {
+    return isChance(left) ? { kind: 'chance', text } : unknown;
+  }
   if (fields.length > 1) {
     const values = mask === undefined ? readValues(right, typesOf(fields)) : null;
     if (values === null || (operator !== '==' && operator !== 'in' && operator !== '!=')) return unknown;
@@ -135,6 +137,23 @@ function readMatch(value: Json, text: string): Match {
   }
   const values = readValues(right, typesOf(fields));
   return values === null ? unknown : { kind: 'match', fields, mask: bits, test, values, text };
+}
+
+/** What is known of these fields is that nobody knows them beforehand. */
+const CHANCE_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  ip: ['ttl', 'dscp', 'ecn', 'length', 'id'],
+  ip6: ['hoplimit', 'dscp', 'ecn', 'length', 'flowlabel'],
+  meta: ['length', 'time', 'day', 'hour', 'random', 'cpu'],
+};
+
+function isChance(field: Json): boolean {
+  const protocol = get(get(field, 'payload'), 'protocol');
+  if (protocol === 'ether') return true;
+  const [group, name] =
+    typeof protocol === 'string'
+      ? [protocol, get(get(field, 'payload'), 'field')]
+      : ['meta', get(get(field, 'meta'), 'key')];
+  return typeof name === 'string' && Object.hasOwn(CHANCE_FIELDS, group) && CHANCE_FIELDS[group]!.includes(name);
 }
 
 function isSetName(value: Json): boolean {

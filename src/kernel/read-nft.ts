@@ -37,6 +37,8 @@ export function readNft(json: string): Ruleset {
 }
 
 interface OpenTable extends Table {
+  /** The sets that rules add to: older versions do not say so of the set itself. */
+  readonly added: Set<string>;
   readonly chains: Map<string, OpenChain>;
   readonly sets: Map<string, NamedSet>;
 }
@@ -66,6 +68,12 @@ class Reader {
   readonly #problems: string[] = [];
 
   result(): Ruleset {
+    for (const { sets, added } of this.#tables.values()) {
+      for (const name of added) {
+        const set = sets.get(name);
+        if (set !== undefined) sets.set(name, { ...set, changing: true });
+      }
+    }
     return { tables: [...this.#tables.values()], notLookedAt: [...this.#others], problems: this.#problems };
   }
 
@@ -108,7 +116,7 @@ class Reader {
     let table = this.#tables.get(key);
     if (table === undefined) {
       const dormant = flags === 'dormant' || list(flags).includes('dormant');
-      table = { family, name, chains: new Map(), sets: new Map(), dormant };
+      table = { family, name, chains: new Map(), sets: new Map(), dormant, added: new Set() };
       this.#tables.set(key, table);
     }
     return table;
@@ -168,6 +176,10 @@ class Reader {
       table.chains.set(name, chain);
     }
     chain.rules.push(readRule(expressions, get(value, 'comment')));
+    for (const expression of expressions) {
+      const set = text(get(get(expression, 'set'), 'set')) ?? text(get(get(expression, 'map'), 'map'));
+      if (set !== null) table.added.add(set.replace(/^@/, ''));
+    }
   }
 
   #set(value: Json, map: boolean): void {

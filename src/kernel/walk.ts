@@ -1,8 +1,9 @@
-import { type AddressRange, type AddressRanges, intersect, subtract, unite } from '../core/address-ranges.ts';
+import { type AddressRange, type AddressRanges, intersect } from '../core/address-ranges.ts';
 import { type Flow, type Setting, type Stage, type Translation, tracked } from './flow.ts';
 import { keyed, matched, namesNothing } from './match.ts';
-import type { Chain, Destination, MarkValue, Rule, Statement, Table, Target, Verdict } from './ruleset.ts';
-import { groupsOf } from './sets.ts';
+import type { Chain, Destination, Field, MarkValue, Rule, Statement, Table, Target, Verdict } from './ruleset.ts';
+import { type Group, groupsOf } from './sets.ts';
+import { isAll, merge, part, rest, sourcesOf } from './split.ts';
 
 /** Packets that do not get through, and what stops them. */
 export interface Refusal {
@@ -36,6 +37,15 @@ interface Outcome extends Ends {
   readonly on: Flow[];
 }
 
+/** A rule that is asked about a flow, and the sources for which it has come so far: for certain, and perhaps. */
+interface Aim {
+  readonly rule: Rule;
+  readonly stage: Stage;
+  readonly flow: Flow;
+  readonly must: AddressRanges;
+  readonly may: AddressRanges;
+}
+
 /** The kernel lets no rules in that jump deeper than 16, and none that jump in circles. */
 const DEEPEST = 256;
 
@@ -63,17 +73,8 @@ export class Walk {
   through(chain: Chain, stage: Stage, flows: readonly Flow[]): Flow[] {
     const { back, accepted } = this.#run(chain, stage, flows);
     if (stage.base.policy === 'accept') return merge([...accepted, ...back]);
-    for (const { sources } of back) {
-      this.refused.push({
-        ranges: sources,
-        verdict: 'drop',
-        table: nameOf(stage.table),
-        chain: chain.name,
-        rule: 'policy drop',
-        trail: [chain.name],
-        by: 'policy',
-      });
-    }
+    for (const flow of back)
+      this.#refuse(flow, 'drop', stage, { rule: 'policy drop', trail: [chain.name], by: 'policy' });
     return merge(accepted);
   }
 
@@ -84,7 +85,7 @@ export class Walk {
     for (const rule of chain.rules) {
       if (here.length === 0) break;
       const outcome: Outcome = { ...ends, on: [] };
-      for (const flow of here) this.#rule(rule, 0, stage, flow, flow.sources, flow.sources, outcome);
+      for (const flow of here) this.#ask(rule, stage, flow, outcome);
       here = merge(outcome.on);
     }
     this.#trail.pop();
@@ -92,36 +93,34 @@ export class Walk {
     return { back: merge(ends.back), accepted: merge(ends.accepted) };
   }
 
-  /** @param must the sources for which all matches before `from` were true; `may`: perhaps */
-  #rule(
-    rule: Rule,
-    from: number,
-    stage: Stage,
-    flow: Flow,
-    must: AddressRanges,
-    may: AddressRanges,
-    outcome: Outcome,
-  ): void {
-    if (from === 0) {
-      this.#asked += 1;
-      if (this.#asked > MOST_RULES) {
-        this.#giveUp(flow, stage);
-        return;
-      }
+  #ask(rule: Rule, stage: Stage, flow: Flow, outcome: Outcome): void {
+    this.#asked += 1;
+    if (this.#asked <= MOST_RULES) this.#rule(rule, 0, stage, flow, outcome);
+    else {
+      const text = 'rules that jump to each other without end';
+      this.unknown.add(text);
+      this.#refuse(flow, 'drop', stage, { rule: text });
     }
-    let certain = must;
-    let perhaps = may;
+  }
+
+  /** @param from the part of the rule to begin with */
+  #rule(rule: Rule, from: number, stage: Stage, flow: Flow, outcome: Outcome): void {
+    const { every } = this.#setting;
+    /** The sources for which all matches so far are true: for certain, and perhaps. */
+    let must = every;
+    let may = every;
     for (let index = from; index < rule.parts.length; index += 1) {
-      const part = rule.parts[index]!;
-      switch (part.kind) {
+      const item = rule.parts[index]!;
+      const aim: Aim = { rule, stage, flow, must, may };
+      switch (item.kind) {
         case 'match':
         case 'chance':
         case 'unknown': {
-          const found = matched(part, flow, stage);
-          if (part.kind === 'unknown' || namesNothing(part, stage)) this.#note(part.text, rule);
-          certain = intersect(certain, found.must);
-          perhaps = intersect(perhaps, found.may);
-          if ((this.#worst ? perhaps : certain).length === 0) {
+          const found = matched(item, flow, stage);
+          if (item.kind === 'unknown' || namesNothing(item, stage)) this.#note(item.text, aim);
+          must = intersect(must, found.must);
+          may = intersect(may, found.may);
+          if ((this.#worst ? may : must).length === 0) {
             outcome.on.push(flow);
             return;
           }
@@ -132,190 +131,153 @@ export class Walk {
         case 'set-mark':
         case 'untrack': {
           // What stands before a match that fails has happened.
-          const sources = this.#worst ? perhaps : certain;
-          const rest = subtract(flow.sources, certain);
-          if (rest.length > 0) outcome.on.push({ ...flow, sources: rest });
-          const changed = changedBy(part, { ...flow, sources }, stage);
-          this.#rule(rule, index + 1, stage, changed, sources, sources, outcome);
+          this.#leave(rest(flow, part(flow, must, every)), outcome);
+          const hit = part(flow, this.#worst ? may : must, every);
+          if (hit !== null) this.#rule(rule, index + 1, stage, changedBy(item, hit, stage), outcome);
           return;
         }
         case 'verdict-map': {
-          const groups = groupsOf(part.map, stage.table, part.fields.length, ({ verdict }) => verdict);
-          if (groups === null) {
-            this.#unknownStatement(rule, rule.text, stage, flow, perhaps, outcome);
-            return;
-          }
-          let rest = flow.sources;
-          for (const { value, keys } of groups) {
-            const found = keyed(keys, part.fields, flow, stage);
-            const inside = intersect(certain, found.must);
-            const gone = this.#verdict(value, rule, stage, flow, inside, intersect(perhaps, found.may), outcome);
-            rest = subtract(rest, gone);
-          }
-          if (rest.length > 0) outcome.on.push(rest === flow.sources ? flow : { ...flow, sources: rest });
+          const groups = groupsOf(item.map, stage.table, item.fields.length, ({ verdict }) => verdict);
+          if (groups === null) this.#unknownStatement(rule.text, aim, outcome);
+          else this.#map(groups, item.fields, aim, outcome, (verdict, one) => this.#verdict(verdict, one, outcome));
           return;
         }
         case 'unknown-statement':
-          this.#unknownStatement(rule, part.text, stage, flow, perhaps, outcome);
+          this.#unknownStatement(item.text, aim, outcome);
           return;
         case 'queue':
-          this.unknown.add(part.text);
-          this.#decide({ kind: 'drop' }, rule, stage, flow, certain, perhaps, outcome);
+          this.unknown.add(item.text);
+          this.#leave(rest(flow, this.#verdict({ kind: 'drop' }, aim, outcome)), outcome);
           return;
         case 'verdict':
-          if (part.verdict.kind === 'continue') break;
-          this.#decide(part.verdict, rule, stage, flow, certain, perhaps, outcome);
+          if (item.verdict.kind === 'continue') break;
+          this.#leave(rest(flow, this.#verdict(item.verdict, aim, outcome)), outcome);
           return;
-        case 'translate-source':
-          this.#split(flow, certain, outcome);
-          this.#accept({ ...flow, masked: true }, this.#worst ? perhaps : certain, outcome);
+        case 'translate-source': {
+          const hit = part(flow, this.#worst ? may : must, every);
+          if (hit !== null) outcome.accepted.push({ ...hit, masked: true });
+          this.#leave(rest(flow, part(flow, must, every)), outcome);
           return;
+        }
         case 'translate-destination':
-          this.#translate(part.to, rule, stage, flow, certain, perhaps, outcome);
+          this.#translate(item.to, aim, outcome);
           return;
       }
     }
     outcome.on.push(flow);
   }
 
-  #decide(
-    verdict: Verdict,
-    rule: Rule,
-    stage: Stage,
-    flow: Flow,
-    must: AddressRanges,
-    may: AddressRanges,
+  /** What is left asks the next rule. */
+  #leave(flow: Flow | null, outcome: Outcome): void {
+    if (flow !== null) outcome.on.push(flow);
+  }
+
+  /** Treats the sources with each key of a map as the map says. */
+  #map<T>(
+    groups: readonly Group<T>[],
+    fields: readonly Field[],
+    aim: Aim,
     outcome: Outcome,
+    treat: (value: T, aim: Aim) => Flow | null,
   ): void {
-    this.#split(flow, this.#verdict(verdict, rule, stage, flow, must, may, outcome), outcome);
+    const { flow, stage } = aim;
+    let left: Flow | null = flow;
+    for (const { value, keys } of groups) {
+      const found = keyed(keys, fields, flow, stage);
+      const taken = treat(value, { ...aim, must: intersect(aim.must, found.must), may: intersect(aim.may, found.may) });
+      if (left !== null) left = taken === flow ? null : rest(left, taken);
+    }
+    this.#leave(left, outcome);
   }
 
-  /** What is not gone asks the next rule. */
-  #split(flow: Flow, gone: AddressRanges, outcome: Outcome): void {
-    const sources = cut(flow.sources, gone);
-    if (sources.length > 0) outcome.on.push(sources === flow.sources ? flow : { ...flow, sources });
-  }
-
-  #accept(flow: Flow, sources: AddressRanges, outcome: Outcome): void {
-    if (sources.length > 0) outcome.accepted.push({ ...flow, sources });
-  }
-
-  /** @returns the sources that do not ask the next rule; a chain that is jumped to gives its own back by itself */
-  #verdict(
-    verdict: Verdict,
-    rule: Rule,
-    stage: Stage,
-    flow: Flow,
-    must: AddressRanges,
-    may: AddressRanges,
-    outcome: Outcome,
-  ): AddressRanges {
+  /** @returns those that do not ask the next rule; a chain that is jumped to gives its own back by itself */
+  #verdict(verdict: Verdict, aim: Aim, outcome: Outcome): Flow | null {
+    const { flow, stage, rule } = aim;
+    const { every } = this.#setting;
     // What perhaps is treated so goes both ways.
-    const sources = this.#worst ? may : must;
-    if (sources.length === 0) return [];
+    const hit = part(flow, this.#worst ? aim.may : aim.must, every);
+    if (hit === null) return null;
     switch (verdict.kind) {
       case 'accept':
-        this.#accept(flow, must, outcome);
-        return must;
+        outcome.accepted.push(hit);
+        break;
       case 'drop':
       case 'reject':
-        this.#refuse(sources, verdict.kind, rule.text, stage);
-        return sources;
+        this.#refuse(hit, verdict.kind, stage, { rule: rule.text });
+        return hit;
       case 'return':
-        outcome.back.push({ ...flow, sources });
-        return must;
+        outcome.back.push(hit);
+        break;
       case 'continue':
-        return [];
+        return null;
       case 'jump':
       case 'goto': {
         const chain = stage.table.chains.get(verdict.target);
         if (chain === undefined || this.#trail.length > DEEPEST) {
           this.unknown.add(rule.text);
-          this.#refuse(sources, 'drop', rule.text, stage);
-          return sources;
+          this.#refuse(hit, 'drop', stage, { rule: rule.text });
+          return hit;
         }
-        const { back, accepted } = this.#run(chain, stage, [{ ...flow, sources }]);
+        const { back, accepted } = this.#run(chain, stage, [hit]);
         outcome.accepted.push(...accepted);
         (verdict.kind === 'jump' ? outcome.on : outcome.back).push(...back);
-        return must;
+        break;
       }
     }
+    return isAll(aim.must, every) ? hit : part(flow, aim.must, every);
   }
 
-  #refuse(ranges: AddressRanges, verdict: 'drop' | 'reject', rule: string, stage: Stage): void {
-    this.refused.push({
-      ranges,
-      verdict,
-      table: nameOf(stage.table),
-      chain: this.#trail.at(-1) ?? '',
-      rule,
-      trail: [...this.#trail],
-      by: 'rule',
-    });
+  #refuse(
+    flow: Flow,
+    verdict: 'drop' | 'reject',
+    stage: Stage,
+    by: { readonly rule: string } & Partial<Pick<Refusal, 'trail' | 'by'>>,
+  ): void {
+    const ranges = sourcesOf(flow);
+    if (ranges.length === 0) return;
+    const { rule, trail = [...this.#trail] } = by;
+    const chain = trail.at(-1) ?? '';
+    this.refused.push({ ranges, verdict, table: nameOf(stage.table), chain, rule, trail, by: by.by ?? 'rule' });
   }
 
   /** What nobody understands may do anything, so nothing behind it in the rule is a permission. */
-  #unknownStatement(
-    rule: Rule,
-    text: string,
-    stage: Stage,
-    flow: Flow,
-    perhaps: AddressRanges,
-    outcome: Outcome,
-  ): void {
-    this.unknown.add(text);
-    if (this.#worst) this.#refuse(perhaps, 'drop', rule.text, stage);
+  #unknownStatement(text: string, { rule, stage, flow, may }: Aim, outcome: Outcome): void {
+    const hit = part(flow, may, this.#setting.every);
+    if (hit !== null) {
+      this.unknown.add(text);
+      if (this.#worst) this.#refuse(hit, 'drop', stage, { rule: rule.text });
+    }
     outcome.on.push(flow);
   }
 
-  #giveUp(flow: Flow, stage: Stage): void {
-    const text = 'rules that jump to each other without end';
-    this.unknown.add(text);
-    this.#refuse(flow.sources, 'drop', text, stage);
+  #note(text: string, { rule, flow, may }: Aim): void {
+    if (rule.parts.some(decides) && part(flow, may, this.#setting.every) !== null) this.unknown.add(text);
   }
 
-  #note(text: string, rule: Rule): void {
-    if (rule.parts.some(decides)) this.unknown.add(text);
-  }
-
-  #translate(
-    to: Target,
-    rule: Rule,
-    stage: Stage,
-    flow: Flow,
-    must: AddressRanges,
-    may: AddressRanges,
-    outcome: Outcome,
-  ): void {
-    const { approach } = this.#setting;
+  #translate(to: Target, aim: Aim, outcome: Outcome): void {
+    const { rule, stage, flow } = aim;
+    const { approach, every } = this.#setting;
     if (to.family !== null && to.family !== approach.family) {
       outcome.on.push(flow);
       return;
     }
-    const send = (destination: Destination | Target, sure: AddressRanges, sources: AddressRanges): AddressRanges => {
+    const send = (destination: Destination | Target, { must, may }: Aim): Flow | null => {
+      const hit = part(flow, this.#worst ? may : must, every);
+      if (hit === null) return null;
       const translation = this.#translation(rule, stage, flow, destination, to);
-      const all = this.#worst ? sources : sure;
-      if (all.length > 0) this.diverted.push({ ranges: all, translation });
-      this.#accept({ ...flow, translation }, all, outcome);
-      return sure;
+      this.diverted.push({ ranges: sourcesOf(hit), translation });
+      outcome.accepted.push({ ...hit, translation });
+      return part(flow, must, every);
     };
-    if (to.map === null) {
-      this.#split(flow, send(to, must, may), outcome);
-      return;
+    const groups =
+      to.map === null
+        ? null
+        : groupsOf(to.map.data, stage.table, to.map.fields.length, (element) => element.destination);
+    if (to.map !== null && groups !== null) this.#map(groups, to.map.fields, aim, outcome, send);
+    else {
+      if (to.map !== null) this.unknown.add(rule.text);
+      this.#leave(rest(flow, send(to.map === null ? to : { address: null, port: null }, aim)), outcome);
     }
-    const { fields, data } = to.map;
-    const groups = groupsOf(data, stage.table, fields.length, (element) => element.destination);
-    if (groups === null) {
-      this.unknown.add(rule.text);
-      this.#split(flow, send({ address: null, port: null }, must, may), outcome);
-      return;
-    }
-    let gone: AddressRanges = [];
-    for (const { value, keys } of groups) {
-      const found = keyed(keys, fields, flow, stage);
-      gone = unite(gone, send(value, intersect(must, found.must), intersect(may, found.may)));
-    }
-    this.#split(flow, gone, outcome);
   }
 
   /** The same one for the same rule and destination, so that flows stay together. */
@@ -373,11 +335,6 @@ function same(left: AddressRanges, right: AddressRanges): boolean {
   );
 }
 
-/** What a rule takes away is mostly few: a list that is cut a thousand times is not remembered each time. */
-function cut(from: AddressRanges, what: AddressRanges): AddressRanges {
-  return subtract(from, what);
-}
-
 function decides(part: Rule['parts'][number]): boolean {
   return part.kind !== 'match' && part.kind !== 'chance' && part.kind !== 'unknown' && part.kind !== 'aside';
 }
@@ -396,16 +353,4 @@ function markOf(value: MarkValue, flow: Flow): bigint | null {
   if (value === null) return null;
   const before = value.from === 'mark' ? flow.mark : value.from === 'ct mark' ? flow.ctMark : 0n;
   return before === null ? (value.and === 0n ? value.xor : null) : (before & value.and) ^ value.xor;
-}
-
-/** Flows that nothing tells apart any more are one again. */
-export function merge(flows: readonly Flow[]): Flow[] {
-  if (flows.length < 2) return [...flows];
-  const together = new Map<string, Flow>();
-  for (const flow of flows) {
-    const key = `${flow.mark} ${flow.ctMark} ${flow.untracked} ${flow.masked} ${flow.translation?.id}`;
-    const before = together.get(key);
-    together.set(key, before === undefined ? flow : { ...before, sources: unite(before.sources, flow.sources) });
-  }
-  return [...together.values()];
 }
