@@ -2,6 +2,7 @@ import { inflateSync } from 'node:zlib';
 import { terminalLine } from '../core/terminal-text.ts';
 import { JsonObject } from '../facts/json-shape.ts';
 import { Unreadable } from '../facts/unreadable.ts';
+import type { RulesText } from '../kernel/rules-text.ts';
 import type { Rehearsal, RehearsedName, RehearsedState, RulesText, TrialResult, TrialWay } from '../plan/rehearsal.ts';
 
 const SECTION = 'rehearsal';

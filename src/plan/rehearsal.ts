@@ -1,10 +1,4 @@
-/** The rules of one network namespace as the kernel lists them: `nft -j list ruleset`, `iptables-save`, `ipset save`. */
-export interface RulesText {
-  readonly nft: string;
-  readonly save4: string;
-  readonly save6: string;
-  readonly ipsets: string;
-}
+import type { RulesText } from '../kernel/rules-text.ts';
 
 /**
  * What was rehearsed, in the order of time:
