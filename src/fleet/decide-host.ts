@@ -10,7 +10,7 @@ import { connectionRefusal } from '../plan/connection-moves.ts';
 import { forwardingNotes } from '../plan/forwarding-notes.ts';
 import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
 import type { HostPlan } from '../plan/plan.ts';
-import { reloadHazard } from '../plan/reload-hazard.ts';
+import { heldInFolder, reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
 import { trustNotes } from '../plan/trust.ts';
 import { buildDesired } from '../policy/build-desired.ts';
@@ -83,8 +83,8 @@ function planOf(
     const [first] = observed.broken;
     return refused(
       'broken-xml',
-      `firewalld cannot use ${first!.path}: ${first!.why}`,
-      'repair or remove the file: the next reload would lose what is in it, or fail',
+      `portfw cannot use ${first!.path}: ${first!.why}`,
+      'repair or remove it: what the next reload makes of it cannot be planned',
       observed.broken.slice(1).map((item) => `${item.path}: ${item.why}`),
     );
   }
@@ -140,6 +140,7 @@ function planOf(
   const against = [
     // First, since a proof without what is deleted may fail for that very reason.
     stillUsed(observed, firewalld.files, plan),
+    heldInFolder(observed, desired),
     ...(accepted ? [] : proof.refusals),
     // A start reads the same files as a reload.
     reload || ensure !== null ? reloadHazard(observed, firewalld.version) : null,
