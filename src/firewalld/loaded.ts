@@ -34,12 +34,18 @@ export function loadedFile(path: string, version: string): LoadedFile {
   const parent = rest.at(-1);
   if (parent === undefined) {
     if (NAMES[folder].test(stem)) return { kind: 'loaded', folder, name: stem, inFolder: false };
-    return forgives(version) ? { kind: 'ignored' } : { kind: 'broken', why: `firewalld takes no name like ${stem}` };
+    return badName(stem, version);
   }
   if (folder !== 'zones') return { kind: 'ignored' };
   const bad = rest.find((name) => !NAMES.zones.test(name));
   if (bad !== undefined) return { kind: 'broken', why: `firewalld takes no folder of zones like ${bad}` };
   if (FILE_IN_FOLDER.test(stem)) return { kind: 'loaded', folder, name: parent, inFolder: true };
+  return badName(stem, version);
+}
+
+function badName(stem: string, version: string): LoadedFile {
+  // A byte that is no character arrives by its number. No firewalld survives to log such a name.
+  if (/\\x[89a-f]/.test(stem)) return { kind: 'broken', why: 'firewalld ends when it reads a name that is not UTF-8' };
   return forgives(version) ? { kind: 'ignored' } : { kind: 'broken', why: `firewalld takes no name like ${stem}` };
 }
 

@@ -52,11 +52,16 @@ export function observedFirewalld(facts: RunningFirewalld): ObservedFirewalld {
     if (why !== null) broken.push({ path: `/etc/firewalld/${file.path}`, why });
     else readInto(found, file.path, file.text, facts.version, broken);
   }
-  const zoneFiles = new Set([...found.zones].filter(([name, zone]) => standard.get(name) !== zone).map(([name]) => name));
+  const zoneFiles = new Set(
+    [...found.zones].filter(([name, zone]) => standard.get(name) !== zone).map(([name]) => name),
+  );
   for (const [name, parts] of found.parts) {
     const own = zoneFiles.has(name) ? found.zones.get(name) : undefined;
+    const folder = (path: string) => path.slice(0, path.lastIndexOf('/'));
+    const last = folder(parts.at(-1)!.path);
+    // Before 1.0, of two folders of one name in different places, the later one counts.
+    const zones = parts.filter(({ path }) => !forgives(facts.version) || folder(path) === last).map(({ zone }) => zone);
     // A folder's zone takes the place of another one; before 1.0, of one that is built in alone.
-    const zones = parts.map(({ zone }) => zone);
     if (own !== undefined && forgives(facts.version)) found.zones.set(name, combined(name, [...zones, own], own));
     else found.zones.set(name, combined(name, zones, null));
   }

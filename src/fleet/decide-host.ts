@@ -9,6 +9,7 @@ import { makePlan } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
 import { forwardingNotes } from '../plan/forwarding-notes.ts';
 import { type LockoutVerdict, lockout } from '../plan/lockout.ts';
+import { patternFirst, patternNotes } from '../plan/patterns.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { heldInFolder, reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
@@ -122,6 +123,7 @@ function planOf(
       ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
       ...trustNotes(desired, observed.runtime),
+      ...patternNotes(observed, desired),
     ],
   });
   const reload = reloadOf(plan.steps) !== null;
@@ -141,6 +143,7 @@ function planOf(
     // First, since a proof without what is deleted may fail for that very reason.
     stillUsed(observed, firewalld.files, plan),
     heldInFolder(observed, desired),
+    patternFirst(observed, desired, firewalld.version),
     ...(accepted ? [] : proof.refusals),
     // A start reads the same files as a reload.
     reload || ensure !== null ? reloadHazard(observed, firewalld.version) : null,

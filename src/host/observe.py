@@ -256,7 +256,12 @@ def runtime_state(daemon, default_zone):
     active = plain(daemon.call(".zone", "getActiveZones"))
     for name in known:
         if name in active or name == default_zone or name.startswith(PREFIX):
-            zones[name] = plain(daemon.call(".zone", "getZoneSettings2", "s", name))
+            try:
+                zones[name] = plain(daemon.call(".zone", "getZoneSettings2", "s", name))
+            except daemon.dbus.DBusException as error:
+                # One that failed to load its files may name zones that it does not know.
+                if not (error.get_dbus_message() or "").startswith("INVALID_ZONE"):
+                    raise
     used = set()
     for zone in zones.values():
         used.update(services_of(zone))
