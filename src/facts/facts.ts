@@ -254,6 +254,10 @@ export interface RunningFirewalld {
   /** Built-in zone and service files that the permanent configuration falls back on, by path relative to /usr/lib/firewalld. */
   readonly builtin: readonly { readonly path: string; readonly text: string }[];
   readonly runtime: RuntimeFirewalld;
+  /** The folder that the daemon was started with instead of the usual one, if it was: none of `files` is what it reads then. */
+  readonly otherFolder?: string;
+  /** True when its lockdown keeps us from changing anything. */
+  readonly denies?: boolean;
   /** NetworkManager's active connections, without those that it only watches; empty where it does not run. */
   readonly networkManager: readonly ManagedConnection[];
 }
@@ -272,10 +276,19 @@ export interface ManagedConnection {
 
 export interface PermanentFile {
   readonly path: string;
+  /** What firewalld's parser finds in it, as XML in UTF-8; empty for a file that firewalld does not read. */
   readonly text: string;
   readonly mode: string;
   readonly owner: string;
   readonly sha256: string;
+  /** Where the path leads, when it is a link. */
+  readonly link?: string;
+  /** Why firewalld, or portfw, cannot make use of it. */
+  readonly unreadable?: string;
+  /** True where something is mounted on it, such as another file: it cannot be replaced, only written. */
+  readonly mounted?: boolean;
+  /** True for a folder among the zones that has a name that no zone may have. */
+  readonly folder?: boolean;
 }
 
 /** Runtime settings as D-Bus returns them; keys are firewalld's own (`getZoneSettings2` and friends). */

@@ -7,6 +7,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const UUID = /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
 /** One file of firewalld's: an ipset of 65,536 entries takes about 3 MiB. */
 const MAX_FILE = 8 * 1024 * 1024;
+/** A path has at most 4096 bytes, each of which may be shown by its number. */
+const MAX_PATH = 4 * 4096;
 
 /**
  * The version that the host's firewalld package carries, as `src/host/probe.sh` prints it: `installed`, then `'2.3.1'`.
@@ -91,6 +93,8 @@ function parseRunning(json: JsonObject): RunningFirewalld {
       policies: runtime.records('policies', 10_000),
       direct: runtime.texts('direct', 200_000, 8192),
     },
+    ...(json.has('otherFolder') ? { otherFolder: shortName(json.text('otherFolder', 4096)) } : {}),
+    ...(json.has('denies') && json.flag('denies') ? { denies: true } : {}),
     networkManager: json.has('networkManager') ? json.objects('networkManager', 10_000).map(parseConnection) : [],
   };
 }
@@ -112,12 +116,16 @@ function parseFile(file: JsonObject): PermanentFile {
     mode: file.matching('mode', /^[0-7]{3,5}$/, 'an octal mode'),
     owner: file.matching('owner', /^[^\p{Cc}\s]{1,128}$/u, 'an owner'),
     sha256: file.matching('sha256', SHA256, 'a SHA-256 hash'),
+    ...(file.has('link') ? { link: shortName(file.text('link', 4096), 500) } : {}),
+    ...(file.has('unreadable') ? { unreadable: shortName(file.text('unreadable', 64 * 1024), 500) } : {}),
+    ...(file.has('mounted') ? { mounted: file.flag('mounted') } : {}),
+    ...(file.has('folder') ? { folder: file.flag('folder') } : {}),
   };
 }
 
 /** A path relative to firewalld's folder that stays within it. */
 function parsePath(file: JsonObject): string {
-  const path = file.matching('path', /^[^\p{Cc}]{1,1024}$/u, 'a path');
+  const path = file.matching('path', /^[^\p{Cc}]+$/u, 'a path', MAX_PATH);
   if (path.startsWith('/') || path.split('/').some((part) => part === '..' || part === '.' || part === '')) {
     throw new Unreadable('firewalld', `the path "${shortName(path, 80)}" leads out of firewalld's folder`);
   }

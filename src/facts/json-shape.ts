@@ -63,9 +63,9 @@ export class JsonObject {
     return value;
   }
 
-  /** A string that matches the pattern; `what` names it in the error. */
-  matching(key: string, pattern: RegExp, what: string): string {
-    const value = this.text(key);
+  /** A string of at most `max` characters that matches the pattern; `what` names it in the error. */
+  matching(key: string, pattern: RegExp, what: string, max = 1024): string {
+    const value = this.text(key, max);
     if (!pattern.test(value)) this.#wrong(key, what);
     return value;
   }

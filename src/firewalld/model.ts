@@ -94,3 +94,17 @@ export const EMPTY_ZONE: Omit<OurZoneConfig, 'name' | 'short' | 'description'> =
   forwardPorts: [],
   richRules: [],
 };
+
+/** Whether what a zone binds stands for an interface: its name, or a pattern such as `eth+`, for every name that begins with `eth`. */
+export function coversInterface(bound: string, name: string): boolean {
+  return bound.endsWith('+') ? name.startsWith(bound.slice(0, -1)) : bound === name;
+}
+
+/** The zone that an interface is in at runtime: the one that names it, else one that has a pattern for it. */
+export function zoneHolding(config: FirewalldConfig, name: string): ZoneConfig | undefined {
+  const zones = [...config.zones.values()];
+  return (
+    zones.find(({ interfaces }) => interfaces.includes(name)) ??
+    zones.find(({ interfaces }) => interfaces.some((bound) => coversInterface(bound, name)))
+  );
+}

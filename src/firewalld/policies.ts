@@ -1,5 +1,6 @@
 import { parsePortRange } from '../core/ports.ts';
 import type { RunningFirewalld } from '../facts/facts.ts';
+import { loadedFile } from './loaded.ts';
 import type { PortProtocol } from './model.ts';
 import { normalisePorts, normaliseStrings } from './normalise.ts';
 import { portOf, required, richRuleOf } from './read-xml.ts';
@@ -38,14 +39,15 @@ function targetOf(text: string): PolicyConfig['target'] {
 }
 
 /** Reads the policies out of the facts. A file that cannot be read is passed over: it is reported as broken elsewhere. */
-export function observedPolicies(facts: Pick<RunningFirewalld, 'files' | 'runtime'>): ObservedPolicies {
+export function observedPolicies(facts: Pick<RunningFirewalld, 'files' | 'runtime' | 'version'>): ObservedPolicies {
   const runtime = new Map<string, PolicyConfig>();
   for (const [name, settings] of Object.entries(facts.runtime.policies))
     runtime.set(name, runtimePolicy(name, settings));
   const permanent = new Map<string, PolicyConfig>();
   for (const { path, text } of facts.files) {
-    const name = /^policies\/([^/]+)\.xml$/.exec(path)?.[1];
-    if (name === undefined) continue;
+    const file = loadedFile(path, facts.version);
+    if (file.kind !== 'loaded' || file.folder !== 'policies') continue;
+    const { name } = file;
     try {
       permanent.set(name, readPolicyXml(name, text));
     } catch (error) {

@@ -11,12 +11,13 @@ import { connectionRefusal } from '../plan/connection-moves.ts';
 import { forwardingNotes } from '../plan/forwarding-notes.ts';
 import { lockout } from '../plan/lockout.ts';
 import type { LockoutVerdict } from '../plan/lockout-types.ts';
+import { patternFirst, patternNotes } from '../plan/patterns.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { type Dialled, sshPorts, type Way } from '../plan/proof-ways.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../plan/rehearsal-refusals.ts';
 import { kernelsOf } from '../plan/rehearsed-kernels.ts';
-import { reloadHazard } from '../plan/reload-hazard.ts';
+import { heldInFolder, reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
 import { type Trials, trialsOf } from '../plan/trials.ts';
 import { trustNotes } from '../plan/trust.ts';
@@ -114,8 +115,8 @@ function planOf(
     const [first] = observed.broken;
     return refused(
       'broken-xml',
-      `firewalld cannot use ${first!.path}: ${first!.why}`,
-      'repair or remove the file: the next reload would lose what is in it, or fail',
+      `portfw cannot use ${first!.path}: ${first!.why}`,
+      'repair or remove it: what the next reload makes of it cannot be planned',
       observed.broken.slice(1).map((item) => `${item.path}: ${item.why}`),
     );
   }
@@ -153,12 +154,15 @@ function planOf(
       ...entranceNotes(job, facts),
       ...askedFirst(desired, observed.runtime, firewalld.runtime),
       ...trustNotes(desired, observed.runtime),
+      ...patternNotes(observed, desired),
     ],
   };
   const made = draftPlan(input);
   const against = [
     // First, since a proof without what is deleted may fail for that very reason.
     stillUsed(observed, firewalld.files, made.plan),
+    heldInFolder(observed, desired),
+    patternFirst(observed, desired, firewalld.version),
     connectionRefusal(firewalld.networkManager, made.plan.changes, desired),
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);

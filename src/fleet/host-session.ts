@@ -11,10 +11,11 @@ import type { Failure, HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
 const PROBE_DEADLINE_MS = 60_000;
-const PROBE_LIMIT_BYTES = 16 * 1024 * 1024;
+/** More than the files that a host tells (24 MiB, host/files.py), what runs, and what JSON makes of both. */
+const PROBE_LIMIT_BYTES = 48 * 1024 * 1024;
 /** Longer than any reload that was ever measured: a request that is cut short is undone on the host. */
 const REQUEST_DEADLINE_MS = 240_000;
-const REQUEST_LIMIT_BYTES = 16 * 1024 * 1024;
+const REQUEST_LIMIT_BYTES = PROBE_LIMIT_BYTES;
 
 /** A connection that could not be made, as the runner reports it. */
 export function connectFailure(outcome: ConnectFailure): Failure {

@@ -63,6 +63,18 @@ export function usableFirewalld(facts: HostFacts, ensure: EnsureFirewalld | null
       'firewalld is in panic mode: it drops everything',
       'end it with `firewall-cmd --panic-off` once the reason for it is gone',
     );
+  if (firewalld.otherFolder !== undefined)
+    return refused(
+      'other-folder',
+      `firewalld was started to read ${firewalld.otherFolder} (--system-config), and portfw knows /etc/firewalld alone`,
+      'start it without that option, see FIREWALLD_ARGS in /etc/sysconfig/firewalld or /etc/default/firewalld; a link /etc/firewalld to that folder serves as well',
+    );
+  if (firewalld.denies === true)
+    return refused(
+      'lockdown',
+      'firewalld is in lockdown, and its whitelist does not let root change anything',
+      'on the host: add <user id="0"/> to /etc/firewalld/lockdown-whitelist.xml, or end the lockdown: firewall-cmd --lockdown-off',
+    );
   return { kind: 'usable', firewalld, observed: observedFirewalld(firewalld), ensure: null };
 }
 

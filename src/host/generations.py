@@ -15,6 +15,8 @@ ASIDE = ".portfw-aside-"
 # Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
 ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
+# What `write_file` writes before it is renamed.
+UNFINISHED = re.compile(r"^\.portfw-[0-9]+-[0-9a-f]{12}\Z")
 
 
 def take_lock(request):
@@ -64,7 +66,9 @@ def stamp():
 
 
 def write_file(path, content, mode, owner=None, context=None):
-    """Replaces a file in one step: written beside it, flushed to disk, renamed."""
+    """Replaces a file in one step: written beside it, flushed to disk, renamed. A link of firewalld's stays one: what it leads to is replaced."""
+    if path.startswith(ETC + "/"):
+        path = os.path.realpath(path)
     folder = os.path.dirname(path)
     temporary = os.path.join(folder, ".portfw-%s-%s" % (os.getpid(), base64.b16encode(os.urandom(6)).decode().lower()))
     try:
@@ -83,12 +87,35 @@ def write_file(path, content, mode, owner=None, context=None):
             context = security_context(path)
         if context is not None:
             set_security_context(temporary, context)
-        os.rename(temporary, path)
+        try:
+            os.rename(temporary, path)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            # Something is mounted on it, so that no other file can take its place.
+            overwrite(path, content, mode, owner)
+            os.unlink(temporary)
     except BaseException:
         if os.path.lexists(temporary):
             os.unlink(temporary)
         raise
     flush(folder)
+
+
+def overwrite(path, content, mode, owner):
+    """A file's bytes where they are. Cut off half way, it is put right by the rollback: what it held is in the generation."""
+    handle = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
+    try:
+        view = memoryview(content)
+        while view:
+            view = view[os.write(handle, view):]
+        os.ftruncate(handle, len(content))
+        os.fchmod(handle, mode)
+        if owner is not None:
+            os.fchown(handle, owner[0], owner[1])
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def flush(path):
@@ -135,7 +162,7 @@ def target_of(path):
     """The absolute path of one of our files or of a zone file, after a check that it is nothing else."""
     if not (OUR_FILE.match(path) or ZONE_FILE.match(path)):
         raise Stop(kind="failed", step="write", why="not a path that portfw may write: %r" % path, aftermath={"kind": "untouched"})
-    return os.path.join(ETC, path)
+    return in_etc(path)
 
 
 def our_target(path):
@@ -158,10 +185,23 @@ def remove_old_copies():
             continue
         for name in os.listdir(folder):
             path = "%s/%s" % (kind, name[: -len(".old")])
+            place = os.path.join(folder, name)
             if name.startswith(ASIDE):
-                os.rename(os.path.join(folder, name), os.path.join(folder, name[len(ASIDE):]))
+                os.rename(place, os.path.join(folder, name[len(ASIDE):]))
             elif name.startswith(".portfw-") or (name.endswith(".old") and OUR_FILE.match(path)):
+                os.unlink(place)
+            elif os.path.islink(place):
+                remove_unfinished(os.path.dirname(os.path.realpath(place)))
+
+
+def remove_unfinished(folder):
+    """Where a link leads to, what was being written when a step was killed."""
+    try:
+        for name in os.listdir(folder):
+            if UNFINISHED.match(name):
                 os.unlink(os.path.join(folder, name))
+    except OSError:
+        pass
 
 
 def save_generation(observed, request):
@@ -172,7 +212,7 @@ def save_generation(observed, request):
     try:
         files = []
         for item in observed["files"]:
-            path = os.path.join(ETC, item["path"])
+            path = in_etc(item["path"])
             files.append(
                 {
                     "path": item["path"],

@@ -62,6 +62,29 @@ class Daemon:
         """The daemon's process id."""
         return int(self.bus.call_blocking("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", (BUS,), timeout=10))
 
+    def other_folder(self):
+        """Where the daemon reads its configuration, if it was told another folder; None where it is the usual one."""
+        words = os.fsdecode(read_bytes("/proc/%d/cmdline" % self.process())).split("\0")
+        for word, following in zip(words, words[1:] + [""]):
+            option, equals, value = word.partition("=")
+            for name, usual in (("--system-config", ETC), ("--default-config", LIB)):
+                # An option may be shortened.
+                if len(option) > 3 and name.startswith(option):
+                    value = value if equals else following
+                    if os.path.realpath(value) != os.path.realpath(usual):
+                        return value
+        return None
+
+    def denies(self):
+        """Whether its lockdown keeps us from changing anything: it is asked to take away what is not there."""
+        if not optional(lambda: bool(self.call(".policies", "queryLockdown")), False):
+            return False
+        try:
+            self.call(".policies", "removeLockdownWhitelistUser", "s", "portfw-nobody")
+        except self.dbus.DBusException as error:
+            return (error.get_dbus_message() or "").startswith("ACCESS_DENIED")
+        return False
+
     def ping(self, seconds):
         """Returns when the daemon answers; a DBusException when it does not in time."""
         self.bus.call_blocking(BUS, ROOT, "org.freedesktop.DBus.Peer", "Ping", "", (), timeout=seconds)
@@ -128,35 +151,80 @@ def read_bytes(path):
         return handle.read(MOST_FILE_BYTES + 1)
 
 
-def permanent_files():
-    """Every regular file below /etc/firewalld, except the daemon's own `.old` copies and our unfinished writes."""
-    found = []
-    for folder, folders, names in os.walk(ETC):
-        folders.sort()
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            if name.endswith(".old") or name.startswith(".portfw-") or os.path.islink(path) or not os.path.isfile(path):
-                continue
-            found.append(describe(path))
-    return found
+def readable(content, element):
+    """What firewalld's parser finds in a file, as XML in UTF-8 without declarations of its own. Raises ValueError where it is none."""
+    from xml.parsers import expat
+
+    if len(content) > MOST_FILE_BYTES:
+        raise ValueError("it is larger than %d MiB, which portfw does not read" % (MOST_FILE_BYTES >> 20))
+    declared = re.match(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([^\"']*)", content)
+    retelling = Retelling(content)
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = retelling.begin
+    parser.EntityDeclHandler = retelling.declare
+    plain_text = None
+    if (declared is None or declared.group(1).lower() == b"utf-8") and not re.search(rb"<!DOCTYPE|\0|\A\xef\xbb\xbf", content):
+        try:
+            plain_text = content.decode()
+        except UnicodeDecodeError:
+            pass
+    try:
+        if plain_text is not None:
+            # It can be sent as it is, when its element is the right one.
+            retelling.only_root = True
+        else:
+            parser.EndElementHandler = retelling.end
+            parser.CharacterDataHandler = retelling.say
+        parser.Parse(content, True)
+    except RootSeen:
+        pass
+    except expat.ExpatError as error:
+        if plain_text is None or retelling.root is None:
+            raise ValueError("it is not XML: %s" % error)
+    if retelling.root != element:
+        raise ValueError("its element is <%s>, not <%s>" % (retelling.root, element))
+    return plain_text if plain_text is not None else "".join(retelling.parts)
 
 
-def describe(path):
-    status = os.stat(path)
-    content = read_bytes(path)
-    return {
-        "path": os.path.relpath(path, ETC),
-        "text": content.decode("utf-8", "surrogateescape"),
-        "bytes": content,
-        "mode": "%04o" % (status.st_mode & 0o7777),
-        "owner": "%d:%d" % (status.st_uid, status.st_gid),
-        "sha256": hashlib.sha256(content).hexdigest(),
-    }
+class RootSeen(Exception):
+    """Enough was read."""
+
+
+class Retelling:
+    """A document told again, as expat reads it. Entities that could expand without bounds, or lead to other files, are refused."""
+
+    def __init__(self, content):
+        self.parts, self.root, self.only_root = [], None, False
+        self.uses = content.count(b"&")
+
+    def begin(self, name, attributes):
+        self.root = self.root or name
+        if self.only_root:
+            raise RootSeen()
+        said = "".join(' %s="%s"' % (key, escaped(value)) for key, value in attributes.items())
+        self.parts.append("<%s%s>" % (name, said))
+
+    def end(self, name):
+        self.parts.append("</%s>" % name)
+
+    def say(self, text):
+        self.parts.append(escaped(text))
+
+    def declare(self, name, is_parameter, value, _base, _system, _public, _notation):
+        if is_parameter or value is None or "&" in value:
+            raise ValueError("it declares the entity %s, which is not plain text" % ascii(name))
+        if len(value) * self.uses > MOST_FILE_BYTES:
+            raise ValueError("the entity %s could make it larger than %d MiB" % (ascii(name), MOST_FILE_BYTES >> 20))
+
+
+def escaped(text):
+    return re.sub("[&<>\"\r\n\t]", lambda match: "&#%d;" % ord(match.group()), text)
 
 
 def file_hash(files):
     lines = sorted("%s %s %s %s" % (f["path"], f["sha256"], f["mode"], f["owner"]) for f in files)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def canonical(value):
@@ -188,7 +256,12 @@ def runtime_state(daemon, default_zone):
     active = plain(daemon.call(".zone", "getActiveZones"))
     for name in known:
         if name in active or name == default_zone or name.startswith(PREFIX):
-            zones[name] = plain(daemon.call(".zone", "getZoneSettings2", "s", name))
+            try:
+                zones[name] = plain(daemon.call(".zone", "getZoneSettings2", "s", name))
+            except daemon.dbus.DBusException as error:
+                # One that failed to load its files may name zones that it does not know.
+                if not (error.get_dbus_message() or "").startswith("INVALID_ZONE"):
+                    raise
     used = set()
     for zone in zones.values():
         used.update(services_of(zone))
@@ -272,6 +345,9 @@ def observe(daemon, helpers=True):
     connections = nm_connections()
     effective_hash = runtime_hash(runtime, default_zone, nm_zones(connections))
     drifting = optional(lambda: daemon.property("AllowZoneDrifting", ".config", CONFIG), "no")
+    obstacles = {"otherFolder": daemon.other_folder(), "denies": daemon.denies()}
+    # A plan for a firewalld that could be changed is none for one that cannot.
+    obstacle = json.dumps(obstacles, sort_keys=True) if any(obstacles.values()) else ""
     return {
         "kind": "running",
         "version": daemon.property("version"),
@@ -282,9 +358,10 @@ def observe(daemon, helpers=True):
         "zoneDrifting": drifting in ("yes", "true"),
         "ipsetsUsable": daemon.property("IPSet"),
         "helpers": usable_helpers() if helpers else [],
-        "hash": hashlib.sha256((permanent_hash + effective_hash).encode()).hexdigest(),
+        "hash": hashlib.sha256((permanent_hash + effective_hash + obstacle).encode()).hexdigest(),
         "permanentHash": permanent_hash,
         "runtimeHash": effective_hash,
+        **obstacles,
         "files": files,
         "builtin": builtin,
         "runtime": runtime,
@@ -294,5 +371,17 @@ def observe(daemon, helpers=True):
 
 def shown(observed):
     """The observed state as JSON: without the raw bytes."""
-    files = [{key: item for key, item in f.items() if key != "bytes"} for f in observed["files"]]
+    files = [
+        dict({key: item for key, item in f.items() if key != "bytes"}, path=printable(f["path"])) for f in observed["files"]
+    ]
     return dict(observed, files=files)
+
+
+def printable(path):
+    """A file's name as one line: what is no character, or a control character, by its number."""
+    return re.sub("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]", by_number, path)
+
+
+def by_number(match):
+    code = ord(match.group())
+    return "\\x%02x" % (code & 0xFF) if code < 0x100 or code >= 0xDC80 else "\\u%04x" % code

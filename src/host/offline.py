@@ -19,6 +19,9 @@ def observe_offline():
         from firewall.config import VERSION
     except ImportError as error:
         raise Stop(kind="stopped", reason="its own Python modules are missing: %s" % error)
+    folder = told_folder()
+    if folder is not None:
+        raise Stop(kind="stopped", reason="it is told to read %s and not %s" % (folder, ETC))
     files = permanent_files()
     texts = {f["path"]: f["text"] for f in files}
     conf = texts.get("firewalld.conf", "")
@@ -54,6 +57,19 @@ def observe_offline():
         "runtime": {"zones": {}, "services": {}, "ipsets": {}, "policies": {}, "direct": []},
         "networkManager": connections,
     }
+
+
+def told_folder():
+    """Another folder than the usual one in the arguments that distributions let one set; None where there is none."""
+    for path in ("/etc/sysconfig/firewalld", "/etc/default/firewalld", "/etc/conf.d/firewalld"):
+        try:
+            text = read_bytes(path).decode("utf-8", "replace")
+        except OSError:
+            continue
+        for value in re.findall(r"(?m)^[^#\n]*--system-config[= ]+[\"']?([^\s\"']+)", text):
+            if os.path.realpath(value) != os.path.realpath(ETC):
+                return value
+    return None
 
 
 def services_in(texts, default_zone):

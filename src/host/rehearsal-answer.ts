@@ -3,7 +3,7 @@ import { terminalLine } from '../core/terminal-text.ts';
 import { JsonObject } from '../facts/json-shape.ts';
 import { Unreadable } from '../facts/unreadable.ts';
 import type { RulesText } from '../kernel/rules-text.ts';
-import type { Rehearsal, RehearsedName, RehearsedState, RulesText, TrialResult, TrialWay } from '../plan/rehearsal.ts';
+import type { Rehearsal, RehearsedName, RehearsedState, TrialResult, TrialWay } from '../plan/rehearsal.ts';
 
 const SECTION = 'rehearsal';
 const NAMES: readonly RehearsedName[] = ['disk', 'reload', 'running', 'boot'];

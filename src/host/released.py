@@ -8,8 +8,17 @@ def without_interface(content, name):
     """The bytes without what binds one interface; a line that holds nothing else goes as a whole. None where nothing binds it."""
     element = r"<interface\s+name\s*=\s*(?:\"{0}\"|'{0}')\s*(?:/>|>\s*</interface\s*>)".format(re.escape(name))
     pattern = r"<!--[\s\S]*?-->|(?:\A|(?<=\n))[ \t]*{0}[ \t]*\r?\n|{0}".format(element)
-    kept = re.sub(pattern.encode(), lambda match: match.group() if match.group().startswith(b"<!--") else b"", content)
-    return None if kept == content else kept
+    codec = codec_of(content)
+    held = content.decode(codec)
+    kept = re.sub(pattern, lambda match: match.group() if match.group().startswith("<!--") else "", held, flags=re.ASCII)
+    return None if kept == held else kept.encode(codec)
+
+
+def codec_of(content):
+    """UTF-16 in one of its orders; in every other encoding that expat knows, the characters of an element are single bytes."""
+    if content.startswith((b"\xff\xfe", b"<\0")):
+        return "utf-16-le"
+    return "utf-16-be" if content.startswith((b"\xfe\xff", b"\0<")) else "latin-1"
 
 
 def zone_meaning(content):
@@ -17,7 +26,7 @@ def zone_meaning(content):
     from xml.etree import ElementTree  # 10 ms that few operations need spend
 
     try:
-        root = ElementTree.fromstring(content)
+        root = ElementTree.fromstring(readable(content, "zone"))
     except ElementTree.ParseError as error:
         raise ValueError("it cannot be read: %s" % error)
     bound = [element for element in root if element.tag == "interface"]
@@ -125,6 +134,9 @@ def require_released(observed, paths, bound):
             if not names and not OUR_FILE.match(path):
                 raise ValueError("it binds no interface that moves to a zone of ours")
             released(present[path], names)
+            place = os.path.realpath(target_of(path))
+            if not (os.access(place, os.W_OK) and os.access(os.path.dirname(place), os.W_OK)):
+                raise ValueError("it cannot be written: it is mounted read-only, or protected by an attribute")
         except ValueError as error:
             raise Stop(kind="failed", step="the file %s" % path, why=str(error), aftermath={"kind": "untouched"})
 
@@ -138,6 +150,8 @@ def released_file(edit, bound, foreign):
         if name not in bound:
             raise RuntimeError("%s does not move to a zone of ours" % name)
     held = describe(target_of(path))
+    if held is None or held.get("unreadable"):
+        raise RuntimeError("%s: %s" % (path, held["unreadable"] if held else "it is gone"))
     try:
         return held, released(held["bytes"], edit["interfaces"])
     except ValueError as error:

@@ -30,7 +30,7 @@ export function differences({ desired, observed, facts }: DiffInput): readonly C
       permanent,
       runtime,
       defaultZone: facts.defaultZone,
-      zoneFiles: new Set(observed.zoneTexts.keys()),
+      zoneFiles: observed.zoneFiles,
       connections: facts.networkManager,
     }),
   ];

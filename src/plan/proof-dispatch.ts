@@ -7,7 +7,7 @@ import {
   unite,
   uniteAll,
 } from '../core/address-ranges.ts';
-import { EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../firewalld/model.ts';
+import { coversInterface, EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../firewalld/model.ts';
 import type { PolicyConfig } from '../firewalld/policies.ts';
 import { type Dispatch, stockZone } from '../firewalld/stock.ts';
 import type { Ruleset } from '../kernel/ruleset.ts';
@@ -250,7 +250,8 @@ class Chains {
     }
     const zones = policy.ingressZones.flatMap((name) => this.#filter.config.zones.get(name) ?? []);
     // Before 2.0 what only falls to the default zone comes to no policy: nothing but bindings counts.
-    if (zones.some(({ interfaces }) => interfaces.some((name) => matches(name, this.#approach.interface)))) return all;
+    if (zones.some(({ interfaces }) => interfaces.some((name) => coversInterface(name, this.#approach.interface))))
+      return all;
     const bound = zones
       .flatMap(({ sources }) => sources)
       .map((source) => sourceRanges(source, this.#filter.config, this.#approach));
@@ -324,7 +325,7 @@ class Bindings {
 
   /** The zones that name an interface or have a pattern for it, in the configuration's order. */
   of(name: string): ZoneConfig[] {
-    const fits = (zone: ZoneConfig) => zone.interfaces.some((pattern) => matches(pattern, name));
+    const fits = (zone: ZoneConfig) => zone.interfaces.some((pattern) => coversInterface(pattern, name));
     const found = new Set([...(this.#exact.get(name) ?? []), ...this.#patterns].filter(fits));
     return [...found].sort((a, b) => this.#order.get(a)! - this.#order.get(b)!);
   }
@@ -339,11 +340,6 @@ function bindingsOf(config: FirewalldConfig): Bindings {
     known.set(config, bindings);
   }
   return bindings;
-}
-
-/** `eth+` stands for every interface whose name begins with `eth`. */
-function matches(pattern: string, name: string): boolean {
-  return pattern.endsWith('+') ? name.startsWith(pattern.slice(0, -1)) : pattern === name;
 }
 
 /** The addresses that a zone's source binding is about; of a MAC that is not known. */

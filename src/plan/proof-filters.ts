@@ -45,7 +45,8 @@ export function filtersOf(input: FiltersInput): Filters {
   const { permanent, runtime } = observed;
   const conf = firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
   const drifts = confValue(conf, 'AllowZoneDrifting')?.toLowerCase();
-  const policies = observedPolicies({ files: firewalld.files, runtime: { ...EMPTY_RUNTIME, ...firewalld.runtime } });
+  const { files: held, version } = firewalld;
+  const policies = observedPolicies({ files: held, version, runtime: { ...EMPTY_RUNTIME, ...firewalld.runtime } });
   const atRuntime = {
     // A policy that is not in force yet comes into force when something is bound to its zones; whether the daemon has
     // read its file is not known, so only what it refuses counts.

@@ -2,7 +2,7 @@ import { compareVersions } from '../facts/version.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
-import type { PolicyRefusal } from '../policy/desired.ts';
+import type { DesiredFirewalld, PolicyRefusal } from '../policy/desired.ts';
 
 /** From this version on firewalld refuses to load an interface that two zones name. */
 const ONE_ZONE_EACH = '1.0';
@@ -51,6 +51,21 @@ function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
       }
       holders.set(name, zone.name);
     }
+  }
+  return null;
+}
+
+/** An interface that is to be ours and that the files in a folder of zones name: portfw takes interfaces out of single files alone. */
+export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewalld): PolicyRefusal | null {
+  const wanted = [...desired.zones.values()].flatMap(({ config }) => config.interfaces);
+  for (const [zone, paths] of observed.zoneFolders) {
+    const name = wanted.find((item) => observed.permanent.zones.get(zone)?.interfaces.includes(item));
+    if (name === undefined) continue;
+    return {
+      code: 'zone-folder',
+      text: `firewalld makes the zone ${zone} of ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}, and portfw edits no zone that is a folder`,
+      hint: `take ${name} out of it, or move the folder out of /etc/firewalld if it is a backup`,
+    };
   }
   return null;
 }

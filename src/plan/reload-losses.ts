@@ -13,7 +13,7 @@ export interface TwoLayers {
 }
 
 /** Policies and direct rules of others: what a reload takes away from them, and what it brings. */
-export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime'>): readonly TwoLayers[] {
+export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime' | 'version'>): readonly TwoLayers[] {
   const { permanent, runtime } = observedPolicies(facts);
   const policies = [...runtime.values()].flatMap((policy): TwoLayers[] => {
     const file = permanent.get(policy.name);

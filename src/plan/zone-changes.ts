@@ -1,6 +1,6 @@
 import type { ManagedConnection } from '../facts/facts.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
-import { isOurs } from '../firewalld/model.ts';
+import { isOurs, zoneHolding } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../policy/desired.ts';
 import { connectionMove, leftConnections } from './connection-moves.ts';
@@ -34,21 +34,21 @@ export function zoneChanges(input: ZonesInput): Change[] {
     for (const name of new Set([...(permanent?.interfaces ?? []), ...(runtime?.interfaces ?? [])])) {
       const home = homes.get(name);
       if (home !== undefined && !namedTwice(name, zone, home, input)) continue;
+      const next = home ?? zoneLeftTo(name, input);
+      const nextZone = input.runtime.zones.get(home === undefined ? next : input.defaultZone);
       changes.push({
         kind: 'interface',
         action: 'release',
         interface: name,
         zone,
         classes: [],
-        otherZone: home ?? input.defaultZone,
+        otherZone: next,
         editsZone: null,
         ...(home === undefined ? connectionMove(input.connections, name, '') : {}),
-        closes: runtime?.interfaces.includes(name)
-          ? closedBy(runtime, input.runtime.zones.get(input.defaultZone), input.runtime, input.runtime)
-          : [],
+        closes: runtime?.interfaces.includes(name) ? closedBy(runtime, nextZone, input.runtime, input.runtime) : [],
         opens:
           home === undefined && runtime?.interfaces.includes(name)
-            ? openedByMove(runtime, input.runtime.zones.get(input.defaultZone), input.runtime)
+            ? openedByMove(runtime, nextZone, input.runtime)
             : [],
         layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
         reasons: [],
@@ -62,6 +62,12 @@ export function zoneChanges(input: ZonesInput): Change[] {
   }
   changes.push(...leftConnections(input.connections, homes, changes, input.defaultZone));
   return changes;
+}
+
+/** The zone that an interface falls to when no zone names it any more: one with a pattern for it, or the default one. */
+function zoneLeftTo(name: string, { runtime, defaultZone }: ZonesInput): string {
+  const zones = new Map([...runtime.zones].filter(([, { interfaces }]) => !interfaces.includes(name)));
+  return zoneHolding({ ...runtime, zones }, name)?.name ?? defaultZone;
 }
 
 /** Whether another zone file of ours names an interface that is at home already: a bind would not mention it. */
@@ -111,8 +117,7 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
       .sort();
     const move = connectionMove(input.connections, value, name);
     if (!bound.permanent && !bound.runtime && editsZone === null && move.networkManager === undefined) continue;
-    const holder =
-      [...input.runtime.zones.values()].find((other) => other.interfaces.includes(value))?.name ?? input.defaultZone;
+    const holder = zoneHolding(input.runtime, value)?.name ?? input.defaultZone;
     const classes = reasons.flatMap((reason) => (reason.kind === 'interface-class' ? reason.classes : []));
     const opens = bound.runtime ? openedByMove(input.runtime.zones.get(holder), zone.config, input.runtime) : [];
     const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];

@@ -244,8 +244,10 @@ describe('files that firewalld cannot use', () => {
         { path: 'policies/good.xml', text: '<policy target="CONTINUE"/>' },
         { path: 'direct.xml', text: '<direct><rule></direct>' },
         { path: 'zones/sub/folder.xml', text: '<zone>' },
+        { path: 'services/sub/folder.xml', text: '<service>' },
         { path: 'firewalld.conf', text: 'DefaultZone=public' },
       ],
+      version: '1.3.3',
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
       runtime: {
         zones: { odd: { services: 'ssh' }, odder: { ports: [['http', 'tcp']] }, fine: { services: ['ssh'] } },
@@ -258,6 +260,7 @@ describe('files that firewalld cannot use', () => {
       '/etc/firewalld/services/bad.xml',
       '/etc/firewalld/policies/bad.xml',
       '/etc/firewalld/direct.xml',
+      '/etc/firewalld/zones/sub/folder.xml',
       'runtime zone odd',
       'runtime zone odder',
       'runtime service odd',
@@ -266,11 +269,12 @@ describe('files that firewalld cannot use', () => {
     expect([...observed.permanent.zones.keys()]).toEqual(['public', 'good']);
     expect([...observed.runtime.zones.keys()]).toEqual(['fine']);
     // A zone that is built in has no file that could be edited.
-    expect([...observed.zoneTexts.keys()]).toEqual(['good']);
+    expect([...observed.zoneFiles]).toEqual(['good']);
   });
 
   it('lets a file stand before the built-in one of its name', () => {
     const observed = observedFirewalld({
+      version: '1.3.3',
       files: [{ path: 'zones/public.xml', text: '<zone><service name="http"/></zone>' }],
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
       runtime: { zones: {}, services: {}, ipsets: {} },

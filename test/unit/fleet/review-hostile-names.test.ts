@@ -64,9 +64,9 @@ describe('a file on the host whose name begins like ours', () => {
     ['portfw-old', '<policy><service name="portfw-old"/></policy>', 'still-used'],
     ['portfw-old', '<policy><service name="portfw-older"/><service name="my-portfw-old"/></policy>', 'planned'],
     ['portfw-old', '<policy><service name="portfw-older"/><service name="portfw-old"/></policy>', 'still-used'],
-    ['portfw-(', '<policy><service name="other"/></policy>', 'planned'],
-    ['portfw-(((a+)+)+)$', `<policy><short>portfw-${'a'.repeat(60)}!</short></policy>`, 'planned'],
-    ['portfw-.*', '<policy><service name="portfw-x"/></policy>', 'planned'],
+    ['portfw-(', '<policy><service name="other"/></policy>', 'broken-xml'],
+    ['portfw-(((a+)+)+)$', `<policy><short>portfw-${'a'.repeat(60)}!</short></policy>`, 'broken-xml'],
+    ['portfw-.*', '<policy><service name="portfw-x"/></policy>', 'broken-xml'],
   ])('%s beside %s', (service, others, expected) => {
     expect(outcomeOf(service, others)).toBe(expected);
   });

@@ -106,6 +106,7 @@ describe('what iptables is given back after a reload', () => {
 describe('the record of a run whose way back is armed', () => {
   const files = [
     'observe.py',
+    'files.py',
     'runs.py',
     'generations.py',
     'network_manager.py',
@@ -147,6 +148,7 @@ describe('the record of a run whose way back is armed', () => {
 it('a step that the way back overtakes is ended with what it has started, but not with what has its own session', () => {
   const files = [
     'observe.py',
+    'files.py',
     'runs.py',
     'generations.py',
     'network_manager.py',
@@ -192,7 +194,7 @@ describe('saved generations', () => {
       writeFileSync(path.join(folder, name, 'meta.json'), '{}');
       utimesSync(path.join(folder, name, 'meta.json'), 1000 + index, 1000 + index);
     }
-    const program = ['observe.py', 'runs.py', 'generations.py']
+    const program = ['observe.py', 'files.py', 'runs.py', 'generations.py']
       .map((file) => readFileSync(path.join(HOST, file), 'utf8'))
       .join('\n\n');
     const asked = `${program}\nGENERATIONS = json.load(sys.stdin)\njson.dump(generation_ids(), sys.stdout)\n`;

@@ -48,7 +48,7 @@ function notes(given: Case): string[] {
       networkManager: [],
       runtime: { policies: given.policies ?? {}, direct: [] },
     },
-    observed: { permanent: layer, runtime: layer, zoneTexts: new Map(), broken: [] },
+    observed: { permanent: layer, runtime: layer, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
     outcome: { runtime: after, permanent: after },
     starts: given.starts ?? false,
   });

@@ -144,7 +144,7 @@ export function verdict(given: Case): LockoutVerdict {
       runtime: { policies: given.policies ?? {}, direct: given.direct ?? [] },
     },
     outcome: { runtime: withOurs(runtime, zones, ipsets), permanent: withOurs(permanent, zones, ipsets) },
-    observed: { runtime, permanent, zoneTexts: new Map(), broken: [] },
+    observed: { runtime, permanent, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
     reload: given.reload ?? false,
     changes: given.changes ?? true,
     starts: given.starts ?? false,

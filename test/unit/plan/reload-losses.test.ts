@@ -15,10 +15,12 @@ function differences(input: {
   }));
   const runtime = { zones: {}, services: {}, ipsets: {}, policies: input.policies ?? {}, direct: input.direct ?? [] };
   const missing = (from: readonly string[], to: readonly string[]) => from.filter((item) => !to.includes(item));
-  return othersLayers({ files, runtime }).flatMap(({ what, runtime: loaded, permanent }: TwoLayers) => [
-    ...missing(loaded, permanent).map((item) => `${what} loses ${item}`),
-    ...missing(permanent, loaded).map((item) => `${what} gets ${item}`),
-  ]);
+  return othersLayers({ files, runtime, version: '1.3.3' }).flatMap(
+    ({ what, runtime: loaded, permanent }: TwoLayers) => [
+      ...missing(loaded, permanent).map((item) => `${what} loses ${item}`),
+      ...missing(permanent, loaded).map((item) => `${what} gets ${item}`),
+    ],
+  );
 }
 
 const DIRECT = `<direct>

@@ -32,7 +32,13 @@ function requests(files: Readonly<Record<string, string>>, desired: readonly Des
   const facts = new Firewalld([]).facts();
   const zones = new Map(Object.entries(files).map(([name, text]) => [name, readZoneXml(name, text)]));
   const layer: FirewalldConfig = { zones, services: new Map(), ipsets: new Map() };
-  const observed = { permanent: layer, runtime: layer, zoneTexts: new Map(Object.entries(files)), broken: [] };
+  const observed = {
+    permanent: layer,
+    runtime: layer,
+    zoneFiles: new Set(Object.keys(files)),
+    zoneFolders: new Map(),
+    broken: [],
+  };
   const wanted: DesiredFirewalld = {
     zones: new Map(desired.map((item) => [item.config.name, item])),
     services: new Map(),
