@@ -168,7 +168,7 @@ def settle_run(identity, by, why="", attempt=1):
     if same_boot:
         give_back_noted(guard_path(identity, "rules"))
     finish(identity, "revert", by, why)
-    return {"kind": "restored", "generation": identity, "by": by, "proof": proof}
+    return {"kind": "restored", "generation": identity, "by": by, "proof": proof, "differs": proof["differs"]}
 
 
 def end_of(identity):

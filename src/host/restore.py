@@ -171,7 +171,7 @@ def difference(meta, observed, runtime, rules):
             lines.append("the rules of the direct interface at runtime")
     if rules is not None:
         lines += ["the kernel's rules: " + line for line in rules_that_differ(rules, kernel_rules())]
-    return lines[:12]
+    return [line[:300] for line in lines[:12]]
 
 
 def proof_of(observed, meta, differs):
