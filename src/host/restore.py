@@ -194,7 +194,8 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
     if daemon is not None:
         release_our_bindings(daemon, meta["bindings"])
-    restore_files(files, foreign)
+    waiting = [] if runtime is None else waiting_targets(files, foreign, runtime)
+    restore_files(with_targets(files, waiting), foreign)
     remove_old_copies()
     require_loading()
     try:
@@ -208,6 +209,9 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
         if runtime is not None:
             restore_runtime(daemon, runtime)
             mend_policies(daemon, rules, runtime)
+            let_targets_wait(daemon, waiting)
+            restore_files(files, foreign)
+            remove_old_copies()
         observed = observe(daemon, helpers=False)
         if observed["state"] != "RUNNING":
             raise RuntimeError("firewalld is %s after its configuration was restored" % observed["state"])
@@ -219,6 +223,40 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     # Of a generation that is not this run's, the rules are those that the rollback began with.
     own = rules if meta["id"] == run_id else None
     return proof_of(observed, dict(meta, foreign=foreign), difference(meta, observed, runtime, own))
+
+
+def waiting_targets(files, foreign, runtime):
+    """Zones in scope whose file waits with another target than ran: no call sets one at runtime, and a reload would take it."""
+    found = []
+    for item in files:
+        name = item["path"][len("zones/"):-len(".xml")]
+        if not item["path"].startswith("zones/") or not in_scope(item["path"], foreign) or name not in runtime["zones"]:
+            continue
+        target = target_in(base64.b64decode(item["content"]))
+        ran = runtime["zones"][name].get("target", "default")
+        if target is not None and target != ran:
+            found.append((item["path"], name, ran, target))
+    return found
+
+
+def with_targets(files, waiting):
+    """The files as the reload is to read them: with the targets that ran."""
+    ran = {path: target for path, _, target, _ in waiting}
+    changed = []
+    for item in files:
+        if item["path"] in ran:
+            content = with_target(base64.b64decode(item["content"]), ran[item["path"]])
+            encoded = base64.b64encode(content).decode()
+            item = dict(item, content=encoded, sha256=hashlib.sha256(content).hexdigest())
+        changed.append(item)
+    return changed
+
+
+def let_targets_wait(daemon, waiting):
+    """The daemon's permanent view says what the file says."""
+    for path, name, _, target in waiting:
+        with sparing_copy(path):
+            daemon.call(".config.zone", "setTarget", "s", target, path=daemon.call(".config", "getZoneByName", "s", name))
 
 
 def require_loading():
