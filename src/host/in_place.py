@@ -132,8 +132,29 @@ def bind(daemon, interface, zone):
             raise
 
 
-def mend_policies(daemon, rules, runtime):
-    pass
+def mend_policies(daemon, before, rules):
+    """
+    firewalld before 2.0 takes a zone's policies out of force when the last interface leaves it, though sources are left: one
+    that is taken out and put back brings them all back. `before` is where interfaces were, `rules` stay in force meanwhile.
+    """
+    if not daemon.property("version").startswith(("0.", "1.")):
+        return
+    active = plain(daemon.call(".zone", "getActiveZones"))
+    left = {zone for name, zone in before.items() if name not in active.get(zone, {}).get("interfaces", [])}
+    lost = [zone for zone in sorted(left) if active.get(zone, {}).get("sources") and not active[zone].get("interfaces")]
+    for zone in lost:
+        if zone in zones_of_policies(daemon):
+            source = active[zone]["sources"][0]
+            with rules_held(rules):
+                daemon.call(".zone", "removeSource", "ss", zone, source)
+                daemon.call(".zone", "addSource", "ss", zone, source)
+
+
+def zones_of_policies(daemon):
+    found = set()
+    for item in optional(lambda: plain(daemon.call(".policy", "getActivePolicies")), {}).values():
+        found.update(item.get("ingress_zones", []) + item.get("egress_zones", []))
+    return found
 
 
 def bindings_after(saved, present):

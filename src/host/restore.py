@@ -123,7 +123,6 @@ def restore_in_place(meta, files, runtime):
         restore_ours(daemon, meta, runtime)
         if os.path.exists(guard_path(meta["id"], "reloaded")):
             return None
-        mend_policies(daemon, saved_rules(meta["id"]), runtime)
         restore_memory(daemon, meta["id"])
         restore_files(files, foreign)
         remove_old_copies()
@@ -205,10 +204,12 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
         pass  # a disk that takes nothing any more must not keep a host from going back
     with rules_held(rules):
         daemon = load_permanent(daemon, None if runtime is None else runtime["directState"]["rules"])
+        loaded = bound_now(daemon)
         rebind(daemon, meta["bindings"])
+        mend_policies(daemon, loaded, rules)
+        hold_rules(rules)
         if runtime is not None:
             restore_runtime(daemon, runtime)
-            mend_policies(daemon, rules, runtime)
             let_targets_wait(daemon, waiting)
             restore_files(files, foreign)
             remove_old_copies()

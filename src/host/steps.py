@@ -88,11 +88,14 @@ def begin(request):
                     raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
                 bind_again(daemon, bindings(observed["runtime"]))
             progress("reloaded")
+        bound = bound_now(daemon)
         for index, operation in enumerate(request["calls"]):
             step, touched = "%s %s" % (operation[0], " ".join(operation[1:])), True
             runtime_call(daemon, operation)
             if index == 0:
                 progress("behaving")
+        step = "policies of zones that an interface left"
+        mend_policies(daemon, bound, saved_rules(identity))
     except BaseException as error:
         why = daemon.error_text(error)
         if not touched:
