@@ -183,6 +183,16 @@ export interface PendingRun {
   readonly step: string;
   /** False when it can only be ended by the next run: its window is over, or the host was started since. */
   readonly alive: boolean;
+  /** Set while a rollback that failed waits until firewalld can be brought back. */
+  readonly held?: HeldRollback;
+}
+
+/** A rollback that failed, and is tried again. */
+export interface HeldRollback {
+  readonly why: string;
+  readonly since: string;
+  /** Whether the kernel has the rules of before meanwhile. */
+  readonly inForce: boolean;
 }
 
 export interface UnfinishedRuns {

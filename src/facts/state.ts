@@ -1,4 +1,4 @@
-import type { LockFacts, PendingRun, RememberedState, RunEnd, UnfinishedRuns } from './facts.ts';
+import type { HeldRollback, LockFacts, PendingRun, RememberedState, RunEnd, UnfinishedRuns } from './facts.ts';
 import { JsonObject } from './json-shape.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
@@ -71,6 +71,15 @@ export function readPendingRun(given: JsonObject): PendingRun {
     secondsLeft: given.integer('secondsLeft', 0, 1_000_000_000),
     step: name('step'),
     alive: given.flag('alive'),
+    ...(given.has('held') ? { held: heldRollback(given.object('held')) } : {}),
+  };
+}
+
+function heldRollback(given: JsonObject): HeldRollback {
+  return {
+    why: shortName(given.text('why', 20_000), 600),
+    since: shortName(given.text('since')),
+    inForce: given.flag('inForce'),
   };
 }
 

@@ -1,5 +1,5 @@
 import { durationText } from '../core/duration.ts';
-import type { HostFacts, LockFacts, PendingRun } from '../facts/facts.ts';
+import type { HeldRollback, HostFacts, LockFacts, PendingRun } from '../facts/facts.ts';
 import type { Failure, HostOutcome, OtherRun } from './events.ts';
 
 /**
@@ -45,6 +45,7 @@ export function otherRunText(other: OtherRun): string {
 
 /** What a host that has a run pending is about to do, in one line. */
 export function pendingText(pending: PendingRun): string {
+  if (pending.held !== undefined) return heldText(pending.held);
   if (!pending.alive && pending.decision !== 'keep')
     return 'its time is over; the next apply or rollback, or `portfw confirm --revert`, puts the host back first';
   switch (pending.decision) {
@@ -58,6 +59,13 @@ export function pendingText(pending: PendingRun): string {
       return `${waits}; the host puts itself back in ${durationText(pending.secondsLeft)} unless it is kept`;
     }
   }
+}
+
+function heldText({ why, since, inForce }: HeldRollback): string {
+  const rules = inForce
+    ? 'the kernel has the rules of before meanwhile'
+    : 'THE RULES OF BEFORE COULD NOT BE PUT IN FORCE: look at the host now';
+  return `its rollback waits for firewalld since ${since}: ${why}; ${rules}; the host tries again`;
 }
 
 /** The code of a refusal because another run holds the host. */

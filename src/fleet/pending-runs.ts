@@ -1,4 +1,4 @@
-import type { PendingRun } from '../facts/facts.ts';
+import type { PendingRun, RunEnd } from '../facts/facts.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Aftermath, Failure, HostOutcome } from './events.ts';
@@ -6,6 +6,7 @@ import { unexpected } from './guarded-run.ts';
 import { ask, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 import { lockedBy } from './other-runs.ts';
+import { endText } from './run-notes.ts';
 
 /** What is pending on a host, who holds its lock, and how the last run on it ended. */
 export function status(job: HostJob, context: RunContext): Promise<HostOutcome> {
@@ -57,6 +58,9 @@ export async function confirm(
       case 'kept':
         return { kind: 'confirmed', generation: answer.generation ?? '', drifted: answer.drifted };
       case 'nothing-pending':
+        // Whoever says yes wants it kept: it must not look as if it were.
+        if (verdict === 'keep' && answer.last?.outcome === 'reverted')
+          return { kind: 'refused', failure: rolledBackBefore(answer.last) };
         return { kind: 'nothing-pending', last: answer.last };
       case 'locked':
         return {
@@ -117,6 +121,15 @@ export async function endLeft(
 }
 
 const SEE_STATUS: Aftermath = { kind: 'unknown', why: 'see `portfw status`' };
+
+function rolledBackBefore(last: RunEnd): Failure {
+  return {
+    code: 'already-rolled-back',
+    what: `there is nothing to confirm: ${endText(last)}`,
+    details: [],
+    solve: 'run again, with a longer --revert-after where the confirmation needs more time',
+  };
+}
 
 const NOT_PUT_BACK: Failure = {
   code: 'not-put-back',

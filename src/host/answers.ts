@@ -9,8 +9,11 @@ import { Unreadable } from '../facts/unreadable.ts';
 export type HostAftermath =
   /** No write had begun. */
   | { readonly kind: 'untouched' }
-  /** The saved generation was restored and its hash proved it; `by` says who did it (the timer, boot, the host, …). */
-  | { readonly kind: 'restored'; readonly generation: string; readonly by: string }
+  /**
+   * The saved generation was restored and its hash proved it; `by` says who did it (the timer, boot, the host, …), `differs`
+   * what runs otherwise than it was saved.
+   */
+  | { readonly kind: 'restored'; readonly generation: string; readonly by: string; readonly differs?: readonly string[] }
   /** The way back failed so far; the host goes on trying. */
   | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
   /** The run had been decided for good before we asked. */
@@ -69,6 +72,7 @@ export type Answer =
 
 const SECTION = 'answer';
 const MOST_GENERATIONS = 1000;
+const MOST_DIFFERENCES = 100;
 const MOST_FLOWS = 100_000_000;
 
 /** Reads an answer; whatever a host sends, the result is a value. Texts in it are safe to show. */
@@ -176,7 +180,14 @@ function aftermath(given: JsonObject): HostAftermath {
   const kind = given.text('kind');
   switch (kind) {
     case 'restored':
-      return { kind, generation: terminalLine(given.text('generation')), by: terminalLine(given.text('by')) };
+      return {
+        kind,
+        generation: terminalLine(given.text('generation')),
+        by: terminalLine(given.text('by')),
+        ...(given.has('differs')
+          ? { differs: given.texts('differs', MOST_DIFFERENCES).map((line) => terminalLine(line, 300)) }
+          : {}),
+      };
     case 'kept':
       return { kind, generation: terminalLine(given.text('generation')) };
     case 'restore-failed':

@@ -1,7 +1,7 @@
 """What others have in iptables, through a reload of firewalld: Docker's rules, fail2ban's, an administrator's.
 
 firewalld before 2.0 empties all tables of iptables whenever it starts or reloads, even where its own rules are in nftables.
-Docker notices and writes its rules again; others do not. So they are read before and what is missing is added after.
+Where they are in iptables, they stand among those of others, and are told apart by what that version writes. Docker notices and writes its rules again; others do not. So they are read before and what is missing is added after.
 
 Stands after observe.py.
 """
@@ -9,14 +9,47 @@ Stands after observe.py.
 import contextlib
 import subprocess
 
+PROGRAMS = {"ipv4": "iptables-restore", "ipv6": "ip6tables-restore"}
 IPTABLES = (("iptables-save", "iptables-restore"), ("ip6tables-save", "ip6tables-restore"))
-# firewalld's own: those of its direct interface, which it writes again by itself, and the mark of its older backend.
+# firewalld's own: the chains of its direct interface, which it writes again by itself, and those of its older backend, whose
+# names depend on the version: a zone or a policy has a chain with parts of its own.
 DIRECT_CHAIN = re.compile(r"(^| )[A-Z]+_direct( |\Z)")
-FIREWALLD_CHAIN = "INPUT_ZONES"
+FIREWALLD_CHAIN = re.compile(r"(?m)^:INPUT_(ZONES|POLICIES|POLICIES_pre) ")
+DISPATCH = re.compile(r"^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)_((IN_|OUT_)?ZONES(_SOURCE)?|POLICIES(_pre|_post)?|direct)\Z")
+ZONE_CHAIN = re.compile(r"^((?:IN|OUT|FWD|FWDI|FWDO|PRE|POST)_.+)_(pre|log|deny|allow|post)\Z")
+# What it writes into the kernel's own chains.
+FRAME = re.compile(
+    r"^-A [A-Z]+ (-m conntrack --ctstate (RELATED,ESTABLISHED(,DNAT)? -j ACCEPT|INVALID -j (DROP|LOG .*))|-[io] lo -j ACCEPT"
+    r"|-j REJECT --reject-with (icmp-host-prohibited|icmp6-adm-prohibited)|(-p ipv6-icmp )?-m (icmp6|rpfilter) .*-j (ACCEPT|DROP)"
+    r"|.*--log-prefix \"(FINAL_REJECT|STATE_INVALID_DROP|rpfilter_DROP): \".*)\Z"
+)
+
+
+def holds_firewalld(text):
+    """Whether firewalld filters with iptables, rather than with nftables."""
+    return FIREWALLD_CHAIN.search(text) is not None
+
+
+def own_chains(chains):
+    """Those of a table's chains that firewalld made for its zones, its policies and its direct interface."""
+    parts = {}
+    for name in chains:
+        match = ZONE_CHAIN.match(name)
+        if match:
+            parts.setdefault(match.group(1), set()).add(match.group(2))
+    zones = {name for name, found in parts.items() if {"log", "deny", "allow"} <= found}
+    own = {name for name in chains if DISPATCH.match(name) or name in zones or name == "RFC3964_IPv4"}
+    return own | {name for name in chains if ZONE_CHAIN.match(name) and ZONE_CHAIN.match(name).group(1) in zones}
+
+
+def touches(rule, chains):
+    """Whether a rule stands in one of these chains, or leads to one."""
+    words = rule.split(" ")
+    return words[1] in chains or any(words[at + 1] in chains for at, word in enumerate(words[:-1]) if word in ("-j", "-g"))
 
 
 def rules_of_others():
-    """By program: the text of all tables. Empty for one that is not there, or that holds firewalld's own rules."""
+    """By program: the text of all tables. Empty for one that is not there."""
     found = {}
     for save, restore in IPTABLES:
         try:
@@ -24,7 +57,7 @@ def rules_of_others():
         except (OSError, subprocess.TimeoutExpired):
             continue
         text = done.stdout.decode("utf-8", "surrogateescape")
-        if done.returncode == 0 and ":%s " % FIREWALLD_CHAIN not in text:
+        if done.returncode == 0:
             found[restore] = text
     return found
 
@@ -42,19 +75,34 @@ def by_table(text):
     return tables
 
 
-def missing_rules(before, now):
-    """What iptables-restore adds so that everything is there again, in the same order; empty where nothing is missing."""
+def missing_rules(before, now, direct=()):
+    """
+    What iptables-restore adds so that everything of others is there again, in the same order; empty where nothing is missing.
+    `direct` are the chains that firewalld's direct interface made: they go with a reload, and what is in them.
+    """
     lines = []
     present = by_table(now)
+    backend = holds_firewalld(before)
     for table, (chains, rules) in by_table(before).items():
+        own = set(direct) | (own_chains(chains) if backend else {name for name in chains if DIRECT_CHAIN.search(name)})
         held_chains, held_rules = present.get(table, ([], []))
         left = list(held_rules)
-        wanted = [":%s - [0:0]" % name for name in chains if name not in held_chains and not DIRECT_CHAIN.search(name)]
-        for rule in rules:
-            if rule in left:
+        wanted = [":%s - [0:0]" % name for name in chains if name not in held_chains and name not in own]
+        # What stood before firewalld's own rules of a chain is asked first: it goes back there.
+        firewalld = [touches(rule, own) or (backend and FRAME.match(rule) is not None) for rule in rules]
+        met = {rule.split(" ")[1] for rule, its in zip(rules, firewalld) if its}
+        ahead = []
+        for rule, its in zip(rules, firewalld):
+            chain = rule.split(" ")[1]
+            if its:
+                met.discard(chain)
+            elif rule in left:
                 left.remove(rule)
-            elif not DIRECT_CHAIN.search(rule):
+            elif chain in met:
+                ahead.append("-I" + rule[2:])
+            else:
                 wanted.append(rule)
+        wanted += reversed(ahead)
         if wanted:
             lines += ["*" + table] + wanted + ["COMMIT"]
     return "".join(line + "\n" for line in lines)
@@ -67,7 +115,7 @@ def sparing_others(strict=False, noted=None, direct=None):
     `direct` are the rules of firewalld's direct interface as they were, for where the daemon cannot be asked any more.
     Should this process be killed meanwhile, the file `noted` is left, with what `give_back_noted` needs.
     """
-    before = {"tables": rules_of_others(), "direct": direct_rules() or direct or []}
+    before = {"tables": rules_of_others(), "direct": direct_rules() or direct or [], "chains": direct_chains()}
     if noted is not None and any(by_table(text) for text in before["tables"].values()):
         write_file(noted, json.dumps(before).encode(), 0o600)
     try:
@@ -94,13 +142,17 @@ def give_back_noted(path):
         audit(plain_error(error), "the host")
 
 
-def direct_rules():
+def direct_rules(method="getAllRules"):
     """Rules of firewalld's direct interface, which some versions add to the chains of others. None where nobody answers."""
     try:
         daemon = Daemon()
-        return plain(daemon.bus.call_blocking(BUS, ROOT, BUS + ".direct", "getAllRules", "", (), timeout=5))
+        return plain(daemon.bus.call_blocking(BUS, ROOT, BUS + ".direct", method, "", (), timeout=5))
     except Exception:  # no bus, no bindings, no daemon, or none that answers
         return None
+
+
+def direct_chains():
+    return direct_rules("getAllChains") or []
 
 
 def restore_rules(before):
@@ -109,7 +161,8 @@ def restore_rules(before):
         return
     now = rules_of_others()
     for restore, text in tables.items():
-        missing = missing_rules(text, now[restore]) if restore in now else ""
+        chains = [name for family, _, name in before["chains"] if PROGRAMS.get(family) == restore]
+        missing = missing_rules(text, now[restore], chains) if restore in now else ""
         if missing == "":
             continue
         done = subprocess.run(

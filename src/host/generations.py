@@ -243,6 +243,7 @@ def save_generation(observed, request):
         write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)
         runtime = dict(observed["runtime"], directState=observed["directState"])
         write_file(os.path.join(folder, "runtime.json"), json.dumps(runtime).encode(), 0o600)
+        save_rules(request["id"], kernel_rules())
         write_file(os.path.join(folder, "meta.json"), json.dumps(meta).encode(), 0o600)
         flush(GENERATIONS)
     except BaseException:
@@ -253,7 +254,7 @@ def save_generation(observed, request):
 
 def remove_generation(identity):
     folder = os.path.join(GENERATIONS, identity)
-    for name in ("meta.json", "files.json", "runtime.json", "kept", "reverted"):
+    for name in ("meta.json", "files.json", "runtime.json", "rules.json.gz", "memory.json", "kept", "reverted"):
         try:
             os.unlink(os.path.join(folder, name))
         except OSError:

@@ -30,6 +30,8 @@ def arm(request, observed):
             "armedAt": time.clock_gettime(time.CLOCK_MONOTONIC),
             "boot": boot_id(),
             "state": request.get("state"),
+            # What a reload was measured to take: one that takes this long is busy, and does not hang.
+            "reloadSeconds": request.get("reloadSeconds", 0),
             # What this run alone may make permanent.
             "connections": [call[1:3] for call in request.get("calls", []) if call[0] == "move-connection"],
         }
@@ -88,8 +90,11 @@ def forget(identity):
     if held:
         release_lock()
     free_reserves(identity)
-    for suffix in ("armed", "keep", "revert", "proved", "rules"):
+    if held or not os.path.isdir(LOCK):
+        release_hold()
+    for suffix in ("armed", "keep", "revert", "proved", "rules", "reloaded"):
         unlink_quietly(guard_path(identity, suffix))
+    all_clear(identity)
     if has_systemd():
         for name, _, _, target in boot_units(identity):
             unlink_quietly("%s/%s.wants/%s" % (UNITS, target, name))
@@ -141,7 +146,7 @@ def audit(what, holder):
         pass
 
 
-def settle_run(identity, by, why=""):
+def settle_run(identity, by, why="", attempt=1):
     """Ends a pending run: back to what it saved, unless it was kept. The answer is an aftermath; raises where it fails."""
     verdict, _ = decide(identity, "revert")
     if verdict == "keep":
@@ -154,11 +159,16 @@ def settle_run(identity, by, why=""):
     meta, files = load_generation(identity)
     # What others had set at runtime only is gone with a boot, and so is the lock: whoever settles afterwards, it stays gone.
     same_boot = holder_of_lock().get("id") == identity
-    proof = put_back(meta, files, with_runtime=same_boot)
+    be_patient(attempt, (record_of(identity)[0] or {}).get("reloadSeconds", 0))
+    try:
+        proof = put_back(meta, files, with_runtime=same_boot)
+    except Exception as error:
+        raise_alarm(identity, error)
+        raise
     if same_boot:
         give_back_noted(guard_path(identity, "rules"))
     finish(identity, "revert", by, why)
-    return {"kind": "restored", "generation": identity, "by": by, "proof": proof}
+    return {"kind": "restored", "generation": identity, "by": by, "proof": proof, "differs": proof["differs"]}
 
 
 def end_of(identity):
@@ -261,11 +271,10 @@ def settle_by_itself(mode, identity):
             verdict, made_here = decide(identity, "revert")
             # A step that the window overtook may hang: it is not waited for. Where this run is over, another one's may be under way.
             handle = take_operation(0 if made_here else None if verdict is None else 60)
-            settle_run(identity, by, why)
+            settle_run(identity, by, why, attempt + 1)
             return 0
         except Exception as error:
             attempt += 1
-            be_patient(attempt)
             if attempt in (1, 2, 3, 10) or attempt % 100 == 0:
                 audit("%s could not be put back, attempt %d: %s" % (identity, attempt, plain_error(error)), "the host")
             # Others may have to work on the host, so that it can be put back.

@@ -83,7 +83,8 @@ def rollback(request):
     try:
         progress("restoring")
         homes = bindings_after(meta["bindings"], bindings(observed["runtime"]))
-        proof = restore_generation(dict(meta, bindings=homes), saved, foreign)
+        # What is in force now stays in force until that generation is.
+        proof = restore_generation(dict(meta, bindings=homes), saved, foreign, None, saved_rules(identity), identity)
         progress("restored")
     except BaseException as error:
         why = daemon.error_text(error)

@@ -89,8 +89,8 @@ class Daemon:
         """Returns when the daemon answers; a DBusException when it does not in time."""
         self.bus.call_blocking(BUS, ROOT, "org.freedesktop.DBus.Peer", "Ping", "", (), timeout=seconds)
 
-    def reload(self):
-        self.call("", "reload", timeout=180)
+    def reload(self, seconds=180):
+        self.call("", "reload", timeout=seconds)
 
     def error_text(self, error):
         if isinstance(error, self.dbus.DBusException):

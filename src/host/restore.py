@@ -1,20 +1,9 @@
 """Back to a saved configuration: files, the daemon, bindings, what others had set at runtime; and the proof of it.
 
-Stands after generations.py.
+Without a reload where none was made. Where one is needed, the saved rules are kept in force meanwhile (kernel_rules.py).
+
+Stands after daemon.py.
 """
-
-import signal
-
-# A daemon that has not answered for so long hangs, and one that has been started is up.
-ANSWER_SECONDS, UP_SECONDS = 6, 10
-
-
-def be_patient(attempt):
-    """One that reads its files for a minute must not be killed again and again while it does: each attempt waits longer."""
-    global ANSWER_SECONDS, UP_SECONDS
-    factor = 2 ** min(max(attempt - 1, 0), 5)
-    ANSWER_SECONDS, UP_SECONDS = 6 * factor, 10 * factor
-
 
 def restore_files(files, foreign):
     """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
@@ -50,12 +39,18 @@ def put_back(meta, files, with_runtime=True):
         return stop_again(meta, files)
     # Copies that a step had not renamed yet when it was killed.
     remove_old_copies()
-    proof = proof_of_standing(meta, files)
+    foreign = meta["foreign"]
+    # Others may have edited their files since: theirs come back with the interfaces that we took, and as they are now otherwise.
+    files = for_rollback(files, permanent_files(), foreign, exact=False)
+    runtime = saved_runtime(meta["id"])
+    proof = proof_of_standing(meta, files, runtime)
+    if proof is None:
+        proof = restore_in_place(meta, files, runtime)
     if proof is not None:
+        release_hold()
         restore_state(meta["state"])
         return proof
-    runtime = saved_runtime(meta["id"]) if with_runtime else None
-    return restore_generation(meta, files, meta["foreign"], runtime)
+    return restore_generation(meta, files, foreign, runtime if with_runtime else None, saved_rules(meta["id"]), meta["id"])
 
 
 def stop_again(meta, files):
@@ -79,148 +74,250 @@ def stop_again(meta, files):
     scope = scope_hash(present, meta["foreign"])
     if scope != scope_hash(files, meta["foreign"]):
         raise RuntimeError("the restored files are not the saved ones")
-    return {"scopeHash": scope, "permanentHash": file_hash(present), "runtimeHash": meta["runtimeHash"]}
+    return {"scopeHash": scope, "permanentHash": file_hash(present), "runtimeHash": meta["runtimeHash"], "differs": []}
 
 
-def proof_of_standing(meta, files):
-    """The proof of a host on which nothing was changed: a reload of it would only lose what others set at runtime."""
+def running_daemon():
+    """The daemon, where it answers and is RUNNING; else None. One that hangs is killed."""
     daemon = answering_daemon()
-    if daemon is None or daemon.property("state") != "RUNNING":
+    try:
+        return daemon if daemon is not None and daemon.property("state") == "RUNNING" else None
+    except daemon.dbus.DBusException:
+        return None
+
+
+def proof_of_standing(meta, files, runtime):
+    """The proof of a host on which nothing was changed."""
+    daemon = running_daemon()
+    if daemon is None:
         return None
     try:
         observed = observe(daemon, helpers=False)
     except (daemon.dbus.DBusException, Stop):
         return None
-    proof = proof_of(observed, meta["foreign"])
-    if proof["scopeHash"] != meta["scopeHash"] or proof["runtimeHash"] != meta["runtimeHash"]:
+    same = scope_hash(observed["files"], meta["foreign"]) == scope_hash(files, meta["foreign"])
+    if not same or observed["runtimeHash"] != meta["runtimeHash"] or os.path.exists(memory_path(meta["id"])):
         return None
     # The runtime's hash passes over definitions that nothing uses: one that a reload brought is to go again.
-    saved = saved_runtime(meta["id"])
-    loaded = ("zones", "services", "ipsets")
-    same = saved is not None and all(value_hash(saved[key]) == value_hash(observed["runtime"][key]) for key in loaded)
-    return proof if same else None
+    if runtime is None or differing(runtime, observed["runtime"], ("zones", "services", "ipsets")):
+        return None
+    rules = saved_rules(meta["id"])
+    if rules is not None and rules_that_differ(rules, kernel_rules()):
+        return None
+    return proof_of(observed, meta, [])
 
 
-def proof_of(observed, foreign):
+def restore_in_place(meta, files, runtime):
+    """
+    Takes back what a run changed, without a reload; the proof of it, or None where that does not suffice: after a reload of
+    its own, or of a daemon that is not in order.
+    """
+    daemon = running_daemon()
+    if daemon is None:
+        return None
+    foreign = meta["foreign"]
+    try:
+        # firewalld asks NetworkManager at a reload, and NetworkManager tells it of what changes.
+        if nm_try_restore(meta.get("networkManager")) is not None:
+            return None
+        restore_ours(daemon, meta, runtime)
+        if os.path.exists(guard_path(meta["id"], "reloaded")):
+            return None
+        restore_memory(daemon, meta["id"])
+        restore_files(files, foreign)
+        remove_old_copies()
+        observed = observe(daemon, helpers=False)
+    except (daemon.dbus.DBusException, Stop):
+        return None
+    if scope_hash(observed["files"], foreign) != scope_hash(files, foreign) or runtime is None:
+        return None
+    if observed["runtimeHash"] == meta["runtimeHash"]:
+        rules = saved_rules(meta["id"])
+        if rules is not None and rules_that_differ(rules, kernel_rules()):
+            return None
+        return proof_of(observed, meta, [])
+    # Somebody else has changed the runtime since: that is no reason to reload, if all that is ours is as it was.
+    ours = [name for kind in ("zones", "services", "ipsets") for name in differing(runtime, observed["runtime"], (kind,))]
+    if any(name.split(" ")[1].startswith(PREFIX) for name in ours) or moved_by_us(meta, observed):
+        return None
+    return proof_of(observed, meta, difference(meta, observed, runtime, None))
+
+
+def moved_by_us(meta, observed):
+    """Interfaces that are in a zone of ours and were not, or the other way round."""
+    now = bindings(observed["runtime"])
+    names = [name for name, zone in list(now.items()) + list(meta["bindings"].items()) if zone.startswith(PREFIX)]
+    return [name for name in names if now.get(name) != meta["bindings"].get(name)]
+
+
+def differing(saved, now, kinds):
+    """`zone office`, of what runs otherwise than it was saved."""
+    found = []
+    for kind in kinds:
+        one, other = saved.get(kind, {}), now.get(kind, {})
+        for name in sorted(set(one) | set(other)):
+            if canonical(one.get(name)) != canonical(other.get(name)):
+                found.append("%s %s" % (kind[:-1] if kind != "policies" else "policy", name))
+    return found
+
+
+def difference(meta, observed, runtime, rules):
+    """What is not as it was when the generation was saved, for whoever asks: a few lines."""
+    lines = []
+    if observed["runtimeHash"] != meta["runtimeHash"] and runtime is not None:
+        lines += ["%s at runtime" % name for name in differing(runtime, observed["runtime"], ("zones", "services", "ipsets", "policies"))]
+        if runtime["direct"] != observed["runtime"]["direct"]:
+            lines.append("the rules of the direct interface at runtime")
+    if rules is not None:
+        lines += ["the kernel's rules: " + line for line in rules_that_differ(rules, kernel_rules())]
+    return [line[:300] for line in lines[:12]]
+
+
+def proof_of(observed, meta, differs):
     return {
-        "scopeHash": scope_hash(observed["files"], foreign),
+        "scopeHash": scope_hash(observed["files"], meta["foreign"]),
         "permanentHash": observed["permanentHash"],
         "runtimeHash": observed["runtimeHash"],
+        "differs": differs,
     }
 
 
-def restore_generation(meta, files, foreign, runtime=None):
-    """The saved configuration, permanent and runtime, with its proof. Raises only where the host is not as saved."""
-    daemon = answering_daemon()
-    # firewalld asks NetworkManager at the reload. Should that one hang, firewalld goes back all the same.
+def restore_generation(meta, files, foreign, runtime, rules, run_id):
+    """
+    The saved configuration, permanent and runtime, with its proof; `rules` stay in force meanwhile. Raises only where the host
+    is not as saved: then they stay in force, for whoever tries again.
+    """
+    daemon = running_daemon()
+    # Should NetworkManager hang, firewalld goes back all the same.
     trouble = nm_try_restore(meta.get("networkManager"))
     # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
     if daemon is not None:
         release_our_bindings(daemon, meta["bindings"])
-    restore_files(files, foreign)
+    waiting = [] if runtime is None else waiting_targets(files, foreign, runtime)
+    restore_files(with_targets(files, waiting), foreign)
     remove_old_copies()
-    daemon = load_permanent(daemon, None if runtime is None else runtime["directState"]["rules"])
-    rebind(daemon, meta["bindings"])
-    if runtime is not None:
-        restore_runtime(daemon, runtime)
+    require_loading()
+    try:
+        # From here on what runs may be what the files say: nothing less than a reload takes that back.
+        mark_reloaded(run_id)
+    except OSError:
+        pass  # a disk that takes nothing any more must not keep a host from going back
+    with rules_held(rules):
+        daemon = load_permanent(daemon, None if runtime is None else runtime["directState"]["rules"])
+        loaded = bound_now(daemon)
+        rebind(daemon, meta["bindings"])
+        mend_policies(daemon, loaded, rules)
+        hold_rules(rules)
+        if runtime is not None:
+            restore_runtime(daemon, runtime)
+            let_targets_wait(daemon, waiting)
+            restore_files(files, foreign)
+            remove_old_copies()
+        observed = observe(daemon, helpers=False)
+        if observed["state"] != "RUNNING":
+            raise RuntimeError("firewalld is %s after its configuration was restored" % observed["state"])
+        if scope_hash(observed["files"], foreign) != scope_hash(files, foreign):
+            raise RuntimeError("the restored files are not the saved ones")
     restore_state(meta["state"])
     if trouble is not None:
         raise trouble
-    observed = observe(daemon, helpers=False)
-    proof = proof_of(observed, foreign)
-    if observed["state"] != "RUNNING":
-        raise RuntimeError("firewalld is %s after its configuration was restored" % observed["state"])
-    if proof["scopeHash"] != scope_hash(files, foreign):
-        raise RuntimeError("the restored files are not the saved ones")
-    return proof
+    # Of a generation that is not this run's, the rules are those that the rollback began with.
+    own = rules if meta["id"] == run_id else None
+    return proof_of(observed, dict(meta, foreign=foreign), difference(meta, observed, runtime, own))
 
 
-def optional_daemon():
+def waiting_targets(files, foreign, runtime):
+    """Zones in scope whose file waits with another target than ran: no call sets one at runtime, and a reload would take it."""
+    found = []
+    for item in files:
+        name = item["path"][len("zones/"):-len(".xml")]
+        if not item["path"].startswith("zones/") or not in_scope(item["path"], foreign) or name not in runtime["zones"]:
+            continue
+        target = target_in(base64.b64decode(item["content"]))
+        ran = runtime["zones"][name].get("target", "default")
+        if target is not None and target != ran:
+            found.append((item["path"], name, ran, target))
+    return found
+
+
+def with_targets(files, waiting):
+    """The files as the reload is to read them: with the targets that ran."""
+    ran = {path: target for path, _, target, _ in waiting}
+    changed = []
+    for item in files:
+        if item["path"] in ran:
+            content = with_target(base64.b64decode(item["content"]), ran[item["path"]])
+            encoded = base64.b64encode(content).decode()
+            item = dict(item, content=encoded, sha256=hashlib.sha256(content).hexdigest())
+        changed.append(item)
+    return changed
+
+
+def let_targets_wait(daemon, waiting):
+    """The daemon's permanent view says what the file says."""
+    for path, name, _, target in waiting:
+        with sparing_copy(path):
+            daemon.call(".config.zone", "setTarget", "s", target, path=daemon.call(".config", "getZoneByName", "s", name))
+
+
+def require_loading():
+    """firewalld is made to read its files only where it can: a load that fails may leave the host open, or shut."""
+    why = loads()
+    if why:
+        raise RuntimeError("firewalld cannot load its files: %s" % why)
+
+
+def mark_reloaded(identity):
+    """A run whose rollback needs a reload: it has made one itself, or is about to."""
+    path = guard_path(identity, "reloaded")
+    if not os.path.exists(path):
+        write_file(path, b"", 0o600)
+
+
+def fall_back(identity):
+    """
+    A rollback failed. Where firewalld does not filter as it did before the run, the saved rules are put in force in its place,
+    and stay so until it can be brought back. Returns whether the rules of before are in force.
+    """
+    rules = saved_rules(identity)
+    if rules is None:
+        return False
+    daemon = optional_daemon()
+    hold_rules(rules)
+    if not rules_that_differ(rules, kernel_rules()) and DROP_TABLE not in table_names():
+        if daemon is not None and answers(daemon):
+            release_hold()
+        return True
+    if daemon is not None and not answers(daemon):
+        kill_daemon()
     try:
-        return Daemon()
-    except Stop:
-        return None
+        restore_rules_of(rules)
+    except RuntimeError:
+        # From 2.3 on the table is the daemon's own while it lives; its rules outlive it.
+        kill_daemon()
+        restore_rules_of(rules)
+    # It stays beside them: somebody may start firewalld meanwhile.
+    return hold_rules(rules)
 
 
-def answering_daemon():
-    """The daemon, or None where it is not there. One that hangs is killed: its rules stay until another takes its place."""
-    daemon = optional_daemon() or starting_daemon()
-    if daemon is None:
-        return None
-    process = daemon.process()
-    if not is_stopped(process):
-        try:
-            daemon.ping(ANSWER_SECONDS)
-            return daemon
-        except daemon.dbus.DBusException:
-            pass
+def answers(daemon):
+    """Whether a daemon is in order, within a short time."""
     try:
-        os.kill(process, signal.SIGKILL)
-    except OSError:
-        pass
-    for _ in range(100):
-        if optional_daemon() is None:
-            return None
-        time.sleep(0.05)
-    raise RuntimeError("firewalld does not answer and cannot be killed")
-
-
-def starting_daemon():
-    """The daemon whose service is being started at this moment, as it is during a boot; None where it is not."""
-    for _ in range(200):
-        if service_state("firewalld.service") != "activating":
-            return optional_daemon()
-        time.sleep(0.1)
-        daemon = optional_daemon()
-        if daemon is not None:
-            return daemon
-    return None
-
-
-def service_state(unit):
-    """What systemd says of a unit (active, activating, failed, ...); an empty text without systemd."""
-    import subprocess  # 20 ms that most operations need not spend
-
-    try:
-        done = subprocess.run(
-            ["systemctl", "show", "--property=ActiveState", unit],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=20,
-        )
-        return done.stdout.decode("utf-8", "replace").strip().split("=")[-1]
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def is_stopped(process):
-    """Whether somebody has stopped a process: waiting for its answer would be in vain."""
-    try:
-        return read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()[0] in (b"T", b"t")
-    except (OSError, IndexError):
+        if is_stopped(daemon.process()):
+            return False
+        daemon.ping(ANSWER_SECONDS)
+        return daemon.property("state") == "RUNNING"
+    except daemon.dbus.DBusException:
         return False
 
 
-def why_nobody_stands():
-    """Why no daemon stands for the configuration: it may have died since anybody looked. None where one does."""
-    daemon = optional_daemon()
-    if daemon is None:
-        return "firewalld does not run any more"
+def release_our_bindings(daemon, saved):
     try:
-        if is_stopped(daemon.process()):
-            return "firewalld hangs: somebody has stopped its process"
-        state = daemon.property("state")
-    except daemon.dbus.DBusException as error:
-        return "firewalld does not answer: %s" % daemon.error_text(error)
-    return None if state == "RUNNING" else "firewalld is %s" % state
-
-
-def require_answer():
-    """Before the way back is armed nobody would end a run that waits for a daemon which hangs: it does not begin."""
-    why = why_nobody_stands()
-    if why is not None:
-        raise Stop(kind="failed", step="looking again", why=why, aftermath={"kind": "untouched"})
+        for interface, zone in bound_now(daemon).items():
+            if zone.startswith(PREFIX) and saved.get(interface) != zone:
+                bind(daemon, interface, saved.get(interface))
+    except daemon.dbus.DBusException:
+        pass  # a daemon that has failed is restarted below
 
 
 def load_permanent(daemon, direct=None):
@@ -236,8 +333,8 @@ def read_files_again(daemon):
             if daemon.property("state") == "RUNNING":
                 return daemon
         except daemon.dbus.DBusException:
-            refuse_to_restart(daemon)
-    stop_firewalld()
+            pass
+    kill_daemon()
     remove_tables()
     start_firewalld()
     end = time.clock_gettime(time.CLOCK_MONOTONIC) + UP_SECONDS
@@ -250,148 +347,3 @@ def read_files_again(daemon):
             pass  # it has its name on the bus, and reads its files
         time.sleep(0.1)
     raise RuntimeError("firewalld does not come up with the restored configuration")
-
-
-def remove_tables():
-    """A daemon that failed or was killed leaves its rules behind, and one that is started adds its own after them: what was
-    open would stay open. firewalld 0.9 also leaves a table that drops everything when it fails to load."""
-    for table in ("inet firewalld", "ip firewalld", "ip6 firewalld", "inet firewalld_policy_drop"):
-        run(["nft", "delete", "table"] + table.split())
-
-
-def stop_firewalld():
-    if os.path.isdir("/run/systemd/system"):
-        run(["systemctl", "stop", "firewalld.service"])
-    else:
-        daemon = optional_daemon()
-        if daemon is not None:
-            os.kill(daemon.process(), signal.SIGTERM)
-            for _ in range(100):
-                if optional_daemon() is None:
-                    break
-                time.sleep(0.05)
-
-
-def start_firewalld():
-    if os.path.isdir("/run/systemd/system"):
-        run(["systemctl", "reset-failed", "firewalld.service"])
-        run(["systemctl", "start", "firewalld.service"])
-    else:
-        run(["/usr/sbin/firewalld"])
-
-
-STRINGS = ("services", "protocols", "icmp_blocks", "rules_str", "interfaces", "sources")
-PAIRS = ("ports", "source_ports")
-FLAGS = ("masquerade", "forward", "icmp_block_inversion")
-
-
-def runtime_settings(dbus, zone):
-    """A zone's settings as the daemon takes them at runtime: without texts, target and priorities, which only files have."""
-    typed = {}
-    for key, value in zone.items():
-        if key in STRINGS:
-            typed[key] = dbus.Array(value, signature="s")
-        elif key in PAIRS:
-            typed[key] = dbus.Array([dbus.Struct(item, signature="ss") for item in value], signature="(ss)")
-        elif key == "forward_ports":
-            typed[key] = dbus.Array([dbus.Struct(item, signature="ssss") for item in value], signature="(ssss)")
-        elif key in FLAGS:
-            typed[key] = dbus.Boolean(value)
-    return dbus.Dictionary(typed, signature="sv")
-
-
-def restore_runtime(daemon, saved):
-    """What others had set at runtime only, and the reload of the way back took away: zones, entries, direct rules."""
-    now = runtime_state(daemon, plain(daemon.call("", "getDefaultZone")))
-    for name, zone in saved["zones"].items():
-        present = now["zones"].get(name)
-        if present is None:
-            continue
-        # Interfaces were put where they belong already.
-        wanted = dict(zone, interfaces=present.get("interfaces", []))
-        if canonical(wanted) != canonical(present):
-            daemon.call(".zone", "setZoneSettings2", "sa{sv}", name, runtime_settings(daemon.dbus, wanted))
-    for name, item in saved["ipsets"].items():
-        present = now["ipsets"].get(name)
-        if present is not None and sorted(item["entries"]) != sorted(present["entries"]):
-            daemon.call(".ipset", "setEntries", "sas", name, daemon.dbus.Array(item["entries"], signature="s"))
-    present = direct_state(daemon)
-    for kind, method, signature in (
-        ("chains", "addChain", "sss"),
-        ("rules", "addRule", "sssias"),
-        ("passthroughs", "addPassthrough", "sas"),
-    ):
-        for item in saved["directState"][kind]:
-            if item not in present[kind]:
-                daemon.call(".direct", method, signature, *item)
-
-
-def direct_state(daemon):
-    return {
-        "chains": plain(daemon.call(".direct", "getAllChains")),
-        "rules": plain(daemon.call(".direct", "getAllRules")),
-        "passthroughs": plain(daemon.call(".direct", "getAllPassthroughs")),
-    }
-
-
-def refuse_to_restart(daemon):
-    """A running daemon that cannot read somebody's file goes on as it is; restarted, it would lose all but the stock configuration."""
-    try:
-        daemon.call("", "checkPermanentConfig", timeout=60)
-    except daemon.dbus.DBusException as error:
-        message = error.get_dbus_message() or ""
-        if re.match(r"[A-Z_]+: ", message) and daemon.property("state") == "RUNNING":
-            raise RuntimeError("firewalld cannot read its files: " + message)
-
-
-def release_our_bindings(daemon, saved):
-    try:
-        active = plain(daemon.call(".zone", "getActiveZones"))
-        for zone, item in active.items():
-            for interface in item.get("interfaces", []):
-                if zone.startswith(PREFIX) and saved.get(interface) != zone:
-                    bind(daemon, interface, saved.get(interface))
-    except daemon.dbus.DBusException:
-        pass  # a daemon that has failed is restarted below
-
-
-def rebind(daemon, saved):
-    now = {}
-    for zone, item in plain(daemon.call(".zone", "getActiveZones")).items():
-        for interface in item.get("interfaces", []):
-            now[interface] = zone
-    for interface, zone in saved.items():
-        if now.get(interface) != zone:
-            bind(daemon, interface, zone)
-    for interface, zone in now.items():
-        if zone.startswith(PREFIX) and interface not in saved:
-            bind(daemon, interface, None)
-
-
-def bind_again(daemon, before):
-    """Interfaces that somebody had bound at runtime only, such as Docker its bridge, and that a reload of ours left without a zone."""
-    now = {name for item in plain(daemon.call(".zone", "getActiveZones")).values() for name in item.get("interfaces", [])}
-    for interface, zone in before.items():
-        if interface not in now and not zone.startswith(PREFIX):
-            bind(daemon, interface, zone)
-
-
-def bind(daemon, interface, zone):
-    try:
-        if zone is None:
-            daemon.call(".zone", "removeInterface", "ss", "", interface)
-        else:
-            daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)
-    except daemon.dbus.DBusException as error:
-        # The zone's owner has deleted it since: the interface stays where the files have it.
-        if not re.match(r"(INVALID_ZONE|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
-            raise
-
-
-def bindings_after(saved, present):
-    """Where interfaces go in a rollback: those of our zones, then or now, as saved; those of others stay where they are."""
-    wanted = {name: zone for name, zone in present.items() if not zone.startswith(PREFIX)}
-    for name, zone in saved.items():
-        if zone.startswith(PREFIX) or present.get(name, "").startswith(PREFIX):
-            wanted[name] = zone
-    return wanted

@@ -24,6 +24,11 @@ def guard_path(identity, suffix):
     return "%s/%s.%s" % (GUARD, identity, suffix)
 
 
+def held_path(identity):
+    """In memory, as the disk may be full or read-only."""
+    return "%s/%s.held" % (os.path.dirname(LOCK), os.path.basename(guard_path(identity, "held"))[:-5])
+
+
 def holder_of_lock():
     unknown = {"holder": "unknown", "since": "unknown", "id": "unknown"}
     try:
@@ -105,7 +110,19 @@ def pending_of(identity):
         "secondsLeft": max(0, int(seconds_left(record) + 0.999)),
         "step": current_step(),
         "alive": alive(identity, record),
+        "held": held_run(identity),
     }
+
+
+def held_run(identity):
+    """Why a rollback that failed waits, since when, and whether the rules of before are in force; None where none does."""
+    try:
+        mark = json.loads(read_bytes(held_path(identity)).decode())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(mark, dict):
+        return None
+    return {"why": str(mark.get("why", "")), "since": str(mark.get("since", "")), "inForce": mark.get("inForce") is True}
 
 
 def unfinished():

@@ -77,19 +77,25 @@ def begin(request):
             daemon.call("", "checkPermanentConfig", timeout=60)
         if request["reload"]:
             step, touched = "reload", True
+            mark_reloaded(identity)
             progress("reloading")
-            with sparing_others(strict=True, noted=guard_path(identity, "rules")):
-                daemon.reload()
-            reloaded = True
-            if daemon.property("state") != "RUNNING":
-                raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
-            bind_again(daemon, bindings(observed["runtime"]))
+            # Until the new rules stand, the old ones do: a load that fails may leave the host open.
+            with rules_held(saved_rules(identity)):
+                with sparing_others(strict=True, noted=guard_path(identity, "rules")):
+                    daemon.reload(max(180, RELOAD_FACTOR * request.get("reloadSeconds", 0)))
+                reloaded = True
+                if daemon.property("state") != "RUNNING":
+                    raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
+                bind_again(daemon, bindings(observed["runtime"]))
             progress("reloaded")
+        bound = bound_now(daemon)
         for index, operation in enumerate(request["calls"]):
             step, touched = "%s %s" % (operation[0], " ".join(operation[1:])), True
             runtime_call(daemon, operation)
             if index == 0:
                 progress("behaving")
+        step = "policies of zones that an interface left"
+        mend_policies(daemon, bound, saved_rules(identity))
     except BaseException as error:
         why = daemon.error_text(error)
         if not touched:
@@ -180,26 +186,17 @@ def permanent(request):
             (edit, None if edit["zone"].startswith(PREFIX) else released_file(edit, bound, meta["foreign"]))
             for edit in request["releases"]
         ]
+        save_memory(daemon, identity, changed_in_memory(request))
         for edit, file in edits:
             step = "permanence of %s" % edit["zone"]
             path = "zones/%s.xml" % edit["zone"]
             zone_path = daemon.call(".config", "getZoneByName", "s", edit["zone"])
-            old = target_of(path) + ".old"
-            # The copy beside it is the owner's too: it stands aside meanwhile, which needs no space on a full disk.
-            aside = os.path.join(os.path.dirname(old), ASIDE + os.path.basename(old))
-            if os.path.exists(old):
-                os.rename(old, aside)
-            try:
+            with sparing_copy(path):
                 for interface in edit["interfaces"]:
                     forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
                 # The daemon writes the zone in its own style; the owner's text stays, less the one line.
                 if file is not None:
                     write_file(target_of(path), file[1], int(file[0]["mode"], 8), owner_of(file[0]))
-            finally:
-                if os.path.exists(aside):
-                    os.rename(aside, old)
-                elif os.path.exists(old):
-                    os.unlink(old)
         for name in [*request["zones"], *request["services"], *request["ipsets"]]:
             if not name.startswith(PREFIX):
                 raise RuntimeError("not ours: %r" % name)
@@ -246,6 +243,14 @@ def permanent(request):
         why = daemon.error_text(error)
         raise Stop(kind="failed", step=step, why=why, aftermath=undo(identity, "%s: %s" % (step, why)))
     return {"kind": "permanent", "observed": shown(observed)}
+
+
+def changed_in_memory(request):
+    """The objects whose permanent settings the daemon is about to be told."""
+    named = [("zone", edit["zone"]) for edit in request["releases"]] + [tuple(pair) for pair in request["deletions"]]
+    for kind in ("zone", "service", "ipset"):
+        named += [(kind, name) for name in request[kind + "s"]]
+    return set(named)
 
 
 def forgiving(daemon, expected, *arguments, **options):

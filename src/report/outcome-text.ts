@@ -170,6 +170,10 @@ export function firewalldText(facts: HostFacts): string {
   }
 }
 
+function differsText(differs: readonly string[] = []): string {
+  return differs.length === 0 ? '' : `; other than before: ${differs.map((line) => oneLine(line)).join(', ')}`;
+}
+
 /** How the host stands after a failure. */
 export function aftermathText(aftermath: Aftermath): string {
   switch (aftermath.kind) {
@@ -177,7 +181,7 @@ export function aftermathText(aftermath: Aftermath): string {
       return 'nothing was changed on the host';
     case 'restored': {
       const itself = aftermath.by === 'timer' || aftermath.by === 'boot' ? `, put back by ${byText(aftermath.by)}` : '';
-      return `the host is back on generation ${oneLine(aftermath.generation)}, proved by its hash${itself}`;
+      return `the host is back on generation ${oneLine(aftermath.generation)}, proved by its hash${itself}${differsText(aftermath.differs)}`;
     }
     case 'restore-failed':
       return `RESTORING GENERATION ${oneLine(aftermath.generation)} FAILED SO FAR (${oneLine(aftermath.why)}): the host goes on trying, look at it now`;

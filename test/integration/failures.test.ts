@@ -265,7 +265,7 @@ describe('when even the way back is barred', () => {
       const { failure: text, aftermath } = failure(run, host);
       expect(aftermath).toMatchObject({
         kind: 'restore-failed',
-        why: expect.stringContaining('firewalld cannot read'),
+        why: expect.stringContaining('firewalld cannot load its files: '),
       });
       expect(text.solve).toContain('portfw status');
       expect(await isLocked(host)).toBe(true);

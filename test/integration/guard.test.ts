@@ -73,7 +73,7 @@ it("gives others' rules in iptables back where a run was killed in the middle of
 reached("reloading")
 while subprocess.run(["iptables", "-C", "INPUT", "-j", "OTHERS"], stderr=subprocess.DEVNULL).returncode == 0:
     pass
-for pid in pids("python3 -c", "carry_out"):
+for pid in pids("python3", "exec(compile(PROGRAM"):
     os.kill(pid, signal.SIGKILL)
 `,
   );

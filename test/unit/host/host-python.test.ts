@@ -111,7 +111,11 @@ describe('the record of a run whose way back is armed', () => {
     'generations.py',
     'network_manager.py',
     'foreign_rules.py',
+    'kernel_rules.py',
+    'in_place.py',
+    'daemon.py',
     'restore.py',
+    'alarm.py',
     'arming.py',
     'guard.py',
   ];
@@ -153,7 +157,11 @@ it('a step that the way back overtakes is ended with what it has started, but no
     'generations.py',
     'network_manager.py',
     'foreign_rules.py',
+    'kernel_rules.py',
+    'in_place.py',
+    'daemon.py',
     'restore.py',
+    'alarm.py',
     'arming.py',
     'guard.py',
   ];
