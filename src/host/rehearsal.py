@@ -19,7 +19,7 @@ def packed(text):
     return base64.b64encode(zlib.compress(text)).decode()
 
 
-def output_of(argv, seconds=60, given=None):
+def outcome_of(argv, seconds=60, given=None):
     """The exit code, output and complaints of a program; None in place of the code where there is none."""
     try:
         done = subprocess.run(argv, input=b"" if given is None else given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
@@ -30,12 +30,12 @@ def output_of(argv, seconds=60, given=None):
 
 def rules_in_force():
     """The kernel's rules of this network namespace. Raises RuntimeError where they cannot be read."""
-    code, rules, trouble = output_of(["nft", "-j", "list", "ruleset"])
+    code, rules, trouble = outcome_of(["nft", "-j", "list", "ruleset"])
     if code != 0:
         raise RuntimeError("nft does not list the rules: %s" % trouble.decode("utf-8", "replace").strip()[:300])
     found = {"nft": packed(rules)}
     for program, key in PROGRAMS:
-        code, text, _ = output_of([program, "save"] if program == "ipset" else [program])
+        code, text, _ = outcome_of([program, "save"] if program == "ipset" else [program])
         found[key] = packed(text) if code == 0 and re.search(rb"(?m)^(-A|-N|create|add|:\S+ DROP)", text) else ""
     return found
 
@@ -46,25 +46,25 @@ class Surroundings:
     def __init__(self):
         self.iptables = rules_of_others()
         self.direct = []
-        code, sets, _ = output_of(["ipset", "save"])
+        code, sets, _ = outcome_of(["ipset", "save"])
         self.ipsets = sets if code == 0 else b""
         self.tables = []
-        code, names, _ = output_of(["nft", "list", "tables"])
+        code, names, _ = outcome_of(["nft", "list", "tables"])
         for family, name in re.findall(r"(?m)^table (\w+) (\S+)$", names.decode("utf-8", "replace") if code == 0 else ""):
             if name.startswith(("firewalld", "portfw_")):
                 continue
-            self.tables.append((family, name, output_of(["nft", "list", "table", family, name])[1]))
+            self.tables.append((family, name, outcome_of(["nft", "list", "table", family, name])[1]))
 
     def rebuild(self):
         """The same in this namespace. Returns the names of the tables that could not be had."""
         if self.ipsets:
-            output_of(["ipset", "restore", "-exist"], given=self.ipsets)
+            outcome_of(["ipset", "restore", "-exist"], given=self.ipsets)
         for program, text in self.iptables.items():
-            output_of([program], given=text.encode("utf-8", "surrogateescape"))
+            outcome_of([program], given=text.encode("utf-8", "surrogateescape"))
         lost = []
         for family, name, text in self.tables:
-            held = output_of(["nft", "list", "table", family, name])[0] == 0
-            if not held and output_of(["nft", "-f", "-"], given=text)[0] != 0:
+            held = outcome_of(["nft", "list", "table", family, name])[0] == 0
+            if not held and outcome_of(["nft", "-f", "-"], given=text)[0] != 0:
                 lost.append("%s %s" % (family, name))
         return lost
 
@@ -74,7 +74,7 @@ class Surroundings:
         for program, text in self.iptables.items():
             missing = missing_rules(text, now[program]) if program in now else ""
             if missing:
-                output_of([program, "--noflush"], given=missing.encode("utf-8", "surrogateescape"))
+                outcome_of([program, "--noflush"], given=missing.encode("utf-8", "surrogateescape"))
         forget_direct(self.direct, direct)
 
 

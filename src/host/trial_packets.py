@@ -65,7 +65,7 @@ def batch(lines):
         if flag == "-4":
             chosen = [line for line in dict.fromkeys(lines) if not line.startswith("-")] + chosen
         if chosen:
-            output_of(["ip", flag, "-force", "-batch", "-"], given="".join(line + "\n" for line in chosen).encode())
+            outcome_of(["ip", flag, "-force", "-batch", "-"], given="".join(line + "\n" for line in chosen).encode())
 
 
 def quiet_link(name):

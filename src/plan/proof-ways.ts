@@ -78,8 +78,9 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   const family = path === null ? null : addressFamily(path.clientAddress);
   if (path === null || family === null) return [];
   const ways: Way[] = [];
-  const own = (source: string, sources: AddressRanges, destination: string, port: number): void => {
-    const way = { kind: 'controller', given: source, family: addressFamily(destination) ?? family, sources } as const;
+  const own = (source: string, itsFamily: AddressFamily, destination: string, port: number): void => {
+    const sources = oneAddress(source, itsFamily);
+    const way = { kind: 'controller', given: source, family: itsFamily, sources } as const;
     const by = comesBy(facts, source, destination);
     // Nobody outside comes by the loopback, whose packets are never filtered.
     if (facts.interfaces.find(({ name }) => name === by)?.loopback === true) return;
@@ -89,7 +90,7 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
         ways.push({ ...way, places: [tcpPlace(name, destination, port)], guessed: true });
   };
   const inside = isLoopback(path.clientAddress);
-  if (!inside) own(path.clientAddress, oneAddress(path.clientAddress, family), path.serverAddress, path.serverPort);
+  if (!inside) own(path.clientAddress, family, path.serverAddress, path.serverPort);
   const held = facts.interfaces.some(({ addresses }) => addresses.some(({ address }) => address === dialled?.address));
   if (dialled === null || !held) return ways;
   if (dialled.address === path.serverAddress && dialled.port === path.serverPort) return ways;
@@ -97,7 +98,7 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   const openers = inside ? openersOf(facts, 'tcp', dialled.port, dialled.address) : [path.clientAddress];
   for (const opener of openers) {
     const itsFamily = addressFamily(opener);
-    if (itsFamily !== null) own(opener, oneAddress(opener, itsFamily), dialled.address, dialled.port);
+    if (itsFamily !== null) own(opener, itsFamily, dialled.address, dialled.port);
   }
   return ways;
 }
