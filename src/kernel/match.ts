@@ -1,5 +1,5 @@
 import { type AddressRanges, holds, intersect, subtract, uniteAll } from '../core/address-ranges.ts';
-import { type Flow, hasPorts, type Stage, tracked } from './flow.ts';
+import { type Flow, hasPorts, type Stage, type Translation, tracked } from './flow.ts';
 import type { Field, Match } from './ruleset.ts';
 import { type Content, contentOf } from './sets.ts';
 import { interfaceNumber, one } from './values.ts';
@@ -177,7 +177,7 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
       return [one(flow.untracked ? UNTRACKED : !known ? INVALID : isNew ? NEW : ESTABLISHED)];
     case 'ct status':
       if (!known || flow.untracked) return 'absent';
-      if (isNew) return [one(flow.translation === null ? 0 : DNAT)];
+      if (isNew) return statusOf(flow.translation);
       return [one(SEEN_REPLY | CONFIRMED), one(SEEN_REPLY | ASSURED | CONFIRMED)];
     case 'ct direction':
       // Of an established flow nobody said which side began it.
@@ -193,6 +193,17 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
       return [one(1)];
     case 'unknown':
       return 'unknown';
+  }
+}
+
+function statusOf(translation: Translation | null): AddressRanges {
+  switch (translation?.changes) {
+    case 'yes':
+      return [one(DNAT)];
+    case 'perhaps':
+      return [one(0), one(DNAT)];
+    default:
+      return [one(0)];
   }
 }
 

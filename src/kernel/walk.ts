@@ -282,7 +282,7 @@ export class Walk {
 
   /** The same one for the same rule and destination, so that flows stay together. */
   #translation(rule: Rule, stage: Stage, flow: Flow, to: Destination | Target, target: Target): Translation {
-    const { approach, destination, port, own, every } = this.#setting;
+    const { approach, destination, port, here, every } = this.#setting;
     const address = to.address === 'same' && target.address === 'here' ? 'here' : to.address;
     const newPort = to.port === 'same' ? target.port : to.port;
     const before = flow.translation;
@@ -290,7 +290,7 @@ export class Walk {
       address === 'same'
         ? (before?.destination ?? destination)
         : address === 'here'
-          ? own
+          ? here
           : address === null
             ? every
             : [address];
@@ -307,6 +307,7 @@ export class Walk {
         destination: destinations,
         port: ports,
         elsewhere: !stays || !same(ports, port),
+        changes: changes(destinations, destination, ports, port),
         table: stage.table,
         chain: this.#trail.at(-1) ?? '',
         rule,
@@ -324,15 +325,22 @@ function rangeText(range: AddressRange | undefined): string {
 }
 
 function same(left: AddressRanges, right: AddressRanges): boolean {
-  const [one] = left;
-  const [other] = right;
-  return (
-    left.length === 1 &&
-    right.length === 1 &&
-    one!.first === one!.last &&
-    one!.first === other!.first &&
-    one!.last === other!.last
-  );
+  return one(left) !== null && one(left) === one(right);
+}
+
+/** The only value of a set. */
+function one([range, ...others]: AddressRanges): bigint | null {
+  return range !== undefined && others.length === 0 && range.first === range.last ? range.first : null;
+}
+
+function changes(
+  to: AddressRanges,
+  from: AddressRanges,
+  port: AddressRanges,
+  before: AddressRanges,
+): 'yes' | 'no' | 'perhaps' {
+  if (intersect(to, from).length === 0 || intersect(port, before).length === 0) return 'yes';
+  return same(to, from) && (port === before || same(port, before)) ? 'no' : 'perhaps';
 }
 
 function decides(part: Rule['parts'][number]): boolean {

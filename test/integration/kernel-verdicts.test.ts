@@ -140,6 +140,7 @@ function predicted(rules: Ruleset, around: Surroundings, caller: string): { open
             destination: around.address,
             state: 'new',
             local: [around.address, around.privateAddress],
+            redirectedTo: around.address,
           },
           worst,
         );
