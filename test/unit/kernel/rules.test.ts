@@ -182,6 +182,21 @@ describe('what the kernel does', () => {
     for (const worst of [true, false]) expect(verdict(ask(rules(22), two, worst), '192.0.2.1')).toBe('drop');
   });
 
+  it("tells the host's own addresses as sources", () => {
+    const own = (op: string) => ({
+      match: { op, left: { fib: { result: 'type', flags: ['saddr'] } }, right: 'local' },
+    });
+    for (const [operator, ours, others] of [
+      ['==', 'reject', 'accept'],
+      ['!=', 'accept', 'reject'],
+    ] as const) {
+      const rules = inputChain([[own(operator), { reject: null }], [{ accept: null }]]);
+      expect(verdict(ask(rules), '198.51.100.1')).toBe(ours);
+      expect(verdict(ask(rules), '127.0.0.9')).toBe(ours);
+      expect(verdict(ask(rules), '198.51.100.2')).toBe(others);
+    }
+  });
+
   it('assumes that packets come by the way that the routes know', () => {
     for (const version of ['0.9.3', '1.3.3', '2.3.1']) {
       expect(ask(readNft(fixture(`firewalld-${version}.json`)), { family: 'ipv6' }).refused).toEqual([]);
