@@ -232,7 +232,7 @@ async function seen(address: string, caller: string, retries: number): Promise<s
   return [...stdout.matchAll(/(\d+)\/open\/(tcp|udp)\//g)].map(([, port, protocol]) => `${protocol}/${port}`).sort();
 }
 
-describe('what the rules in force let in, by nmap and by us', { timeout: 300_000, concurrent: true }, () => {
+describe('what the rules in force let in, by nmap and by us', { timeout: 900_000, concurrent: true }, () => {
   it.each(SUITES)('%s', async (suite) => {
     const host = lab.host(suite);
     const around: Surroundings = {
