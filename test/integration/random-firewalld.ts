@@ -1,3 +1,5 @@
+import { randomFrom } from '../seeded-random.ts';
+
 /** Random but sound configurations of firewalld, and rules beside it, for hosts of the lab. */
 
 /** The ports that a look from outside asks for. A server answers on each. */
@@ -19,17 +21,6 @@ export interface RandomConfig {
   readonly files: Readonly<Record<string, string>>;
   /** For `nft -f`. */
   readonly nft: string;
-}
-
-/** Small numbers that depend on a seed alone. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const ZONES = ['alpha', 'beta', 'gamma'];

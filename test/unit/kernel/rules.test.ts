@@ -240,10 +240,10 @@ describe('what the kernel does', () => {
     );
     // The sets are made ready once.
     ask(rules, { port: 1 });
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (const port of [2, 2400, 9999]) ask(rules, { port });
-    expect((performance.now() - start) / 3).toBeLessThan(1500);
-  });
+    expect(process.cpuUsage(start).user / 3000).toBeLessThan(500);
+  }, 60_000);
 });
 
 describe('whatever a host sends', () => {
