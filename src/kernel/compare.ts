@@ -54,11 +54,25 @@ function baseText(base: BaseChain | null): string {
   return base === null ? '' : ` (${base.type} ${base.hook} ${base.priority} ${base.policy})`;
 }
 
-/** What a list of lines loses and gains, without what both begin and end with; all between counts, as order does. */
+/** The lines that a list loses and gains; when there are none, those between what both orders begin and end with. */
 function sequenceDifference(from: readonly string[], to: readonly string[]): [readonly string[], readonly string[]] {
+  const gone = without(from, to);
+  const come = without(to, from);
+  if (gone.length + come.length > 0) return [gone, come];
   let start = 0;
-  while (start < from.length && start < to.length && from[start] === to[start]) start += 1;
-  let end = 0;
-  while (end < from.length - start && end < to.length - start && from.at(-1 - end) === to.at(-1 - end)) end += 1;
-  return [from.slice(start, from.length - end), to.slice(start, to.length - end)];
+  while (start < from.length && from[start] === to[start]) start += 1;
+  let end = from.length;
+  while (end > start && from[end - 1] === to[end - 1]) end -= 1;
+  return [from.slice(start, end), to.slice(start, end)];
+}
+
+/** The lines of a list that another has not, or not as often. */
+function without(lines: readonly string[], others: readonly string[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const line of others) counts.set(line, (counts.get(line) ?? 0) + 1);
+  return lines.filter((line) => {
+    const count = counts.get(line) ?? 0;
+    counts.set(line, count - 1);
+    return count <= 0;
+  });
 }

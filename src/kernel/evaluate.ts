@@ -96,8 +96,8 @@ function atHook(
   hook: Hook,
   out: string | null,
   flows: readonly Flow[],
-): Flow[] {
-  let here = [...flows];
+): readonly Flow[] {
+  let here = flows;
   for (const { table, chain, base } of chainsAt(ruleset, hook, setting.approach.family)) {
     const stage: Stage = { setting, base, table, out };
     const [asked, others] = base.type === 'nat' ? translatable(here, setting, hook) : [here, []];

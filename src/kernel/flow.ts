@@ -25,6 +25,8 @@ export interface Approach {
   readonly state: 'new' | 'established';
   /** The host's own addresses. */
   readonly local: readonly string[];
+  /** The first address of the interface that they come in by, to which the kernel redirects; unknown when left out. */
+  readonly redirectedTo?: string;
   /** The interface by which the host's routes send to an address: for destinations that are translated. */
   readonly route?: (destination: string) => string | null;
 }
@@ -36,6 +38,8 @@ export interface Translation {
   readonly port: AddressRanges;
   /** Whether that is another place than the one that was asked for. */
   readonly elsewhere: boolean;
+  /** Whether anything changes: else the kernel does not call the flow translated. */
+  readonly changes: 'yes' | 'no' | 'perhaps';
   readonly table: Table;
   readonly chain: string;
   readonly rule: Rule;
@@ -63,8 +67,8 @@ export interface Setting {
   readonly sourcePort: AddressRanges;
   readonly destination: AddressRanges;
   readonly port: AddressRanges;
-  /** The host's own addresses; the loopback's when there are no others. */
-  readonly own: AddressRanges;
+  /** Where a redirected flow may go. */
+  readonly here: AddressRanges;
   /** The host's own addresses, the loopback's among them. */
   readonly local: AddressRanges;
 }
@@ -86,6 +90,7 @@ export function settingOf(approach: Approach): Setting {
     const address = parseAddress(text);
     return address?.family === family ? [[one(address.first)]] : [];
   });
+  const redirected = approach.redirectedTo === undefined ? null : parseAddress(approach.redirectedTo);
   const local = uniteAll([LOOPBACK[family], ...own]);
   return {
     approach,
@@ -94,7 +99,7 @@ export function settingOf(approach: Approach): Setting {
     sourcePort: sourcePort === null ? EPHEMERAL : [one(sourcePort)],
     destination: destination?.family === family ? [one(destination.first)] : every,
     port: port === null ? EVERY_PORT : [one(port)],
-    own: own.length === 0 ? local : uniteAll(own),
+    here: redirected?.family === family ? [one(redirected.first)] : own.length === 0 ? local : uniteAll(own),
     local,
   };
 }

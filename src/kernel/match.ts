@@ -1,5 +1,5 @@
 import { type AddressRanges, holds, intersect, subtract, uniteAll } from '../core/address-ranges.ts';
-import { type Flow, hasPorts, type Stage, tracked } from './flow.ts';
+import { type Flow, hasPorts, type Stage, type Translation, tracked } from './flow.ts';
 import type { Field, Match } from './ruleset.ts';
 import { type Content, contentOf } from './sets.ts';
 import { interfaceNumber, one } from './values.ts';
@@ -21,12 +21,32 @@ export function matched(match: Match, flow: Flow, stage: Stage): Certainty {
   // A rule about a field is not about packets without it, in the negative neither.
   if (found.includes('absent')) return { must: [], may: [] };
   const [first] = found;
+  if (match.fields[0]?.name === 'fib saddr type' && match.fields.length === 1) return sourceType(match, stage);
   if (match.test === 'any-bit' || match.test === 'no-bit' || match.mask !== null) {
     return certainty(masked(match, first!), every);
   }
   const content = contentOf(match.values, stage.table, match.fields.length);
   const inside = content === null ? { must: [], may: every } : within(content, found, every);
   return match.test === 'not-in' ? { must: subtract(every, inside.may), may: subtract(every, inside.must) } : inside;
+}
+
+const MULTICAST_NETWORK = {
+  ipv4: [{ first: 14n << 28n, last: (15n << 28n) - 1n }],
+  ipv6: [{ first: 0xffn << 120n, last: (1n << 128n) - 1n }],
+};
+
+/** Which sources are of a type that the routes tell: the host's own, multicast, and, by all that is known here, the others. */
+function sourceType({ values, test }: Match & { readonly kind: 'match' }, { setting }: Stage): Certainty {
+  const { approach, every, local } = setting;
+  if (values.kind !== 'ranges') return { must: [], may: every };
+  const multicast = MULTICAST_NETWORK[approach.family];
+  const inside = uniteAll([
+    holds(values.ranges, BigInt(LOCAL_TYPE)) ? local : [],
+    holds(values.ranges, BigInt(MULTICAST_TYPE)) ? multicast : [],
+    holds(values.ranges, BigInt(UNICAST_TYPE)) ? subtract(subtract(every, local), multicast) : [],
+  ]);
+  const ranges = test === 'not-in' ? subtract(every, inside) : inside;
+  return { must: ranges, may: ranges };
 }
 
 /** Whether a set that a match names does not exist, so that nobody knows what the match means. */
@@ -177,7 +197,7 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
       return [one(flow.untracked ? UNTRACKED : !known ? INVALID : isNew ? NEW : ESTABLISHED)];
     case 'ct status':
       if (!known || flow.untracked) return 'absent';
-      if (isNew) return [one(flow.translation === null ? 0 : DNAT)];
+      if (isNew) return statusOf(flow.translation);
       return [one(SEEN_REPLY | CONFIRMED), one(SEEN_REPLY | ASSURED | CONFIRMED)];
     case 'ct direction':
       // Of an established flow nobody said which side began it.
@@ -193,6 +213,17 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
       return [one(1)];
     case 'unknown':
       return 'unknown';
+  }
+}
+
+function statusOf(translation: Translation | null): AddressRanges {
+  switch (translation?.changes) {
+    case 'yes':
+      return [one(DNAT)];
+    case 'perhaps':
+      return [one(0), one(DNAT)];
+    default:
+      return [one(0)];
   }
 }
 

@@ -145,7 +145,7 @@ export function elementText(element: Json): string {
     return `${elementText(element[0])} : ${valueText(element[1])}`;
   }
   const inner = get(element, 'elem');
-  if (!isObject(inner)) return valueText(element);
+  if (!isObject(inner)) return isObject(element) && Object.hasOwn(element, 'elem') ? raw(element) : valueText(element);
   const notes = ['timeout', 'comment'].flatMap((key) => {
     const note = get(inner, key);
     return note === undefined ? [] : [` ${key} ${JSON.stringify(note)}`];

@@ -98,8 +98,8 @@ function cutAll(from: AddressRanges, holes: AddressRanges): AddressRanges {
 }
 
 /** Flows that nothing tells apart any more are one again. */
-export function merge(flows: readonly Flow[]): Flow[] {
-  if (flows.length < 2) return [...flows];
+export function merge(flows: readonly Flow[]): readonly Flow[] {
+  if (flows.length < 2) return flows;
   const together = new Map<string, Flow>();
   for (const flow of flows) {
     const key = `${flow.mark} ${flow.ctMark} ${flow.untracked} ${flow.masked} ${flow.translation?.id}`;

@@ -28,12 +28,15 @@ export interface Diverted {
 /** Where flows are after a chain. */
 interface Ends {
   /** Decided by nothing: they return to the caller. */
-  readonly back: Flow[];
-  readonly accepted: Flow[];
+  readonly back: readonly Flow[];
+  readonly accepted: readonly Flow[];
 }
 
 /** Where flows are after a rule. */
-interface Outcome extends Ends {
+interface Outcome {
+  readonly back: Flow[];
+  readonly accepted: Flow[];
+  /** Those that ask the next rule. */
   readonly on: Flow[];
 }
 
@@ -70,7 +73,7 @@ export class Walk {
   }
 
   /** Sends flows through a base chain: what it lets on. */
-  through(chain: Chain, stage: Stage, flows: readonly Flow[]): Flow[] {
+  through(chain: Chain, stage: Stage, flows: readonly Flow[]): readonly Flow[] {
     const { back, accepted } = this.#run(chain, stage, flows);
     if (stage.base.policy === 'accept') return merge([...accepted, ...back]);
     for (const flow of back)
@@ -79,18 +82,19 @@ export class Walk {
   }
 
   #run(chain: Chain, stage: Stage, flows: readonly Flow[]): Ends {
-    const ends: Ends = { back: [], accepted: [] };
+    const back: Flow[] = [];
+    const accepted: Flow[] = [];
     this.#trail.push(chain.name);
     let here = flows;
     for (const rule of chain.rules) {
       if (here.length === 0) break;
-      const outcome: Outcome = { ...ends, on: [] };
+      const outcome: Outcome = { back, accepted, on: [] };
       for (const flow of here) this.#ask(rule, stage, flow, outcome);
       here = merge(outcome.on);
     }
     this.#trail.pop();
-    ends.back.push(...here);
-    return { back: merge(ends.back), accepted: merge(ends.accepted) };
+    back.push(...here);
+    return { back: merge(back), accepted: merge(accepted) };
   }
 
   #ask(rule: Rule, stage: Stage, flow: Flow, outcome: Outcome): void {
@@ -111,13 +115,13 @@ export class Walk {
     let may = every;
     for (let index = from; index < rule.parts.length; index += 1) {
       const item = rule.parts[index]!;
-      const aim: Aim = { rule, stage, flow, must, may };
       switch (item.kind) {
         case 'match':
         case 'chance':
         case 'unknown': {
           const found = matched(item, flow, stage);
-          if (item.kind === 'unknown' || namesNothing(item, stage)) this.#note(item.text, aim);
+          if (item.kind === 'unknown' || namesNothing(item, stage))
+            this.#note(item.text, { rule, stage, flow, must, may });
           must = intersect(must, found.must);
           may = intersect(may, found.may);
           if ((this.#worst ? may : must).length === 0) {
@@ -137,21 +141,22 @@ export class Walk {
           return;
         }
         case 'verdict-map': {
+          const aim: Aim = { rule, stage, flow, must, may };
           const groups = groupsOf(item.map, stage.table, item.fields.length, ({ verdict }) => verdict);
           if (groups === null) this.#unknownStatement(rule.text, aim, outcome);
           else this.#map(groups, item.fields, aim, outcome, (verdict, one) => this.#verdict(verdict, one, outcome));
           return;
         }
         case 'unknown-statement':
-          this.#unknownStatement(item.text, aim, outcome);
+          this.#unknownStatement(item.text, { rule, stage, flow, must, may }, outcome);
           return;
         case 'queue':
           this.unknown.add(item.text);
-          this.#leave(rest(flow, this.#verdict({ kind: 'drop' }, aim, outcome)), outcome);
+          this.#leave(rest(flow, this.#verdict({ kind: 'drop' }, { rule, stage, flow, must, may }, outcome)), outcome);
           return;
         case 'verdict':
           if (item.verdict.kind === 'continue') break;
-          this.#leave(rest(flow, this.#verdict(item.verdict, aim, outcome)), outcome);
+          this.#leave(rest(flow, this.#verdict(item.verdict, { rule, stage, flow, must, may }, outcome)), outcome);
           return;
         case 'translate-source': {
           const hit = part(flow, this.#worst ? may : must, every);
@@ -160,7 +165,7 @@ export class Walk {
           return;
         }
         case 'translate-destination':
-          this.#translate(item.to, aim, outcome);
+          this.#translate(item.to, { rule, stage, flow, must, may }, outcome);
           return;
       }
     }
@@ -282,7 +287,7 @@ export class Walk {
 
   /** The same one for the same rule and destination, so that flows stay together. */
   #translation(rule: Rule, stage: Stage, flow: Flow, to: Destination | Target, target: Target): Translation {
-    const { approach, destination, port, own, every } = this.#setting;
+    const { approach, destination, port, here, every } = this.#setting;
     const address = to.address === 'same' && target.address === 'here' ? 'here' : to.address;
     const newPort = to.port === 'same' ? target.port : to.port;
     const before = flow.translation;
@@ -290,7 +295,7 @@ export class Walk {
       address === 'same'
         ? (before?.destination ?? destination)
         : address === 'here'
-          ? own
+          ? here
           : address === null
             ? every
             : [address];
@@ -307,6 +312,7 @@ export class Walk {
         destination: destinations,
         port: ports,
         elsewhere: !stays || !same(ports, port),
+        changes: changes(destinations, destination, ports, port),
         table: stage.table,
         chain: this.#trail.at(-1) ?? '',
         rule,
@@ -324,15 +330,22 @@ function rangeText(range: AddressRange | undefined): string {
 }
 
 function same(left: AddressRanges, right: AddressRanges): boolean {
-  const [one] = left;
-  const [other] = right;
-  return (
-    left.length === 1 &&
-    right.length === 1 &&
-    one!.first === one!.last &&
-    one!.first === other!.first &&
-    one!.last === other!.last
-  );
+  return one(left) !== null && one(left) === one(right);
+}
+
+/** The only value of a set. */
+function one([range, ...others]: AddressRanges): bigint | null {
+  return range !== undefined && others.length === 0 && range.first === range.last ? range.first : null;
+}
+
+function changes(
+  to: AddressRanges,
+  from: AddressRanges,
+  port: AddressRanges,
+  before: AddressRanges,
+): 'yes' | 'no' | 'perhaps' {
+  if (intersect(to, from).length === 0 || intersect(port, before).length === 0) return 'yes';
+  return same(to, from) && (port === before || same(port, before)) ? 'no' : 'perhaps';
 }
 
 function decides(part: Rule['parts'][number]): boolean {

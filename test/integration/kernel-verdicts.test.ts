@@ -15,6 +15,10 @@ import { type RandomConfig, randomConfig, type Surroundings, TCP_PORTS, UDP_PORT
  */
 const CONFIGURATIONS = 50;
 const SUITES = ['bullseye', 'bookworm', 'trixie'] as const;
+/** The interface behind which another machine is, and its address. */
+const BEHIND = 'veth0';
+const behindOf = (host: LabHost) => `203.0.113.${4 * SUITES.indexOf(host.suite) + 202}`;
+
 /** The scanner's own number and further ones. */
 const CALLERS = [5, 150, 151, 160];
 
@@ -48,6 +52,18 @@ while True:
                 server.sendto(b'here', caller)
             except OSError:
                 pass
+`;
+
+/** Another machine, behind the host. */
+const BESIDE = `
+ip netns add behind
+ip link add ${BEHIND} type veth peer name eth0 netns behind
+ip address add "$2" dev ${BEHIND}
+ip link set ${BEHIND} up
+ip -n behind address add "$1" dev eth0
+ip -n behind link set eth0 up
+ip -n behind link set lo up
+ip -n behind route add default via "$3"
 `;
 
 /** Loads a configuration and prints the rules in force. */
@@ -97,6 +113,23 @@ beforeAll(async () => {
     await host.writeFile('/opt/answers.py', SERVER);
     const ports = [TCP_PORTS.filter((port) => port !== 22), UDP_PORTS].map((list) => list.join(','));
     await host.run('systemd-run', '--quiet', '--unit=answers', 'python3', '/opt/answers.py', ...ports);
+    const inside = behindOf(host);
+    const gateway = inside.replace(/\d+$/, (last) => String(Number(last) - 1));
+    await host.sh(BESIDE, `${inside}/30`, `${gateway}/30`, gateway);
+    const served = [TCP_PORTS.join(','), UDP_PORTS.join(',')];
+    await host.run(
+      'systemd-run',
+      '--quiet',
+      '--unit=behind',
+      'ip',
+      'netns',
+      'exec',
+      'behind',
+      'python3',
+      '/opt/answers.py',
+      ...served,
+    );
+    await lab.scanner.exec(['ip', 'route', 'add', `${inside}/32`, 'via', host.publicAddress]);
   }
 });
 
@@ -115,9 +148,16 @@ async function load(host: LabHost, config: RandomConfig): Promise<Ruleset | null
   return combine(readNft(json), [readIptablesSave(ipv4, 'ip'), readIptablesSave(ipv6, 'ip6')]);
 }
 
-/** The ports that the rules let an address reach, and what else they say. */
-function predicted(rules: Ruleset, around: Surroundings, caller: string): { open: string[]; unknown: string[] } {
+/** The ports of a destination that the rules let an address reach, and what they leave open. */
+function predicted(
+  rules: Ruleset,
+  around: Surroundings,
+  caller: string,
+  destination: string,
+): { open: string[]; unknown: string[] } {
   const address = parseAddress(caller)!.first;
+  const direction = destination === around.address ? 'input' : 'forward';
+  const local = [around.address, around.privateAddress];
   const open: string[] = [];
   const unknown = new Set<string>();
   for (const [protocol, ports] of [
@@ -129,27 +169,26 @@ function predicted(rules: Ruleset, around: Surroundings, caller: string): { open
         const found = passage(
           rules,
           {
-            direction: 'input',
+            direction,
             interface: around.interface,
-            outInterface: null,
+            outInterface: direction === 'input' ? null : BEHIND,
             family: 'ipv4',
             protocol,
             port,
             sourcePort: null,
             sources: EVERY_ADDRESS.ipv4,
-            destination: around.address,
+            destination,
             state: 'new',
-            local: [around.address, around.privateAddress],
+            local,
+            redirectedTo: around.address,
           },
           worst,
         );
         for (const text of found.unknown) unknown.add(text);
+        const answering: readonly number[] = protocol === 'tcp' ? TCP_PORTS : UDP_PORTS;
         const elsewhere = found.translated.some(
-          ({ accepted, local, port: to }) =>
-            local === true &&
-            to !== null &&
-            (protocol === 'tcp' ? TCP_PORTS : UDP_PORTS).includes(to) &&
-            holds(accepted, address),
+          ({ accepted, local: here, port: to }) =>
+            here === true && to !== null && answering.includes(to) && holds(accepted, address),
         );
         return holds(found.accepted, address) || elsewhere;
       });
@@ -193,17 +232,19 @@ async function seen(address: string, caller: string, retries: number): Promise<s
   return [...stdout.matchAll(/(\d+)\/open\/(tcp|udp)\//g)].map(([, port, protocol]) => `${protocol}/${port}`).sort();
 }
 
-describe('what the rules in force let in, by nmap and by us', { timeout: 300_000, concurrent: true }, () => {
+describe('what the rules in force let in, by nmap and by us', { timeout: 900_000, concurrent: true }, () => {
   it.each(SUITES)('%s', async (suite) => {
     const host = lab.host(suite);
     const around: Surroundings = {
       interface: host.interfaces.public!,
       address: host.publicAddress,
       privateAddress: host.privateAddress,
+      behind: BEHIND,
       callers,
     };
     const disagreements: object[] = [];
     let answered = 0;
+    let asked = 0;
     let looked = 0;
     for (let index = 0; looked < CONFIGURATIONS && index < 2 * CONFIGURATIONS; index += 1) {
       const seed = SEED * 100 + index;
@@ -211,18 +252,21 @@ describe('what the rules in force let in, by nmap and by us', { timeout: 300_000
       if (rules === null) continue;
       looked += 1;
       const caller = callers[index % callers.length]!;
-      const { open, unknown } = predicted(rules, around, caller);
-      let found = await seen(around.address, caller, 1);
-      // A busy machine loses packets; no lost packet makes a closed port look open.
-      if (open.some((port) => !found.includes(port))) found = await seen(around.address, caller, 6);
-      answered += found.length;
-      if (unknown.length > 0 || found.join() !== open.join())
-        disagreements.push({ seed, caller, open, found, unknown });
+      // Forwarding is looked at as well, now and then.
+      for (const at of [around.address, ...(index % 2 === 0 ? [behindOf(host)] : [])]) {
+        const { open, unknown } = predicted(rules, around, caller, at);
+        let found = await seen(at, caller, 1);
+        // A busy machine loses packets; no lost packet makes a closed port look open.
+        if (open.some((port) => !found.includes(port))) found = await seen(at, caller, 6);
+        answered += found.length;
+        asked += TCP_PORTS.length + UDP_PORTS.length;
+        if (unknown.length > 0 || found.join() !== open.join())
+          disagreements.push({ seed, at, caller, open, found, unknown });
+      }
     }
     expect(disagreements, `KERNEL_SEED=${SEED}`).toEqual([]);
     expect(looked).toBe(CONFIGURATIONS);
     // Neither always open nor always shut.
-    const asked = CONFIGURATIONS * (TCP_PORTS.length + UDP_PORTS.length);
     expect(answered).toBeGreaterThan(asked / 10);
     expect(answered).toBeLessThan((asked * 9) / 10);
   });

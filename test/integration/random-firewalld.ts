@@ -1,3 +1,5 @@
+import { randomFrom } from '../seeded-random.ts';
+
 /** Random but sound configurations of firewalld, and rules beside it, for hosts of the lab. */
 
 /** The ports that a look from outside asks for. A server answers on each. */
@@ -8,6 +10,8 @@ export interface Surroundings {
   readonly interface: string;
   readonly address: string;
   readonly privateAddress: string;
+  /** An interface behind which another machine is. */
+  readonly behind: string;
   /** Whoever knocks: IPv4 addresses of one network. */
   readonly callers: readonly string[];
 }
@@ -17,17 +21,6 @@ export interface RandomConfig {
   readonly files: Readonly<Record<string, string>>;
   /** For `nft -f`. */
   readonly nft: string;
-}
-
-/** Small numbers that depend on a seed alone. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const ZONES = ['alpha', 'beta', 'gamma'];
@@ -49,13 +42,20 @@ class Maker {
     }
     const sources = this.#shuffled([...this.#networks(), 'ipset:seta', 'ipset:setb']);
     const bound = this.#pick(['public', ...ZONES]);
+    const inner = this.#pick(['public', ...ZONES]);
     for (const zone of ['public', ...ZONES]) {
       if (zone !== 'public' && this.#chance(0.3)) continue;
       const own = zone === 'public' ? [] : sources.splice(0, this.#number(0, 2));
-      const interfaces = zone === bound ? `<interface name="${this.#around.interface}"/>` : '';
+      const interfaces = [
+        ...(zone === bound ? [this.#around.interface] : []),
+        ...(zone === inner ? [this.#around.behind] : []),
+      ]
+        .map((name) => `<interface name="${name}"/>`)
+        .join('');
+      const forward = this.#chance(0.5) ? '<forward/>' : '';
       const target = this.#pick(['', '', '', ' target="ACCEPT"', ' target="DROP"', ' target="%%REJECT%%"']);
       files[`zones/${zone}.xml`] =
-        `<zone${target}><short>${zone}</short>${interfaces}${own.map(sourceXml).join('')}${this.#holder()}</zone>`;
+        `<zone${target}><short>${zone}</short>${interfaces}${own.map(sourceXml).join('')}${forward}${this.#holder()}</zone>`;
     }
     for (const name of ['first', 'second'].slice(0, this.#number(0, 2))) {
       const target = this.#pick(['CONTINUE', 'CONTINUE', 'CONTINUE', 'ACCEPT', 'DROP', 'REJECT']);
@@ -64,6 +64,13 @@ class Maker {
       const priority = this.#pick([-100, -50, -1, 1, 50]) + (name === 'first' ? 0 : 7);
       files[`policies/${name}.xml`] =
         `<policy target="${target}" priority="${priority}"><ingress-zone name="${from}"/><egress-zone name="HOST"/>${this.#holder(false)}</policy>`;
+    }
+    if (this.#chance(0.6)) {
+      const zones = Object.keys(files).flatMap((file) => /^zones\/(.*)\.xml$/.exec(file)?.[1] ?? []);
+      const [from, to] = [this.#pick(['ANY', ...zones]), this.#pick(['ANY', ...zones])];
+      const target = this.#pick(['CONTINUE', 'CONTINUE', 'ACCEPT', 'DROP', 'REJECT']);
+      files['policies/through.xml'] =
+        `<policy target="${target}" priority="${this.#pick([-20, 20])}"><ingress-zone name="${from}"/><egress-zone name="${to}"/>${this.#holder(false)}</policy>`;
     }
     if (this.#chance(0.3)) files['direct.xml'] = `<direct>${this.#direct()}</direct>`;
     return { files, nft: this.#chance(0.5) ? this.#table() : '' };
@@ -204,6 +211,13 @@ class Maker {
       `tcp dport ${port()} ip saddr ${caller()} drop`,
       `iifname ${name} ip saddr ${caller()} udp dport 1002 notrack`,
     ]).slice(0, this.#number(0, 3));
+    const { behind } = this.#around;
+    const forward = this.#shuffled([
+      `iifname "${name}" oifname "${behind}" tcp dport ${port()} drop`,
+      `oifname != "${name}" ip saddr ${caller()} tcp dport { 80, 443, 1000-1002 } reject`,
+      `iifname . oifname . ip saddr { "${name}" . "${behind}" . ${caller()} } udp dport 53 drop`,
+      `meta mark ${marked} drop`,
+    ]).slice(0, this.#number(0, 2));
     const nat = this.#shuffled([
       `tcp dport 8080 redirect to :2000`,
       `ip saddr ${caller()} tcp dport 80 redirect to :443`,
@@ -219,6 +233,7 @@ class Maker {
       ` chain early {\n  type filter hook prerouting priority ${this.#pick([-310, -150, -20])}; policy accept;\n  ${early.filter((rule) => !rule.includes('notrack') && !rule.includes('ct mark')).join('\n  ')}\n }`,
       ` chain raw {\n  type filter hook prerouting priority -300; policy accept;\n  ${early.filter((rule) => rule.includes('notrack')).join('\n  ')}\n }`,
       ` chain later {\n  type filter hook prerouting priority -150; policy accept;\n  ${early.filter((rule) => rule.includes('ct mark')).join('\n  ')}\n }`,
+      ` chain forward {\n  type filter hook forward priority 5; policy accept;\n  ${forward.join('\n  ')}\n }`,
       ` chain input {\n  type filter hook input priority ${this.#pick([-5, 0, 5, 20])}; policy accept;\n  ${rules.join('\n  ')}\n }`,
       '}',
       'table ip admin_nat {',

@@ -3,21 +3,11 @@ import { expect, it } from 'vitest';
 import { holds } from '../../../src/core/address-ranges.ts';
 import { passage } from '../../../src/kernel/evaluate.ts';
 import type { Approach } from '../../../src/kernel/flow.ts';
+import { randomFrom } from '../../seeded-random.ts';
 import { certainWay, everyWay, type Packet } from './naive.ts';
 import { BASE, BEHIND, HOST, HOST_TOO, RandomRuleset } from './random-ruleset.ts';
 
 const CASES = 6000;
-
-/** Small numbers that depend on a seed alone. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function text(address: bigint): string {
   return [24n, 16n, 8n, 0n].map((shift) => String((address >> shift) & 255n)).join('.');

@@ -272,7 +272,8 @@ function valueIn(field: Field, packet: Packet, state: State): bigint | null | un
     case 'ct state':
       return state.untracked ? 64n : known ? 8n : 1n;
     case 'ct status':
-      return !known || state.untracked ? undefined : state.translated ? 32n : 0n;
+      // What is translated to where it wanted to go is not translated.
+      return !known || state.untracked ? undefined : isAway(packet, state) ? 32n : 0n;
     case 'fib daddr type':
       return packet.local.includes(state.destination) ? 2n : 1n;
     default:
