@@ -124,6 +124,19 @@ export const GOOD: readonly GivenRequest[] = [
     holder: 'ops@desk',
     flows: [{ protocol: 'tcp', opener: '192.0.2.1', address: '192.0.2.2', port: 22 }],
   },
+  {
+    operation: 'rehearse',
+    starts: false,
+    reload: true,
+    files: change.files,
+    ours: change.files,
+    edits: released,
+    calls: [['bind-interface', 'portfw-public', 'eth0']],
+    ways: [
+      { interface: 'eth0', source: '192.0.2.7', destination: '192.0.2.10', protocol: 'udp', port: 546, sourcePort: 547 },
+    ],
+    listen: [22],
+  },
   { operation: 'history' },
   { operation: 'status' },
 ];

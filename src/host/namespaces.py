@@ -24,19 +24,19 @@ def libc_call(name, *arguments):
         raise OSError(number, "%s: %s" % (name, os.strerror(number)))
 
 
-def mount(source, target, kind, flags, options=""):
+def mount_on(source, target, kind, flags, options=""):
     libc_call("mount", source.encode(), os.fsencode(target), kind and kind.encode(), ctypes.c_ulong(flags), options.encode())
 
 
 def enter_namespaces():
     """This process leaves the host's network and its mounts for empty ones. Raises OSError where it may not."""
     libc_call("unshare", CLONE_NEWNET | CLONE_NEWNS)
-    mount("none", "/", "", MS_REC | MS_PRIVATE)
+    mount_on("none", "/", "", MS_REC | MS_PRIVATE)
 
 
 def own_folder(path, size):
     """An empty folder in memory that this mount namespace alone sees."""
-    mount("portfw", path, "tmpfs", 0, "size=%d,mode=0700" % size)
+    mount_on("portfw", path, "tmpfs", 0, "size=%d,mode=0700" % size)
 
 
 class Apart:

@@ -8,10 +8,10 @@ import zlib
 # A load that takes longer than this is not waited for; no reload of the host would end either.
 MOST_SECONDS_A_LOAD = 120
 MOST_MEMORY_OF_FILES = 1024 * 1024 * 1024
-MOST_TEXT = 4000
+MOST_WHY = 4000
 # How many files are left out, one at a time, to find the one that keeps a candidate from loading.
 MOST_SUSPECTS = 24
-PROGRAMS = (("iptables-save", "save4"), ("ip6tables-save", "save6"), ("ipset", "ipsets"))
+RULE_PROGRAMS = (("iptables-save", "save4"), ("ip6tables-save", "save6"), ("ipset", "ipsets"))
 
 
 def packed(text):
@@ -34,7 +34,7 @@ def rules_in_force():
     if code != 0:
         raise RuntimeError("nft does not list the rules: %s" % trouble.decode("utf-8", "replace").strip()[:300])
     found = {"nft": packed(rules)}
-    for program, key in PROGRAMS:
+    for program, key in RULE_PROGRAMS:
         code, text, _ = outcome_of([program, "save"] if program == "ipset" else [program])
         found[key] = packed(text) if code == 0 and re.search(rb"(?m)^(-A|-N|create|add|:\S+ DROP)", text) else ""
     return found
@@ -111,7 +111,7 @@ def load(rehearsal, surroundings, listen):
         rehearsal.make(candidate)
     except ValueError as error:
         return {"name": rehearsal.name, "loads": False, "why": str(error), "said": []}
-    mount(candidate, os.path.realpath(ETC), None, MS_BIND)
+    mount_on(candidate, os.path.realpath(ETC), None, MS_BIND)
     lost = surroundings.rebuild()
     firewall, modules = own_firewall()
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
@@ -125,7 +125,7 @@ def load(rehearsal, surroundings, listen):
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - began
     answer = {"name": rehearsal.name, "loads": why is None, "milliseconds": int(1000 * seconds), "modules": sorted(set(modules)), "lost": lost}
     if why is not None:
-        return dict(answer, why=why[:MOST_TEXT], said=complaints(said))
+        return dict(answer, why=why[:MOST_WHY], said=complaints(said))
     surroundings.give_back(plain(firewall.direct.get_all_rules()))
     if rehearsal.bindings or rehearsal.calls:
         answer["failed"] = carry_on(firewall, rehearsal)

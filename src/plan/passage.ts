@@ -48,6 +48,7 @@ export function passage(filter: Filter, approach: Approach, worst: boolean): Pas
       destination: approach.destination,
       state: 'new',
       local: kernel.addresses,
+      ...kernel.redirectedTo(approach.interface, approach.family),
       route: kernel.route,
     },
     worst,

@@ -7,6 +7,7 @@ import {
   unite,
   uniteAll,
 } from '../core/address-ranges.ts';
+import type { AddressFamily } from '../core/addresses.ts';
 import { coversInterface, EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../firewalld/model.ts';
 import type { PolicyConfig } from '../firewalld/policies.ts';
 import { type Dispatch, stockZone } from '../firewalld/stock.ts';
@@ -30,6 +31,8 @@ export interface KernelFilter {
   readonly addresses: readonly string[];
   /** The interface by which the host sends to an address. */
   readonly route: (destination: string) => string | null;
+  /** The first address of an interface, to which the kernel redirects; nothing where it has none. */
+  readonly redirectedTo: (name: string, family: AddressFamily) => { readonly redirectedTo?: string };
 }
 
 /** Sources that do not get in, and what keeps them out. */

@@ -23,7 +23,11 @@ export function kernelsOf(
     const [way] = interfacesTowards(facts, oneAddress(destination, family), family);
     return way?.interfaces.length === 1 ? way.interfaces[0]! : null;
   };
-  const filter = (rules: Ruleset): KernelFilter => ({ rules, addresses, route });
+  const redirectedTo: KernelFilter['redirectedTo'] = (name, family) => {
+    const own = facts.interfaces.find((item) => item.name === name)?.addresses.find((one) => one.family === family);
+    return own === undefined ? {} : { redirectedTo: own.address };
+  };
+  const filter = (rules: Ruleset): KernelFilter => ({ rules, addresses, route, redirectedTo });
   const now = readRules(rehearsal.now);
   const found: { now: KernelFilter } & { -readonly [K in RehearsedName]?: KernelFilter } = { now: filter(now) };
   for (const state of rehearsal.states) {

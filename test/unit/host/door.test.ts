@@ -95,9 +95,10 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
       value === held ||
       place === '.state' ||
       place === '.generation' ||
+      place === '.ways[].sourcePort' ||
       (place === '.id' && request.operation === 'confirm')
     );
-  if (typeof value === 'boolean') return /\.reload$/.test(place) || value === held;
+  if (typeof value === 'boolean') return /\.(?:reload|starts)$/.test(place) || value === held;
   if (Array.isArray(held))
     return Array.isArray(value) && value.length === 0 && !/^\.(?:calls|deletions|connections)\[\]$/.test(place);
   return isMap(place) && JSON.stringify(value) === '{}';
@@ -123,7 +124,7 @@ describe('the door', () => {
 
   it('knows the very operations and calls that the program carries out', () => {
     const request = readFileSync(path.join(HOST, 'request.py'), 'utf8');
-    const carried = [...request.matchAll(/^ {4}"([a-z-]+)": \w+,$|"(history|status)": \w+/gm)].map(
+    const carried = [...request.matchAll(/^ {4}"([a-z-]+)": \w+,$|"(history|status|rehearse)": \w+/gm)].map(
       (match) => match[1] ?? match[2],
     );
     const [operations, calls, counts] = python(

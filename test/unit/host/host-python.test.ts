@@ -6,12 +6,21 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 const HOST = path.join(import.meta.dirname, '../../../src/host');
 
+const scratch = mkdtempSync(path.join(tmpdir(), 'portfw-python-'));
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** Runs a Python text, which is longer than an argument may be. */
+function python(text: string, args: readonly string[], input: string): string {
+  const file = path.join(scratch, 'program.py');
+  writeFileSync(file, text);
+  return execFileSync('python3', [file, ...args], { input, encoding: 'utf8' });
+}
+
 /** Calls a pure function of a program for the hosts, as firewalld's own interpreter would. */
 function call(files: readonly string[], name: string, ...args: readonly unknown[]): unknown {
   const text = files.map((file) => readFileSync(path.join(HOST, file), 'utf8')).join('\n\n');
   const program = `${text}\n\n_name, _args = json.load(sys.stdin)\njson.dump(globals()[_name](*_args), sys.stdout)\n`;
-  const answer = execFileSync('python3', ['-c', program], { input: JSON.stringify([name, args]), encoding: 'utf8' });
-  return JSON.parse(answer);
+  return JSON.parse(python(program, [], JSON.stringify([name, args])));
 }
 
 describe("the zone in a profile of NetworkManager's, while it does not run", () => {
@@ -187,7 +196,7 @@ while runs(child) and time.monotonic() < end:
 print(json.dumps([parent.returncode, runs(child), runs(free)]))
 os.kill(free, signal.SIGKILL)
 `;
-  const answer = execFileSync('python3', ['-c', program, family], { encoding: 'utf8' });
+  const answer = python(program, [family], '');
   expect(JSON.parse(answer)).toEqual([-9, false, true]);
 });
 
@@ -206,7 +215,7 @@ describe('saved generations', () => {
       .map((file) => readFileSync(path.join(HOST, file), 'utf8'))
       .join('\n\n');
     const asked = `${program}\nGENERATIONS = json.load(sys.stdin)\njson.dump(generation_ids(), sys.stdout)\n`;
-    const answer = execFileSync('python3', ['-c', asked], { input: JSON.stringify(folder), encoding: 'utf8' });
+    const answer = python(asked, [], JSON.stringify(folder));
     expect(JSON.parse(answer)).toEqual(names);
   });
 });
