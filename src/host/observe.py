@@ -335,6 +335,7 @@ def observe(daemon, helpers=True):
     default_zone = plain(daemon.call("", "getDefaultZone"))
     runtime = runtime_state(daemon, default_zone)
     files = permanent_files()
+    ask_about_rules(files, runtime["zones"])
     held = {f["path"] for f in files}
     builtin = []
     for zone in runtime["zones"]:

@@ -201,6 +201,10 @@ const BROKEN: readonly (readonly [script: string, text: RegExp, hosts?: readonly
     ['old'],
   ],
   [
+    `printf '<zone><source address="192.0.2.3"/><rule family="ipv4"><source address="192.0.2.1"/><source address="192.0.2.2"/><drop/></rule></zone>' >zones/part.xml`,
+    /part\.xml: (?:it ignores part of it: Invalid rule|INVALID_RULE): More than one source/,
+  ],
+  [
     `printf '<zone/>' >/srv/fw/x.xml; ln -s /srv/fw/x.xml zones/portfw-public.xml`,
     /portfw-public\.xml: it is a link to \/srv\/fw\/x\.xml/,
   ],
