@@ -106,7 +106,7 @@ describe('zone files that are links, mounted, and in other encodings', () => {
   });
 
   it('lose their interfaces and no other byte, and nothing is left to do', async () => {
-    for (const [name, run] of await onEach('apply', '--yes', '--revert-after', '20s')) {
+    for (const [name, run] of await onEach('apply', '--yes', '--revert-after', '60s')) {
       const host = lab.host(name);
       expect(outcomeOf(run, name, 'changed').reloads).toBe(1);
       const line = (side: 'public' | 'private') => `  <interface name="${host.interfaces[side]}"/>`;
