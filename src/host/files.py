@@ -205,6 +205,19 @@ def beyond_this_version(path, text):
     return None
 
 
+def ask_about_rules(files, zones):
+    """A rule that a zone's file has and that does not run waits for a reload, or is one that this firewalld leaves out: its reader tells."""
+    for item in files:
+        name, text = item["path"][len("zones/") : -len(".xml")], item["text"]
+        bound = name in zones or "<source" in text or "<interface" in text
+        if item["path"] != "zones/%s.xml" % name or "/" in name or not bound:
+            continue
+        if text.count("<rule") > len(zones.get(name, {}).get("rules_str", [])):
+            why = trouble_of_reader(item["path"])
+            if why is not None:
+                item["text"], item["unreadable"] = "", why
+
+
 def trouble_of_reader(path):
     """What firewalld's own reader says against a file; None where it takes the whole of it."""
     kind = READ_IN[path.split("/")[0]]

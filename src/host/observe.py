@@ -164,21 +164,27 @@ def readable(content, element):
     parser.StartElementHandler = retelling.begin
     parser.EntityDeclHandler = retelling.declare
     plain_text = None
-    if (declared is None or declared.group(1).lower() == b"utf-8") and not re.search(rb"<!DOCTYPE|\0|\A\xef\xbb\xbf", content):
+    odd = b"<!DOCTYPE" in content or b"\0" in content or content.startswith(b"\xef\xbb\xbf")
+    if not odd and (declared is None or declared.group(1).lower() == b"utf-8"):
         try:
             plain_text = content.decode()
         except UnicodeDecodeError:
             pass
+    if plain_text is None:
+        parser.EndElementHandler = retelling.end
+        parser.CharacterDataHandler = retelling.say
     try:
-        if plain_text is not None:
-            # It can be sent as it is, when its element is the right one.
-            retelling.only_root = True
-        else:
-            parser.EndElementHandler = retelling.end
-            parser.CharacterDataHandler = retelling.say
-        parser.Parse(content, True)
-    except RootSeen:
-        pass
+        # Up to the first element in pieces: an exception of ours does not stop the parser within one, and an old expat expands
+        # whatever it is given. A plain file can be sent as it is, when its element is the right one.
+        piece = 4096 if plain_text is not None else 2 if content[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<") else 1
+        at = 0
+        while retelling.root is None and at < len(content):
+            if at > 65536 * piece:
+                raise ValueError("its element does not begin within %d KiB" % (at >> 10))
+            parser.Parse(content[at : at + piece], False)
+            at += piece
+        if plain_text is None or retelling.root is None:
+            parser.Parse(content[at:], True)
     except expat.ExpatError as error:
         if plain_text is None or retelling.root is None:
             raise ValueError("it is not XML: %s" % error)
@@ -187,21 +193,15 @@ def readable(content, element):
     return plain_text if plain_text is not None else "".join(retelling.parts)
 
 
-class RootSeen(Exception):
-    """Enough was read."""
-
-
 class Retelling:
     """A document told again, as expat reads it. Entities that could expand without bounds, or lead to other files, are refused."""
 
     def __init__(self, content):
-        self.parts, self.root, self.only_root = [], None, False
+        self.parts, self.root = [], None
         self.uses = content.count(b"&")
 
     def begin(self, name, attributes):
         self.root = self.root or name
-        if self.only_root:
-            raise RootSeen()
         said = "".join(' %s="%s"' % (key, escaped(value)) for key, value in attributes.items())
         self.parts.append("<%s%s>" % (name, said))
 
@@ -335,6 +335,7 @@ def observe(daemon, helpers=True):
     default_zone = plain(daemon.call("", "getDefaultZone"))
     runtime = runtime_state(daemon, default_zone)
     files = permanent_files()
+    ask_about_rules(files, runtime["zones"])
     held = {f["path"] for f in files}
     builtin = []
     for zone in runtime["zones"]:

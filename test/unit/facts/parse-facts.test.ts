@@ -360,6 +360,20 @@ describe('firewalld', () => {
   });
 
   const file = { path: 'zones/public.xml', text: '', mode: '0644', owner: '0:0', sha256: 'a'.repeat(64) };
+  it('keeps what is odd about a file, as one line', () => {
+    const odd = { ...file, link: '/srv/a\nb.xml', unreadable: 'it is \u001b[1mbad', mounted: true, folder: true };
+    const read = parse(runningFirewalld({ files: [odd], otherFolder: '/srv/fw\n', denies: true }));
+    expect(read).toMatchObject({
+      facts: {
+        firewalld: {
+          otherFolder: '/srv/fw\\u{a}',
+          denies: true,
+          files: [{ link: '/srv/a\\u{a}b.xml', unreadable: 'it is \\u{1b}[1mbad', mounted: true, folder: true }],
+        },
+      },
+    });
+  });
+
   const runtime = { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] };
   it.each([
     ['an unknown kind', { kind: 'sleeping' }],
@@ -373,6 +387,9 @@ describe('firewalld', () => {
     ['a state that is missing', runningFirewalld({ state: undefined })],
     ['files that are an object', runningFirewalld({ files: {} })],
     ['a file that is text', runningFirewalld({ files: ['zones/public.xml'] })],
+    ['a link that is no text', runningFirewalld({ files: [{ ...file, link: 5 }] })],
+    ['a reason that is no text', runningFirewalld({ files: [{ ...file, unreadable: {} }] })],
+    ['a mount that is text', runningFirewalld({ files: [{ ...file, mounted: 'yes' }] })],
     ['a path that leads out', runningFirewalld({ files: [{ ...file, path: '../shadow' }] })],
     ['a path in the middle that leads out', runningFirewalld({ files: [{ ...file, path: 'zones/../../shadow' }] })],
     ['an absolute path', runningFirewalld({ builtin: [{ path: '/etc/shadow', text: '' }] })],

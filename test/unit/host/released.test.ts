@@ -177,3 +177,35 @@ describe('the file of a zone that is not ours, in a rollback', () => {
     expect(rolledBack(saved as Record<string, string>, present as Record<string, string>)).toBe(wanted);
   });
 });
+
+describe('a zone file in another encoding', () => {
+  const taken = (content: Buffer, ...names: readonly string[]) =>
+    python(
+      '(lambda new: new if isinstance(new, str) else base64.b64encode(new).decode())(attempt(released, base64.b64decode(given[0]), given[1]))',
+      [content.toString('base64'), names],
+    ) as string;
+  const zone = (line: string) =>
+    `<?xml version="1.0" encoding="ENCODING"?>\r\n<zone>\r\n  <short>B\u00fcro \u4120</short>\r\n${line}</zone>\r\n`;
+  const LINE = '  <interface name="eth0"/>\r\n';
+  const encoded: Readonly<Record<string, (text: string) => Buffer>> = {
+    'utf-16': (text) => Buffer.from(`\ufeff${text}`, 'utf16le'),
+    'UTF-16': (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
+    'iso-8859-1': (text) => Buffer.from(text.replace(' \u4120', ''), 'latin1'),
+    'utf-8': (text) => Buffer.from(`\ufeff${text}`),
+  };
+
+  it.each(Object.keys(encoded))('keeps every other byte: %s', (encoding) => {
+    const bytes = (line: string) => encoded[encoding]!(zone(line).replace('ENCODING', encoding));
+    expect(Buffer.from(taken(bytes(LINE), 'eth0'), 'base64').equals(bytes(''))).toBe(true);
+  });
+
+  it('is left alone where an entity names the interface', () => {
+    const text = '<!DOCTYPE zone [<!ENTITY i "eth0">]><zone><interface name="&i;"/></zone>';
+    expect(taken(Buffer.from(text), 'eth0')).toBe('refused: interfaces cannot be taken out of it alone');
+  });
+
+  it('is left alone where its entities could expand without bounds', () => {
+    const text = '<!DOCTYPE zone [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><zone><interface name="eth0"/></zone>';
+    expect(taken(Buffer.from(text), 'eth0')).toMatch(/^refused: it declares the entity/);
+  });
+});
