@@ -19,7 +19,6 @@ let plain: string;
 let fails: string;
 /** With a role more, whose service needs a reload. */
 let failsAndReloads: string;
-const NAMES = ['old', 'middle', 'young'] as const;
 
 beforeAll(async () => {
   lab = await startLab({
