@@ -31,6 +31,8 @@ export interface BeginRequest extends RunHead {
   readonly observedHash: string;
   readonly files: readonly WireFile[];
   readonly reload: boolean;
+  /** What the reload was measured to take; missing where it was not. */
+  readonly reloadSeconds?: number;
   readonly calls: readonly RuntimeCall[];
   /** Zone files of others that lose an interface line later, for what is saved and restored. */
   readonly foreign: readonly string[];

@@ -19,7 +19,6 @@ let plain: string;
 let fails: string;
 /** With a role more, whose service needs a reload. */
 let failsAndReloads: string;
-const NAMES = ['old', 'middle', 'young'] as const;
 
 beforeAll(async () => {
   lab = await startLab({
@@ -159,7 +158,9 @@ run("firewall-cmd", "--permanent", "--zone=edge", "--add-rich-rule=rule family=i
   const waits = ['--yes', '--confirm', 'manual', '--revert-after', '2m'];
   const run = await portfwJson('apply', plain, ...waits);
   for (const host of lab.hosts) outcomeOf(run, host.name, 'awaiting');
-  await each((host) => host.sh('timeout 10 sh -c "until grep -q 192.0.2.9 /etc/firewalld/zones/edge.xml; do sleep 0.1; done"'));
+  await each((host) =>
+    host.sh('timeout 10 sh -c "until grep -q 192.0.2.9 /etc/firewalld/zones/edge.xml; do sleep 0.1; done"'),
+  );
   const no = await portfwJson('confirm', plain, '--revert');
   for (const host of lab.hosts) {
     outcomeOf(no, host.name, 'reverted');
