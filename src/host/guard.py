@@ -91,7 +91,10 @@ def forget(identity):
         release_lock()
     free_reserves(identity)
     if held or not os.path.isdir(LOCK):
-        release_hold()
+        try:
+            release_hold()
+        except RuntimeError as error:
+            audit(plain_error(error), "the host")
     for suffix in ("armed", "keep", "revert", "proved", "rules", "reloaded"):
         unlink_quietly(guard_path(identity, suffix))
     all_clear(identity)
