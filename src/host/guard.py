@@ -172,7 +172,7 @@ def settle_run(identity, by, why="", attempt=1):
     try:
         proof = put_back(meta, files, with_runtime=same_boot)
     except Exception as error:
-        raise_alarm(identity, error)
+        raise_alarm(identity, error, attempt)
         raise
     if same_boot:
         give_back_noted(guard_path(identity, "rules"))

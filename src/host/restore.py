@@ -275,10 +275,11 @@ def mark_reloaded(identity):
         write_file(path, b"", 0o600)
 
 
-def fall_back(identity):
+def fall_back(identity, attempt):
     """
     A rollback failed. Where firewalld does not filter as it did before the run, the saved rules are put in force in its place,
-    and stay so until it can be brought back. Returns whether the rules of before are in force.
+    and stay so until it can be brought back. Returns whether the rules of before are in force; None where a firewalld that is
+    in order gets another chance first: it may have been a disk that took nothing for a moment.
     """
     rules = saved_rules(identity)
     if rules is None or hold_text(rules) is None:
@@ -290,6 +291,8 @@ def fall_back(identity):
         if daemon is not None:
             release_hold()
         return True
+    if daemon is not None and attempt == 1:
+        return None
     if daemon is None and optional_daemon() is not None:
         kill_daemon()
     try:

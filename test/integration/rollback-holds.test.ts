@@ -134,14 +134,12 @@ open("${UNLOADABLE[host.name]![0]}", "w").write("""${UNLOADABLE[host.name]![1]}"
 ${killed}`,
       async (host) => {
         const status = outcomeOf(await portfwJson('status', inventory, '--limit', host.name), host.name, 'status');
-        expect
-          .soft(status.pending)
-          .toMatchObject([
-            {
-              decision: 'revert',
-              held: { inForce: true, why: expect.stringContaining('firewalld cannot load its files') },
-            },
-          ]);
+        expect.soft(status.pending).toMatchObject([
+          {
+            decision: 'revert',
+            held: { inForce: true, why: expect.stringContaining('firewalld cannot load its files') },
+          },
+        ]);
         expect
           .soft(await host.run('cat', '/run/portfw/portfw.prom'))
           .toContain(`portfw_rollback_held{run="${status.pending[0]!.id}"} 1`);
