@@ -41,6 +41,7 @@ export const GOOD: readonly GivenRequest[] = [
     operation: 'begin',
     ...change,
     reload: true,
+    reloadSeconds: 2,
     calls: [
       ['move-connection', UUID, 'portfw-public', 'eth0'],
       ['bind-interface', 'portfw-public', 'eth0.7'],
@@ -133,7 +134,14 @@ export const GOOD: readonly GivenRequest[] = [
     edits: released,
     calls: [['bind-interface', 'portfw-public', 'eth0']],
     ways: [
-      { interface: 'eth0', source: '192.0.2.7', destination: '192.0.2.10', protocol: 'udp', port: 546, sourcePort: 547 },
+      {
+        interface: 'eth0',
+        source: '192.0.2.7',
+        destination: '192.0.2.10',
+        protocol: 'udp',
+        port: 546,
+        sourcePort: 547,
+      },
     ],
     listen: [22],
   },

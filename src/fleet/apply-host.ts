@@ -18,7 +18,7 @@ import {
   startRun,
   unexpected,
 } from './guarded-run.ts';
-import { ask, connect, probe } from './host-session.ts';
+import { type Asked, ask, connect, probe, reloadSecondsOf } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 import { runProbes } from './probes.ts';
 
@@ -106,16 +106,22 @@ async function prove(run: GuardedRun, input: ApplyInput, connection: Connection)
   return rest === null ? null : giveUp(run, 'making permanent', rest);
 }
 
+/** A reload that takes no longer does not make a line look dead. */
+const QUIET_SECONDS = 1;
+
 type Begun =
   | { readonly kind: 'begun'; readonly reloads: number }
   | { readonly kind: 'ended'; readonly outcome: HostOutcome };
 
 async function begin(run: GuardedRun, input: ApplyInput, first: Connection): Promise<Begun> {
   const request = firstRequest(input);
-  let asked = await ask(first, request);
-  if (asked.kind === 'failed' && !asked.mayHaveRun) {
-    // The line may have gone down while the plan was being reviewed: nothing has begun, so once more is safe.
-    const again = await connect(run.job, run.context);
+  const seconds = reloadSecondsOf(request);
+  const long = seconds > QUIET_SECONDS;
+  let asked: Asked | null = long ? null : await ask(first, request);
+  if (asked === null || (asked.kind === 'failed' && !asked.mayHaveRun)) {
+    // A long reload wants a line that may be silent. Or the line has gone down while the plan was being reviewed: nothing has
+    // begun, so once more is safe.
+    const again = await connect(run.job, run.context, undefined, seconds);
     if (again.kind === 'failed') return ended({ kind: 'unreachable', failure: again.failure });
     asked = await ask(again.connection, request);
     await again.connection.close();

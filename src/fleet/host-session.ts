@@ -6,15 +6,17 @@ import { firewalldProgram, probeProgram } from '../host/programs.ts';
 import { parseRehearsal } from '../host/rehearsal-answer.ts';
 import type { RehearseRequest, Request } from '../host/requests.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
-import type { CommandFailure, CommandOutcome, ConnectFailure, Connection } from '../transport/connection.ts';
+import type { CommandFailure, CommandOutcome, ConnectFailure, Connection, Target } from '../transport/connection.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
 const PROBE_DEADLINE_MS = 60_000;
 /** More than the files that a host tells (24 MiB, host/files.py), what runs, and what JSON makes of both. */
 const PROBE_LIMIT_BYTES = 48 * 1024 * 1024;
-/** Longer than any reload that was ever measured: a request that is cut short is undone on the host. */
+/** A request that is cut short is undone on the host, so it has longer than what a reload was measured to take. */
 const REQUEST_DEADLINE_MS = 240_000;
+/** As on the host (daemon.py): of what a reload was measured to take, before it is taken for hanging. */
+const RELOAD_FACTOR = 3;
 const REQUEST_LIMIT_BYTES = PROBE_LIMIT_BYTES;
 
 /** A connection that could not be made, as the runner reports it. */
@@ -32,12 +34,30 @@ export type Connected =
   | { readonly kind: 'connected'; readonly connection: Connection }
   | { readonly kind: 'failed'; readonly failure: Failure };
 
-/** A new TCP connection and a new authentication, every time. */
-export async function connect(job: HostJob, context: RunContext, signal?: AbortSignal): Promise<Connected> {
-  const outcome = await job.transport.connect(job.target, signal);
+/**
+ * A new TCP connection and a new authentication, every time.
+ *
+ * @param reloadSeconds how long a reload over it may take: with iptables, nothing passes meanwhile, and the line seems dead
+ */
+export async function connect(
+  job: HostJob,
+  context: RunContext,
+  signal?: AbortSignal,
+  reloadSeconds = 0,
+): Promise<Connected> {
+  const outcome = await job.transport.connect(patient(job.target, reloadSeconds), signal);
   if (outcome.kind !== 'connected') return { kind: 'failed', failure: connectFailure(outcome) };
   for (const note of outcome.connection.notes) context.note(job.host, 'info', note);
   return { kind: 'connected', connection: outcome.connection };
+}
+
+/** A target whose line may be silent for as long as a reload may take. */
+export function patient(target: Target, reloadSeconds: number): Target {
+  if (reloadSeconds <= 0) return target;
+  const { intervalMs, countMax } = target.keepalive;
+  if (intervalMs <= 0) return target;
+  const least = Math.ceil((RELOAD_FACTOR * reloadSeconds * 1000) / intervalMs);
+  return { ...target, keepalive: { intervalMs, countMax: Math.max(countMax, least) } };
 }
 
 /** Opens a connection for one use of it, and closes it whatever comes of that. */
@@ -45,9 +65,10 @@ export async function withConnection<T>(
   job: HostJob,
   context: RunContext,
   use: (connection: Connection) => Promise<T>,
+  reloadSeconds = 0,
 ): Promise<T | Extract<HostOutcome, { kind: 'unreachable' }>> {
   context.phase(job.host, 'connecting');
-  const connected = await connect(job, context, context.signal);
+  const connected = await connect(job, context, context.signal, reloadSeconds);
   if (connected.kind === 'failed') return { kind: 'unreachable', failure: connected.failure };
   try {
     return await use(connected.connection);
@@ -119,6 +140,11 @@ export async function rehearse(
   return { kind: 'not-rehearsed', why: `the host's program ended with exit code ${outcome.exitCode}: ${last}` };
 }
 
+/** What a reload that a request makes was measured to take; 0 where it makes none, or nobody has measured. */
+export function reloadSecondsOf(request: Request): number {
+  return request.operation === 'begin' && request.reload ? request.reloadSeconds : 0;
+}
+
 export type Asked =
   | { readonly kind: 'answer'; readonly answer: Answer }
   /** `mayHaveRun` is false only where it is certain that nothing began. */
@@ -129,7 +155,7 @@ export async function ask(connection: Connection, request: Request): Promise<Ask
   const outcome: CommandOutcome = await connection.run({
     program: firewalldProgram(),
     data: JSON.stringify(request),
-    deadlineMs: REQUEST_DEADLINE_MS,
+    deadlineMs: Math.max(REQUEST_DEADLINE_MS, 60_000 + RELOAD_FACTOR * 1000 * reloadSecondsOf(request)),
     outputLimitBytes: REQUEST_LIMIT_BYTES,
   });
   if (outcome.kind !== 'exited')

@@ -16,6 +16,9 @@ import type { HostJob, RunContext } from './operations.ts';
 /** What all generations are called, as the host's program has it. */
 const GENERATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 
+/** Nobody has measured what the reload of a rollback takes. */
+const RELOAD_SECONDS = 10;
+
 /**
  * Returns a host to a generation, under the same guard as an apply: the present state is saved and the way back to it armed,
  * and only a fresh connection that finds the generation in force keeps it.
@@ -23,60 +26,66 @@ const GENERATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
  * @param generation an id, or `null` for the newest one that differs from the present state
  */
 export function rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
-  return withConnection(job, context, async (connection): Promise<HostOutcome> => {
-    if (generation !== null && !GENERATION_ID.test(generation)) {
-      const listed = await ask(connection, { operation: 'history' });
-      const generations = listed.kind === 'answer' && listed.answer.kind === 'history' ? listed.answer.generations : [];
-      const why = 'there is no such generation';
-      return { kind: 'refused', failure: noGeneration({ why, known: generations.map((item) => item.id) }) };
-    }
-    const id = newGenerationId(new Date());
-    const what = `rollback to ${generation ?? 'the newest generation that differs'}`;
-    context.phase(job.host, 'restoring');
-    const run = startRun(job, id, context);
-    const asked = await ask(connection, {
-      operation: 'rollback',
-      id,
-      holder: context.holder,
-      what,
-      generation,
-      window: guardOf(context).windowSeconds,
-      confirm: 'auto',
-    });
-    if (asked.kind === 'failed') {
-      if (asked.mayHaveRun) return giveUp(run, 'restoring', asked.failure);
-      return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: { kind: 'untouched' } };
-    }
-    const { answer } = asked;
-    switch (answer.kind) {
-      case 'same':
-        return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: false };
-      case 'rolled-back':
-        if (!answer.whole)
-          context.note(
-            job.host,
-            'warning',
-            'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are',
-          );
-        if (!answer.runtime)
-          context.note(
-            job.host,
-            'info',
-            'the permanent configuration is the saved one; at runtime the host differs from then: settings that others had made at runtime only are gone, or theirs have changed',
-          );
-        return prove(run, answer);
-      case 'no-generation':
-        return { kind: 'refused', failure: noGeneration(answer) };
-      case 'locked':
-      case 'stopped':
-      case 'absent':
-        return { kind: 'refused', failure: standstill(answer) };
-      case 'failed':
-        return failedOnHost(run, 'restoring', answer);
-      default:
-        return { kind: 'refused', failure: unexpected(answer.kind) };
-    }
-  });
+  return withConnection(
+    job,
+    context,
+    async (connection): Promise<HostOutcome> => {
+      if (generation !== null && !GENERATION_ID.test(generation)) {
+        const listed = await ask(connection, { operation: 'history' });
+        const generations =
+          listed.kind === 'answer' && listed.answer.kind === 'history' ? listed.answer.generations : [];
+        const why = 'there is no such generation';
+        return { kind: 'refused', failure: noGeneration({ why, known: generations.map((item) => item.id) }) };
+      }
+      const id = newGenerationId(new Date());
+      const what = `rollback to ${generation ?? 'the newest generation that differs'}`;
+      context.phase(job.host, 'restoring');
+      const run = startRun(job, id, context);
+      const asked = await ask(connection, {
+        operation: 'rollback',
+        id,
+        holder: context.holder,
+        what,
+        generation,
+        window: guardOf(context).windowSeconds,
+        confirm: 'auto',
+      });
+      if (asked.kind === 'failed') {
+        if (asked.mayHaveRun) return giveUp(run, 'restoring', asked.failure);
+        return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: { kind: 'untouched' } };
+      }
+      const { answer } = asked;
+      switch (answer.kind) {
+        case 'same':
+          return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: false };
+        case 'rolled-back':
+          if (!answer.whole)
+            context.note(
+              job.host,
+              'warning',
+              'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are',
+            );
+          if (!answer.runtime)
+            context.note(
+              job.host,
+              'info',
+              'the permanent configuration is the saved one; at runtime the host differs from then: settings that others had made at runtime only are gone, or theirs have changed',
+            );
+          return prove(run, answer);
+        case 'no-generation':
+          return { kind: 'refused', failure: noGeneration(answer) };
+        case 'locked':
+        case 'stopped':
+        case 'absent':
+          return { kind: 'refused', failure: standstill(answer) };
+        case 'failed':
+          return failedOnHost(run, 'restoring', answer);
+        default:
+          return { kind: 'refused', failure: unexpected(answer.kind) };
+      }
+    },
+    RELOAD_SECONDS,
+  );
 }
 
 function noGeneration(answer: { readonly why: string; readonly known: readonly string[] }): Failure {

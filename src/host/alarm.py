@@ -13,11 +13,13 @@ portfw_rollback_rules_in_force{run="%(id)s"} %(inForce)d
 """
 
 
-def raise_alarm(identity, error):
+def raise_alarm(identity, error, attempt):
     """Puts the rules of before in force, and tells: in the run's record, the journal, the audit log and the metrics."""
     why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
     try:
-        in_force = fall_back(identity)
+        in_force = fall_back(identity, attempt)
+        if in_force is None:
+            return
     except Exception as failed:
         in_force = False
         why = "%s; and the kernel's rules could not be restored: %s" % (why, plain_error(failed))

@@ -44,7 +44,8 @@ def start_timer(identity, window):
     command += ["--description=portfw: puts the firewall back unless run %s is kept" % identity]
     # systemd may let a timer wait for a minute more; a way back that failed is tried again, for as long as it takes.
     command += ["--timer-property=AccuracySec=100ms"]
-    for setting in ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0"):
+    # One whose interpreter hangs is started anew.
+    for setting in ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0", "RuntimeMaxSec=3600"):
         command.append("--property=" + setting)
     done = subprocess.run(
         command + if_there(identity, way_back(identity, "timer")),
@@ -110,6 +111,7 @@ Type=simple
 ExecStart=%(command)s
 Restart=on-failure
 RestartSec=2
+RuntimeMaxSec=3600
 """
 
 

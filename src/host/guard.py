@@ -91,7 +91,10 @@ def forget(identity):
         release_lock()
     free_reserves(identity)
     if held or not os.path.isdir(LOCK):
-        release_hold()
+        try:
+            release_hold()
+        except RuntimeError as error:
+            audit(plain_error(error), "the host")
     for suffix in ("armed", "keep", "revert", "proved", "rules", "reloaded"):
         unlink_quietly(guard_path(identity, suffix))
     all_clear(identity)
@@ -104,14 +107,20 @@ def forget(identity):
         if not in_service(identity):
             units.append(timer_name(identity) + ".service")
         systemctl("stop", "--quiet", *units)
-        if not held:
-            # No lock: there was a boot, which has loaded the units; systemd is to forget them too.
+        boot = [name for name, _, _, _ in boot_units(identity)]
+        if output_of(["systemctl", "list-units", "--all", "--no-legend", "--plain"] + boot, 20):
+            # A boot, or somebody's daemon-reload meanwhile, has loaded the units: systemd is to forget them too.
             systemctl("daemon-reload")
     else:
         unlink_quietly(cron_file(identity))
         for process in sleepers(identity):
             os.kill(process, signal.SIGKILL)
     unlink_quietly(guard_path(identity, "py"))
+    try:
+        # After a power cut nothing would take it away again.
+        flush(GUARD)
+    except OSError:
+        pass  # there is no such folder, or nothing can be written there
 
 
 def in_service(identity):
@@ -163,7 +172,7 @@ def settle_run(identity, by, why="", attempt=1):
     try:
         proof = put_back(meta, files, with_runtime=same_boot)
     except Exception as error:
-        raise_alarm(identity, error)
+        raise_alarm(identity, error, attempt)
         raise
     if same_boot:
         give_back_noted(guard_path(identity, "rules"))
@@ -270,8 +279,11 @@ def settle_by_itself(mode, identity):
         try:
             verdict, made_here = decide(identity, "revert")
             # A step that the window overtook may hang: it is not waited for. Where this run is over, another one's may be under way.
-            handle = take_operation(0 if made_here else None if verdict is None else 60)
+            longest = max(60, 2 * RELOAD_FACTOR * (record or {}).get("reloadSeconds", 0))
+            handle = take_operation(0 if made_here else None if verdict is None else longest)
             settle_run(identity, by, why, attempt + 1)
+            if os.path.exists(guard_path(identity, "py")):
+                raise RuntimeError("what stands for the run cannot be taken down")
             return 0
         except Exception as error:
             attempt += 1

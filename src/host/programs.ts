@@ -11,7 +11,6 @@ const STEPS = [
   'network_manager.py',
   'foreign_rules.py',
   'kernel_rules.py',
-  'loads.py',
   'offline.py',
   'in_place.py',
   'daemon.py',

@@ -220,6 +220,23 @@ def rehearse(request):
     return answer
 
 
+def loads(seconds=MOST_SECONDS_A_LOAD):
+    """
+    Empty where firewalld loads its files as they are, else why not, in its own words. None where it cannot be tried: a host may
+    not allow namespaces.
+    """
+    try:
+        import firewall.core.fw
+
+        surroundings = Surroundings()
+    except ImportError:
+        return None
+    [state] = all_apart([lambda: load(Rehearsal("disk", lambda folder: None), surroundings, [])], seconds, 1)
+    if state is None:
+        return "it does not load within %d s" % seconds
+    return None if "broken" in state else state.get("why", "")
+
+
 def rehearsals_of(request, surroundings):
     """The candidates, the one that comes first in time first."""
     boot = Rehearsal("boot", lambda folder: with_ours(folder, request["ours"], request["edits"]), ways=request["ways"])

@@ -34,6 +34,8 @@ export interface BeginRequest extends RunHead {
   readonly observedHash: string;
   readonly files: readonly WireFile[];
   readonly reload: boolean;
+  /** What the reload takes, in whole seconds, as it was measured in the rehearsal; 0 for less than one, and without a reload. */
+  readonly reloadSeconds: number;
   readonly calls: readonly RuntimeCall[];
   /** Zone files of others that lose an interface line later, for what is saved and restored. */
   readonly foreign: readonly string[];
@@ -196,10 +198,16 @@ export function beginRequest(input: ApplyInput): BeginRequest {
     observedHash,
     files: filesOf(input.plan),
     reload: reloadOf(steps) !== null,
+    reloadSeconds: reloadSeconds(input.plan),
     calls: stepsOfKind(steps, 'call').map(({ call }) => call),
     foreign: foreignOf(input.plan),
     state: runState(input),
   };
+}
+
+/** What the plan says that its reload takes, in whole seconds. */
+function reloadSeconds({ disruption }: HostPlan): number {
+  return 'holdMs' in disruption && disruption.holdMs >= 1000 ? Math.ceil(disruption.holdMs / 1000) : 0;
 }
 
 /** The first request on one that does not run. */

@@ -5,6 +5,7 @@ Without a reload where none was made. Where one is needed, the saved rules are k
 Stands after daemon.py.
 """
 
+
 def restore_files(files, foreign):
     """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
     saved = {f["path"]: f for f in files if in_scope(f["path"], foreign)}
@@ -274,21 +275,25 @@ def mark_reloaded(identity):
         write_file(path, b"", 0o600)
 
 
-def fall_back(identity):
+def fall_back(identity, attempt):
     """
     A rollback failed. Where firewalld does not filter as it did before the run, the saved rules are put in force in its place,
-    and stay so until it can be brought back. Returns whether the rules of before are in force.
+    and stay so until it can be brought back. Returns whether the rules of before are in force; None where a firewalld that is
+    in order gets another chance first: it may have been a disk that took nothing for a moment.
     """
     rules = saved_rules(identity)
-    if rules is None:
+    if rules is None or hold_text(rules) is None:
         return False
-    daemon = optional_daemon()
+    # It stays beside what is restored: somebody may start firewalld meanwhile.
     hold_rules(rules)
+    daemon = running_daemon()
     if not rules_that_differ(rules, kernel_rules()) and DROP_TABLE not in table_names():
-        if daemon is not None and answers(daemon):
+        if daemon is not None:
             release_hold()
         return True
-    if daemon is not None and not answers(daemon):
+    if daemon is not None and attempt == 1:
+        return None
+    if daemon is None and optional_daemon() is not None:
         kill_daemon()
     try:
         restore_rules_of(rules)
@@ -296,19 +301,8 @@ def fall_back(identity):
         # From 2.3 on the table is the daemon's own while it lives; its rules outlive it.
         kill_daemon()
         restore_rules_of(rules)
-    # It stays beside them: somebody may start firewalld meanwhile.
-    return hold_rules(rules)
-
-
-def answers(daemon):
-    """Whether a daemon is in order, within a short time."""
-    try:
-        if is_stopped(daemon.process()):
-            return False
-        daemon.ping(ANSWER_SECONDS)
-        return daemon.property("state") == "RUNNING"
-    except daemon.dbus.DBusException:
-        return False
+    hold_rules(rules)
+    return True
 
 
 def release_our_bindings(daemon, saved):

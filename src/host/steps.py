@@ -349,6 +349,9 @@ def confirm(request):
     waiting = [identity for identity in pending_runs() if record_of(identity)[1] == "armed"]
     if request["id"] is not None:
         waiting = [identity for identity in waiting if identity == request["id"]]
+    back = [identity for identity in pending_runs() if record_of(identity)[1] == "revert" and request["id"] in (None, identity)]
+    if back and not waiting:
+        raise Stop(kind="settled", aftermath=undo(back[0], "it was being rolled back"))
     if not waiting:
         return {"kind": "nothing-pending", "last": shown_end()}
     identity = waiting[0]

@@ -198,7 +198,10 @@ describe('on its way to the first configuration', () => {
 
   it('its process on the host is killed', async () => {
     const run = await failsAndRestores(inventory, (host) =>
-      sabotage(host, 'wait(WRITTEN)\nfor pid in pids("python3", "exec(compile(PROGRAM"):\n    os.kill(pid, signal.SIGKILL)'),
+      sabotage(
+        host,
+        'wait(WRITTEN)\nfor pid in pids("python3", "exec(compile(PROGRAM"):\n    os.kill(pid, signal.SIGKILL)',
+      ),
     );
     for (const { phase } of failures(run)) expect(phase).toBe('writing');
   });

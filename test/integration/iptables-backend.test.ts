@@ -31,7 +31,9 @@ beforeAll(async () => {
   await writeFile(join(lab.directory, 'never.yaml'), `- hosts: all\n  matrix: portaswitch\n${never}`);
   const written = (name: string, wishes: Readonly<Record<string, unknown>>) =>
     writeInventory(lab, name, {
-      hosts: Object.fromEntries(NAMES.map((host) => [host, { portfw_playbook: 'book.yaml', portfw_roles: [], ...wishes }])),
+      hosts: Object.fromEntries(
+        NAMES.map((host) => [host, { portfw_playbook: 'book.yaml', portfw_roles: [], ...wishes }]),
+      ),
     });
   const rule = { name: 'x', interface: 'public', protocol: 'tcp', port: 9100, owner: 'o', reason: 'r' };
   none = await written('none', {});
@@ -66,12 +68,16 @@ iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER`;
 /** In iptables, but for the comments, the counters, and chains that nothing leads to. */
 const saved = (host: LabHost): Promise<string> =>
   host.sh("iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*\\]$//' | grep -vE '^(:|-A )[A-Z]+_portfw' | sort");
-const theirs = (host: LabHost): Promise<string> => host.sh("iptables-save | grep -E 'f2b-sshd|DOCKER' | sed 's/ \\[.*//'");
+const theirs = (host: LabHost): Promise<string> =>
+  host.sh("iptables-save | grep -E 'f2b-sshd|DOCKER' | sed 's/ \\[.*//'");
 
 it('keeps the rules of others where they are, through applies and rollbacks', async () => {
   await each((host) => host.sh(OTHERS));
   const before = await each(theirs);
-  for (const [command, flags] of [['apply', []], ['rollback', []]] as const) {
+  for (const [command, flags] of [
+    ['apply', []],
+    ['rollback', []],
+  ] as const) {
     const run = await portfwJson(command, admin, '--yes', ...flags);
     expect(run.exitCode, run.stdout).toBe(0);
     for (const [at, host] of lab.hosts.entries()) {
@@ -89,7 +95,8 @@ it('closes what nobody planned, and what a run no longer opens', async () => {
   await each((host) => host.run('firewall-cmd', '--zone=portfw-public', '--add-port=7777/tcp'));
   expect((await portfwJson('apply', none, '--yes')).exitCode).toBe(0);
   for (const host of lab.hosts) {
-    for (const port of [443, 7777]) expect.soft(await answers(host.publicAddress, port), `${host.name} ${port}`).toBe(false);
+    for (const port of [443, 7777])
+      expect.soft(await answers(host.publicAddress, port), `${host.name} ${port}`).toBe(false);
     expect.soft((await host.run('firewall-cmd', '--reload')).trim(), host.name).toBe('success');
   }
 });
@@ -113,7 +120,10 @@ it("leaves nothing of fail2ban's direct rules behind", async () => {
 it('while firewalld dies in the middle of a reload, no port is open that is closed before and after', async () => {
   const [before, files] = await Promise.all([each(saved), each(stateOf)]);
   await each((host) =>
-    sabotage(host, 'reached("reloading")\ntime.sleep(0.1)\nrun("systemctl", "kill", "--signal=KILL", "firewalld.service")'),
+    sabotage(
+      host,
+      'reached("reloading")\ntime.sleep(0.1)\nrun("systemctl", "kill", "--signal=KILL", "firewalld.service")',
+    ),
   );
   const watches = lab.hosts.map((host) => new PortWatch(host.publicAddress, [22, 3306, 7777]));
   try {

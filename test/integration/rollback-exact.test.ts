@@ -158,7 +158,9 @@ run("firewall-cmd", "--permanent", "--zone=edge", "--add-rich-rule=rule family=i
   const waits = ['--yes', '--confirm', 'manual', '--revert-after', '2m'];
   const run = await portfwJson('apply', plain, ...waits);
   for (const host of lab.hosts) outcomeOf(run, host.name, 'awaiting');
-  await each((host) => host.sh('timeout 10 sh -c "until grep -q 192.0.2.9 /etc/firewalld/zones/edge.xml; do sleep 0.1; done"'));
+  await each((host) =>
+    host.sh('timeout 10 sh -c "until grep -q 192.0.2.9 /etc/firewalld/zones/edge.xml; do sleep 0.1; done"'),
+  );
   const no = await portfwJson('confirm', plain, '--revert');
   for (const host of lab.hosts) {
     outcomeOf(no, host.name, 'reverted');
@@ -178,4 +180,34 @@ run("firewall-cmd", "--permanent", "--zone=edge", "--add-rich-rule=rule family=i
   expect(late.exitCode).toBe(1);
   for (const host of lab.hosts)
     expect(outcomeOf(late, host.name, 'refused').failure.code, host.name).toBe('already-rolled-back');
+});
+
+it('an interface that leaves a zone takes none of its policies out of force, then or in the rollback', async () => {
+  const policies = (host: LabHost) =>
+    host.sh('nft list table inet firewalld | grep "ip saddr 203.0.113.7 jump filter_IN_policy_pol" || true');
+  await each(async (host) => {
+    await host.writeFile(
+      '/etc/firewalld/zones/za.xml',
+      `<zone><short>za</short><interface name="${host.interfaces.public}"/><source address="203.0.113.7"/><service name="ssh"/></zone>\n`,
+    );
+    await host.writeFile(
+      '/etc/firewalld/policies/pol.xml',
+      '<policy priority="-1" target="CONTINUE"><ingress-zone name="za"/><egress-zone name="HOST"/><rule family="ipv4"><source address="203.0.113.7"/><port port="7000" protocol="tcp"/><reject/></rule></policy>\n',
+    );
+    await host.run('firewall-cmd', '--reload');
+  });
+  const [before, dispatched] = await Promise.all([each(stateOf), each(policies)]);
+  for (const [at, host] of lab.hosts.entries()) expect(dispatched[at], host.name).not.toBe('');
+  const run = await portfwJson('apply', plain, '--yes', '--confirm', 'manual', '--revert-after', '5m');
+  for (const host of lab.hosts) {
+    outcomeOf(run, host.name, 'awaiting');
+    expect.soft(await policies(host), host.name).toContain('jump filter_IN_policy_pol');
+  }
+  const no = await portfwJson('confirm', plain, '--revert');
+  for (const [at, host] of lab.hosts.entries()) {
+    outcomeOf(no, host.name, 'reverted');
+    expect.soft(await policies(host), host.name).toBe(dispatched[at]);
+    expect.soft(await stateOf(host), host.name).toEqual(before[at]);
+  }
+  await each((host) => host.run('rm', '/etc/firewalld/policies/pol.xml'));
 });

@@ -135,12 +135,17 @@ ${killed}`,
       async (host) => {
         const status = outcomeOf(await portfwJson('status', inventory, '--limit', host.name), host.name, 'status');
         expect.soft(status.pending).toMatchObject([
-          { decision: 'revert', held: { inForce: true, why: expect.stringContaining('firewalld cannot load its files') } },
+          {
+            decision: 'revert',
+            held: { inForce: true, why: expect.stringContaining('firewalld cannot load its files') },
+          },
         ]);
         expect
           .soft(await host.run('cat', '/run/portfw/portfw.prom'))
           .toContain(`portfw_rollback_held{run="${status.pending[0]!.id}"} 1`);
-        expect.soft(await host.sh('journalctl -t portfw -p crit --no-pager')).toContain('the rules of before are in force');
+        expect
+          .soft(await host.sh('journalctl -t portfw -p crit --no-pager'))
+          .toContain('the rules of before are in force');
         const rules = (await stateOf(host)).rules.filter((line) => !line.includes('portfw_hold'));
         expect.soft(rules.join('\n')).toContain('tcp dport 22');
         // Whoever starts firewalld by hand meanwhile opens nothing.
