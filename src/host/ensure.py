@@ -50,7 +50,10 @@ def start(request):
             write_file(target_of(held["path"]), text, int(held["mode"], 8), owner_of(held))
         progress("defined")
         step = "checking the configuration"
-        if run(["firewall-offline-cmd", "--check-config"], 60) != 0:
+        why = loads()
+        if why:
+            raise RuntimeError(why)
+        if why is None and run(["firewall-offline-cmd", "--check-config"], 60) != 0:
             raise RuntimeError("firewall-offline-cmd --check-config finds fault with it")
         step = "NetworkManager's connections"
         nm_keep(request["connections"], observed["networkManager"])

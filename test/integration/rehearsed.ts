@@ -1,0 +1,59 @@
+import { firewalldProgram } from '../../src/host/programs.ts';
+import { parseRehearsal } from '../../src/host/rehearsal-answer.ts';
+import type { RehearseRequest } from '../../src/host/requests.ts';
+import { readRules } from '../../src/kernel/rules-text.ts';
+import type { Ruleset } from '../../src/kernel/ruleset.ts';
+import type { Rehearsal, RehearsedState } from '../../src/plan/rehearsal.ts';
+import type { LabHost } from '../lab/host.ts';
+
+const NOTHING: RehearseRequest = {
+  operation: 'rehearse',
+  starts: false,
+  reload: false,
+  files: [],
+  ours: [],
+  edits: [],
+  calls: [],
+  ways: [],
+  listen: [],
+};
+
+/** Brings the program of a request to a host, once, for {@link rehearsedOn}. */
+export async function bringProgram(host: LabHost): Promise<void> {
+  await host.writeFile('/opt/portfw-request.sh', firewalldProgram());
+}
+
+/** What a host says of a rehearsal, without a plan: of its files as they are, above all. */
+export async function rehearsedOn(host: LabHost, more: Partial<RehearseRequest> = {}): Promise<Rehearsal> {
+  const request = { ...NOTHING, ...more };
+  const encoded = Buffer.from(JSON.stringify(request)).toString('base64');
+  const script = 'run() { . /opt/portfw-request.sh; }; printf %s "$1" | base64 -d | run';
+  const { stdout, stderr } = await host.exec(['/bin/sh', '-c', script, 'sh', encoded]);
+  if (stdout === '') throw new Error(`${host.name} does not answer:\n${stderr}`);
+  return parseRehearsal(stdout, request.ways);
+}
+
+/** One state of a rehearsal; throws where there is none. */
+export function stateOf(rehearsal: Rehearsal, name: RehearsedState['name']): RehearsedState {
+  const state = rehearsal.kind === 'rehearsed' ? rehearsal.states.find((one) => one.name === name) : undefined;
+  if (state === undefined) throw new Error(`no state ${name}: ${JSON.stringify(rehearsal).slice(0, 500)}`);
+  return state;
+}
+
+/** firewalld's own tables, and those that its direct rules stand in: what a load of it makes. */
+export function ownTables(rules: Ruleset): Ruleset {
+  const own = ({ name }: Ruleset['tables'][number]) =>
+    /^firewalld/.test(name) || ['filter', 'mangle', 'raw'].includes(name);
+  return { ...rules, tables: rules.tables.filter(own) };
+}
+
+/** The rules in force on a host. */
+export async function rulesInForce(host: LabHost): Promise<Ruleset> {
+  const text = async (...argv: string[]) => (await host.exec(argv)).stdout;
+  return readRules({
+    nft: await text('nft', '-j', 'list', 'ruleset'),
+    save4: await text('iptables-save'),
+    save6: await text('ip6tables-save'),
+    ipsets: '',
+  });
+}
