@@ -250,11 +250,6 @@ def restore_rules_of(rules):
         nft("\n".join(lines) + "\n")
 
 
-def same_rules(one, other):
-    """Whether two texts of rules say the same to a packet."""
-    return meaning_of(one) == meaning_of(other)
-
-
 def meaning_of(rules):
     """
     Rules, normalised: without counters, handles, and chains that no hook leads to (firewalld leaves those of a zone that it no

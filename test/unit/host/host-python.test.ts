@@ -112,6 +112,106 @@ describe('what iptables is given back after a reload', () => {
   });
 });
 
+describe('what iptables is given back where firewalld filters with it too', () => {
+  const frame = '-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED,DNAT -j ACCEPT\n-A INPUT -j INPUT_POLICIES\n';
+  const zone = ['IN_dmz', 'IN_dmz_log', 'IN_dmz_deny', 'IN_dmz_allow', 'IN_dmz_pre', 'IN_dmz_post'];
+  const chains = ['INPUT', 'INPUT_POLICIES', ...zone].map((name) => `:${name} - [0:0]\n`).join('');
+  const own = '-A INPUT_POLICIES -j IN_dmz\n-A IN_dmz_allow -p tcp -m tcp --dport 7777 -j ACCEPT\n';
+  const table = (first: string, last: string, names = '') =>
+    `*filter\n${chains}${names}${first}${frame}${last}${own}COMMIT\n`;
+  const missing = (before: string, now: string, direct: readonly string[] = []) =>
+    call(['observe.py', 'foreign_rules.py'], 'missing_rules', before, now, direct);
+
+  it('is nothing of firewalld: a port that is closed now stays closed', () => {
+    expect(missing(table('', ''), '*filter\n:INPUT - [0:0]\nCOMMIT\n')).toBe('');
+  });
+
+  it('goes back in front of what firewalld writes, where it was', () => {
+    const ban = '-A INPUT -p tcp -j f2b-sshd\n-A INPUT -s 192.0.2.9/32 -j DROP\n';
+    const before = table(ban, '-A INPUT -s 192.0.2.8/32 -j DROP\n', ':f2b-sshd - [0:0]\n');
+    expect(missing(before, table('', ''))).toBe(
+      '*filter\n:f2b-sshd - [0:0]\n-A INPUT -s 192.0.2.8/32 -j DROP\n-I INPUT -s 192.0.2.9/32 -j DROP\n-I INPUT -p tcp -j f2b-sshd\nCOMMIT\n',
+    );
+  });
+
+  it('is no chain of the direct interface, which goes with a reload', () => {
+    const before = table('-A INPUT -p tcp -j f2b-sshd\n', '', ':f2b-sshd - [0:0]\n');
+    expect(missing(before, table('', ''), ['f2b-sshd'])).toBe('');
+  });
+});
+
+describe("the kernel's rules of before", () => {
+  const files = ['observe.py', 'runs.py', 'generations.py', 'foreign_rules.py', 'kernel_rules.py'];
+  const rules = (...input: readonly string[]) => ({
+    tables: {
+      'inet firewalld': [
+        'table inet firewalld {',
+        '\tset s {',
+        `\t\telements = { ${input[0]} }`,
+        '\t}',
+        '\tchain nat_PREROUTING {',
+        '\t\ttype nat hook prerouting priority dstnat + 10; policy accept;',
+        '\t}',
+        '\tchain filter_INPUT {',
+        '\t\ttype filter hook input priority filter + 10; policy accept;',
+        ...input.slice(1).map((line) => `\t\t${line}`),
+        '\t}',
+        '\tchain filter_IN_left {',
+        '\t\ttcp dport 9 accept',
+        '\t}',
+        '}',
+      ].join('\n'),
+    },
+    iptables: {},
+    ipset: '',
+  });
+  const before = rules('192.0.2.1, 192.0.2.2', 'ip saddr @s drop', 'tcp dport 22 accept', 'tcp dport 80 accept');
+
+  it.each([
+    [
+      'in another order where it says nothing',
+      ['192.0.2.2, 192.0.2.1', 'ip saddr @s drop', 'tcp dport 80 accept', 'tcp dport 22 accept'],
+      true,
+    ],
+    ['with one less', ['192.0.2.1, 192.0.2.2', 'ip saddr @s drop', 'tcp dport 22 accept'], false],
+    [
+      'with another element',
+      ['192.0.2.1, 192.0.2.3', 'ip saddr @s drop', 'tcp dport 22 accept', 'tcp dport 80 accept'],
+      false,
+    ],
+    [
+      'in an order that matters',
+      ['192.0.2.1, 192.0.2.2', 'tcp dport 22 accept', 'ip saddr @s drop', 'tcp dport 80 accept'],
+      false,
+    ],
+  ])('are the same or not: %s', (_, now, same) => {
+    const differ = call(files, 'rules_that_differ', before, rules(...now));
+    expect(Array.isArray(differ) && differ.length === 0).toBe(same);
+  });
+
+  it('are held by what lets a packet in or not, and by nothing else', () => {
+    const text = call(
+      files,
+      'hold_text',
+      rules('192.0.2.1', 'ip saddr @s drop', 'ct helper set "helper-ftp"', 'tcp dport 22 accept'),
+    );
+    expect(text).toBe(
+      [
+        'table inet portfw_hold {',
+        'set s {',
+        'elements = { 192.0.2.1 }',
+        '}',
+        'chain filter_INPUT {',
+        'type filter hook input priority filter + 10; policy accept;',
+        'ip saddr @s drop',
+        'tcp dport 22 accept',
+        '}',
+        '}',
+      ].join('\n'),
+    );
+  });
+});
+
 describe('the record of a run whose way back is armed', () => {
   const files = [
     'observe.py',
