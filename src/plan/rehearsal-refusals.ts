@@ -3,7 +3,7 @@ import type { Rehearsal, RehearsedName, RehearsedState } from './rehearsal.ts';
 
 /** A reload on a busy host may take so much longer than the rehearsed load; and this is left for the rest of the run, in seconds. */
 const SLOWER = 2;
-const REST_SECONDS = 10;
+const REST_SECONDS = 2;
 
 const MOMENTS: Readonly<Record<RehearsedName, string>> = {
   disk: 'its files as they are',

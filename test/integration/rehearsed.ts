@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { firewalldProgram } from '../../src/host/programs.ts';
 import { parseRehearsal } from '../../src/host/rehearsal-answer.ts';
 import type { RehearseRequest } from '../../src/host/requests.ts';
@@ -20,7 +21,9 @@ const NOTHING: RehearseRequest = {
 
 /** Brings the program of a request to a host, once, for {@link rehearsedOn}. */
 export async function bringProgram(host: LabHost): Promise<void> {
-  await host.writeFile('/opt/portfw-request.sh', firewalldProgram());
+  // An argument holds no more than 128 KiB.
+  const packed = gzipSync(firewalldProgram()).toString('base64');
+  await host.sh('printf %s "$1" | base64 -d | gunzip >/opt/portfw-request.sh', packed);
 }
 
 /** What a host says of a rehearsal, without a plan: of its files as they are, above all. */
