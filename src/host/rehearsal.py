@@ -215,7 +215,7 @@ def rehearse(request):
     for plan, state in zip(plans, found):
         # A candidate with a plan's own files is not to blame for what keeps today's from loading.
         if not state["loads"]:
-            state["files"] = suspects(plan, surroundings)
+            state["files"], state["together"] = suspects(plan, surroundings)
             break
     return answer
 
@@ -262,22 +262,37 @@ def rehearsals_of(request, surroundings):
 
 
 def suspects(plan, surroundings):
-    """Without which file of others a candidate would load. All of them where any one is enough."""
+    """
+    The files of others without which a candidate would load, and whether all of them have to go: one of them is enough, or else
+    what is left over when they come back one after the other.
+    """
     paths = []
     for folder, _, names in os.walk(ETC, followlinks=True):
-        for name in sorted(names):
+        for name in names:
             path = os.path.relpath(os.path.join(folder, name), ETC)
             if name.endswith(".xml") and not OUR_FILE.match(path):
                 paths.append(path)
-    paths = paths[:MOST_SUSPECTS]
+    # Zones come last: they name what the others define.
+    paths = sorted(paths, key=lambda path: (path.startswith("zones/"), path))[:MOST_SUSPECTS]
 
-    def without(path):
+    def without(gone):
         def make(folder):
             plan.make(folder)
-            if os.path.isfile(os.path.join(folder, path)):
-                os.unlink(os.path.join(folder, path))
+            for path in gone:
+                if os.path.isfile(os.path.join(folder, path)):
+                    os.unlink(os.path.join(folder, path))
 
         return lambda: load(Rehearsal(plan.name, make), surroundings, [])
 
-    states = all_apart([without(path) for path in paths], 20, max(1, min(2, os.cpu_count() or 1)))
-    return [path for path, state in zip(paths, states) if state is not None and state.get("loads")]
+    def loading(sets):
+        states = all_apart([without(gone) for gone in sets], 20, max(1, min(2, os.cpu_count() or 1)))
+        return [state is not None and bool(state.get("loads")) for state in states]
+
+    single = [path for path, loaded in zip(paths, loading([[path] for path in paths])) if loaded]
+    if single or not loading([paths])[0]:
+        return single, False
+    gone = list(paths)
+    for path in paths:
+        if loading([[other for other in gone if other != path]])[0]:
+            gone.remove(path)
+    return gone, True

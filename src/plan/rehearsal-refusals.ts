@@ -50,17 +50,17 @@ function inSeconds(seconds: number): string {
 }
 
 function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRefusal {
-  const { name, why, files } = state;
+  const { name, why, files, together } = state;
   const asIs = name === 'disk';
   const paths = files.slice(0, 5).map((path) => `/etc/firewalld/${path}`);
-  const blame = paths.length === 0 ? '' : `; without ${paths.join(' or ')} it would load`;
+  const blame = paths.length === 0 ? '' : `; without ${paths.join(together ? ' and ' : ' or ')} it would load`;
   return {
     code: asIs ? 'cannot-reload' : 'would-not-load',
     text: `firewalld cannot load ${MOMENTS[name]}: ${why}${blame}`,
     hint: asIs
       ? paths.length === 0
         ? 'repair what it names: until then a reload, a reboot and a rollback fail over it'
-        : `repair ${paths.length === 1 ? 'that file' : 'one of these files'}, or move it out of /etc/firewalld: until then a reload, a reboot and a rollback fail over it`
+        : `repair ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then a reload, a reboot and a rollback fail over it`
       : 'nothing was written; report it with `portfw facts --json`',
   };
 }

@@ -49,8 +49,10 @@ export type RehearsedState =
       /** firewalld's own reason. */
       readonly why: string;
       readonly said: readonly string[];
-      /** Files of others below /etc/firewalld without which it would load; empty where no single one is to blame. */
+      /** Files of others below /etc/firewalld without which it would load; empty where none are to blame. */
       readonly files: readonly string[];
+      /** Whether it takes all of them to go; else any one is enough. */
+      readonly together: boolean;
     };
 
 /** What the host said beforehand of a plan. */

@@ -21,7 +21,13 @@ const SEED = Number(process.env['REHEARSAL_SEED'] ?? Date.now() % 1_000_000);
 let lab: Lab;
 
 beforeAll(async () => {
-  lab = await startLab({ name: 'rehearse', hosts: SUITES.map((suite) => ({ name: suite, suite })) });
+  lab = await startLab({
+    name: 'rehearse',
+    hosts: SUITES.flatMap((suite) => [
+      { name: suite, suite },
+      { name: `${suite}-random`, suite },
+    ]),
+  });
   for (const host of lab.hosts) {
     await bringProgram(host);
     await host.run('cp', '-a', '/etc/firewalld', '/root/firewalld.was');
@@ -94,7 +100,7 @@ describe('what a rehearsal says beforehand', { timeout: 900_000, concurrent: tru
 
 describe('the rules that a rehearsal shows', { timeout: 900_000, concurrent: true }, () => {
   it.each(SUITES)('are line by line those that the host has after a reload: %s', async (suite) => {
-    const host = lab.host(suite);
+    const host = lab.host(`${suite}-random`);
     const around = {
       interface: host.interfaces.public!,
       address: host.publicAddress,
@@ -130,13 +136,28 @@ describe('the rules that a rehearsal shows', { timeout: 900_000, concurrent: tru
   });
 });
 
+/** The hosts of which there is one a version. */
+const broken = () => SUITES.map((suite) => lab.host(suite));
+
+describe('where namespaces cannot be had', { timeout: 120_000 }, () => {
+  it('the host says so', async () => {
+    const without = ['setpriv', '--bounding-set', '-sys_admin', '--inh-caps', '-sys_admin'];
+    for (const host of broken()) {
+      expect(await rehearsedOn(host, {}, without)).toEqual({
+        kind: 'not-rehearsed',
+        why: expect.stringContaining('Operation not permitted'),
+      });
+    }
+  });
+});
+
 describe('a host that cannot be reloaded', { timeout: 300_000 }, () => {
   it('is refused before the first write, with firewalld’s own reason and the file', async () => {
     const files = HAZARDS['a policy for a set without a file']!;
     const old = HAZARDS['a port inside a range']!;
-    for (const host of lab.hosts) await write(host, host.suite === 'bullseye' ? old : files);
+    for (const host of broken()) await write(host, host.suite === 'bullseye' ? old : files);
     const written = await Promise.all(
-      lab.hosts.map((host) =>
+      broken().map((host) =>
         host.sh('find /etc/firewalld /var/lib/portfw -type f 2>/dev/null | sort | xargs sha256sum'),
       ),
     );
@@ -145,7 +166,7 @@ describe('a host that cannot be reloaded', { timeout: 300_000 }, () => {
       hosts: Object.fromEntries(SUITES.map((name) => [name, own])),
     });
     const run = await portfwJson('apply', inventory, '--yes');
-    for (const [index, host] of lab.hosts.entries()) {
+    for (const [index, host] of broken().entries()) {
       const outcome = run.outcomes.get(host.name);
       const blamed = host.suite === 'bullseye' ? 'office.xml' : 'blk.xml';
       expect(outcome).toMatchObject({
@@ -156,6 +177,6 @@ describe('a host that cannot be reloaded', { timeout: 300_000 }, () => {
         written[index],
       );
     }
-    await Promise.all(lab.hosts.map(reset));
+    await Promise.all(broken().map(reset));
   });
 });

@@ -26,12 +26,20 @@ export async function bringProgram(host: LabHost): Promise<void> {
   await host.sh('printf %s "$1" | base64 -d | gunzip >/opt/portfw-request.sh', packed);
 }
 
-/** What a host says of a rehearsal, without a plan: of its files as they are, above all. */
-export async function rehearsedOn(host: LabHost, more: Partial<RehearseRequest> = {}): Promise<Rehearsal> {
+/**
+ * What a host says of a rehearsal, without a plan: of its files as they are, above all.
+ *
+ * @param through a command that the program is started with
+ */
+export async function rehearsedOn(
+  host: LabHost,
+  more: Partial<RehearseRequest> = {},
+  through: readonly string[] = [],
+): Promise<Rehearsal> {
   const request = { ...NOTHING, ...more };
   const encoded = Buffer.from(JSON.stringify(request)).toString('base64');
   const script = 'run() { . /opt/portfw-request.sh; }; printf %s "$1" | base64 -d | run';
-  const { stdout, stderr } = await host.exec(['/bin/sh', '-c', script, 'sh', encoded]);
+  const { stdout, stderr } = await host.exec([...through, '/bin/sh', '-c', script, 'sh', encoded]);
   if (stdout === '') throw new Error(`${host.name} does not answer:\n${stderr}`);
   return parseRehearsal(stdout, request.ways);
 }
