@@ -22,7 +22,9 @@ export function impactLines(impact: Impact, { style, verbosity }: Options): read
       ? []
       : [
           `  ${title}`,
-          ...few([...new Set(rows.map((row) => `${sign} ${socketText(row)}`))], most).map((text) => `    ${text}`),
+          ...few([...new Set(rows.map((row) => `${sign} ${socketText(row, differs(row, impact))}`))], most).map(
+            (text) => `    ${text}`,
+          ),
         ];
   return [
     ...sockets('listening sockets that fewer can reach', impact.closed, style.red('-')),
@@ -41,12 +43,24 @@ function few(texts: readonly string[], most: number): readonly string[] {
 }
 
 /** `443, 8442-8449/tcp httpd on eth1: anybody → 192.0.2.0/24`. */
-function socketText(socket: SocketImpact): string {
+function socketText(socket: SocketImpact, byFamily: boolean): string {
   const ports = few(socket.ports, 12).join(', ');
   const owner = socket.processes.length === 0 ? '' : ` ${socket.processes.join(', ')}`;
   const at = socket.destinations.length === 0 ? '' : ` (${socket.destinations.join(', ')})`;
   const who = `${comersText(socket.before)} → ${comersText(socket.after)}`;
-  return oneLine(`${ports}/${socket.protocol}${owner} on ${socket.interface}${at}: ${who}`);
+  const family = byFamily ? `, ${socket.address === '::' ? 'IPv6' : 'IPv4'}` : '';
+  return oneLine(`${ports}/${socket.protocol}${family}${owner} on ${socket.interface}${at}: ${who}`);
+}
+
+/** Whether a socket of one family fares otherwise than its like of the other one, so that its line has to name the family. */
+function differs(socket: SocketImpact, { closed, opened }: Impact): boolean {
+  if (socket.address !== '::' && socket.address !== '0.0.0.0') return false;
+  const key = ({ protocol, ports, interface: name, processes }: SocketImpact) =>
+    JSON.stringify([protocol, ports, name, processes]);
+  const who = ({ before, after }: SocketImpact) => JSON.stringify([before, after]);
+  return [...closed, ...opened].some(
+    (other) => other.address !== socket.address && key(other) === key(socket) && who(other) !== who(socket),
+  );
 }
 
 const MOST_SOURCES = 5;

@@ -11,10 +11,10 @@ import { bringProgram, ownTables, rehearsedOn, rulesInForce, stateOf } from './r
 
 /**
  * What a rehearsal says beforehand, and what the host then does: whether it loads, and the rules, line by line.
- * REHEARSAL_CONFIGURATIONS is how many random configurations each version loads.
+ * CONFIGURATIONS is how many random configurations each version loads.
  */
 const SUITES = ['bullseye', 'bookworm', 'trixie'] as const;
-const CONFIGURATIONS = Number(process.env['REHEARSAL_CONFIGURATIONS'] ?? 12);
+const CONFIGURATIONS = Number(process.env['CONFIGURATIONS'] ?? 12);
 /** Another one for each run, unless it is given: a failure shows it. */
 const SEED = Number(process.env['REHEARSAL_SEED'] ?? Date.now() % 1_000_000);
 
