@@ -1,5 +1,7 @@
+import { readHostAddress } from '../facts/addresses.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { Play } from '../matrix/matrix.ts';
+import type { Dialled } from '../plan/proof-ways.ts';
 import type { Connection } from '../transport/connection.ts';
 import { type Decision, decide } from './decide-host.ts';
 import type { Failure } from './events.ts';
@@ -14,11 +16,17 @@ export async function decideWithHost(
   connection: Connection,
   context: RunContext,
 ): Promise<Decision | { readonly kind: 'failed'; readonly failure: Failure; readonly lost: boolean }> {
-  const { endpoints } = connection;
-  const dialled = endpoints === null ? null : { address: endpoints.remoteAddress, port: endpoints.remotePort };
-  const decision = decide(job, play, facts, context, dialled);
+  const decision = decide(job, play, facts, context, dialledOf(connection));
   if (decision.kind !== 'to-rehearse') return decision;
   context.phase(job.host, 'rehearsing');
   const rehearsal = await rehearse(connection, decision.request, context.signal);
   return rehearsal.kind === 'failed' ? rehearsal : decision.decide(rehearsal);
+}
+
+/** What was dialled in the end. From behind a jump host or a command only what the inventory names, where that is an address. */
+function dialledOf({ endpoints, target }: Connection): Dialled | null {
+  if (target.kind !== 'ssh') return null;
+  const [text, port] = endpoints === null ? [target.address, target.port] : [endpoints.remoteAddress, endpoints.remotePort];
+  const address = readHostAddress(text)?.address;
+  return address === undefined ? null : { address, port };
 }

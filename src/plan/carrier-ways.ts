@@ -1,5 +1,6 @@
 import { addressRanges, EVERY_ADDRESS, oneAddress } from '../core/address-ranges.ts';
 import { addressFamily } from '../core/addresses.ts';
+import type { InterfaceFacts } from '../facts/facts.ts';
 import { entrance, linkLocal, openersOf, type Place, usable, type Way, type WayFacts } from './proof-ways.ts';
 import { interfacesTowards } from './routes.ts';
 
@@ -63,13 +64,24 @@ function placesOn(
 /**
  * The answers that renew addresses of DHCPv6. The host asks a multicast address, so to the kernel an answer belongs to no
  * flow that it knows: only an open port lets it in. DHCP for IPv4 needs none: clients read the answers before any filter.
+ *
+ * @param others the ways that end when the address does where they lead to no other
  */
-export function leaseWays(facts: Pick<WayFacts, 'interfaces'>): Way[] {
+export function leaseWays(facts: Pick<WayFacts, 'interfaces'>, others: readonly Way[]): Way[] {
   const sources = addressRanges(['fe80::/10'], 'ipv6') ?? [];
-  return facts.interfaces.flatMap(({ name, addresses }) => {
-    const leased = addresses.find(({ dynamic, family }) => dynamic === true && family === 'ipv6');
+  const all = facts.interfaces.map((item) => ({ ...item, leased: item.addresses.filter(isLeased) }));
+  const passing = new Set(all.flatMap(({ leased }) => leased.map(({ address }) => address)));
+  const needed = new Set(
+    others
+      .map(({ places }) => places.map(({ destination }) => destination))
+      .filter((destinations) => destinations.every((one) => passing.has(one)))
+      .flat(),
+  );
+  return all.flatMap(({ name, addresses, leased }): Way[] => {
     const own = addresses.find(({ address, family }) => family === 'ipv6' && linkLocal(address));
-    if (leased === undefined || own === undefined) return [];
+    const vital = leased.find(({ address }) => needed.has(address));
+    const given = (vital ?? leased[0])?.address;
+    if (given === undefined || own === undefined) return [];
     const place: Place = {
       interface: name,
       destination: own.address,
@@ -77,8 +89,11 @@ export function leaseWays(facts: Pick<WayFacts, 'interfaces'>): Way[] {
       port: DHCPV6.client,
       sourcePort: DHCPV6.server,
     };
-    return [
-      { kind: 'lease', given: leased.address, family: 'ipv6', sources, places: [place], guessed: false } as const,
-    ];
+    const minor = vital === undefined ? { minor: true as const } : {};
+    return [{ kind: 'lease', given, family: 'ipv6', sources, places: [place], guessed: false, ...minor }];
   });
+}
+
+function isLeased({ dynamic, family }: InterfaceFacts['addresses'][number]): boolean {
+  return dynamic === true && family === 'ipv6';
 }

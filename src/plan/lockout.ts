@@ -77,6 +77,10 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
   };
   const settle = (finding: Finding): void => {
     const { refusal } = finding;
+    if (way.minor === true) {
+      if (lost(refusal.ranges)) notes.push(warning('lease', outlook(finding)));
+      return;
+    }
     const must = way.kind === 'management' || (way.kind === 'controller' && isOurs(refusal.owner));
     if ((must || lost(refusal.ranges)) && input.changes && !way.guessed) refused.push(finding);
     else if (way.kind === 'controller' || way.kind === 'management')
@@ -111,6 +115,7 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
     const ranges = subtract(refusal.ranges, cut.missing);
     if (ranges.length === 0) continue;
     const finding: Finding = { way, stage, refusal: { ...refusal, ranges }, tried: [] };
+    if (way.minor === true) continue;
     if (input.changes && intersect(ranges, sure).length > 0) refused.push(finding);
     else if (way.kind === 'controller' || way.kind === 'management')
       notes.push(

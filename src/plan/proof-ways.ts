@@ -31,6 +31,8 @@ export interface Way {
   readonly places: readonly Place[];
   /** True where the host does not say by which interface they come: then every one is asked, and a no is no refusal. */
   readonly guessed: boolean;
+  /** Nobody's way in depends on it: that it is lost is worth a warning, and no refusal. */
+  readonly minor?: true;
 }
 
 export interface Place {

@@ -9,5 +9,6 @@ export function waysOf(
   dialled: Dialled | null,
 ): ManagementWays {
   const { ways, doubts } = managementWays(facts, management);
-  return { ways: [...controllerWays(facts, dialled), ...carrierWays(facts), ...leaseWays(facts), ...ways], doubts };
+  const own = [...controllerWays(facts, dialled), ...carrierWays(facts)];
+  return { ways: [...own, ...leaseWays(facts, [...own, ...ways]), ...ways], doubts };
 }
