@@ -13,7 +13,12 @@ export type HostAftermath =
    * The saved generation was restored and its hash proved it; `by` says who did it (the timer, boot, the host, …), `differs`
    * what runs otherwise than it was saved.
    */
-  | { readonly kind: 'restored'; readonly generation: string; readonly by: string; readonly differs?: readonly string[] }
+  | {
+      readonly kind: 'restored';
+      readonly generation: string;
+      readonly by: string;
+      readonly differs?: readonly string[];
+    }
   /** The way back failed so far; the host goes on trying. */
   | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
   /** The run had been decided for good before we asked. */
