@@ -95,6 +95,7 @@ async function valuesOf(typed: Typed): Promise<readonly Candidate[]> {
       return inventory === null ? [] : patternCandidates(typed.partial, namesOf(inventory));
     }
     case '--accept-lockout':
+    case '--accept-forwarding-stop':
     case '--host': {
       const inventory = await inventoryOf(typed);
       const given = typed.values.get(typed.flag) ?? [];

@@ -51,7 +51,8 @@ export async function prepareRun(
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
   const hosts = chosenHosts(inventory, settings, flags, sources);
-  const acceptLockout = acceptedHosts(flags, hosts);
+  const acceptLockout = acceptedHosts('--accept-lockout', flags.acceptLockout, hosts);
+  const acceptForwardingStop = acceptedHosts('--accept-forwarding-stop', flags.acceptForwardingStop, hosts);
 
   const options = await targetOptions(flags);
   const targets = new Map<string, Target>();
@@ -98,6 +99,7 @@ export async function prepareRun(
     holder: terminalLine(`${localUser()}@${hostname()}`),
     today: new Date().toISOString().slice(0, 10),
     acceptLockout,
+    acceptForwardingStop,
   };
   return { context, warnings, questions, close: () => transport.close() };
 }
@@ -147,17 +149,21 @@ function probingPeers(
   return [...names].flatMap((name) => settings.get(name) ?? []);
 }
 
-/** The hosts of `--accept-lockout`: names, one by one, since each is a door that may fall shut. */
-function acceptedHosts(flags: RunFlags, hosts: readonly HostSettings[]): ReadonlySet<string> {
+/** The hosts of a flag that accepts what a plan cuts off: names, one by one, since each is a door that may fall shut. */
+function acceptedHosts(
+  flag: string,
+  given: readonly string[] | undefined,
+  hosts: readonly HostSettings[],
+): ReadonlySet<string> {
   const known = hosts.map((host) => host.name);
-  for (const name of flags.acceptLockout ?? []) {
+  for (const name of given ?? []) {
     if (known.includes(name)) continue;
     throw new UsageError(
-      `--accept-lockout names ${JSON.stringify(terminalLine(name))}, which is no host of this run`,
+      `${flag} names ${JSON.stringify(terminalLine(name))}, which is no host of this run`,
       `It takes the name of one host, never a group or a pattern, and may be repeated. ${suggestion(name, known, 'hosts')}`,
     );
   }
-  return new Set(flags.acceptLockout ?? []);
+  return new Set(given ?? []);
 }
 
 /** `-u` and `-b` say what holds where the inventory says nothing, as with Ansible. */

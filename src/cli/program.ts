@@ -54,6 +54,8 @@ const SSH_CONFIG = "read this instead of the user's and the system's ssh_config;
 
 const ACCEPT_LOCKOUT = 'go on with this host though its plan would cut SSH; by name, may be repeated';
 
+const ACCEPT_FORWARDING_STOP = 'go on with this host though others lose a way through it; by name, may be repeated';
+
 const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or names with commas';
 
 const INVENTORY_FLAG = 'an inventory, as with Ansible; may be repeated, and comes after the arguments';
@@ -106,6 +108,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--detailed-exitcode', 'end with 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
+    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
       done(await (await import('./commands/plan.ts')).plan(inventorySources(files, flags), flags)),
     );
@@ -120,6 +123,7 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .option('--detailed-exitcode', 'with --dry-run: end with 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
+    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
       done(await (await import('./commands/apply.ts')).apply(inventorySources(files, flags), flags)),
     );

@@ -22,6 +22,8 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly connectTimeout?: number;
   /** Of `plan` and `apply`: hosts whose plan may fail the lockout proof. */
   readonly acceptLockout?: readonly string[];
+  /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */
+  readonly acceptForwardingStop?: readonly string[];
   /** `false` for `--no-color`. */
   readonly color: boolean;
 }

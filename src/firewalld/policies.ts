@@ -18,6 +18,7 @@ export interface PolicyConfig {
   readonly services: readonly string[];
   readonly ports: readonly PortProtocol[];
   readonly protocols: readonly string[];
+  readonly masquerade: boolean;
   /** As in `ZoneConfig`. */
   readonly forwardPorts: readonly string[];
   readonly richRules: readonly string[];
@@ -72,6 +73,7 @@ export function readPolicyXml(name: string, text: string): PolicyConfig {
     services: normaliseStrings(of('service').map((element) => required(element, 'name'))),
     ports: normalisePorts(of('port').map(portOf)),
     protocols: of('protocol').map((element) => required(element, 'value')),
+    masquerade: of('masquerade').length > 0,
     forwardPorts: of('forward-port').map((element) =>
       ['port', 'protocol', 'to-port', 'to-addr'].map((field) => attribute(element, field) ?? '').join(':'),
     ),
@@ -100,6 +102,7 @@ function runtimePolicy(name: string, settings: Readonly<Record<string, unknown>>
       return typeof range === 'string' ? [] : [{ protocol, range }];
     }),
     protocols: strings('protocols'),
+    masquerade: settings['masquerade'] === true,
     forwardPorts: tuples('forward_ports').map((parts) => parts.join(':')),
     richRules: normaliseStrings(strings('rich_rules').map(canonicalRichRule)),
   };

@@ -8,7 +8,7 @@ import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
 import { draftPlan, type MadePlan, type PlanInput, withConsequences } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
-import { forwardingNotes } from '../plan/forwarding-notes.ts';
+import { forwarding } from '../plan/forwarding-notes.ts';
 import { lockout } from '../plan/lockout.ts';
 import type { LockoutVerdict } from '../plan/lockout-types.ts';
 import { patternFirst, patternNotes } from '../plan/patterns.ts';
@@ -48,7 +48,10 @@ export type FirstDecision =
     };
 
 /** What of a run's context decisions are made from. */
-export type DecideContext = Pick<RunContext, 'inventory' | 'settings' | 'today' | 'acceptLockout' | 'guard'>;
+export type DecideContext = Pick<
+  RunContext,
+  'inventory' | 'settings' | 'today' | 'acceptLockout' | 'acceptForwardingStop' | 'guard'
+>;
 
 /** Which roles the host plays, by declaration, detection and memory. */
 export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFindings {
@@ -220,22 +223,27 @@ function concluded(draft: Draft): Decision {
     kernels,
   });
   const accepted = context.acceptLockout?.has(job.host) === true;
+  const through = forwarding({ host: job.host, facts, firewalld, observed, outcome: made.outcome, starts, kernels });
+  const acceptedStop = context.acceptForwardingStop?.has(job.host) === true;
   const window = (context.guard ?? DEFAULT_GUARD).windowSeconds;
   const against = [
     ...(rehearsal === null ? [] : rehearsalRefusals(rehearsal, window, reload || starts)),
     ...(accepted ? [] : proof.refusals),
+    ...(acceptedStop ? [] : through.refusals),
     // A start reads the same files as a reload. Where the host has said whether they load, its word counts.
     (reload || starts) && kernels === null ? reloadHazard(observed, firewalld.version) : null,
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
-  const forwarding = forwardingNotes({ facts, firewalld, observed, outcome: made.outcome, starts, kernels });
   const notes = [
     ...plan.notes,
     ...doubts.map(
       (text): PolicyNote => ({ severity: 'warning', code: 'management-unknown', text: `portfw_management: ${text}` }),
     ),
     ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
-    ...forwarding,
+    ...through.notes,
+    ...(acceptedStop
+      ? through.refusals.map(({ code, text }): PolicyNote => ({ severity: 'warning', code, text }))
+      : []),
     ...proof.notes,
     ...(accepted ? acceptedNotes(proof) : []),
     ...(plan.changes.length > 0 ? provedNotes(ways, kernels !== null) : []),

@@ -31,6 +31,8 @@ export interface RunContext {
   readonly guard?: GuardSettings;
   /** Hosts that `--accept-lockout` names: there, a plan that fails the lockout proof is not refused. */
   readonly acceptLockout?: ReadonlySet<string>;
+  /** Hosts that `--accept-forwarding-stop` names: there, a plan that ends what others forward is not refused. */
+  readonly acceptForwardingStop?: ReadonlySet<string>;
   /** `--cut-revoked`: once a change is kept, flows whose permission it took away are ended. */
   readonly cutRevoked?: boolean;
   /** Aborted on SIGINT: nothing new begins; what must not be half done is finished. */

@@ -106,6 +106,7 @@ function refusing(policy: PolicyConfig): PolicyConfig {
     services: [],
     ports: [],
     protocols: [],
+    masquerade: false,
     richRules: policy.richRules.filter((text) => parseRichRule(text).action !== 'accept'),
   };
 }

@@ -64,7 +64,14 @@ interface DescribedCommand {
   readonly flags: readonly DescribedFlag[];
 }
 
-const REPEATED = new Set(['--accept-lockout', '--inventory', '--role', '--vault-id', '--vault-password-file']);
+const REPEATED = new Set([
+  '--accept-lockout',
+  '--accept-forwarding-stop',
+  '--inventory',
+  '--role',
+  '--vault-id',
+  '--vault-password-file',
+]);
 
 const HELP_FLAG: DescribedFlag = {
   short: '-h',
@@ -100,7 +107,16 @@ function takesFile(flag: DescribedFlag): boolean {
 }
 
 /** The flags whose values portfw itself knows: hosts, groups, roles, and what ships. */
-const ASKED = ['--limit', '-l', '--accept-lockout', '--host', '--playbook', '--compare', '--role'];
+const ASKED = [
+  '--limit',
+  '-l',
+  '--accept-lockout',
+  '--accept-forwarding-stop',
+  '--host',
+  '--playbook',
+  '--compare',
+  '--role',
+];
 /** The commands whose argument is one of a few names. */
 const ASKED_COMMANDS = ['matrix', 'schema'];
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { InterfaceFacts } from '../../../src/facts/facts.ts';
+import type { FlowKind, InterfaceFacts, PermanentFile } from '../../../src/facts/facts.ts';
 import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { forwardingNotes } from '../../../src/plan/forwarding-notes.ts';
+import { forwarding } from '../../../src/plan/forwarding-notes.ts';
 import { ours } from './our-zone.ts';
 import { withOurs } from './proof-case.ts';
 
@@ -20,31 +20,63 @@ interface Case {
   readonly writers?: readonly string[];
   readonly starts?: boolean;
   readonly interfaces?: readonly string[];
+  readonly flows?: readonly FlowKind[];
+  /** The interfaces' addresses. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }
 
 function read(texts: Readonly<Record<string, string>>): FirewalldConfig['zones'] {
   return new Map(Object.entries(texts).map(([name, text]) => [name, readZoneXml(name, text)]));
 }
 
+/** The file of a policy that D-Bus shows so. */
+function policyFile(name: string, policy: Readonly<Record<string, unknown>>): PermanentFile {
+  const list = (key: string) => (policy[key] ?? []) as readonly string[];
+  const inner = [
+    ...list('ingress_zones').map((zone) => `<ingress-zone name="${zone}"/>`),
+    ...list('egress_zones').map((zone) => `<egress-zone name="${zone}"/>`),
+    ...list('services').map((service) => `<service name="${service}"/>`),
+    ...((policy['ports'] ?? []) as readonly (readonly [string, string])[]).map(
+      ([port, protocol]) => `<port port="${port}" protocol="${protocol}"/>`,
+    ),
+    ...list('protocols').map((protocol) => `<protocol value="${protocol}"/>`),
+    ...(policy['masquerade'] === true ? ['<masquerade/>'] : []),
+  ];
+  const text = `<policy target="${String(policy['target'] ?? 'CONTINUE')}">${inner.join('')}</policy>`;
+  return { path: `policies/${name}.xml`, text, mode: '0644', owner: '0:0', sha256: '' };
+}
+
+/** Warnings, and what the plan is refused for. */
 function notes(given: Case): string[] {
   const layer: FirewalldConfig = { zones: read(given.zones), services: new Map(), ipsets: new Map() };
   const after = withOurs(layer, [...read(given.desired).values()].map(ours), []);
   const names = given.interfaces ?? ['eth0', 'eth1'];
-  const interfaces = ['lo', ...names].map(
-    (name): InterfaceFacts => ({ name, up: name !== 'down0', loopback: name === 'lo', addresses: [] }),
-  );
-  const found = forwardingNotes({
+  const interfaces = ['lo', ...names].map((name): InterfaceFacts => {
+    const address = given.addresses?.[name];
+    return {
+      name,
+      up: name !== 'down0',
+      loopback: name === 'lo',
+      addresses: address === undefined ? [] : [{ address, prefix: 24, family: 'ipv4' }],
+    };
+  });
+  const found = forwarding({
+    host: 'gw1',
     kernels: null,
     facts: {
       interfaces,
       forwarding: { ipv4: given.ipv4 ?? ['eth0', 'eth1', 'docker0'], ipv6: given.ipv6 ?? [] },
       writers: { units: given.writers ?? [] },
+      flows:
+        given.flows === undefined
+          ? null
+          : { source: 'conntrack', kinds: given.flows, omitted: 0, cut: false, untracked: [] },
     },
     firewalld: {
       version: given.version ?? '1.3.3',
       defaultZone: 'public',
       zoneDrifting: false,
-      files: [],
+      files: Object.entries(given.policies ?? {}).map(([name, policy]) => policyFile(name, policy)),
       networkManager: [],
       runtime: { policies: given.policies ?? {}, direct: [] },
     },
@@ -52,17 +84,28 @@ function notes(given: Case): string[] {
     outcome: { runtime: after, permanent: after },
     starts: given.starts ?? false,
   });
-  return found.map(({ severity, code, text }) => `${severity} ${code}: ${text}`);
+  return [
+    ...found.refusals.map(({ code, text }) => `refused ${code}: ${text}`),
+    ...found.notes.map(({ severity, code, text }) => `${severity} ${code}: ${text}`),
+  ];
 }
 
 const bound = (name: string, inner = '', target = '') => `<zone${target}><interface name="${name}"/>${inner}</zone>`;
 const ACCEPT = ' target="ACCEPT"';
 const OURS = { 'portfw-public': bound('eth0'), 'portfw-private': bound('eth1', TRUSTED) };
+/** A policy as D-Bus has it. */
+const between = (from: string, to: string, more: Readonly<Record<string, unknown>>) => ({
+  ingress_zones: [from],
+  egress_zones: [to],
+  ...more,
+});
+const LAN = { internal: bound('eth1'), external: bound('eth0') };
 const OURS_010 = { 'portfw-public': bound('eth0'), 'portfw-private': bound('eth1', '', ACCEPT) };
 
 describe('what stops being forwarded', () => {
   const stops = (families: string, from: string, to: string, why: string, more = '') =>
     `warning forwarding-stops: ${families} from ${from} to ${to} is forwarded now, since ${why}, and will not be any more; established connections go on${more}`;
+  const refused = (...parts: Parameters<typeof stops>) => stops(...parts).replace('warning', 'refused');
   const ofTarget = 'zone portfw-private has the target ACCEPT';
 
   it.each<[string, Case, readonly string[]]>([
@@ -98,7 +141,7 @@ describe('what stops being forwarded', () => {
         zones: { public: '<zone/>', trusted: bound('eth1', '', ACCEPT) },
         desired: OURS,
       },
-      [stops('IPv4', 'eth1', 'eth0', 'zone trusted has the target ACCEPT')],
+      [refused('IPv4', 'eth1', 'eth0', 'zone trusted has the target ACCEPT')],
     ],
     [
       'between the interfaces of one zone',
@@ -145,6 +188,89 @@ describe('what stops being forwarded', () => {
         desired: { 'portfw-private': bound('eth1', TRUSTED) },
       },
       [stops('IPv4', 'eth0', 'eth1', ofTarget)],
+    ],
+    [
+      "an owner's policy between zones that both interfaces leave",
+      { zones: LAN, desired: OURS, policies: { 'lan-out': between('internal', 'external', { target: 'ACCEPT' }) } },
+      [refused('IPv4', 'eth1', 'eth0', 'policy lan-out has the target ACCEPT')],
+    ],
+    [
+      'what a policy opens, one by one',
+      {
+        zones: LAN,
+        desired: OURS,
+        policies: {
+          in: between('external', 'ANY', { services: ['ssh'], ports: [['2200', 'tcp']], protocols: ['gre'] }),
+        },
+      },
+      [refused('IPv4', 'eth0', 'eth1 (service ssh, 2200/tcp, protocol gre)', 'policy in opens it')],
+    ],
+    [
+      'nothing where the policy names the zones that the interfaces move to as well',
+      {
+        zones: LAN,
+        desired: OURS,
+        policies: {
+          'lan-out': {
+            target: 'ACCEPT',
+            ingress_zones: ['internal', 'portfw-private'],
+            egress_zones: ['external', 'portfw-public'],
+          },
+        },
+      },
+      [],
+    ],
+    [
+      'nothing where the interfaces of the policy stay',
+      {
+        zones: { ...LAN, public: bound('eth2') },
+        desired: { 'portfw-public': bound('eth2') },
+        interfaces: ['eth0', 'eth1', 'eth2'],
+        policies: { 'lan-out': between('internal', 'external', { target: 'ACCEPT' }) },
+      },
+      [],
+    ],
+    [
+      'what the zone left masquerades where it is forwarded on',
+      {
+        zones: { internal: bound('eth1'), external: bound('eth0', '<masquerade/>') },
+        desired: { 'portfw-public': bound('eth0') },
+        policies: { any: between('internal', 'ANY', { target: 'ACCEPT' }) },
+      },
+      [refused('IPv4', 'eth1', "eth0 (the host's address on it (masquerading))", 'zone external masquerades')],
+    ],
+    [
+      'a port of the host that leads to a machine behind it',
+      {
+        zones: {
+          external: bound('eth0', '<forward-port port="8080" protocol="tcp" to-port="80" to-addr="198.51.100.9"/>'),
+        },
+        desired: { 'portfw-public': bound('eth0') },
+      },
+      [refused('IPv4', 'eth0', '198.51.100.9:80 (8080/tcp of the host)', 'zone external has a forward port for it')],
+    ],
+    [
+      'between the interfaces of one zone, refused where flows show that it is used',
+      {
+        zones: { public: '<zone><interface name="eth0"/><interface name="eth1"/><forward/></zone>' },
+        desired: { 'portfw-public': '<zone><interface name="eth0"/><interface name="eth1"/></zone>' },
+        addresses: { eth0: '192.0.2.10', eth1: '198.51.100.10' },
+        flows: [
+          {
+            protocol: 'tcp',
+            opener: '198.51.100.9',
+            address: '192.0.2.9',
+            port: 443,
+            count: 1,
+            forwardedTo: null,
+            disguisedAs: null,
+          },
+        ],
+      },
+      [
+        refused('IPv4', 'eth1', 'eth0', 'zone public forwards between its interfaces'),
+        stops('IPv4', 'eth0', 'eth1', 'zone public forwards between its interfaces'),
+      ],
     ],
     [
       'everything where firewalld is started',

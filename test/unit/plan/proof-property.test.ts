@@ -152,6 +152,7 @@ function filterOf({ zones, policies, ipsets, ...rest }: World): Filter {
         services: one.ssh ? ['ssh'] : [],
         ports: [],
         protocols: [],
+        masquerade: false,
         forwardPorts: [],
         richRules: one.rules.map(ruleText),
       }),
