@@ -3,6 +3,7 @@
 Stands after candidates.py.
 """
 
+import itertools
 import socket
 
 TRIAL_SECONDS = 0.7
@@ -43,7 +44,8 @@ def trial_packets(ways, listen):
     os.read(said, 1)
     batch(["link set %s netns %d" % (other, child) for name, other in links.items() if name != "lo"])
     inside(ways, links)
-    sockets = listeners({(way["protocol"], way["port"]) for way in ways} | {("tcp", port) for port in listen})
+    wanted = {(way["protocol"], way["port"]) for way in ways} | {("tcp", port) for port in listen}
+    sockets = listeners(wanted, links)
     os.write(tell, b"1")
     document = b""
     for block in iter(lambda: os.read(said, 65536), b""):
@@ -98,8 +100,14 @@ def inside(ways, links):
         if name == "lo" or link_local(source):
             continue
         gateway = " via %s" % OUTER if ":" in source else ""
-        lines.append("%s route replace %s/%d%s dev %s" % (family_of(source), source, length_of(source), gateway, name))
+        lines.append(route_to(source, gateway, name, links))
     batch(lines)
+
+
+def route_to(address, gateway, name, links):
+    """A route by one link beside those by others: sockets that are bound to a link find their own."""
+    metric = 1 + sorted(links).index(name) if name in links else 1 + sorted(links.values()).index(name)
+    return "%s route replace %s/%d%s dev %s metric %d" % (family_of(address), address, length_of(address), gateway, name, metric)
 
 
 def outside(ways, links):
@@ -113,27 +121,28 @@ def outside(ways, links):
         if link_local(destination):
             continue
         gateway = " via %s" % INNER if ":" in destination else ""
-        lines.append("%s route replace %s/%d%s dev %s" % (family_of(destination), destination, length_of(destination), gateway, other))
+        lines.append(route_to(destination, gateway, other, links))
     batch(lines)
 
 
-def listeners(wanted):
-    """A listening socket for each protocol and port, of both families."""
+def listeners(wanted, links):
+    """A listening socket for each interface, protocol and port, of both families; it answers by the interface that it is asked by."""
     found = []
-    for protocol, port in sorted(wanted):
-        for family in (socket.AF_INET, socket.AF_INET6):
-            try:
-                one = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                one.setblocking(False)
-                one.bind(("", port))
-                if protocol == "tcp":
-                    one.listen(64)
-                found.append(one)
-            except OSError:
-                continue  # no IPv6 on the host
+    for name, (protocol, port), family in itertools.product(links, sorted(wanted), (socket.AF_INET, socket.AF_INET6)):
+        try:
+            one = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Bound to its interface, its answers leave by it, whatever other way the routes know.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode() + b"\0")
+            one.setblocking(False)
+            one.bind(("", port))
+            if protocol == "tcp":
+                one.listen(64)
+            found.append(one)
+        except OSError:
+            continue  # no IPv6 on the host
     return found
 
 
