@@ -168,7 +168,9 @@ describe('trials', () => {
   };
 
   it('take both ends of a network, and no address that is none of a machine', () => {
-    expect(trials('203.0.113.0/24').map(({ source }) => source)).toEqual(['203.0.113.1', '203.0.113.254']);
+    expect(new Set(trials('203.0.113.0/24').map(({ source }) => source))).toEqual(
+      new Set(['203.0.113.1', '203.0.113.254']),
+    );
     expect(trials('192.0.2.64/32').map(({ source }) => source)).toEqual(['192.0.2.64']);
     for (const { source } of trials('0.0.0.0/0')) expect(source).not.toMatch(/^(0|127|22[4-9]|2[3-5]\d)\./);
   });
