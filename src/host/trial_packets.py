@@ -3,10 +3,13 @@
 Stands after candidates.py.
 """
 
+import fcntl
 import itertools
 import socket
+import struct
 
-TRIAL_SECONDS = 0.7
+TRIALS, TRIAL_SECONDS = 3, 0.7
+SIOCGIFFLAGS, IFF_RUNNING = 0x8913, 0x40
 # How the two ends of a link reach each other over IPv6.
 INNER, OUTER = "fe80::5054:1", "fe80::5054:2"
 
@@ -157,16 +160,39 @@ def arrived(sockets):
                 continue
 
 
+def await_links(names, seconds=2):
+    """The kernel may take a second until a link that is up carries packets; before that it drops them."""
+    until = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for name in names:
+            request = struct.pack("16sH14x", name.encode(), 0)
+            while time.clock_gettime(time.CLOCK_MONOTONIC) < until:
+                if struct.unpack("16sH14x", fcntl.ioctl(asking, SIOCGIFFLAGS, request))[1] & IFF_RUNNING:
+                    break
+                time.sleep(0.01)
+
+
 def knock(ways, links):
-    """From outside: one new connection, or one datagram, a way."""
+    """From outside: new connections, or datagrams, until each way has answered; a machine with much to do may lose one."""
     for name in ("all", "default"):
         quiet_link(name)
     outside(ways, links)
+    await_links([other for name, other in links.items() if name != "lo"])
     time.sleep(0.02)
-    found, waiting = ["silent"] * len(ways), {}
-    for number, way in enumerate(ways):
-        if way["interface"] == "lo":
-            continue  # nobody outside comes by the loopback
+    found = ["silent"] * len(ways)
+    for _ in range(TRIALS):
+        # Nobody outside comes by the loopback.
+        silent = [number for number, way in enumerate(ways) if found[number] == "silent" and way["interface"] != "lo"]
+        if silent:
+            knock_once(ways, links, silent, found)
+    return found
+
+
+def knock_once(ways, links, numbers, found):
+    """One new connection, or one datagram, for each of these ways."""
+    waiting = {}
+    for number in numbers:
+        way = ways[number]
         family = socket.AF_INET6 if ":" in way["source"] else socket.AF_INET
         one = socket.socket(family, socket.SOCK_STREAM if way["protocol"] == "tcp" else socket.SOCK_DGRAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -189,4 +215,5 @@ def knock(ways, links):
     while waiting and time.clock_gettime(time.CLOCK_MONOTONIC) < until:
         for one in select.select([], list(waiting), [], 0.05)[1]:
             found[waiting.pop(one)] = "refused" if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "open"
-    return found
+    if not waiting:
+        time.sleep(0.05)  # datagrams are not answered
