@@ -26,7 +26,8 @@ export async function decideWithHost(
 /** What was dialled in the end. From behind a jump host or a command only what the inventory names, where that is an address. */
 function dialledOf({ endpoints, target }: Connection): Dialled | null {
   if (target.kind !== 'ssh') return null;
-  const [text, port] = endpoints === null ? [target.address, target.port] : [endpoints.remoteAddress, endpoints.remotePort];
+  const [text, port] =
+    endpoints === null ? [target.address, target.port] : [endpoints.remoteAddress, endpoints.remotePort];
   const address = readHostAddress(text)?.address;
   return address === undefined ? null : { address, port };
 }

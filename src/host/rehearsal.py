@@ -81,8 +81,10 @@ class Surroundings:
 class Rehearsal:
     """One candidate: how its files are made, what is done with the daemon's own calls once it is loaded, and what is asked."""
 
-    def __init__(self, name, make, calls=(), bindings=None, ways=()):
+    def __init__(self, name, make, calls=(), bindings=None, ways=(), from_outside=None):
         self.name, self.make, self.calls, self.bindings, self.ways = name, make, calls, bindings or {}, ways
+        # Bindings that no file of firewalld has, and that it is told again after every load.
+        self.from_outside = from_outside or {}
 
 
 def own_firewall():
@@ -127,7 +129,7 @@ def load(rehearsal, surroundings, listen):
     if why is not None:
         return dict(answer, why=why[:MOST_WHY], said=complaints(said))
     surroundings.give_back(plain(firewall.direct.get_all_rules()))
-    if rehearsal.bindings or rehearsal.calls:
+    if rehearsal.bindings or rehearsal.from_outside or rehearsal.calls:
         answer["failed"] = carry_on(firewall, rehearsal)
     answer.update(said=complaints(said), rules=rules_in_force())
     answer["packets"] = trial_packets(rehearsal.ways, listen)
@@ -178,7 +180,12 @@ def carry_on(firewall, rehearsal):
             if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET|UNKNOWN_INTERFACE|ZONE_CONFLICT)\b", str(error)):
                 failed.append(("%s: %s" % (what, error))[:500])
 
-    for interface, zone in rehearsal.bindings.items():
+    told = {
+        name: zone
+        for name, zone in rehearsal.from_outside.items()
+        if not (firewall.zone.get_zone_of_interface(name) or "").startswith(PREFIX)
+    }
+    for interface, zone in dict(told, **rehearsal.bindings).items():
         if zone in firewall.zone.get_zones() and firewall.zone.get_zone_of_interface(interface) != zone:
             attempt("binding %s to zone %s" % (interface, zone), IN_PROCESS["bind-interface"], zone, interface)
     for operation in rehearsal.calls:
@@ -241,15 +248,17 @@ def rehearsals_of(request, surroundings):
     """The candidates, the one that comes first in time first."""
     boot = Rehearsal("boot", lambda folder: with_ours(folder, request["ours"], request["edits"]), ways=request["ways"])
     if request["starts"]:
+        boot.from_outside = told_from_outside({})
         return [boot]
     try:
         daemon = Daemon()
         bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
         surroundings.direct = plain(daemon.call(".direct", "getAllRules"))
         running = None if request["reload"] else Running(daemon)
+        boot.from_outside = told_from_outside(bound)
     except (Stop, ImportError) as error:
         raise Stop(kind="unrehearsed", why=str(error))
-    found = [Rehearsal("disk", lambda folder: None, ways=request["ways"])]
+    found = [Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=boot.from_outside)]
     calls = request["calls"]
     if request["reload"]:
         make = lambda folder: put_files(folder, request["files"])
@@ -259,6 +268,19 @@ def rehearsals_of(request, surroundings):
     else:
         found.append(Rehearsal("running", running.write, calls, bound, request["ways"]))
     return found + [boot]
+
+
+# Interfaces of container engines and hypervisors, which bind them themselves whenever they or firewalld start.
+OF_ENGINES = re.compile(r"(docker\d+|br-[0-9a-f]{12}|virbr\d+|podman\d+|lxdbr\d+)\Z")
+
+
+def told_from_outside(bound):
+    """Who is in which zone by the word of others, who give it again: engines, and NetworkManager, whose word is the last."""
+    told = {name: zone for name, zone in bound.items() if OF_ENGINES.match(name)}
+    for item in nm_connections():
+        if item["zone"]:
+            told.update((name, item["zone"]) for name in item["interfaces"])
+    return told
 
 
 def suspects(plan, surroundings):
@@ -281,6 +303,9 @@ def suspects(plan, surroundings):
             for path in gone:
                 if os.path.isfile(os.path.join(folder, path)):
                     os.unlink(os.path.join(folder, path))
+                    # An empty folder of zones may be what firewalld stumbles over.
+                    if path.count("/") > 1 and not os.listdir(os.path.dirname(os.path.join(folder, path))):
+                        os.rmdir(os.path.dirname(os.path.join(folder, path)))
 
         return lambda: load(Rehearsal(plan.name, make), surroundings, [])
 

@@ -3,9 +3,13 @@
 Stands after candidates.py.
 """
 
+import fcntl
+import itertools
 import socket
+import struct
 
-TRIAL_SECONDS = 0.7
+TRIALS, TRIAL_SECONDS = 3, 0.7
+SIOCGIFFLAGS, IFF_RUNNING = 0x8913, 0x40
 # How the two ends of a link reach each other over IPv6.
 INNER, OUTER = "fe80::5054:1", "fe80::5054:2"
 
@@ -43,7 +47,8 @@ def trial_packets(ways, listen):
     os.read(said, 1)
     batch(["link set %s netns %d" % (other, child) for name, other in links.items() if name != "lo"])
     inside(ways, links)
-    sockets = listeners({(way["protocol"], way["port"]) for way in ways} | {("tcp", port) for port in listen})
+    wanted = {(way["protocol"], way["port"]) for way in ways} | {("tcp", port) for port in listen}
+    sockets = listeners(wanted, links)
     os.write(tell, b"1")
     document = b""
     for block in iter(lambda: os.read(said, 65536), b""):
@@ -98,8 +103,14 @@ def inside(ways, links):
         if name == "lo" or link_local(source):
             continue
         gateway = " via %s" % OUTER if ":" in source else ""
-        lines.append("%s route replace %s/%d%s dev %s" % (family_of(source), source, length_of(source), gateway, name))
+        lines.append(route_to(source, gateway, name, links))
     batch(lines)
+
+
+def route_to(address, gateway, name, links):
+    """A route by one link beside those by others: sockets that are bound to a link find their own."""
+    metric = 1 + sorted(links).index(name) if name in links else 1 + sorted(links.values()).index(name)
+    return "%s route replace %s/%d%s dev %s metric %d" % (family_of(address), address, length_of(address), gateway, name, metric)
 
 
 def outside(ways, links):
@@ -113,27 +124,28 @@ def outside(ways, links):
         if link_local(destination):
             continue
         gateway = " via %s" % INNER if ":" in destination else ""
-        lines.append("%s route replace %s/%d%s dev %s" % (family_of(destination), destination, length_of(destination), gateway, other))
+        lines.append(route_to(destination, gateway, other, links))
     batch(lines)
 
 
-def listeners(wanted):
-    """A listening socket for each protocol and port, of both families."""
+def listeners(wanted, links):
+    """A listening socket for each interface, protocol and port, of both families; it answers by the interface that it is asked by."""
     found = []
-    for protocol, port in sorted(wanted):
-        for family in (socket.AF_INET, socket.AF_INET6):
-            try:
-                one = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                one.setblocking(False)
-                one.bind(("", port))
-                if protocol == "tcp":
-                    one.listen(64)
-                found.append(one)
-            except OSError:
-                continue  # no IPv6 on the host
+    for name, (protocol, port), family in itertools.product(links, sorted(wanted), (socket.AF_INET, socket.AF_INET6)):
+        try:
+            one = socket.socket(family, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            # Bound to its interface, its answers leave by it, whatever other way the routes know.
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode() + b"\0")
+            one.setblocking(False)
+            one.bind(("", port))
+            if protocol == "tcp":
+                one.listen(64)
+            found.append(one)
+        except OSError:
+            continue  # no IPv6 on the host
     return found
 
 
@@ -148,16 +160,39 @@ def arrived(sockets):
                 continue
 
 
+def await_links(names, seconds=2):
+    """The kernel may take a second until a link that is up carries packets; before that it drops them."""
+    until = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for name in names:
+            request = struct.pack("16sH14x", name.encode(), 0)
+            while time.clock_gettime(time.CLOCK_MONOTONIC) < until:
+                if struct.unpack("16sH14x", fcntl.ioctl(asking, SIOCGIFFLAGS, request))[1] & IFF_RUNNING:
+                    break
+                time.sleep(0.01)
+
+
 def knock(ways, links):
-    """From outside: one new connection, or one datagram, a way."""
+    """From outside: new connections, or datagrams, until each way has answered; a machine with much to do may lose one."""
     for name in ("all", "default"):
         quiet_link(name)
     outside(ways, links)
+    await_links([other for name, other in links.items() if name != "lo"])
     time.sleep(0.02)
-    found, waiting = ["silent"] * len(ways), {}
-    for number, way in enumerate(ways):
-        if way["interface"] == "lo":
-            continue  # nobody outside comes by the loopback
+    found = ["silent"] * len(ways)
+    for _ in range(TRIALS):
+        # Nobody outside comes by the loopback.
+        silent = [number for number, way in enumerate(ways) if found[number] == "silent" and way["interface"] != "lo"]
+        if silent:
+            knock_once(ways, links, silent, found)
+    return found
+
+
+def knock_once(ways, links, numbers, found):
+    """One new connection, or one datagram, for each of these ways."""
+    waiting = {}
+    for number in numbers:
+        way = ways[number]
         family = socket.AF_INET6 if ":" in way["source"] else socket.AF_INET
         one = socket.socket(family, socket.SOCK_STREAM if way["protocol"] == "tcp" else socket.SOCK_DGRAM)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -180,4 +215,5 @@ def knock(ways, links):
     while waiting and time.clock_gettime(time.CLOCK_MONOTONIC) < until:
         for one in select.select([], list(waiting), [], 0.05)[1]:
             found[waiting.pop(one)] = "refused" if one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) else "open"
-    return found
+    if not waiting:
+        time.sleep(0.05)  # datagrams are not answered

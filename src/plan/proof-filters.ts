@@ -4,6 +4,7 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { observedPolicies, type PolicyConfig } from '../firewalld/policies.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { confValue, dispatchOf, keepsOnReload } from '../firewalld/stock.ts';
+import { OF_ENGINES } from '../policy/interfaces.ts';
 import type { Filter, KernelFilter } from './proof-dispatch.ts';
 import type { Kernels } from './rehearsed-kernels.ts';
 import type { StepOutcome } from './step-outcome.ts';
@@ -69,17 +70,18 @@ export function filtersOf(input: FiltersInput): Filters {
     ),
   };
   const inFiles: FirewalldConfig = { ...permanent, services: new Map([...runtime.services, ...permanent.services]) };
-  // NetworkManager's word on zones wins at boot.
-  const managed = new Map(
-    firewalld.networkManager.flatMap(({ zone, interfaces }) =>
-      zone === '' ? [] : interfaces.map((name): [string, string] => [name, zone]),
-    ),
-  );
-  const wanted = withOurs(inFiles, outcome.permanent, runtime);
-  const keeps = keepsOnReload(firewalld.files);
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
   );
+  // Engines bind their interfaces whenever firewalld starts, and NetworkManager's word on zones wins at boot.
+  const managed = new Map([
+    ...[...homes].filter(([name]) => OF_ENGINES.test(name)),
+    ...firewalld.networkManager.flatMap(({ zone, interfaces }) =>
+      zone === '' ? [] : interfaces.map((name): [string, string] => [name, zone]),
+    ),
+  ]);
+  const wanted = withOurs(inFiles, outcome.permanent, runtime);
+  const keeps = keepsOnReload(firewalld.files);
   const { kernels } = input;
   const known = (kernel: KernelFilter | undefined) => (kernel === undefined ? {} : { kernel });
   const reloaded = { config: rebound(wanted, homes), ...atBoot, ...known(kernels?.running) };

@@ -110,10 +110,7 @@ export class Stand {
     this.#count += 1;
     return writeInventory(this.lab, `scene-${this.#count}`, {
       hosts: Object.fromEntries(
-        this.hosts.map((host) => [
-          host.name,
-          { portfw_playbook: 'portaswitch', portfw_roles: [], ...variables(host) },
-        ]),
+        this.hosts.map((host) => [host.name, { portfw_playbook: 'portaswitch', portfw_roles: [], ...variables(host) }]),
       ),
     });
   }

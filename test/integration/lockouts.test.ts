@@ -169,8 +169,7 @@ describe('SSH comes to another address than the interface’s own', { timeout: 3
       await carriedOut((host) => ({ ansible_host: address(host), ...vips(host) }));
       for (const host of stand.hosts) expect(await stand.greets(stand.office, address(host))).toBe('in');
     } finally {
-      for (const host of stand.hosts)
-        await host.run('ip', 'address', 'del', `${address(host)}/32`, 'dev', link(host));
+      for (const host of stand.hosts) await host.run('ip', 'address', 'del', `${address(host)}/32`, 'dev', link(host));
     }
   });
 
@@ -187,11 +186,17 @@ describe('SSH comes to another address than the interface’s own', { timeout: 3
 
   it('a link-local one', async () => {
     const found = await stand.everywhere(
-      ({ interfaces }) => `ip -6 -o address show dev ${interfaces.public} scope link | sed -n 's/.* inet6 \\([^/]*\\).*/\\1/p'`,
+      ({ interfaces }) =>
+        `ip -6 -o address show dev ${interfaces.public} scope link | sed -n 's/.* inet6 \\([^/]*\\).*/\\1/p'`,
     );
-    const links = new Map(stand.hosts.map(({ name }, index) => [name, `${found[index]!.trim()}%${stand.office.interfaces.public}`]));
+    const links = new Map(
+      stand.hosts.map(({ name }, index) => [name, `${found[index]!.trim()}%${stand.office.interfaces.public}`]),
+    );
     const variables = (host: LabHost) => ({
-      ansible_ssh_common_args: stand.through(stand.office.publicAddress, `-W [${links.get(host.name)}]:22`),
+      ansible_ssh_common_args: stand.through(
+        stand.office.publicAddress,
+        `-W [${links.get(host.name)!.replace('%', '%%')}]:22`,
+      ),
     });
     await refused((host) => ({ ...variables(host), ...SHUT }), /fe80:\S+ to fe80:\S+ port 22\/tcp on eth\d/);
     await carriedOut(variables);
@@ -201,7 +206,11 @@ describe('SSH comes to another address than the interface’s own', { timeout: 3
   it('an IPv6 one, and the sources that are let in are IPv4', async () => {
     const variables = (host: LabHost) => ({ ansible_host: host.addresses.public!.v6! });
     await refused(
-      (host) => ({ ...variables(host), portfw_allow_from: { 'server/tcp/22': ['198.18.0.0/15'] }, portfw_private: 'matrix' }),
+      (host) => ({
+        ...variables(host),
+        portfw_allow_from: { 'server/tcp/22': ['198.18.0.0/15'] },
+        portfw_private: 'matrix',
+      }),
       /2001:db8:\S+ port 22\/tcp/,
     );
     await carriedOut(variables);
@@ -260,9 +269,7 @@ describe('who administers the hosts comes another way than we do', { timeout: 30
       for (const host of stand.hosts) {
         const notes = notesOf(run, host.name);
         expect(notes, host.name).toContainEqual(
-          expect.stringMatching(
-            new RegExp(`^management-proved: .*192\\.0\\.2\\.0/24 by ${host.interfaces.public}`),
-          ),
+          expect.stringMatching(new RegExp(`^management-proved: .*192\\.0\\.2\\.0/24 by ${host.interfaces.public}`)),
         );
       }
       await carriedOut(variables);

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { firewalldProgram } from '../../src/host/programs.ts';
 import { parseRehearsal } from '../../src/host/rehearsal-answer.ts';
 import type { RehearseRequest } from '../../src/host/requests.ts';
+import { type RulesDifference, rulesDifference } from '../../src/kernel/compare.ts';
 import { readRules } from '../../src/kernel/rules-text.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
 import type { Rehearsal, RehearsedState } from '../../src/plan/rehearsal.ts';
@@ -51,11 +52,28 @@ export function stateOf(rehearsal: Rehearsal, name: RehearsedState['name']): Reh
   return state;
 }
 
-/** firewalld's own tables, and those that its direct rules stand in: what a load of it makes. */
+/**
+ * firewalld's own tables, and those that its direct rules stand in: what a load of it makes. Empty chains of iptables, which
+ * earlier rules have left, and ipsets that no rule names are no part of that.
+ */
 export function ownTables(rules: Ruleset): Ruleset {
-  const own = ({ name }: Ruleset['tables'][number]) =>
-    /^firewalld/.test(name) || ['filter', 'mangle', 'raw'].includes(name);
-  return { ...rules, tables: rules.tables.filter(own) };
+  const tables = rules.tables
+    .filter(({ name }) => /^firewalld/.test(name) || ['filter', 'mangle', 'raw'].includes(name))
+    .map((table) => {
+      if (/^firewalld/.test(table.name)) return table;
+      const chains = [...table.chains].filter(([, { base, rules: own }]) => base?.policy === 'drop' || own.length > 0);
+      return { ...table, chains: new Map(chains), sets: new Map() };
+    });
+  return { ...rules, tables: tables.filter(({ chains }) => chains.size > 0) };
+}
+
+/** The difference of two rulesets but for lines that only stand in another place. */
+export function differenceInAnyOrder(before: Ruleset, after: Ruleset): RulesDifference | null {
+  const found = rulesDifference(before, after);
+  if (found === null) return null;
+  const missing = found.missing.filter((line) => !found.added.includes(line));
+  const added = found.added.filter((line) => !found.missing.includes(line));
+  return missing.length + added.length === 0 ? null : { missing, added };
 }
 
 /** The rules in force on a host. */
