@@ -14,6 +14,7 @@ const STEPS = [
   'loads.py',
   'offline.py',
   'in_place.py',
+  'bans.py',
   'daemon.py',
   'restore.py',
   'alarm.py',
