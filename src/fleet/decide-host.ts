@@ -6,6 +6,7 @@ import { type RehearseRequest, rehearseRequest } from '../host/requests.ts';
 import { hostPeers } from '../inventory/peers.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { askedFirst } from '../plan/asked-first.ts';
+import { banNotes } from '../plan/ban-notes.ts';
 import { draftPlan, type MadePlan, type PlanInput, withConsequences } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/connection-moves.ts';
 import { forwarding } from '../plan/forwarding-notes.ts';
@@ -241,6 +242,7 @@ function concluded(draft: Draft): Decision {
     ),
     ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
     ...through.notes,
+    ...(plan.changes.length > 0 ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
     ...(acceptedStop
       ? through.refusals.map(({ code, text }): PolicyNote => ({ severity: 'warning', code, text }))
       : []),

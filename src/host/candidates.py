@@ -31,7 +31,7 @@ def put_file(folder, path, content):
 
 def put_files(folder, files):
     for item in files:
-        put_file(folder, item["path"], item["text"].encode())
+        put_file(folder, item["path"], with_bans(item["path"], item["text"].encode()))
 
 
 def with_ours(folder, files, edits):

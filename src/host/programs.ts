@@ -13,6 +13,7 @@ const STEPS = [
   'kernel_rules.py',
   'offline.py',
   'in_place.py',
+  'bans.py',
   'daemon.py',
   'restore.py',
   'alarm.py',

@@ -256,6 +256,7 @@ def rehearsals_of(request, surroundings):
         surroundings.direct = plain(daemon.call(".direct", "getAllRules"))
         running = None if request["reload"] else Running(daemon)
         boot.from_outside = told_from_outside(bound)
+        banned = bans_lost(daemon) if request["reload"] else {}
     except (Stop, ImportError) as error:
         raise Stop(kind="unrehearsed", why=str(error))
     found = [Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=boot.from_outside)]
@@ -264,7 +265,8 @@ def rehearsals_of(request, surroundings):
         make = lambda folder: put_files(folder, request["files"])
         # What is bound at runtime only stays bound, as steps.py has it; and NetworkManager binds its own again.
         found.append(Rehearsal("reload", make, (), bound, request["ways"]))
-        found.append(Rehearsal("running", make, calls, bound, request["ways"]))
+        bans = [["add-rich-rule", name, rule] for name, rules in banned.items() for rule in rules]
+        found.append(Rehearsal("running", make, calls + bans, bound, request["ways"]))
     else:
         found.append(Rehearsal("running", running.write, calls, bound, request["ways"]))
     return found + [boot]

@@ -85,6 +85,7 @@ def begin(request):
                 if daemon.property("state") != "RUNNING":
                     raise RuntimeError("firewalld is %s after the reload" % daemon.property("state"))
                 bind_again(daemon, bindings(observed["runtime"]))
+                ban_again(daemon, observed["runtime"]["zones"])
             progress("reloaded")
         bound = bound_now(daemon)
         for index, operation in enumerate(request["calls"]):
@@ -140,7 +141,7 @@ def stage_files(files, identity):
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             staged.append((temporary, path))
             try:
-                view = memoryview(item["text"].encode())
+                view = memoryview(with_bans(item["path"], item["text"].encode()))
                 while view:
                     view = view[os.write(handle, view):]
                 os.fchmod(handle, 0o644)
@@ -197,9 +198,10 @@ def permanent(request):
         for name in sorted(request["zones"]):
             step = "permanence of zone %s" % name
             zone_path = daemon.call(".config", "getZoneByName", "s", name)
-            daemon.call(
-                ".config.zone", "update2", "a{sv}", zone_settings(daemon.dbus, request["zones"][name]), path=zone_path
-            )
+            held = plain(daemon.call(".config.zone", "getSettings2", path=zone_path))
+            zone = dict(request["zones"][name])
+            zone["richRules"] = zone["richRules"] + bans_among(held.get("rules_str", []))
+            daemon.call(".config.zone", "update2", "a{sv}", zone_settings(daemon.dbus, zone), path=zone_path)
             progress("permanent in part")
         for name in sorted(request["services"]):
             step = "permanence of service %s" % name

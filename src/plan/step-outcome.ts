@@ -1,3 +1,4 @@
+import { isBan } from '../firewalld/bans.ts';
 import {
   type FirewalldConfig,
   type IpsetConfig,
@@ -65,8 +66,8 @@ export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld, k
         break;
       case 'settings':
         if (step.object === 'zone') {
-          const priority = permanent.zones.get(step.settings.name)?.ingressPriority;
-          permanent.zones.set(step.settings.name, withPriority(step.settings, priority));
+          const held = permanent.zones.get(step.settings.name);
+          permanent.zones.set(step.settings.name, withBans(withPriority(step.settings, held?.ingressPriority), held));
         } else if (step.object === 'service') permanent.services.set(step.settings.name, step.settings);
         else permanent.ipsets.set(step.settings.name, step.settings);
         break;
@@ -89,14 +90,18 @@ function copy(config: FirewalldConfig): Layer {
 function readFile(layer: Layer, path: string, text: string): void {
   const [folder = '', file = ''] = path.split('/');
   const name = file.replace(/\.xml$/, '');
-  if (folder === 'zones') layer.zones.set(name, readZoneXml(name, text));
+  if (folder === 'zones') layer.zones.set(name, withBans(readZoneXml(name, text), layer.zones.get(name)));
   else if (folder === 'services') layer.services.set(name, readServiceXml(name, text));
   else layer.ipsets.set(name, readIpsetXml(name, text));
 }
 
 /** What firewalld reads when it loads its files; of others the proof takes the files for itself. */
 function load(permanent: Layer, runtime: Layer): void {
+  const before = new Map(runtime.zones);
   replaceOurs(permanent.zones, runtime.zones);
+  // The host puts bans back that a reload has lost.
+  for (const [name, zone] of permanent.zones)
+    if (isOurs(name)) runtime.zones.set(name, withBans(zone, before.get(name)));
   replaceOurs(permanent.services, runtime.services);
   replaceOurs(permanent.ipsets, runtime.ipsets);
   const bound = new Set(
@@ -119,6 +124,12 @@ function keepEntries(before: ReadonlyMap<string, IpsetConfig>, { ipsets }: Layer
 function replaceOurs<T>(from: ReadonlyMap<string, T>, to: Map<string, T>): void {
   for (const name of [...to.keys()].filter(isOurs)) to.delete(name);
   for (const [name, item] of from) if (isOurs(name)) to.set(name, item);
+}
+
+/** A zone of ours as it is written, with the bans that others have put into it. */
+function withBans(zone: ZoneConfig, held: ZoneConfig | undefined): ZoneConfig {
+  const bans = held?.richRules.filter(isBan) ?? [];
+  return bans.length === 0 ? zone : { ...zone, richRules: [...new Set([...zone.richRules, ...bans])].sort() };
 }
 
 function withPriority(zone: ZoneConfig, priority: number | undefined): ZoneConfig {

@@ -1,4 +1,5 @@
 import type { ManagedConnection } from '../facts/facts.ts';
+import { isBan } from '../firewalld/bans.ts';
 import type { FirewalldConfig, ZoneConfig } from '../firewalld/model.ts';
 import { isOurs, zoneHolding } from '../firewalld/model.ts';
 import { formatPort } from '../firewalld/normalise.ts';
@@ -153,7 +154,9 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
       reasons: item.reasons,
     });
   }
-  for (const [action, item, where] of compareLists(zone.richRules, (value) => value.richRules, permanent, runtime)) {
+  // Bans of others stay where they are.
+  const rules = (value: ZoneConfig) => value.richRules.filter((rule) => !isBan(rule));
+  for (const [action, item, where] of compareLists(zone.richRules, rules, permanent, runtime)) {
     changes.push({ kind: 'rich-rule', action, zone: name, rule: item.value, layers: where, reasons: item.reasons });
   }
   for (const [field, pick] of STRAYS) {

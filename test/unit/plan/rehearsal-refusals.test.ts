@@ -20,7 +20,7 @@ function loaded(name: RehearsedName, more: Partial<Extract<RehearsedState, { loa
 }
 
 function broken(name: RehearsedName, why: string, ...files: readonly string[]): RehearsedState {
-  return { name, loads: false, why, said: [], files };
+  return { name, loads: false, why, said: [], files, together: false };
 }
 
 function of(...states: readonly RehearsedState[]): Rehearsal {
