@@ -1,4 +1,5 @@
 import { formatPortRange } from '../core/ports.ts';
+import { isBan } from './bans.ts';
 import type { IpsetConfig, ServiceConfig, ZoneConfig } from './model.ts';
 import { parseRichRule } from './rich-rule.ts';
 import { escapeXml } from './xml.ts';
@@ -40,7 +41,8 @@ export function writeZoneXml(zone: ZoneConfig): string {
   for (const name of zone.services) lines.push(`<service name="${escapeXml(name)}"/>`);
   // Without the element XML means no forwarding between the zone's interfaces, and D-Bus means the opposite.
   if (zone.forward) lines.push('<forward/>');
-  for (const text of zone.richRules) {
+  // Bans of others are the host's own: it carries them over, see src/host/bans.py.
+  for (const text of zone.richRules.filter((rule) => !isBan(rule))) {
     const rule = parseRichRule(text);
     const priority = rule.priority === 0 ? '' : ` priority="${rule.priority}"`;
     lines.push(`<rule${priority}${rule.family === null ? '' : ` family="${rule.family}"`}>`);

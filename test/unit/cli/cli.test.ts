@@ -114,6 +114,11 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
       ['plan', GOOD, '--accept-lockout', 'all'],
       /--accept-lockout names "all", which is no host of this run\n.*never a group or a pattern/,
     ],
+    [
+      '--accept-forwarding-stop of a pattern',
+      ['apply', GOOD, '--accept-forwarding-stop', 'web*'],
+      /--accept-forwarding-stop names "web\*", which is no host of this run\n.*never a group or a pattern/,
+    ],
     ['a limit to hosts that are not managed', ['plan', GOOD, '-l', 'gateway*'], /is managed\n.*portfw_managed: false/],
     ['an unknown host', ['inventory', GOOD, '--host', 'web1.example.ne'], /Did you mean "web1\.example\.net"\?/],
     ['a password prompt without a terminal', ['plan', GOOD, '-k'], /no terminal to ask for a password/],

@@ -49,6 +49,10 @@ describe('what may stand at the cursor', () => {
       ['web1.example.net', 'web2.example.net'],
     ],
     [['apply', HOSTS, '--accept-lockout', 'web1.example.net', '--accept-lockout', 'web'], ['web2.example.net']],
+    [
+      ['plan', HOSTS, '--accept-forwarding-stop', 'web1.example.net', '--accept-forwarding-stop', 'web'],
+      ['web2.example.net'],
+    ],
     [['inventory', HOSTS, '--host', 'b'], ['bill1']],
     [
       ['plan', HOSTS, '--playbook', 'porta'],
