@@ -116,7 +116,7 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
     ],
     [
       '--accept-forwarding-stop of a pattern',
-      ['apply', GOOD, '--accept-forwarding-stop', 'web*'],
+      ['plan', GOOD, '--accept-forwarding-stop', 'web*'],
       /--accept-forwarding-stop names "web\*", which is no host of this run\n.*never a group or a pattern/,
     ],
     ['a limit to hosts that are not managed', ['plan', GOOD, '-l', 'gateway*'], /is managed\n.*portfw_managed: false/],

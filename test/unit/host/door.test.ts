@@ -98,6 +98,8 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
       place === '.ways[].sourcePort' ||
       (place === '.id' && request.operation === 'confirm')
     );
+  // No time at all: where nobody has measured.
+  if (value === 0) return place === '.reloadSeconds';
   if (typeof value === 'boolean') return /\.(?:reload|starts)$/.test(place) || value === held;
   if (Array.isArray(held))
     return Array.isArray(value) && value.length === 0 && !/^\.(?:calls|deletions|connections)\[\]$/.test(place);

@@ -1,3 +1,4 @@
+import { isBan } from '../../../src/firewalld/bans.ts';
 import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
 import { formatPort } from '../../../src/firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
@@ -53,7 +54,9 @@ function zoneParts(zone: ZoneConfig | undefined, name: string): Parts {
   for (const item of zone.interfaces) both(`interface ${item}`, `interface ${item}`, `interface ${item}`);
   for (const item of zone.services)
     both(`service ${item}`, `add service ${name} ${item}`, `remove service ${name} ${item}`);
-  for (const item of zone.richRules) both(`rule ${item}`, `add rule ${name} ${item}`, `remove rule ${name} ${item}`);
+  // Bans of others stay, and no request names them.
+  for (const item of zone.richRules.filter((rule) => !isBan(rule)))
+    both(`rule ${item}`, `add rule ${name} ${item}`, `remove rule ${name} ${item}`);
   const stray = (field: string, values: readonly string[]) => {
     for (const value of values) both(`${field} ${value}`, 'no change adds this', `stray ${name} ${field} ${value}`);
   };

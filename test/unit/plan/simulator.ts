@@ -1,6 +1,7 @@
 import { contains, parseNetwork } from '../../../src/core/addresses.ts';
 import { formatPortRange, parsePortRange } from '../../../src/core/ports.ts';
 import type { RunningFirewalld } from '../../../src/facts/facts.ts';
+import { isBan } from '../../../src/firewalld/bans.ts';
 import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
 import { formatPort } from '../../../src/firewalld/normalise.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
@@ -33,6 +34,20 @@ export interface Layer {
 }
 
 const HASH = 'a'.repeat(64);
+
+/** A zone of ours with the bans that others have put into it: the host carries them over (src/host/bans.py). */
+function keptIn(zone: ZoneConfig, held: readonly string[]): ZoneConfig {
+  return { ...zone, richRules: [...new Set([...zone.richRules, ...held.filter(isBan)])].sort() };
+}
+
+/** A zone file with the bans of a zone. */
+function withBans(text: string, { richRules }: ZoneConfig): string {
+  const bans = richRules.filter(isBan).map((rule) => {
+    const { family, sourceAddress, action } = parseRichRule(rule);
+    return `  <rule${family === null ? '' : ` family="${family}"`}><source address="${sourceAddress}"/><${action}/></rule>\n`;
+  });
+  return text.replace('</zone>', `${bans.join('')}</zone>`);
+}
 
 /**
  * firewalld as it was found to behave on hosts: files that the daemon does not see until it reloads, a permanent view of
@@ -146,11 +161,18 @@ export class Firewalld {
     for (const { path, text } of request.files) {
       if (!/^(zones|services|ipsets)\/portfw-[a-z0-9-]{1,64}\.xml$/.test(path))
         throw new DaemonError(`not ours: ${path}`);
-      this.files.set(path, text);
+      const name = /^zones\/(.*)\.xml$/.exec(path)?.[1];
+      const held = name === undefined ? undefined : this.files.get(path);
+      this.files.set(path, held === undefined ? text : withBans(text, readZoneXml(name!, held)));
     }
     if (request.reload) {
       const before = [...this.runtime.zones.values()].filter(({ name }) => !name.startsWith('portfw-'));
+      const banned = [...this.runtime.zones.values()].filter(({ name }) => name.startsWith('portfw-'));
       this.reload();
+      for (const { name, richRules } of banned) {
+        const zone = this.runtime.zones.get(name);
+        if (zone !== undefined) this.runtime.zones.set(name, keptIn(zone, richRules));
+      }
       const bound = new Set([...this.runtime.zones.values()].flatMap((zone) => zone.interfaces));
       for (const { name: zone, interfaces } of before)
         for (const name of interfaces) if (!bound.has(name) && this.runtime.zones.has(zone)) this.#bind(zone, name);
@@ -263,9 +285,10 @@ export class Firewalld {
     for (const name of Object.keys(request.zones).sort()) {
       const zone = request.zones[name]!;
       if (!this.memory.zones.has(name)) throw new DaemonError(`INVALID_ZONE: ${name}`);
-      this.memory.zones.set(name, zone);
+      const kept = keptIn(zone, this.memory.zones.get(name)!.richRules);
+      this.memory.zones.set(name, kept);
       this.#check(this.memory);
-      this.files.set(`zones/${name}.xml`, writeZoneXml(zone));
+      this.files.set(`zones/${name}.xml`, withBans(writeZoneXml(zone), kept));
     }
     for (const [name, service] of Object.entries(request.services)) {
       if (!this.memory.services.has(name)) throw new DaemonError(`INVALID_SERVICE: ${name}`);
