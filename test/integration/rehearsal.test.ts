@@ -121,9 +121,9 @@ describe('the rules that a rehearsal shows', { timeout: 900_000, concurrent: tru
         continue;
       }
       looked += 1;
-      const difference = rulesDifference(ownTables(readRules(state.rules)), ownTables(await rulesInForce(host)));
+      const difference = differenceInAnyOrder(ownTables(readRules(state.rules)), ownTables(await rulesInForce(host)));
       if (difference !== null) wrong.push({ seed, ...difference });
-      // And what runs, made of what the daemon says of itself, is the same again; it says it in an order of its own.
+      // And what runs, made of what the daemon says of itself, is the same again.
       const running = stateOf(await rehearsedOn(host), 'running');
       const again = running.loads
         ? differenceInAnyOrder(ownTables(readRules(running.rules)), ownTables(await rulesInForce(host)))

@@ -67,7 +67,10 @@ export function ownTables(rules: Ruleset): Ruleset {
   return { ...rules, tables: tables.filter(({ chains }) => chains.size > 0) };
 }
 
-/** The difference of two rulesets but for lines that only stand in another place. */
+/**
+ * The difference of two rulesets but for lines that only stand in another place: firewalld keeps some lists in Python's sets,
+ * whose order is another one in each process.
+ */
 export function differenceInAnyOrder(before: Ruleset, after: Ruleset): RulesDifference | null {
   const found = rulesDifference(before, after);
   if (found === null) return null;
