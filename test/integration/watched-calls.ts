@@ -17,6 +17,7 @@ see_ping() {
   return 1
 }`;
 const START = `${SEE_PING}
+: >${RECORD}.json
 busctl monitor --json=short org.fedoraproject.FirewallD1 >${RECORD}.json 2>/dev/null </dev/null &
 echo $! >${RECORD}.pid
 see_ping`;
