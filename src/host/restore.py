@@ -189,6 +189,8 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     is not as saved: then they stay in force, for whoever tries again.
     """
     daemon = running_daemon()
+    if daemon is None:
+        filter_as_before(rules)
     # Should NetworkManager hang, firewalld goes back all the same.
     trouble = nm_try_restore(meta.get("networkManager"))
     # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
@@ -225,6 +227,16 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     # Of a generation that is not this run's, the rules are those that the rollback began with.
     own = rules if meta["id"] == run_id else None
     return proof_of(observed, dict(meta, foreign=foreign), difference(meta, observed, runtime, own))
+
+
+def filter_as_before(rules):
+    """A firewalld that died in the middle of a load may have left a table that drops everything: the saved rules come first."""
+    if rules is None or hold_text(rules) is None or optional_daemon() is not None:
+        return
+    try:
+        restore_rules_of(rules)
+    except RuntimeError as error:
+        audit("the rules of before could not be put in force at once: %s" % error, "the host")
 
 
 def waiting_targets(files, foreign, runtime):

@@ -28,13 +28,13 @@ export class PortWatch {
     return this.#ports.filter((port) => this.#seen.get(port)!.some(({ open }) => open));
   }
 
-  /** For how many seconds in a row a port was shut, at most. */
+  /** For how many seconds in a row a port was certainly shut, at most: from the first look that found it shut to the last. */
   longestShut(port: number): number {
     let longest = 0;
     let since: number | null = null;
     for (const { at, open } of this.#seen.get(port)!) {
       since = open ? null : (since ?? at);
-      if (since !== null) longest = Math.max(longest, at - since + EVERY_MS);
+      if (since !== null) longest = Math.max(longest, at - since);
     }
     return longest / 1000;
   }
