@@ -20,8 +20,9 @@ import { inRanges, type Tried, triedFor } from './trials.ts';
 export function lockout(input: LockoutInput): LockoutVerdict {
   const refused: Finding[] = [];
   const notes: PolicyNote[] = [];
+  const stages = stagesOf(input);
   for (const way of input.ways) {
-    for (const stage of stagesOf(input)) {
+    for (const stage of stages) {
       const judged = judge(way, stage, input);
       notes.push(...judged.notes);
       if (stage.when === ' while the plan is carried out') {

@@ -1,8 +1,8 @@
 import type { PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import type { Rehearsal, RehearsedName, RehearsedState } from './rehearsal.ts';
 
-/** A reload on a busy host may take so much longer than the rehearsed load; and this is left for the rest of the run, in seconds. */
-const SLOWER = 2;
+/** A run loads what it is about to reload, reloads, and may be slower than the rehearsal; seconds are left for the rest of it. */
+const SLOWER = 3;
 const REST_SECONDS = 2;
 
 const MOMENTS: Readonly<Record<RehearsedName, string>> = {
