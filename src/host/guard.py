@@ -321,7 +321,19 @@ def settle_files(identity):
         restore_files(files, meta["foreign"])
         remove_old_copies()
         nm_restore(meta.get("networkManager"))
+        loaded_by_boot(identity)
     return 0
+
+
+def loaded_by_boot(identity):
+    """The files are back before firewalld starts: it loads what was, and what the run had loaded is gone with the boot."""
+    # The lock is gone after a boot; where it is there, somebody has started the unit by hand.
+    if holder_of_lock().get("id") == identity or optional_daemon() is not None:
+        return
+    try:
+        os.unlink(guard_path(identity, "reloaded"))
+    except OSError:
+        pass  # it was not there; or it stays, and the host is reloaded once more
 
 
 def take_operation(patience):

@@ -39,6 +39,13 @@ def own_folder(path, size):
     mount_on("portfw", path, "tmpfs", 0, "size=%d,mode=0700" % size)
 
 
+def die_with(parent):
+    """This process ends as soon as its parent does: one that has ended before the call as well."""
+    libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 class Apart:
     """A child process that carries out `work` and answers with a JSON document; it dies with its parent."""
 
@@ -52,9 +59,7 @@ class Apart:
             os.close(writing)
             return
         try:
-            libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
+            die_with(parent)
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             os.setpgid(0, 0)

@@ -46,7 +46,7 @@ def put_back(meta, files, with_runtime=True):
     runtime = saved_runtime(meta["id"])
     proof = proof_of_standing(meta, files, runtime)
     if proof is None:
-        proof = restore_in_place(meta, files, runtime)
+        proof = restore_in_place(meta, files, runtime, with_runtime)
     if proof is not None:
         release_hold()
         restore_state(meta["state"])
@@ -108,10 +108,10 @@ def proof_of_standing(meta, files, runtime):
     return proof_of(observed, meta, [])
 
 
-def restore_in_place(meta, files, runtime):
+def restore_in_place(meta, files, runtime, with_runtime):
     """
     Takes back what a run changed, without a reload; the proof of it, or None where that does not suffice: after a reload of
-    its own, or of a daemon that is not in order.
+    its own, or of a daemon that is not in order. After a boot, which has loaded the files, interfaces are all that is left.
     """
     daemon = running_daemon()
     if daemon is None:
@@ -121,7 +121,7 @@ def restore_in_place(meta, files, runtime):
         # firewalld asks NetworkManager at a reload, and NetworkManager tells it of what changes.
         if nm_try_restore(meta.get("networkManager")) is not None:
             return None
-        restore_ours(daemon, meta, runtime)
+        restore_ours(daemon, meta, runtime if with_runtime else None)
         if os.path.exists(guard_path(meta["id"], "reloaded")):
             return None
         restore_memory(daemon, meta["id"])
@@ -133,7 +133,7 @@ def restore_in_place(meta, files, runtime):
     if scope_hash(observed["files"], foreign) != scope_hash(files, foreign) or runtime is None:
         return None
     if observed["runtimeHash"] == meta["runtimeHash"]:
-        rules = saved_rules(meta["id"])
+        rules = saved_rules(meta["id"]) if with_runtime else None
         if rules is not None and rules_that_differ(rules, kernel_rules()):
             return None
         return proof_of(observed, meta, [])

@@ -33,10 +33,11 @@ def trial_packets(ways, listen):
     batch(lines)
     for name in links:
         quiet_link(name)
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
+            die_with(parent)
             libc_call("unshare", CLONE_NEWNET)
             os.write(answer, b"1")
             os.read(ready, 1)

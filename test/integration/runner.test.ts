@@ -184,7 +184,7 @@ describe('--json', () => {
     const phases = run.events.flatMap((event) =>
       event.kind === 'host-phase' && event.host === 'one' ? [event.phase] : [],
     );
-    expect(phases).toEqual(['connecting', 'gathering facts', 'planning']);
+    expect(phases).toEqual(['connecting', 'gathering facts', 'planning', 'rehearsing']);
     const { changes } = outcomeOf(run, 'one', 'planned').plan;
     expect(run.events.at(-1)).toEqual({
       kind: 'run-finished',

@@ -17,6 +17,8 @@ let inventory: string;
 
 const foreign: string[] = [];
 let pristine: Standing[];
+/** What a boot without a pending run makes of it on the old host; see {@link loadOf}. */
+let loadOfBoot: string;
 
 /** firewalld and NetworkManager, each by its own word. */
 interface Standing extends Omit<HostState, 'zones'> {
@@ -117,6 +119,11 @@ async function writeForeignRules(host: LabHost): Promise<void> {
   foreign[lab.hosts.indexOf(host)] = await foreignRules(host);
 }
 
+/** The number that the kernel gave the table of firewalld: another one after each load. */
+function loadOf(host: LabHost): Promise<string> {
+  return host.sh("nft -a list table inet firewalld | sed -n '1s/.*# handle //p'");
+}
+
 async function restarted(host: LabHost): Promise<void> {
   await host.powerOff();
   await host.powerOn();
@@ -193,6 +200,7 @@ describe('a host that NetworkManager manages', () => {
       await restarted(host);
       await expectOurs(host);
     });
+    loadOfBoot = await loadOf(lab.host('old'));
   });
 
   it('is rolled back with its connections', async () => {
@@ -215,6 +223,9 @@ describe('a host that NetworkManager manages', () => {
     expect(held.exitCode, held.stdout).toBe(0);
     await expectOurs(host);
     await restarted(host);
+    await expect.poll(() => host.sh('ls /var/lib/portfw/guard'), { timeout: 20_000 }).toBe('');
+    // The boot has loaded the files of before: a reload would take away what others write meanwhile.
+    expect(await loadOf(host)).toBe(loadOfBoot);
     await expect.poll(() => connectionZones(host), { timeout: 10_000 }).toEqual(pristine[0]!.connections);
     await expect.poll(() => bindings(host), { timeout: 10_000 }).toEqual(['public: public', 'private: public']);
     expect((await stateOf(host)).files).toEqual(pristine[0]!.files);
