@@ -95,7 +95,7 @@ def network_manager():
     except ImportError:
         return None
     try:
-        bus = dbus.SystemBus()
+        bus = dbus.SystemBus(private=True)
         return NetworkManager(bus, dbus) if bus.name_has_owner(NM_BUS) else None
     except dbus.DBusException:  # no bus: early in a boot there is none
         return None
