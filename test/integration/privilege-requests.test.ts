@@ -228,7 +228,16 @@ describe('what is not ours', () => {
     if (seen.kind === 'unreadable' || seen.facts.firewalld.kind !== 'running') throw new Error('no facts');
     number += 1;
     const id = `${RUN_ID.slice(0, -2)}${String(number).padStart(2, '0')}`;
-    const base = { operation: 'begin', id, ...head, files: [], reload: false, reloadSeconds: 0, calls: [], foreign: [] };
+    const base = {
+      operation: 'begin',
+      id,
+      ...head,
+      files: [],
+      reload: false,
+      reloadSeconds: 0,
+      calls: [],
+      foreign: [],
+    };
     const [said] = await answersOf(host, [{ ...base, observedHash: seen.facts.firewalld.hash, ...changes }]);
     return { id, said: said! };
   }
