@@ -161,8 +161,8 @@ def arrived(sockets):
                 continue
 
 
-def await_links(names, seconds=2):
-    """The kernel may take a second until a link that is up carries packets; before that it drops them."""
+def await_links(names, seconds=5):
+    """The kernel may take a second or more until a link that is up carries packets; before that it drops them."""
     until = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         for name in names:
