@@ -56,11 +56,9 @@ class Running:
 
         ask = lambda *arguments: dbus_to_python(daemon.call(*arguments))
         self.default = ask("", "getDefaultZone")
-        self.zones = {name: ask(".zone", "getZoneSettings2", "s", name) for name in ask(".zone", "getZones")}
-        self.policies = {
-            name: ask(".policy", "getPolicySettings", "s", name)
-            for name in optional(lambda: ask(".policy", "getPolicies"), [])
-        }
+        self.zones = usable(daemon, ask(".zone", "getZones"), lambda name: ask(".zone", "getZoneSettings2", "s", name))
+        policies = optional(lambda: ask(".policy", "getPolicies"), [])
+        self.policies = usable(daemon, policies, lambda name: ask(".policy", "getPolicySettings", "s", name))
         used = set()
         for item in list(self.zones.values()) + list(self.policies.values()):
             rules = " ".join(item.get("rules_str", []) + item.get("rich_rules", []))

@@ -251,18 +251,27 @@ def sets_of(zone):
     return set(re.findall(r'ipset="([^"]+)"', rules)) | set(re.findall(r"ipset:([^ ]+)", rules))
 
 
+def usable(daemon, names, settings):
+    """
+    Settings by name. A zone of which 0.9 could not read all is listed, and has no rules and no settings; and a firewalld that
+    failed to load its files may name zones that it does not know.
+    """
+    found = {}
+    for name in names:
+        try:
+            found[name] = settings(name)
+        except daemon.dbus.DBusException as error:
+            if not re.match(r"INVALID_(POLICY|ZONE)\b", error.get_dbus_message() or ""):
+                raise
+    return found
+
+
 def runtime_state(daemon, default_zone):
-    zones, services, ipsets, policies = {}, {}, {}, {}
+    services, ipsets, policies = {}, {}, {}
     known = plain(daemon.call(".zone", "getZones"))
     active = plain(daemon.call(".zone", "getActiveZones"))
-    for name in known:
-        if name in active or name == default_zone or name.startswith(PREFIX):
-            try:
-                zones[name] = plain(daemon.call(".zone", "getZoneSettings2", "s", name))
-            except daemon.dbus.DBusException as error:
-                # One that failed to load its files may name zones that it does not know.
-                if not (error.get_dbus_message() or "").startswith("INVALID_ZONE"):
-                    raise
+    asked = [name for name in known if name in active or name == default_zone or name.startswith(PREFIX)]
+    zones = usable(daemon, asked, lambda name: plain(daemon.call(".zone", "getZoneSettings2", "s", name)))
     used = set()
     for zone in zones.values():
         used.update(services_of(zone))

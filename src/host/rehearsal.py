@@ -253,21 +253,28 @@ def loads(seconds=MOST_SECONDS_A_LOAD):
     return None if "broken" in state else state.get("why", "")
 
 
+def daemon_to_rehearse():
+    try:
+        return Daemon()
+    except Stop as error:
+        raise Stop(kind="unrehearsed", why="firewalld: %s" % error.document.get("reason", "it does not answer"))
+
+
 def rehearsals_of(request, surroundings):
     """The candidates, the one that comes first in time first."""
     boot = Rehearsal("boot", lambda folder: with_ours(folder, request["ours"], request["edits"]), ways=request["ways"])
     if request["starts"]:
         boot.from_outside = told_from_outside({})
         return [boot]
+    daemon = daemon_to_rehearse()
     try:
-        daemon = Daemon()
         bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
         surroundings.direct = plain(daemon.call(".direct", "getAllRules"))
         running = None if request["reload"] else Running(daemon)
         boot.from_outside = told_from_outside(bound)
         banned = bans_lost(daemon) if request["reload"] else {}
-    except (Stop, ImportError) as error:
-        raise Stop(kind="unrehearsed", why=str(error))
+    except (Stop, ImportError, daemon.dbus.DBusException) as error:
+        raise Stop(kind="unrehearsed", why=plain_error(error))
     found = [Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=boot.from_outside)]
     calls = request["calls"]
     if request["reload"]:
