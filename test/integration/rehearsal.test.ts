@@ -104,7 +104,10 @@ const HALF_READ = {
     '<zone><service name="ssh"/><port port="400-2000" protocol="tcp"/><port port="2000" protocol="tcp"/></zone>',
 };
 
-describe('the rules that a rehearsal shows', { timeout: Math.max(900_000, 30_000 * CONFIGURATIONS), concurrent: true }, () => {
+describe('the rules that a rehearsal shows', {
+  timeout: Math.max(900_000, 30_000 * CONFIGURATIONS),
+  concurrent: true,
+}, () => {
   it.each(SUITES)('are line by line those that the host has after a reload: %s', async (suite) => {
     const host = lab.host(`${suite}-random`);
     const around = {
