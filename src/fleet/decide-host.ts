@@ -17,7 +17,7 @@ import type { HostPlan } from '../plan/plan.ts';
 import { type Dialled, sshPorts, type Way } from '../plan/proof-ways.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../plan/rehearsal-refusals.ts';
-import { kernelsOf } from '../plan/rehearsed-kernels.ts';
+import { readRehearsal } from '../plan/rehearsed-kernels.ts';
 import { heldInFolder, reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
 import { type Trials, trialsOf } from '../plan/trials.ts';
@@ -204,9 +204,9 @@ interface Draft {
 
 /** The plan with what it does, or why it must not be carried out. */
 function concluded(draft: Draft): Decision {
-  const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
+  const { job, facts, usable, context, input, made, ways, doubts, trials } = draft;
   const { firewalld, observed, ensure } = usable;
-  const kernels = kernelsOf(rehearsal, facts);
+  const { rehearsal, kernels, notes: beside } = readRehearsal(draft.rehearsal, facts);
   const plan = withConsequences(made, input, rehearsal, kernels);
   const reload = reloadOf(plan.steps) !== null;
   const starts = ensure !== null;
@@ -237,10 +237,9 @@ function concluded(draft: Draft): Decision {
   if (against.length > 0) return refusedBy(against);
   const notes = [
     ...plan.notes,
-    ...doubts.map(
-      (text): PolicyNote => ({ severity: 'warning', code: 'management-unknown', text: `portfw_management: ${text}` }),
-    ),
+    ...doubts.map((text): PolicyNote => ({ severity: 'warning', code: 'management-unknown', text })),
     ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
+    ...beside,
     ...through.notes,
     ...(plan.changes.length > 0 ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
     ...(acceptedStop

@@ -42,7 +42,8 @@ function ipset(name: string, creation: readonly string[], entries: readonly stri
     if (method === 'bitmap' && part === 'port') return 'only-port';
     return DIMENSIONS.includes(part) ? (part as Dimension) : 'unknown';
   });
-  const netmask = options.includes('netmask') || options.includes('bitmask');
+  // The kernel cuts what it looks up, and the entries.
+  const netmask = ['netmask', 'bitmask', 'markmask'].some((option) => options.includes(option));
   let content: SetContent | null = null;
   return {
     name,
@@ -91,8 +92,8 @@ function read(entries: readonly string[], dimensions: readonly Dimension[], fami
     const [key = '', ...options] = entry.split(' ');
     const box = readKey(key, dimensions, family);
     const timeout = options[options.indexOf('timeout') + 1];
-    // An exception makes holes in others.
-    if (box === null || options.includes('nomatch')) unknown.push(entry);
+    // An exception makes holes in others, and a wildcard is only the beginning of a name.
+    if (box === null || options.includes('nomatch') || options.includes('wildcard')) unknown.push(entry);
     else {
       const lasting = !options.includes('timeout') || timeout === '0';
       elements.push({ box, lasting, verdict: null, destination: null });
@@ -117,6 +118,8 @@ function readKey(key: string, dimensions: readonly Dimension[], family: 'ipv4' |
 function readPart(part: string, dimension: Dimension, family: 'ipv4' | 'ipv6'): AddressRange[] | null {
   const [type] = typesOf(dimension, family);
   if (type === undefined || type === 'unknown') return null;
+  // A port of a bridge, which is not where the packet comes in by.
+  if (dimension === 'iface' && part.startsWith('physdev:')) return null;
   if (dimension !== 'port') {
     const range = readSpan(part, type, '-');
     return range === null ? null : [range];

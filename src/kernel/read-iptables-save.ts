@@ -64,9 +64,9 @@ function takeLine(line: string, table: OpenTable, sets: ReadonlyMap<string, Ipse
   if (added === null || chain === undefined) return false;
   const words = splitWords(added[2] ?? '');
   chain.rules.push(readIptablesRule(words, added[2] ?? '', table, sets));
-  const adding = words.indexOf('--add-set');
-  const set = adding === -1 ? undefined : table.sets.get(words[adding + 1] ?? '');
-  // Packets add to it from now on.
+  const changing = words.findIndex((word) => word === '--add-set' || word === '--del-set');
+  const set = changing === -1 ? undefined : table.sets.get(words[changing + 1] ?? '');
+  // Packets add to it, or take out of it, from now on.
   if (set !== undefined) table.sets.set(set.name, { ...set, changing: true });
   return true;
 }
@@ -92,7 +92,7 @@ export function combine(nft: Ruleset, saved: readonly Ruleset[]): Ruleset {
   const replaced = new Set<Table>();
   const tables = nft.tables.map((table) => {
     const own = better.find(({ family, name }) => family === table.family && name === table.name);
-    if (own === undefined || !isOfIptables(table)) return table;
+    if (own === undefined || !isSame(table, own)) return table;
     replaced.add(own);
     return own;
   });
@@ -103,10 +103,17 @@ export function combine(nft: Ruleset, saved: readonly Ruleset[]): Ruleset {
   };
 }
 
-/** iptables names the chains that the kernel calls after the hooks; nobody else has such a table. */
-function isOfIptables({ name, chains }: Table): boolean {
+/**
+ * Whether both lists tell of one table: iptables names the chains that the kernel calls after the hooks, and has as many rules
+ * in each. A table of the legacy iptables is in force beside one of nft with its name.
+ */
+function isSame({ name, chains }: Table, saved: Table): boolean {
   return (
     Object.hasOwn(PRIORITIES, name) &&
-    [...chains.values()].every((chain) => chain.base === null || HOOKS[chain.name] === chain.base.hook)
+    [...chains.values()].every(
+      (chain) =>
+        (chain.base === null || HOOKS[chain.name] === chain.base.hook) &&
+        chain.rules.length === saved.chains.get(chain.name)?.rules.length,
+    )
   );
 }

@@ -37,6 +37,7 @@ export function readIptablesTarget(words: readonly string[], family: 'ipv4' | 'i
     return index === -1 ? null : (options[index + 1] ?? '');
   };
   if (how === '-g') return [{ kind: 'verdict', verdict: { kind: 'goto', target: name } }];
+  if (name === 'SET' && options.includes('--map-mark')) return [{ kind: 'set-mark', of: 'mark', to: null }];
   if (ASIDE.includes(name)) return [{ kind: 'aside' }];
   switch (name) {
     case 'ACCEPT':

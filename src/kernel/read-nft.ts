@@ -144,16 +144,24 @@ class Reader {
       return;
     }
     const before = table.chains.get(name);
-    table.chains.set(name, { name, base: this.#base(value, name), rules: before?.rules ?? [] });
+    table.chains.set(name, {
+      name,
+      base: this.#base(value, name, `${table.family} ${table.name}`),
+      rules: before?.rules ?? [],
+    });
   }
 
-  #base(value: Json, name: string): BaseChain | null {
+  #base(value: Json, name: string, table: string): BaseChain | null {
     const given = get(value, 'hook');
     if (given === undefined) return null;
     const hook = HOOKS.find((one) => one === given);
+    if (given === 'ingress' || given === 'egress') {
+      // Before or after all that is looked at here.
+      this.#others.add(`${table} chain ${name} (${given})`);
+      return null;
+    }
     const priority = priorityOf(get(value, 'prio'), hook);
     if (hook === undefined || priority === null) {
-      // `ingress` and `egress` come before or after all that is looked at here.
       this.#problem(`the chain ${name} is at the hook ${valueShort(given)}, which is not looked at`);
       return null;
     }

@@ -93,8 +93,16 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   };
   const inside = isLoopback(path.clientAddress);
   if (!inside) own(path.clientAddress, family, path.serverAddress, path.serverPort);
-  const held = facts.interfaces.some(({ addresses }) => addresses.some(({ address }) => address === dialled?.address));
-  if (dialled === null || !held) return ways;
+  if (dialled === null) return ways;
+  if (!holds(facts, dialled.address)) {
+    // Translated on the way to a program that hands connections on: the flows say to which address, and who comes.
+    const flows = inside ? flowsTo(facts, 'tcp', dialled.port).filter(({ address }) => holds(facts, address)) : [];
+    for (const { opener, address } of flows) {
+      const itsFamily = addressFamily(opener);
+      if (itsFamily !== null && !isLoopback(opener)) own(opener, itsFamily, address, dialled.port);
+    }
+    return ways;
+  }
   if (dialled.address === path.serverAddress && dialled.port === path.serverPort) return ways;
   // Behind a forward port, or a program that hands connections on: sshd sees another door, or the host itself.
   const openers = inside ? openersOf(facts, 'tcp', dialled.port, dialled.address) : [path.clientAddress];
@@ -105,12 +113,27 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   return ways;
 }
 
+/** Our own way in where nobody can say who we are to the host; `null` where {@link controllerWays} asks, or has nothing to ask. */
+export function unaskedOwnWay(facts: WayFacts, dialled: Dialled | null): string | null {
+  const path = facts.controllerPath;
+  if (path === null || dialled === null || !isLoopback(path.clientAddress) || isLoopback(dialled.address)) return null;
+  if (controllerWays(facts, dialled).length > 0) return null;
+  return `we come in through a program on the host (sshd sees ${path.clientAddress}), and no connection to its port ${dialled.port} is known: whether we get in again could not be asked`;
+}
+
+function holds(facts: WayFacts, wanted: string): boolean {
+  return facts.interfaces.some(({ addresses }) => addresses.some(({ address }) => address === wanted));
+}
+
 /** Who has opened flows to a port of the host, at one address or any. */
 export function openersOf(facts: WayFacts, protocol: Protocol, port: number, address: string | null): string[] {
-  const { flows } = facts;
+  const to = flowsTo(facts, protocol, port).filter((flow) => address === null || flow.address === address);
+  return [...new Set(to.map(({ opener }) => opener))];
+}
+
+function flowsTo({ flows }: WayFacts, protocol: Protocol, port: number): { opener: string; address: string }[] {
   const kinds = flows === undefined || flows === null ? [] : [...flows.kinds, ...flows.untracked];
-  const to = kinds.filter((kind) => kind.protocol === protocol && kind.port === port);
-  return [...new Set(to.filter((kind) => address === null || kind.address === address).map(({ opener }) => opener))];
+  return kinds.filter((kind) => kind.protocol === protocol && kind.port === port);
 }
 
 /** sshd's port as we met it, else those that it listens on. */

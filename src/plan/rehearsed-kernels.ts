@@ -1,8 +1,10 @@
 import { oneAddress } from '../core/address-ranges.ts';
 import { addressFamily } from '../core/addresses.ts';
+import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import { readRules } from '../kernel/rules-text.ts';
 import type { Ruleset } from '../kernel/ruleset.ts';
+import type { PolicyNote } from '../policy/desired.ts';
 import type { KernelFilter } from './proof-dispatch.ts';
 import type { Rehearsal, RehearsedName } from './rehearsal.ts';
 import { interfacesTowards } from './routes.ts';
@@ -34,6 +36,33 @@ export function kernelsOf(
     if (state.loads) found[state.name] = filter(withLost(readRules(state.rules), now, state.lost));
   }
   return found;
+}
+
+/** A rehearsal with its kernels, as far as all of its rules could be read; and what a reviewer has to know of them. */
+export interface ReadRehearsal {
+  readonly rehearsal: Rehearsal | null;
+  readonly kernels: Kernels | null;
+  readonly notes: readonly PolicyNote[];
+}
+
+/**
+ * The kernels of a rehearsal. Where a line of the rules could not be read, nobody knows what it does: the host counts as not
+ * rehearsed. Tables before or beside those that are looked at (`netdev`, `bridge`, ingress) are named.
+ */
+export function readRehearsal(rehearsal: Rehearsal | null, facts: Parameters<typeof kernelsOf>[1]): ReadRehearsal {
+  const kernels = kernelsOf(rehearsal, facts);
+  if (kernels === null) return { rehearsal, kernels, notes: [] };
+  const all = Object.values(kernels).map(({ rules }) => rules);
+  const [problem] = all.flatMap(({ problems }) => problems);
+  if (problem !== undefined) {
+    const why = `a line of the kernel's rules cannot be read: ${terminalLine(problem, 200)}`;
+    return { rehearsal: { kind: 'not-rehearsed', why }, kernels: null, notes: [] };
+  }
+  const beside = [...new Set(all.flatMap(({ notLookedAt }) => notLookedAt))].map((name) => terminalLine(name, 100));
+  if (beside.length === 0) return { rehearsal, kernels, notes: [] };
+  const more = beside.length > 8 ? `, and ${beside.length - 8} more` : '';
+  const text = `the host also filters where portfw does not look (${beside.slice(0, 8).join(', ')}${more}): what these rules drop is not in the plan, and they do not change`;
+  return { rehearsal, kernels, notes: [{ severity: 'warning', code: 'not-looked-at', text }] };
 }
 
 /** Tables of others that could not be had in the namespace are as they are on the host. */

@@ -1,6 +1,6 @@
 import { carrierWays, leaseWays } from './carrier-ways.ts';
 import { type ManagementSource, type ManagementWays, managementWays } from './management-ways.ts';
-import { controllerWays, type Dialled, type WayFacts } from './proof-ways.ts';
+import { controllerWays, type Dialled, unaskedOwnWay, type WayFacts } from './proof-ways.ts';
 
 /** Everybody who must get in, and what SSH depends on, the most important first; and sentences on what cannot be asked. */
 export function waysOf(
@@ -10,5 +10,9 @@ export function waysOf(
 ): ManagementWays {
   const { ways, doubts } = managementWays(facts, management);
   const own = [...controllerWays(facts, dialled), ...carrierWays(facts)];
-  return { ways: [...own, ...leaseWays(facts, [...own, ...ways]), ...ways], doubts };
+  const unasked = unaskedOwnWay(facts, dialled);
+  return {
+    ways: [...own, ...leaseWays(facts, [...own, ...ways]), ...ways],
+    doubts: [...(unasked === null ? [] : [unasked]), ...doubts.map((text) => `portfw_management: ${text}`)],
+  };
 }

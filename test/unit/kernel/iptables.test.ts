@@ -105,6 +105,49 @@ describe('iptables-save', () => {
     expect(ask(nft, { port: 22 }).accepted).toEqual([]);
   });
 
+  it('leaves a table of nft in force beside one of the legacy iptables with its name', () => {
+    const chain = {
+      family: 'ip',
+      table: 'filter',
+      name: 'INPUT',
+      type: 'filter',
+      hook: 'input',
+      prio: 0,
+      policy: 'accept',
+    };
+    const dport = { match: { op: '==', left: { payload: { protocol: 'tcp', field: 'dport' } }, right: 22 } };
+    const rule = { family: 'ip', table: 'filter', chain: 'INPUT', expr: [dport, { drop: null }] };
+    const native = readNft(
+      JSON.stringify({ nftables: [{ table: { family: 'ip', name: 'filter' } }, { chain }, { rule }] }),
+    );
+    const legacy = readIptablesSave('*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\nCOMMIT\n', 'ip');
+    const both = combine(native, [legacy]);
+    expect(verdict(ask(both, { port: 22 }), '203.0.113.5')).toBe('drop');
+    expect(verdict(ask(both, { port: 23 }), '203.0.113.5')).toBe('accept');
+  });
+
+  it('knows no entry whose key the kernel cuts, and no interface that is only a part of a name', () => {
+    const created = (type: string, entry: string, match = 'src,src') => {
+      const known = readIpsetSave(`create s ${type}\nadd s ${entry}\n`);
+      return readIptablesSave(
+        `*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m set --match-set s ${match} -j DROP\nCOMMIT\n`,
+        'ip',
+        known,
+      );
+    };
+    for (const rules of [
+      created('hash:net,iface family inet', '198.51.100.0/24,et wildcard'),
+      created('hash:net,iface family inet', '198.51.100.0/24,physdev:eth0'),
+      created('hash:ip,mark family inet markmask 0x000000ff', '198.51.100.7,0x00000001'),
+    ]) {
+      expect(verdict(ask(rules, { port: 22 }), '198.51.100.7')).toBe('drop');
+      expect(verdict(ask(rules, { port: 22 }, false), '198.51.100.7')).toBe('accept');
+    }
+    const marked = '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j SET --map-set s src --map-mark\n';
+    const rules = readIptablesSave(`${marked}-A INPUT -m mark --mark 0x1 -j DROP\nCOMMIT\n`, 'ip');
+    expect(verdict(ask(rules, { port: 22 }, true), '203.0.113.5')).toBe('drop');
+  });
+
   it('never throws, and says what it could not read', () => {
     const broken =
       '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j\n-A NOWHERE -j DROP\nnonsense\n-A INPUT -m\n-A INPUT ! -s\nCOMMIT\n-A INPUT -j DROP';

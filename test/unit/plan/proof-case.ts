@@ -153,8 +153,6 @@ export function verdict(given: Case): LockoutVerdict {
     rehearsal: null,
     kernels: null,
   });
-  const unknown = doubts.map(
-    (text) => ({ severity: 'warning', code: 'management-unknown', text: `portfw_management: ${text}` }) as const,
-  );
+  const unknown = doubts.map((text) => ({ severity: 'warning', code: 'management-unknown', text }) as const);
   return { ...proof, notes: [...unknown, ...proof.notes] };
 }

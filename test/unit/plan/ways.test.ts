@@ -59,6 +59,19 @@ describe('who must get in', () => {
     ]);
   });
 
+  it('behind a program on the host and a translation on the way is who the flows say; or it is said that nobody knows', () => {
+    const kinds = [{ protocol: 'tcp', opener: '203.0.113.7', address: '192.0.2.10', port: 443, count: 1 }];
+    const facts = { controllerPath: path('127.0.0.1', '127.0.0.1'), interfaces: INTERFACES, ...ROUTED };
+    const dialled = { address: '203.0.113.200', port: 443 };
+    const seen = { ...facts, flows: { kinds, untracked: [] } as unknown as NonNullable<WayFacts['flows']> };
+    expect(said(waysOf(seen, [], dialled).ways)).toEqual(['controller 203.0.113.7 by eth0 to 192.0.2.10 443/tcp']);
+    expect(waysOf(seen, [], dialled).doubts).toEqual([]);
+    expect(waysOf(facts, [], dialled).doubts).toEqual([expect.stringMatching(/sshd sees 127.0.0.1.*port 443/)]);
+    // Over a local connection there is nothing to ask.
+    expect(waysOf(facts, [], null).doubts).toEqual([]);
+    expect(waysOf(facts, [], { address: '127.0.0.1', port: 22 }).doubts).toEqual([]);
+  });
+
   it('of portfw_management is asked about by the routes, part by part', () => {
     const facts = { controllerPath: path('198.51.100.7', '198.51.100.10'), interfaces: INTERFACES, ...ROUTED };
     const { ways, doubts } = waysOf(facts, from('203.0.113.0/24', '198.51.100.0/24'), null);
