@@ -44,8 +44,9 @@ function readState(state: JsonObject, ways: number): RehearsedState {
   const said = lines(state, 'said');
   if (!state.flag('loads')) {
     const files = state.has('files') ? state.texts('files', 1000, 4096).map((path) => terminalLine(path, 200)) : [];
+    const slow = state.has('slow') && state.flag('slow');
     const together = state.has('together') && state.flag('together');
-    return { name, loads: false, why: line(state, 'why'), said, files, together };
+    return { name, loads: false, slow, why: line(state, 'why'), said, files, together };
   }
   const packets = state.texts('packets', 64, 16).map((result) => {
     const known = RESULTS.find((one) => one === result);
