@@ -19,7 +19,9 @@ function loaded(name: RehearsedName, more: Partial<Extract<RehearsedState, { loa
   };
 }
 
-function broken(name: RehearsedName, why: string, ...files: readonly string[]): RehearsedState {
+type Broken = Extract<RehearsedState, { loads: false }>;
+
+function broken(name: RehearsedName, why: string, ...files: readonly string[]): Broken {
   return { name, loads: false, slow: false, why, said: [], files, together: false };
 }
 
@@ -48,7 +50,7 @@ describe('what the host says keeps a plan from being carried out', () => {
   });
 
   it('files that take longer to load than anybody waits, which nothing in them is to blame for', () => {
-    const slow: RehearsedState = { ...broken('disk', 'it does not end within 240 s'), slow: true };
+    const slow: Broken = { ...broken('disk', 'it does not end within 240 s'), slow: true };
     expect(shown(rehearsalRefusals(of(slow, loaded('boot')), 600, false))).toEqual([
       expect.stringMatching(
         /^cannot-reload: firewalld takes too long to load its files as they are: it does not end within 240 s \/ .*fewer interfaces/,
