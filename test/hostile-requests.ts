@@ -133,6 +133,7 @@ export const GOOD: readonly GivenRequest[] = [
     ours: change.files,
     edits: released,
     calls: [['bind-interface', 'portfw-public', 'eth0']],
+    connections: [[UUID, 'portfw-public']],
     ways: [
       {
         interface: 'eth0',

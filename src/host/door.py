@@ -411,6 +411,7 @@ SCHEMA = {
         "ours": FILES,
         "edits": RELEASES,
         "calls": list_of(call_rule, MOST_ITEMS),
+        "connections": CONNECTIONS,
         "ways": list_of(WAY, 64),
         "listen": list_of(ONE_PORT, 64),
     },

@@ -187,9 +187,9 @@ def carry_on(firewall, rehearsal):
                 failed.append(("%s: %s" % (what, error))[:500])
 
     told = {
-        name: zone
+        name: zone or firewall.get_default_zone()
         for name, zone in rehearsal.from_outside.items()
-        if not (firewall.zone.get_zone_of_interface(name) or "").startswith(PREFIX)
+        if not (OF_ENGINES.match(name) and (firewall.zone.get_zone_of_interface(name) or "").startswith(PREFIX))
     }
     for interface, zone in dict(told, **rehearsal.bindings).items():
         if zone in firewall.zone.get_zones() and firewall.zone.get_zone_of_interface(interface) != zone:
@@ -259,18 +259,18 @@ def rehearsals_of(request, surroundings):
     """The candidates, the one that comes first in time first."""
     boot = Rehearsal("boot", lambda folder: with_ours(folder, request["ours"], request["edits"]), ways=request["ways"])
     if request["starts"]:
-        boot.from_outside = told_from_outside({})
+        boot.from_outside = told_from_outside({}, request["connections"])
         return [boot]
     try:
         daemon = Daemon()
         bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
         surroundings.direct = plain(daemon.call(".direct", "getAllRules"))
         running = None if request["reload"] else Running(daemon)
-        boot.from_outside = told_from_outside(bound)
+        boot.from_outside, as_now = told_from_outside(bound, request["connections"]), told_from_outside(bound)
         banned = bans_lost(daemon) if request["reload"] else {}
     except (Stop, ImportError) as error:
         raise Stop(kind="unrehearsed", why=str(error))
-    found = [Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=boot.from_outside)]
+    found = [Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=as_now)]
     calls = request["calls"]
     if request["reload"]:
         make = lambda folder: put_files(folder, request["files"])
@@ -287,12 +287,15 @@ def rehearsals_of(request, surroundings):
 OF_ENGINES = re.compile(r"(docker\d+|br-[0-9a-f]{12}|virbr\d+|podman\d+|lxdbr\d+)\Z")
 
 
-def told_from_outside(bound):
-    """Who is in which zone by the word of others, who give it again: engines, and NetworkManager, whose word is the last."""
+def told_from_outside(bound, moves=()):
+    """
+    Who is in which zone by the word of others, who give it again: engines, and NetworkManager, whose word is the last; `moves`
+    are the zones that its connections are to name. An empty zone is the default one, whatever firewalld's files say.
+    """
     told = {name: zone for name, zone in bound.items() if OF_ENGINES.match(name)}
+    zones = dict(moves)
     for item in nm_connections():
-        if item["zone"]:
-            told.update((name, item["zone"]) for name in item["interfaces"])
+        told.update((name, zones.get(item["uuid"], item["zone"])) for name in item["interfaces"])
     return told
 
 

@@ -115,6 +115,8 @@ export interface RehearseRequest {
   readonly ours: readonly WireFile[];
   readonly edits: readonly WireRelease[];
   readonly calls: readonly RuntimeCall[];
+  /** The zones that NetworkManager's connections name once the plan is permanent. */
+  readonly connections: readonly (readonly [uuid: string, zone: string])[];
   /** Connections to try with real packets. */
   readonly ways: readonly TrialWay[];
   /** Ports on which somebody is to listen besides. */
@@ -185,6 +187,7 @@ export function rehearseRequest(
     ],
     edits: releasesOf(plan),
     calls: stepsOfKind(plan.steps, 'call').map(({ call }) => call),
+    connections: connectionsOf(plan),
     ...trials,
   };
 }
