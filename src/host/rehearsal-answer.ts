@@ -38,6 +38,26 @@ export function parseRehearsal(text: string, ways: readonly TrialWay[]): Rehears
   }
 }
 
+/**
+ * Reads the answer to the rehearsal of a rollback, with the generation that it would return to. `null` where the host has nothing
+ * to rehearse: what it answers to the rollback itself says why.
+ */
+export function parseRollbackRehearsal(
+  text: string,
+  ways: readonly TrialWay[],
+): { readonly generation: string | null; readonly rehearsal: Rehearsal } | null {
+  const rehearsal = parseRehearsal(text, ways);
+  try {
+    const answer = JsonObject.parse(SECTION, [text]);
+    const kind = answer.text('kind');
+    if (kind === 'rehearsed') return { generation: answer.text('generation', 64), rehearsal };
+    return kind === 'unrehearsed' || kind === 'refused' ? { generation: null, rehearsal } : null;
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { generation: null, rehearsal };
+  }
+}
+
 function readState(state: JsonObject, ways: number): RehearsedState {
   const name = NAMES.find((one) => one === state.text('name'));
   if (name === undefined) throw new Unreadable(SECTION, 'a state has an unknown name');

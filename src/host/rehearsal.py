@@ -206,6 +206,11 @@ def carry_on(firewall, rehearsal):
 
 def rehearse(request):
     """What firewalld makes of its files as they are, with a plan's definitions, after its calls, and after the next boot."""
+    return rehearsed(lambda surroundings: rehearsals_of(request, surroundings), request)
+
+
+def rehearsed(candidates, request):
+    """Loads candidates, and says what comes of each."""
     try:
         import firewall.core.fw  # once, before the children
     except ImportError as error:
@@ -214,7 +219,7 @@ def rehearse(request):
         surroundings, now = Surroundings(), rules_in_force()
     except RuntimeError as error:
         raise Stop(kind="unrehearsed", why=str(error))
-    plans = rehearsals_of(request, surroundings)
+    plans = candidates(surroundings)
     works = [lambda one=one: load(one, surroundings, request["listen"]) for one in plans]
     states = all_apart(works, MOST_SECONDS_A_LOAD, max(1, min(2, os.cpu_count() or 1)))
     found = []
