@@ -119,7 +119,8 @@ export const GOOD: readonly GivenRequest[] = [
   { operation: 'keep', id: RUN_ID },
   { operation: 'confirm', id: RUN_ID },
   { operation: 'settle', id: RUN_ID, why: 'no answer\nfrom 192.0.2.1' },
-  { operation: 'rollback', ...head, generation: RUN_ID, confirm: 'auto' },
+  { operation: 'rollback', ...head, generation: RUN_ID, confirm: 'auto', reloadSeconds: 3 },
+  { operation: 'rehearse-rollback', generation: null, ways: [], listen: [2222] },
   {
     operation: 'cut-flows',
     holder: 'ops@desk',
@@ -133,6 +134,7 @@ export const GOOD: readonly GivenRequest[] = [
     ours: change.files,
     edits: released,
     calls: [['bind-interface', 'portfw-public', 'eth0']],
+    connections: [[UUID, 'portfw-public']],
     ways: [
       {
         interface: 'eth0',

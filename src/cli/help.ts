@@ -108,6 +108,7 @@ Examples:
 `,
   rollback: `
 Returns each host to a saved firewalld configuration and proves it by hash. "portfw history" lists them.
+One that would cut SSH, ours or that of portfw_management, is refused; --accept-lockout HOST goes on with that one host.
 
 Examples:
   portfw rollback inventory.yaml --limit web1

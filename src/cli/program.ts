@@ -143,6 +143,11 @@ export function buildProgram(version: string, done: (code: number) => void): Com
     .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
     .option('--revert-after <time>', 'the host puts itself back unless it is kept within this time (60s)')
     .option('-y, --yes', 'roll back without asking')
+    .option(
+      '--accept-lockout <host>',
+      'go on with this host though the generation would cut SSH; by name, may be repeated',
+      collect,
+    )
     .action(async (files, flags) =>
       done(await (await import('./commands/rollback.ts')).rollback(inventorySources(files, flags), flags)),
     );

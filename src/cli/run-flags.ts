@@ -20,7 +20,7 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly askPass?: boolean;
   /** Seconds. */
   readonly connectTimeout?: number;
-  /** Of `plan` and `apply`: hosts whose plan may fail the lockout proof. */
+  /** Of `plan`, `apply` and `rollback`: hosts whose change may fail the lockout proof. */
   readonly acceptLockout?: readonly string[];
   /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */
   readonly acceptForwardingStop?: readonly string[];

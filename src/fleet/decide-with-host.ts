@@ -24,7 +24,7 @@ export async function decideWithHost(
 }
 
 /** What was dialled in the end. From behind a jump host or a command only what the inventory names, where that is an address. */
-function dialledOf({ endpoints, target }: Connection): Dialled | null {
+export function dialledOf({ endpoints, target }: Connection): Dialled | null {
   if (target.kind !== 'ssh') return null;
   const [text, port] =
     endpoints === null ? [target.address, target.port] : [endpoints.remoteAddress, endpoints.remotePort];

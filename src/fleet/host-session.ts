@@ -3,8 +3,8 @@ import type { HostFacts } from '../facts/facts.ts';
 import { parseFacts } from '../facts/parse-facts.ts';
 import { type Answer, parseAnswer } from '../host/answers.ts';
 import { firewalldProgram, probeProgram } from '../host/programs.ts';
-import { parseRehearsal } from '../host/rehearsal-answer.ts';
-import type { RehearseRequest, Request } from '../host/requests.ts';
+import { parseRehearsal, parseRollbackRehearsal } from '../host/rehearsal-answer.ts';
+import type { RehearseRequest, RehearseRollbackRequest, Request } from '../host/requests.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection, Target } from '../transport/connection.ts';
 import type { Failure, HostOutcome } from './events.ts';
@@ -120,12 +120,42 @@ export async function probe(
 const REHEARSAL_DEADLINE_MS = 540_000;
 const REHEARSAL_LIMIT_BYTES = 256 * 1024 * 1024;
 
+interface NoRehearsal {
+  readonly kind: 'failed';
+  readonly failure: Failure;
+  readonly lost: boolean;
+}
+
 /** Has the host rehearse a plan. That it cannot is a value of the rehearsal; a line that went down is a failure. */
 export async function rehearse(
   connection: Connection,
   request: RehearseRequest,
   signal?: AbortSignal,
-): Promise<Rehearsal | { readonly kind: 'failed'; readonly failure: Failure; readonly lost: boolean }> {
+): Promise<Rehearsal | NoRehearsal> {
+  const said = await rehearsalOf(connection, request, signal);
+  return said.kind === 'said' ? parseRehearsal(said.text, request.ways) : said;
+}
+
+/** The same of a rollback; see {@link parseRollbackRehearsal}. */
+export async function rehearseRollback(
+  connection: Connection,
+  request: RehearseRollbackRequest,
+  signal?: AbortSignal,
+): Promise<{ readonly kind: 'asked'; readonly found: ReturnType<typeof parseRollbackRehearsal> } | NoRehearsal> {
+  const said = await rehearsalOf(connection, request, signal);
+  if (said.kind === 'failed') return said;
+  const found =
+    said.kind === 'said' ? parseRollbackRehearsal(said.text, request.ways) : { generation: null, rehearsal: said };
+  return { kind: 'asked', found };
+}
+
+async function rehearsalOf(
+  connection: Connection,
+  request: RehearseRequest | RehearseRollbackRequest,
+  signal: AbortSignal | undefined,
+): Promise<
+  { readonly kind: 'said'; readonly text: string } | Extract<Rehearsal, { kind: 'not-rehearsed' }> | NoRehearsal
+> {
   const outcome = await connection.run({
     program: firewalldProgram(),
     data: JSON.stringify(request),
@@ -135,13 +165,14 @@ export async function rehearse(
   });
   if (outcome.kind !== 'exited')
     return { kind: 'failed', failure: commandFailure(outcome), lost: outcome.kind === 'lost' };
-  if (outcome.exitCode === 0) return parseRehearsal(outcome.stdout.toString('utf8'), request.ways);
+  if (outcome.exitCode === 0) return { kind: 'said', text: outcome.stdout.toString('utf8') };
   const last = terminalLine(outcome.stderr.toString('utf8').trim().split('\n').at(-1) ?? '', 600);
   return { kind: 'not-rehearsed', why: `the host's program ended with exit code ${outcome.exitCode}: ${last}` };
 }
 
 /** What a reload that a request makes was measured to take; 0 where it makes none, or nobody has measured. */
 export function reloadSecondsOf(request: Request): number {
+  if (request.operation === 'rollback') return request.reloadSeconds;
   return request.operation === 'begin' && request.reload ? request.reloadSeconds : 0;
 }
 

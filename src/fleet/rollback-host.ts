@@ -11,6 +11,7 @@ import {
   unexpected,
 } from './guarded-run.ts';
 import { ask, connect, withConnection } from './host-session.ts';
+import { judgeRollback } from './judge-rollback.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
 /** What all generations are called, as the host's program has it. */
@@ -37,8 +38,11 @@ export function rollback(job: HostJob, context: RunContext, generation: string |
         const why = 'there is no such generation';
         return { kind: 'refused', failure: noGeneration({ why, known: generations.map((item) => item.id) }) };
       }
+      const judged = await judgeRollback(job, connection, context, generation);
+      if (judged.kind === 'refused') return judged;
+      if (judged.kind === 'lost') return { kind: 'unreachable', failure: judged.failure };
       const id = newGenerationId(new Date());
-      const what = `rollback to ${generation ?? 'the newest generation that differs'}`;
+      const what = `rollback to ${judged.generation ?? 'the newest generation that differs'}`;
       context.phase(job.host, 'restoring');
       const run = startRun(job, id, context);
       const asked = await ask(connection, {
@@ -46,9 +50,10 @@ export function rollback(job: HostJob, context: RunContext, generation: string |
         id,
         holder: context.holder,
         what,
-        generation,
+        generation: judged.generation,
         window: guardOf(context).windowSeconds,
         confirm: 'auto',
+        reloadSeconds: judged.reloadSeconds,
       });
       if (asked.kind === 'failed') {
         if (asked.mayHaveRun) return giveUp(run, 'restoring', asked.failure);

@@ -402,7 +402,7 @@ SCHEMA = {
     "keep": OF_A_RUN,
     "confirm": {"id": maybe(RUN)},
     "settle": {"id": RUN, "why": NOTE},
-    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto")),
+    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto"), reloadSeconds=number(0, 24 * 3600)),
     "cut-flows": {"holder": LINE, "flows": list_of(FLOW, 10000)},
     "rehearse": {
         "starts": FLAG,
@@ -411,9 +411,11 @@ SCHEMA = {
         "ours": FILES,
         "edits": RELEASES,
         "calls": list_of(call_rule, MOST_ITEMS),
+        "connections": CONNECTIONS,
         "ways": list_of(WAY, 64),
         "listen": list_of(ONE_PORT, 64),
     },
+    "rehearse-rollback": {"generation": maybe(RUN), "ways": list_of(WAY, 64), "listen": list_of(ONE_PORT, 64)},
     "history": {},
     "status": {},
 }

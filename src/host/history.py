@@ -39,12 +39,10 @@ def runs_as(meta):
     return observe(Daemon(), helpers=False)["runtimeHash"] == meta["runtimeHash"]
 
 
-def rollback(request):
-    """Back to an older generation; the present state is saved as a generation first."""
-    recover()
+def chosen_generation(request, files):
+    """The generation to return to: what was saved with it, its files as they come back, and the files of others among them."""
     known = generation_ids()
     wanted = request["generation"]
-    files = permanent_files()
     if wanted is None:
         for identity in reversed(known):
             try:
@@ -65,9 +63,63 @@ def rollback(request):
             known=known,
         )
     foreign = foreign_since(wanted)
-    saved = for_rollback(saved, files, foreign)
+    return meta, for_rollback(saved, files, foreign), foreign
+
+
+def is_there(meta, saved, foreign, files):
     # A run that was cut off may have left the files as they were and changed what runs.
-    if scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta):
+    return scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta)
+
+
+def rehearse_rollback(request):
+    """What firewalld makes of its files as they are, and of those that a rollback would leave. Changes nothing."""
+    if unfinished()["runs"]:
+        raise Stop(kind="unrehearsed", why="another run on the host has not ended")
+    files = permanent_files()
+    meta, saved, foreign = chosen_generation(request, files)
+    if is_there(meta, saved, foreign, files):
+        return {"kind": "same", "generation": meta["id"], "hash": file_hash(files)}
+    daemon = Daemon()
+    bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
+    direct = plain(daemon.call(".direct", "getAllRules"))
+    now = nm_zones_of(nm_connections())
+    # A rollback touches connections that name a zone of ours, now or then.
+    zones = [(item["uuid"], item["zone"], now.get(item["uuid"], "")) for item in meta.get("networkManager") or []]
+    moves = [(uuid, zone) for uuid, zone, present in zones if zone.startswith(PREFIX) or present.startswith(PREFIX)]
+    back = Rehearsal(
+        "boot",
+        lambda folder: with_saved(folder, saved, foreign),
+        bindings=bindings_after(meta["bindings"], bound),
+        ways=request["ways"],
+        from_outside=told_from_outside(bound, moves),
+    )
+    disk = Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=told_from_outside(bound))
+
+    def candidates(surroundings):
+        surroundings.direct = direct
+        return [disk, back]
+
+    return dict(rehearsed(candidates, request), generation=meta["id"])
+
+
+def with_saved(folder, saved, foreign):
+    """A copied configuration as a rollback leaves it."""
+    with_ours(folder, [], [])
+    for path in foreign:
+        if os.path.isfile(os.path.join(folder, path)):
+            os.unlink(os.path.join(folder, path))
+    for item in saved:
+        if in_scope(item["path"], foreign):
+            put_file(folder, item["path"], base64.b64decode(item["content"]))
+
+
+def rollback(request):
+    """Back to an older generation; the present state is saved as a generation first."""
+    recover()
+    files = permanent_files()
+    meta, saved, foreign = chosen_generation(request, files)
+    wanted = meta["id"]
+    if is_there(meta, saved, foreign, files):
         return {"kind": "same", "generation": wanted, "hash": file_hash(files)}
     identity = request["id"]
     take_lock(request)

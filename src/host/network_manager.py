@@ -17,6 +17,10 @@ NM_ZONE = re.compile(r"((?!-)[\w-]{1,17}(/[\w-]{1,17})?)?\Z")
 # Where its profiles are: what is in memory only, what is on disk, and what the older format of Enterprise Linux has.
 NM_KEYFILES = ("/run/NetworkManager/system-connections", "/etc/NetworkManager/system-connections")
 NM_IFCFG = "/etc/sysconfig/network-scripts"
+# Profiles that come with the system. NetworkManager never writes here: what changes goes into a copy in one of the folders above.
+NM_VENDOR = "/usr/lib/NetworkManager/system-connections"
+# Parts of a profile that may hold secrets, which nobody can compare.
+NM_SECRET = {"802-11-wireless-security", "802-1x", "adsl", "cdma", "gsm", "macsec", "pppoe", "vpn", "wireguard"}
 # Made by NetworkManager itself for an interface that others set up ("connected (externally)"): it does not tell firewalld
 # of those, so that the interface is bound as if NetworkManager were not there.
 NM_GENERATED = 0x2 | 0x4 | 0x8
@@ -38,20 +42,37 @@ class NetworkManager:
             )
         )
 
-    def settings(self, path):
-        """A connection's profile: its section `connection`. Secrets are never among what this call returns."""
-        answer = self.bus.call_blocking(
-            NM_BUS, path, NM_BUS + ".Settings.Connection", "GetSettings", "", (), timeout=NM_SECONDS
+    def profile(self, path):
+        """A connection's profile, by sections. Secrets are never among what this call returns."""
+        return plain(
+            self.bus.call_blocking(
+                NM_BUS, path, NM_BUS + ".Settings.Connection", "GetSettings", "", (), timeout=NM_SECONDS
+            )
         )
-        return plain(answer.get("connection", {}))
+
+    def settings(self, path):
+        return self.profile(path).get("connection", {})
+
+    def file(self, path):
+        """Where a connection's profile is; nothing before 1.12."""
+        return self.properties(path, ".Settings.Connection").get("Filename", "")
+
+    def found(self, uuid):
+        """The path of a saved or active connection, or None where there is none."""
+        try:
+            return self.bus.call_blocking(
+                NM_BUS, NM_ROOT + "/Settings", NM_BUS + ".Settings", "GetConnectionByUuid", "s", (uuid,), timeout=NM_SECONDS
+            )
+        except self.dbus.DBusException as error:
+            if gone(error):
+                return None
+            raise
 
     def zone(self, uuid):
         """The zone that a saved or active connection names, or None where there is no such connection."""
         try:
-            path = self.bus.call_blocking(
-                NM_BUS, NM_ROOT + "/Settings", NM_BUS + ".Settings", "GetConnectionByUuid", "s", (uuid,), timeout=NM_SECONDS
-            )
-            return self.settings(path).get("zone", "")
+            path = self.found(uuid)
+            return None if path is None else self.settings(path).get("zone", "")
         except self.dbus.DBusException as error:
             if gone(error):
                 return None
@@ -79,6 +100,7 @@ class NetworkManager:
             "zone": settings.get("zone", ""),
             "interfaces": sorted(name for name in interfaces if name),
             "unsaved": bool(profile.get("Unsaved")),
+            "file": profile.get("Filename", ""),
         }
 
 
@@ -134,13 +156,16 @@ def nm_set_zone(uuid, zone, temporary):
     """
     if not NM_UUID.match(uuid) or not NM_ZONE.match(zone):
         raise RuntimeError("not a connection and a zone: %r, %r" % (uuid, zone))
+    nmcli("modify", *(["--temporary"] if temporary else []), "uuid", uuid, "connection.zone", zone)
+
+
+def nmcli(*arguments):
+    """Tells NetworkManager something of a connection. Raises RuntimeError."""
     import subprocess  # 20 ms that most operations need not spend
 
-    argv = ["nmcli", "connection", "modify"] + (["--temporary"] if temporary else [])
-    argv += ["uuid", uuid, "connection.zone", zone]
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
+            ["nmcli", "connection"] + list(arguments), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
             env=dict(os.environ, LC_ALL="C"),
         )
     except OSError as error:
@@ -216,6 +241,38 @@ def nm_restore(saved):
         nm_set_zone(uuid, zone, False)
         if manager.zone(uuid) != zone:
             raise RuntimeError("NetworkManager does not take zone %r for connection %s" % (zone, uuid))
+    for item in saved:
+        if os.path.dirname(item.get("file", "")) == NM_VENDOR:
+            nm_uncover(manager, item["uuid"])
+
+
+def nm_uncover(manager, uuid):
+    """
+    A profile of the system's own is in use again, when NetworkManager's copy of it, which covers it since its zone was changed,
+    says nothing else any more. Where it does, because somebody has changed more of it since, the copy stays.
+    """
+    path = manager.found(uuid)
+    copy = manager.file(path) if path is not None else ""
+    if os.path.dirname(copy) not in NM_KEYFILES or os.path.islink(copy):
+        return
+    before = manager.profile(path)
+    if NM_SECRET & set(before):
+        return
+    status, content = os.stat(copy), read_bytes(copy)
+    os.unlink(copy)
+    # Reads this file alone again: it is gone, and what it covered is found.
+    nmcli("load", copy)
+    path = manager.found(uuid)
+    if path is not None and os.path.dirname(manager.file(path)) == NM_VENDOR and lasting(manager.profile(path)) == lasting(before):
+        return
+    write_file(copy, content, status.st_mode & 0o7777, (status.st_uid, status.st_gid))
+    nmcli("load", copy)
+
+
+def lasting(profile):
+    """A profile without the time of its last use."""
+    connection = {key: value for key, value in profile.get("connection", {}).items() if key != "timestamp"}
+    return dict(profile, connection=connection)
 
 
 def nm_try_restore(saved):

@@ -38,14 +38,35 @@ export function parseRehearsal(text: string, ways: readonly TrialWay[]): Rehears
   }
 }
 
+/**
+ * Reads the answer to the rehearsal of a rollback, with the generation that it would return to. `null` where the host has nothing
+ * to rehearse: what it answers to the rollback itself says why.
+ */
+export function parseRollbackRehearsal(
+  text: string,
+  ways: readonly TrialWay[],
+): { readonly generation: string | null; readonly rehearsal: Rehearsal } | null {
+  const rehearsal = parseRehearsal(text, ways);
+  try {
+    const answer = JsonObject.parse(SECTION, [text]);
+    const kind = answer.text('kind');
+    if (kind === 'rehearsed') return { generation: answer.text('generation', 64), rehearsal };
+    return kind === 'unrehearsed' || kind === 'refused' ? { generation: null, rehearsal } : null;
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return { generation: null, rehearsal };
+  }
+}
+
 function readState(state: JsonObject, ways: number): RehearsedState {
   const name = NAMES.find((one) => one === state.text('name'));
   if (name === undefined) throw new Unreadable(SECTION, 'a state has an unknown name');
   const said = lines(state, 'said');
   if (!state.flag('loads')) {
     const files = state.has('files') ? state.texts('files', 1000, 4096).map((path) => terminalLine(path, 200)) : [];
+    const slow = state.has('slow') && state.flag('slow');
     const together = state.has('together') && state.flag('together');
-    return { name, loads: false, why: line(state, 'why'), said, files, together };
+    return { name, loads: false, slow, why: line(state, 'why'), said, files, together };
   }
   const packets = state.texts('packets', 64, 16).map((result) => {
     const known = RESULTS.find((one) => one === result);

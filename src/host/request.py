@@ -16,7 +16,7 @@ OPERATIONS = {
     "cut-flows": cut_flows,
 }
 # These only look, and wait for nobody.
-QUESTIONS = {"history": history, "status": status, "rehearse": rehearse}
+QUESTIONS = {"history": history, "status": status, "rehearse": rehearse, "rehearse-rollback": rehearse_rollback}
 
 
 class Interrupted(Exception):

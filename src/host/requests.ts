@@ -100,6 +100,7 @@ export type Request =
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'status' }
   | RehearseRequest
+  | RehearseRollbackRequest
   | CutFlowsRequest
   | RollbackRequest;
 
@@ -115,10 +116,18 @@ export interface RehearseRequest {
   readonly ours: readonly WireFile[];
   readonly edits: readonly WireRelease[];
   readonly calls: readonly RuntimeCall[];
+  /** The zones that NetworkManager's connections name once the plan is permanent. */
+  readonly connections: readonly (readonly [uuid: string, zone: string])[];
   /** Connections to try with real packets. */
   readonly ways: readonly TrialWay[];
   /** Ports on which somebody is to listen besides. */
   readonly listen: readonly number[];
+}
+
+/** The same of a rollback: of the files as they are, and of those that it would leave. */
+export interface RehearseRollbackRequest extends Pick<RehearseRequest, 'ways' | 'listen'> {
+  readonly operation: 'rehearse-rollback';
+  readonly generation: string | null;
 }
 
 /** Ends the established flows of these kinds: after a run is kept, and only what nothing lets in any more. */
@@ -141,6 +150,8 @@ export interface RollbackRequest {
   readonly generation: string | null;
   readonly window: number;
   readonly confirm: 'auto';
+  /** What the reload takes, as it was measured in the rehearsal; 0 where nobody has measured. */
+  readonly reloadSeconds: number;
 }
 
 /** What the requests of one apply are made from: the plan, and who carries it out. */
@@ -185,6 +196,7 @@ export function rehearseRequest(
     ],
     edits: releasesOf(plan),
     calls: stepsOfKind(plan.steps, 'call').map(({ call }) => call),
+    connections: connectionsOf(plan),
     ...trials,
   };
 }

@@ -18,7 +18,9 @@ def restore_files(files, foreign):
             content = base64.b64decode(item["content"])
             write_file(target_of(path), content, int(item["mode"], 8), owner_of(item), item["context"])
             changed = True
-    for path in present:
+    # Zones before what they use: five seconds after a service's file has gone, firewalld takes it out of the zones that it still
+    # knows, and so writes the files of these again.
+    for path in sorted(present, reverse=True):
         if path not in saved:
             os.unlink(target_of(path))
             changed = True

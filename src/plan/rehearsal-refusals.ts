@@ -50,7 +50,13 @@ function inSeconds(seconds: number): string {
 }
 
 function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRefusal {
-  const { name, why, files, together } = state;
+  const { name, why, files, together, slow } = state;
+  if (slow)
+    return {
+      code: name === 'disk' ? 'cannot-reload' : 'would-not-load',
+      text: `firewalld takes too long to load ${MOMENTS[name]}: ${why}`,
+      hint: 'a rollback would take as long: plan again when the host has less to do, or give firewalld fewer interfaces, sources and entries',
+    };
   const asIs = name === 'disk';
   const paths = files.slice(0, 5).map((path) => `/etc/firewalld/${path}`);
   const blame = paths.length === 0 ? '' : `; without ${paths.join(together ? ' and ' : ' or ')} it would load`;

@@ -46,6 +46,8 @@ export type RehearsedState =
   | {
       readonly name: RehearsedName;
       readonly loads: false;
+      /** Whether it has not ended in the time that the host waits for it: nobody knows whether it would load. */
+      readonly slow: boolean;
       /** firewalld's own reason. */
       readonly why: string;
       readonly said: readonly string[];

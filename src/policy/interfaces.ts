@@ -83,9 +83,17 @@ class Mapping {
   }
 
   #notFound(interfaceClass: InterfaceClass, given: string): void {
-    const text = `portfw_interfaces says ${interfaceClass} is ${given}, and the host has no such interface`;
+    const left = matching(given, this.#candidates, this.#candidates);
+    const missing =
+      left.length === 0
+        ? 'the host has no such interface'
+        : `the host has nothing on it but ${left.join(', ')}, which a network does not take in: container engines and hypervisors make such interfaces`;
+    const text = `portfw_interfaces says ${interfaceClass} is ${given}, and ${missing}`;
     if (interfaceClass !== 'vip') {
-      const hint = `the host has ${describe(this.#candidates)}`;
+      const hint =
+        left.length === 0
+          ? `the host has ${describe(this.#candidates)}`
+          : `name the interface itself if it is meant; the host has ${describe(this.#candidates)}`;
       this.#refusals.push({ code: 'interface-not-found', text, hint });
       return;
     }
@@ -97,7 +105,7 @@ class Mapping {
       code: 'vip-interface-absent',
       text: isName
         ? `${text} now; the name is bound to its zone all the same, for when the interface comes`
-        : `${text} now; ${given} counts once an interface has it`,
+        : `${text}${left.length === 0 ? ' now' : ''}; ${given} counts once ${left.length === 0 ? 'an' : 'another'} interface has it`,
     });
   }
 

@@ -16,6 +16,7 @@ const NOTHING: RehearseRequest = {
   ours: [],
   edits: [],
   calls: [],
+  connections: [],
   ways: [],
   listen: [],
 };

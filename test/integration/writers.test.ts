@@ -245,3 +245,77 @@ describe('a host that NetworkManager manages', () => {
     expect((await stateOf(host)).files).toEqual(pristine[0]!.files);
   });
 });
+
+/** Where NetworkManager has the profile of the public side from. */
+function profileFile(host: LabHost): Promise<string> {
+  return withConnection(host, 'public', 'nmcli -t -f UUID,FILENAME connection show | sed -n "s/^$uuid://p"');
+}
+
+const OF_THE_SYSTEM = '/usr/lib/NetworkManager/system-connections';
+
+describe('a profile that comes with the system', () => {
+  beforeAll(async () => {
+    await each((host) =>
+      host.sh(
+        'mkdir -p "$1"; mv "/etc/NetworkManager/system-connections/lab-$2.nmconnection" "$1"; nmcli connection reload',
+        OF_THE_SYSTEM,
+        host.publicAddress,
+      ),
+    );
+    for (const host of lab.hosts) expect(await profileFile(host), host.name).toContain(OF_THE_SYSTEM);
+    pristine = await each(standing);
+  });
+
+  async function expectAsBefore(): Promise<void> {
+    for (const [index, host] of lab.hosts.entries()) {
+      expect(await profileFile(host), host.name).toContain(OF_THE_SYSTEM);
+      const now = await standing(host);
+      expect(now.profiles, host.name).toEqual(pristine[index]!.profiles);
+      expect(now.connections, host.name).toEqual(pristine[index]!.connections);
+      expect(now.bindings, host.name).toEqual(pristine[index]!.bindings);
+    }
+  }
+
+  it('is in use again, without a copy, when a run is put back or has failed', async () => {
+    await denyMethods(lab.host('old'), 'config.zone.update2');
+    const [failed, held] = await Promise.all([
+      portfwJson('apply', inventory, '--yes', '--limit', 'old'),
+      portfwJson('apply', inventory, '--yes', '--limit', 'young', '--confirm', 'manual'),
+    ]);
+    await denyMethods(lab.host('old'));
+    expect(outcomeOf(failed, 'old', 'failed').aftermath.kind).toBe('restored');
+    outcomeOf(held, 'young', 'awaiting');
+    expect(await profileFile(lab.host('young'))).toMatch(/^\/(?:etc|run)\//);
+    await portfwJson('confirm', inventory, '--limit', 'young', '--revert');
+    await expectAsBefore();
+  });
+
+  it('is in use again after a rollback to the generation before', async () => {
+    const applied = await portfwJson('apply', inventory, '--yes');
+    expect(applied.exitCode, applied.stdout).toBe(0);
+    await each(async (host) => {
+      await expectOurs(host);
+      expect(await profileFile(host)).toMatch(/^\/etc\//);
+    });
+    const back = await portfwJson('rollback', inventory, '--yes');
+    expect(back.exitCode, back.stdout).toBe(0);
+    await expectAsBefore();
+  });
+
+  it('stays covered by a copy in which somebody has changed more than the zone since', async () => {
+    const applied = await portfwJson('apply', inventory, '--yes');
+    expect(applied.exitCode, applied.stdout).toBe(0);
+    await each((host) =>
+      withConnection(host, 'public', 'nmcli connection modify $uuid connection.autoconnect-priority 5'),
+    );
+    const copies = await each(profileFile);
+    const back = await portfwJson('rollback', inventory, '--yes');
+    expect(back.exitCode, back.stdout).toBe(0);
+    expect(await each(profileFile)).toEqual(copies);
+    for (const [index, host] of lab.hosts.entries()) {
+      expect(await connectionZones(host)).toEqual(pristine[index]!.connections);
+      const priority = 'nmcli -g connection.autoconnect-priority connection show $uuid';
+      expect((await withConnection(host, 'public', priority)).trim()).toBe('5');
+    }
+  });
+});

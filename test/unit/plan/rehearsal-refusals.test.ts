@@ -19,8 +19,10 @@ function loaded(name: RehearsedName, more: Partial<Extract<RehearsedState, { loa
   };
 }
 
-function broken(name: RehearsedName, why: string, ...files: readonly string[]): RehearsedState {
-  return { name, loads: false, why, said: [], files, together: false };
+type Broken = Extract<RehearsedState, { loads: false }>;
+
+function broken(name: RehearsedName, why: string, ...files: readonly string[]): Broken {
+  return { name, loads: false, slow: false, why, said: [], files, together: false };
 }
 
 function of(...states: readonly RehearsedState[]): Rehearsal {
@@ -44,6 +46,15 @@ describe('what the host says keeps a plan from being carried out', () => {
     const rehearsal = of(loaded('disk'), loaded('running'), broken('boot', 'INVALID_PORT: 99999'));
     expect(shown(rehearsalRefusals(rehearsal, 60, false))).toEqual([
       expect.stringMatching(/^would-not-load: .*INVALID_PORT/),
+    ]);
+  });
+
+  it('files that take longer to load than anybody waits, which nothing in them is to blame for', () => {
+    const slow: Broken = { ...broken('disk', 'it does not end within 240 s'), slow: true };
+    expect(shown(rehearsalRefusals(of(slow, loaded('boot')), 600, false))).toEqual([
+      expect.stringMatching(
+        /^cannot-reload: firewalld takes too long to load its files as they are: it does not end within 240 s \/ .*fewer interfaces/,
+      ),
     ]);
   });
 

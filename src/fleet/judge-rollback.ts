@@ -1,0 +1,86 @@
+import { hostPeers } from '../inventory/peers.ts';
+import { sshPorts } from '../plan/proof-ways.ts';
+import { rollbackProof } from '../plan/rollback-proof.ts';
+import { trialsOf } from '../plan/trials.ts';
+import { waysOf } from '../plan/ways.ts';
+import { probeInput } from '../roles/wanted.ts';
+import type { Connection } from '../transport/connection.ts';
+import { dialledOf } from './decide-with-host.ts';
+import type { Failure } from './events.ts';
+import { guardOf } from './guarded-run.ts';
+import { probe, rehearseRollback } from './host-session.ts';
+import type { HostJob, RunContext } from './operations.ts';
+import { usableFirewalld } from './usable-firewalld.ts';
+
+/** Whether a rollback may begin, to which generation, and what its reload takes. */
+export type RollbackJudgement =
+  | { readonly kind: 'go'; readonly generation: string | null; readonly reloadSeconds: number }
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'lost'; readonly failure: Failure };
+
+/**
+ * Asks the host, before a rollback, what it would lead to: whether it loads, and whether we and `portfw_management` get in then.
+ * Where the host cannot say, a warning says so, and the rollback goes on under its guard.
+ */
+export async function judgeRollback(
+  job: HostJob,
+  connection: Connection,
+  context: RunContext,
+  generation: string | null,
+): Promise<RollbackJudgement> {
+  const unjudged: RollbackJudgement = { kind: 'go', generation, reloadSeconds: 0 };
+  const unproved = (why: string): RollbackJudgement => {
+    context.note(job.host, 'warning', `whether SSH gets in after the rollback was not tried beforehand: ${why}`);
+    return unjudged;
+  };
+  const seen = await probe(connection, probeInput([]), job, context, context.signal);
+  if (seen.kind === 'failed') return seen.lost ? { kind: 'lost', failure: seen.failure } : unproved(seen.failure.what);
+  const { facts } = seen;
+  const usable = usableFirewalld(facts, null);
+  // The rollback itself says what is wrong.
+  if (!facts.root || usable.kind === 'refused') return unjudged;
+  const peers = hostPeers(job.settings, context.inventory, context.settings);
+  const management = job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) }));
+  const { ways } = waysOf(facts, management, dialledOf(connection));
+  const trials = trialsOf(ways);
+  context.phase(job.host, 'rehearsing');
+  const asked = await rehearseRollback(
+    connection,
+    { operation: 'rehearse-rollback', generation, ways: trials.ways, listen: sshPorts(facts) },
+    context.signal,
+  );
+  if (asked.kind === 'failed')
+    return asked.lost ? { kind: 'lost', failure: asked.failure } : unproved(asked.failure.what);
+  const { found } = asked;
+  if (found === null) return unjudged;
+  const { rehearsal } = found;
+  if (rehearsal.kind === 'not-rehearsed') return unproved(rehearsal.why);
+  const chosen = found.generation ?? generation;
+  if (chosen === null) return unproved('the host does not say to which generation it would return');
+  const { firewalld, observed } = usable;
+  const { windowSeconds } = guardOf(context);
+  const proof = rollbackProof({
+    facts,
+    firewalld,
+    observed,
+    ways,
+    trials,
+    rehearsal,
+    generation: chosen,
+    windowSeconds,
+  });
+  const accepted = context.acceptLockout?.has(job.host) === true;
+  const [first, ...more] = [...proof.refusals, ...(accepted ? [] : proof.lockouts)];
+  if (first !== undefined) {
+    const details = more.map(({ text, hint }) => `${text} (${hint})`);
+    return { kind: 'refused', failure: { code: first.code, what: first.text, details, solve: first.hint } };
+  }
+  for (const { text } of proof.lockouts)
+    context.note(
+      job.host,
+      'warning',
+      `${text}; accepted with --accept-lockout: the guard is the only thing that brings you back`,
+    );
+  for (const { severity, text } of proof.notes) context.note(job.host, severity, text);
+  return { kind: 'go', generation: chosen, reloadSeconds: Math.ceil(proof.seconds) };
+}
