@@ -2,6 +2,7 @@ import type { HostOutcome } from '../../src/fleet/events.ts';
 import type { Controller, Ended } from './controller.ts';
 import { pause, RUNTIME_ONLY, type Scenario, type Stand } from './stand.ts';
 import { differences, look, type State } from './state.ts';
+import type { OutsideWatch } from './watch.ts';
 
 /** Beyond its window a host has this long to be whole again. */
 const GRACE_SECONDS = 10;
@@ -19,6 +20,7 @@ export interface Scene {
   /** The process on the host that waits at the boundary; `null` where the controller itself does. */
   readonly process: number | null;
   readonly window: number;
+  readonly watch: OutsideWatch;
   /** Lets the run go on; done after the injection unless the fault has. */
   readonly release: () => Promise<void>;
   /** Whatever a fault has to remember from its injection to its end; a word for each thing. */
@@ -36,6 +38,12 @@ export interface Fault {
   readonly inject: (scene: Scene) => Promise<void>;
   /** Ends a fault that lasts "for good": after the host was seen, by the engine, to be whole behind it. */
   readonly end?: (scene: Scene) => Promise<void>;
+  /** Whether the fault itself lays the host open, until it is whole again. */
+  readonly opens?: boolean;
+  /** Whether the fault itself keeps SSH out for a while, whatever the firewall says: until the next login. */
+  readonly shutsOut?: boolean;
+  /** Seconds that the host may take beyond its window, where that is more than usual. */
+  readonly grace?: number;
   /** Whether nobody can log in until {@link end}. */
   readonly deaf?: boolean;
   /** Whether the host starts again: then what others had at runtime only is gone, as it is without portfw. */
@@ -76,6 +84,8 @@ export interface Drill {
 }
 
 export interface Result {
+  /** The kind of host. */
+  readonly kind: string;
   readonly fault: string;
   readonly step: string;
   readonly scenario: Scenario;
@@ -84,6 +94,10 @@ export interface Result {
   readonly outcome: 'old' | 'new' | 'neither';
   /** From the injection until the host was whole and, but for faults that keep everybody out, answered SSH. */
   readonly seconds: number;
+  /** The longest that SSH (or the way to a machine behind) was seen shut from outside, but for what the fault accounts for. */
+  readonly shut: number;
+  /** How often each port was looked at from outside. */
+  readonly looks: number;
   readonly said: string;
   readonly problems: readonly string[];
   /** It had failed in a full run, portfw was mended, and it was injected again. */
@@ -93,21 +107,35 @@ export interface Result {
 /** Carries out one drill. What the host or portfw does wrong is a value; it throws when the suite itself cannot go on. */
 export async function carryOut(stand: Stand, drill: Drill, defaultWindow: number): Promise<Result> {
   const { fault, step, scenario } = drill;
-  const window = fault.patient === true ? PATIENT_SECONDS : defaultWindow;
+  const shortest = Math.max(defaultWindow, stand.kind.window ?? 0);
+  const window = fault.patient === true ? Math.max(PATIENT_SECONDS, shortest) : shortest;
   await stand.reset(scenario);
   await fault.prepare?.(stand);
   if (step !== '-' && step !== 'verifying') await stand.hold(step);
   const run = fault.blind === true ? ['apply', stand.inventories.lockout] : stand.runOf(scenario);
   const build = fault.blind === true ? stand.builds.blind : stand.builds.holding;
+  const watch = await stand.watch();
   const controller = stand.start(build, run, window, fault.clock === true);
   try {
-    return await seenThrough(stand, drill, controller, window);
+    const result = await seenThrough(stand, drill, controller, window, watch);
+    // A plan that cuts SSH cuts it until the window is over and the host is back.
+    const { looks, shut, problems } = await watch.end(window + (fault.blind === true ? GRACE_SECONDS : 0));
+    return { ...result, looks, shut, problems: [...result.problems, ...problems] };
+  } catch (error) {
+    await watch.end(window).catch(() => undefined);
+    throw error;
   } finally {
     controller.signal('SIGKILL');
   }
 }
 
-async function seenThrough(stand: Stand, drill: Drill, controller: Controller, window: number): Promise<Result> {
+async function seenThrough(
+  stand: Stand,
+  drill: Drill,
+  controller: Controller,
+  window: number,
+  watch: OutsideWatch,
+): Promise<Omit<Result, 'shut' | 'looks'>> {
   const { fault, step, scenario } = drill;
   const problems: string[] = [];
   const process = await reach(stand, controller, step);
@@ -118,6 +146,7 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
     controller,
     process,
     window,
+    watch,
     notes: new Map(),
     release: async () => {
       scene.notes.set('released', 'yes');
@@ -131,14 +160,17 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
   const injected = step === '-' ? performance.now() : before;
   if (!scene.notes.has('released')) await scene.release();
   // A fault that lasts, such as a pause longer than the window, leaves the host as long after its end.
-  const deadline = Math.max(injected + window * 1000, performance.now()) + GRACE_SECONDS * 1000;
+  const deadline = Math.max(injected + window * 1000, performance.now()) + (fault.grace ?? GRACE_SECONDS) * 1000;
 
   const found = await recover(scene, fault, deadline);
+  if (fault.opens === true) watch.excuseOpen(before, performance.now());
   if (found.outcome === 'neither') problems.push(...found.why);
   if (fault.deaf === true) await fault.end?.(scene);
   const mute = await awaitLogin(stand, fault.deaf === true ? performance.now() + GRACE_SECONDS * 1000 : deadline);
   if (mute !== null) problems.push(`nobody can log in: ${mute}`);
   const seconds = (performance.now() - injected) / 1000;
+  if (fault.deaf === true || fault.shutsOut === true || fault.boots === true)
+    watch.excuseShut(before, performance.now());
   if (fault.deaf !== true) await fault.end?.(scene);
 
   const wasOver = controller.over;
@@ -154,6 +186,7 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
   }
   problems.push(...(await converge(scene, fault)));
   return {
+    kind: stand.kind.name,
     fault: fault.name,
     step,
     scenario,
@@ -195,7 +228,7 @@ async function recover(scene: Scene, fault: Fault, deadline: number): Promise<Ve
   const { stand } = scene;
   for (;;) {
     await stand.awaitQuiet(deadline);
-    if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld();
+    if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld(scene.watch);
     const found = judge(scene, fault, await look(stand.host));
     if (found.outcome !== 'neither' || performance.now() > deadline) return found;
     await pause(0.3);
@@ -290,12 +323,15 @@ const AS_IT_CAME = new RegExp(`${RUNTIME_ONLY.source}|^file /etc/firewalld/zones
 async function converge(scene: Scene, fault: Fault): Promise<string[]> {
   const { stand, scenario } = scene;
   const { inventory, wanted } = stand.convergence(scenario);
-  const { exitCode, outcome, stderr } = await stand.start(stand.builds.plain, ['apply', inventory], 60).ended;
+  const { exitCode, outcome, stderr } = await stand.start(stand.builds.plain, ['apply', inventory], 120).ended;
   if (exitCode !== 0 || (outcome?.kind !== 'changed' && outcome?.kind !== 'unchanged'))
     return [`the next apply ended with ${exitCode}: ${JSON.stringify(outcome)?.slice(0, 600)} ${stderr.slice(0, 200)}`];
   const is = await look(stand.host);
   const files = new Map([...(fault.foreign?.(scene).files ?? [])].filter(([path]) => !path.includes('portfw-')));
-  const wrong = differences(withoutInert(is.lines, wanted.lines), withFiles(wanted.lines, files), AS_IT_CAME);
+  // What nothing uses any more may be in the daemon's memory still, as after a run that nothing disturbed.
+  const wrong = wanted
+    .map(({ lines }) => differences(withoutInert(is.lines, lines), withFiles(lines, files), AS_IT_CAME))
+    .reduce((least, found) => (found.length < least.length ? found : least));
   return [
     ...is.left.map((item) => `left after the next apply: ${item}`),
     ...wrong.slice(0, 8).map((line) => `after the next apply (${outcome.kind}), ${line}`),
