@@ -273,7 +273,7 @@ export const FAULTS = {
   },
   revertKilled: {
     name: 'controller killed, the revert killed',
-    how: 'SIGKILL to the process of the way back as soon as it runs, once',
+    how: 'SIGKILL to the process of the rollback as soon as it runs, once',
     inject: async (scene) => {
       await killController(scene);
       await scene.stand.host.writeFile('/tmp/kill-revert.sh', KILL_REVERT);
@@ -363,7 +363,7 @@ export const FAULTS = {
 } satisfies Record<string, Fault>;
 
 const EDGE = '/etc/firewalld/zones/edge.xml';
-const EDIT_EDGE = `sed 's,</zone>,  <source address="192.0.2.99"/>\n  <rule family="ipv4"><source address="192.0.2.98"/><drop/></rule>\n</zone>,' "$1" >/tmp/edited && cat /tmp/edited >"$1"`;
+const EDIT_EDGE = `sed 's,</zone>,  <source address="192.0.2.99"/>\\n  <rule family="ipv4"><source address="192.0.2.98"/><drop/></rule>\\n</zone>,' "$1" >/tmp/edited && cat /tmp/edited >"$1"`;
 /** What the later edits are seen by, in their file and wherever they have come into force. */
 const LATER = /192\.0\.2\.9[89]|^file \S+edge\.xml /;
 
@@ -407,9 +407,7 @@ async function heldSaid({ notes }: Scene): Promise<readonly string[]> {
   if (held === 'back\n') return [];
   const mute = notes.get('mute');
   return [
-    ...(held.includes('in_force') && / 1$/m.test(held.split('\n').find((line) => line.includes('in_force')) ?? '')
-      ? []
-      : [`the host did not hold the old rules: ${held}`]),
+    ...(/^portfw_rollback_rules_in_force\S* 1$/m.test(held) ? [] : [`the host did not hold the old rules: ${held}`]),
     ...(mute === undefined ? [] : [`nobody could log in while it held the old rules: ${mute}`]),
     ...(notes.get('journal')!.includes('the rules of before are in force') ? [] : ['the journal does not say so']),
   ];
