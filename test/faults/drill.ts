@@ -8,7 +8,8 @@ import type { OutsideWatch } from './watch.ts';
 const GRACE_SECONDS = 10;
 /** The window of runs that may go on to a good end. */
 const PATIENT_SECONDS = 20;
-const REACH_SECONDS = 60;
+const LONGEST_WINDOW_SECONDS = 90;
+const REACH_SECONDS = 90;
 const CONTROLLER_END_SECONDS = 60;
 
 /** What a fault sees of the run that it is injected into. */
@@ -94,6 +95,8 @@ export interface Result {
   readonly outcome: 'old' | 'new' | 'neither';
   /** From the injection until the host was whole and, but for faults that keep everybody out, answered SSH. */
   readonly seconds: number;
+  /** Seconds of `--revert-after`: longer than usual where a fault lets the run go on, or the host was too busy for less. */
+  readonly window: number;
   /** The longest that SSH (or the way to a machine behind) was seen shut from outside, but for what the fault accounts for. */
   readonly shut: number;
   /** How often each port was looked at from outside. */
@@ -106,9 +109,19 @@ export interface Result {
 
 /** Carries out one drill. What the host or portfw does wrong is a value; it throws when the suite itself cannot go on. */
 export async function carryOut(stand: Stand, drill: Drill, defaultWindow: number): Promise<Result> {
-  const { fault, step, scenario } = drill;
-  const shortest = Math.max(defaultWindow, stand.kind.window ?? 0);
-  const window = fault.patient === true ? Math.max(PATIENT_SECONDS, shortest) : shortest;
+  const { fault } = drill;
+  let window = Math.max(defaultWindow, stand.kind.window ?? 0, fault.patient === true ? PATIENT_SECONDS : 0);
+  for (;;) {
+    try {
+      return await carriedOutWithin(window, stand, drill);
+    } catch (error) {
+      if (!(error instanceof TooShort) || error.seconds > LONGEST_WINDOW_SECONDS) throw error;
+      window = Math.max(error.seconds, window) + 5;
+    }
+  }
+}
+
+async function carriedOutWithin(window: number, stand: Stand, { fault, step, scenario }: Drill): Promise<Result> {
   await stand.reset(scenario);
   await fault.prepare?.(stand);
   if (step !== '-' && step !== 'verifying') await stand.hold(step);
@@ -117,10 +130,10 @@ export async function carryOut(stand: Stand, drill: Drill, defaultWindow: number
   const watch = await stand.watch();
   const controller = stand.start(build, run, window, fault.clock === true);
   try {
-    const result = await seenThrough(stand, drill, controller, window, watch);
+    const result = await seenThrough(stand, { fault, step, scenario }, controller, window, watch);
     // A plan that cuts SSH cuts it until the window is over and the host is back.
     const { looks, shut, problems } = await watch.end(window + (fault.blind === true ? GRACE_SECONDS : 0));
-    return { ...result, looks, shut, problems: [...result.problems, ...problems] };
+    return { ...result, window, looks, shut, problems: [...result.problems, ...problems] };
   } catch (error) {
     await watch.end(window).catch(() => undefined);
     throw error;
@@ -135,7 +148,7 @@ async function seenThrough(
   controller: Controller,
   window: number,
   watch: OutsideWatch,
-): Promise<Omit<Result, 'shut' | 'looks'>> {
+): Promise<Omit<Result, 'window' | 'shut' | 'looks'>> {
   const { fault, step, scenario } = drill;
   const problems: string[] = [];
   const process = await reach(stand, controller, step);
@@ -156,6 +169,11 @@ async function seenThrough(
   };
   const before = performance.now();
   await fault.inject(scene);
+  if (step === '-' && controller.over) {
+    // A fault in the plan itself waits for nothing, and a run that was refused has not come to it.
+    const short = tooShort((await controller.ended).outcome);
+    if (short !== null) throw short;
+  }
   // A fault in the plan itself is there when the host behaves by it, and not yet when the run begins.
   const injected = step === '-' ? performance.now() : before;
   if (!scene.notes.has('released')) await scene.release();
@@ -198,6 +216,22 @@ async function seenThrough(
   };
 }
 
+/** portfw has measured that a load takes too long for the window: on a busy machine it needs a longer one. */
+class TooShort extends Error {
+  readonly seconds: number;
+
+  constructor(seconds: number) {
+    super(`the window has to be ${seconds} s`);
+    this.seconds = seconds;
+  }
+}
+
+function tooShort(outcome: HostOutcome | null): TooShort | null {
+  if (outcome?.kind !== 'refused' || outcome.failure.code !== 'window-too-short') return null;
+  const seconds = /--revert-after (\d+)s/.exec(outcome.failure.solve)?.[1];
+  return seconds === undefined ? null : new TooShort(Number(seconds));
+}
+
 /** Waits until the run is at the boundary; the process that waits there, `null` where it is the controller. */
 async function reach(stand: Stand, controller: Controller, step: string): Promise<number | null> {
   if (step === '-') return null;
@@ -213,6 +247,8 @@ async function reach(stand: Stand, controller: Controller, step: string): Promis
   if (process === null) {
     controller.signal('SIGKILL');
     const { outcome, stderr } = await controller.ended;
+    const short = tooShort(outcome);
+    if (short !== null) throw short;
     throw new Error(`${stand.host.name}: the run did not come to "${step}": ${JSON.stringify(outcome)}\n${stderr}`);
   }
   return process === 0 ? null : process;

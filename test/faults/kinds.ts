@@ -206,7 +206,7 @@ export const KINDS = {
       void (await host.sh(`
         links=$(for n in $(seq 35); do printf '<interface name="many%s"/><interface name="peer%s"/>' $n $n; done)
         echo "<?xml version='1.0'?><zone><short>Many</short>$links</zone>" >/etc/firewalld/zones/many.xml
-        firewall-cmd --quiet --reload`)),
+        systemctl restart firewalld`)),
     window: 25,
   },
   networkManager: {

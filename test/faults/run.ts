@@ -85,7 +85,15 @@ async function main(): Promise<number> {
   };
   const stage = async ({ kind, drillsOf }: (typeof stages)[number]): Promise<void> => {
     const scenarios = [...new Set([...drillsOf.values()].flat().map(({ scenario }) => scenario))];
-    const bench = await startBench(scenarios, values.dist === undefined ? undefined : resolve(values.dist), kind);
+    const dist = values.dist === undefined ? undefined : resolve(values.dist);
+    const bench = await startBench(scenarios, dist, kind).catch((error: unknown) => {
+      // One kind of host that cannot be made must not end the run of the others; it is a failure all the same.
+      for (const [host, drills] of drillsOf)
+        for (const drill of drills) results.push(stumbled(drill, kind, host, window, error));
+      say(`${kind.name}: ${String(error)}`);
+      return null;
+    });
+    if (bench === null) return;
     try {
       await Promise.all(
         bench.stands.map((stand) =>
@@ -162,24 +170,17 @@ async function through(
     try {
       done(await carryOut(stand, drill, window));
     } catch (error) {
-      const problems = [`the suite stumbled: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1000)];
-      const { fault, step, scenario } = drill;
-      done({
-        kind: stand.kind.name,
-        fault: fault.name,
-        step,
-        scenario,
-        host: stand.host.name,
-        outcome: 'neither',
-        seconds: 0,
-        shut: 0,
-        looks: 0,
-        said: '',
-        problems,
-      });
+      done(stumbled(drill, stand.kind, stand.host.name, window, error));
       await stand.standUp();
     }
   }
+}
+
+/** What is known of a drill that the suite itself could not carry out. */
+function stumbled({ fault, step, scenario }: Drill, kind: Kind, host: string, window: number, error: unknown): Result {
+  const why = `the suite stumbled: ${error instanceof Error ? error.message : String(error)}`.slice(0, 1000);
+  const nothing = { outcome: 'neither', seconds: 0, shut: 0, looks: 0, said: '' } as const;
+  return { kind: kind.name, fault: fault.name, step, scenario, host, window, ...nothing, problems: [why] };
 }
 
 function line(

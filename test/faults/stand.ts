@@ -63,7 +63,7 @@ mkdir -p ${HOLD_FOLDER}`;
 const AWAIT_RUNNING = `
 n=0
 until busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>/dev/null | grep -q RUNNING; do
-  n=$((n + 1)); [ $n -lt 100 ] || { echo 'firewalld does not come up' >&2; exit 1; }
+  n=$((n + 1)); [ $n -lt 1200 ] || { echo 'firewalld does not come up' >&2; exit 1; }
   sleep 0.05
 done`;
 
