@@ -92,10 +92,18 @@ while True:
             pass
 `;
 
+/**
+ * After firewalld, and after it has loaded: before 2.x its own unit counts as started a second earlier, and with portfw or
+ * without it a host that boots is open for as long.
+ */
+const LOADED =
+  'n=0; until busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>/dev/null | grep -q RUNNING || [ $n -ge 100 ]; do n=$((n + 1)); sleep 0.1; done';
+
 function unit(start: string): string {
   return `[Unit]
 After=firewalld.service lab-private.service
 [Service]
+ExecStartPre=/bin/sh -c '${LOADED.replaceAll('$', '$$$$')}'
 ExecStart=${start}
 Restart=always
 [Install]
