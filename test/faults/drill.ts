@@ -374,11 +374,16 @@ async function converge(scene: Scene, fault: Fault): Promise<string[]> {
   ];
 }
 
-/** Services of ours in the daemon's memory that no file and no zone has any more. */
+/** Services and ipsets of ours in the daemon's memory, and their sets in the kernel, that no file and no zone has any more. */
 function withoutInert(lines: readonly string[], wanted: readonly string[]): readonly string[] {
-  const known = new Set(wanted.flatMap((line) => /^runtime service (portfw-\S+)/.exec(line)?.[1] ?? []));
+  const known = new Set(wanted.flatMap((line) => INERT.exec(line)?.[1] ?? []));
+  let ofSet = false;
   return lines.filter((line) => {
-    const name = /^runtime service (portfw-\S+)/.exec(line)?.[1];
-    return name === undefined || known.has(name);
+    const name = INERT.exec(line)?.[1];
+    // A set's own lines follow the one that names it.
+    if (/^rule table .*:$/.test(line)) ofSet = name !== undefined && !known.has(name);
+    return !(ofSet && line.startsWith('rule ')) && (name === undefined || known.has(name));
   });
 }
+
+const INERT = /^(?:runtime (?:service|ipset)|rule table .* set) (portfw-[^\s:]+)/;
