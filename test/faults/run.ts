@@ -33,6 +33,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '90' },
     /** Inject again what failed in the last full run, and publish that run with it, marked. */
     again: { type: 'boolean', default: false },
+    /** Go on with a full run that was ended before its time. */
+    rest: { type: 'boolean', default: false },
   },
 });
 
@@ -45,7 +47,7 @@ async function main(): Promise<number> {
   openSession();
   await setUpLab(say);
   const window = Number(values.window);
-  const before = values.again ? (JSON.parse(await readFile(KEPT, 'utf8')) as Kept) : null;
+  const before = values.again || values.rest ? (JSON.parse(await readFile(KEPT, 'utf8')) as Kept) : null;
   const whole = values.only === undefined && values.hosts === undefined && values.kinds === undefined;
   const stages = Object.values<Kind>(KINDS)
     .filter(({ name }) => values.kinds === undefined || new RegExp(values.kinds).test(name))
@@ -65,6 +67,9 @@ async function main(): Promise<number> {
     return 4;
   }
   say(`${all} faults`);
+  const planned = Object.values<Kind>(KINDS)
+    .flatMap((kind) => Object.keys(VERSIONS).map((_, index) => fullRun(index, kind).length))
+    .reduce((sum, count) => sum + count);
   const began = performance.now();
   const end = began + Number(values.minutes) * 60_000;
   const results: Result[] = [];
@@ -75,7 +80,10 @@ async function main(): Promise<number> {
         ...stillPlanned(before?.results ?? []).filter((old) => !results.some((result) => same(old, result))),
         ...results,
       ],
-      run: before?.run ?? { window, minutes: (performance.now() - began) / 60_000, cores: cpus().length, day },
+      run: {
+        ...(before?.run ?? { window, cores: cpus().length, day }),
+        minutes: (before?.run.minutes ?? 0) + (values.again ? 0 : (performance.now() - began) / 60_000),
+      },
     };
     if (whole) {
       await mkdir(LAB_DIRECTORY, { recursive: true });
@@ -98,7 +106,7 @@ async function main(): Promise<number> {
       await Promise.all(
         bench.stands.map((stand) =>
           through(stand, drillsOf.get(stand.host.name) ?? [], window, end, (result) => {
-            results.push(before === null ? result : { ...result, again: true });
+            results.push(values.again ? { ...result, again: true } : result);
             say(line(result, results.length, all));
             // A run that is ended before its time has not been for nothing.
             if (results.length % 20 === 0) void keep();
@@ -118,7 +126,7 @@ async function main(): Promise<number> {
     }),
   );
   const kept = await keep();
-  const text = resultText(kept.results, kept.run);
+  const text = resultText(kept.results, kept.run, planned);
   if (whole) await publish(text);
   process.stdout.write(`${text}\n`);
   return results.some(({ problems }) => problems.length > 0) ? 1 : 0;
@@ -144,7 +152,9 @@ function isWanted(drill: Drill, host: string, kind: Kind, before: Kept | null): 
   if (!(values.hosts?.split(',').includes(host) ?? true)) return false;
   if (values.only !== undefined && !new RegExp(values.only).test(named(drill))) return false;
   const result = { ...drill, fault: drill.fault.name, host, kind: kind.name };
-  return before === null || before.results.some((old) => old.problems.length > 0 && same(old, result));
+  if (before === null) return true;
+  const old = before.results.find((one) => same(one, result));
+  return values.rest ? old === undefined : old !== undefined && old.problems.length > 0;
 }
 
 function same(a: Where, b: Where): boolean {

@@ -7,11 +7,11 @@ import { KINDS, type Kind } from './kinds.ts';
 const ROLLBACK_ONLY = ['restoring', 'restored'];
 
 /** What a full run came to, as the part of docs/faults.md that is generated. */
-export function resultText(results: readonly Result[], run: RunFigures): string {
+export function resultText(results: readonly Result[], run: RunFigures, planned: number): string {
   const hosts = Object.keys(VERSIONS).filter((host) => results.some((result) => result.host === host));
   const bad = results.filter((result) => result.problems.length > 0);
   return [
-    summary(results, bad, run),
+    summary(results, bad, run, planned),
     '',
     '### By fault',
     '',
@@ -49,6 +49,7 @@ function summary(
   results: readonly Result[],
   bad: readonly Result[],
   { window, minutes, cores, day }: RunFigures,
+  planned: number,
 ): string {
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
   const again = results.filter((result) => result.again === true).length;
@@ -60,6 +61,9 @@ function summary(
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
     `${bad.length === 0 ? 'Nothing that is asserted failed.' : `In ${bad.length} of them something that is asserted failed: see the end of the page.`}`,
+    ...(results.length < planned
+      ? [`The run was ended before its time, after ${results.length} of ${planned} faults.`]
+      : []),
     ...(again === 0
       ? []
       : [
