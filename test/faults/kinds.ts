@@ -138,7 +138,7 @@ export const KINDS = {
       void (await host.sh(`
         sed -i 's/^FirewallBackend=.*/FirewallBackend=iptables/' /etc/firewalld/firewalld.conf
         systemctl restart firewalld`)),
-    bring: async (host) => void (await host.sh(RULES_BESIDE)),
+    bring: async (host) => void (await host.sh(`iptables -n -L f2b-sshd >/dev/null 2>&1 || {${RULES_BESIDE}\n}`)),
     takeAway: AWAY,
   },
   others: {

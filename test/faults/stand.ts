@@ -263,9 +263,11 @@ export class Stand {
     await this.host.powerOn().catch(() => this.host.awaitBoot().catch(() => undefined));
   }
 
-  /** Starts firewalld anew, with what others have at runtime only: a sandboxed one sees no mount made after its start. */
+  /** Starts firewalld anew, with what others have at runtime and in the kernel only: a sandboxed one sees no mount made after its start. */
   async restartFirewalld(): Promise<void> {
     await this.host.sh(`systemctl restart firewalld.service\n${AWAIT_RUNNING}\n${ADD_THEIRS}`);
+    if (this.kind.host?.networkManager === true) await pause(3);
+    await this.kind.bring?.(this.host);
   }
 
   /** Makes the system bus turn reloads away, root's too, until {@link allowReload}. */

@@ -134,8 +134,8 @@ function cell(results: readonly Result[], row: Row, host: string): string {
   );
   return found
     .map(
-      ({ problems, outcome, seconds }) =>
-        `${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s`,
+      ({ problems, outcome, seconds, again }) =>
+        `${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s${again === true ? ' †' : ''}`,
     )
     .join(', ');
 }
