@@ -23,6 +23,8 @@ export interface Kind {
   readonly bring?: (host: LabHost) => Promise<void>;
   /** Takes all of that away again; a shell script. */
   readonly takeAway?: string;
+  /** What of it a rollback brings back after a boot too: interfaces that others bind at runtime only. A shell script. */
+  readonly boundAgain?: string;
   /** What the inventory says of a host beside the usual. */
   readonly wishes?: (host: LabHost, lab: Lab) => Variables;
   /** What only the machine outside can see. */
@@ -145,9 +147,15 @@ export const KINDS = {
     name: 'Docker and fail2ban',
     about: "the chains that Docker writes for its bridge, and its zone; fail2ban's actions, by iptables and by nft",
     // Docker's and fail2ban's scripts begin by emptying what iptables has: a direct rule of somebody else would be gone.
-    furnish: async (host) => void (await host.sh('rm /etc/firewalld/direct.xml; firewall-cmd --quiet --reload')),
+    furnish: async (host) => {
+      await host.sh('rm /etc/firewalld/direct.xml; firewall-cmd --quiet --reload');
+      // Docker's zone has a file, which is there from now on.
+      await placeForeignRules(host);
+      await host.sh(AWAY);
+    },
     bring: placeForeignRules,
     takeAway: AWAY,
+    boundAgain: 'firewall-cmd --quiet --zone=docker --change-interface=docker0',
   },
   vpn: {
     name: 'VPN',

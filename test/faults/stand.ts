@@ -313,6 +313,7 @@ export class Stand {
 
   async #refer(scenario: Scenario, run: readonly string[]): Promise<void> {
     await this.#load(scenario === 'first' ? 'first' : 'change', false);
+    await this.host.sh(this.kind.boundAgain ?? ':');
     const oldBooted = await look(this.host);
     await this.host.sh(ADD_THEIRS);
     await this.kind.bring?.(this.host);
@@ -321,6 +322,7 @@ export class Stand {
     const changed = await look(this.host);
     await this.host.sh(`${this.kind.takeAway ?? ''}\nsystemctl restart firewalld.service\n${AWAIT_RUNNING}`);
     if (this.kind.host?.networkManager === true) await pause(3);
+    await this.host.sh(this.kind.boundAgain ?? ':');
     const newBooted = await look(this.host);
     for (const [name, { firewalld, left }] of Object.entries({ old, oldBooted, changed, newBooted })) {
       if (firewalld !== 'RUNNING' || left.length > 0)
