@@ -128,6 +128,7 @@ async function carriedOutWithin(window: number, stand: Stand, { fault, step, sce
   const run = fault.blind === true ? ['apply', stand.inventories.lockout] : stand.runOf(scenario);
   const build = fault.blind === true ? stand.builds.blind : stand.builds.holding;
   const watch = await stand.watch();
+  watch.mark('the run began');
   const controller = stand.start(build, run, window, fault.clock === true);
   try {
     const result = await seenThrough(stand, { fault, step, scenario }, controller, window, watch);
@@ -168,6 +169,7 @@ async function seenThrough(
     },
   };
   const before = performance.now();
+  watch.mark('the injection');
   await fault.inject(scene);
   if (step === '-' && controller.over) {
     // A fault in the plan itself waits for nothing, and a run that was refused has not come to it.
@@ -181,6 +183,7 @@ async function seenThrough(
   const deadline = Math.max(injected + window * 1000, performance.now()) + (fault.grace ?? GRACE_SECONDS) * 1000;
 
   const found = await recover(scene, fault, deadline);
+  watch.mark('the host was whole');
   if (fault.opens === true) watch.excuseOpen(before, performance.now());
   if (found.outcome === 'neither') problems.push(...found.why);
   if (fault.deaf === true) await fault.end?.(scene);
@@ -202,6 +205,7 @@ async function seenThrough(
     if (again.outcome !== found.outcome)
       problems.push(`it was ${found.outcome}, and is ${again.outcome} after the controller ended`, ...again.why);
   }
+  watch.mark('the next apply began');
   problems.push(...(await converge(scene, fault)));
   return {
     kind: stand.kind.name,

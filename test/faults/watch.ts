@@ -64,6 +64,7 @@ export class OutsideWatch {
   readonly #unit: string;
   readonly #open: Span[] = [];
   readonly #shut: Span[] = [];
+  readonly #marks: { readonly name: string; readonly at: number }[] = [];
 
   private constructor(host: LabHost, sshFromHere: boolean, far: FarSide | null) {
     const { v4, v6 } = host.addresses.public!;
@@ -88,6 +89,16 @@ export class OutsideWatch {
       );
     }
     return watch;
+  }
+
+  /** The drill has come so far: what is seen from now on is said to have been after it. */
+  mark(name: string): void {
+    this.#marks.push({ name, at: performance.now() });
+  }
+
+  #when(at: number): string {
+    const mark = this.#marks.filter((one) => one.at <= at).at(-1);
+    return mark === undefined ? 'before the run' : `${((at - mark.at) / 1000).toFixed(1)} s after ${mark.name}`;
   }
 
   /** Somebody other than portfw laid the host open in that time. */
@@ -118,7 +129,10 @@ export class OutsideWatch {
       for (const { port, sights } of closed) {
         looks = Math.min(looks, sights.length);
         const open = sights.filter((sight) => sight.open && !within(sight.at, this.#open));
-        if (open.length > 0) problems.push(`port ${port} was open from outside (${name}) in ${open.length} looks`);
+        if (open.length > 0) {
+          const when = open.slice(0, 3).map(({ at }) => this.#when(at));
+          problems.push(`port ${port} was open from outside (${name}) in ${open.length} looks: ${when.join(', ')}`);
+        }
       }
       for (const { port, sights } of ways) {
         const shut = longestShut(sights, this.#shut);
