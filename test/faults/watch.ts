@@ -16,6 +16,8 @@ def look(address, port, lines):
     one.settimeout(0.45)
     try:
         one.connect((address, port))
+        # A refusal that comes at the very moment can look like a success: only a connection has another end.
+        one.getpeername()
         found = 1
     except OSError:
         found = 0
