@@ -123,7 +123,8 @@ def iptables():
         for table, chain, policy in heads:
             # The engine of the containers answers for DNS in the table nat.
             if (table, chain) in met and table != "nat":
-                if policy != "-":
+                # One that lets everything through is as good as none.
+                if policy not in ("-", "ACCEPT"):
                     print("permanent %s %s chain %s %s" % (program, table, chain, policy))
                 for line in rules[(table, chain)]:
                     print("permanent %s %s %s" % (program, table, line))
