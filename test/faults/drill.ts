@@ -2,12 +2,14 @@ import type { HostOutcome } from '../../src/fleet/events.ts';
 import type { Controller, Ended } from './controller.ts';
 import { pause, RUNTIME_ONLY, type Scenario, type Stand } from './stand.ts';
 import { differences, look, type State } from './state.ts';
+import type { OutsideWatch } from './watch.ts';
 
 /** Beyond its window a host has this long to be whole again. */
 const GRACE_SECONDS = 10;
 /** The window of runs that may go on to a good end. */
 const PATIENT_SECONDS = 20;
-const REACH_SECONDS = 60;
+const LONGEST_WINDOW_SECONDS = 90;
+const REACH_SECONDS = 90;
 const CONTROLLER_END_SECONDS = 60;
 
 /** What a fault sees of the run that it is injected into. */
@@ -19,6 +21,7 @@ export interface Scene {
   /** The process on the host that waits at the boundary; `null` where the controller itself does. */
   readonly process: number | null;
   readonly window: number;
+  readonly watch: OutsideWatch;
   /** Lets the run go on; done after the injection unless the fault has. */
   readonly release: () => Promise<void>;
   /** Whatever a fault has to remember from its injection to its end; a word for each thing. */
@@ -36,6 +39,12 @@ export interface Fault {
   readonly inject: (scene: Scene) => Promise<void>;
   /** Ends a fault that lasts "for good": after the host was seen, by the engine, to be whole behind it. */
   readonly end?: (scene: Scene) => Promise<void>;
+  /** Whether the fault itself lays the host open, until it is whole again. */
+  readonly opens?: boolean;
+  /** Whether the fault itself keeps SSH out for a while, whatever the firewall says: until the next login. */
+  readonly shutsOut?: boolean;
+  /** Seconds that the host may take beyond its window, where that is more than usual. */
+  readonly grace?: number;
   /** Whether nobody can log in until {@link end}. */
   readonly deaf?: boolean;
   /** Whether the host starts again: then what others had at runtime only is gone, as it is without portfw. */
@@ -76,6 +85,8 @@ export interface Drill {
 }
 
 export interface Result {
+  /** The kind of host. */
+  readonly kind: string;
   readonly fault: string;
   readonly step: string;
   readonly scenario: Scenario;
@@ -84,6 +95,12 @@ export interface Result {
   readonly outcome: 'old' | 'new' | 'neither';
   /** From the injection until the host was whole and, but for faults that keep everybody out, answered SSH. */
   readonly seconds: number;
+  /** Seconds of `--revert-after`: longer than usual where a fault lets the run go on, or the host was too busy for less. */
+  readonly window: number;
+  /** The longest that SSH (or the way to a machine behind) was seen shut from outside, but for what the fault accounts for. */
+  readonly shut: number;
+  /** How often each port was looked at from outside. */
+  readonly looks: number;
   readonly said: string;
   readonly problems: readonly string[];
   /** It had failed in a full run, portfw was mended, and it was injected again. */
@@ -92,22 +109,47 @@ export interface Result {
 
 /** Carries out one drill. What the host or portfw does wrong is a value; it throws when the suite itself cannot go on. */
 export async function carryOut(stand: Stand, drill: Drill, defaultWindow: number): Promise<Result> {
-  const { fault, step, scenario } = drill;
-  const window = fault.patient === true ? PATIENT_SECONDS : defaultWindow;
+  const { fault } = drill;
+  let window = Math.max(defaultWindow, stand.kind.window ?? 0, fault.patient === true ? PATIENT_SECONDS : 0);
+  for (;;) {
+    try {
+      return await carriedOutWithin(window, stand, drill);
+    } catch (error) {
+      if (!(error instanceof TooShort) || error.seconds > LONGEST_WINDOW_SECONDS) throw error;
+      window = Math.max(error.seconds, window) + 5;
+    }
+  }
+}
+
+async function carriedOutWithin(window: number, stand: Stand, { fault, step, scenario }: Drill): Promise<Result> {
   await stand.reset(scenario);
   await fault.prepare?.(stand);
   if (step !== '-' && step !== 'verifying') await stand.hold(step);
   const run = fault.blind === true ? ['apply', stand.inventories.lockout] : stand.runOf(scenario);
   const build = fault.blind === true ? stand.builds.blind : stand.builds.holding;
+  const watch = await stand.watch();
+  watch.mark('the run began');
   const controller = stand.start(build, run, window, fault.clock === true);
   try {
-    return await seenThrough(stand, drill, controller, window);
+    const result = await seenThrough(stand, { fault, step, scenario }, controller, window, watch);
+    // A plan that cuts SSH cuts it until the window is over and the host is back.
+    const { looks, shut, problems } = await watch.end(window + (fault.blind === true ? GRACE_SECONDS : 0));
+    return { ...result, window, looks, shut, problems: [...result.problems, ...problems] };
+  } catch (error) {
+    await watch.end(window).catch(() => undefined);
+    throw error;
   } finally {
     controller.signal('SIGKILL');
   }
 }
 
-async function seenThrough(stand: Stand, drill: Drill, controller: Controller, window: number): Promise<Result> {
+async function seenThrough(
+  stand: Stand,
+  drill: Drill,
+  controller: Controller,
+  window: number,
+  watch: OutsideWatch,
+): Promise<Omit<Result, 'window' | 'shut' | 'looks'>> {
   const { fault, step, scenario } = drill;
   const problems: string[] = [];
   const process = await reach(stand, controller, step);
@@ -118,6 +160,7 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
     controller,
     process,
     window,
+    watch,
     notes: new Map(),
     release: async () => {
       scene.notes.set('released', 'yes');
@@ -126,19 +169,29 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
     },
   };
   const before = performance.now();
+  watch.mark('the injection');
   await fault.inject(scene);
+  if (step === '-' && controller.over) {
+    // A fault in the plan itself waits for nothing, and a run that was refused has not come to it.
+    const short = tooShort((await controller.ended).outcome);
+    if (short !== null) throw short;
+  }
   // A fault in the plan itself is there when the host behaves by it, and not yet when the run begins.
   const injected = step === '-' ? performance.now() : before;
   if (!scene.notes.has('released')) await scene.release();
   // A fault that lasts, such as a pause longer than the window, leaves the host as long after its end.
-  const deadline = Math.max(injected + window * 1000, performance.now()) + GRACE_SECONDS * 1000;
+  const deadline = Math.max(injected + window * 1000, performance.now()) + (fault.grace ?? GRACE_SECONDS) * 1000;
 
   const found = await recover(scene, fault, deadline);
+  watch.mark('the host was whole');
+  if (fault.opens === true) watch.excuseOpen(before, performance.now());
   if (found.outcome === 'neither') problems.push(...found.why);
   if (fault.deaf === true) await fault.end?.(scene);
   const mute = await awaitLogin(stand, fault.deaf === true ? performance.now() + GRACE_SECONDS * 1000 : deadline);
   if (mute !== null) problems.push(`nobody can log in: ${mute}`);
   const seconds = (performance.now() - injected) / 1000;
+  if (fault.deaf === true || fault.shutsOut === true || fault.boots === true)
+    watch.excuseShut(before, performance.now());
   if (fault.deaf !== true) await fault.end?.(scene);
 
   const wasOver = controller.over;
@@ -152,8 +205,10 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
     if (again.outcome !== found.outcome)
       problems.push(`it was ${found.outcome}, and is ${again.outcome} after the controller ended`, ...again.why);
   }
+  watch.mark('the next apply began');
   problems.push(...(await converge(scene, fault)));
   return {
+    kind: stand.kind.name,
     fault: fault.name,
     step,
     scenario,
@@ -163,6 +218,22 @@ async function seenThrough(stand: Stand, drill: Drill, controller: Controller, w
     said: last === null ? 'nothing' : saidBy(last),
     problems,
   };
+}
+
+/** portfw has measured that a load takes too long for the window: on a busy machine it needs a longer one. */
+class TooShort extends Error {
+  readonly seconds: number;
+
+  constructor(seconds: number) {
+    super(`the window has to be ${seconds} s`);
+    this.seconds = seconds;
+  }
+}
+
+function tooShort(outcome: HostOutcome | null): TooShort | null {
+  if (outcome?.kind !== 'refused' || outcome.failure.code !== 'window-too-short') return null;
+  const seconds = /--revert-after (\d+)s/.exec(outcome.failure.solve)?.[1];
+  return seconds === undefined ? null : new TooShort(Number(seconds));
 }
 
 /** Waits until the run is at the boundary; the process that waits there, `null` where it is the controller. */
@@ -180,6 +251,8 @@ async function reach(stand: Stand, controller: Controller, step: string): Promis
   if (process === null) {
     controller.signal('SIGKILL');
     const { outcome, stderr } = await controller.ended;
+    const short = tooShort(outcome);
+    if (short !== null) throw short;
     throw new Error(`${stand.host.name}: the run did not come to "${step}": ${JSON.stringify(outcome)}\n${stderr}`);
   }
   return process === 0 ? null : process;
@@ -195,7 +268,7 @@ async function recover(scene: Scene, fault: Fault, deadline: number): Promise<Ve
   const { stand } = scene;
   for (;;) {
     await stand.awaitQuiet(deadline);
-    if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld();
+    if (fault.leavesFirewalldDown?.includes(scene.step) === true) await stand.startFirewalld(scene.watch);
     const found = judge(scene, fault, await look(stand.host));
     if (found.outcome !== 'neither' || performance.now() > deadline) return found;
     await pause(0.3);
@@ -290,23 +363,31 @@ const AS_IT_CAME = new RegExp(`${RUNTIME_ONLY.source}|^file /etc/firewalld/zones
 async function converge(scene: Scene, fault: Fault): Promise<string[]> {
   const { stand, scenario } = scene;
   const { inventory, wanted } = stand.convergence(scenario);
-  const { exitCode, outcome, stderr } = await stand.start(stand.builds.plain, ['apply', inventory], 60).ended;
+  const { exitCode, outcome, stderr } = await stand.start(stand.builds.plain, ['apply', inventory], 120).ended;
   if (exitCode !== 0 || (outcome?.kind !== 'changed' && outcome?.kind !== 'unchanged'))
     return [`the next apply ended with ${exitCode}: ${JSON.stringify(outcome)?.slice(0, 600)} ${stderr.slice(0, 200)}`];
   const is = await look(stand.host);
   const files = new Map([...(fault.foreign?.(scene).files ?? [])].filter(([path]) => !path.includes('portfw-')));
-  const wrong = differences(withoutInert(is.lines, wanted.lines), withFiles(wanted.lines, files), AS_IT_CAME);
+  // What nothing uses any more may be in the daemon's memory still, as after a run that nothing disturbed.
+  const wrong = wanted
+    .map(({ lines }) => differences(withoutInert(is.lines, lines), withFiles(lines, files), AS_IT_CAME))
+    .reduce((least, found) => (found.length < least.length ? found : least));
   return [
     ...is.left.map((item) => `left after the next apply: ${item}`),
     ...wrong.slice(0, 8).map((line) => `after the next apply (${outcome.kind}), ${line}`),
   ];
 }
 
-/** Services of ours in the daemon's memory that no file and no zone has any more. */
+/** Services and ipsets of ours in the daemon's memory, and their sets in the kernel, that no file and no zone has any more. */
 function withoutInert(lines: readonly string[], wanted: readonly string[]): readonly string[] {
-  const known = new Set(wanted.flatMap((line) => /^runtime service (portfw-\S+)/.exec(line)?.[1] ?? []));
+  const known = new Set(wanted.flatMap((line) => INERT.exec(line)?.[1] ?? []));
+  let ofSet = false;
   return lines.filter((line) => {
-    const name = /^runtime service (portfw-\S+)/.exec(line)?.[1];
-    return name === undefined || known.has(name);
+    const name = INERT.exec(line)?.[1];
+    // A set's own lines follow the one that names it.
+    if (/^rule table .*:$/.test(line)) ofSet = name !== undefined && !known.has(name);
+    return !(ofSet && line.startsWith('rule ')) && (name === undefined || known.has(name));
   });
 }
+
+const INERT = /^(?:runtime (?:service|ipset)|rule table .* set) (portfw-[^\s:]+)/;

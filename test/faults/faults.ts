@@ -83,6 +83,7 @@ export const FAULTS = {
   cutForAWhile: {
     name: 'network cut for a while',
     patient: true,
+    shutsOut: true,
     how: 'the same for three seconds',
     inject: async (scene) => {
       await cut(scene.stand);
@@ -94,12 +95,14 @@ export const FAULTS = {
   sshdKilled: {
     name: 'sshd killed',
     patient: true,
+    shutsOut: true,
     how: 'SIGKILL to the daemon and to every session; systemd starts the daemon again',
     inject: async ({ stand }) => void (await stand.host.exec(['pkill', '-KILL', '^sshd'])),
   },
   sshdDaemonKilled: {
     name: 'sshd killed, sessions left',
     patient: true,
+    shutsOut: true,
     how: 'SIGKILL to the daemon alone',
     inject: async ({ stand }) =>
       void (await stand.host.run('systemctl', 'kill', '--kill-who=main', '--signal=KILL', 'ssh.service')),
@@ -121,6 +124,7 @@ export const FAULTS = {
   firewalldStopped: {
     name: 'firewalld stopped',
     patient: true,
+    opens: true,
     how: '`systemctl stop firewalld`: its rules are gone, the host is open',
     leavesFirewalldDown: NOT_OURS_TO_START,
     inject: async ({ stand }) => void (await stand.host.run('systemctl', 'stop', 'firewalld.service')),
@@ -269,7 +273,7 @@ export const FAULTS = {
   },
   revertKilled: {
     name: 'controller killed, the revert killed',
-    how: 'SIGKILL to the process of the way back as soon as it runs, once',
+    how: 'SIGKILL to the process of the rollback as soon as it runs, once',
     inject: async (scene) => {
       await killController(scene);
       await scene.stand.host.writeFile('/tmp/kill-revert.sh', KILL_REVERT);
@@ -293,6 +297,7 @@ export const FAULTS = {
   },
   paused: {
     name: 'host paused beyond its window',
+    shutsOut: true,
     how: 'every process of the host stands still until two seconds after the window',
     inject: async ({ stand, window }) => {
       await stand.host.pause();
@@ -300,7 +305,113 @@ export const FAULTS = {
       await stand.host.unpause();
     },
   },
+  cannotLoadKilled: {
+    name: 'controller killed, files that no longer load',
+    how: "SIGKILL to the controller, and somebody's file that firewalld cannot load, until the host has been seen to hold the old rules",
+    grace: 25,
+    onlyOld: true,
+    inject: async (scene) => {
+      await placeUnloadable(scene.stand);
+      await killController(scene);
+      await heldMeanwhile(scene);
+    },
+    questions: heldSaid,
+  },
+  cannotStart: {
+    name: 'firewalld killed, files that no longer load',
+    how: "SIGKILL to firewalld, and somebody's file that it cannot load, until the host has been seen to hold the old rules",
+    grace: 25,
+    onlyOld: true,
+    inject: async (scene) => {
+      await placeUnloadable(scene.stand);
+      await scene.stand.host.run('systemctl', 'kill', '--signal=KILL', 'firewalld.service');
+      await heldMeanwhile(scene);
+    },
+    questions: heldSaid,
+  },
+  cannotReload: {
+    name: 'files that no longer load',
+    how: "somebody's file that firewalld cannot load, while the run goes on; it is mended when the host has gone back",
+    grace: 25,
+    onlyOld: true,
+    inject: async (scene) => {
+      await placeUnloadable(scene.stand);
+      await heldMeanwhile(scene);
+    },
+    questions: heldSaid,
+  },
+  laterEdits: {
+    name: 'controller killed, later edits of others',
+    how: 'somebody writes a source and a drop rule into the very file that the run takes an interface out of, and SIGKILL to the controller; the edits stay when the host goes back',
+    onlyOld: true,
+    inject: async (scene) => {
+      await scene.stand.host.sh(EDIT_EDGE, EDGE);
+      await killController(scene);
+    },
+    foreign: () => ({ files: nothing, tolerated: LATER }),
+    // What they have written is taken away by them again, so that the next run finds what its reference found.
+    end: async (scene) => {
+      scene.notes.set('edge', await scene.stand.host.run('cat', EDGE));
+      await scene.stand.host.sh(`sed -i '/192[.]0[.]2[.]9[89]/d' "$1"`, EDGE);
+    },
+    questions: async ({ notes, stand }) => {
+      const text = notes.get('edge')!;
+      const wanted = ['192.0.2.98', '192.0.2.99', ...(stand.kind.host?.networkManager ? [] : ['<interface'])];
+      return wanted.filter((word) => !text.includes(word)).map((word) => `${EDGE} has no ${word} any more`);
+    },
+  },
 } satisfies Record<string, Fault>;
+
+const EDGE = '/etc/firewalld/zones/edge.xml';
+const EDIT_EDGE = `sed 's,</zone>,  <source address="192.0.2.99"/>\\n  <rule family="ipv4"><source address="192.0.2.98"/><drop/></rule>\\n</zone>,' "$1" >/tmp/edited && cat /tmp/edited >"$1"`;
+/** What the later edits are seen by, in their file and wherever they have come into force. */
+const LATER = /192\.0\.2\.9[89]|^file \S+edge\.xml /;
+
+/** A file of somebody else that keeps this version from loading: 0.9 ignores what it cannot parse, and dies of an overlap. */
+const UNLOADABLE: Readonly<Record<string, readonly [path: string, text: string]>> = {
+  old: [
+    '/etc/firewalld/zones/foreign.xml',
+    '<zone><source address="198.51.100.240/29"/><port port="1000-2000" protocol="tcp"/><port port="1500" protocol="tcp"/></zone>',
+  ],
+  middle: ['/etc/firewalld/helpers/foreign.xml', '<helper'],
+  young: ['/etc/firewalld/helpers/foreign.xml', '<helper'],
+};
+const ALARM = '/run/portfw/portfw.prom';
+const HELD_SECONDS = 40;
+
+async function placeUnloadable({ host }: Stand): Promise<void> {
+  const [path, text] = UNLOADABLE[host.name]!;
+  await host.writeFile(path, text);
+}
+
+/** Until the host says that its rollback waits and that the rules of before are in force, or has gone back; then the file goes. */
+async function heldMeanwhile(scene: Scene): Promise<void> {
+  const { host } = scene.stand;
+  await scene.release();
+  const waiting = `n=0; until grep -qs 'in_force.* 1' ${ALARM} || { [ ! -e /run/portfw/lock ] && [ -z "$(ls /var/lib/portfw/guard)" ]; }; do
+    n=$((n + 1)); [ $n -lt $1 ] || break; sleep 0.1; done
+    if [ -e ${ALARM} ]; then cat ${ALARM}; else echo back; fi`;
+  scene.notes.set('held', await host.sh(waiting, String((scene.window + HELD_SECONDS) * 10)));
+  if (scene.notes.get('held') !== 'back\n') {
+    // As long as it may last: nothing opens meanwhile, and the old rules let SSH in.
+    await pause(3);
+    const why = await scene.stand.loginFails();
+    if (why !== null) scene.notes.set('mute', why);
+    scene.notes.set('journal', await host.sh('journalctl -t portfw -p crit --no-pager'));
+  }
+  await host.run('rm', '-f', UNLOADABLE[host.name]![0]);
+}
+
+async function heldSaid({ notes }: Scene): Promise<readonly string[]> {
+  const held = notes.get('held')!;
+  if (held === 'back\n') return [];
+  const mute = notes.get('mute');
+  return [
+    ...(/^portfw_rollback_rules_in_force\S* 1$/m.test(held) ? [] : [`the host did not hold the old rules: ${held}`]),
+    ...(mute === undefined ? [] : [`nobody could log in while it held the old rules: ${mute}`]),
+    ...(notes.get('journal')!.includes('the rules of before are in force') ? [] : ['the journal does not say so']),
+  ];
+}
 
 const KILL_REVERT = `
 n=0

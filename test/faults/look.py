@@ -95,6 +95,53 @@ def output(*argv):
     return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=10).stdout.decode()
 
 
+def iptables():
+    """What is in iptables, but for counters, and for chains that nothing leads to: nft does not say all of what they match."""
+    for program in ("iptables-save", "ip6tables-save"):
+        try:
+            lines = output(program).splitlines()
+        except OSError:
+            continue
+        table, rules, heads = "", {}, []
+        for line in lines:
+            words = line.split()
+            if line.startswith("*"):
+                table = line[1:]
+            elif line.startswith(":"):
+                heads.append((table, words[0][1:], words[1]))
+                rules.setdefault((table, words[0][1:]), [])
+            elif line.startswith("-A "):
+                rules.setdefault((table, words[1]), []).append(line)
+        met, ahead = set(), [(table, chain) for table, chain, policy in heads if policy != "-"]
+        while ahead:
+            at = ahead.pop()
+            if at not in met:
+                met.add(at)
+                for line in rules.get(at, []):
+                    words = line.split()
+                    ahead.extend((at[0], words[i + 1]) for i, word in enumerate(words[:-1]) if word in ("-j", "-g") and (at[0], words[i + 1]) in rules)
+        for table, chain, policy in heads:
+            # The engine of the containers answers for DNS in the table nat.
+            if (table, chain) in met and table != "nat":
+                # One that lets everything through is as good as none.
+                if policy not in ("-", "ACCEPT"):
+                    print("permanent %s %s chain %s %s" % (program, table, chain, policy))
+                for line in rules[(table, chain)]:
+                    print("permanent %s %s %s" % (program, table, line))
+
+
+def connections():
+    """The zones that NetworkManager's saved connections name."""
+    try:
+        found = output("nmcli", "-t", "-f", "UUID,TYPE", "connection", "show").splitlines()
+    except OSError:
+        return
+    for line in found:
+        uuid, kind = line.split(":")
+        if kind == "802-3-ethernet":
+            print("permanent connection %s zone=%s" % (uuid, output("nmcli", "-g", "connection.zone", "connection", "show", uuid).strip()))
+
+
 def leftovers():
     for pattern in (
         "/run/portfw/lock",
@@ -130,4 +177,6 @@ files()
 print("firewalld %s" % daemon())
 for line in output("nft", "-s", "list", "ruleset").splitlines():
     print("rule %s" % line)
+iptables()
+connections()
 leftovers()

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { appendFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { placeAdminFiles } from '../integration/admin-files.ts';
 import { denyMethods } from '../integration/saboteur.ts';
@@ -6,7 +7,9 @@ import type { LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { Controller } from './controller.ts';
 import { type Builds, HOLD_FOLDER } from './instrument.ts';
+import { ANSWER, enable, type Kind } from './kinds.ts';
 import { CUT_TABLE, loginFails, look, type State } from './state.ts';
+import { CLOSED, OutsideWatch } from './watch.ts';
 import type { Inventories } from './wishes.ts';
 
 /** The three ways in which a run changes a host: its first configuration, a further one, a return to an older one. */
@@ -46,11 +49,12 @@ for folder in /etc/firewalld /var/lib/portfw /etc/systemd/system; do
   while mountpoint -q $folder; do umount -l $folder; done
 done
 while mountpoint -q /mnt; do umount -l /mnt; done
-for table in 'inet firewalld' 'ip firewalld' 'ip6 firewalld' 'inet firewalld_policy_drop' 'ip filter' 'ip6 filter' 'ip mangle' 'ip6 mangle' 'ip raw' 'ip6 raw' 'ip security' 'ip6 security' 'ip6 nat'; do
+for table in 'inet portfw_hold' 'inet firewalld' 'ip firewalld' 'ip6 firewalld' 'inet firewalld_policy_drop' 'ip filter' 'ip6 filter' 'ip mangle' 'ip6 mangle' 'ip raw' 'ip6 raw' 'ip security' 'ip6 security' 'ip6 nat'; do
   nft delete table $table 2>/dev/null || true
 done
 rm -rf /etc/firewalld /var/lib/portfw /run/portfw
 tar -x -p -C / -f ${BASELINES}/$baseline.tar
+while read -r uuid zone; do nmcli connection modify "$uuid" connection.zone "$zone"; done <${BASELINES}/$baseline.connections
 systemctl reset-failed firewalld.service ssh.service 2>/dev/null || true
 systemctl is-active --quiet ssh.service || systemctl start ssh.service
 systemctl start firewalld.service
@@ -59,7 +63,7 @@ mkdir -p ${HOLD_FOLDER}`;
 const AWAIT_RUNNING = `
 n=0
 until busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>/dev/null | grep -q RUNNING; do
-  n=$((n + 1)); [ $n -lt 100 ] || { echo 'firewalld does not come up' >&2; exit 1; }
+  n=$((n + 1)); [ $n -lt 1200 ] || { echo 'firewalld does not come up' >&2; exit 1; }
   sleep 0.05
 done`;
 
@@ -71,9 +75,26 @@ while set -- "$1" /run/portfw/loc[k] /var/lib/portfw/guard/*; [ -e "$2" ] || { [
   sleep 0.1
 done`;
 
+/** NetworkManager tells a firewalld that has just started where the interfaces belong. */
+const AWAIT_CONNECTIONS = `
+while read -r uuid zone; do
+  device=$(nmcli -g connection.interface-name connection show "$uuid")
+  n=0
+  until busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone getZoneOfInterface s "$device" | grep -q ""$zone""; do
+    n=$((n + 1)); [ $n -lt 100 ] || { echo 'NetworkManager does not tell firewalld' >&2; exit 1; }
+    sleep 0.1
+  done
+done <${BASELINES}/$baseline.connections`;
+
 const ADD_THEIRS = `busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone addPort sssi office ${THEIRS} tcp 0 >/dev/null`;
 
 /** A second interface that keeps its name when the host starts again; the engine gives its own in any order. */
+const LINKS = '/usr/local/sbin/lab-links';
+const PRIVATE_LINK = `
+ip link add private0 type veth peer name private1
+ip address add 198.51.100.11/24 dev private0
+ip link set private0 up
+ip link set private1 up`;
 const PRIVATE_UNIT = `[Unit]
 DefaultDependencies=no
 Before=network-pre.target firewalld.service
@@ -81,7 +102,7 @@ Wants=network-pre.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/sh -c 'ip link add private0 type veth peer name private1 && ip address add 198.51.100.11/24 dev private0 && ip link set private0 up && ip link set private1 up'
+ExecStart=/bin/sh -eu ${LINKS}
 [Install]
 WantedBy=sysinit.target
 `;
@@ -92,11 +113,13 @@ export class Stand {
   readonly lab: Lab;
   readonly builds: Builds;
   readonly inventories: Inventories;
+  readonly kind: Kind;
   readonly #references = new Map<Scenario, References>();
   readonly #key: string;
 
-  constructor(lab: Lab, host: LabHost, builds: Builds, inventories: Inventories) {
+  constructor(lab: Lab, host: LabHost, builds: Builds, inventories: Inventories, kind: Kind) {
     this.lab = lab;
+    this.kind = kind;
     this.host = host;
     this.builds = builds;
     this.inventories = inventories;
@@ -106,14 +129,28 @@ export class Stand {
   /** Makes the baselines, and takes the references from runs that nothing disturbs. */
   async prepare(scenarios: readonly Scenario[] = SCENARIOS): Promise<void> {
     const { host } = this;
+    await host.writeFile(LINKS, `${PRIVATE_LINK}\n${this.kind.links?.(host) ?? ''}\n`);
     await host.writeFile('/etc/systemd/system/lab-private.service', PRIVATE_UNIT);
     await host.sh('systemctl daemon-reload; systemctl enable --now --quiet lab-private.service');
     await host.writeFile('/tmp/clock.py', HOST_CLOCK);
     await host.sh(
       'for file in /etc/python3.*/sitecustomize.py; do cat /tmp/clock.py >>"$file"; done; systemctl restart firewalld.service',
     );
-    await host.writeFile(`${BASELINES}/reset.sh`, `${RESET}\n${AWAIT_RUNNING}\n[ -z "$theirs" ] || ${ADD_THEIRS}\n`);
+    await enable(host, 'lab-answer', ANSWER, `PROGRAM ${CLOSED.join(' ')}`);
+    // It would lock out whoever connects and does not log in, as the watch does.
+    if (host.name === 'young')
+      await host.sh('echo "PerSourcePenalties no" >/etc/ssh/sshd_config.d/zz-watch.conf; systemctl reload ssh.service');
+    await host.writeFile(
+      `${BASELINES}/reset.sh`,
+      `${this.kind.takeAway === undefined ? '' : `(${this.kind.takeAway}\n) 2>/dev/null || true`}\n${RESET}\n${AWAIT_RUNNING}\n${AWAIT_CONNECTIONS}\n[ -z "$theirs" ] || ${ADD_THEIRS}\n`,
+    );
     await placeAdminFiles(host);
+    await this.kind.furnish?.(host, this.lab);
+    const far = this.#far();
+    if (this.kind.sshFromAfar === true) {
+      await far!.machine.writeFile('/root/key', this.#key, '600');
+      await appendFile(this.lab.knownHostsFile, host.hostKeys.map((key) => `${far!.address} ${key}\n`).join(''));
+    }
     await this.#saveBaseline('first');
     await this.#refer('first', ['apply', this.inventories.first]);
     if (!scenarios.includes('change') && !scenarios.includes('rollback')) return;
@@ -132,6 +169,16 @@ export class Stand {
   /** Brings the host back to where a scenario begins. */
   async reset(scenario: Scenario): Promise<void> {
     await this.#load(scenario === 'first' ? 'first' : 'change', true);
+    await this.kind.bring?.(this.host);
+  }
+
+  /** Begins to look at the host from outside. */
+  watch(): Promise<OutsideWatch> {
+    return OutsideWatch.start(this.host, this.kind.sshFromAfar !== true, this.#far());
+  }
+
+  #far() {
+    return this.kind.far?.(this.host, this.lab) ?? null;
   }
 
   /** The command's arguments of a scenario's run. */
@@ -140,10 +187,11 @@ export class Stand {
   }
 
   /** What brings the host to where it ought to be after a scenario, whatever came of the run. */
-  convergence(scenario: Scenario): { readonly inventory: string; readonly wanted: State } {
+  convergence(scenario: Scenario): { readonly inventory: string; readonly wanted: readonly State[] } {
+    const { old, oldBooted, new: changed, newBooted } = this.references(scenario);
     return scenario === 'rollback'
-      ? { inventory: this.inventories.first, wanted: this.references('rollback').oldBooted }
-      : { inventory: this.inventories[scenario], wanted: this.references(scenario).newBooted };
+      ? { inventory: this.inventories.first, wanted: [oldBooted, old] }
+      : { inventory: this.inventories[scenario], wanted: [newBooted, changed] };
   }
 
   start(main: string, args: readonly string[], window: number, shiftable = false): Controller {
@@ -183,16 +231,20 @@ export class Stand {
   }
 
   /** What the host's own people do about a firewalld that somebody has killed, stopped or hung: they start it. */
-  async startFirewalld(): Promise<void> {
-    await this.host.sh(`
+  async startFirewalld(watch: OutsideWatch): Promise<void> {
+    const from = performance.now();
+    const did = await this.host.sh(`
       systemctl kill --signal=CONT firewalld.service 2>/dev/null || true
       systemctl is-active --quiet firewalld.service || {
+        echo started
         pkill -KILL -x firewalld || true
         for table in 'inet firewalld' 'ip firewalld' 'ip6 firewalld'; do nft delete table $table 2>/dev/null || true; done
         systemctl reset-failed firewalld.service 2>/dev/null || true
         systemctl start firewalld.service
       }
       ${AWAIT_RUNNING}`);
+    // The host's own people do not hold the old rules meanwhile.
+    if (did !== '') watch.excuseOpen(from, performance.now());
   }
 
   /** Gets the host going again after the suite itself has stumbled, whether it was paused or switched off. */
@@ -211,9 +263,11 @@ export class Stand {
     await this.host.powerOn().catch(() => this.host.awaitBoot().catch(() => undefined));
   }
 
-  /** Starts firewalld anew, with what others have at runtime only: a sandboxed one sees no mount made after its start. */
+  /** Starts firewalld anew, with what others have at runtime and in the kernel only: a sandboxed one sees no mount made after its start. */
   async restartFirewalld(): Promise<void> {
     await this.host.sh(`systemctl restart firewalld.service\n${AWAIT_RUNNING}\n${ADD_THEIRS}`);
+    if (this.kind.host?.networkManager === true) await pause(3);
+    await this.kind.bring?.(this.host);
   }
 
   /** Makes the system bus turn reloads away, root's too, until {@link allowReload}. */
@@ -225,7 +279,14 @@ export class Stand {
     return denyMethods(this.host);
   }
 
-  loginFails(): Promise<string | null> {
+  async loginFails(): Promise<string | null> {
+    if (this.kind.sshFromAfar === true) {
+      const { machine, address } = this.#far()!;
+      const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'ConnectTimeout=4'];
+      const flags = options.flatMap((option) => ['-o', option]);
+      const { exitCode, stderr } = await machine.exec(['ssh', '-i', '/root/key', ...flags, `root@${address}`, 'true']);
+      return exitCode === 0 ? null : stderr;
+    }
     return loginFails(this.host.publicAddress, this.#key);
   }
 
@@ -239,16 +300,29 @@ export class Stand {
       `mkdir -p ${BASELINES} /var/lib/portfw; tar -c -p -C / -f ${BASELINES}/$1.tar etc/firewalld var/lib/portfw`,
       name,
     );
+    await this.host.sh(
+      `: >${BASELINES}/$1.connections
+      systemctl is-active --quiet NetworkManager.service || exit 0
+      nmcli -t -f UUID,TYPE connection show --active | sed -n 's/:802-3-ethernet$//p' | while read -r uuid; do
+        zone=$(nmcli -g connection.zone connection show "$uuid")
+        [ -z "$zone" ] || echo "$uuid $zone"
+      done >${BASELINES}/$1.connections`,
+      name,
+    );
   }
 
   async #refer(scenario: Scenario, run: readonly string[]): Promise<void> {
     await this.#load(scenario === 'first' ? 'first' : 'change', false);
+    await this.host.sh(this.kind.boundAgain ?? ':');
     const oldBooted = await look(this.host);
     await this.host.sh(ADD_THEIRS);
+    await this.kind.bring?.(this.host);
     const old = await look(this.host);
     await this.#mustEnd(run, 0);
     const changed = await look(this.host);
-    await this.host.sh(`systemctl restart firewalld.service\n${AWAIT_RUNNING}`);
+    await this.host.sh(`${this.kind.takeAway ?? ''}\nsystemctl restart firewalld.service\n${AWAIT_RUNNING}`);
+    if (this.kind.host?.networkManager === true) await pause(3);
+    await this.host.sh(this.kind.boundAgain ?? ':');
     const newBooted = await look(this.host);
     for (const [name, { firewalld, left }] of Object.entries({ old, oldBooted, changed, newBooted })) {
       if (firewalld !== 'RUNNING' || left.length > 0)
@@ -258,7 +332,7 @@ export class Stand {
   }
 
   async #mustEnd(run: readonly string[], exitCode: number): Promise<void> {
-    const ended = await this.start(this.builds.plain, run, 60).ended;
+    const ended = await this.start(this.builds.plain, run, 120).ended;
     if (ended.exitCode !== exitCode)
       throw new Error(
         `${run.join(' ')} on ${this.host.name} ended with ${ended.exitCode}: ${JSON.stringify(ended.outcome)}\n${ended.stderr}`,

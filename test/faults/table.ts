@@ -2,29 +2,34 @@ import { VERSIONS } from './bench.ts';
 import { APPLY_STEPS } from './catalogue.ts';
 import type { Fault, Result } from './drill.ts';
 import { FAULTS } from './faults.ts';
+import { KINDS, type Kind } from './kinds.ts';
 
 const ROLLBACK_ONLY = ['restoring', 'restored'];
 
 /** What a full run came to, as the part of docs/faults.md that is generated. */
-export function resultText(results: readonly Result[], run: RunFigures): string {
+export function resultText(results: readonly Result[], run: RunFigures, planned: number): string {
   const hosts = Object.keys(VERSIONS).filter((host) => results.some((result) => result.host === host));
   const bad = results.filter((result) => result.problems.length > 0);
   return [
-    summary(results, bad, run),
+    summary(results, bad, run, planned),
     '',
     '### By fault',
     '',
     byFault(results),
     '',
+    '### By stand',
+    '',
+    byKind(results),
+    '',
     '### Every fault',
     '',
     'Each cell says which configuration the host has in the end, and after how many seconds it was whole, counted from the injection. An empty cell: that step was tried on another version.',
     '',
-    `| fault | scenario | step | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
-    `| --- | --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
+    `| stand | fault | scenario | step | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
+    `| --- | --- | --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
     ...rowsOf(results).map(
       (row) =>
-        `| ${row.fault} | ${row.scenario} | ${row.step} | ${hosts.map((host) => cell(results, row, host)).join(' | ')} |`,
+        `| ${row.kind} | ${row.fault} | ${row.scenario} | ${row.step} | ${hosts.map((host) => cell(results, row, host)).join(' | ')} |`,
     ),
     ...(bad.length === 0 ? [] : ['', '### What went wrong', '', ...bad.flatMap(wrong)]),
   ].join('\n');
@@ -44,6 +49,7 @@ function summary(
   results: readonly Result[],
   bad: readonly Result[],
   { window, minutes, cores, day }: RunFigures,
+  planned: number,
 ): string {
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
   const again = results.filter((result) => result.again === true).length;
@@ -51,47 +57,69 @@ function summary(
   const share = (part: number): string =>
     (seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))] ?? 0).toFixed(1);
   return [
-    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s.`,
+    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s where the run may go on behind the fault, and of more where the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} runs).`,
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
     `${bad.length === 0 ? 'Nothing that is asserted failed.' : `In ${bad.length} of them something that is asserted failed: see the end of the page.`}`,
+    ...(results.length < planned
+      ? [`The run was ended before its time, after ${results.length} of ${planned} faults.`]
+      : []),
     ...(again === 0
       ? []
       : [
           `${again} of them had failed in that run; portfw or the suite was mended, and they were injected again: they are marked †.`,
         ]),
+    `From outside each port was looked at ${results.reduce((sum, { looks }) => sum + looks, 0)} times. SSH, or the way to a machine behind, was shut for at most ${Math.max(...results.filter(({ fault }) => !CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s, but for what the fault itself shut; under a plan that cuts it, for at most ${Math.max(0, ...results.filter(({ fault }) => CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s.`,
     `Half of the hosts were whole after ${share(0.5)} s, nine in ten after ${share(0.9)} s, all after ${share(1)} s.`,
   ].join('\n');
 }
 
+/** Faults of a plan that shuts SSH: it is shut until the host is back. */
+const CUTS: readonly string[] = Object.values<Fault>(FAULTS).flatMap(({ name, blind }) =>
+  blind === true ? [name] : [],
+);
+
 function byFault(results: readonly Result[]): string {
-  const names = [...new Set(results.map((result) => result.fault))];
+  return byName('fault', results, ({ fault }) => fault);
+}
+
+function byKind(results: readonly Result[]): string {
+  return byName('stand', results, ({ kind }) => kind);
+}
+
+function byName(what: string, results: readonly Result[], nameOf: (result: Result) => string): string {
+  const names = [...new Set(results.map(nameOf))];
   const rows = names.map((name) => {
-    const those = results.filter((result) => result.fault === name);
+    const those = results.filter((result) => nameOf(result) === name);
     const seconds = those.map((result) => result.seconds).sort((a, b) => a - b);
     const count = (outcome: Result['outcome']): number => those.filter((result) => result.outcome === outcome).length;
     const failed = those.filter((result) => result.problems.length > 0).length;
     const median = seconds[Math.floor(seconds.length / 2)]!;
-    return `| ${name} | ${those.length} | ${count('old')} | ${count('new')} | ${failed} | ${median.toFixed(1)} | ${seconds.at(-1)!.toFixed(1)} |`;
+    return `| ${name} | ${those.length} | ${count('old')} | ${count('new')} | ${failed} | ${median.toFixed(1)} | ${seconds.at(-1)!.toFixed(1)} | ${Math.max(...those.map(({ shut }) => shut)).toFixed(1)} |`;
   });
   return [
-    '| fault | injected | old | new | failed | median s | longest s |',
-    '| --- | --- | --- | --- | --- | --- | --- |',
+    `| ${what} | injected | old | new | failed | median s | longest s | SSH shut s |`,
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
     ...rows,
   ].join('\n');
 }
 
-type Row = Pick<Result, 'fault' | 'scenario' | 'step'>;
+type Row = Pick<Result, 'kind' | 'fault' | 'scenario' | 'step'>;
 
 /** What was injected on any host, faults and steps in the order of the catalogue. */
 function rowsOf(results: readonly Result[]): Row[] {
   const rows = new Map<string, Row>();
-  for (const { fault, scenario, step } of results)
-    rows.set(`${fault}, ${scenario}, ${step}`, { fault, scenario, step });
+  for (const { kind, fault, scenario, step } of results)
+    rows.set(`${kind}, ${fault}, ${scenario}, ${step}`, { kind, fault, scenario, step });
+  const kinds = Object.values<Kind>(KINDS).map(({ name }) => name);
   const faults = Object.values(FAULTS).map(({ name }) => name);
   const steps: readonly string[] = [...ROLLBACK_ONLY, ...APPLY_STEPS];
-  const place = ({ fault, scenario, step }: Row): number =>
-    faults.indexOf(fault) * 1000 + (scenario === 'rollback' ? 500 : 0) + steps.indexOf(step) * 10 + scenario.length;
+  const place = ({ kind, fault, scenario, step }: Row): number =>
+    kinds.indexOf(kind) * 1_000_000 +
+    faults.indexOf(fault) * 1000 +
+    (scenario === 'rollback' ? 500 : 0) +
+    steps.indexOf(step) * 10 +
+    scenario.length;
   return [...rows.values()].sort((a, b) => place(a) - place(b));
 }
 
@@ -99,21 +127,22 @@ function cell(results: readonly Result[], row: Row, host: string): string {
   const found = results.filter(
     (result) =>
       result.host === host &&
+      result.kind === row.kind &&
       result.fault === row.fault &&
       result.step === row.step &&
       result.scenario === row.scenario,
   );
   return found
     .map(
-      ({ problems, outcome, seconds }) =>
-        `${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s`,
+      ({ problems, outcome, seconds, again }) =>
+        `${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s${again === true ? ' †' : ''}`,
     )
     .join(', ');
 }
 
-function wrong({ fault, step, scenario, host, problems }: Result): string[] {
+function wrong({ kind, fault, step, scenario, host, problems }: Result): string[] {
   return [
-    `- ${fault}, ${scenario}, at ${step}, firewalld ${VERSIONS[host]}:`,
+    `- ${kind}: ${fault}, ${scenario}, at ${step}, firewalld ${VERSIONS[host]}:`,
     ...problems.map((line) => `  - \`${line.replaceAll('`', "'")}\``),
   ];
 }
@@ -125,4 +154,11 @@ export function faultText(faults: readonly Fault[]): string {
     '| --- | --- |',
     ...faults.map(({ name, how }) => `| ${name} | ${how} |`),
   ].join('\n');
+}
+
+/** The kinds of host, as a table. */
+export function kindText(kinds: readonly Kind[]): string {
+  return ['| stand | what it has |', '| --- | --- |', ...kinds.map(({ name, about }) => `| ${name} | ${about} |`)].join(
+    '\n',
+  );
 }

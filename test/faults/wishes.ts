@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeInventory } from '../integration/lab-inventory.ts';
+import { type Variables, writeInventory } from '../integration/lab-inventory.ts';
+import type { LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
+import { type Kind, PROBE } from './kinds.ts';
 
 /** Inventory files of the suite. */
 export interface Inventories {
@@ -29,13 +31,34 @@ roles:
           - { tcp: 2222, purpose: SSH on a port where nobody listens }
 `;
 
-/** Writes playbooks and inventories for all hosts of a lab, which have a public and a private interface each. */
-export async function writeWishes(lab: Lab): Promise<Inventories> {
+/** SSH comes by the tunnel alone. */
+const TUNNEL_MATRIX = `matrix: tunnel
+title: SSH by the tunnel alone
+extends: portaswitch
+roles:
+  server:
+    drop: [public/tcp/22]
+`;
+
+/** Writes playbooks and inventories for hosts of a lab, which have a public and a private interface each. */
+export async function writeWishes(lab: Lab, managed: readonly LabHost[], kind: Kind): Promise<Inventories> {
   const path = (name: string): string => join(lab.directory, name);
   await writeFile(path('site.yaml'), '- hosts: all\n  matrix: portaswitch\n');
   await writeFile(path('closed-matrix.yaml'), CLOSED);
   await writeFile(path('closed.yaml'), '- hosts: all\n  matrix: ./closed-matrix.yaml\n');
-  const names = lab.hosts.map(({ name }) => name);
+  await writeFile(path('tunnel-matrix.yaml'), TUNNEL_MATRIX);
+  await writeFile(path('tunnel.yaml'), '- hosts: all\n  matrix: ./tunnel-matrix.yaml\n');
+  const names = managed.map(({ name }) => name);
+  // What the kind of host needs comes beside what a configuration wants, never instead of it.
+  const own = (host: LabHost, wishes: Readonly<Record<string, unknown>>): Variables => {
+    const { portfw_playbook, portfw_extra_rules = [], ...more } = kind.wishes?.(host, lab) ?? {};
+    const rules = [...((wishes['portfw_extra_rules'] ?? []) as unknown[]), ...(portfw_extra_rules as unknown[])];
+    return {
+      ...more,
+      ...(portfw_playbook === undefined || 'portfw_playbook' in wishes ? {} : { portfw_playbook }),
+      ...(rules.length === 0 ? {} : { portfw_extra_rules: rules }),
+    };
+  };
   const write = (
     name: string,
     wishes: Readonly<Record<string, unknown>>,
@@ -43,7 +66,7 @@ export async function writeWishes(lab: Lab): Promise<Inventories> {
   ): Promise<string> =>
     writeInventory(lab, name, {
       hosts: Object.fromEntries(
-        lab.hosts.map((host) => [
+        managed.map((host) => [
           host.name,
           {
             portfw_playbook: 'site.yaml',
@@ -52,6 +75,7 @@ export async function writeWishes(lab: Lab): Promise<Inventories> {
             portfw_site: 'site',
             portfw_private: 'peers',
             ...wishes,
+            ...own(host, wishes),
           },
         ]),
       ),
@@ -66,7 +90,7 @@ export async function writeWishes(lab: Lab): Promise<Inventories> {
       'first',
       {
         portfw_roles: ['web-admin', 'configuration'],
-        portfw_extra_rules: [{ ...rule, name: 'probe', port: 9100, from: ['192.0.2.0/25'], reason: 'metrics' }],
+        portfw_extra_rules: [PROBE],
       },
       ['198.51.100.20', '198.51.100.21'],
     ),
@@ -77,7 +101,7 @@ export async function writeWishes(lab: Lab): Promise<Inventories> {
         portfw_roles: ['web-admin', 'dispatching-sbc'],
         portfw_features: ['sip-tls'],
         portfw_extra_rules: [
-          { ...rule, name: 'probe', port: 9100, from: ['192.0.2.0/25'], reason: 'metrics' },
+          PROBE,
           { ...rule, name: 'backup', port: 9200, from: ['192.0.2.224/27'], reason: 'backups' },
         ],
       },

@@ -49,6 +49,16 @@ table inet f2b-table {
 NFT
 `;
 
+/** Rules of others beside those of a firewalld that filters with iptables, as fail2ban, Docker and an administrator have them. */
+export const RULES_BESIDE = `
+iptables -N f2b-sshd
+iptables -A f2b-sshd -s 192.0.2.66/32 -j REJECT --reject-with icmp-port-unreachable
+iptables -A f2b-sshd -j RETURN
+iptables -I INPUT 1 -p tcp -m multiport --dports 22 -j f2b-sshd
+iptables -t nat -N DOCKER
+iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
+iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER`;
+
 /** What iptables has, fail2ban's table with its handles, which change as soon as something is made anew, and Docker's zone. */
 const LOOK = `
 iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*\\]$//'

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { RULES_BESIDE } from './foreign-rules.ts';
 import { stateOf } from './host-state.ts';
 import { writeInventory } from './lab-inventory.ts';
 import { answers, PortWatch } from './port-watch.ts';
@@ -56,15 +57,6 @@ afterAll(() => lab?.stop());
 
 const each = <T>(work: (host: LabHost) => Promise<T>): Promise<T[]> => Promise.all(lab.hosts.map(work));
 
-/** Rules of others, as fail2ban, Docker and an administrator have them. */
-const OTHERS = `
-iptables -N f2b-sshd
-iptables -A f2b-sshd -s 192.0.2.66/32 -j REJECT --reject-with icmp-port-unreachable
-iptables -A f2b-sshd -j RETURN
-iptables -I INPUT 1 -p tcp -m multiport --dports 22 -j f2b-sshd
-iptables -t nat -N DOCKER
-iptables -t nat -A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80
-iptables -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER`;
 /** In iptables, but for the comments, the counters, and chains that nothing leads to. */
 const saved = (host: LabHost): Promise<string> =>
   host.sh("iptables-save | sed -e '/^#/d' -e 's/ \\[[0-9:]*\\]$//' | grep -vE '^(:|-A )[A-Z]+_portfw' | sort");
@@ -72,7 +64,7 @@ const theirs = (host: LabHost): Promise<string> =>
   host.sh("iptables-save | grep -E 'f2b-sshd|DOCKER' | sed 's/ \\[.*//'");
 
 it('keeps the rules of others where they are, through applies and rollbacks', async () => {
-  await each((host) => host.sh(OTHERS));
+  await each((host) => host.sh(RULES_BESIDE));
   const before = await each(theirs);
   for (const [command, flags] of [
     ['apply', []],

@@ -3,8 +3,8 @@ import { createConnection } from 'node:net';
 const EVERY_MS = 500;
 const PATIENCE_MS = 450;
 
-/** What was seen of one port at one moment. */
-interface Sight {
+/** What was seen of one port at one moment; `at` is a time of `performance.now()`. */
+export interface Sight {
   readonly at: number;
   readonly open: boolean;
 }
@@ -37,6 +37,11 @@ export class PortWatch {
       if (since !== null) longest = Math.max(longest, at - since);
     }
     return longest / 1000;
+  }
+
+  /** What was seen of one of the ports, in order. */
+  sights(port: number): readonly Sight[] {
+    return this.#seen.get(port) ?? [];
   }
 
   /** How often each port was looked at. */
