@@ -204,7 +204,7 @@ async function record(frames: readonly Frame[]): Promise<void> {
     .map((line) => (line === '' ? '' : `    ${line}`))
     .join('\n');
   await writeFile(page, `${head}${BEGIN}\n\n${block}\n\n${END}${tail}`);
-  const header = { version: 2, width: COLUMNS, height: 40, title: 'A wrong matrix, and the way back' };
+  const header = { version: 2, width: COLUMNS, height: 40, title: 'A wrong matrix, and the rollback' };
   const events = frames.map(({ at, text }) => JSON.stringify([Number(at.toFixed(3)), 'o', text]));
   await writeFile(join(ROOT, 'docs/lockout.cast'), `${[JSON.stringify(header), ...events].join('\n')}\n`);
 }
