@@ -4,23 +4,36 @@ Stands after namespaces.py.
 """
 
 
+def configuration(path="", above=()):
+    """
+    What firewalld reads below its folder, behind links too: the path below it, and the place, of folders and of regular files. What
+    two paths lead to is there twice, as it is for firewalld; a link to a folder that it stands in is not followed.
+    """
+    folder = os.path.join(ETC, path)
+    status = os.stat(folder)
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    yield path, folder
+    for name in sorted(os.listdir(folder)):
+        place, inner = os.path.join(folder, name), os.path.join(path, name)
+        if os.path.isdir(place):
+            if not os.path.islink(place) or is_entered(inner):
+                yield from configuration(inner, above + (here,))
+        elif os.path.isfile(place) and expected_in(inner) is not None and not name.startswith(".portfw-"):
+            yield inner, place
+
+
 def copy_configuration(target):
-    """Everything that firewalld reads below its folder, behind links too, as regular files."""
-    seen = set()
-    for folder, folders, names in os.walk(ETC, followlinks=True):
-        place = os.stat(folder)
-        if (place.st_dev, place.st_ino) in seen:
-            folders[:] = []
+    """The same with regular files and folders in place of links. Whatever else lies there, such as a backup, would fill the memory."""
+    for path, place in configuration():
+        copied = os.path.join(target, path)
+        if os.path.isdir(place):
+            os.makedirs(copied, mode=0o755, exist_ok=True)
             continue
-        seen.add((place.st_dev, place.st_ino))
-        copied = os.path.normpath(os.path.join(target, os.path.relpath(folder, ETC)))
-        os.makedirs(copied, mode=0o755, exist_ok=True)
-        for name in names:
-            path = os.path.join(folder, name)
-            if os.path.isfile(path) and not name.startswith(".portfw-"):
-                with open(path, "rb") as source, open(os.path.join(copied, name), "wb") as copy:
-                    for block in iter(lambda: source.read(1 << 20), b""):
-                        copy.write(block)
+        with open(place, "rb") as source, open(copied, "wb") as copy:
+            for block in iter(lambda: source.read(1 << 20), b""):
+                copy.write(block)
 
 
 def put_file(folder, path, content):

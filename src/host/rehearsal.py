@@ -42,8 +42,7 @@ def rules_in_force():
 
 
 def sets_in_force():
-    """The kernel's ipsets. Asking for them where there are none would have the kernel load its module for them."""
-    code, text, _ = outcome_of(["ipset", "save"]) if os.path.isdir("/sys/module/ip_set") else (None, b"", b"")
+    code, text, _ = outcome_of(["ipset", "save"]) if has_ipsets() else (None, b"", b"")
     return text if code == 0 else b""
 
 
@@ -316,12 +315,7 @@ def suspects(plan, surroundings):
     The files of others without which a candidate would load, and whether all of them have to go: one of them is enough, or else
     what is left over when they come back one after the other.
     """
-    paths = []
-    for folder, _, names in os.walk(ETC, followlinks=True):
-        for name in names:
-            path = os.path.relpath(os.path.join(folder, name), ETC)
-            if name.endswith(".xml") and not OUR_FILE.match(path):
-                paths.append(path)
+    paths = [path for path, place in configuration() if path.endswith(".xml") and os.path.isfile(place) and not OUR_FILE.match(path)]
     # Zones come last: they name what the others define.
     paths = sorted(paths, key=lambda path: (path.startswith("zones/"), path))[:MOST_SUSPECTS]
 

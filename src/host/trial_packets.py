@@ -75,10 +75,14 @@ def batch(lines):
 
 
 def quiet_link(name):
-    for path, value in (("ipv6/conf/%s/accept_dad", "0"), ("ipv4/conf/%s/rp_filter", "0"), ("ipv4/conf/all/rp_filter", "0")):
+    """Plain links: a namespace inherits IPv4's settings from the host, and one behind a load balancer does not answer ARP for all."""
+    paths = ["ipv6/conf/%s/accept_dad" % name]
+    for setting in ("rp_filter", "arp_ignore", "arp_filter", "arp_announce"):
+        paths += ["ipv4/conf/%s/%s" % (which, setting) for which in (name, "all")]
+    for path in paths:
         try:
-            with open("/proc/sys/net/" + (path % name if "%s" in path else path), "w") as handle:
-                handle.write(value)
+            with open("/proc/sys/net/" + path, "w") as handle:
+                handle.write("0")
         except OSError:
             pass  # no IPv6, or settings that cannot be written: the routes are right all the same
 

@@ -16,7 +16,7 @@ afterEach(() => rmSync(etc, { recursive: true, force: true }));
 
 /** Runs statements with the files of the program that it needs, on a folder that stands for /etc/firewalld, in the poorest locale. */
 function python(statements: string, given: unknown = null): unknown {
-  const files = ['observe.py', 'files.py', 'runs.py', 'generations.py', 'released.py'];
+  const files = ['observe.py', 'files.py', 'runs.py', 'generations.py', 'released.py', 'candidates.py'];
   const text = files.map((name) => readFileSync(path.join(HOST, name), 'utf8'));
   const program = `${text.join('\n\n')}
 ETC = sys.argv[1]
@@ -249,5 +249,37 @@ out(os.stat(target_of("zones/edge.xml")).st_ino == before or sys.exit("another f
     symlinkSync('../elsewhere/edge.xml', path.join(etc, 'zones/edge.xml'));
     python('remove_old_copies(); out(None)');
     expect(shell('ls -A elsewhere').toString()).toBe('.portfw-mine\nedge.xml\n');
+  });
+});
+
+describe('a copy of the configuration, which a rehearsal loads', () => {
+  const copied = () => {
+    const target = mkdtempSync(path.join(tmpdir(), 'portfw-copy-'));
+    try {
+      return python(
+        'copy_configuration(given); out(sorted(os.path.relpath(os.path.join(d, n), given) for d, _, names in os.walk(given) for n in names))',
+        target,
+      );
+    } finally {
+      rmSync(target, { recursive: true, force: true });
+    }
+  };
+
+  it('has what a linked folder beside it has, whichever comes first, and nothing that firewalld does not read', () => {
+    rmSync(path.join(etc, 'zones'), { recursive: true });
+    put('backup.tar', 'much');
+    put('firewalld.conf', '');
+    for (const name of ['a-zones', 'zz-zones']) {
+      put(`${name}/public.xml`, '<zone/>');
+      symlinkSync(name, path.join(etc, 'zones'));
+      expect(copied()).toEqual(['firewalld.conf', 'zones/public.xml']);
+      rmSync(path.join(etc, 'zones'));
+    }
+  });
+
+  it('ends where links lead in circles', () => {
+    put('zones/edge.xml', '<zone/>');
+    for (const name of ['one', 'two', 'three']) symlinkSync('.', path.join(etc, 'zones', name));
+    expect(copied()).toEqual(['zones/edge.xml']);
   });
 });
