@@ -385,7 +385,7 @@ CHANGE = dict(
 OF_A_RUN = {"id": RUN}
 
 SCHEMA = {
-    "begin": dict(CHANGE, reload=FLAG, reloadSeconds=number(0, 24 * 3600), calls=list_of(call_rule, MOST_ITEMS)),
+    "begin": dict(CHANGE, reload=FLAG, reloadSeconds=number(0, 3600), calls=list_of(call_rule, MOST_ITEMS)),
     "start": dict(
         CHANGE, deletions=list_of(text(OUR_FILE.pattern, "the path of a file of ours")), edits=RELEASES, connections=CONNECTIONS
     ),
@@ -402,7 +402,7 @@ SCHEMA = {
     "keep": OF_A_RUN,
     "confirm": {"id": maybe(RUN)},
     "settle": {"id": RUN, "why": NOTE},
-    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto"), reloadSeconds=number(0, 24 * 3600)),
+    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto"), reloadSeconds=number(0, 3600)),
     "cut-flows": {"holder": LINE, "flows": list_of(FLOW, 10000)},
     "rehearse": {
         "starts": FLAG,
