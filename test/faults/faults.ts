@@ -1,3 +1,4 @@
+import { UNLOADABLE } from '../integration/unloadable.ts';
 import type { Fault, Foreign, Scene } from './drill.ts';
 import { pause, RUNTIME_ONLY, type Stand } from './stand.ts';
 import { CUT_TABLE } from './state.ts';
@@ -367,15 +368,6 @@ const EDIT_EDGE = `sed 's,</zone>,  <source address="192.0.2.99"/>\\n  <rule fam
 /** What the later edits are seen by, in their file and wherever they have come into force. */
 const LATER = /192\.0\.2\.9[89]|^file \S+edge\.xml /;
 
-/** A file of somebody else that keeps this version from loading: 0.9 ignores what it cannot parse, and dies of an overlap. */
-const UNLOADABLE: Readonly<Record<string, readonly [path: string, text: string]>> = {
-  old: [
-    '/etc/firewalld/zones/foreign.xml',
-    '<zone><source address="198.51.100.240/29"/><port port="1000-2000" protocol="tcp"/><port port="1500" protocol="tcp"/></zone>',
-  ],
-  middle: ['/etc/firewalld/helpers/foreign.xml', '<helper'],
-  young: ['/etc/firewalld/helpers/foreign.xml', '<helper'],
-};
 const ALARM = '/run/portfw/portfw.prom';
 const HELD_SECONDS = 40;
 

@@ -2,6 +2,7 @@ import { placeForeignRules, RULES_BESIDE } from '../integration/foreign-rules.ts
 import type { Variables } from '../integration/lab-inventory.ts';
 import type { HostSpec, LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
+import { TUNNEL } from '../lab/tunnel.ts';
 import type { FarSide } from './watch.ts';
 
 /** The further machine of the stands that need one. */
@@ -60,38 +61,6 @@ for port in sys.argv[1:]:
 while True:
     for door in select.select(doors, [], [])[0]:
         door.accept()[0].close()
-`;
-
-/** A tunnel over UDP, as a VPN's without the cryptography; the end that listens answers to whoever was heard last. */
-const TUNNEL = `
-import fcntl, os, select, socket, struct, subprocess, sys
-device, own, port, peer = sys.argv[1:5]
-if not os.path.exists("/dev/net/tun"):
-    os.makedirs("/dev/net", exist_ok=True)
-    os.mknod("/dev/net/tun", 0o20600, os.makedev(10, 200))
-tunnel = os.open("/dev/net/tun", os.O_RDWR)
-fcntl.ioctl(tunnel, 0x400454CA, struct.pack("16sH", device.encode(), 0x1001))
-subprocess.check_call(["ip", "address", "add", own, "dev", device])
-subprocess.check_call(["ip", "link", "set", device, "up", "mtu", "1300"])
-carrier = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-if peer == "-":
-    far = None
-    carrier.bind(("0.0.0.0", int(port)))
-else:
-    far = (peer, int(port))
-while True:
-    for ready in select.select([tunnel, carrier], [], [])[0]:
-        try:
-            if ready is tunnel:
-                packet = os.read(tunnel, 2000)
-                if far is not None:
-                    carrier.sendto(packet, far)
-            else:
-                packet, sender = carrier.recvfrom(2000)
-                far = sender if peer == "-" else far
-                os.write(tunnel, packet)
-        except OSError:
-            pass
 `;
 
 /**

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
+import { TUNNEL } from '../lab/tunnel.ts';
 import { notesOf, refusedWith, Stand } from './lockout-stand.ts';
 import { outcomeOf } from './portfw-cli.ts';
 
@@ -22,38 +23,6 @@ afterAll(async () => {
 beforeEach(() => stand.reset());
 
 const SHUT = { portfw_playbook: 'shut.yaml', portfw_private: 'matrix' };
-
-/** A tunnel over UDP, as a VPN's without the cryptography; the end that listens answers to whoever was heard last. */
-const TUNNEL = `
-import fcntl, os, select, socket, struct, subprocess, sys
-device, own, port, peer = sys.argv[1:5]
-if not os.path.exists("/dev/net/tun"):
-    os.makedirs("/dev/net", exist_ok=True)
-    os.mknod("/dev/net/tun", 0o20600, os.makedev(10, 200))
-tunnel = os.open("/dev/net/tun", os.O_RDWR)
-fcntl.ioctl(tunnel, 0x400454CA, struct.pack("16sH", device.encode(), 0x1001))
-subprocess.check_call(["ip", "address", "add", own, "dev", device])
-subprocess.check_call(["ip", "link", "set", device, "up", "mtu", "1300"])
-carrier = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-if peer == "-":
-    other = None
-    carrier.bind(("0.0.0.0", int(port)))
-else:
-    other = (peer, int(port))
-while True:
-    for ready in select.select([tunnel, carrier], [], [])[0]:
-        try:
-            if ready is tunnel:
-                packet = os.read(tunnel, 2000)
-                if other is not None:
-                    carrier.sendto(packet, other)
-            else:
-                packet, sender = carrier.recvfrom(2000)
-                other = sender if peer == "-" else other
-                os.write(tunnel, packet)
-        except OSError:
-            pass
-`;
 
 const number = (host: LabHost): number => Number(host.publicAddress.split('.').at(-1));
 
