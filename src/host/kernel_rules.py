@@ -58,6 +58,11 @@ def table_names():
     return [line[len("table "):].strip() for line in listed.splitlines() if line.startswith("table ")]
 
 
+def has_ipsets():
+    """Whether the kernel knows ipsets: asking for them where it does not would have it load its module."""
+    return os.path.isdir("/sys/module/ip_set")
+
+
 def kernel_rules():
     """What is in force: tables of nftables by name, of iptables by the program that restores them, and ipsets."""
     present = table_names()
@@ -71,7 +76,7 @@ def kernel_rules():
         # The name of the program that owns a table, which newer versions of nft print, is no part of the grammar.
         "tables": {name: re.sub(r" # .*", "", text, count=1) for name, text in tables.items() if text},
         "iptables": iptables,
-        "ipset": output_of(["ipset", "save"]) or "",
+        "ipset": (output_of(["ipset", "save"]) or "") if has_ipsets() else "",
         "ssh": os.environ.get("SSH_CONNECTION", ""),
     }
 
@@ -133,8 +138,8 @@ def hold_text(rules):
         lines = ["table %s {" % HOLD_TABLES[0]]
         for name, body in blocks.items():
             lines.append("%s {" % name)
-            # Helpers are objects of the table that they are in, and are assigned by firewalld's own.
-            lines += [line for line in body if "ct helper set" not in line] + ["}"]
+            # Helpers and flow tables are objects of the table that they are in: firewalld's own assigns them.
+            lines += [line for line in body if not re.search(r"\bct helper set |\bflow (add|offload) ", line)] + ["}"]
         return "\n".join(lines + ["}"])
     if not any(holds_firewalld(text) for text in rules["iptables"].values()):
         return None
@@ -188,6 +193,14 @@ type filter hook forward priority 0; policy drop;
 ct state { established, related } accept
 }
 }""" % (HOLD_TABLES[0], ssh)
+
+
+def holds_less(rules):
+    """
+    Whether what is held is narrower than the saved filter: good for the seconds of a load, but not for as long as somebody needs
+    to correct a file, since nothing that was open can be reached meanwhile.
+    """
+    return hold_text(rules) == bare_hold(rules)
 
 
 def hold_rules(rules):
@@ -285,6 +298,29 @@ def meaning_of(rules):
             kept = [rule for rule in held_rules if rule.split(" ")[1] in met]
             lines += ["%s %s: %s" % (program, table, rule) for rule in kept]
     return lines
+
+
+def own_rules(rules):
+    """
+    Those of firewalld's own. What others have in iptables comes and goes, fail2ban's bans for one: that is no reason to reload, nor
+    to end a firewalld that is in order.
+    """
+    own = {}
+    for program, text in rules["iptables"].items():
+        if not holds_firewalld(text):
+            continue
+        lines = []
+        for table, (chains, held_rules) in by_table(text).items():
+            mine = own_chains(chains)
+            lines += ["*" + table] + [":%s - [0:0]" % name for name in chains]
+            lines += [rule for rule in held_rules if touches(rule, mine) or FRAME.match(rule)]
+        own[program] = "\n".join(lines)
+    return dict(rules, iptables=own)
+
+
+def filters_otherwise(rules):
+    """Whether firewalld's own rules in force are others than these."""
+    return bool(rules_that_differ(own_rules(rules), own_rules(kernel_rules())))
 
 
 def plain_rule(line):

@@ -18,9 +18,7 @@ def restore_files(files, foreign):
             content = base64.b64decode(item["content"])
             write_file(target_of(path), content, int(item["mode"], 8), owner_of(item), item["context"])
             changed = True
-    # Zones before what they use: five seconds after a service's file has gone, firewalld takes it out of the zones that it still
-    # knows, and so writes the files of these again.
-    for path in sorted(present, reverse=True):
+    for path in present:
         if path not in saved:
             os.unlink(target_of(path))
             changed = True
@@ -105,9 +103,9 @@ def proof_of_standing(meta, files, runtime):
     if runtime is None or differing(runtime, observed["runtime"], ("zones", "services", "ipsets")):
         return None
     rules = saved_rules(meta["id"])
-    if rules is not None and rules_that_differ(rules, kernel_rules()):
+    if rules is not None and filters_otherwise(rules):
         return None
-    return proof_of(observed, meta, [])
+    return proof_of(observed, meta, difference(meta, observed, runtime, rules))
 
 
 def restore_in_place(meta, files, runtime, with_runtime):
@@ -136,9 +134,9 @@ def restore_in_place(meta, files, runtime, with_runtime):
         return None
     if observed["runtimeHash"] == meta["runtimeHash"]:
         rules = saved_rules(meta["id"]) if with_runtime else None
-        if rules is not None and rules_that_differ(rules, kernel_rules()):
+        if rules is not None and filters_otherwise(rules):
             return None
-        return proof_of(observed, meta, [])
+        return proof_of(observed, meta, difference(meta, observed, runtime, rules))
     # Somebody else has changed the runtime since: that is no reason to reload, if all that is ours is as it was.
     ours = [name for kind in ("zones", "services", "ipsets") for name in differing(runtime, observed["runtime"], (kind,))]
     if any(name.split(" ")[1].startswith(PREFIX) for name in ours) or moved_by_us(meta, observed):
@@ -198,6 +196,7 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
     if daemon is not None:
         release_our_bindings(daemon, meta["bindings"])
+        forget_ours(daemon, files)
     waiting = [] if runtime is None else waiting_targets(files, foreign, runtime)
     restore_files(with_targets(files, waiting), foreign)
     remove_old_copies()
@@ -234,6 +233,9 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
 def filter_as_before(rules):
     """A firewalld that died in the middle of a load may have left a table that drops everything: the saved rules come first."""
     if rules is None or hold_text(rules) is None or optional_daemon() is not None:
+        return
+    # At each attempt: what others have added to iptables since the first one must not go again and again.
+    if not filters_otherwise(rules) and DROP_TABLE not in table_names():
         return
     try:
         restore_rules_of(rules)
@@ -298,12 +300,15 @@ def fall_back(identity, attempt):
     rules = saved_rules(identity)
     if rules is None or hold_text(rules) is None:
         return False
-    # It stays beside what is restored: somebody may start firewalld meanwhile.
-    hold_rules(rules)
+    narrow = holds_less(rules)
     daemon = running_daemon()
-    if not rules_that_differ(rules, kernel_rules()) and DROP_TABLE not in table_names():
-        if daemon is not None:
-            release_hold()
+    as_before = not filters_otherwise(rules) and DROP_TABLE not in table_names()
+    if as_before and (daemon is not None or narrow):
+        release_hold()
+        return True
+    # It stays beside what is in force: somebody may start firewalld meanwhile. A narrow one covers the restoring alone.
+    hold_rules(rules)
+    if as_before:
         return True
     if daemon is not None and attempt == 1:
         return None
@@ -315,7 +320,8 @@ def fall_back(identity, attempt):
         # From 2.3 on the table is the daemon's own while it lives; its rules outlive it.
         kill_daemon()
         restore_rules_of(rules)
-    hold_rules(rules)
+    if not narrow:
+        hold_rules(rules)
     return True
 
 
@@ -328,6 +334,24 @@ def release_our_bindings(daemon, saved):
         pass  # a daemon that has failed is restarted below
 
 
+def forget_ours(daemon, files):
+    """
+    Takes what is to go out of the daemon's permanent view, zones before what they use. Of files that go without its knowledge it
+    learns five seconds later: it then takes services that went out of zones that it still knows, and writes the files of these again.
+    """
+    saved = {item["path"] for item in files}
+    try:
+        for path in sorted((item["path"] for item in permanent_files()), reverse=True):
+            folder, name = path.split("/")[0], os.path.basename(path)[:-len(".xml")]
+            if path in saved or not OUR_FILE.match(path):
+                continue
+            now = memory_of(daemon, folder[:-1], name)
+            if now is not None:
+                daemon.call(MEMORY[folder[:-1]][2], "remove", path=now["path"])
+    except daemon.dbus.DBusException:
+        pass  # the files go all the same
+
+
 def load_permanent(daemon, direct=None):
     """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
     with sparing_others(direct=direct):
@@ -337,7 +361,7 @@ def load_permanent(daemon, direct=None):
 def read_files_again(daemon):
     if daemon is not None:
         try:
-            daemon.reload()
+            daemon.reload(max(180, BUSY_SECONDS))
             if daemon.property("state") == "RUNNING":
                 return daemon
         except daemon.dbus.DBusException:

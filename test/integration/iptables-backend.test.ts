@@ -9,6 +9,7 @@ import { writeInventory } from './lab-inventory.ts';
 import { answers, PortWatch } from './port-watch.ts';
 import { outcomeOf, portfwJson } from './portfw-cli.ts';
 import { callOff, sabotage } from './saboteur.ts';
+import { UNLOADABLE } from './unloadable.ts';
 
 /** Hosts whose firewalld filters with iptables, beside rules of others: firewalld 0.9.3, 1.3.3 and 2.3.1. */
 let lab: Lab;
@@ -119,7 +120,7 @@ it('while firewalld dies in the middle of a reload, no port is open that is clos
   );
   const watches = lab.hosts.map((host) => new PortWatch(host.publicAddress, [22, 3306, 7777]));
   try {
-    const run = await portfwJson('apply', fails, '--yes', '--revert-after', '10s');
+    const run = await portfwJson('apply', fails, '--yes', '--revert-after', '30s');
     for (const host of lab.hosts) outcomeOf(run, host.name, 'failed');
     await each((host) => host.sh('timeout 60 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"'));
   } finally {
@@ -134,3 +135,53 @@ it('while firewalld dies in the middle of a reload, no port is open that is clos
     expect.soft(await host.sh('nft list tables | grep portfw || true'), host.name).toBe('');
   }
 });
+
+it('while a rollback waits, what was open stays open, and what was closed stays closed, with sets too', async () => {
+  await each((host) =>
+    host.sh(`
+      firewall-cmd --quiet --permanent --new-ipset=ops --type=hash:net
+      firewall-cmd --quiet --permanent --ipset=ops --add-entry=203.0.113.0/28
+      firewall-cmd --quiet --permanent --zone=work --add-source=ipset:ops
+      firewall-cmd --quiet --reload`),
+  );
+  expect((await portfwJson('apply', admin, '--yes')).exitCode).toBe(0);
+  const [before, files] = await Promise.all([each(saved), each(stateOf)]);
+  for (const text of before) expect(text).toContain('--match-set ops');
+  await each((host) => {
+    const [path, text] = UNLOADABLE[host.name]!;
+    return sabotage(
+      host,
+      `
+reached("behaves")
+os.makedirs(os.path.dirname("${path}"), exist_ok=True)
+open("${path}", "w").write("""${text}""")
+run("systemctl", "kill", "--signal=KILL", "firewalld.service")`,
+    );
+  });
+  const watches = lab.hosts.map((host) => new PortWatch(host.publicAddress, [22, 3306, 7777]));
+  try {
+    const run = await portfwJson('apply', fails, '--yes', '--revert-after', '30s');
+    for (const host of lab.hosts)
+      expect.soft(outcomeOf(run, host.name, 'failed').aftermath.kind).toBe('restore-failed');
+    await each((host) =>
+      host.sh('timeout 60 sh -c "until grep -qs \'in_force.* 1\' /run/portfw/portfw.prom; do sleep 0.1; done"'),
+    );
+    // Longer than the host waits between its tries.
+    for (let second = 0; second < 12; second += 1) {
+      for (const host of lab.hosts) expect.soft(await answers(host.publicAddress, 443), host.name).toBe(true);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+    await each((host) => host.run('rm', '-f', UNLOADABLE[host.name]![0]));
+    await each((host) => host.sh('timeout 60 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"'));
+  } finally {
+    for (const watch of watches) watch.stop();
+    await each(callOff);
+  }
+  for (const [at, host] of lab.hosts.entries()) {
+    expect.soft(watches[at]!.everOpen, host.name).toEqual([22]);
+    expect.soft(watches[at]!.longestShut(22), host.name).toBeLessThan(10);
+    expect.soft(await saved(host), host.name).toBe(before[at]);
+    expect.soft((await stateOf(host)).files, host.name).toEqual(files[at]!.files);
+    expect.soft(await host.sh('nft list tables | grep portfw || true'), host.name).toBe('');
+  }
+}, 300_000);

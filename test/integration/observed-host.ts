@@ -51,9 +51,12 @@ function withoutCounters(rules: string): string {
 
 /** The handle of firewalld's table: a reload makes the table anew, and nothing else does. */
 export async function tableHandle(host: LabHost): Promise<string> {
-  const found = /^table inet firewalld \{ # handle (\d+)/m.exec(await rulesWithHandles(host));
-  if (found === null) throw new Error(`${host.name} has no table of firewalld`);
-  return found[1]!;
+  const listed = JSON.parse(await host.run('nft', '-j', 'list', 'tables')) as {
+    readonly nftables: readonly { readonly table?: { family: string; name: string; handle: number } }[];
+  };
+  const found = listed.nftables.find(({ table }) => table?.family === 'inet' && table.name === 'firewalld');
+  if (found?.table === undefined) throw new Error(`${host.name} has no table of firewalld`);
+  return String(found.table.handle);
 }
 
 /** How many logins by key sshd has let in since the host booted. */

@@ -5,6 +5,7 @@ import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { isLocked, stateOf } from './host-state.ts';
 import { writeInventory } from './lab-inventory.ts';
+import { tableHandle } from './observed-host.ts';
 import { answers } from './port-watch.ts';
 import { type JsonRun, outcomeOf, portfwJson } from './portfw-cli.ts';
 import { callOff, sabotage } from './saboteur.ts';
@@ -17,6 +18,8 @@ let lab: Lab;
 let plain: string;
 /** The same, with a probe that fails. */
 let fails: string;
+/** With a role more, whose service a zone names. */
+let serves: string;
 /** With a role more, whose service needs a reload. */
 let failsAndReloads: string;
 
@@ -43,6 +46,7 @@ beforeAll(async () => {
       ),
     });
   plain = await written('plain', 'book.yaml', []);
+  serves = await written('serves', 'book.yaml', ['web-admin']);
   fails = await written('fails', 'never.yaml', []);
   failsAndReloads = await written('reloads', 'never.yaml', ['web-admin']);
   await Promise.all(
@@ -104,6 +108,50 @@ it('a run that did not reload is rolled back without a reload: a target that wai
     expect.soft(target.trim(), host.name).toBe('DROP');
   }
 });
+
+it('nor is a ban in iptables meanwhile a reason to reload', async () => {
+  await portfwJson('apply', plain, '--yes');
+  await each((host) => host.run('firewall-cmd', '--zone=portfw-public', '--add-port=9100/tcp'));
+  const [before, handles] = await Promise.all([each(stateOf), each(tableHandle)]);
+  const ban = 'run("iptables", "-I", "INPUT", "-s", "203.0.113.66", "-j", "DROP")';
+  await each((host) => sabotage(host, `reached("behaves")\n${ban}`));
+  const run = await portfwJson('apply', fails, '--yes', '--revert-after', '8s');
+  await each(callOff);
+  const banned = await each((host) => host.run('iptables', '-S', 'INPUT'));
+  await each((host) => host.run('iptables', '-D', 'INPUT', '-s', '203.0.113.66', '-j', 'DROP'));
+  expect(await each(tableHandle)).toEqual(handles);
+  for (const [at, host] of lab.hosts.entries()) {
+    expect.soft(banned[at], host.name).toContain('-s 203.0.113.66/32 -j DROP');
+    expect.soft(outcomeOf(run, host.name, 'failed').aftermath, host.name).toMatchObject({
+      kind: 'restored',
+      differs: [expect.stringContaining('203.0.113.66')],
+    });
+    expect.soft((await stateOf(host)).files, host.name).toEqual(before[at]!.files);
+    expect.soft(await answers(host.publicAddress, 9100), host.name).toBe(true);
+  }
+});
+
+it('a host that stands still between its files and their load loads what was saved, though firewalld hears of the files first', async () => {
+  const before = await each(stateOf);
+  await portfwJson('apply', serves, '--yes');
+  const asleep = `
+while glob.glob("/etc/firewalld/zones/portfw-*.xml"):
+    time.sleep(0.001)
+held = pids("python3", "exec(compile(PROGRAM")
+for pid in held:
+    os.kill(pid, signal.SIGSTOP)
+time.sleep(8)
+for pid in held:
+    os.kill(pid, signal.SIGCONT)
+open("/tmp/saboteur.held", "w").write(str(len(held)))`;
+  await each((host) => sabotage(host, asleep));
+  const run = await portfwJson('rollback', serves, '--yes', '--revert-after', '60s');
+  for (const [at, host] of lab.hosts.entries()) {
+    outcomeOf(run, host.name, 'rolled-back');
+    expect.soft(Number(await host.run('cat', '/tmp/saboteur.held')), host.name).toBeGreaterThan(0);
+    expect.soft(await stateOf(host), host.name).toEqual(before[at]);
+  }
+}, 120_000);
 
 it('and after a reload neither does a target that waits in a file of ours', async () => {
   await portfwJson('apply', plain, '--yes');

@@ -8,6 +8,7 @@ import { writeInventory } from './lab-inventory.ts';
 import { PortWatch } from './port-watch.ts';
 import { outcomeOf, portfwJson } from './portfw-cli.ts';
 import { callOff, sabotage } from './saboteur.ts';
+import { UNLOADABLE } from './unloadable.ts';
 
 /**
  * A rollback on firewalld 0.9.3, 1.3.3 and 2.3.1 whose firewalld dies, hangs or cannot load its files. Seen from outside, no
@@ -20,16 +21,6 @@ const WINDOW_SECONDS = 8;
 /** Closed in the old configuration and in the new one. */
 const CLOSED = [3306, 7000, 8099];
 const REVERT = ['--yes', '--revert-after', `${WINDOW_SECONDS}s`];
-
-/** A file of somebody else that keeps this version from loading: 0.9 ignores what it cannot parse, and dies of an overlap. */
-const UNLOADABLE: Readonly<Record<string, readonly [path: string, text: string]>> = {
-  old: [
-    '/etc/firewalld/zones/foreign.xml',
-    '<zone><source address="203.0.113.0/24"/><port port="1000-2000" protocol="tcp"/><port port="1500" protocol="tcp"/></zone>',
-  ],
-  middle: ['/etc/firewalld/helpers/foreign.xml', '<helper'],
-  young: ['/etc/firewalld/helpers/foreign.xml', '<helper'],
-};
 
 beforeAll(async () => {
   lab = await startLab({

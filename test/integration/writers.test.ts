@@ -4,6 +4,7 @@ import { type Lab, startLab } from '../lab/lab.ts';
 import { foreignRules, placeForeignRules } from './foreign-rules.ts';
 import { type HostState, stateOf } from './host-state.ts';
 import { writeInventory } from './lab-inventory.ts';
+import { tableHandle } from './observed-host.ts';
 import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
 import { callOff, denyMethods, sabotage } from './saboteur.ts';
 
@@ -17,8 +18,8 @@ let inventory: string;
 
 const foreign: string[] = [];
 let pristine: Standing[];
-/** What a boot without a pending run makes of it on the old host; see {@link loadOf}. */
-let loadOfBoot: string;
+/** What a boot without a pending run makes of it on the old host; see {@link tableHandle}. */
+let handleOfBoot: string;
 
 /** firewalld and NetworkManager, each by its own word. */
 interface Standing extends Omit<HostState, 'zones'> {
@@ -119,11 +120,6 @@ async function writeForeignRules(host: LabHost): Promise<void> {
   foreign[lab.hosts.indexOf(host)] = await foreignRules(host);
 }
 
-/** The number that the kernel gave the table of firewalld: another one after each load. */
-function loadOf(host: LabHost): Promise<string> {
-  return host.sh("nft -a list table inet firewalld | sed -n '1s/.*# handle //p'");
-}
-
 async function restarted(host: LabHost): Promise<void> {
   await host.powerOff();
   await host.powerOn();
@@ -214,7 +210,7 @@ describe('a host that NetworkManager manages', () => {
       await restarted(host);
       await expectOurs(host);
     });
-    loadOfBoot = await loadOf(lab.host('old'));
+    handleOfBoot = await tableHandle(lab.host('old'));
   });
 
   it('is rolled back with its connections', async () => {
@@ -239,7 +235,7 @@ describe('a host that NetworkManager manages', () => {
     await restarted(host);
     await expect.poll(() => host.sh('ls /var/lib/portfw/guard'), { timeout: 20_000 }).toBe('');
     // The boot has loaded the files of before: a reload would take away what others write meanwhile.
-    expect(await loadOf(host)).toBe(loadOfBoot);
+    expect(await tableHandle(host)).toBe(handleOfBoot);
     await expect.poll(() => connectionZones(host), { timeout: 10_000 }).toEqual(pristine[0]!.connections);
     await expect.poll(() => bindings(host), { timeout: 10_000 }).toEqual(['public: public', 'private: public']);
     expect((await stateOf(host)).files).toEqual(pristine[0]!.files);

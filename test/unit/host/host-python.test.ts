@@ -189,11 +189,36 @@ describe("the kernel's rules of before", () => {
     expect(Array.isArray(differ) && differ.length === 0).toBe(same);
   });
 
+  it('are the same where others have changed their own in iptables, with either backend', () => {
+    const firewalld = [':INPUT_ZONES - [0:0]', '-A INPUT -j INPUT_ZONES'];
+    const text = (...lines: string[]) =>
+      ['*filter', ':INPUT ACCEPT [0:0]', ':f2b - [0:0]', ...lines, 'COMMIT'].join('\n');
+    const own = (...lines: string[]) =>
+      call(files, 'own_rules', { ...before, iptables: { 'iptables-restore': text(...lines) } });
+    const ban = '-A f2b -s 203.0.113.9/32 -j DROP';
+    expect(own(ban)).toEqual(own());
+    expect(own(...firewalld, ban)).toEqual(own(...firewalld));
+    expect(own(...firewalld)).not.toEqual(own());
+    expect(own(...firewalld, '-A INPUT_ZONES -p tcp -j ACCEPT')).not.toEqual(own(...firewalld));
+  });
+
+  it('are held narrower than they are only where iptables cannot say them to nft, and not for longer than a load', () => {
+    const filter = '*filter\n:INPUT_ZONES - [0:0]\n-A INPUT -m set --match-set none src -j INPUT_ZONES\nCOMMIT';
+    expect(call(files, 'holds_less', before)).toBe(false);
+    expect(call(files, 'holds_less', { tables: {}, iptables: { 'iptables-restore': filter }, ipset: '' })).toBe(true);
+  });
+
   it('are held by what lets a packet in or not, and by nothing else', () => {
     const text = call(
       files,
       'hold_text',
-      rules('192.0.2.1', 'ip saddr @s drop', 'ct helper set "helper-ftp"', 'tcp dport 22 accept'),
+      rules(
+        '192.0.2.1',
+        'ip saddr @s drop',
+        'ct helper set "helper-ftp"',
+        'meta l4proto { tcp, udp } flow add @fastpath',
+        'tcp dport 22 accept',
+      ),
     );
     expect(text).toBe(
       [
