@@ -159,6 +159,8 @@ const PLAIN: readonly Planned[] = [
   everywhere(f.cannotStart, ['reloaded'], 'change'),
   inTurn(f.cannotStart, 1, ['defined', 'behaves', 'permanent'], 'first', 'change'),
   inTurn(f.cannotReload, 2, ['armed', 'defined', 'reloading'], 'change', 'first'),
+  everywhere(f.cannotLoadBooted, ['behaves'], 'change'),
+  inTurn(f.cannotLoadBooted, 0, ['defined', 'reloaded', 'permanent'], 'first', 'change'),
   everywhere(f.laterEdits, ['permanent'], 'first'),
   inTurn(f.laterEdits, 1, ['defined', 'reloaded', 'behaves'], 'first'),
 ];

@@ -53,6 +53,11 @@ export class Controller {
     this.#child.kill(name);
   }
 
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended;
+  }
+
   /** Sets the clock that the process sees forward or back by as many seconds; it must have been made shiftable. */
   shiftClock(seconds: number): void {
     // The shim goes forward on one signal and back on the other, by a day each.

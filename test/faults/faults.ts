@@ -1,4 +1,4 @@
-import { UNLOADABLE } from '../integration/unloadable.ts';
+import { CANNOT_LOAD } from './cannot-load.ts';
 import type { Fault, Foreign, Scene } from './drill.ts';
 import { pause, RUNTIME_ONLY, type Stand } from './stand.ts';
 import { CUT_TABLE } from './state.ts';
@@ -9,11 +9,6 @@ const OFFICE = '/etc/firewalld/zones/office.xml';
 const OURS = '/etc/firewalld/zones/portfw-public.xml';
 /** Before our first write, and after the decision: what is wrong with firewalld then is not portfw's to mend. */
 const NOT_OURS_TO_START = ['locked', 'deciding', 'decided'];
-
-async function killController({ controller }: Scene): Promise<void> {
-  controller.signal('SIGKILL');
-  await controller.ended;
-}
 
 /** A table of its own, before firewalld's and after it, which no reload of firewalld touches. */
 function cut(stand: Stand): Promise<string> {
@@ -61,7 +56,7 @@ export const FAULTS = {
   controllerKilled: {
     name: 'controller killed',
     how: 'SIGKILL to the controller; what it had asked the host to do goes on there',
-    inject: killController,
+    inject: ({ controller }) => controller.kill(),
   },
   controllerStopped: {
     name: 'controller hangs',
@@ -216,7 +211,7 @@ export const FAULTS = {
     clock: true,
     inject: async (scene) => {
       await shiftClocks(scene, DAY);
-      await killController(scene);
+      await scene.controller.kill();
     },
   },
   clockBackKilled: {
@@ -225,7 +220,7 @@ export const FAULTS = {
     clock: true,
     inject: async (scene) => {
       await shiftClocks(scene, -DAY);
-      await killController(scene);
+      await scene.controller.kill();
     },
   },
   twoControllers: {
@@ -259,13 +254,13 @@ export const FAULTS = {
     how: 'the same, and SIGKILL to the controller',
     blind: true,
     onlyOld: true,
-    inject: killController,
+    inject: ({ controller }) => controller.kill(),
   },
   revertReadOnly: {
     name: 'controller killed, the first revert fails',
     how: '/etc/firewalld is mounted read-only from the boundary until 1.5 s after the window',
     inject: async (scene) => {
-      await killController(scene);
+      await scene.controller.kill();
       await scene.stand.host.sh(
         'mount --bind /etc/firewalld /etc/firewalld; mount -o remount,ro,bind /etc/firewalld; nohup sh -c "sleep $1; umount -l /etc/firewalld" >/dev/null 2>&1 &',
         String(scene.window + 1.5),
@@ -276,7 +271,7 @@ export const FAULTS = {
     name: 'controller killed, the revert killed',
     how: 'SIGKILL to the process of the rollback as soon as it runs, once',
     inject: async (scene) => {
-      await killController(scene);
+      await scene.controller.kill();
       await scene.stand.host.writeFile('/tmp/kill-revert.sh', KILL_REVERT);
       await scene.stand.host.sh('nohup sh /tmp/kill-revert.sh >/dev/null 2>&1 &');
     },
@@ -285,7 +280,7 @@ export const FAULTS = {
     name: 'controller killed, reloads turned away',
     how: 'the system bus turns every further reload of firewalld away',
     inject: async (scene) => {
-      await killController(scene);
+      await scene.controller.kill();
       await scene.stand.denyReload();
     },
     end: async ({ stand }) => void (await stand.allowReload()),
@@ -306,48 +301,14 @@ export const FAULTS = {
       await stand.host.unpause();
     },
   },
-  cannotLoadKilled: {
-    name: 'controller killed, files that no longer load',
-    how: "SIGKILL to the controller, and somebody's file that firewalld cannot load, until the host has been seen to hold the old rules",
-    grace: 25,
-    onlyOld: true,
-    inject: async (scene) => {
-      await placeUnloadable(scene.stand);
-      await killController(scene);
-      await heldMeanwhile(scene);
-    },
-    questions: heldSaid,
-  },
-  cannotStart: {
-    name: 'firewalld killed, files that no longer load',
-    how: "SIGKILL to firewalld, and somebody's file that it cannot load, until the host has been seen to hold the old rules",
-    grace: 25,
-    onlyOld: true,
-    inject: async (scene) => {
-      await placeUnloadable(scene.stand);
-      await scene.stand.host.run('systemctl', 'kill', '--signal=KILL', 'firewalld.service');
-      await heldMeanwhile(scene);
-    },
-    questions: heldSaid,
-  },
-  cannotReload: {
-    name: 'files that no longer load',
-    how: "somebody's file that firewalld cannot load, while the run goes on; it is mended when the host has gone back",
-    grace: 25,
-    onlyOld: true,
-    inject: async (scene) => {
-      await placeUnloadable(scene.stand);
-      await heldMeanwhile(scene);
-    },
-    questions: heldSaid,
-  },
+  ...CANNOT_LOAD,
   laterEdits: {
     name: 'controller killed, later edits of others',
     how: 'somebody writes a source and a drop rule into the very file that the run takes an interface out of, and SIGKILL to the controller; the edits stay when the host goes back',
     onlyOld: true,
     inject: async (scene) => {
       await scene.stand.host.sh(EDIT_EDGE, EDGE);
-      await killController(scene);
+      await scene.controller.kill();
     },
     foreign: () => ({ files: nothing, tolerated: LATER }),
     // What they have written is taken away by them again, so that the next run finds what its reference found.
@@ -367,43 +328,6 @@ const EDGE = '/etc/firewalld/zones/edge.xml';
 const EDIT_EDGE = `sed 's,</zone>,  <source address="192.0.2.99"/>\\n  <rule family="ipv4"><source address="192.0.2.98"/><drop/></rule>\\n</zone>,' "$1" >/tmp/edited && cat /tmp/edited >"$1"`;
 /** What the later edits are seen by, in their file and wherever they have come into force. */
 const LATER = /192\.0\.2\.9[89]|^file \S+edge\.xml /;
-
-const ALARM = '/run/portfw/portfw.prom';
-const HELD_SECONDS = 40;
-
-async function placeUnloadable({ host }: Stand): Promise<void> {
-  const [path, text] = UNLOADABLE[host.name]!;
-  await host.writeFile(path, text);
-}
-
-/** Until the host says that its rollback waits and that the rules of before are in force, or has gone back; then the file goes. */
-async function heldMeanwhile(scene: Scene): Promise<void> {
-  const { host } = scene.stand;
-  await scene.release();
-  const waiting = `n=0; until grep -qs 'in_force.* 1' ${ALARM} || { [ ! -e /run/portfw/lock ] && [ -z "$(ls /var/lib/portfw/guard)" ]; }; do
-    n=$((n + 1)); [ $n -lt $1 ] || break; sleep 0.1; done
-    if [ -e ${ALARM} ]; then cat ${ALARM}; else echo back; fi`;
-  scene.notes.set('held', await host.sh(waiting, String((scene.window + HELD_SECONDS) * 10)));
-  if (scene.notes.get('held') !== 'back\n') {
-    // As long as it may last: nothing opens meanwhile, and the old rules let SSH in.
-    await pause(3);
-    const why = await scene.stand.loginFails();
-    if (why !== null) scene.notes.set('mute', why);
-    scene.notes.set('journal', await host.sh('journalctl -t portfw -p crit --no-pager'));
-  }
-  await host.run('rm', '-f', UNLOADABLE[host.name]![0]);
-}
-
-async function heldSaid({ notes }: Scene): Promise<readonly string[]> {
-  const held = notes.get('held')!;
-  if (held === 'back\n') return [];
-  const mute = notes.get('mute');
-  return [
-    ...(/^portfw_rollback_rules_in_force\S* 1$/m.test(held) ? [] : [`the host did not hold the old rules: ${held}`]),
-    ...(mute === undefined ? [] : [`nobody could log in while it held the old rules: ${mute}`]),
-    ...(notes.get('journal')!.includes('the rules of before are in force') ? [] : ['the journal does not say so']),
-  ];
-}
 
 const KILL_REVERT = `
 n=0
