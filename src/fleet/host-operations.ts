@@ -21,10 +21,12 @@ function wanted(job: HostJob): string {
   return probeInput(job.play === null ? [] : [job.play.matrix]);
 }
 
-function notGathered(failure: Failure, lost: boolean): HostOutcome {
-  return lost
-    ? { kind: 'unreachable', failure }
-    : { kind: 'failed', phase: 'gathering facts', failure, aftermath: { kind: 'untouched' } };
+function notGathered(
+  failure: Failure,
+  lost: boolean,
+  phase: 'gathering facts' | 'rehearsing' = 'gathering facts',
+): HostOutcome {
+  return lost ? { kind: 'unreachable', failure } : { kind: 'failed', phase, failure, aftermath: { kind: 'untouched' } };
 }
 
 function facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
@@ -62,7 +64,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   if (seen.kind === 'failed') return finish(notGathered(seen.failure, seen.lost));
   context.phase(job.host, 'planning');
   const decision = await decideWithHost(job, play, seen.facts, connection, context);
-  if (decision.kind === 'failed') return finish(notGathered(decision.failure, decision.lost));
+  if (decision.kind === 'failed') return finish(notGathered(decision.failure, decision.lost, 'rehearsing'));
   const other = otherRun(seen.facts);
   const unsettled = other === null ? {} : { unsettled: other };
   if (decision.kind === 'refused') return finish({ kind: 'refused', failure: beside(decision.failure, other) });
