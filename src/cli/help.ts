@@ -78,7 +78,7 @@ Without a terminal to ask on it needs --yes.
 
 A plan that would cut SSH, ours or that of portfw_management, is refused; --accept-lockout HOST goes on with that one host.
 So is one that ends what others have set up to be forwarded through the host; --accept-forwarding-stop HOST goes on.
-The way back is armed on each host before the first write. Unless a new connection proves and keeps the change within
+An automatic rollback is armed on each host before the first write. Unless a new connection proves and keeps the change within
 --revert-after, the host puts itself back, whatever has become of portfw or of the network.
 
 Examples:

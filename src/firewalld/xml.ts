@@ -38,17 +38,20 @@ export function parseXml(text: string, root: string | null): Element {
   if (NO_CHARACTER.test(text) || hasBadReference(text))
     throw new XmlError('it holds a character that XML does not allow');
   let element: Element | null;
+  // The parser wraps what is thrown in words of its own.
+  let said: unknown = null;
   try {
     const document = new DOMParser({
       onError: (level, message) => {
         // U+FFFD is a character like any other; the parser only suspects a wrong decoding, which was ruled out above.
         if (level === 'warning' && /replacement character/.test(String(message))) return;
+        said ??= message;
         throw new XmlError(firstLine(message));
       },
     }).parseFromString(text, 'text/xml');
     element = document.documentElement;
   } catch (error) {
-    throw new XmlError(firstLine(error instanceof Error ? error.message : String(error)));
+    throw new XmlError(firstLine(said ?? (error instanceof Error ? error.message : error)));
   }
   if (element === null) throw new XmlError('there is no element in it');
   if (root !== null && element.tagName !== root)

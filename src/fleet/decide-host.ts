@@ -120,7 +120,7 @@ function planOf(
     return refused(
       'broken-xml',
       `portfw cannot use ${first!.path}: ${first!.why}`,
-      'repair or remove it: what the next reload makes of it cannot be planned',
+      'repair it or remove it: portfw cannot tell what firewalld would make of it at the next reload',
       observed.broken.slice(1).map((item) => `${item.path}: ${item.why}`),
     );
   }

@@ -193,7 +193,7 @@ function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefus
     const key = [way.kind, refusal.kind, refusal.owner, refusal.what, refusal.place.port, stage.when].join('\n');
     byRule.set(key, [...(byRule.get(key) ?? []), finding]);
   }
-  return [...byRule.values()].map((group): PolicyRefusal => {
+  const refusals = [...byRule.values()].map((group): PolicyRefusal => {
     const first = group[0]!;
     const { refusal, stage } = first;
     const loads =
@@ -209,6 +209,8 @@ function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefus
       hint: hintFor(group, input),
     };
   });
+  // Our own address may be one of `portfw_management` too.
+  return unique(refusals);
 }
 
 function directNotes(input: LockoutInput): PolicyNote[] {
@@ -224,8 +226,8 @@ function warning(code: string, text: string): PolicyNote {
   return { severity: 'warning', code, text };
 }
 
-function unique(notes: readonly PolicyNote[]): PolicyNote[] {
-  return [...new Map(notes.map((note) => [note.text, note])).values()];
+function unique<T extends { readonly text: string }>(said: readonly T[]): T[] {
+  return [...new Map(said.map((one) => [one.text, one])).values()];
 }
 
 /** As many as a reader takes in. */

@@ -14,7 +14,7 @@ const MOMENTS: Readonly<Record<RehearsedName, string>> = {
 
 /**
  * What keeps a plan from being carried out, as the host's own firewalld says: files that do not load (a reload, a reboot and a
- * rollback would fail over them), calls that fail, and a window that would be over before a reload is.
+ * rollback would fail), calls that fail, and a window that would be over before a reload is.
  *
  * @param windowSeconds how long the host waits before it puts itself back
  * @param reload whether the plan reloads or starts firewalld
@@ -31,7 +31,7 @@ export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, r
       found.push({
         code: 'step-would-fail',
         text: `a step of the plan fails in the rehearsal: ${text}`,
-        hint: 'mend what it names; if that is right, report it with `portfw facts --json`',
+        hint: 'correct what it names; if that is right already, report it with `portfw facts --json`',
       });
   }
   const seconds = Math.max(...states.map((state) => (state.loads ? state.seconds : 0)));
@@ -39,8 +39,8 @@ export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, r
   if (reload && needed > windowSeconds)
     found.push({
       code: 'window-too-short',
-      text: `firewalld takes ${inSeconds(seconds)} to load its files, so the host may need ${needed} s, and it puts itself back after ${windowSeconds} s`,
-      hint: `give it more time: --revert-after ${needed}s`,
+      text: `firewalld takes ${inSeconds(seconds)} to load its files, so a run with its rollback may need ${needed} s, but the host puts itself back after ${windowSeconds} s`,
+      hint: `allow more time: --revert-after ${needed}s`,
     });
   return found;
 }
@@ -49,7 +49,8 @@ function inSeconds(seconds: number): string {
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }
 
-function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRefusal {
+/** Why a state does not load, in firewalld's words, with the files of others to blame. */
+export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRefusal {
   const { name, why, files, together, slow } = state;
   if (slow)
     return {
@@ -65,8 +66,8 @@ function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRe
     text: `firewalld cannot load ${MOMENTS[name]}: ${why}${blame}`,
     hint: asIs
       ? paths.length === 0
-        ? 'repair what it names: until then a reload, a reboot and a rollback fail over it'
-        : `repair ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then a reload, a reboot and a rollback fail over it`
+        ? 'repair what it names: until then each reload, reboot and rollback fails'
+        : `repair ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then each reload, reboot and rollback fails`
       : 'nothing was written; report it with `portfw facts --json`',
   };
 }

@@ -2,7 +2,7 @@ import type { PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { lockout } from './lockout.ts';
 import type { LockoutInput } from './lockout-types.ts';
 import type { Rehearsal } from './rehearsal.ts';
-import { rehearsalRefusals } from './rehearsal-refusals.ts';
+import { doesNotLoad, rehearsalRefusals } from './rehearsal-refusals.ts';
 import { readRehearsal } from './rehearsed-kernels.ts';
 
 /** What of a host a rollback is judged by. */
@@ -31,6 +31,10 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
   const state = rehearsal.states.find(({ name }) => name === 'boot');
   if (state === undefined || !state.loads) {
     const why = state === undefined ? 'the host does not say' : state.why;
+    // Files of others stay as they are: one that does not load today keeps the host from each generation.
+    const today = rehearsal.states.find(({ name }) => name === 'disk');
+    if (today !== undefined && !today.loads)
+      return { refusals: [doesNotLoad(today)], lockouts: [], notes: [], seconds: 0 };
     return {
       refusals: [
         {

@@ -116,7 +116,9 @@ export function outcomeNote(outcome: HostOutcome): string {
       return `kept${but}; the state before is generation ${oneLine(outcome.generation)}`;
     }
     case 'nothing-pending':
-      return outcome.last === null ? 'nothing waits for a yes' : `nothing waits for a yes; ${endText(outcome.last)}`;
+      return outcome.last === null
+        ? 'no run waits for confirmation'
+        : `no run waits for confirmation; ${endText(outcome.last)}`;
     case 'rolled-back': {
       const did = outcome.changed ? 'is back on' : 'already was on';
       return `${did} generation ${oneLine(outcome.generation)}, proved by hash ${oneLine(outcome.hash).slice(0, 12)}`;

@@ -99,6 +99,11 @@ function explain(
         `Check that the ${words.role} is up and that no firewall drops the packets; ${words.timeout} raises the limit`,
       ];
     case 'EHOSTUNREACH':
+      // Both end with this error: a firewall that rejects says "prohibited", which the kernel does not tell apart.
+      return [
+        'there is no route, or a firewall refuses the connection',
+        `Check ${words.address}, the routes of this machine, and the firewalls on the way and on the ${words.role}`,
+      ];
     case 'ENETUNREACH':
       return ['there is no route', `Check ${words.address} and the routes of this machine`];
     case 'EADDRNOTAVAIL':

@@ -477,7 +477,7 @@ describe('portfw itself, by an ssh_config with ProxyJump', () => {
   );
 
   it(
-    supported('Jump hosts', 'plan, apply with the way back armed and proven by a new connection, status, rollback'),
+    supported('Jump hosts', 'plan, apply with the rollback armed and proven by a new connection, status, rollback'),
     async () => {
       const before = await loginsAt(bastion, bastionPort);
       const applied = await portfwOver('apply', inventory, '--yes');

@@ -282,6 +282,18 @@ describe('servers that do not let us in', () => {
     expect(await attempt(target({ address: name }))).toMatchObject({ kind: 'unreachable' });
   });
 
+  it('are shut by a firewall, which looks like a missing route', async () => {
+    const rule =
+      'table inet shut { chain in { type filter hook input priority 0; tcp dport 3 reject with icmpx admin-prohibited; }; }';
+    await lab.host('new').sh('nft "$1"', rule);
+    expect(await attempt(target({ port: 3 }))).toMatchObject({
+      kind: 'unreachable',
+      message: expect.stringContaining('no route, or a firewall refuses the connection'),
+      hint: expect.stringContaining('firewalls'),
+    });
+    await lab.host('new').sh('nft delete table inet shut');
+  });
+
   it.each([
     ['say nothing', '', 'unreachable'],
     ['speak something else', '220 mail.example.net ESMTP\r\n', 'protocol-failed'],

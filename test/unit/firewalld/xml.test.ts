@@ -182,6 +182,13 @@ describe('files that firewalld cannot use', () => {
   });
 
   it.each([
+    ['<zone><service name="ssh"', 'unexpected end of input'],
+    ['<zone><service></zone>', 'Opening and ending tag mismatch: "service" != "zone"'],
+  ])('and says why in one short sentence: %s', (given, why) => {
+    expect(() => readZoneXml('z', given)).toThrow(new XmlError(why));
+  });
+
+  it.each([
     ['another root', '<zone/>'],
     ['a port that is none', '<service><port port="ssh" protocol="tcp"/></service>'],
     ['a port without a protocol', '<service><port port="22"/></service>'],

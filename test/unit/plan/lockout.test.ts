@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Case, PUBLIC_OPEN, verdict } from './proof-case.ts';
+import { type Case, from, PUBLIC_OPEN, verdict } from './proof-case.ts';
 
 function refusal(given: Case) {
   return verdict(given).refusals[0] ?? null;
@@ -152,4 +152,11 @@ it('says how to keep the way open, in words that fit the inventory', () => {
   expect(refused?.hint).toContain(
     'portfw_extra_rules: [{ name: ssh-2222, interface: public, protocol: tcp, port: 2222, from: [203.0.113.7]',
   );
+});
+
+it('one that is in portfw_management as well is refused once', () => {
+  const { refusals } = verdict({ desired: OURS(''), management: from('203.0.113.7') });
+  expect(refusals.map(({ text }) => text)).toEqual([
+    'zone portfw-public would not let SSH in again: 203.0.113.7 to 192.0.2.10 port 22/tcp on eth0; it does not open 22/tcp',
+  ]);
 });
