@@ -308,6 +308,19 @@ describe('whatever a host sends', () => {
     expect(ask(circle).unknown.length).toBeGreaterThan(0);
   }, 30_000);
 
+  it('may have numbers that are none, and more expressions than the kernel takes', () => {
+    const rule = (expr: string) =>
+      readNft(
+        `{"nftables":[{"chain":{"family":"ip","table":"t","name":"c","type":"filter","hook":"input","prio":0}},
+        {"rule":{"family":"ip","table":"t","chain":"c","expr":[${expr}]}}]}`,
+      );
+    const huge = rule('{"mangle":{"key":{"meta":{"key":"mark"}},"value":1e999}},{"drop":null}');
+    expect(ask(huge).accepted).toEqual([]);
+    const long = rule(`${'{"notrack":null},'.repeat(100_000)}{"drop":null}`);
+    expect(ask(long).unknown).toEqual(['a rule that is longer than the kernel takes']);
+    expect(ask(long).accepted).toEqual([]);
+  });
+
   it('from iptables as well', () => {
     const texts = [fixture('iptables-save.txt'), fixture('ipset-save.txt')] as const;
     const edits = fc.array(fc.tuple(fc.nat(), fc.nat(40), fc.string({ maxLength: 12 })), {
