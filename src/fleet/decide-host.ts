@@ -17,7 +17,7 @@ import type { HostPlan } from '../plan/plan.ts';
 import { type Dialled, sshPorts, type Way } from '../plan/proof-ways.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../plan/rehearsal-refusals.ts';
-import { readRehearsal } from '../plan/rehearsed-kernels.ts';
+import { readKernels } from '../plan/rehearsed-kernels.ts';
 import { heldInFolder, reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
 import { type Trials, trialsOf } from '../plan/trials.ts';
@@ -204,9 +204,9 @@ interface Draft {
 
 /** The plan with what it does, or why it must not be carried out. */
 function concluded(draft: Draft): Decision {
-  const { job, facts, usable, context, input, made, ways, doubts, trials } = draft;
+  const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
   const { firewalld, observed, ensure } = usable;
-  const { rehearsal, kernels, notes: beside } = readRehearsal(draft.rehearsal, facts);
+  const { kernels, notes: beside } = readKernels(rehearsal, facts);
   const plan = withConsequences(made, input, rehearsal, kernels);
   const reload = reloadOf(plan.steps) !== null;
   const starts = ensure !== null;
@@ -232,7 +232,7 @@ function concluded(draft: Draft): Decision {
     ...(accepted ? [] : proof.refusals),
     ...(acceptedStop ? [] : through.refusals),
     // A start reads the same files as a reload. Where the host has said whether they load, its word counts.
-    (reload || starts) && kernels === null ? reloadHazard(observed, firewalld.version) : null,
+    (reload || starts) && rehearsal?.kind !== 'rehearsed' ? reloadHazard(observed, firewalld.version) : null,
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
   const notes = [
