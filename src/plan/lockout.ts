@@ -20,8 +20,10 @@ import { inRanges, type Tried, triedFor } from './trials.ts';
 export function lockout(input: LockoutInput): LockoutVerdict {
   const refused: Finding[] = [];
   const notes: PolicyNote[] = [];
+  const proved: Way[] = [];
   const stages = stagesOf(input);
   for (const way of input.ways) {
+    let sound = !way.guessed;
     for (const stage of stages) {
       const judged = judge(way, stage, input);
       notes.push(...judged.notes);
@@ -30,11 +32,13 @@ export function lockout(input: LockoutInput): LockoutVerdict {
         continue;
       }
       refused.push(...judged.refused);
+      sound &&= judged.refused.length + judged.notes.length === 0;
       // What is cut at once is cut after a reboot as well: said once.
       if (judged.refused.length > 0) break;
     }
+    if (sound) proved.push(way);
   }
-  return { refusals: grouped(refused, input), notes: [...unique(notes), ...directNotes(input)] };
+  return { refusals: grouped(refused, input), notes: [...unique(notes), ...directNotes(input)], proved };
 }
 
 function stagesOf(input: LockoutInput): Stage[] {

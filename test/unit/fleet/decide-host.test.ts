@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
 import type { DecideContext, Decision } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
+import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import type { Rehearsal } from '../../../src/plan/rehearsal.ts';
@@ -367,6 +368,28 @@ describe('a host that can be configured', () => {
       expect(made.failure.solve).toContain('interface: private');
       expect(made.failure.solve).toContain('from: [198.51.100.77]');
       expect(decision({ variables: { ...office, portfw_private: 'trusted' } }).kind).toBe('planned');
+    });
+
+    it('is not called proved where it was accepted, nor where the host has no address of the family', () => {
+      const made = decision({ variables: office, accepted: ['sip1.example.net'] });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      const texts = made.plan.notes.map(({ text }) => text).join();
+      expect(texts).toContain('198.51.100.77 (of office1 in portfw_management)');
+      expect(texts).not.toMatch(/was proved/);
+    });
+
+    it('is no reason to refuse a plan that only remembers roles', () => {
+      const made = decision({ variables: office, accepted: ['sip1.example.net'] });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+      const input = { id: 'i', holder: 'h', plan: made.plan, guard, at: '2026-03-01T10:00:00.000Z' };
+      const host = new Firewalld([]);
+      host.begin(beginRequest(input));
+      host.permanent(permanentRequest(input));
+      const again = decision({ variables: office, firewalld: host.facts() });
+      if (again.kind === 'refused') throw new Error(again.failure.what);
+      expect(again.plan.changes.map(({ kind }) => kind)).toEqual(['remember']);
+      expect(again.plan.notes.find(({ code }) => code === 'lockout')?.text).toContain('198.51.100.77');
     });
 
     it.each(['portaswitch', 'portaswitch-ocs'])(
