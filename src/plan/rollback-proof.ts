@@ -31,11 +31,12 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
   const state = rehearsal.states.find(({ name }) => name === 'boot');
   if (state === undefined || !state.loads) {
     const why = state === undefined ? 'the host does not say' : state.why;
+    const cannot = state?.slow === true ? 'takes too long to load' : 'cannot load';
     return {
       refusals: [
         {
           code: 'would-not-load',
-          text: `firewalld cannot load the files of generation ${generation}: ${why}`,
+          text: `firewalld ${cannot} the files of generation ${generation}: ${why}`,
           hint: 'return to another one: `portfw history` lists them, --to names one',
         },
       ],
