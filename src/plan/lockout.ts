@@ -55,17 +55,16 @@ function stagesOf(input: LockoutInput): Stage[] {
       state: 'boot',
     },
   ];
-  if (!reload || kernels?.reload === undefined) return stages;
-  return [
-    {
+  if (!reload) return stages;
+  // Where nothing was rehearsed, nobody knows what gets in between the reload and the calls after it.
+  if (kernels?.reload !== undefined)
+    stages.unshift({
       when: ' while the plan is carried out',
       after: { ...now.before, kernel: kernels.reload },
       before: now.before,
       state: 'reload',
-    },
-    ...stages,
-    { when: ' after a rollback', after: boot.before, before: now.before, state: 'disk' },
-  ];
+    });
+  return [...stages, { when: ' after a rollback', after: boot.before, before: now.before, state: 'disk' }];
 }
 
 function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[]; notes: PolicyNote[] } {

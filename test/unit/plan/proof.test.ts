@@ -443,6 +443,23 @@ describe('portfw_management', () => {
   });
 });
 
+describe('a rollback of a plan that reloads, on a host that cannot rehearse', () => {
+  const shut = '<zone><interface name="eth0"/></zone>';
+  const given: Case = {
+    runtime: { public: `<zone><interface name="eth0"/>${SSH}</zone>` },
+    permanent: { public: shut },
+    desired: { 'portfw-public': `<zone><interface name="eth0"/>${SSH}</zone>` },
+  };
+
+  it('is refused where the files as they are shut SSH', () => {
+    const { refusals } = verdict({ ...given, reload: true });
+    expect(refusals.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^.*zone public.* would not let SSH in again after a rollback: 203\.0\.113\.7/),
+    ]);
+    expect(verdict({ ...given, reload: false }).refusals).toEqual([]);
+  });
+});
+
 describe('an address on no interface, as behind a translation', () => {
   const path = ['203.0.113.7', '10.0.0.10', 22] as const;
 
