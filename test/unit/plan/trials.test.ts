@@ -94,6 +94,21 @@ function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, manageme
   });
 }
 
+describe('the packets that are sent', () => {
+  it('are those of every way that there is room for', () => {
+    const [eth0] = INTERFACES.filter(({ name }) => name === 'eth0');
+    const addresses = Array.from({ length: 80 }, (_, index) => ({
+      address: `192.0.2.${index + 10}`,
+      prefix: 24,
+      family: 'ipv4' as const,
+    }));
+    const six = eth0!.addresses.filter(({ family }) => family === 'ipv6');
+    const facts: WayFacts = { controllerPath: null, interfaces: [{ ...eth0!, addresses: [...addresses, ...six] }] };
+    const { ways } = waysOf(facts, from('192.0.2.200', '2001:db8::99'), null);
+    expect(trialsOf(ways).ways.map(({ source }) => source)).toEqual(['2001:db8::99']);
+  });
+});
+
 describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) => {
   it('says nothing where the rules and the packets let SSH in', () => {
     expect(proved({ version })).toMatchObject({ refusals: [], notes: [] });
