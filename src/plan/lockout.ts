@@ -85,6 +85,8 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
       if (lost(refusal.ranges)) notes.push(warning('lease', outlook(finding)));
       return;
     }
+    // Neither a rollback nor the moment of the reload owes anybody what he has not got today.
+    if ((stage.state === 'disk' || stage.state === 'reload') && !lost(refusal.ranges)) return;
     const must = way.kind === 'management' || (way.kind === 'controller' && isOurs(refusal.owner));
     if ((must || lost(refusal.ranges)) && input.changes && !way.guessed) refused.push(finding);
     else if (way.kind === 'controller' || way.kind === 'management')

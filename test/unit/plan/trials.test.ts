@@ -37,6 +37,8 @@ const STRANGE: Edit = (text) => {
   return JSON.stringify(document);
 };
 
+const NAMES = ['disk', 'reload', 'running', 'boot'] as const;
+
 interface Given {
   readonly version?: (typeof VERSIONS)[number];
   readonly rules?: Partial<Record<'now' | RehearsedName, Edit>>;
@@ -44,10 +46,18 @@ interface Given {
   readonly packets?: Partial<Record<RehearsedName, TrialResult>>;
   readonly dialled?: Dialled;
   readonly management?: readonly string[];
+  readonly reload?: boolean;
 }
 
 /** The proof of a plan whose rules and packets are these, whatever firewalld's configuration says. */
-function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, management = [] }: Given): LockoutVerdict {
+function proved({
+  version = '1.3.3',
+  rules = {},
+  packets = {},
+  dialled,
+  management = [],
+  reload = false,
+}: Given): LockoutVerdict {
   const { ways } = waysOf(FACTS, from(...management), dialled ?? null);
   const trials = trialsOf(ways);
   const text = (name: 'now' | RehearsedName) => ({
@@ -60,7 +70,7 @@ function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, manageme
     kind: 'rehearsed',
     now: text('now'),
     ways: trials.ways,
-    states: (['disk', 'running', 'boot'] as const).map((name) => ({
+    states: NAMES.filter((name) => reload || name !== 'reload').map((name) => ({
       name,
       loads: true as const,
       seconds: 0.2,
@@ -85,7 +95,7 @@ function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, manageme
     },
     observed: { runtime: config, permanent: config, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
     outcome: { runtime: config, permanent: config },
-    reload: false,
+    reload,
     changes: true,
     ways,
     trials,
@@ -110,6 +120,15 @@ describe('the packets that are sent', () => {
 });
 
 describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) => {
+  it('refuses no plan that lets somebody in for the first time, though a rollback would shut him out again', () => {
+    const shut = { packets: { disk: 'silent' }, management: ['203.0.113.77'], reload: true } as const;
+    const first = proved({ version, rules: { now: SHUT, disk: SHUT, reload: SHUT }, ...shut });
+    expect(first.refusals).toEqual([]);
+    expect(first.notes.map(({ code }) => code)).not.toContain('shut-for-a-moment');
+    const lost = proved({ version, rules: { disk: SHUT }, ...shut }).refusals.map(({ text }) => text);
+    expect(lost.filter((text) => text.includes('203.0.113.77'))).toEqual([expect.stringContaining('after a rollback')]);
+  });
+
   it('says nothing where the rules and the packets let SSH in', () => {
     expect(proved({ version })).toMatchObject({ refusals: [], notes: [] });
   });
