@@ -17,7 +17,7 @@ import type { HostPlan } from '../plan/plan.ts';
 import { type Dialled, sshPorts, type Way } from '../plan/proof-ways.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../plan/rehearsal-refusals.ts';
-import { readRehearsal } from '../plan/rehearsed-kernels.ts';
+import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
 import { heldInFolder, reloadHazard } from '../plan/reload-hazard.ts';
 import { reloadOf } from '../plan/steps.ts';
 import { type Trials, trialsOf } from '../plan/trials.ts';
@@ -180,7 +180,7 @@ function planOf(
   const conclude = (rehearsal: Rehearsal | null): Decision =>
     concluded({ job, facts, usable, context, input, made, ways, doubts, trials, rehearsal });
   // Where nothing changes there is nothing to ask, and firewalld that is not installed cannot be asked.
-  if (made.plan.changes.every(({ kind }) => kind === 'remember') || ensure === 'install') return conclude(null);
+  if (!changesFirewalld(made.plan) || ensure === 'install') return conclude(null);
   return {
     kind: 'to-rehearse',
     request: rehearseRequest(made, { ways: trials.ways, listen: sshPorts(facts) }),
@@ -204,12 +204,13 @@ interface Draft {
 
 /** The plan with what it does, or why it must not be carried out. */
 function concluded(draft: Draft): Decision {
-  const { job, facts, usable, context, input, made, ways, doubts, trials } = draft;
+  const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
   const { firewalld, observed, ensure } = usable;
-  const { rehearsal, kernels, notes: beside } = readRehearsal(draft.rehearsal, facts);
+  const { kernels, notes: beside } = readKernels(rehearsal, facts);
   const plan = withConsequences(made, input, rehearsal, kernels);
   const reload = reloadOf(plan.steps) !== null;
   const starts = ensure !== null;
+  const changes = changesFirewalld(plan);
   const proof = lockout({
     facts,
     firewalld,
@@ -217,7 +218,7 @@ function concluded(draft: Draft): Decision {
     outcome: made.outcome,
     reload,
     starts,
-    changes: plan.changes.length > 0,
+    changes,
     ways,
     trials,
     rehearsal,
@@ -232,7 +233,7 @@ function concluded(draft: Draft): Decision {
     ...(accepted ? [] : proof.refusals),
     ...(acceptedStop ? [] : through.refusals),
     // A start reads the same files as a reload. Where the host has said whether they load, its word counts.
-    (reload || starts) && kernels === null ? reloadHazard(observed, firewalld.version) : null,
+    (reload || starts) && rehearsal?.kind !== 'rehearsed' ? reloadHazard(observed, firewalld.version) : null,
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
   const notes = [
@@ -241,25 +242,33 @@ function concluded(draft: Draft): Decision {
     ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
     ...beside,
     ...through.notes,
-    ...(plan.changes.length > 0 ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
+    ...(changes ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
     ...(acceptedStop
       ? through.refusals.map(({ code, text }): PolicyNote => ({ severity: 'warning', code, text }))
       : []),
     ...proof.notes,
     ...(accepted ? acceptedNotes(proof) : []),
-    ...(plan.changes.length > 0 ? provedNotes(ways, kernels !== null) : []),
+    ...(changes ? provedNotes(proof, kernels) : []),
   ];
   return { kind: 'planned', plan: { ...plan, notes } };
 }
 
+/** Whether a plan does more than to remember roles: one that does not can cut nobody off. */
+function changesFirewalld({ changes }: HostPlan): boolean {
+  return changes.some(({ kind }) => kind !== 'remember');
+}
+
 /** By which interface each entry of `portfw_management` was proved to get in. */
-function provedNotes(ways: readonly Way[], rehearsed: boolean): PolicyNote[] {
-  const proved = ways.filter(({ kind, guessed }) => kind === 'management' && !guessed);
+function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): PolicyNote[] {
+  const proved = all.filter(({ kind }) => kind === 'management');
   const texts = proved.map(
     ({ given, places }) => `${given} by ${[...new Set(places.map((place) => place.interface))].join(' or ')}`,
   );
   if (texts.length === 0) return [];
-  const how = rehearsed ? "against the kernel's rules of the rehearsal" : 'from the configuration';
+  const how =
+    kernels?.running !== undefined || kernels?.boot !== undefined
+      ? "against the kernel's rules of the rehearsal"
+      : 'from the configuration';
   return [
     {
       severity: 'info',

@@ -4,7 +4,7 @@ import { parseFacts } from '../facts/parse-facts.ts';
 import { type Answer, parseAnswer } from '../host/answers.ts';
 import { firewalldProgram, probeProgram } from '../host/programs.ts';
 import { parseRehearsal, parseRollbackRehearsal } from '../host/rehearsal-answer.ts';
-import type { RehearseRequest, RehearseRollbackRequest, Request } from '../host/requests.ts';
+import { type RehearseRequest, type RehearseRollbackRequest, type Request, rehearsedNames } from '../host/requests.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection, Target } from '../transport/connection.ts';
 import type { Failure, HostOutcome } from './events.ts';
@@ -133,7 +133,7 @@ export async function rehearse(
   signal?: AbortSignal,
 ): Promise<Rehearsal | NoRehearsal> {
   const said = await rehearsalOf(connection, request, signal);
-  return said.kind === 'said' ? parseRehearsal(said.text, request.ways) : said;
+  return said.kind === 'said' ? parseRehearsal(said.text, request.ways, rehearsedNames(request)) : said;
 }
 
 /** The same of a rollback; see {@link parseRollbackRehearsal}. */

@@ -56,6 +56,7 @@ export async function judgeRollback(
   const { rehearsal } = found;
   if (rehearsal.kind === 'not-rehearsed') return unproved(rehearsal.why);
   const chosen = found.generation ?? generation;
+  if (generation !== null && chosen !== generation) return unproved('the host speaks of another generation');
   if (chosen === null) return unproved('the host does not say to which generation it would return');
   const { firewalld, observed } = usable;
   const { windowSeconds } = guardOf(context);

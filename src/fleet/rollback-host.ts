@@ -1,3 +1,4 @@
+import { GENERATION_ID } from '../host/rehearsal-answer.ts';
 import { newGenerationId } from './apply-host.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import {
@@ -13,9 +14,6 @@ import {
 import { ask, connect, withConnection } from './host-session.ts';
 import { judgeRollback } from './judge-rollback.ts';
 import type { HostJob, RunContext } from './operations.ts';
-
-/** What all generations are called, as the host's program has it. */
-const GENERATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 
 /** Nobody has measured what the reload of a rollback takes. */
 const RELOAD_SECONDS = 10;

@@ -6,10 +6,14 @@ import type { RulesText } from '../kernel/rules-text.ts';
 import type { Rehearsal, RehearsedName, RehearsedState, TrialResult, TrialWay } from '../plan/rehearsal.ts';
 
 const SECTION = 'rehearsal';
+/** What all generations are called, as the host's program has it. */
+export const GENERATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 const NAMES: readonly RehearsedName[] = ['disk', 'reload', 'running', 'boot'];
 const RESULTS: readonly TrialResult[] = ['open', 'refused', 'silent'];
-/** A ruleset of 100,000 entries in three sets takes about 30 MB as JSON. */
-const MOST_BYTES = 256 * 1024 * 1024;
+/** A ruleset of 100,000 entries in three sets takes about 30 MB as JSON; what is parsed takes twenty times its bytes at worst. */
+const MOST_BYTES = 64 * 1024 * 1024;
+/** Of all rulesets together: a megabyte may unpack to a thousand. */
+const MOST_BYTES_TOGETHER = 5 * MOST_BYTES;
 const MOST_PACKED = 64 * 1024 * 1024;
 const LONGEST_LOAD_MS = 3_600_000;
 
@@ -18,20 +22,22 @@ const LONGEST_LOAD_MS = 3_600_000;
  * wrote them, and whoever reads them takes nothing for granted.
  *
  * @param ways those that were asked for
+ * @param names the states that were asked for: an answer without one of them, or with another, is none
  */
-export function parseRehearsal(text: string, ways: readonly TrialWay[]): Rehearsal {
+export function parseRehearsal(text: string, ways: readonly TrialWay[], names: readonly RehearsedName[]): Rehearsal {
   try {
     const answer = JsonObject.parse(SECTION, [text]);
     const kind = answer.text('kind');
     if (kind === 'unrehearsed') return { kind: 'not-rehearsed', why: line(answer, 'why') };
     if (kind === 'refused') return { kind: 'not-rehearsed', why: line(answer, 'why') };
     if (kind !== 'rehearsed') throw new Unreadable(SECTION, `unknown answer ${terminalLine(kind, 40)}`);
-    return {
-      kind,
-      now: rulesText(answer.object('now')),
-      states: answer.objects('states', NAMES.length).map((state) => readState(state, ways.length)),
-      ways,
-    };
+    const room = { bytes: MOST_BYTES_TOGETHER };
+    const now = rulesText(answer.object('now'), room);
+    const states = answer.objects('states', NAMES.length).map((state) => readState(state, ways.length, room));
+    const told = states.map(({ name }) => name);
+    if (told.length !== names.length || names.some((name) => !told.includes(name)))
+      throw new Unreadable(SECTION, `it tells of ${told.join(', ') || 'nothing'}, and not of ${names.join(', ')}`);
+    return { kind, now, states, ways };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
     return { kind: 'not-rehearsed', why: `the host's answer cannot be understood: ${error.message}` };
@@ -46,19 +52,26 @@ export function parseRollbackRehearsal(
   text: string,
   ways: readonly TrialWay[],
 ): { readonly generation: string | null; readonly rehearsal: Rehearsal } | null {
-  const rehearsal = parseRehearsal(text, ways);
+  const rehearsal = parseRehearsal(text, ways, ['disk', 'boot']);
   try {
     const answer = JsonObject.parse(SECTION, [text]);
     const kind = answer.text('kind');
-    if (kind === 'rehearsed') return { generation: answer.text('generation', 64), rehearsal };
+    if (kind === 'rehearsed')
+      return { generation: answer.matching('generation', GENERATION_ID, 'a generation', 64), rehearsal };
     return kind === 'unrehearsed' || kind === 'refused' ? { generation: null, rehearsal } : null;
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return { generation: null, rehearsal };
+    const why = `the host's answer cannot be understood: ${error.message}`;
+    return { generation: null, rehearsal: { kind: 'not-rehearsed', why } };
   }
 }
 
-function readState(state: JsonObject, ways: number): RehearsedState {
+/** How much more may be unpacked. */
+interface Room {
+  bytes: number;
+}
+
+function readState(state: JsonObject, ways: number, room: Room): RehearsedState {
   const name = NAMES.find((one) => one === state.text('name'));
   if (name === undefined) throw new Unreadable(SECTION, 'a state has an unknown name');
   const said = lines(state, 'said');
@@ -82,7 +95,7 @@ function readState(state: JsonObject, ways: number): RehearsedState {
     lost: lines(state, 'lost'),
     said,
     failed: state.has('failed') ? lines(state, 'failed') : [],
-    rules: rulesText(state.object('rules')),
+    rules: rulesText(state.object('rules'), room),
     packets,
   };
 }
@@ -99,21 +112,26 @@ function lines(object: JsonObject, key: string): readonly string[] {
   return object.texts(key, 1000, 2000).map((text) => terminalLine(text, 300));
 }
 
-function rulesText(rules: JsonObject): RulesText {
+function rulesText(rules: JsonObject, room: Room): RulesText {
   return {
-    nft: unpacked(rules, 'nft'),
-    save4: unpacked(rules, 'save4'),
-    save6: unpacked(rules, 'save6'),
-    ipsets: unpacked(rules, 'ipsets'),
+    nft: unpacked(rules, 'nft', room),
+    save4: unpacked(rules, 'save4', room),
+    save6: unpacked(rules, 'save6', room),
+    ipsets: unpacked(rules, 'ipsets', room),
   };
 }
 
-function unpacked(rules: JsonObject, key: string): string {
+function unpacked(rules: JsonObject, key: string, room: Room): string {
   const text = rules.text(key, MOST_PACKED);
   if (text === '') return '';
+  let bytes: Buffer;
   try {
-    return inflateSync(Buffer.from(text, 'base64'), { maxOutputLength: MOST_BYTES }).toString('utf8');
+    bytes = inflateSync(Buffer.from(text, 'base64'), {
+      maxOutputLength: Math.min(MOST_BYTES, Math.max(1, room.bytes)),
+    });
   } catch {
     throw new Unreadable(SECTION, `${key} cannot be unpacked`);
   }
+  room.bytes -= bytes.length;
+  return bytes.toString('utf8');
 }

@@ -3,7 +3,7 @@ import { type IpsetConfig, isOurs, type OurZoneConfig, type ServiceConfig } from
 import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import type { MadePlan } from '../plan/build-plan.ts';
 import type { HostPlan } from '../plan/plan.ts';
-import type { TrialWay } from '../plan/rehearsal.ts';
+import type { RehearsedName, TrialWay } from '../plan/rehearsal.ts';
 import { type ObjectKind, type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
 /** What every request that begins a run says. */
@@ -199,6 +199,12 @@ export function rehearseRequest(
     connections: connectionsOf(plan),
     ...trials,
   };
+}
+
+/** The states that the host tells of when it is asked so (`rehearsals_of` in `rehearsal.py`). */
+export function rehearsedNames({ starts, reload }: Pick<RehearseRequest, 'starts' | 'reload'>): RehearsedName[] {
+  if (starts) return ['boot'];
+  return reload ? ['disk', 'reload', 'running', 'boot'] : ['disk', 'running', 'boot'];
 }
 
 /** The first request on a running firewalld. */

@@ -3,7 +3,7 @@ import { type Approach, type Flow, type Setting, type Stage, settingOf, type Tra
 import { isLocal } from './match.ts';
 import type { BaseChain, Chain, Hook, Ruleset, Table } from './ruleset.ts';
 import { merge, sourcesOf } from './split.ts';
-import { nameOf, type Refusal, Walk } from './walk.ts';
+import { ENDLESS, nameOf, type Refusal, Walk } from './walk.ts';
 
 /** Flows that a rule of translation sends to another destination or port than the one they asked for. */
 export interface Translated {
@@ -43,6 +43,8 @@ export interface Passage {
  *   A permission counts where it is certain, either way.
  */
 export function passage(ruleset: Ruleset, approach: Approach, worst: boolean): Passage {
+  // To ask them costs a second: once is enough, and thousands of sockets may be asked about.
+  if (GIVEN_UP.has(ruleset)) return refusedUnasked(approach);
   const setting = settingOf(approach);
   const walk = new Walk(setting, worst);
   const start: Flow = {
@@ -64,7 +66,24 @@ export function passage(ruleset: Ruleset, approach: Approach, worst: boolean): P
     const passed = atHook(ruleset, walk, setting, 'forward', out, flows);
     through.push(...atHook(ruleset, walk, setting, 'postrouting', out, passed));
   }
+  if (walk.endless) GIVEN_UP.add(ruleset);
   return result(walk, setting, through);
+}
+
+/** Rules that jump to each other without end. */
+const GIVEN_UP = new WeakSet<Ruleset>();
+
+function refusedUnasked({ sources }: Approach): Passage {
+  const refusal: Refusal = {
+    ranges: sources,
+    verdict: 'drop',
+    table: 'any',
+    chain: 'any',
+    rule: ENDLESS,
+    trail: [],
+    by: 'rule',
+  };
+  return { accepted: [], refused: [refusal], translated: [], unknown: [ENDLESS] };
 }
 
 function localOf(translation: Translation | null, { approach, local }: Setting): boolean | null {

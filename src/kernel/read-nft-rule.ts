@@ -14,8 +14,15 @@ import {
 import type { DataType, Field, MarkValue, Match, Part, Rule, Target } from './ruleset.ts';
 import { FLAG_TYPES, highest } from './values.ts';
 
+/** The kernel takes 128 expressions in a rule. */
+const MOST_EXPRESSIONS = 128;
+
 /** Reads the expressions of one rule. Each that is not understood is a part `unknown`. */
 export function readRule(expressions: readonly Json[], comment: Json): Rule {
+  if (expressions.length > MOST_EXPRESSIONS) {
+    const text = 'a rule that is longer than the kernel takes';
+    return { parts: [{ kind: 'unknown-statement', text }], text };
+  }
   if (!shallow(expressions)) {
     const text = 'a rule that is nested too deep';
     return { parts: [{ kind: 'unknown-statement', text }], text };
@@ -192,7 +199,7 @@ const ALL_BITS = (1n << 32n) - 1n;
 
 function readMarkValue(value: Json): MarkValue {
   if (typeof value === 'number')
-    return { from: 'nothing', and: 0n, xor: BigInt.asUintN(32, BigInt(Math.trunc(value))) };
+    return Number.isInteger(value) ? { from: 'nothing', and: 0n, xor: BigInt.asUintN(32, BigInt(value)) } : null;
   const item = single(value);
   if (item?.key === 'meta' || item?.key === 'ct') {
     const { name } = readField(value);

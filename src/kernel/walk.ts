@@ -55,6 +55,9 @@ const DEEPEST = 256;
 /** So many rules are asked for one approach; a host whose chains fork without end would keep us for ever. */
 const MOST_RULES = 3_000_000;
 
+/** What is said of such rules. */
+export const ENDLESS = 'rules that jump to each other without end';
+
 /** Sends flows through chains, split by each match into those that it is true for and the others. */
 export class Walk {
   readonly refused: Refusal[] = [];
@@ -66,6 +69,11 @@ export class Walk {
   readonly #trail: string[] = [];
   #asked = 0;
   #translated = 0;
+
+  /** Whether more rules were asked than any host has. */
+  get endless(): boolean {
+    return this.#asked > MOST_RULES;
+  }
 
   constructor(setting: Setting, worst: boolean) {
     this.#setting = setting;
@@ -101,9 +109,8 @@ export class Walk {
     this.#asked += 1;
     if (this.#asked <= MOST_RULES) this.#rule(rule, 0, stage, flow, outcome);
     else {
-      const text = 'rules that jump to each other without end';
-      this.unknown.add(text);
-      this.#refuse(flow, 'drop', stage, { rule: text });
+      this.unknown.add(ENDLESS);
+      this.#refuse(flow, 'drop', stage, { rule: ENDLESS });
     }
   }
 

@@ -34,7 +34,8 @@ export function carrierWays(facts: WayFacts): Way[] {
         })),
       );
     });
-    if (ways.length > 0) return ways;
+    const asked = ways.filter(({ places }) => places.length > 0);
+    if (asked.length > 0) return asked;
     // Nobody says where the other end is: whoever got in before has to get in afterwards.
     return usable(facts.interfaces)
       .filter(({ name }) => name !== tunnel)

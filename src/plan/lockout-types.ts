@@ -34,6 +34,8 @@ export interface LockoutVerdict {
   readonly refusals: readonly PolicyRefusal[];
   /** What cannot be proved either way, and what would cut SSH with or without the plan. */
   readonly notes: readonly PolicyNote[];
+  /** The ways that nothing was found against, at any moment. */
+  readonly proved: readonly Way[];
 }
 
 /** A moment at which SSH must get in, beside what it was before. */

@@ -20,8 +20,10 @@ import { inRanges, type Tried, triedFor } from './trials.ts';
 export function lockout(input: LockoutInput): LockoutVerdict {
   const refused: Finding[] = [];
   const notes: PolicyNote[] = [];
+  const proved: Way[] = [];
   const stages = stagesOf(input);
   for (const way of input.ways) {
+    let sound = !way.guessed;
     for (const stage of stages) {
       const judged = judge(way, stage, input);
       notes.push(...judged.notes);
@@ -30,11 +32,13 @@ export function lockout(input: LockoutInput): LockoutVerdict {
         continue;
       }
       refused.push(...judged.refused);
+      sound &&= judged.refused.length + judged.notes.length === 0;
       // What is cut at once is cut after a reboot as well: said once.
       if (judged.refused.length > 0) break;
     }
+    if (sound) proved.push(way);
   }
-  return { refusals: grouped(refused, input), notes: [...unique(notes), ...directNotes(input)] };
+  return { refusals: grouped(refused, input), notes: [...unique(notes), ...directNotes(input)], proved };
 }
 
 function stagesOf(input: LockoutInput): Stage[] {
@@ -51,17 +55,16 @@ function stagesOf(input: LockoutInput): Stage[] {
       state: 'boot',
     },
   ];
-  if (!reload || kernels?.reload === undefined) return stages;
-  return [
-    {
+  if (!reload) return stages;
+  // Where nothing was rehearsed, nobody knows what gets in between the reload and the calls after it.
+  if (kernels?.reload !== undefined)
+    stages.unshift({
       when: ' while the plan is carried out',
       after: { ...now.before, kernel: kernels.reload },
       before: now.before,
       state: 'reload',
-    },
-    ...stages,
-    { when: ' after a rollback', after: boot.before, before: now.before, state: 'disk' },
-  ];
+    });
+  return [...stages, { when: ' after a rollback', after: boot.before, before: now.before, state: 'disk' }];
 }
 
 function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[]; notes: PolicyNote[] } {
@@ -82,6 +85,8 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
       if (lost(refusal.ranges)) notes.push(warning('lease', outlook(finding)));
       return;
     }
+    // Neither a rollback nor the moment of the reload owes anybody what he has not got today.
+    if ((stage.state === 'disk' || stage.state === 'reload') && !lost(refusal.ranges)) return;
     const must = way.kind === 'management' || (way.kind === 'controller' && isOurs(refusal.owner));
     if ((must || lost(refusal.ranges)) && input.changes && !way.guessed) refused.push(finding);
     else if (way.kind === 'controller' || way.kind === 'management')

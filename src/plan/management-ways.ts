@@ -1,5 +1,6 @@
 import { type AddressRanges, addressRanges, networksOf, subtract, uniteAll } from '../core/address-ranges.ts';
 import type { AddressFamily } from '../core/addresses.ts';
+import { isLoopback } from '../facts/addresses.ts';
 import type { ControllerPath, InterfaceFacts } from '../facts/facts.ts';
 import {
   entrance,
@@ -43,14 +44,11 @@ export function managementWays(facts: WayFacts, management: readonly ManagementS
       if (sources.length === 0) continue;
       const directions = interfacesTowards(facts, sources, family);
       const way = (ranges: AddressRanges, names: readonly string[]): void => {
-        ways.push({
-          kind: 'management',
-          given,
-          family,
-          sources: ranges,
-          places: placesOn(facts, names, family),
-          guessed: false,
-        });
+        const places = placesOn(facts, names, family);
+        if (places.length > 0)
+          ways.push({ kind: 'management', given, family, sources: ranges, places, guessed: false });
+        // A route of a family in which the host has no address.
+        else doubts.push(`${given} cannot come in over ${NAMES[family]}: the host has no such address`);
       };
       for (const { ranges, interfaces } of directions) for (const name of interfaces) way(ranges, [name]);
       const left = subtract(sources, uniteAll(directions.map(({ ranges }) => ranges)));
@@ -63,8 +61,10 @@ export function managementWays(facts: WayFacts, management: readonly ManagementS
   return { ways, doubts };
 }
 
+const NAMES: Readonly<Record<AddressFamily, string>> = { ipv4: 'IPv4', ipv6: 'IPv6' };
+
 function cannotCome(given: string, left: AddressRanges, family: AddressFamily, facts: WayFacts): string {
-  const over = family === 'ipv4' ? 'IPv4' : 'IPv6';
+  const over = NAMES[family];
   const speaks = facts.interfaces.some((item) => !item.loopback && addressesOf(item, family, null).length > 0);
   if (!speaks) return `${given} cannot come in over ${over}: the host has no such address`;
   const [first = '', ...more] = networksOf(left, family);
@@ -84,7 +84,11 @@ function likely(facts: WayFacts, family: AddressFamily): string[] {
 function placesOn(facts: WayFacts, names: readonly string[], family: AddressFamily): Place[] {
   const ports = sshPorts(facts);
   const { controllerPath, interfaces } = facts;
-  const every = usable(interfaces).flatMap((item) => addressesOf(item, family, controllerPath));
+  // The only address of a host may be on its loopback, with routes that lead to it.
+  const homes = [...usable(interfaces), ...interfaces.filter((item) => item.loopback)];
+  const every = homes
+    .flatMap((item) => addressesOf(item, family, controllerPath))
+    .filter((address) => !isLoopback(address));
   return names.flatMap((name) => {
     const own = interfaces
       .filter((item) => item.name === name)

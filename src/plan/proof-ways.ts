@@ -83,9 +83,11 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   const own = (source: string, itsFamily: AddressFamily, destination: string, port: number): void => {
     const sources = oneAddress(source, itsFamily);
     const way = { kind: 'controller', given: source, family: itsFamily, sources } as const;
-    const by = comesBy(facts, source, destination);
-    // Nobody outside comes by the loopback, whose packets are never filtered.
-    if (facts.interfaces.find(({ name }) => name === by)?.loopback === true) return;
+    // The host reaches itself over the loopback, whose packets are never filtered.
+    if (isLoopback(source) || holds(facts, source)) return;
+    const found = comesBy(facts, source, destination);
+    // Nobody outside comes by the loopback, whatever addresses it holds.
+    const by = facts.interfaces.find(({ name }) => name === found)?.loopback === true ? null : found;
     if (by !== null) ways.push({ ...way, places: [tcpPlace(by, destination, port)], guessed: false });
     else
       for (const { name } of usable(facts.interfaces))

@@ -38,31 +38,31 @@ export function kernelsOf(
   return found;
 }
 
-/** A rehearsal with its kernels, as far as all of its rules could be read; and what a reviewer has to know of them. */
-export interface ReadRehearsal {
-  readonly rehearsal: Rehearsal | null;
+/** The kernels of a rehearsal, where all of its rules could be read; and what a reviewer has to know of them. */
+export interface ReadKernels {
   readonly kernels: Kernels | null;
   readonly notes: readonly PolicyNote[];
 }
 
 /**
- * The kernels of a rehearsal. Where a line of the rules could not be read, nobody knows what it does: the host counts as not
- * rehearsed. Tables before or beside those that are looked at (`netdev`, `bridge`, ingress) are named.
+ * The kernels of a rehearsal. Where a line of the rules could not be read, nobody knows what it does: then there are none, and
+ * what else the host said (what loads, for how long, packets) holds still. Tables before or beside those that are looked at
+ * (`netdev`, `bridge`, ingress) are named.
  */
-export function readRehearsal(rehearsal: Rehearsal | null, facts: Parameters<typeof kernelsOf>[1]): ReadRehearsal {
+export function readKernels(rehearsal: Rehearsal | null, facts: Parameters<typeof kernelsOf>[1]): ReadKernels {
   const kernels = kernelsOf(rehearsal, facts);
-  if (kernels === null) return { rehearsal, kernels, notes: [] };
+  if (kernels === null) return { kernels, notes: [] };
   const all = Object.values(kernels).map(({ rules }) => rules);
   const [problem] = all.flatMap(({ problems }) => problems);
   if (problem !== undefined) {
-    const why = `a line of the kernel's rules cannot be read: ${terminalLine(problem, 200)}`;
-    return { rehearsal: { kind: 'not-rehearsed', why }, kernels: null, notes: [] };
+    const text = `a line of the kernel's rules cannot be read (${terminalLine(problem, 200)}): who gets in is worked out from the configuration and the packets of the rehearsal alone`;
+    return { kernels: null, notes: [{ severity: 'warning', code: 'not-rehearsed', text }] };
   }
   const beside = [...new Set(all.flatMap(({ notLookedAt }) => notLookedAt))].map((name) => terminalLine(name, 100));
-  if (beside.length === 0) return { rehearsal, kernels, notes: [] };
+  if (beside.length === 0) return { kernels, notes: [] };
   const more = beside.length > 8 ? `, and ${beside.length - 8} more` : '';
   const text = `the host also filters where portfw does not look (${beside.slice(0, 8).join(', ')}${more}): what these rules drop is not in the plan, and they do not change`;
-  return { rehearsal, kernels, notes: [{ severity: 'warning', code: 'not-looked-at', text }] };
+  return { kernels, notes: [{ severity: 'warning', code: 'not-looked-at', text }] };
 }
 
 /** Tables of others that could not be had in the namespace are as they are on the host. */

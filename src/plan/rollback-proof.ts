@@ -3,7 +3,7 @@ import { lockout } from './lockout.ts';
 import type { LockoutInput } from './lockout-types.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { doesNotLoad, rehearsalRefusals } from './rehearsal-refusals.ts';
-import { readRehearsal } from './rehearsed-kernels.ts';
+import { readKernels } from './rehearsed-kernels.ts';
 
 /** What of a host a rollback is judged by. */
 export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'observed' | 'ways' | 'trials'> & {
@@ -35,11 +35,12 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
     const today = rehearsal.states.find(({ name }) => name === 'disk');
     if (today !== undefined && !today.loads)
       return { refusals: [doesNotLoad(today)], lockouts: [], notes: [], seconds: 0 };
+    const cannot = state?.slow === true ? 'takes too long to load' : 'cannot load';
     return {
       refusals: [
         {
           code: 'would-not-load',
-          text: `firewalld cannot load the files of generation ${generation}: ${why}`,
+          text: `firewalld ${cannot} the files of generation ${generation}: ${why}`,
           hint: 'return to another one: `portfw history` lists them, --to names one',
         },
       ],
@@ -52,10 +53,10 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
   const states = [...rehearsal.states, { ...state, name: 'running' as const }];
   const { facts, firewalld, observed, ways, trials } = rest;
   const refusals = rehearsalRefusals({ ...rehearsal, states: [state] }, windowSeconds, true);
-  const read = readRehearsal({ ...rehearsal, states }, facts);
-  if (read.rehearsal?.kind !== 'rehearsed') {
-    const why = read.rehearsal === null ? '' : `: ${read.rehearsal.why}`;
-    const text = `whether SSH gets in after the rollback is not known${why}`;
+  const said = { ...rehearsal, states };
+  const { kernels, notes } = readKernels(said, facts);
+  if (kernels === null) {
+    const text = `whether SSH gets in after the rollback is not known: ${notes.map((note) => note.text).join('; ')}`;
     return {
       refusals,
       lockouts: [],
@@ -73,8 +74,8 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
     changes: true,
     ways,
     trials,
-    rehearsal: read.rehearsal,
-    kernels: read.kernels,
+    rehearsal: said,
+    kernels,
   });
   return {
     refusals,
@@ -83,7 +84,7 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
       text: `generation ${generation}: ${text}`,
       hint: 'return to another one with --to, or run `portfw apply`; --accept-lockout HOST goes on all the same',
     })),
-    notes: [...read.notes, ...verdict.notes],
+    notes: [...notes, ...verdict.notes],
     seconds: state.seconds,
   };
 }

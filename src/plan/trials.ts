@@ -27,7 +27,8 @@ export function trialsOf(ways: readonly Way[]): Trials {
   for (const way of ways) {
     if (way.guessed) continue;
     for (const source of sampled(way.sources, way.family)) {
-      if (tried.length + way.places.length > MOST_TRIALS) return { ways: tried, samples };
+      // One with many places leaves room for others.
+      if (tried.length + way.places.length > MOST_TRIALS) continue;
       const trials = way.places.map((place) => tried.push({ ...place, source }) - 1);
       samples.push({ way, source, trials });
     }

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { firewalldProgram } from '../../src/host/programs.ts';
 import { parseRehearsal } from '../../src/host/rehearsal-answer.ts';
-import type { RehearseRequest } from '../../src/host/requests.ts';
+import { type RehearseRequest, rehearsedNames } from '../../src/host/requests.ts';
 import { type RulesDifference, rulesDifference } from '../../src/kernel/compare.ts';
 import { readRules } from '../../src/kernel/rules-text.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
@@ -43,7 +43,7 @@ export async function rehearsedOn(
   const script = 'run() { . /opt/portfw-request.sh; }; printf %s "$1" | base64 -d | run';
   const { stdout, stderr } = await host.exec([...through, '/bin/sh', '-c', script, 'sh', encoded]);
   if (stdout === '') throw new Error(`${host.name} does not answer:\n${stderr}`);
-  return parseRehearsal(stdout, request.ways);
+  return parseRehearsal(stdout, request.ways, rehearsedNames(request));
 }
 
 /** One state of a rehearsal; throws where there is none. */

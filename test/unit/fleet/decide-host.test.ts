@@ -3,11 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
 import type { DecideContext, Decision } from '../../../src/fleet/decide-host.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
+import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
+import type { Rehearsal } from '../../../src/plan/rehearsal.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { interfacesOf, readInventory } from '../policy/cases.ts';
-import { decidedFromFacts } from './decided.ts';
+import { decidedFromFacts, decidedWith } from './decided.ts';
 
 const MATRIX = loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml'));
 
@@ -30,6 +32,8 @@ interface Given {
   readonly private?: Play['private'];
   /** Hosts of `--accept-lockout`. */
   readonly accepted?: readonly string[];
+  /** What the host says of the rehearsal; it cannot rehearse when left out. */
+  readonly rehearsal?: Rehearsal;
 }
 
 function decision(given: Given): Decision {
@@ -89,7 +93,9 @@ function decision(given: Given): Decision {
     acceptLockout: new Set(given.accepted ?? []),
   };
   const job = { host: 'sip1.example.net', settings: settings.get('sip1.example.net')! } as HostJob;
-  return decidedFromFacts(job, play, facts, context);
+  return given.rehearsal === undefined
+    ? decidedFromFacts(job, play, facts, context)
+    : decidedWith(given.rehearsal, job, play, facts, context);
 }
 
 const NOTHING_RUNS = { runtime: { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] } };
@@ -102,6 +108,8 @@ const listening = (port: number, name: string): HostFacts['sockets'] => [
   { protocol: 'tcp', address: '0.0.0.0', port, processes: [name] },
 ];
 
+const NO_RULES = { nft: '{"nftables":[]}', save4: '', save6: '', ipsets: '' };
+
 /** An owner's files that both name one interface: firewalld loads them up to 0.9. */
 const TWO_FILES = ['public', 'dmz'].map((name) => ({
   path: `zones/${name}.xml`,
@@ -112,6 +120,23 @@ const TWO_FILES = ['public', 'dmz'].map((name) => ({
 }));
 
 describe('a host that cannot be configured as it is', () => {
+  it('is refused where its files do not load, whether the rules of its kernel can be read or not', () => {
+    for (const nft of [NO_RULES.nft, '{"nftables":[{"surprise":{}}]}']) {
+      const disk = {
+        name: 'disk',
+        loads: false,
+        slow: false,
+        why: 'INVALID_PORT',
+        said: [],
+        files: [],
+        together: false,
+      };
+      const rehearsal = { kind: 'rehearsed', now: { ...NO_RULES, nft }, states: [disk], ways: [] } as const;
+      const made = decision({ rehearsal: rehearsal as Rehearsal });
+      expect(made.kind === 'refused' && made.failure.code).toBe('cannot-reload');
+    }
+  });
+
   it.each<[string, Given, RegExp]>([
     ['not-root', { facts: { root: false } }, /ansible_become/],
     ['firewalld-absent', { facts: { firewalld: { kind: 'absent' } } }, /install/],
@@ -343,6 +368,28 @@ describe('a host that can be configured', () => {
       expect(made.failure.solve).toContain('interface: private');
       expect(made.failure.solve).toContain('from: [198.51.100.77]');
       expect(decision({ variables: { ...office, portfw_private: 'trusted' } }).kind).toBe('planned');
+    });
+
+    it('is not called proved where it was accepted, nor where the host has no address of the family', () => {
+      const made = decision({ variables: office, accepted: ['sip1.example.net'] });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      const texts = made.plan.notes.map(({ text }) => text).join();
+      expect(texts).toContain('198.51.100.77 (of office1 in portfw_management)');
+      expect(texts).not.toMatch(/was proved/);
+    });
+
+    it('is no reason to refuse a plan that only remembers roles', () => {
+      const made = decision({ variables: office, accepted: ['sip1.example.net'] });
+      if (made.kind === 'refused') throw new Error(made.failure.what);
+      const guard = { windowSeconds: 60, confirm: 'auto' } as const;
+      const input = { id: 'i', holder: 'h', plan: made.plan, guard, at: '2026-03-01T10:00:00.000Z' };
+      const host = new Firewalld([]);
+      host.begin(beginRequest(input));
+      host.permanent(permanentRequest(input));
+      const again = decision({ variables: office, firewalld: host.facts() });
+      if (again.kind === 'refused') throw new Error(again.failure.what);
+      expect(again.plan.changes.map(({ kind }) => kind)).toEqual(['remember']);
+      expect(again.plan.notes.find(({ code }) => code === 'lockout')?.text).toContain('198.51.100.77');
     });
 
     it.each(['portaswitch', 'portaswitch-ocs'])(

@@ -308,6 +308,37 @@ describe('whatever a host sends', () => {
     expect(ask(circle).unknown.length).toBeGreaterThan(0);
   }, 30_000);
 
+  it('is asked once where its rules jump to each other without end', () => {
+    const of = { family: 'ip', table: 't' };
+    const forks = Array.from({ length: 22 }, (_, index) => [index, index]).flat();
+    const rules = read([
+      { chain: { ...of, name: 'c0', type: 'filter', hook: 'input', prio: 0, policy: 'accept' } },
+      ...forks.map((index) => ({ rule: { ...of, chain: `c${index}`, expr: [{ jump: { target: `c${index + 1}` } }] } })),
+      { chain: { ...of, name: 'c22' } },
+    ]);
+    const first = ask(rules);
+    expect(first.accepted).toEqual([]);
+    const began = Date.now();
+    for (let port = 1; port <= 100; port += 1) {
+      const again = ask(rules, { port });
+      expect([again.accepted, again.unknown]).toEqual([[], first.unknown]);
+    }
+    expect(Date.now() - began).toBeLessThan(5_000);
+  }, 300_000);
+
+  it('may have numbers that are none, and more expressions than the kernel takes', () => {
+    const rule = (expr: string) =>
+      readNft(
+        `{"nftables":[{"chain":{"family":"ip","table":"t","name":"c","type":"filter","hook":"input","prio":0}},
+        {"rule":{"family":"ip","table":"t","chain":"c","expr":[${expr}]}}]}`,
+      );
+    const huge = rule('{"mangle":{"key":{"meta":{"key":"mark"}},"value":1e999}},{"drop":null}');
+    expect(ask(huge).accepted).toEqual([]);
+    const long = rule(`${'{"notrack":null},'.repeat(100_000)}{"drop":null}`);
+    expect(ask(long).unknown).toEqual(['a rule that is longer than the kernel takes']);
+    expect(ask(long).accepted).toEqual([]);
+  });
+
   it('from iptables as well', () => {
     const texts = [fixture('iptables-save.txt'), fixture('ipset-save.txt')] as const;
     const edits = fc.array(fc.tuple(fc.nat(), fc.nat(40), fc.string({ maxLength: 12 })), {

@@ -443,12 +443,29 @@ describe('portfw_management', () => {
   });
 });
 
+describe('a rollback of a plan that reloads, on a host that cannot rehearse', () => {
+  const shut = '<zone><interface name="eth0"/></zone>';
+  const given: Case = {
+    runtime: { public: `<zone><interface name="eth0"/>${SSH}</zone>` },
+    permanent: { public: shut },
+    desired: { 'portfw-public': `<zone><interface name="eth0"/>${SSH}</zone>` },
+  };
+
+  it('is refused where the files as they are shut SSH', () => {
+    const { refusals } = verdict({ ...given, reload: true });
+    expect(refusals.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/^.*zone public.* would not let SSH in again after a rollback: 203\.0\.113\.7/),
+    ]);
+    expect(verdict({ ...given, reload: false }).refusals).toEqual([]);
+  });
+});
+
 describe('an address on no interface, as behind a translation', () => {
   const path = ['203.0.113.7', '10.0.0.10', 22] as const;
 
   it('is proved where every interface lets us in', () => {
     const zones = { 'portfw-public': `<zone><interface name="eth0"/><interface name="eth1"/>${SSH}</zone>` };
-    expect(verdict({ path, desired: zones })).toEqual({ refusals: [], notes: [] });
+    expect(verdict({ path, desired: zones })).toMatchObject({ refusals: [], notes: [] });
   });
 
   it('is noted where one does not', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RulesText } from '../../../src/kernel/rules-text.ts';
 import type { Rehearsal } from '../../../src/plan/rehearsal.ts';
-import { readRehearsal } from '../../../src/plan/rehearsed-kernels.ts';
+import { readKernels } from '../../../src/plan/rehearsed-kernels.ts';
 
 const NOTHING: RulesText = { nft: '{"nftables":[]}', save4: '', save6: '', ipsets: '' };
 
@@ -9,7 +9,7 @@ function rehearsed(now: Partial<RulesText>): Rehearsal {
   return { kind: 'rehearsed', now: { ...NOTHING, ...now }, states: [], ways: [] };
 }
 
-const read = (now: Partial<RulesText>) => readRehearsal(rehearsed(now), { interfaces: [] });
+const read = (now: Partial<RulesText>) => readKernels(rehearsed(now), { interfaces: [] });
 
 describe('the rules of a rehearsal', () => {
   it('that can be read are taken', () => {
@@ -22,9 +22,11 @@ describe('the rules of a rehearsal', () => {
     ['an object that nobody knows', { nft: '{"nftables":[{"surprise":{}}]}' }],
     ['a line that iptables does not write', { save4: '*filter\n:INPUT ACCEPT [0:0]\nsurprise\nCOMMIT\n' }],
   ])('that cannot are no rules: %s', (_, now) => {
-    const { rehearsal, kernels } = read(now);
+    const { kernels, notes } = read(now);
     expect(kernels).toBeNull();
-    expect(rehearsal).toEqual({ kind: 'not-rehearsed', why: expect.stringContaining('cannot be read') });
+    expect(notes).toEqual([
+      { severity: 'warning', code: 'not-rehearsed', text: expect.stringContaining('cannot be read') },
+    ]);
   });
 
   it('that are not looked at are named, whatever they are called', () => {

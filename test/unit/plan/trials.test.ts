@@ -37,6 +37,8 @@ const STRANGE: Edit = (text) => {
   return JSON.stringify(document);
 };
 
+const NAMES = ['disk', 'reload', 'running', 'boot'] as const;
+
 interface Given {
   readonly version?: (typeof VERSIONS)[number];
   readonly rules?: Partial<Record<'now' | RehearsedName, Edit>>;
@@ -44,10 +46,18 @@ interface Given {
   readonly packets?: Partial<Record<RehearsedName, TrialResult>>;
   readonly dialled?: Dialled;
   readonly management?: readonly string[];
+  readonly reload?: boolean;
 }
 
 /** The proof of a plan whose rules and packets are these, whatever firewalld's configuration says. */
-function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, management = [] }: Given): LockoutVerdict {
+function proved({
+  version = '1.3.3',
+  rules = {},
+  packets = {},
+  dialled,
+  management = [],
+  reload = false,
+}: Given): LockoutVerdict {
   const { ways } = waysOf(FACTS, from(...management), dialled ?? null);
   const trials = trialsOf(ways);
   const text = (name: 'now' | RehearsedName) => ({
@@ -60,7 +70,7 @@ function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, manageme
     kind: 'rehearsed',
     now: text('now'),
     ways: trials.ways,
-    states: (['disk', 'running', 'boot'] as const).map((name) => ({
+    states: NAMES.filter((name) => reload || name !== 'reload').map((name) => ({
       name,
       loads: true as const,
       seconds: 0.2,
@@ -85,7 +95,7 @@ function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, manageme
     },
     observed: { runtime: config, permanent: config, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
     outcome: { runtime: config, permanent: config },
-    reload: false,
+    reload,
     changes: true,
     ways,
     trials,
@@ -94,9 +104,33 @@ function proved({ version = '1.3.3', rules = {}, packets = {}, dialled, manageme
   });
 }
 
+describe('the packets that are sent', () => {
+  it('are those of every way that there is room for', () => {
+    const [eth0] = INTERFACES.filter(({ name }) => name === 'eth0');
+    const addresses = Array.from({ length: 80 }, (_, index) => ({
+      address: `192.0.2.${index + 10}`,
+      prefix: 24,
+      family: 'ipv4' as const,
+    }));
+    const six = eth0!.addresses.filter(({ family }) => family === 'ipv6');
+    const facts: WayFacts = { controllerPath: null, interfaces: [{ ...eth0!, addresses: [...addresses, ...six] }] };
+    const { ways } = waysOf(facts, from('192.0.2.200', '2001:db8::99'), null);
+    expect(trialsOf(ways).ways.map(({ source }) => source)).toEqual(['2001:db8::99']);
+  });
+});
+
 describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) => {
+  it('refuses no plan that lets somebody in for the first time, though a rollback would shut him out again', () => {
+    const shut = { packets: { disk: 'silent' }, management: ['203.0.113.77'], reload: true } as const;
+    const first = proved({ version, rules: { now: SHUT, disk: SHUT, reload: SHUT }, ...shut });
+    expect(first.refusals).toEqual([]);
+    expect(first.notes.map(({ code }) => code)).not.toContain('shut-for-a-moment');
+    const lost = proved({ version, rules: { disk: SHUT }, ...shut }).refusals.map(({ text }) => text);
+    expect(lost.filter((text) => text.includes('203.0.113.77'))).toEqual([expect.stringContaining('after a rollback')]);
+  });
+
   it('says nothing where the rules and the packets let SSH in', () => {
-    expect(proved({ version })).toEqual({ refusals: [], notes: [] });
+    expect(proved({ version })).toMatchObject({ refusals: [], notes: [] });
   });
 
   it('is made of the rules, and not of the configuration', () => {

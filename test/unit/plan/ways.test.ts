@@ -30,6 +30,33 @@ function said(ways: readonly Way[]): string[] {
 }
 
 describe('who must get in', () => {
+  it('comes by any interface where the address is on the loopback and no route says which', () => {
+    const [lo, ...others] = INTERFACES;
+    const held = { address: '192.0.2.200', prefix: 32, family: 'ipv4' } as const;
+    const interfaces = [{ ...lo!, addresses: [...lo!.addresses, held] }, ...others];
+    const { ways } = waysOf({ controllerPath: path('203.0.113.7', '192.0.2.200'), interfaces }, [], null);
+    expect(said(ways)).toEqual(
+      ['eth0', 'eth1'].map((name) => `controller 203.0.113.7 by ${name} to 192.0.2.200 22/tcp`),
+    );
+    expect(ways.every(({ guessed }) => guessed)).toBe(true);
+  });
+
+  it('finds the only address of a host on its loopback, and says so where there is none', () => {
+    const [lo, eth0] = INTERFACES;
+    const held = { address: '192.0.2.200', prefix: 32, family: 'ipv4' } as const;
+    const facts = {
+      controllerPath: null,
+      interfaces: [
+        { ...lo!, addresses: [...lo!.addresses, held] },
+        { ...eth0!, addresses: [] },
+      ],
+      ...routes(['0.0.0.0/0', 'eth0'], ['::/0', 'eth0']),
+    };
+    const { ways, doubts } = waysOf(facts, from('203.0.113.9', '2001:db8:9::9'), null);
+    expect(said(ways)).toEqual(['management 203.0.113.9 by eth0 to 192.0.2.200 22/tcp']);
+    expect(doubts).toEqual(['portfw_management: 2001:db8:9::9 cannot come in over IPv6: the host has no such address']);
+  });
+
   it('comes by the interface that the route back leads by, not by the one that holds the address', () => {
     const facts = { controllerPath: path('203.0.113.7', '198.51.100.10'), interfaces: INTERFACES, ...ROUTED };
     expect(said(waysOf(facts, [], null).ways)).toEqual(['controller 203.0.113.7 by eth0 to 198.51.100.10 22/tcp']);
