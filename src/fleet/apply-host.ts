@@ -141,7 +141,7 @@ async function begin(run: GuardedRun, input: ApplyInput, first: Connection): Pro
     case 'absent':
       return ended({ kind: 'refused', failure: standstill(answer) });
     case 'failed': {
-      const saving = answer.step === 'saving the generation' || answer.step === 'arming the way back';
+      const saving = answer.step === 'saving the generation' || answer.step === 'arming the rollback';
       return ended(await failedOnHost(run, saving ? 'saving the generation' : 'writing', answer));
     }
     default:

@@ -46,7 +46,7 @@ def arm(request, observed):
     except BaseException as error:
         forget(identity)
         if isinstance(error, (OSError, RuntimeError, subprocess.SubprocessError)):
-            raise Stop(kind="failed", step="arming the way back", why=plain_error(error), aftermath={"kind": "untouched"})
+            raise Stop(kind="failed", step="arming the rollback", why=plain_error(error), aftermath={"kind": "untouched"})
         raise
 
 

@@ -30,7 +30,10 @@ def mount_on(source, target, kind, flags, options=""):
 
 def enter_namespaces():
     """This process leaves the host's network and its mounts for empty ones. Raises OSError where it may not."""
-    libc_call("unshare", CLONE_NEWNET | CLONE_NEWNS)
+    try:
+        libc_call("unshare", CLONE_NEWNET | CLONE_NEWNS)
+    except OSError as error:
+        raise OSError(error.errno, "a network namespace cannot be had: %s" % error.strerror)
     mount_on("none", "/", "", MS_REC | MS_PRIVATE)
 
 

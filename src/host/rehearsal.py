@@ -230,7 +230,7 @@ def rehearsed(candidates, request):
             # What runs could not be made into files: the other states stand without it.
             state = {"name": plan.name, "loads": False, "why": state["broken"][:MOST_WHY], "said": []}
         elif "broken" in state:
-            raise Stop(kind="unrehearsed", why="%s: %s" % (plan.name, state["broken"]), trace=state["trace"])
+            raise Stop(kind="unrehearsed", why=state["broken"], trace=state["trace"])
         found.append(state)
     answer = {"kind": "rehearsed", "now": now, "states": found}
     for plan, state in zip(plans, found):

@@ -303,10 +303,10 @@ def fall_back(identity, attempt):
     narrow = holds_less(rules)
     daemon = running_daemon()
     as_before = not filters_otherwise(rules) and DROP_TABLE not in table_names()
-    if as_before and (daemon is not None or narrow):
+    if as_before and narrow:
         release_hold()
         return True
-    # It stays beside what is in force: somebody may start firewalld meanwhile. A narrow one covers the restoring alone.
+    # It stays beside what is in force: somebody may reload or start firewalld meanwhile. A narrow one covers the restoring alone.
     hold_rules(rules)
     if as_before:
         return True

@@ -111,7 +111,7 @@ const EXPECTED: readonly (readonly [host: string, kind: HostOutcome['kind'], cod
 /** Those that can be planned, and fail only when they are applied. */
 const EXPECTED_AT_APPLY: typeof EXPECTED = [
   ['full-var', 'failed', 'step-failed', /No space left on device/],
-  ['full-etc', 'failed', 'step-failed', /^arming the way back: .*No space left on device/],
+  ['full-etc', 'failed', 'step-failed', /^arming the rollback: .*No space left on device/],
 ];
 
 const GOOD = ['good', 'chatty'];

@@ -152,4 +152,19 @@ ${killed}`,
     for (const host of lab.hosts)
       expect.soft((await host.exec(['test', '-e', '/run/portfw/portfw.prom'])).exitCode, host.name).toBe(1);
   });
+
+  it('its files do not load any more, and somebody reloads it by hand: nothing opens', async () => {
+    const { watches } = await applied(
+      (host) => `
+reached("behaves")
+os.makedirs(os.path.dirname("${UNLOADABLE[host.name]![0]}"), exist_ok=True)
+open("${UNLOADABLE[host.name]![0]}", "w").write("""${UNLOADABLE[host.name]![1]}""")`,
+      async (host) => {
+        await host.sh('timeout 60 sh -c "until grep -qs \'in_force.* 1\' /run/portfw/portfw.prom; do sleep 0.1; done"');
+        for (let time = 0; time < 2; time += 1) await host.sh('timeout 20 firewall-cmd --reload || true; sleep 2');
+        await host.run('rm', '-f', UNLOADABLE[host.name]![0]);
+      },
+    );
+    await expectBack(watches);
+  });
 });
