@@ -1,8 +1,10 @@
 import { hostPeers } from '../inventory/peers.ts';
 import { sshPorts } from '../plan/proof-ways.ts';
+import { reloadNotes } from '../plan/reload-notes.ts';
 import { rollbackProof } from '../plan/rollback-proof.ts';
 import { trialsOf } from '../plan/trials.ts';
 import { waysOf } from '../plan/ways.ts';
+import type { PolicyNote } from '../policy/desired.ts';
 import { probeInput } from '../roles/wanted.ts';
 import type { Connection } from '../transport/connection.ts';
 import { dialledOf } from './decide-with-host.ts';
@@ -54,11 +56,19 @@ export async function judgeRollback(
   const { found } = asked;
   if (found === null) return unjudged;
   const { rehearsal } = found;
-  if (rehearsal.kind === 'not-rehearsed') return unproved(rehearsal.why);
+  const { firewalld, observed } = usable;
+  // It binds interfaces itself.
+  const losses = reloadNotes(observed, firewalld, new Set(facts.interfaces.map(({ name }) => name)));
+  const warn = (notes: readonly PolicyNote[]) => {
+    for (const { severity, text } of notes) context.note(job.host, severity, text);
+  };
+  if (rehearsal.kind === 'not-rehearsed') {
+    warn(losses);
+    return unproved(rehearsal.why);
+  }
   const chosen = found.generation ?? generation;
   if (generation !== null && chosen !== generation) return unproved('the host speaks of another generation');
   if (chosen === null) return unproved('the host does not say to which generation it would return');
-  const { firewalld, observed } = usable;
   const { windowSeconds } = guardOf(context);
   const proof = rollbackProof({
     facts,
@@ -82,6 +92,6 @@ export async function judgeRollback(
       'warning',
       `${text}; accepted with --accept-lockout: the guard is the only thing that brings you back`,
     );
-  for (const { severity, text } of proof.notes) context.note(job.host, severity, text);
+  warn([...proof.notes, ...losses]);
   return { kind: 'go', generation: chosen, reloadSeconds: Math.ceil(proof.seconds) };
 }

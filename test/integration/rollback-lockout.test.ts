@@ -72,9 +72,16 @@ it('a rollback that would shut SSH is refused, host by host, unless it is accept
   );
   expect(outcomeOf(accepted, 'young', 'failed').aftermath.kind).toBe('restored');
 
-  // And one that lets SSH in goes on, without a word.
+  // And one that lets SSH in goes on, with a word for what others have at runtime only.
   for (const [index, name] of HOSTS.entries()) {
+    await lab.host(name).run('firewall-cmd', '--zone=internal', '--add-source=192.0.2.7');
     const back = await portfwJson('rollback', inventory, '--yes', '--limit', name, '--to', before[index]![0]!);
     expect(outcomeOf(back, name, 'rolled-back').generation).toBe(before[index]![0]);
+    const said = back.events.flatMap((event) =>
+      event.kind === 'host-note' && event.host === name ? [event.text] : [],
+    );
+    expect(said.join('\n'), name).toContain(
+      'zone internal has at runtime only, and the reload loses: source 192.0.2.7',
+    );
   }
 });
