@@ -199,7 +199,7 @@ export const KINDS = {
   },
   networkManager: {
     name: 'NetworkManager',
-    about: 'NetworkManager manages the public interface, and its connection names the zone',
+    about: 'NetworkManager manages both interfaces; the connection of the public one names its zone',
     host: { networkManager: true },
     furnish: async (host) =>
       void (await host.sh(

@@ -78,6 +78,7 @@ done`;
 /** NetworkManager tells a firewalld that has just started where the interfaces belong. */
 const AWAIT_CONNECTIONS = `
 while read -r uuid zone; do
+  [ -n "$zone" ] || continue
   device=$(nmcli -g connection.interface-name connection show "$uuid")
   n=0
   until busctl call org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1.zone getZoneOfInterface s "$device" | grep -q ""$zone""; do
@@ -131,7 +132,15 @@ export class Stand {
     const { host } = this;
     await host.writeFile(LINKS, `${PRIVATE_LINK}\n${this.kind.links?.(host) ?? ''}\n`);
     await host.writeFile('/etc/systemd/system/lab-private.service', PRIVATE_UNIT);
-    await host.sh('systemctl daemon-reload; systemctl enable --now --quiet lab-private.service');
+    // As at a boot, NetworkManager comes after the links: it would take the address of one that it sees without, and so as its own.
+    const manager = this.kind.host?.networkManager === true ? 'NetworkManager.service' : '';
+    await host.sh(
+      `systemctl daemon-reload
+      [ -z "$1" ] || systemctl stop "$1"
+      systemctl enable --now --quiet lab-private.service
+      [ -z "$1" ] || systemctl start "$1"`,
+      manager,
+    );
     await host.writeFile('/tmp/clock.py', HOST_CLOCK);
     await host.sh(
       'for file in /etc/python3.*/sitecustomize.py; do cat /tmp/clock.py >>"$file"; done; systemctl restart firewalld.service',
@@ -305,7 +314,7 @@ export class Stand {
       systemctl is-active --quiet NetworkManager.service || exit 0
       nmcli -t -f UUID,TYPE connection show --active | sed -n 's/:802-3-ethernet$//p' | while read -r uuid; do
         zone=$(nmcli -g connection.zone connection show "$uuid")
-        [ -z "$zone" ] || echo "$uuid $zone"
+        echo "$uuid $zone"
       done >${BASELINES}/$1.connections`,
       name,
     );

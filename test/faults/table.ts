@@ -57,7 +57,7 @@ function summary(
   const share = (part: number): string =>
     (seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))] ?? 0).toFixed(1);
   return [
-    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s where the run may go on behind the fault, and of more where the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} runs).`,
+    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s where the run may go on behind the fault, and of more where the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} of them).`,
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
     `${bad.length === 0 ? 'Nothing that is asserted failed.' : `In ${bad.length} of them something that is asserted failed: see the end of the page.`}`,
