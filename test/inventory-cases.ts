@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { formatAnsibleList, toAnsibleList } from '../src/inventory/ansible-list.ts';
-import { loadInventory } from '../src/inventory/inventory.ts';
+import { formatAnsibleList, toAnsibleList } from '../src/ansible/ansible-list.ts';
+import { loadInventory } from '../src/ansible/inventory.ts';
 
 /** An inventory on disk that is held against Ansible: its folder, and what `-i` names. */
 export interface InventoryCase {

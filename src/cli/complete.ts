@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command, Option } from 'commander';
-import type { Inventory } from '../inventory/inventory.ts';
+import type { Inventory } from '../ansible/inventory.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 
 /** One word that fits, and what it is. */
@@ -192,7 +192,7 @@ async function declarations(typed: Typed): Promise<readonly Candidate[]> {
 
 /** The inventories that the line names, from files alone; those that cannot be read, or need a program, are left out. */
 async function inventoryOf(typed: Typed): Promise<Inventory | null> {
-  const { BrokenInventory, readInventoryFiles } = await import('../inventory/inventory.ts');
+  const { BrokenInventory, readInventoryFiles } = await import('../ansible/inventory.ts');
   const read = (sources: string | readonly string[]): Inventory | null => {
     try {
       return readInventoryFiles(sources);

@@ -1,11 +1,11 @@
 import type { FleetEvent } from '../fleet/events.ts';
 import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
 import { NdjsonReport } from '../report/ndjson.ts';
-import { PlainReport } from '../report/plain.ts';
-import { problemsText } from '../report/problems-text.ts';
+import { PlainReport } from '../report/terminal/plain.ts';
+import { problemsText } from '../report/terminal/problems-text.ts';
 import type { Report } from '../report/report.ts';
-import { resultsText } from '../report/results-text.ts';
-import { closingTable } from '../report/table.ts';
+import { resultsText } from '../report/terminal/results-text.ts';
+import { closingTable } from '../report/terminal/table.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { prepareRun } from './prepare-run.ts';
@@ -131,6 +131,6 @@ export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, com
 async function openReport(terminal: Terminal, flags: RunFlags): Promise<Report> {
   if (flags.json === true) return new NdjsonReport(process.stdout, process.stderr);
   if (!terminal.isTty || process.env['TERM'] === 'dumb') return new PlainReport(process.stdout, flags.verbose);
-  const { LiveReport } = await import('../report/live.ts');
+  const { LiveReport } = await import('../report/terminal/live.ts');
   return new LiveReport(process.stdout, terminal.style, flags.verbose);
 }

@@ -1,4 +1,4 @@
-import type { InventoryOptions } from '../inventory/inventory.ts';
+import type { InventoryOptions } from '../ansible/inventory.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The flag that names inventories in Ansible's way. */

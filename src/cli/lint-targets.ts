@@ -1,7 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../core/problem.ts';
-import { readYamlFile } from '../core/yaml-file.ts';
+import { readYamlFile } from '../documents/read-file.ts';
 
 /** What lint looks at as a whole. An inventory may be several files; everything else is one. */
 export type LintTarget =

@@ -270,7 +270,7 @@ async function showError(error: unknown, argv: readonly string[]): Promise<numbe
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   const terminal = openTerminal(!argv.includes('--no-color'));
   if (error instanceof InputError) {
-    const { problemsText } = await import('../report/problems-text.ts');
+    const { problemsText } = await import('../report/terminal/problems-text.ts');
     terminal.error(problemsText(error.problems, terminal.errorStyle));
     return EXIT.usage;
   }

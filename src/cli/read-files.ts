@@ -1,11 +1,11 @@
 import { withoutSecrets } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
-import { BrokenInventory, type Inventory, loadInventory } from '../inventory/inventory.ts';
-import { readSettings } from '../inventory/settings.ts';
-import type { HostSettings } from '../inventory/settings-types.ts';
-import { resolveInventory } from '../inventory/template-resolve.ts';
-import { Vault } from '../inventory/vault.ts';
-import { withoutVaultContents } from '../inventory/vault-places.ts';
+import { BrokenInventory, type Inventory, loadInventory } from '../ansible/inventory.ts';
+import { readSettings } from '../settings/read-settings.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
+import { resolveInventory } from '../ansible/templates/resolve.ts';
+import { Vault } from '../ansible/vault/vault.ts';
+import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { assignPlays } from '../matrix/assign.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { inventoryOptions } from './inventory-sources.ts';

@@ -1,4 +1,4 @@
-import { createStyle, type Style, wantsColours } from '../report/style.ts';
+import { createStyle, type Style, wantsColours } from '../report/terminal/style.ts';
 
 /** The terminal, or what stands in for one. */
 export interface Terminal {

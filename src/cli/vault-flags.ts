@@ -1,5 +1,5 @@
 import type { Secret } from '../core/secret.ts';
-import type { Vault } from '../inventory/vault.ts';
+import type { Vault } from '../ansible/vault/vault.ts';
 import { promptSecret, SECRET_VARIABLES, secretFromEnvironment, withoutSecrets } from '../transport/secrets.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -19,7 +19,7 @@ export interface VaultFlags {
  * @throws InputError with every password that cannot be had; UsageError when nobody can be asked for one
  */
 export async function vaultFrom(flags: VaultFlags, environment: NodeJS.ProcessEnv = process.env): Promise<Vault> {
-  const { openVault } = await import('../inventory/vault-passwords.ts');
+  const { openVault } = await import('../ansible/vault/vault-passwords.ts');
   return openVault({
     ids: flags.vaultId ?? [],
     passwordFiles: [...(flags.vaultPasswordFile ?? []), ...(flags.vaultPassFile ?? [])],

@@ -11,7 +11,7 @@ const MAX_FILE = 8 * 1024 * 1024;
 const MAX_PATH = 4 * 4096;
 
 /**
- * The version that the host's firewalld package carries, as `src/host/probe.sh` prints it: `installed`, then `'2.3.1'`.
+ * The version that the host's firewalld package carries, as `src/host/remote/probe.sh` prints it: `installed`, then `'2.3.1'`.
  *
  * @returns `null` when firewalld is not installed, an empty string when its version is not known
  */
@@ -25,7 +25,7 @@ export function parseInstalledVersion(lines: readonly string[]): string | null {
   return versions.sort(compareVersions).at(-1) ?? '';
 }
 
-/** The collector's answer (`src/host/collect.py`): one JSON document, or `null` where it gave none. Throws `Unreadable`. */
+/** The collector's answer (`src/host/remote/collect.py`): one JSON document, or `null` where it gave none. Throws `Unreadable`. */
 export function collectedJson(lines: readonly string[]): JsonObject | null {
   return lines.every((line) => line.trim() === '') ? null : JsonObject.parse('firewalld', lines);
 }

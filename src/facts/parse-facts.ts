@@ -22,7 +22,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads what `src/host/probe.sh` printed. Pure; never throws: the text is untrusted, and one that is not as it should be
+ * Reads what `src/host/remote/probe.sh` printed. Pure; never throws: the text is untrusted, and one that is not as it should be
  * gives `unreadable` with the section that is to blame.
  */
 export function parseFacts(text: string): ParsedFacts {

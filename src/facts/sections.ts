@@ -1,6 +1,6 @@
 import { Unreadable } from './unreadable.ts';
 
-/** The sections that `src/host/probe.sh` prints, in its order. */
+/** The sections that `src/host/remote/probe.sh` prints, in its order. */
 export const SECTIONS = [
   'files',
   'missing',

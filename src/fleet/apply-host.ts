@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import type { RunningFirewalld } from '../facts/facts.ts';
 import { observedFirewalld } from '../firewalld/observed.ts';
 import { type ApplyInput, firstRequest, permanentRequest } from '../host/requests.ts';
-import { concernsRuntime, differences } from '../plan/diff.ts';
+import { concernsRuntime, differences } from '../plan/diff/diff.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
-import { stateAsDesired } from '../plan/planned-state.ts';
+import { stateAsDesired } from '../plan/steps/planned-state.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Failure, HostOutcome } from './events.ts';
 import {

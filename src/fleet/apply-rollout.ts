@@ -1,6 +1,6 @@
 import { shown } from '../core/shown.ts';
 import { terminalLine } from '../core/terminal-text.ts';
-import { clusterText } from '../inventory/clusters.ts';
+import { clusterText } from '../settings/clusters.ts';
 import { exceedsFailures } from './batches.ts';
 import { messageOf, type RunBooks } from './books.ts';
 import type { Cluster } from './clusters.ts';

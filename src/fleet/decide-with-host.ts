@@ -1,9 +1,9 @@
 import { readHostAddress } from '../facts/addresses.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { Play } from '../matrix/matrix.ts';
-import type { Dialled } from '../plan/proof-ways.ts';
+import type { Dialled } from '../plan/lockout/proof-ways.ts';
 import type { Connection } from '../transport/connection.ts';
-import { type Decision, decide } from './decide-host.ts';
+import { type Decision, decide } from '../decide/decide.ts';
 import type { Failure } from './events.ts';
 import { rehearse } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';

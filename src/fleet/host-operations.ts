@@ -1,7 +1,7 @@
 import { probeInput } from '../roles/wanted.ts';
 import { applyHost } from './apply-host.ts';
 import { cuttingRevoked } from './cut-revoked.ts';
-import { rolesOf } from './decide-host.ts';
+import { rolesOf } from '../decide/decide.ts';
 import { decideWithHost } from './decide-with-host.ts';
 import type { Failure, HostOutcome, OtherRun } from './events.ts';
 import { unexpected } from './guarded-run.ts';

@@ -4,7 +4,7 @@ import type { Play } from '../matrix/matrix.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { probeInput } from '../roles/wanted.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { Decision } from './decide-host.ts';
+import type { Decision } from '../decide/decide.ts';
 import { decideWithHost } from './decide-with-host.ts';
 import type { Failure } from './events.ts';
 import { commandFailure, probe } from './host-session.ts';

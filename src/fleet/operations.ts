@@ -1,6 +1,6 @@
 import type { GuardSettings } from '../host/requests.ts';
-import type { Inventory } from '../inventory/inventory.ts';
-import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Inventory } from '../ansible/inventory.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';

@@ -6,7 +6,7 @@ import { unexpected } from './guarded-run.ts';
 import { ask, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 import { lockedBy } from './other-runs.ts';
-import { endText } from './run-notes.ts';
+import { endText } from '../decide/run-notes.ts';
 
 /** What is pending on a host, who holds its lock, and how the last run on it ended. */
 export function status(job: HostJob, context: RunContext): Promise<HostOutcome> {

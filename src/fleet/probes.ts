@@ -143,7 +143,7 @@ async function reachFromPeer(
 }
 
 async function reachFromHere(probe: TcpProbe, job: HostJob, context: RunContext): Promise<Miss | null> {
-  const { reachTcp } = await import('../transport/tcp-reach.ts');
+  const { reachTcp } = await import('./tcp-reach.ts');
   const goal = goalOf(probe, job, context);
   const why = await reachTcp(goal, probe.port, probe.timeoutMs);
   if (why === null) return null;
@@ -157,7 +157,7 @@ function goalOf(probe: TcpProbe, job: HostJob, context: RunContext): string {
 }
 
 async function runCommand(probe: CommandProbe, job: HostJob): Promise<Miss | null> {
-  const { runLocalCommand } = await import('../transport/local-command.ts');
+  const { runLocalCommand } = await import('../transport/program/local-command.ts');
   const outcome = await runLocalCommand({
     argv: probe.argv,
     directory: probe.directory,

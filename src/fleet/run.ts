@@ -1,4 +1,4 @@
-import { clusterText } from '../inventory/clusters.ts';
+import { clusterText } from '../settings/clusters.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { ApplyRollout, discard, INTERRUPTED, type Pending } from './apply-rollout.ts';
 import { serialBatches } from './batches.ts';

@@ -18,7 +18,7 @@ const MOST_PACKED = 64 * 1024 * 1024;
 const LONGEST_LOAD_MS = 3_600_000;
 
 /**
- * Reads the host's answer to a rehearsal (`src/host/rehearsal.py`). Texts for people are safe to show; rules are as the kernel
+ * Reads the host's answer to a rehearsal (`src/host/remote/rehearsal.py`). Texts for people are safe to show; rules are as the kernel
  * wrote them, and whoever reads them takes nothing for granted.
  *
  * @param ways those that were asked for

@@ -1,9 +1,9 @@
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
-import type { Inventory } from '../inventory/inventory.ts';
-import { matchHosts } from '../inventory/patterns.ts';
-import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Inventory } from '../ansible/inventory.ts';
+import { matchHosts } from '../ansible/patterns/patterns.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import { checkSettings } from './check-settings.ts';
 import { readPlaybook } from './load-playbook.ts';
 import type { Matrix, Play, Playbook } from './matrix.ts';

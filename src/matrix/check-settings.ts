@@ -1,7 +1,7 @@
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { HostSettings } from '../inventory/settings-types.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import type { Matrix, MatrixRole } from './matrix.ts';
 import { ruleKey } from './rules.ts';
 import { ruleSelectors } from './selectors.ts';

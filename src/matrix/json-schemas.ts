@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../inventory/settings-schema.ts';
-import { TEMPLATE } from '../inventory/value-patterns.ts';
-import { VARIABLE_DESCRIPTIONS } from '../inventory/variable-descriptions.ts';
+import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../settings/schema.ts';
+import { TEMPLATE } from '../settings/schema-patterns.ts';
+import { VARIABLE_DESCRIPTIONS } from '../settings/descriptions.ts';
 import { matrixSchema } from './matrix-schema.ts';
 import { playbookSchema } from './playbook-schema.ts';
 

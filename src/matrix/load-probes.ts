@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { addressFamily } from '../core/addresses.ts';
 import type { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
-import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import type { Probe } from './matrix.ts';
 import type { PlayEntry, ProbeEntry } from './playbook-schema.ts';
 import type { Checked } from './schema-problems.ts';

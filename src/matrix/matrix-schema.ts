@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { hasUnshowable } from '../core/shown.ts';
-import { INTERFACE_CLASSES, type InterfaceClass } from '../inventory/settings-types.ts';
+import { INTERFACE_CLASSES, type InterfaceClass } from '../settings/settings-types.ts';
 
 /** One port (`8442`), one range (`8903-8904`), an RPC program (`rpc:mountd`), or a list of these, as written. */
 type PortsEntry = number | string | readonly (number | string)[];

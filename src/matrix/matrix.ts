@@ -1,7 +1,7 @@
 import type { PortRange, Protocol } from '../core/ports.ts';
 import type { SourceLocation } from '../core/problem.ts';
-import type { RoleCluster } from '../inventory/clusters.ts';
-import type { InterfaceClass, PrivateMode } from '../inventory/settings-types.ts';
+import type { RoleCluster } from '../settings/clusters.ts';
+import type { InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 
 /** Which print of the vendor's table a matrix follows. */
 export interface MatrixPrint {

@@ -1,8 +1,8 @@
 import type { SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile } from '../core/yaml-document.ts';
-import type { RoleCluster } from '../inventory/clusters.ts';
+import type { YamlFile } from '../documents/yaml-document.ts';
+import type { RoleCluster } from '../settings/clusters.ts';
 import type { Matrix } from './matrix.ts';
 import type { ClusterEntry, MatrixFile } from './matrix-schema.ts';
 import type { Checked } from './schema-problems.ts';

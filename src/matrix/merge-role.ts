@@ -2,7 +2,7 @@ import { type PortRange, type Protocol, parsePortRange } from '../core/ports.ts'
 import type { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import type { Detector, MatrixRole } from './matrix.ts';
 import type { DetectorEntry, RoleEntry, RuleGroup } from './matrix-schema.ts';
 import {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { PrivateMode } from '../inventory/settings-types.ts';
+import type { PrivateMode } from '../settings/settings-types.ts';
 import { ON_FAILURE, type OnFailure } from './matrix.ts';
 import { textSchema } from './matrix-schema.ts';
 

@@ -1,8 +1,8 @@
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
-import type { Inventory } from '../inventory/inventory.ts';
-import { matchHosts } from '../inventory/patterns.ts';
-import type { HostSettings } from '../inventory/settings-types.ts';
+import type { Inventory } from '../ansible/inventory.ts';
+import { matchHosts } from '../ansible/patterns/patterns.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import type { Play, Probe } from './matrix.ts';
 
 /** A pattern that names a whole fleet would have every changed host log in to all of it, twice. */

@@ -2,7 +2,7 @@ import { formatPortRange, type PortRange, type Protocol, parsePortRange } from '
 import type { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import type { MatrixRule, RulePort } from './matrix.ts';
 import type { PortRow, RuleGroup } from './matrix-schema.ts';
 import type { Checked } from './schema-problems.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile, YamlPath } from '../core/yaml-document.ts';
+import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 
 /** A document held against a schema: what is wrong with it, and which of its parts can still be used. */
 export interface Checked {

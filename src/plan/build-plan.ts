@@ -3,18 +3,18 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
-import { stepsFor } from './build-steps.ts';
-import { differences } from './diff.ts';
-import { disruptionOf, reloadHoldMs, ruleCount } from './disruption.ts';
-import { type ImpactFacts, impactOf } from './impact.ts';
+import { stepsFor } from './steps/build-steps.ts';
+import { differences } from './diff/diff.ts';
+import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
+import { type ImpactFacts, impactOf } from './impact/impact.ts';
 import { NO_IMPACT } from './impact-types.ts';
 import { type Change, type HostPlan, PLAN_FORMAT } from './plan.ts';
-import { plannedState } from './planned-state.ts';
-import { filtersOf } from './proof-filters.ts';
+import { plannedState } from './steps/planned-state.ts';
+import { filtersOf } from './before-and-after.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import type { Kernels } from './rehearsed-kernels.ts';
-import { reloadNotes } from './reload-notes.ts';
-import { outcomeOf, type StepOutcome } from './step-outcome.ts';
+import { reloadNotes } from './notes/reload-notes.ts';
+import { outcomeOf, type StepOutcome } from './steps/step-outcome.ts';
 import { reloadOf } from './steps.ts';
 
 export interface PlanInput {

@@ -5,7 +5,7 @@ import type { HostFacts } from '../facts/facts.ts';
 import { readRules } from '../kernel/rules-text.ts';
 import type { Ruleset } from '../kernel/ruleset.ts';
 import type { PolicyNote } from '../policy/desired.ts';
-import type { KernelFilter } from './proof-dispatch.ts';
+import type { KernelFilter } from '../firewalld/filter/dispatch.ts';
 import type { Rehearsal, RehearsedName } from './rehearsal.ts';
 import { interfacesTowards } from './routes.ts';
 

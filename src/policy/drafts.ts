@@ -7,7 +7,7 @@ import {
 } from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
-import type { InterfaceClass, PrivateMode, ZoneTarget } from '../inventory/settings-types.ts';
+import type { InterfaceClass, PrivateMode, ZoneTarget } from '../settings/settings-types.ts';
 import type { DesiredZone, Reason, Reasoned } from './desired.ts';
 import type { Opening } from './openings.ts';
 

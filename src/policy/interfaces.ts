@@ -1,6 +1,6 @@
 import { contains, parseAddress, parseNetwork } from '../core/addresses.ts';
 import type { InterfaceFacts } from '../facts/facts.ts';
-import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../inventory/settings-types.ts';
+import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../settings/settings-types.ts';
 import type { PolicyNote, PolicyRefusal } from './desired.ts';
 import { zoneName } from './names.ts';
 import { carriesVips, holds, MADE_BY_KEEPALIVED, onNetworkOf, standsOn, takesVips } from './virtual-addresses.ts';

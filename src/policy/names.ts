@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { OUR_PREFIX } from '../firewalld/model.ts';
-import type { InterfaceClass } from '../inventory/settings-types.ts';
+import type { InterfaceClass } from '../settings/settings-types.ts';
 
 /** firewalld's limit for zone names, which become parts of chain names. */
 export const MAX_ZONE_NAME = 17;

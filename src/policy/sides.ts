@@ -1,7 +1,7 @@
 import { addressSpace } from '../core/address-space.ts';
 import { type AddressFamily, parseAddress } from '../core/addresses.ts';
 import type { DefaultRoute, HostFacts, InterfaceFacts } from '../facts/facts.ts';
-import type { PrivateMode } from '../inventory/settings-types.ts';
+import type { PrivateMode } from '../settings/settings-types.ts';
 import type { PolicyNote, PolicyRefusal } from './desired.ts';
 import { type InterfaceMap, interfacesOf } from './interfaces.ts';
 

@@ -1,6 +1,6 @@
 import type { FleetEvent, HostOutcome, RunSummary } from '../fleet/events.ts';
 import { unsettledBy } from '../fleet/other-runs.ts';
-import { changesOf, failureOf } from './outcome-text.ts';
+import { changesOf, failureOf } from './terminal/outcome-text.ts';
 import type { Output, Report } from './report.ts';
 
 /**

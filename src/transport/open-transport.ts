@@ -1,7 +1,7 @@
 import type { Target, Transport } from './connection.ts';
-import type { AnswerQuestion } from './keyboard-interactive.ts';
-import type { LoginObstacle } from './node-ssh.ts';
-import type { PassphraseSource } from './private-keys.ts';
+import type { AnswerQuestion } from './ssh2/keyboard-interactive.ts';
+import type { LoginObstacle } from './ssh2/adapter.ts';
+import type { PassphraseSource } from './ssh2/private-keys.ts';
 
 /** A transport for every kind of target, with a way to get its questions over with. */
 export interface OpenTransport extends Transport {
@@ -24,7 +24,7 @@ export function openTransport(passphrases: PassphraseSource, ask: AnswerQuestion
   let sshUsed = false;
   const ssh = once(async () => {
     sshUsed = true;
-    return new (await import('./node-ssh.ts')).NodeSshTransport(passphrases, ask);
+    return new (await import('./ssh2/adapter.ts')).NodeSshTransport(passphrases, ask);
   });
   const local = once(async () => new (await import('./local.ts')).LocalTransport());
   return {

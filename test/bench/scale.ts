@@ -1,13 +1,13 @@
 import { parseFacts } from '../../src/facts/parse-facts.ts';
 import { observedFirewalld } from '../../src/firewalld/observed.ts';
-import { hostPeers } from '../../src/inventory/peers.ts';
+import { hostPeers } from '../../src/settings/addresses-of-hosts.ts';
 import { makePlan } from '../../src/plan/build-plan.ts';
-import { lockout } from '../../src/plan/lockout.ts';
-import { waysOf } from '../../src/plan/ways.ts';
+import { lockout } from '../../src/plan/lockout/lockout.ts';
+import { waysOf } from '../../src/plan/lockout/ways.ts';
 import { buildDesired } from '../../src/policy/build-desired.ts';
 import { jsonLine } from '../../src/report/ndjson.ts';
-import { plansText } from '../../src/report/plan-text.ts';
-import { PLAIN_STYLE } from '../../src/report/style.ts';
+import { plansText } from '../../src/report/terminal/plan-text.ts';
+import { PLAIN_STYLE } from '../../src/report/terminal/style.ts';
 import { decidedFromFacts } from '../unit/fleet/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/big-host.ts';
 

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openVault } from '../../src/inventory/vault-passwords.ts';
+import { openVault } from '../../src/ansible/vault/vault-passwords.ts';
 import { requireAnsible } from '../ansible.ts';
 import { ansibleEnvironment, askAnsible } from '../ansible-inventory.ts';
 import { askTemplar } from '../ansible-templates.ts';

@@ -6,7 +6,7 @@ import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { ConnectOutcome, Target, Transport } from '../../src/transport/connection.ts';
-import { NodeSshTransport } from '../../src/transport/node-ssh.ts';
+import { NodeSshTransport } from '../../src/transport/ssh2/adapter.ts';
 import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { connected, ended, eventually, run, startSshd, targetOf, transport, withConnection } from './transport-lab.ts';

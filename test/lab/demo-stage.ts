@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { createStyle, type Style, wantsColours } from '../../src/report/style.ts';
+import { createStyle, type Style, wantsColours } from '../../src/report/terminal/style.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 

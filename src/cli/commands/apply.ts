@@ -1,5 +1,5 @@
-import { counted } from '../../report/layout.ts';
-import { plansText } from '../../report/plan-text.ts';
+import { counted } from '../../report/terminal/layout.ts';
+import { plansText } from '../../report/terminal/plan-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';

@@ -1,8 +1,8 @@
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { readTextFile } from '../../core/yaml-file.ts';
+import { readTextFile } from '../../documents/read-file.ts';
 import { shippedSchemaFile, shippedSchemaNames } from '../../matrix/shipped.ts';
-import { columnLines } from '../../report/layout.ts';
+import { columnLines } from '../../report/terminal/layout.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';

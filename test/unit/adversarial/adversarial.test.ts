@@ -4,15 +4,15 @@ import { addressFamily, contains, parseAddress, parseNetwork } from '../../../sr
 import type { ControllerPath } from '../../../src/facts/facts.ts';
 import type { PortProtocol } from '../../../src/firewalld/model.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
-import type { Decision } from '../../../src/fleet/decide-host.ts';
+import type { Decision } from '../../../src/decide/decide.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
-import { stateAsDesired } from '../../../src/plan/planned-state.ts';
-import { desiredConfig } from '../../../src/plan/zone-changes.ts';
+import { stateAsDesired } from '../../../src/plan/steps/planned-state.ts';
+import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
-import { plansText } from '../../../src/report/plan-text.ts';
-import { PLAIN_STYLE } from '../../../src/report/style.ts';
+import { plansText } from '../../../src/report/terminal/plan-text.ts';
+import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { DaemonError, Firewalld, type Layer } from '../plan/simulator.ts';
 import { decideOn, interfaceWith, type Prepared, prepare, type World, wayOf, worldArbitrary } from './worlds.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../../../src/core/problem.ts';
-import { readTextFile } from '../../../src/core/yaml-file.ts';
+import { readTextFile } from '../../../src/documents/read-file.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -6,7 +6,7 @@ import { lintFiles } from '../../../src/cli/commands/lint.ts';
 import { prepareRun } from '../../../src/cli/prepare-run.ts';
 import type { RunFlags } from '../../../src/cli/run-flags.ts';
 import { InputError } from '../../../src/core/problem.ts';
-import { SshConfigFiles } from '../../../src/transport/ssh-config-files.ts';
+import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
 import { supported } from '../../supported.ts';
 
 let folder: string;

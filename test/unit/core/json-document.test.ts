@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseJson } from '../../../src/core/json-document.ts';
+import { parseJson } from '../../../src/documents/json-document.ts';
 import { InputError } from '../../../src/core/problem.ts';
-import { YamlFloat } from '../../../src/core/yaml-scalars.ts';
+import { YamlFloat } from '../../../src/documents/yaml-scalars.ts';
 
 /** Whole numbers beyond 2^53 are bigints. */
 const numbers = (_key: string, value: unknown): unknown => (typeof value === 'bigint' ? Number(value) : value);

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { formatProblem } from '../../../src/core/problem.ts';
 import { hasUnshowable, safeText, shown } from '../../../src/core/shown.ts';
 import { closest, suggestion } from '../../../src/core/suggest.ts';
-import { parseYaml } from '../../../src/core/yaml-document.ts';
-import { zodProblems } from '../../../src/core/zod-problems.ts';
+import { parseYaml } from '../../../src/documents/yaml-document.ts';
+import { zodProblems } from '../../../src/documents/zod-problems.ts';
 
 const schema = z.strictObject({
   name: z.string(),

@@ -29,7 +29,7 @@ describe('what a ban is', () => {
   });
 
   it('is the same on the host', () => {
-    const program = readFileSync(join(import.meta.dirname, '../../../src/host/bans.py'), 'utf8');
+    const program = readFileSync(join(import.meta.dirname, '../../../src/host/remote/bans.py'), 'utf8');
     const script = `import json, re, sys\n${program}\nprint(json.dumps(bans_among(json.loads(sys.argv[1]))))\n`;
     const rules = CASES.map(([rule]) => rule);
     const found: unknown = JSON.parse(

@@ -5,7 +5,7 @@ import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { lockedBy } from '../../../src/fleet/other-runs.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import type { RoleCluster } from '../../../src/inventory/clusters.ts';
+import type { RoleCluster } from '../../../src/settings/clusters.ts';
 import type { OnFailure, Play } from '../../../src/matrix/matrix.ts';
 import {
   contextOf,

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { clustersAmong } from '../../../src/fleet/clusters.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { planRollout } from '../../../src/fleet/rollout.ts';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
 import { assignPlays } from '../../../src/matrix/assign.ts';
 
 const EXAMPLES = readdirSync('inventories').filter((name) => existsSync(`inventories/${name}/inventory.yaml`));

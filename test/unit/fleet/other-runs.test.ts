@@ -3,7 +3,7 @@ import type { HostFacts, LockFacts, PendingRun } from '../../../src/facts/facts.
 import type { HostOutcome, OtherRun } from '../../../src/fleet/events.ts';
 import { lockedBy, otherRun, otherRunText } from '../../../src/fleet/other-runs.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import { runNotes } from '../../../src/fleet/run-notes.ts';
+import { runNotes } from '../../../src/decide/run-notes.ts';
 import { contextOf, jobsOf, planOf, ScriptedOperations } from './fakes.ts';
 
 const LOCK: LockFacts = { holder: 'ann@desk', since: '2026-03-01T10:00:00Z', id: '20260301T100000Z-0123ab' };

@@ -7,12 +7,12 @@ import { stringify } from 'yaml';
 import type { Failure } from '../../../src/fleet/events.ts';
 import type { HostJob, RunContext } from '../../../src/fleet/operations.ts';
 import { runProbes } from '../../../src/fleet/probes.ts';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
 import { loadPlaybook } from '../../../src/matrix/load-playbook.ts';
 import type { ConnectOutcome, Target, Transport } from '../../../src/transport/connection.ts';
 import { openTransport } from '../../../src/transport/open-transport.ts';
-import { createTarget } from '../../../src/transport/target.ts';
+import { createTarget } from '../../../src/transport/ssh-config/target.ts';
 import { tick } from './fakes.ts';
 
 /** Real sockets and programs; the peers are this machine, over the transport for local hosts. */

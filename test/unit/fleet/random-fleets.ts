@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { HostJob } from '../../../src/fleet/operations.ts';
-import type { RoleCluster } from '../../../src/inventory/clusters.ts';
-import type { Inventory } from '../../../src/inventory/inventory.ts';
+import type { RoleCluster } from '../../../src/settings/clusters.ts';
+import type { Inventory } from '../../../src/ansible/inventory.ts';
 import { type BatchSize, ON_FAILURE, type Play } from '../../../src/matrix/matrix.ts';
 import { inventoryOf, jobOf, type Membership, playOf } from './fakes.ts';
 

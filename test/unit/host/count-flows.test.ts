@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
-const PROBE = readFileSync(new URL('../../../src/host/probe.sh', import.meta.url), 'utf8');
+const PROBE = readFileSync(new URL('../../../src/host/remote/probe.sh', import.meta.url), 'utf8');
 const FUNCTION = /^count_flows\(\) \{\n[\s\S]*?^\}\n/m.exec(PROBE)![0];
 
 /** What the probe's own function makes of these lines, sorted but for what stands first. */

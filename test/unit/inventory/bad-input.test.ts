@@ -2,10 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
-import { resolveInventory } from '../../../src/inventory/template-resolve.ts';
-import { Vault } from '../../../src/inventory/vault.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import { resolveInventory } from '../../../src/ansible/templates/resolve.ts';
+import { Vault } from '../../../src/ansible/vault/vault.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/bad');
 

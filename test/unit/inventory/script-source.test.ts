@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { formatProblem, InputError } from '../../../src/core/problem.ts';
-import { type InventoryOptions, loadInventory, readInventoryFiles } from '../../../src/inventory/inventory.ts';
+import { type InventoryOptions, loadInventory, readInventoryFiles } from '../../../src/ansible/inventory.ts';
 import { supported } from '../../supported.ts';
 
 let folder: string;

@@ -1,9 +1,9 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { hostAddresses, hostPeers, peerWarnings, resolveSources } from '../../../src/inventory/peers.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { hostAddresses, hostPeers, peerWarnings, resolveSources } from '../../../src/settings/addresses-of-hosts.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/inventory/settings');
 const FILE = join(FOLDER, 'hosts.yaml');

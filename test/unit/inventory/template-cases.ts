@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { worldOf } from '../../../src/inventory/template-resolve.ts';
-import { evaluateInThread } from '../../../src/inventory/template-thread.ts';
-import type { Outcome } from '../../../src/inventory/template-world.ts';
-import { Vault } from '../../../src/inventory/vault.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { worldOf } from '../../../src/ansible/templates/resolve.ts';
+import { evaluateInThread } from '../../../src/ansible/templates/thread.ts';
+import type { Outcome } from '../../../src/ansible/templates/world.ts';
+import { Vault } from '../../../src/ansible/vault/vault.ts';
 
 export const TEMPLATES = path.join(import.meta.dirname, '../../fixtures/inventory/templates');
 export const INVENTORY = path.join(TEMPLATES, 'inventory.yaml');

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatProblem } from '../../../src/core/problem.ts';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
-import type { SettingsResult } from '../../../src/inventory/settings-types.ts';
-import { resolveInventory } from '../../../src/inventory/template-resolve.ts';
-import type { Outcome } from '../../../src/inventory/template-world.ts';
-import { Vault } from '../../../src/inventory/vault.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import type { SettingsResult } from '../../../src/settings/settings-types.ts';
+import { resolveInventory } from '../../../src/ansible/templates/resolve.ts';
+import type { Outcome } from '../../../src/ansible/templates/world.ts';
+import { Vault } from '../../../src/ansible/vault/vault.ts';
 import { supported } from '../../supported.ts';
 import { evaluateExpressions, expressionCases, plain } from './template-cases.ts';
 

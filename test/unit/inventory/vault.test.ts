@@ -7,12 +7,12 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { concealed, concealValue, forgetConcealed } from '../../../src/core/concealed.ts';
 import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
 import { Secret } from '../../../src/core/secret.ts';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
-import { resolveInventory } from '../../../src/inventory/template-resolve.ts';
-import { Vault, VaultSecret } from '../../../src/inventory/vault.ts';
-import { openVault, type VaultSources } from '../../../src/inventory/vault-passwords.ts';
-import { createTarget } from '../../../src/transport/target.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import { resolveInventory } from '../../../src/ansible/templates/resolve.ts';
+import { Vault, VaultSecret } from '../../../src/ansible/vault/vault.ts';
+import { openVault, type VaultSources } from '../../../src/ansible/vault/vault-passwords.ts';
+import { createTarget } from '../../../src/transport/ssh-config/target.ts';
 import { supported } from '../../supported.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/inventory/vault');

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadInventory } from '../../../src/inventory/inventory.ts';
-import { readSettings } from '../../../src/inventory/settings.ts';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
 import { assignPlays, type PlayAssignment } from '../../../src/matrix/assign.ts';
 import { fixture, problemText } from './fixtures.ts';
 

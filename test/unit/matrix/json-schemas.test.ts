@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { readYamlFile } from '../../../src/core/yaml-file.ts';
+import { readYamlFile } from '../../../src/documents/read-file.ts';
 import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
 import { fixture } from './fixtures.ts';
 

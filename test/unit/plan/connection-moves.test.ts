@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { connectionMoves } from '../../../src/plan/connection-moves.ts';
+import { connectionMoves } from '../../../src/plan/diff/connection-moves.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { planOf } from './plan-of.ts';

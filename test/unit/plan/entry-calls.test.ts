@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { aggregate, contains, parseNetwork } from '../../../src/core/addresses.ts';
-import { entryCalls, joined } from '../../../src/plan/entry-calls.ts';
+import { entryCalls, joined } from '../../../src/plan/steps/entry-calls.ts';
 
 const overlap = (a: string, b: string) => {
   const [left, right] = [parseNetwork(a)!, parseNetwork(b)!];

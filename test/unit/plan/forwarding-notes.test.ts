@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FlowKind, InterfaceFacts, PermanentFile } from '../../../src/facts/facts.ts';
 import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { forwarding } from '../../../src/plan/forwarding-notes.ts';
+import { forwarding } from '../../../src/plan/forwarding/forwarding-notes.ts';
 import { ours } from './our-zone.ts';
 import { withOurs } from './proof-case.ts';
 

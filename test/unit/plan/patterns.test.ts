@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EMPTY_ZONE, type FirewalldConfig, zoneHolding } from '../../../src/firewalld/model.ts';
 import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
-import { patternFirst, patternNotes } from '../../../src/plan/patterns.ts';
+import { patternFirst, patternNotes } from '../../../src/plan/notes/patterns.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 
 const config = (zones: Readonly<Record<string, readonly string[]>>): FirewalldConfig => ({

@@ -1,11 +1,11 @@
 import type { ControllerPath, InterfaceFacts } from '../../../src/facts/facts.ts';
 import { type FirewalldConfig, type IpsetConfig, isOurs, type ZoneConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { lockout } from '../../../src/plan/lockout.ts';
-import type { LockoutVerdict } from '../../../src/plan/lockout-types.ts';
-import type { ManagementSource } from '../../../src/plan/management-ways.ts';
-import type { WayFacts } from '../../../src/plan/proof-ways.ts';
-import { waysOf } from '../../../src/plan/ways.ts';
+import { lockout } from '../../../src/plan/lockout/lockout.ts';
+import type { LockoutVerdict } from '../../../src/plan/lockout/lockout-types.ts';
+import type { ManagementSource } from '../../../src/plan/lockout/management-ways.ts';
+import type { WayFacts } from '../../../src/plan/lockout/proof-ways.ts';
+import { waysOf } from '../../../src/plan/lockout/ways.ts';
 
 export const INTERFACES: readonly InterfaceFacts[] = [
   { name: 'lo', up: true, loopback: true, addresses: [{ address: '127.0.0.1', prefix: 8, family: 'ipv4' }] },

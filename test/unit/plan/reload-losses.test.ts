@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { othersLayers, type TwoLayers } from '../../../src/plan/reload-losses.ts';
+import { othersLayers, type TwoLayers } from '../../../src/plan/notes/reload-losses.ts';
 
 function differences(input: {
   readonly files?: Readonly<Record<string, string>>;

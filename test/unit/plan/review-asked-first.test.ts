@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { askedFirst } from '../../../src/plan/asked-first.ts';
+import { askedFirst } from '../../../src/plan/notes/asked-first.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { ourZone } from './our-zone.ts';
 

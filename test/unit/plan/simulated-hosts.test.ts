@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { concernsRuntime } from '../../../src/plan/diff.ts';
+import { concernsRuntime } from '../../../src/plan/diff/diff.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { planOf } from './plan-of.ts';

@@ -35,7 +35,7 @@ export interface Layer {
 
 const HASH = 'a'.repeat(64);
 
-/** A zone of ours with the bans that others have put into it: the host carries them over (src/host/bans.py). */
+/** A zone of ours with the bans that others have put into it: the host carries them over (src/host/remote/bans.py). */
 function keptIn(zone: ZoneConfig, held: readonly string[]): ZoneConfig {
   return { ...zone, richRules: [...new Set([...zone.richRules, ...held.filter(isBan)])].sort() };
 }

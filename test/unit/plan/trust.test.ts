@@ -3,7 +3,7 @@ import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { Change } from '../../../src/plan/plan.ts';
-import { trustNotes } from '../../../src/plan/trust.ts';
+import { trustNotes } from '../../../src/plan/diff/trust.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { inputOf } from '../policy/cases.ts';

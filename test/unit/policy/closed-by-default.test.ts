@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { letsIn } from '../../../src/plan/exposure.ts';
-import { desiredConfig } from '../../../src/plan/zone-changes.ts';
+import { letsIn } from '../../../src/firewalld/filter/openings.ts';
+import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { PolicyOutcome } from '../../../src/policy/desired.ts';
 import { inputOf } from './cases.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { InterfaceClass, PrivateMode } from '../../../src/inventory/settings-types.ts';
+import type { InterfaceClass, PrivateMode } from '../../../src/settings/settings-types.ts';
 import { mixedUpSides } from '../../../src/policy/sides.ts';
 import { defaultRoutesOf, interfacesOf } from './cases.ts';
 

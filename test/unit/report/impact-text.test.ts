@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Comers, Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
-import { impactLines } from '../../../src/report/impact-text.ts';
-import { PLAIN_STYLE } from '../../../src/report/style.ts';
+import { impactLines } from '../../../src/report/terminal/impact-text.ts';
+import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 
 const who = (name: 'anybody' | 'nobody', ...sources: string[]): Comers =>
   sources.length > 0 ? { who: 'these', sources, more: 0 } : { who: name, sources: [], more: 0 };

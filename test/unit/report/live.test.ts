@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import { displayWidth } from '../../../src/report/layout.ts';
-import { LiveReport } from '../../../src/report/live.ts';
-import { LiveModel } from '../../../src/report/live-model.ts';
-import { PLAIN_STYLE } from '../../../src/report/style.ts';
+import { displayWidth } from '../../../src/report/terminal/layout.ts';
+import { LiveReport } from '../../../src/report/terminal/live.ts';
+import { LiveModel } from '../../../src/report/terminal/live-model.ts';
+import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { contextOf, failed, jobsOf, names, planOf, ScriptedOperations, tick } from '../fleet/fakes.ts';
 import { EVENTS, OUTCOMES, Written } from './outcomes.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
-import { plansText, planText } from '../../../src/report/plan-text.ts';
-import { createStyle, PLAIN_STYLE } from '../../../src/report/style.ts';
+import { plansText, planText } from '../../../src/report/terminal/plan-text.ts';
+import { createStyle, PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
 
 const GOLDEN = '../../fixtures/report';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { CutFlows } from '../../../src/fleet/events.ts';
 import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
-import { outcomeNote } from '../../../src/report/outcome-text.ts';
+import { outcomeNote } from '../../../src/report/terminal/outcome-text.ts';
 import { DRIFT, SETTLED } from './plans.ts';
 
 const changed = (cut?: CutFlows, plan = DRIFT) =>

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../../src/core/problem.ts';
 import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
-import { detectText } from '../../../src/report/detect-text.ts';
-import { factsText } from '../../../src/report/facts-text.ts';
-import { historyText } from '../../../src/report/history-text.ts';
-import { cutToWidth, displayWidth, durationText } from '../../../src/report/layout.ts';
-import { PlainReport } from '../../../src/report/plain.ts';
-import { problemsText } from '../../../src/report/problems-text.ts';
-import { resultsText } from '../../../src/report/results-text.ts';
-import { createStyle, PLAIN_STYLE, wantsColours } from '../../../src/report/style.ts';
-import { closingTable } from '../../../src/report/table.ts';
+import { detectText } from '../../../src/report/terminal/detect-text.ts';
+import { factsText } from '../../../src/report/terminal/facts-text.ts';
+import { historyText } from '../../../src/report/terminal/history-text.ts';
+import { cutToWidth, displayWidth, durationText } from '../../../src/report/terminal/layout.ts';
+import { PlainReport } from '../../../src/report/terminal/plain.ts';
+import { problemsText } from '../../../src/report/terminal/problems-text.ts';
+import { resultsText } from '../../../src/report/terminal/results-text.ts';
+import { createStyle, PLAIN_STYLE, wantsColours } from '../../../src/report/terminal/style.ts';
+import { closingTable } from '../../../src/report/terminal/table.ts';
 import { BARE_FACTS, BUSY_FACTS, EVENTS, FACTS, OUTCOMES, PENDING, SUMMARY, Written } from './outcomes.ts';
 
 const GOLDEN = '../../fixtures/report';

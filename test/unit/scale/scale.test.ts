@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
-import { plansText } from '../../../src/report/plan-text.ts';
-import { PLAIN_STYLE } from '../../../src/report/style.ts';
+import { plansText } from '../../../src/report/terminal/plan-text.ts';
+import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { decidedFromFacts } from '../fleet/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from './big-host.ts';
 

@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { CommandOutcome } from '../../../src/transport/connection.ts';
-import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program-session.ts';
+import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program/program-session.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-sudo-'));
 afterAll(() => rmSync(folder, { recursive: true }));

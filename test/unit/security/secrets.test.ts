@@ -6,16 +6,16 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { redacted, Secret } from '../../../src/core/secret.ts';
 import type { FleetEvent } from '../../../src/fleet/events.ts';
-import { LiveReport } from '../../../src/report/live.ts';
+import { LiveReport } from '../../../src/report/terminal/live.ts';
 import { NdjsonReport } from '../../../src/report/ndjson.ts';
-import { PlainReport } from '../../../src/report/plain.ts';
+import { PlainReport } from '../../../src/report/terminal/plain.ts';
 import type { Report } from '../../../src/report/report.ts';
-import { resultsText } from '../../../src/report/results-text.ts';
-import { PLAIN_STYLE } from '../../../src/report/style.ts';
-import { closingTable } from '../../../src/report/table.ts';
+import { resultsText } from '../../../src/report/terminal/results-text.ts';
+import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
+import { closingTable } from '../../../src/report/terminal/table.ts';
 import { LocalTransport } from '../../../src/transport/local.ts';
-import { NodeSshTransport } from '../../../src/transport/node-ssh.ts';
-import { createTarget } from '../../../src/transport/target.ts';
+import { NodeSshTransport } from '../../../src/transport/ssh2/adapter.ts';
+import { createTarget } from '../../../src/transport/ssh-config/target.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
 import { readInventory } from '../policy/cases.ts';
 import { runFake } from './fake-host.ts';
@@ -240,11 +240,11 @@ describe('the command itself', () => {
     // Whoever opens a secret is named here: the code that sends it to sudo or to sshd, or that takes it out of a text.
     expect([...files].sort()).toEqual([
       'src/core/secret.ts',
-      'src/inventory/vault.ts',
-      'src/transport/keyboard-interactive.ts',
-      'src/transport/private-keys.ts',
-      'src/transport/program-session.ts',
-      'src/transport/ssh-authentication.ts',
+      'src/ansible/vault/vault.ts',
+      'src/transport/ssh2/keyboard-interactive.ts',
+      'src/transport/ssh2/private-keys.ts',
+      'src/transport/program/program-session.ts',
+      'src/transport/ssh2/ssh-authentication.ts',
     ]);
   });
 });

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Target } from '../../../src/transport/connection.ts';
-import { prepareHostKeyCheck } from '../../../src/transport/host-key-check.ts';
-import { KnownHostsStore } from '../../../src/transport/known-hosts-files.ts';
+import { prepareHostKeyCheck } from '../../../src/transport/ssh2/host-key-check.ts';
+import { KnownHostsStore } from '../../../src/transport/ssh2/known-hosts-files.ts';
 
 const fixtures = new URL('../../fixtures/transport/', import.meta.url);
 const key = (name: string) =>

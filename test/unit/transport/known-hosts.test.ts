@@ -13,7 +13,7 @@ import {
   matchesHost,
   parseKnownHosts,
   wireKeyType,
-} from '../../../src/transport/known-hosts.ts';
+} from '../../../src/transport/ssh2/known-hosts.ts';
 import { requireOpenSsh } from '../../openssh.ts';
 import { supported } from '../../supported.ts';
 

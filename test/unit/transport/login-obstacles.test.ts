@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Target } from '../../../src/transport/connection.ts';
-import { NodeSshTransport } from '../../../src/transport/node-ssh.ts';
+import { NodeSshTransport } from '../../../src/transport/ssh2/adapter.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
 import { supported } from '../../supported.ts';
 import { fidoKey, field, startAgent } from './key-files.ts';

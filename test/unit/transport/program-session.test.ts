@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Become, CommandOutcome, RemoteCommand } from '../../../src/transport/connection.ts';
-import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program-session.ts';
+import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program/program-session.ts';
 
 /**
  * The far end of a process handle, played move by move: what a hostile or dying host does cannot be had from a real one

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import type { AuthenticationType } from 'ssh2';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
-import { AuthSequence, authFailureText } from '../../../src/transport/auth-sequence.ts';
+import { AuthSequence, authFailureText } from '../../../src/transport/ssh2/auth-sequence.ts';
 import type { Target } from '../../../src/transport/connection.ts';
-import { type AnswerQuestion, Answers, asksForPassword } from '../../../src/transport/keyboard-interactive.ts';
-import { hostGoal } from '../../../src/transport/login-words.ts';
-import { PrivateKeyStore } from '../../../src/transport/private-keys.ts';
-import { planAuthentication } from '../../../src/transport/ssh-authentication.ts';
+import { type AnswerQuestion, Answers, asksForPassword } from '../../../src/transport/ssh2/keyboard-interactive.ts';
+import { hostGoal } from '../../../src/transport/ssh2/login-words.ts';
+import { PrivateKeyStore } from '../../../src/transport/ssh2/private-keys.ts';
+import { planAuthentication } from '../../../src/transport/ssh2/ssh-authentication.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
 import { startAgent } from './key-files.ts';
 

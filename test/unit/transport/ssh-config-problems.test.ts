@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { formatProblem } from '../../../src/core/problem.ts';
-import { SshConfigFiles } from '../../../src/transport/ssh-config-files.ts';
-import { resolveHost } from '../../../src/transport/ssh-config-resolve.ts';
-import { OPTIONS, type OptionSpec } from '../../../src/transport/ssh-options-table.ts';
+import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
+import { resolveHost } from '../../../src/transport/ssh-config/ssh-config-resolve.ts';
+import { OPTIONS, type OptionSpec } from '../../../src/transport/ssh-config/ssh-options-table.ts';
 import { supported } from '../../supported.ts';
 import { environment } from './ssh-config-oracle.ts';
 

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { SshConfigFiles } from '../../../src/transport/ssh-config-files.ts';
-import { resolveHost } from '../../../src/transport/ssh-config-resolve.ts';
+import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
+import { resolveHost } from '../../../src/transport/ssh-config/ssh-config-resolve.ts';
 import {
   askOpenSsh,
   type Case,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { becomeFailureReason, becomeFailureText } from '../../../src/transport/sudo-messages.ts';
+import { becomeFailureReason, becomeFailureText } from '../../../src/transport/program/sudo-messages.ts';
 
 describe('becomeFailureReason', () => {
   it.each([

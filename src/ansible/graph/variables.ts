@@ -1,0 +1,60 @@
+import type { Problem, SourceLocation } from '../../core/problem.ts';
+import type { YamlFile, YamlPath } from '../../documents/yaml-document.ts';
+
+/** The value of a variable together with the place that it comes from. */
+export interface Variable {
+  /** Plain data; see `YamlFile.value`. */
+  readonly plain: unknown;
+  /** With nothing lost; see `YamlFile.exact`. */
+  readonly exact: unknown;
+  /** What decrypting it and evaluating its templates led to; absent from a value as it is written. */
+  readonly evaluation?: Evaluation;
+  /** The place of a part of the value, or of the variable itself; `null` for what Ansible sets by itself. */
+  locate(path?: YamlPath, at?: 'key' | 'value'): SourceLocation | null;
+}
+
+/** What became of a variable that holds templates or comes from a vault. */
+export interface Evaluation {
+  /** Whether a vault's contents are in it: then no message may quote it. */
+  readonly secret: boolean;
+  /** Why it has no value; empty when it has one. */
+  readonly problems: readonly Problem[];
+}
+
+/** Variables by name; later layers replace whole values, as Ansible does by default. */
+export type Variables = ReadonlyMap<string, Variable>;
+
+/** The variable that stands at `path` in a file. */
+export function fileVariable(yaml: YamlFile, path: YamlPath): Variable {
+  return {
+    plain: valueAt(yaml.value, path),
+    exact: valueAt(yaml.exact, path),
+    locate: (inner = [], at = 'value') => yaml.locate([...path, ...inner], at),
+  };
+}
+
+/** A variable that no file sets, such as `inventory_hostname`; `at` is the place to blame when it is wrong. */
+export function givenVariable(value: unknown, at: SourceLocation | null = null): Variable {
+  return { plain: value, exact: value, locate: () => at };
+}
+
+/** The mapping at `path` of a file as variables. */
+export function fileVariables(yaml: YamlFile, path: YamlPath): Map<string, Variable> {
+  return new Map(yaml.keys(path).map((name) => [name, fileVariable(yaml, [...path, name])]));
+}
+
+/** Layers variables: a name takes its value from the last layer that has it. */
+export function combine(layers: Iterable<Variables>): Map<string, Variable> {
+  const result = new Map<string, Variable>();
+  for (const layer of layers) for (const [name, variable] of layer) result.set(name, variable);
+  return result;
+}
+
+function valueAt(value: unknown, path: YamlPath): unknown {
+  let current = value;
+  for (const step of path) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
+    current = (current as Record<string | number, unknown>)[step];
+  }
+  return current;
+}

@@ -1,0 +1,183 @@
+import { InputError, type Problem } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
+import { sortProblems } from '../core/sort-problems.ts';
+import { absolute, type GatheredSource, type LookedAt, lookAt, problem } from './sources/detect-format.ts';
+import { GroupGraph } from './graph/group-graph.ts';
+import { readHostList } from './sources/host-list-source.ts';
+import { readIniSource } from './sources/ini-source.ts';
+import type { Inventory } from './graph/inventory-types.ts';
+import { listSources, type SourceName } from './sources/list-sources.ts';
+import { mergeInventory, readAllVarsFiles } from './graph/merge-inventory.ts';
+import { readScriptSource } from './sources/script-source.ts';
+import type { Decrypt } from './graph/source-text.ts';
+import { VarsFiles } from './graph/vars-files.ts';
+import { readYamlSource } from './sources/yaml-source.ts';
+
+export type { Inventory, InventoryHost } from './graph/inventory-types.ts';
+
+/** An inventory with errors: nothing may run on it, but what could be read of it can be looked at for more. */
+export class BrokenInventory extends InputError {
+  readonly readable: Inventory;
+
+  constructor(problems: readonly Problem[], readable: Inventory) {
+    super(problems);
+    this.readable = readable;
+  }
+}
+
+/** What reading an inventory may need from outside. */
+export interface InventoryOptions {
+  /** Decrypts files that `ansible-vault` encrypted as a whole; without it such a file is an error. */
+  readonly decrypt?: Decrypt;
+  /**
+   * The folder whose `group_vars/` and `host_vars/` win over those beside the inventories: Ansible's playbook folder, which is
+   * the current one when nothing else is said.
+   */
+  readonly playbookFolder?: string;
+  /** How long an inventory program may take, in milliseconds (one minute when not given). */
+  readonly programTimeoutMs?: number;
+}
+
+/** How long an inventory program may take, in milliseconds, when nobody says otherwise. */
+const PROGRAM_TIMEOUT_MS = 60_000;
+
+/**
+ * Reads Ansible inventories: YAML, JSON and INI files, lists of hosts (`a,b,`), executables, whatever Ansible has a plugin
+ * for, and folders of them, read in the order of names. Later ones add to earlier ones.
+ *
+ * @throws InputError with every problem found in any of the files, their `group_vars/` and `host_vars/`
+ */
+export async function loadInventory(
+  paths: string | readonly string[],
+  options: InventoryOptions = {},
+): Promise<Inventory> {
+  const gathering = look(paths, options);
+  const { problems } = gathering;
+  const gathered: GatheredSource[] = [];
+  for (const [index, { source }] of gathering.looked.entries()) {
+    if (source.kind !== 'program' && source.kind !== 'for-ansible') {
+      gathered.push(source);
+      continue;
+    }
+    try {
+      const { runForSource } = await import('./sources/inventory-programs.ts');
+      const earlier = gathering.looked.slice(0, index).map(({ name }) => absolute(name));
+      const { source: found, remarks } = await runForSource(
+        source,
+        earlier,
+        options.programTimeoutMs ?? PROGRAM_TIMEOUT_MS,
+      );
+      gathered.push(found);
+      if (remarks !== '') problems.push(remark(source.file, remarks));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  return buildInventory(gathered, gathering, options);
+}
+
+/** The part of {@link loadInventory} that needs no other program: files alone. */
+export function readInventoryFiles(paths: string | readonly string[], options: InventoryOptions = {}): Inventory {
+  const gathering = look(paths, options);
+  const gathered = gathering.looked.map(({ source }) => {
+    if (source.kind !== 'program' && source.kind !== 'for-ansible') return source;
+    throw problem(
+      source.file,
+      'inventory-program',
+      'this inventory needs a program to be run',
+      'Read it asynchronously',
+    );
+  });
+  return buildInventory(gathered, gathering, options);
+}
+
+/** What can be told of sources without running anything. */
+interface Gathering {
+  readonly looked: readonly { readonly name: SourceName; readonly source: LookedAt['source'] }[];
+  readonly bases: readonly string[];
+  readonly problems: Problem[];
+}
+
+function look(paths: string | readonly string[], options: InventoryOptions): Gathering {
+  const listed = listSources(typeof paths === 'string' ? [paths] : paths);
+  const problems = [...listed.problems];
+  const looked: { name: SourceName; source: LookedAt['source'] }[] = [];
+  for (const name of listed.sources) {
+    try {
+      const { source, warnings } = lookAt(name, options.decrypt ?? null);
+      looked.push({ name, source });
+      problems.push(...warnings);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  return { looked, bases: listed.bases, problems };
+}
+
+/** Ansible shows the error output of programs that succeed; so do we. */
+function remark(file: string, text: string): Problem {
+  return {
+    severity: 'warning',
+    code: 'inventory-program',
+    message: `the program wrote to its error output: ${text}`,
+    hint: 'Let it be silent when nothing is wrong',
+    location: { file, line: 1, column: 1 },
+  };
+}
+
+/** Builds the inventory from what was gathered; of files only those of variables are still to be read. */
+function buildInventory(
+  gathered: readonly GatheredSource[],
+  { looked, bases, problems }: Gathering,
+  options: InventoryOptions,
+): Inventory {
+  const graph = new GroupGraph();
+  for (const source of gathered) problems.push(...addSource(source, graph));
+  for (const group of graph.reconcile()) {
+    problems.push({
+      severity: 'error',
+      code: 'group-cycle',
+      message: `the group "${group.name}" contains "all", which contains every group`,
+      hint: 'Remove "all" from its children',
+      location: group.location,
+    });
+  }
+  problems.push(...sharedNames(graph));
+  const files = looked.flatMap(({ name }) => (name.kind === 'file' ? [name.path] : []));
+  const varsFiles = new VarsFiles(options.decrypt ?? null, bases, options.playbookFolder ?? '.');
+  const broken = problems.some((problem) => problem.severity === 'error');
+  const inventory = mergeInventory(graph, files, varsFiles, problems);
+  // Broken files of variables are reported together with a broken inventory.
+  if (broken) readAllVarsFiles(graph, varsFiles);
+  problems.push(...varsFiles.problems);
+  if (problems.some((problem) => problem.severity === 'error'))
+    throw new BrokenInventory(sortProblems(problems), inventory);
+  return inventory;
+}
+
+/** A name of both a group and a host, of which Ansible warns too: it takes either for the other. */
+function sharedNames(graph: GroupGraph): readonly Problem[] {
+  return [...graph.hosts.values()].flatMap(({ name, location }): readonly Problem[] => {
+    if (!graph.groups.has(name)) return [];
+    const message = `${shown(name)} is the name of a group and of a host`;
+    const hint = 'Rename one of them: Ansible gives the variables of the host to the group';
+    return [{ severity: 'warning', code: 'shared-name', message, hint, location }];
+  });
+}
+
+function addSource(source: GatheredSource, graph: GroupGraph): readonly Problem[] {
+  switch (source.kind) {
+    case 'list':
+      return readHostList(source.text, graph);
+    case 'yaml':
+      return readYamlSource(source.yaml, graph);
+    case 'ini':
+      return readIniSource(source.text, source.file, graph);
+    case 'script':
+      return readScriptSource(source.output, graph);
+    case 'plugin':
+      return readScriptSource(source.output, graph, 'keep-equal');
+  }
+}

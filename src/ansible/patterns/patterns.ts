@@ -1,0 +1,281 @@
+import { InputError, type Problem, type SourceLocation } from '../../core/problem.ts';
+import { shown } from '../../core/shown.ts';
+import { closest } from '../../core/suggest.ts';
+import { readTextFile } from '../../documents/read-file.ts';
+import { isSingleHostName } from '../graph/host-names.ts';
+import type { Inventory } from '../inventory.ts';
+import { compileExpression, globExpression, TooComplex } from './name-automaton.ts';
+import { parsePythonRegex } from './python-regex.ts';
+
+/** The hosts that a pattern stands for, and what is wrong with it. */
+export interface PatternMatch {
+  /** Host names, each once, in Ansible's order. */
+  readonly hosts: readonly string[];
+  readonly problems: readonly Problem[];
+}
+
+/** A single pattern, such as `&web*`, and where it is written. */
+interface Part {
+  readonly text: string;
+  readonly location: SourceLocation | null;
+}
+
+/** What is wrong with a part, and how to solve it. */
+interface Wrong {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const SUBSCRIPT = /^(.+)\[(?:(-?[0-9]+)|([0-9]+)([:-])([0-9]*))\]$/s;
+/** Runs of anything but blanks, colons and brackets, or of complete bracketed expressions. */
+const COLON_SEPARATED = /(?:[^\s:[\]]|\[[^\]]*\])+/g;
+/** What Ansible takes to be this machine when the inventory does not have it. */
+const LOCALHOST: readonly string[] = ['localhost', '127.0.0.1', '::1'];
+/** The longest single pattern, in characters: more than any name has. */
+const MAX_LENGTH = 1_000;
+/** The most problems of one pattern that are told. */
+const MAX_PROBLEMS = 50;
+const LOOK = 'Check the name with "portfw inventory FILE"';
+
+/**
+ * Finds the hosts of an Ansible host pattern: names, groups, globs, `~regex`, `group[0]`, `group[0:2]`, `group[-1]`,
+ * joined by `,` or `:`, with `&` for "and in" and `!` for "and not in".
+ *
+ * Stricter than Ansible, which only warns: a part that matches no group and no host is a problem (in an exclusion it
+ * would let through the host that was meant to be left out), and so is a pattern that leaves no host at all.
+ *
+ * @param pattern one, or several of which each is split by itself, as in a play's list of them
+ * @param location where the pattern is written; `null` for a command-line flag
+ */
+export function matchHosts(
+  inventory: Inventory,
+  pattern: string | readonly string[],
+  location: SourceLocation | null = null,
+): PatternMatch {
+  const problems: Problem[] = [];
+  const patterns = typeof pattern === 'string' ? [pattern] : pattern;
+  const parts = patterns.flatMap((one) => splitPattern(one, location, problems));
+  return match(inventory, parts, patterns.join(', '), location, problems);
+}
+
+/**
+ * Like `matchHosts`, for `--limit`: a part `@FILE` stands for the patterns in a file, one a line.
+ *
+ * @throws InputError when such a file cannot be read
+ */
+export function matchLimit(inventory: Inventory, limit: string): PatternMatch {
+  const problems: Problem[] = [];
+  const parts = splitPattern(limit, null, problems).flatMap((part) => {
+    if (!part.text.startsWith('@')) return [part];
+    const file = part.text.slice(1);
+    if (file === '') {
+      problems.push(badPattern({ message: '"@" names no file', hint: 'Write the file behind it: "@FILE"' }, null));
+      return [];
+    }
+    const lines = linesOf(file);
+    // To Ansible such a file means every host, as if there were no limit.
+    if (lines.length === 0) {
+      const wrong = { message: 'the file names no host', hint: 'Write one host, group or pattern a line' };
+      problems.push(badPattern(wrong, { file, line: 1, column: 1 }));
+    }
+    return lines;
+  });
+  return match(inventory, parts, limit, null, problems);
+}
+
+/** Throws when a pattern has problems; otherwise gives its hosts. */
+export function requireHosts(found: PatternMatch): readonly string[] {
+  if (found.problems.length > 0) throw new InputError(found.problems);
+  return found.hosts;
+}
+
+/** The patterns of a file: a whole line is one, and may not hold several. */
+function linesOf(file: string): Part[] {
+  return readTextFile(file)
+    .split('\n')
+    .flatMap((line, index) => {
+      let column = 1;
+      // A carriage return alone ends a line for Ansible too; places count line feeds.
+      return line.split('\r').map((text): Part => {
+        const location = { file, line: index + 1, column: column + text.length - text.trimStart().length };
+        column += text.length + 1;
+        return { text: text.trim(), location };
+      });
+    })
+    .filter((part) => part.text !== '');
+}
+
+function badPattern(wrong: Wrong, location: SourceLocation | null): Problem {
+  return { severity: 'error', code: 'bad-pattern', ...wrong, location };
+}
+
+function match(
+  inventory: Inventory,
+  parts: readonly Part[],
+  whole: string,
+  location: SourceLocation | null,
+  problems: Problem[],
+): PatternMatch {
+  // An unset variable in a script must not turn one host into all of them.
+  if (parts.length === 0 && problems.length === 0) {
+    const wrong = {
+      message: `the pattern ${shown(whole)} names no host`,
+      hint: 'Name hosts or groups; "all" is every host',
+    };
+    problems.push(badPattern(wrong, location));
+  }
+  let hosts: string[] = [];
+  for (const part of ordered(parts)) {
+    // A file that is no list of patterns has something wrong in every line.
+    if (problems.length >= MAX_PROBLEMS) break;
+    const matched = matchPart(inventory, part.text, parts.length > 1);
+    if ('message' in matched) problems.push(badPattern(matched, part.location));
+    const found = new Set('message' in matched ? [] : matched);
+    if (part.text.startsWith('!')) hosts = hosts.filter((host) => !found.has(host));
+    else if (part.text.startsWith('&')) hosts = hosts.filter((host) => found.has(host));
+    else hosts = [...new Set([...hosts, ...found])];
+  }
+  if (hosts.length === 0 && problems.length === 0) {
+    problems.push({
+      severity: 'error',
+      code: 'no-hosts',
+      message: `the pattern ${shown(whole)} leaves no host`,
+      hint: 'Check the groups that it names with "portfw inventory FILE"',
+      location,
+    });
+  }
+  return { hosts, problems };
+}
+
+/** Unions first, then intersections, then exclusions; with neither names nor groups, everything is meant. */
+function ordered(parts: readonly Part[]): Part[] {
+  const union = parts.filter((part) => !/^[&!]/.test(part.text));
+  return [
+    ...(union.length === 0 && parts.length > 0 ? [{ text: 'all', location: null }] : union),
+    ...parts.filter((part) => part.text.startsWith('&')),
+    ...parts.filter((part) => part.text.startsWith('!')),
+  ];
+}
+
+/**
+ * Splits at commas; without any at colons and blanks, unless the whole is one name whose colons are its own (an IPv6
+ * address, a range). Ansible drops a bracket that has no partner; here it is a problem.
+ */
+function splitPattern(pattern: string, location: SourceLocation | null, problems: Problem[]): Part[] {
+  if (!pattern.includes(',') && !isSingleHostName(pattern)) {
+    const stray = /[[\]]/.exec(pattern.replaceAll(COLON_SEPARATED, ''));
+    if (stray !== null) {
+      const wrong = {
+        message: `the pattern ${shown(pattern)} has a "${stray[0]}" without its partner`,
+        hint: 'Close the bracket, as in "web[0:2]" or "~we[bc]"',
+      };
+      problems.push(badPattern(wrong, location));
+      return [];
+    }
+  }
+  const parts = pattern.includes(',')
+    ? pattern.split(',')
+    : isSingleHostName(pattern)
+      ? [pattern]
+      : (pattern.match(COLON_SEPARATED) ?? []);
+  return parts.map((part) => ({ text: part.trim(), location })).filter((part) => part.text !== '');
+}
+
+/**
+ * The hosts of a single pattern, or what is wrong with it.
+ *
+ * @param several whether it is one of several that separators made out of a longer text
+ */
+function matchPart(inventory: Inventory, part: string, several: boolean): readonly string[] | Wrong {
+  if (inventory.hosts.has(part)) return [part];
+  const expression = part.replace(/^[&!]/, '');
+  if (expression === '' || expression === '~')
+    return { message: `nothing stands after ${shown(part)}`, hint: 'Write a host, a group or a pattern behind it' };
+  if (expression.length > MAX_LENGTH)
+    return {
+      message: `the pattern ${shown(part)} has more than ${MAX_LENGTH} characters`,
+      hint: 'Write several patterns',
+    };
+  const subscript = expression.startsWith('~') ? null : SUBSCRIPT.exec(expression);
+  const base = subscript?.[1] ?? expression;
+  const test = compile(base, several);
+  if (typeof test !== 'function') return test;
+
+  let hosts: string[];
+  let anyGroup: boolean;
+  try {
+    const groups = [...inventory.groups.values()].filter((group) => test(group.name));
+    anyGroup = groups.length > 0;
+    hosts = groups.flatMap((group) => group.allHosts);
+    if (!anyGroup || base.startsWith('~') || /[.?*[]/.test(base)) {
+      hosts.push(...inventory.asWritten.filter(test));
+    }
+  } catch (error) {
+    if (!(error instanceof TooComplex)) throw error;
+    return { message: `the pattern ${shown(base)} ${error.message}`, hint: 'Write a simpler one' };
+  }
+  if (!anyGroup && hosts.length === 0) {
+    // Plays that say "all:!localhost" mean no harm where the inventory has no such host.
+    return part.startsWith('!') && LOCALHOST.includes(base) ? [] : unmatched(inventory, base);
+  }
+  if (subscript === null) return hosts;
+  // Ansible counts a host that groups and names give twice as two.
+  const chosen = pick(hosts, subscript);
+  if (typeof chosen !== 'string') return chosen;
+  const { size } = new Set(hosts);
+  return {
+    message: `${shown(expression)} ${chosen}`,
+    hint: size === 0 ? `${shown(base)} has no hosts` : `Positions count from 0; ${shown(base)} has ${size}`,
+  };
+}
+
+/** What is said of a pattern that matches nothing. */
+function unmatched(inventory: Inventory, base: string): Wrong {
+  const message = `no group and no host matches ${shown(base)}`;
+  if (LOCALHOST.includes(base))
+    return { message, hint: 'This machine has to be in the inventory too, with ansible_connection: local' };
+  if (base.startsWith('@')) return { message, hint: 'A file of patterns can only be given to --limit' };
+  const names = [...inventory.groups.keys(), ...inventory.hosts.keys()];
+  if (base.startsWith('#')) return { message, hint: 'A file of patterns has no comments: remove the line' };
+  if (names.includes(base.replace(/:\d+$/, '')))
+    return { message, hint: 'Leave the port out: a pattern holds names alone' };
+  const near = closest(base, names);
+  if (near !== null) return { message, hint: `Did you mean ${shown(near)}?` };
+  if (/[\s,:]/.test(base)) return { message, hint: 'In a file, write one host, group or pattern a line' };
+  return { message, hint: LOOK };
+}
+
+/** The hosts that a subscript chooses, or what is wrong with it. */
+function pick(hosts: readonly string[], subscript: RegExpExecArray): readonly string[] | string {
+  const [, , index, from, separator, to] = subscript;
+  if (index !== undefined) {
+    const host = hosts.at(Number(index));
+    return host === undefined ? 'is beyond the last host' : [host];
+  }
+  if (separator === '-') return 'has a hyphen where a colon belongs';
+  const first = Number(from);
+  const last = to === undefined || to === '' ? hosts.length - 1 : Number(to);
+  if (first >= hosts.length) return 'is beyond the last host';
+  if (last < first) return 'ends before it begins';
+  return hosts.slice(first, last + 1);
+}
+
+/** A test for names, or what is wrong with the glob or the regular expression. */
+function compile(pattern: string, several: boolean): ((name: string) => boolean) | Wrong {
+  if (!pattern.startsWith('~') && !/[*?[]/.test(pattern)) return (name) => name === pattern;
+  const simpler = { hint: 'Write a simpler one' };
+  try {
+    if (!pattern.startsWith('~')) return compileExpression(globExpression(pattern));
+    const expression = parsePythonRegex(pattern.slice(1));
+    if (typeof expression !== 'string') return compileExpression(expression);
+    return {
+      message: `the regular expression ${shown(pattern.slice(1))} ${expression}`,
+      hint: several
+        ? 'Correct it; a comma, colon or blank ends a pattern, within a regular expression too'
+        : 'Correct it, or use a glob such as "sip*"',
+    };
+  } catch (error) {
+    if (!(error instanceof TooComplex)) throw error;
+    return { message: `the pattern ${shown(pattern)} ${error.message}`, ...simpler };
+  }
+}

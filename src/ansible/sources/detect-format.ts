@@ -1,0 +1,188 @@
+import { accessSync, constants } from 'node:fs';
+import { extname, resolve } from 'node:path';
+import { InputError, type Problem, type SourceLocation } from '../../core/problem.ts';
+import { safeText, shown } from '../../core/shown.ts';
+import { parseYaml } from '../../documents/yaml-document.ts';
+import { readFileHead } from '../../documents/read-file.ts';
+import type { YamlFile } from '../../documents/yaml-view.ts';
+import { GroupGraph } from '../graph/group-graph.ts';
+import { isSingleHostName } from '../graph/host-names.ts';
+import { readIniSource } from './ini-source.ts';
+import type { SourceName } from './list-sources.ts';
+import type { ScriptOutput } from './script-source.ts';
+import { type Decrypt, readSourceText } from '../graph/source-text.ts';
+
+/** A source with everything read that it takes to build the inventory from it. */
+export type GatheredSource =
+  | { readonly kind: 'list'; readonly text: string }
+  | { readonly kind: 'yaml'; readonly yaml: YamlFile }
+  | { readonly kind: 'ini'; readonly file: string; readonly text: string }
+  | { readonly kind: 'script'; readonly output: ScriptOutput }
+  /** What `ansible-inventory` made of a plugin's configuration. */
+  | { readonly kind: 'plugin'; readonly output: ScriptOutput };
+
+/** A source that a program must be run for. */
+export type Unread =
+  | { readonly kind: 'program'; readonly file: string }
+  | {
+      readonly kind: 'for-ansible';
+      readonly file: string;
+      /** What Ansible is needed for, in words. */
+      readonly need: string;
+      /** The plugin works on the hosts of the sources before it. */
+      readonly takesEarlier: boolean;
+      readonly location: SourceLocation;
+    };
+
+/** A source that was looked at, with what is doubtful about it. */
+export interface LookedAt {
+  readonly source: GatheredSource | Unread;
+  readonly warnings: readonly Problem[];
+}
+
+/** The endings of files that Ansible tries as YAML (and JSON). */
+const YAML_ENDINGS: ReadonlySet<string> = new Set(['', '.yaml', '.yml', '.json']);
+const INI_SECTION = /^\[[^\]\s]+\][ \t]*(?:[#;].*)?\r?$/m;
+
+/**
+ * Reads a source and decides what it is, in Ansible's order of plugins: a list of hosts, a program, a plugin's configuration,
+ * YAML, INI, TOML. Where Ansible would try the next kind after an error, we do so only when that kind understands the file.
+ *
+ * @throws InputError with everything that is wrong with it
+ */
+export function lookAt(name: SourceName, decrypt: Decrypt | null): LookedAt {
+  if (name.kind === 'list') return { source: name, warnings: [] };
+  const file = name.path;
+  const head = headOf(file);
+  const hasShebang = head.toString('latin1').startsWith('#!');
+  const executable = isExecutable(file);
+  if (executable && (hasShebang || isBinary(head))) return { source: { kind: 'program', file }, warnings: [] };
+  const text = readSourceText(file, decrypt);
+  if (!hasShebang || executable) return readText(file, text);
+  try {
+    const { source, warnings } = readText(file, text);
+    if (source.kind !== 'ini' || isIni(text, file)) return { source, warnings };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+  }
+  throw problem(
+    file,
+    'not-executable',
+    'this looks like an inventory program, but it may not be executed',
+    'Make it executable with "chmod +x"',
+  );
+}
+
+/** The first bytes of a file; of one that is not there and looks like no file we say how to name a host. */
+function headOf(file: string): Buffer {
+  try {
+    return readFileHead(file, 4);
+  } catch (error) {
+    const isName =
+      isSingleHostName(file) && file.length < 254 && !/\.(?:ya?ml|json|ini|toml|cfg|txt|sh|py)$/.test(file);
+    if (!isName || !(error instanceof InputError)) throw error;
+    throw new InputError(
+      error.problems.map((one) =>
+        one.code === 'file-not-found'
+          ? { ...one, hint: `Check the path; a host in the place of a file has a comma after it: "${safeText(file)},"` }
+          : one,
+      ),
+    );
+  }
+}
+
+function readText(file: string, text: string): LookedAt {
+  const ending = extname(file);
+  const plain = (source: LookedAt['source']): LookedAt => ({ source, warnings: [] });
+  if (!YAML_ENDINGS.has(ending)) {
+    if (ending !== '.toml' || isIni(text, file)) return plain({ kind: 'ini', file, text });
+    return plain({
+      kind: 'for-ansible',
+      file,
+      need: 'to read TOML',
+      takesEarlier: false,
+      location: { file, line: 1, column: 1 },
+    });
+  }
+  let yaml: YamlFile;
+  try {
+    yaml = parseYaml(text, file);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    const instead = readAsIni(file, text, ending);
+    if (instead !== null) return instead;
+    throw error;
+  }
+  const root = yaml.value;
+  if (typeof root !== 'object' || Array.isArray(root))
+    return readAsIni(file, text, ending) ?? plain({ kind: 'yaml', yaml });
+  const plugin = root === null ? undefined : (root as Record<string, unknown>)['plugin'];
+  if (plugin === undefined || plugin === null || typeof plugin === 'object') return plain({ kind: 'yaml', yaml });
+  const location = yaml.locate(['plugin']);
+  if (typeof plugin !== 'string' || plugin === '') {
+    const message = `the name of an inventory plugin is text, not ${shown(plugin)}`;
+    throw new InputError([{ severity: 'error', code: 'wrong-type', message, hint: 'Name the plugin', location }]);
+  }
+  if (ending !== '.yaml' && ending !== '.yml') {
+    throw new InputError([
+      {
+        severity: 'error',
+        code: 'inventory-plugin',
+        message: `this configures the inventory plugin ${shown(plugin)}, which Ansible takes from .yml and .yaml files alone`,
+        hint: 'Rename the file; the plugin may want a name of its own, such as aws_ec2.yml',
+        location,
+      },
+    ]);
+  }
+  return plain({
+    kind: 'for-ansible',
+    file,
+    need: `to run the inventory plugin ${shown(plugin)}`,
+    takesEarlier: /(?:^|\.)constructed$/.test(plugin),
+    location,
+  });
+}
+
+/** What is no YAML mapping may be an INI inventory all the same; its own mistakes are then told as such. */
+function readAsIni(file: string, text: string, ending: string): LookedAt | null {
+  if (!INI_SECTION.test(text) && !isIni(text, file)) return null;
+  const source = { kind: 'ini', file, text } as const;
+  if (ending === '') return { source, warnings: [] };
+  const message = `the file ends in ${ending}, but holds an INI inventory`;
+  const location = { file, line: 1, column: 1 };
+  return {
+    source,
+    warnings: [
+      { severity: 'warning', code: 'ini-inventory', message, hint: 'Rename it, for example to "hosts.ini"', location },
+    ],
+  };
+}
+
+/** Whether text can be read as an INI inventory; groups may be declared by other sources. */
+function isIni(text: string, file: string): boolean {
+  return readIniSource(text, file, new GroupGraph()).every((one) => one.code === 'unknown-group');
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a file begins as programs do that need no interpreter: ELF, or the three forms of Mach-O. */
+function isBinary(head: Buffer): boolean {
+  return ['7f454c46', 'feedfacf', 'cffaedfe', 'cafebabe'].includes(head.toString('hex'));
+}
+
+/** The source as a program or as `ansible-inventory` names it, whatever folder it runs in. */
+export function absolute(source: SourceName): string {
+  return source.kind === 'list' ? source.text : resolve(source.path);
+}
+
+/** One problem with a whole file. */
+export function problem(file: string, code: string, message: string, hint: string): InputError {
+  return new InputError([{ severity: 'error', code, message, hint, location: { file, line: 1, column: 1 } }]);
+}

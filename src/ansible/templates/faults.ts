@@ -1,0 +1,78 @@
+import { safeText } from '../../core/shown.ts';
+import { closest } from '../../core/suggest.ts';
+import { ExpressionError } from './values.ts';
+
+/** Where an evaluation failed: in the variable that was asked for, or in one that it needs. */
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly host: string;
+  readonly variable: string;
+  /** The template; `null` when it is a value of a vault that could not be decrypted. */
+  readonly expression: string | null;
+  /** Where it stands within the variable. */
+  readonly path: readonly (string | number)[];
+  /** Whether the template itself must not be shown. */
+  readonly secret: boolean;
+}
+
+/** What is wrong: with the template itself, or with a variable that it needs. */
+export type Fault = ExpressionError | Failure;
+
+/** Ends the evaluation of a variable. */
+export class Stop extends Error {
+  readonly failure: Failure;
+  readonly isUndefined: boolean;
+
+  constructor(failure: Failure, isUndefined: boolean) {
+    super(failure.code);
+    this.failure = failure;
+    this.isUndefined = isUndefined;
+  }
+}
+
+const FACTS =
+  /^ansible_(?:facts|local|default_ipv[46]|all_ipv[46]_addresses|hostname|fqdn|nodename|domain|distribution|interfaces|os_family|date_time|eth\d|en[sopx]\w+)/;
+
+const RUN_NAMES = new Set([
+  ...['playbook_dir', 'role_path', 'role_name', 'play_hosts', 'environment', 'item', 'now'],
+  ...['ansible_play_hosts', 'ansible_play_batch', 'ansible_play_name', 'ansible_version', 'ansible_check_mode'],
+]);
+
+/** Something is undefined, which `default` makes good. */
+export function undefinedError(
+  message: string,
+  hint = 'Set it, or use "| default(…)" where it may be missing',
+): ExpressionError {
+  return new ExpressionError(message === '' ? 'it is undefined' : message, hint, 'template-undefined');
+}
+
+/** A name that nobody sets. @param known the names that there are */
+export function undefinedName(name: string, known: Iterable<string>): ExpressionError {
+  const instead = 'Write the value itself as a variable, or use "| default(…)"';
+  if (FACTS.test(name)) return undefinedError(`"${name}" is a fact, which Ansible gathers from the host`, instead);
+  if (RUN_NAMES.has(name)) return undefinedError(`"${name}" exists only while Ansible runs a playbook`, instead);
+  const near = closest(name, known);
+  const hint = near === null ? undefined : `Did you mean "${safeText(near)}"?`;
+  return undefinedError(`"${safeText(name)}" is undefined`, hint);
+}
+
+/** MiniJinja's own complaint; `null` for all else, the end of its WebAssembly instance among it. */
+export function engineError(error: unknown): ExpressionError | null {
+  if (!(error instanceof Error) || error.name === 'RuntimeError' || error instanceof RangeError) return null;
+  const [line = ''] = error.message.split('\n');
+  const message = line
+    .replace(/^(?:invalid operation|syntax error|bad serialization): /, '')
+    .replace(/ \(in <[^>]*>:\d+\)$/, '');
+  if (/out of fuel/.test(message)) {
+    return new ExpressionError(
+      'it takes too many steps',
+      'Simplify it, or write the value itself',
+      'template-too-long',
+    );
+  }
+  if (/^syntax error/.test(line)) return new ExpressionError(message, 'Correct the expression', 'template-syntax');
+  if (/^undefined value/.test(message)) return undefinedError('');
+  return new ExpressionError(message, 'Correct the expression');
+}

@@ -1,0 +1,221 @@
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, extname, join, resolve } from 'node:path';
+import { InputError, type Problem } from '../../core/problem.ts';
+import type { Secret } from '../../core/secret.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
+import { readBytes } from '../../documents/read-file.ts';
+import { DEFAULT_VAULT_ID, Vault, VaultSecret } from './vault.ts';
+
+/** Where passwords for vaults come from. */
+export interface VaultSources {
+  /** `--vault-id`: `[ID@]FILE` or `[ID@]prompt`. */
+  readonly ids: readonly string[];
+  /** `--vault-password-file`. */
+  readonly passwordFiles: readonly string[];
+  /** `-J`. */
+  readonly ask: boolean;
+  /** `PORTFW_VAULT_PASSWORD`. */
+  readonly password: Secret | null;
+  /** The process's environment: `ANSIBLE_VAULT_PASSWORD_FILE` and `ANSIBLE_VAULT_IDENTITY_LIST`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The environment that password scripts are given. */
+  readonly scriptEnvironment: Readonly<Record<string, string | undefined>>;
+  /** Asks for a password without showing it; throws when nobody can be asked. */
+  readonly prompt: (question: string) => Promise<Secret>;
+}
+
+/** One place that a password comes from, with the flag or variable that named it. */
+interface Source {
+  readonly id: string | null;
+  readonly value: string;
+  readonly origin: string;
+}
+
+const TIME_LIMIT_MS = 60_000;
+const MOST_PASSWORD_BYTES = 64 * 1024;
+const PIPE_INTERVAL_MS = 20;
+
+/**
+ * Collects the passwords in Ansible's order: the list of identities from the environment, `--vault-id`, password files,
+ * the password file from the environment, the prompt; then `PORTFW_VAULT_PASSWORD`. An executable file is run, and prints
+ * the password; one whose name ends in `-client` is told the id.
+ *
+ * @throws InputError with everything that is wrong with the files; whatever `prompt` throws
+ */
+export async function openVault(sources: VaultSources): Promise<Vault> {
+  const secrets: VaultSecret[] = [];
+  const problems: Problem[] = [];
+  for (const source of listSources(sources)) {
+    if (source.value === 'prompt') {
+      const id = source.id ?? DEFAULT_VAULT_ID;
+      const question = source.origin === '-J' ? 'Vault password: ' : `Vault password (${terminalLine(id)}): `;
+      const password = await sources.prompt(question);
+      const secret = VaultSecret.from(id, password);
+      if (secret.bytes().length > 0) secrets.push(secret);
+      else problems.push(problem(source, 'the password is empty', 'Enter the password'));
+      continue;
+    }
+    try {
+      const password = await readPassword(source, sources.scriptEnvironment);
+      secrets.push(new VaultSecret(source.id ?? DEFAULT_VAULT_ID, password));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      problems.push(...error.problems);
+    }
+  }
+  if (problems.length > 0) throw new InputError(problems);
+  if (sources.password !== null) secrets.push(VaultSecret.from(DEFAULT_VAULT_ID, sources.password));
+  return new Vault(secrets);
+}
+
+function listSources(sources: VaultSources): readonly Source[] {
+  const { environment } = sources;
+  const identities = (environment['ANSIBLE_VAULT_IDENTITY_LIST'] ?? '').split(',').map((entry) => entry.trim());
+  const fileOfEnvironment = environment['ANSIBLE_VAULT_PASSWORD_FILE'] ?? '';
+  const file = (value: string, origin: string): Source => ({ id: null, value, origin });
+  return [
+    ...identities.filter((entry) => entry !== '').map((entry) => withId(entry, 'ANSIBLE_VAULT_IDENTITY_LIST')),
+    ...sources.ids.map((entry) => withId(entry, '--vault-id')),
+    ...sources.passwordFiles.map((value) => file(value, '--vault-password-file')),
+    ...(fileOfEnvironment === '' ? [] : [file(fileOfEnvironment, 'ANSIBLE_VAULT_PASSWORD_FILE')]),
+    ...(sources.ask ? [file('prompt', '-J')] : []),
+  ];
+}
+
+function withId(entry: string, origin: string): Source {
+  const at = entry.indexOf('@');
+  if (at === -1) return { id: null, value: entry, origin };
+  return { id: entry.slice(0, at) || null, value: entry.slice(at + 1), origin };
+}
+
+async function readPassword(source: Source, environment: VaultSources['scriptEnvironment']): Promise<Buffer> {
+  if (source.value.trim() === '') throw failure(source, 'no file is named', 'Write ID@FILE, FILE or ID@prompt');
+  const path = expandHome(source.value);
+  const password = isExecutable(path)
+    ? await runScript(source, path, environment)
+    : trimmed(isPipe(path) ? await readPipe(source, path) : readBytes(path));
+  if (password.length === 0) {
+    throw failure(source, `${shownPath(path)} holds no password`, 'Write the password into it, on one line');
+  }
+  return password;
+}
+
+/** Whether it is a file that may be run; a folder is not, and reading it will tell. */
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    // Root may "run" anything for which anybody may: the bits decide.
+    const status = statSync(path);
+    return status.isFile() && (status.mode & 0o111) !== 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether it is a pipe, as the shell makes one of `<(pass show vault)`. */
+function isPipe(path: string): boolean {
+  try {
+    return statSync(path).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/** Reads a pipe to its end, without waiting for ever for whoever should write to it. */
+async function readPipe(source: Source, path: string): Promise<Buffer> {
+  // Without O_NONBLOCK opening a pipe that nobody writes to would not return.
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const chunk = Buffer.alloc(MOST_PASSWORD_BYTES);
+  let length = 0;
+  try {
+    for (const until = Date.now() + TIME_LIMIT_MS; Date.now() < until; ) {
+      const count = tryRead(descriptor, chunk, length);
+      if (count === 0) return chunk.subarray(0, length);
+      if (count === null) await new Promise((resolve) => setTimeout(resolve, PIPE_INTERVAL_MS));
+      else length += count;
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+  throw failure(source, `nothing writes to the pipe ${shownPath(path)}`, 'Check the command that should');
+}
+
+/** How many bytes could be read; `null` when there are none yet. */
+function tryRead(descriptor: number, into: Buffer, from: number): number | null {
+  try {
+    return readSync(descriptor, into, from, into.length - from, null);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return null;
+    throw error;
+  }
+}
+
+async function runScript(source: Source, path: string, env: VaultSources['scriptEnvironment']): Promise<Buffer> {
+  const { execa } = await import('execa');
+  const isClient = basename(path, extname(path)).endsWith('-client');
+  const args = isClient ? ['--vault-id', source.id ?? DEFAULT_VAULT_ID] : [];
+  const result = await execa(resolve(path), args, {
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    // A script may ask at the terminal itself, or unlock an agent through it.
+    stdin: 'inherit',
+    stderr: 'pipe',
+    timeout: TIME_LIMIT_MS,
+    maxBuffer: MOST_PASSWORD_BYTES,
+    extendEnv: false,
+    env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+    reject: false,
+  });
+  const script = `the password script ${shownPath(path)}`;
+  const said = terminalLine(Buffer.from(result.stderr).toString('utf8'));
+  const because = said === '' ? '' : `: ${said}`;
+  if (result.timedOut) {
+    throw failure(source, `${script} did not end within ${TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
+  }
+  if (result.isMaxBuffer) throw failure(source, `${script} prints too much`, 'It must print the password alone');
+  if (result.exitCode === undefined) {
+    const reason = terminalLine(result.code ?? result.signal ?? 'unknown error');
+    throw failure(source, `${script} could not be run (${reason})`, 'Check its first line, or take away its x bits');
+  }
+  if (isClient && result.exitCode === 2) {
+    const id = terminalLine(source.id ?? DEFAULT_VAULT_ID);
+    throw failure(source, `${script} knows no password for the id "${id}"${because}`, 'Check the id before the "@"');
+  }
+  if (result.exitCode !== 0) {
+    throw failure(source, `${script} ended with ${result.exitCode}${because}`, 'Run it by hand to see why');
+  }
+  const password = Buffer.from(result.stdout);
+  let end = password.length;
+  let start = 0;
+  while (start < end && (password[start] === 0x0a || password[start] === 0x0d)) start += 1;
+  while (end > start && (password[end - 1] === 0x0a || password[end - 1] === 0x0d)) end -= 1;
+  return password.subarray(start, end);
+}
+
+/** Without the blanks and line ends around it, as Ansible takes a password from a file. */
+function trimmed(bytes: Buffer): Buffer {
+  const isBlank = (byte: number | undefined): boolean =>
+    byte === 0x20 || (byte !== undefined && byte >= 9 && byte <= 13);
+  let start = 0;
+  let end = bytes.length;
+  while (start < end && isBlank(bytes[start])) start += 1;
+  while (end > start && isBlank(bytes[end - 1])) end -= 1;
+  return bytes.subarray(start, end);
+}
+
+function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
+}
+
+function shownPath(path: string): string {
+  return `"${terminalLine(path)}"`;
+}
+
+function failure(source: Source, message: string, hint: string): InputError {
+  return new InputError([problem(source, message, hint)]);
+}
+
+function problem(source: Source, message: string, hint: string): Problem {
+  return { severity: 'error', code: 'vault-password', message: `${source.origin}: ${message}`, hint, location: null };
+}

@@ -1,0 +1,397 @@
+import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
+import { isOurs } from '../firewalld/model.ts';
+import type { ObservedFirewalld } from '../firewalld/observed.ts';
+import { parseRichRule } from '../firewalld/rich-rule.ts';
+import { type RehearseRequest, rehearseRequest } from '../host/requests.ts';
+import { hostPeers } from '../settings/addresses-of-hosts.ts';
+import type { Play } from '../matrix/matrix.ts';
+import { askedFirst } from '../plan/notes/asked-first.ts';
+import { banNotes } from '../plan/notes/ban-notes.ts';
+import { draftPlan, type MadePlan, type PlanInput, withConsequences } from '../plan/build-plan.ts';
+import { connectionRefusal } from '../plan/diff/connection-moves.ts';
+import { forwarding } from '../plan/forwarding/forwarding-notes.ts';
+import { lockout } from '../plan/lockout/lockout.ts';
+import type { LockoutVerdict } from '../plan/lockout/lockout-types.ts';
+import { patternFirst, patternNotes } from '../plan/notes/patterns.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import { type Dialled, sshPorts, type Way } from '../plan/lockout/proof-ways.ts';
+import type { Rehearsal } from '../plan/rehearsal.ts';
+import { rehearsalNotes, rehearsalRefusals } from '../plan/notes/rehearsal-refusals.ts';
+import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
+import { heldInFolder, reloadHazard } from '../plan/notes/reload-hazard.ts';
+import { reloadOf } from '../plan/steps.ts';
+import { type Trials, trialsOf } from '../plan/lockout/trials.ts';
+import { trustNotes } from '../plan/diff/trust.ts';
+import { waysOf } from '../plan/lockout/ways.ts';
+import { buildDesired } from '../policy/build-desired.ts';
+import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
+import { detectRoles } from '../roles/detect.ts';
+import type { RoleFindings } from '../roles/findings.ts';
+import type { Failure } from '../fleet/events.ts';
+import { DEFAULT_GUARD } from '../fleet/guarded-run.ts';
+import type { HostJob, RunContext } from '../fleet/operations.ts';
+import { runNotes } from './run-notes.ts';
+import { type UsableFirewalld, usableFirewalld } from './usable-firewalld.ts';
+
+/** What the pure stages make of one host's facts, in the end. */
+export type Decision =
+  | { readonly kind: 'refused'; readonly failure: Failure }
+  | { readonly kind: 'planned'; readonly plan: HostPlan };
+
+/** The same, or what the host has to be asked first. */
+export type FirstDecision =
+  | Decision
+  | {
+      readonly kind: 'to-rehearse';
+      readonly request: RehearseRequest;
+      /** The decision, once the host has said what would come of it. */
+      readonly decide: (rehearsal: Rehearsal) => Decision;
+    };
+
+/** What of a run's context decisions are made from. */
+export type DecideContext = Pick<
+  RunContext,
+  'inventory' | 'settings' | 'today' | 'acceptLockout' | 'acceptForwardingStop' | 'guard'
+>;
+
+/** Which roles the host plays, by declaration, detection and memory. */
+export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFindings {
+  const { remembered } = facts;
+  return detectRoles({
+    matrix: play.matrix,
+    facts,
+    declared: job.settings.roles,
+    // Under another matrix too: a role that it knows as well stays, and one that it does not is warned of.
+    remembered: remembered?.roles ?? null,
+  });
+}
+
+/**
+ * Facts → roles → desired → plan. Pure but for what `context` holds: the inventory and the day.
+ *
+ * @param dialled the host's end of our connection as seen from here; `null` where there is none
+ */
+export function decide(
+  job: HostJob,
+  play: Play,
+  facts: HostFacts,
+  context: DecideContext,
+  dialled: Dialled | null,
+): FirstDecision {
+  if (!facts.root)
+    return refused(
+      'not-root',
+      'the account has no root rights on the host, and only root may read and change firewalld',
+      'log in as root, or set ansible_become: true with sudo rights',
+    );
+  const usable = usableFirewalld(facts, job.settings.ensureFirewalld);
+  if (usable.kind === 'refused') return refusedBy([usable.refusal]);
+  const findings = rolesOf(job, play, facts);
+  if (findings.verdict.kind === 'ambiguous') {
+    const { unexplained, candidates } = findings.verdict;
+    return refused(
+      'roles-ambiguous',
+      `${unexplained.join(', ')} fits ${candidates.join(', ')}, and nothing tells which`,
+      `declare the roles: portfw_roles: [${candidates[0] ?? ''}] (or the others) for this host`,
+    );
+  }
+  if (findings.verdict.kind === 'none') {
+    return refused(
+      'no-roles',
+      'no role was found on the host and none is declared',
+      'declare the roles in portfw_roles; an empty list stands for a host that only plays the roles of every host',
+    );
+  }
+  return planOf(job, play, facts, usable, findings, context, dialled);
+}
+
+function planOf(
+  job: HostJob,
+  play: Play,
+  facts: HostFacts,
+  usable: UsableFirewalld,
+  findings: RoleFindings,
+  context: DecideContext,
+  dialled: Dialled | null,
+): FirstDecision {
+  const { firewalld, observed, ensure } = usable;
+  if (observed.broken.length > 0) {
+    const [first] = observed.broken;
+    return refused(
+      'broken-xml',
+      `portfw cannot use ${first!.path}: ${first!.why}`,
+      'repair it or remove it: portfw cannot tell what firewalld would make of it at the next reload',
+      observed.broken.slice(1).map((item) => `${item.path}: ${item.why}`),
+    );
+  }
+  const outcome = buildDesired({
+    matrix: play.matrix,
+    roles: findings.roles.map((item) => item.role),
+    settings: job.settings,
+    facts,
+    firewalld,
+    privateMode: job.settings.private ?? play.private ?? 'trusted',
+    features: new Set([...play.features, ...job.settings.features]),
+    peers: hostPeers(job.settings, context.inventory, context.settings),
+    today: context.today,
+    bound: boundInterfaces(observed),
+  });
+  if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
+  const { desired } = outcome;
+  const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
+  const input: PlanInput = {
+    host: job.host,
+    matrix: play.matrix.name,
+    roles: findings.roles,
+    facts: firewalld,
+    observed,
+    desired,
+    remembered: facts.remembered,
+    live: facts,
+    ...(ensure === null ? {} : { ensure }),
+    notes: [
+      ...(ensure === null ? [] : startNotes(facts, observed, desired, firewalld.defaultZone)),
+      ...warnings,
+      ...outcome.notes,
+      ...runNotes(facts),
+      ...writerNotes(facts),
+      ...entranceNotes(job, facts),
+      ...askedFirst(desired, observed.runtime, firewalld.runtime),
+      ...trustNotes(desired, observed.runtime),
+      ...patternNotes(observed, desired),
+    ],
+  };
+  const made = draftPlan(input);
+  const against = [
+    // First, since a proof without what is deleted may fail for that very reason.
+    stillUsed(observed, firewalld.files, made.plan),
+    heldInFolder(observed, desired),
+    patternFirst(observed, desired, firewalld.version),
+    connectionRefusal(firewalld.networkManager, made.plan.changes, desired),
+  ].filter((item) => item !== null);
+  if (against.length > 0) return refusedBy(against);
+  const peers = hostPeers(job.settings, context.inventory, context.settings);
+  const { ways, doubts } = waysOf(
+    facts,
+    job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) })),
+    dialled,
+  );
+  const trials = trialsOf(ways);
+  const conclude = (rehearsal: Rehearsal | null): Decision =>
+    concluded({ job, facts, usable, context, input, made, ways, doubts, trials, rehearsal });
+  // Where nothing changes there is nothing to ask, and firewalld that is not installed cannot be asked.
+  if (!changesFirewalld(made.plan) || ensure === 'install') return conclude(null);
+  return {
+    kind: 'to-rehearse',
+    request: rehearseRequest(made, { ways: trials.ways, listen: sshPorts(facts) }),
+    decide: conclude,
+  };
+}
+
+interface Draft {
+  readonly job: HostJob;
+  readonly facts: HostFacts;
+  readonly usable: UsableFirewalld;
+  readonly context: DecideContext;
+  readonly input: PlanInput;
+  readonly made: MadePlan;
+  readonly ways: readonly Way[];
+  readonly doubts: readonly string[];
+  readonly trials: Trials;
+  /** `null` where the host was not asked. */
+  readonly rehearsal: Rehearsal | null;
+}
+
+/** The plan with what it does, or why it must not be carried out. */
+function concluded(draft: Draft): Decision {
+  const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
+  const { firewalld, observed, ensure } = usable;
+  const { kernels, notes: beside } = readKernels(rehearsal, facts);
+  const plan = withConsequences(made, input, rehearsal, kernels);
+  const reload = reloadOf(plan.steps) !== null;
+  const starts = ensure !== null;
+  const changes = changesFirewalld(plan);
+  const proof = lockout({
+    facts,
+    firewalld,
+    observed,
+    outcome: made.outcome,
+    reload,
+    starts,
+    changes,
+    ways,
+    trials,
+    rehearsal,
+    kernels,
+  });
+  const accepted = context.acceptLockout?.has(job.host) === true;
+  const through = forwarding({ host: job.host, facts, firewalld, observed, outcome: made.outcome, starts, kernels });
+  const acceptedStop = context.acceptForwardingStop?.has(job.host) === true;
+  const window = (context.guard ?? DEFAULT_GUARD).windowSeconds;
+  const against = [
+    ...(rehearsal === null ? [] : rehearsalRefusals(rehearsal, window, reload || starts)),
+    ...(accepted ? [] : proof.refusals),
+    ...(acceptedStop ? [] : through.refusals),
+    // A start reads the same files as a reload. Where the host has said whether they load, its word counts.
+    (reload || starts) && rehearsal?.kind !== 'rehearsed' ? reloadHazard(observed, firewalld.version) : null,
+  ].filter((item) => item !== null);
+  if (against.length > 0) return refusedBy(against);
+  const notes = [
+    ...plan.notes,
+    ...doubts.map((text): PolicyNote => ({ severity: 'warning', code: 'management-unknown', text })),
+    ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
+    ...beside,
+    ...through.notes,
+    ...(changes ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
+    ...(acceptedStop
+      ? through.refusals.map(({ code, text }): PolicyNote => ({ severity: 'warning', code, text }))
+      : []),
+    ...proof.notes,
+    ...(accepted ? acceptedNotes(proof) : []),
+    ...(changes ? provedNotes(proof, kernels) : []),
+  ];
+  return { kind: 'planned', plan: { ...plan, notes } };
+}
+
+/** Whether a plan does more than to remember roles: one that does not can cut nobody off. */
+function changesFirewalld({ changes }: HostPlan): boolean {
+  return changes.some(({ kind }) => kind !== 'remember');
+}
+
+/** By which interface each entry of `portfw_management` was proved to get in. */
+function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): PolicyNote[] {
+  const proved = all.filter(({ kind }) => kind === 'management');
+  const texts = proved.map(
+    ({ given, places }) => `${given} by ${[...new Set(places.map((place) => place.interface))].join(' or ')}`,
+  );
+  if (texts.length === 0) return [];
+  const how =
+    kernels?.running !== undefined || kernels?.boot !== undefined
+      ? "against the kernel's rules of the rehearsal"
+      : 'from the configuration';
+  return [
+    {
+      severity: 'info',
+      code: 'management-proved',
+      text: `portfw_management was proved ${how}: ${[...new Set(texts)].join(', ')}`,
+    },
+  ];
+}
+
+/** Which interfaces zones of ours have in their files, whether they are there now or not. */
+function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
+  const ours = [...permanent.zones.values()].filter(({ name }) => isOurs(name));
+  return new Map(ours.flatMap((zone) => zone.interfaces.map((name) => [name, zone.name] as const)));
+}
+
+/** Interfaces that no class names are filtered as well, once firewalld runs. */
+function startNotes(
+  facts: HostFacts,
+  observed: ObservedFirewalld,
+  desired: DesiredFirewalld,
+  defaultZone: string,
+): PolicyNote[] {
+  const homes = [...observed.permanent.zones.values(), ...[...desired.zones.values()].map(({ config }) => config)];
+  const bound = new Set(homes.flatMap((zone) => zone.interfaces));
+  const rest = facts.interfaces.filter((item) => !item.loopback && !bound.has(item.name)).map(({ name }) => name);
+  if (rest.length === 0) return [];
+  const open = observed.permanent.zones.get(defaultZone)?.services ?? [];
+  const text = `${rest.join(', ')} ${rest.length === 1 ? 'falls' : 'fall'} to firewalld's default zone ${defaultZone}, which opens ${open.length === 0 ? 'no service' : open.join(', ')}`;
+  return [{ severity: 'warning', code: 'default-zone', text }];
+}
+
+/** What `--accept-lockout` takes upon itself. */
+function acceptedNotes(proof: LockoutVerdict): PolicyNote[] {
+  return proof.refusals.map(({ text }) => ({
+    severity: 'warning',
+    code: 'lockout-accepted',
+    text: `${text}; accepted with --accept-lockout: the guard is the only thing that brings you back`,
+  }));
+}
+
+function refused(
+  code: string,
+  what: string,
+  solve: string,
+  details: readonly string[] = [],
+): Extract<Decision, { kind: 'refused' }> {
+  return { kind: 'refused', failure: { code, what, solve, details } };
+}
+
+function refusedBy(refusals: readonly PolicyRefusal[]): Decision {
+  const [first, ...rest] = refusals;
+  return refused(
+    first!.code,
+    first!.text,
+    first!.hint,
+    rest.map((item) => `${item.text} (${item.hint})`),
+  );
+}
+
+function writerNotes(facts: HostFacts): PolicyNote[] {
+  if (facts.writers.units.length === 0) return [];
+  return [
+    {
+      severity: 'info',
+      code: 'other-writers',
+      text: `${facts.writers.units.join(', ')} also write(s) rules on this host; they are left alone`,
+    },
+  ];
+}
+
+/** Says when the address that our session came in by is not known, so that nothing can be proved about it beforehand. */
+function entranceNotes(job: HostJob, facts: HostFacts): PolicyNote[] {
+  if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
+  const text =
+    'the host does not say which of its addresses we came in by: whether the way in stays open cannot be worked out beforehand';
+  return [{ severity: 'warning', code: 'entrance-unknown', text }];
+}
+
+/** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */
+function stillUsed(
+  observed: ObservedFirewalld,
+  files: RunningFirewalld['files'],
+  plan: HostPlan,
+): PolicyRefusal | null {
+  const deleted = new Set(
+    plan.changes.flatMap((change) => (change.kind === 'definition' && change.action === 'delete' ? [change.name] : [])),
+  );
+  if (deleted.size === 0) return null;
+  for (const { path, text } of files) {
+    // Zones are read below; policies, services that include ours and direct rules are searched as text.
+    if (path.startsWith('zones/') || isOurs(path.slice(path.lastIndexOf('/') + 1))) continue;
+    const name = [...deleted].find((item) => mentions(text, item));
+    if (name !== undefined) return usedBy(`/etc/firewalld/${path}`, name);
+  }
+  for (const config of [observed.permanent, observed.runtime]) {
+    for (const zone of config.zones.values()) {
+      if (isOurs(zone.name)) continue;
+      const rules = zone.richRules.map(parseRichRule);
+      const used = [
+        ...zone.services,
+        ...rules.map((rule) => rule.service),
+        ...rules.map((rule) => rule.sourceIpset),
+        ...zone.sources.map((source) => source.replace(/^ipset:/, '')),
+      ];
+      const name = used.find((item) => item !== null && deleted.has(item));
+      if (name !== undefined && name !== null) return usedBy(`zone ${zone.name}`, name);
+    }
+  }
+  return null;
+}
+
+/** Whether a text names an object of ours as a word of its own. The name may be anything: it is that of a file on the host. */
+function mentions(text: string, name: string): boolean {
+  return text.split(name).some((part, index, parts) => {
+    const next = parts[index + 1];
+    return next !== undefined && !/[A-Za-z0-9_.-]$/.test(part) && !/^[A-Za-z0-9_.-]/.test(next);
+  });
+}
+
+function usedBy(what: string, name: string): PolicyRefusal {
+  return {
+    code: 'still-used',
+    text: `${what}, which is not ours, uses ${name}, which the plan deletes`,
+    hint: `take ${name} out of it first`,
+  };
+}

@@ -1,0 +1,126 @@
+import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
+import { firewalldRefusal } from '../facts/version.ts';
+import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed.ts';
+import { offlineObserved, stockFirewalld } from '../firewalld/offline.ts';
+import type { EnsureFirewalld } from '../settings/settings-types.ts';
+import type { PolicyRefusal } from '../policy/desired.ts';
+
+/** A firewalld that a plan can be made for: one that runs, or one that may be started, or installed first. */
+export interface UsableFirewalld {
+  readonly kind: 'usable';
+  readonly firewalld: RunningFirewalld;
+  readonly observed: ObservedFirewalld;
+  readonly ensure: 'start' | 'install' | null;
+}
+
+export type Usability = UsableFirewalld | { readonly kind: 'refused'; readonly refusal: PolicyRefusal };
+
+/** Services whose rules would stand beside firewalld's, so that neither would say what gets in. */
+const OTHER_FIREWALLS: Readonly<Record<string, string>> = {
+  ufw: 'take its rules over into the inventory, then: ufw disable',
+  nftables: 'take its rules over into the inventory, then: systemctl disable --now nftables && nft flush ruleset',
+  iptables: 'take its rules over into the inventory, then: systemctl disable --now iptables',
+  ip6tables: 'take its rules over into the inventory, then: systemctl disable --now ip6tables',
+  ebtables: 'take its rules over into the inventory, then: systemctl disable --now ebtables',
+};
+
+/**
+ * Installed, new enough, running, and not in an emergency; or else what `portfw_ensure_firewalld` allows.
+ *
+ * @returns the firewalld that the plan is made for, or why there is none
+ */
+export function usableFirewalld(facts: HostFacts, ensure: EnsureFirewalld | null): Usability {
+  const { firewalld } = facts;
+  if (firewalld.kind === 'absent') {
+    if (ensure !== 'installed')
+      return refused(
+        'firewalld-absent',
+        'firewalld is not installed on the host',
+        'install the package firewalld and start it, or have portfw do so: portfw_ensure_firewalld: installed',
+      );
+    const stock = stockFirewalld();
+    return (
+      otherFirewall(facts) ?? {
+        kind: 'usable',
+        firewalld: stock,
+        observed: offlineObserved(stock),
+        ensure: 'install',
+      }
+    );
+  }
+  const old = firewalld.version === '' ? null : firewalldRefusal(firewalld.version);
+  if (old !== null) return refused('firewalld-too-old', old.what, old.solve);
+  if (firewalld.kind === 'stopped') return stopped(facts, firewalld, ensure);
+  if (firewalld.state !== 'RUNNING')
+    return refused(
+      'firewalld-failed',
+      `firewalld says of itself that it is ${firewalld.state}`,
+      'see `journalctl -u firewalld`; repair its configuration and restart it',
+    );
+  if (firewalld.panicMode)
+    return refused(
+      'panic-mode',
+      'firewalld is in panic mode: it drops everything',
+      'end it with `firewall-cmd --panic-off` once the reason for it is gone',
+    );
+  if (firewalld.otherFolder !== undefined)
+    return refused(
+      'other-folder',
+      `firewalld was started to read ${firewalld.otherFolder} (--system-config), and portfw knows /etc/firewalld alone`,
+      'start it without that option, see FIREWALLD_ARGS in /etc/sysconfig/firewalld or /etc/default/firewalld; a link /etc/firewalld to that folder serves as well',
+    );
+  if (firewalld.denies === true)
+    return refused(
+      'lockdown',
+      'firewalld is in lockdown, and its whitelist does not let root change anything',
+      'on the host: add <user id="0"/> to /etc/firewalld/lockdown-whitelist.xml, or end the lockdown: firewall-cmd --lockdown-off',
+    );
+  return { kind: 'usable', firewalld, observed: observedFirewalld(firewalld), ensure: null };
+}
+
+function stopped(
+  facts: HostFacts,
+  firewalld: Extract<HostFacts['firewalld'], { kind: 'stopped' }>,
+  ensure: EnsureFirewalld | null,
+): Usability {
+  const what = `firewalld does not run: ${firewalld.reason}`;
+  if (ensure === null)
+    return refused(
+      'firewalld-stopped',
+      what,
+      'start it with `systemctl enable --now firewalld`, and mind that it then filters at once; or have portfw start it with its new configuration: portfw_ensure_firewalld: running',
+    );
+  const { offline } = firewalld;
+  if (offline === undefined)
+    return refused('firewalld-stopped', what, 'see `journalctl -u firewalld`: portfw cannot read its configuration');
+  if (offline.unit === '')
+    return refused('firewalld-stopped', `${what}, and no systemd runs that could start it`, 'start it by hand');
+  if (offline.unit.startsWith('masked'))
+    return refused(
+      'firewalld-masked',
+      'firewalld is masked: somebody has ruled out that it is started',
+      'on the host: systemctl unmask firewalld',
+    );
+  return (
+    otherFirewall(facts) ?? {
+      kind: 'usable',
+      firewalld: offline.firewalld,
+      observed: offlineObserved(offline.firewalld),
+      ensure: 'start',
+    }
+  );
+}
+
+function otherFirewall(facts: HostFacts): Usability | null {
+  const other = facts.writers.units.find((unit) => Object.hasOwn(OTHER_FIREWALLS, unit));
+  if (other === undefined) return null;
+  return refused(
+    'other-firewall',
+    `${other} is active: with firewalld beside it, neither would say what gets in`,
+    `on the host: ${OTHER_FIREWALLS[other]!}`,
+  );
+}
+
+function refused(code: string, text: string, hint: string): Usability {
+  return { kind: 'refused', refusal: { code, text, hint } };
+}

@@ -1,0 +1,144 @@
+import { type Document, parseDocument, type YAMLError } from 'yaml';
+import { convertJson } from './json-document.ts';
+import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { sortProblems } from '../core/sort-problems.ts';
+import { convertDocument, MAX_DEPTH, TOO_DEEP } from './yaml-convert.ts';
+import { syntaxProblems } from './yaml-syntax.ts';
+import { placesIn, viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';
+
+export type { YamlFile, YamlPath };
+
+const MAX_ERRORS = 50;
+/**
+ * The most lines, colons, commas and brackets of a file. Each value takes about a kilobyte while it is read: this much is
+ * enough for 65,536 hosts with a few variables each, and takes a gigabyte at most.
+ */
+const MAX_MARKS = 750_000;
+
+/**
+ * Reads YAML text as Ansible does: YAML 1.1 as PyYAML resolves it, with merge keys, anchors, `!vault` and `!unsafe`.
+ * Stricter where Ansible only warns: a key that appears twice is an error.
+ *
+ * @param file the name that locations carry
+ * @throws InputError with every problem found
+ */
+export function parseYaml(text: string, file: string): YamlFile {
+  const source = text.startsWith('\ufeff') ? text.slice(1) : text;
+  const problems: Problem[] = [];
+  const locate = placesIn(source, file);
+  const place = (offset: number): SourceLocation => locate(Math.max(0, Math.min(offset, source.length)));
+  const report = (offset: number, code: string, message: string, hint: string): void => {
+    if (problems.length < MAX_ERRORS)
+      problems.push({ severity: 'error', code, message, hint, location: place(offset) });
+  };
+
+  // Ansible tries JSON first, whose numbers are not YAML's: `1e3` is one, which YAML 1.1 denies.
+  if (/^[ \t\r\n]*[[{"]/.test(source)) {
+    const json = convertJson(source, report);
+    if (!('expected' in json)) {
+      if (problems.length > 0) throw new InputError(sortProblems(problems));
+      return viewOf(json, file, place);
+    }
+    problems.length = 0;
+  }
+  const tooMuch = findTooMuch(source);
+  if (tooMuch !== null) {
+    const message = `the file holds more than ${MAX_MARKS} lines, colons, commas and brackets`;
+    report(tooMuch, 'file-too-big', message, 'Split it, or check that it is the right file');
+    throw new InputError(problems);
+  }
+  const control = source.search(/[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
+  const depthAt = findDeepNesting(source);
+  let document: Document.Parsed | null = null;
+  if (depthAt === null) {
+    // Of a file that is no YAML at all the parser makes an error for each line, and nobody wants their stacks.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      document = parseDocument(source, {
+        prettyErrors: false,
+        // Scalars are resolved here, PyYAML's way, and duplicates found in linear time.
+        schema: 'failsafe',
+        resolveKnownTags: false,
+        uniqueKeys: false,
+        keepSourceTokens: false,
+        logLevel: 'error',
+      });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+  }
+  if (control !== -1) {
+    const character = source.codePointAt(control)!.toString(16).toUpperCase().padStart(4, '0');
+    report(
+      control,
+      'control-character',
+      `the character U+${character} may not stand in a YAML file`,
+      'Remove it, or write it as an escape such as "\\x07" in a double-quoted string',
+    );
+  }
+  const loneReturn = source.search(/\r(?!\n)/);
+  if (loneReturn !== -1) {
+    report(
+      loneReturn,
+      'carriage-return',
+      'a carriage return stands here without a line feed',
+      'Save the file with line feeds at the ends of its lines',
+    );
+    throw new InputError(problems);
+  }
+  if (document === null) {
+    report(depthAt ?? 0, 'nesting-too-deep', ...TOO_DEEP);
+    throw new InputError(problems);
+  }
+  const overflowed = (error: YAMLError): boolean => /call stack/i.test(error.message);
+  if (document.errors.some(overflowed)) {
+    // How deep the parser came differs from run to run: what it said before that does not.
+    const before = document.errors.filter((error) => !overflowed(error)).map((error) => error.pos[0]);
+    report(before.length === 0 ? 0 : Math.min(...before.slice(0, 100)), 'nesting-too-deep', ...TOO_DEEP);
+    throw new InputError(problems);
+  }
+  const directives = document.warnings.filter((warning) => warning.code === 'BAD_DIRECTIVE');
+  for (const { offset, message, hint } of syntaxProblems([...document.errors, ...directives], source)) {
+    report(offset, 'yaml-syntax', message, hint);
+  }
+  if (problems.length > 0) throw new InputError(sortProblems(problems));
+
+  const root = convertDocument(document, source, report);
+  if (problems.length > 0) throw new InputError(sortProblems(problems));
+
+  return viewOf(root, file, place);
+}
+
+/** Where flow brackets or block indentation go deeper than we read, or `null`; a rough count that errs towards `null`. */
+function findDeepNesting(source: string): number | null {
+  let depth = 0;
+  // Quoted strings, comments and block scalars may hold brackets, but hundreds that are never closed are no plain text.
+  const limit = MAX_DEPTH * 3;
+  for (let i = 0; i < source.length; i += 1) {
+    const code = source.charCodeAt(i);
+    if (code === 0x5b || code === 0x7b) {
+      depth += 1;
+      if (depth > limit) return i;
+    } else if ((code === 0x5d || code === 0x7d) && depth > 0) depth -= 1;
+  }
+  // "- - - - …" and "? ? ? …" nest without brackets.
+  const indicators = /(?:[-?:][ \t]+){300}/.exec(source);
+  return indicators === null ? null : indicators.index;
+}
+
+/** Where the file holds more than `MAX_MARKS`, or `null`. */
+function findTooMuch(source: string): number | null {
+  let marks = 0;
+  for (let i = 0; i < source.length; i += 1) {
+    const code = source.charCodeAt(i);
+    // Line feed, comma, colon, opening bracket and brace.
+    if (code === 0x0a || code === 0x2c || code === 0x3a || code === 0x5b || code === 0x7b) {
+      marks += 1;
+      if (marks > MAX_MARKS) return i;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,77 @@
+import type { SourceLocation } from '../core/problem.ts';
+import type { Converted, Entry, KeyKind } from './yaml-convert.ts';
+
+/** A path into a document: mapping keys and list positions. */
+export type YamlPath = readonly (string | number)[];
+
+/** One YAML document with the place of everything in it. */
+export interface YamlFile {
+  readonly file: string;
+  /**
+   * The document as plain data: mappings are objects, floats are numbers, timestamps are the text as written, `!unsafe`
+   * text is a string; only `!vault` values (`VaultValue`) and integers beyond 2^53 (`bigint`) are not JSON.
+   * Aliased parts are shared, so treat it as read-only.
+   */
+  readonly value: unknown;
+  /**
+   * The same with nothing lost: floats are `YamlFloat`, timestamps `YamlTimestamp`, `!unsafe` text `UnsafeText`. What a
+   * mapping's keys were before they became text is known to `exactKeys`.
+   */
+  readonly exact: unknown;
+  /** The place of the innermost part of `path` that exists; of a mapping's entry either the key or the value (default). */
+  locate(path: YamlPath, at?: 'key' | 'value'): SourceLocation;
+  /** The keys of the mapping at `path` in the order written (merged ones first); empty when there is no mapping. */
+  keys(path: YamlPath): readonly string[];
+  /** What the last step of `path`, a mapping's key, was written as; `null` when there is no such entry. */
+  keyKind(path: YamlPath): KeyKind | null;
+}
+
+/** A converted document for those who read it. */
+export function viewOf(root: Converted, file: string, place: (offset: number) => SourceLocation): YamlFile {
+  const walk = (path: YamlPath): { node: Converted; entry: Entry | null; complete: boolean } => {
+    let node = root;
+    let entry: Entry | null = null;
+    for (const step of path) {
+      const next = node.entries?.get(step) ?? (typeof step === 'number' ? node.entries?.get(String(step)) : undefined);
+      if (next === undefined) return { node, entry, complete: false };
+      node = next.value;
+      entry = next;
+    }
+    return { node, entry, complete: true };
+  };
+  return {
+    file,
+    value: root.plain,
+    exact: root.exact,
+    locate(path, at = 'value') {
+      const { node, entry, complete } = walk(path);
+      return place(at === 'key' && complete && entry !== null ? entry.keyOffset : node.offset);
+    },
+    keys(path) {
+      const { node, complete } = walk(path);
+      return complete && node.entries !== null && !Array.isArray(node.plain)
+        ? [...node.entries.keys()].map(String)
+        : [];
+    },
+    keyKind(path) {
+      const { entry, complete } = walk(path);
+      return complete ? (entry?.keyKind ?? null) : null;
+    },
+  };
+}
+
+/** Line and column of the offsets in a text. */
+export function placesIn(source: string, file: string): (offset: number) => SourceLocation {
+  const starts = [0];
+  for (let i = source.indexOf('\n'); i !== -1; i = source.indexOf('\n', i + 1)) starts.push(i + 1);
+  return (offset) => {
+    let low = 0;
+    let high = starts.length - 1;
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if (starts[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { file, line: low + 1, column: offset - starts[low]! + 1 };
+  };
+}

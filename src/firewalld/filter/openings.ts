@@ -1,0 +1,156 @@
+import { contains, parseAddress, parseNetwork } from '../../core/addresses.ts';
+import { formatPortRange, mergePortRanges, type PortRange, parsePortRange, subtractPortRanges } from '../../core/ports.ts';
+import type { FirewalldConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../model.ts';
+import { formatPort } from '../normalise.ts';
+import { acceptsAll, parseRichRule, type RichRule } from '../rich-rule.ts';
+
+/** A packet that opens a flow, as far as a zone looks at it. */
+export interface Knock {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: string;
+  readonly port: number;
+}
+
+/** Whether a zone lets in whatever nothing else in it refuses, by its target or by a rule. */
+export function acceptsEverything(zone: Pick<ZoneConfig, 'target' | 'richRules'>): boolean {
+  return zone.target === 'ACCEPT' || zone.richRules.some((rule) => acceptsAll(parseRichRule(rule)));
+}
+
+/** The ports that a zone opens to everybody, by protocol; `null` when it accepts everything. */
+export function openToAll(zone: ZoneConfig, config: FirewalldConfig): ReadonlyMap<string, readonly PortRange[]> | null {
+  if (acceptsEverything(zone)) return null;
+  const byProtocol = new Map<string, PortRange[]>();
+  const add = (ports: readonly PortProtocol[]) => {
+    for (const { protocol, range } of ports) byProtocol.set(protocol, [...(byProtocol.get(protocol) ?? []), range]);
+  };
+  add(zone.ports);
+  for (const name of zone.services) add(servicePorts(name, config));
+  return new Map([...byProtocol].map(([protocol, ranges]) => [protocol, mergePortRanges(ranges)]));
+}
+
+/** A service's ports with those of the services that it includes. */
+export function servicePorts(name: string, config: FirewalldConfig): readonly PortProtocol[] {
+  return withIncludes(name, config).flatMap((service) => service.ports);
+}
+
+/** A service and those that it includes, each once; nothing when it is not known. */
+export function withIncludes(name: string, config: FirewalldConfig): ServiceConfig[] {
+  const found = new Map<string, ServiceConfig>();
+  const names = [name];
+  for (const next of names) {
+    const service = config.services.get(next);
+    if (service === undefined || found.has(next)) continue;
+    found.set(next, service);
+    names.push(...service.includes);
+  }
+  return [...found.values()];
+}
+
+/** What `before` lets in and `after` does not, one text each: `22/tcp (service ssh)`, `everything else`, a rich rule. */
+export function lostOpenings(
+  before: ZoneConfig,
+  beforeConfig: FirewalldConfig,
+  after: ZoneConfig,
+  afterConfig: FirewalldConfig,
+): string[] {
+  const lost: string[] = [];
+  const stay = new Set(after.richRules);
+  if (before.masquerade && !after.masquerade) lost.push('masquerading');
+  for (const forward of before.forwardPorts)
+    if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
+  if (before.forward && !after.forward && before.interfaces.length > 1)
+    lost.push("forwarding between the zone's interfaces");
+  for (const rule of before.richRules) {
+    if (stay.has(rule)) continue;
+    const { words } = parseRichRule(rule);
+    if (words.includes('masquerade') || words.includes('forward-port')) lost.push(rule);
+  }
+  const kept = openToAll(after, afterConfig);
+  if (kept === null) return lost;
+  const report = (ports: readonly PortProtocol[], where: string) => {
+    for (const { protocol, range } of ports) {
+      for (const rest of subtractPortRanges([range], kept.get(protocol) ?? [])) {
+        lost.push(`${formatPortRange(rest)}/${protocol}${where}`);
+      }
+    }
+  };
+  if (acceptsEverything(before)) lost.push('everything that the new zone does not open (the old one accepts all)');
+  report(before.ports, '');
+  for (const name of before.services) {
+    if (after.services.includes(name)) continue;
+    const services = withIncludes(name, beforeConfig);
+    const others = services.flatMap((service) => [
+      ...service.protocols.map((protocol) => `protocol ${protocol} (service ${name})`),
+      ...service.sourcePorts.map((port) => `source port ${formatPort(port)} (service ${name})`),
+    ]);
+    const ports = servicePorts(name, beforeConfig);
+    if (ports.length + others.length === 0) lost.push(`service ${name}`);
+    report(ports, ` (service ${name})`);
+    lost.push(...others);
+  }
+  for (const protocol of before.protocols) if (!after.protocols.includes(protocol)) lost.push(`protocol ${protocol}`);
+  const sourcePorts = after.sourcePorts.map(formatPort);
+  for (const port of before.sourcePorts.map(formatPort))
+    if (!sourcePorts.includes(port)) lost.push(`source port ${port}`);
+  for (const rule of before.richRules) {
+    const parsed = parseRichRule(rule);
+    // What accepts everything has a line of its own above.
+    if (!stay.has(rule) && parsed.action === 'accept' && !acceptsAll(parsed)) lost.push(rule);
+  }
+  return [...new Set(lost)];
+}
+
+/** Whether a zone lets a new flow in. Of what we do not understand fully, only refusals count. */
+export function letsIn(zone: ZoneConfig, config: FirewalldConfig, knock: Knock): boolean {
+  const rules = zone.richRules.map(parseRichRule).filter((rule) => concerns(rule, knock, config));
+  if (rules.some((rule) => rule.action === 'reject' || rule.action === 'drop')) return false;
+  const open = openToAll(zone, config);
+  if (open === null) return true;
+  if (open.get(knock.protocol)?.some((range) => covers(range, knock.port))) return true;
+  return rules.some((rule) => rule.action === 'accept' && !rule.inverted && rule.words.length === 0);
+}
+
+/** Whether a rule may be about a flow; of an accepting rule that is said only where it is certain. */
+function concerns(rule: RichRule, knock: Knock, config: FirewalldConfig): boolean {
+  const accepts = rule.action === 'accept';
+  const family = parseAddress(knock.source)?.family;
+  if (rule.family !== null && family !== undefined && rule.family !== family) return false;
+  if (rule.inverted) return true;
+  if (rule.sourceAddress !== null && !within(knock.source, [rule.sourceAddress])) return false;
+  if (rule.sourceMac !== null && accepts) return false;
+  if (rule.sourceIpset !== null) {
+    const entries = config.ipsets.get(rule.sourceIpset)?.entries;
+    if (entries === undefined ? accepts : !within(knock.source, entries)) return false;
+  }
+  if (rule.destination !== null && !within(knock.destination, [rule.destination])) return false;
+  if (rule.destinationIpset !== null && accepts) return false;
+  if (rule.service !== null) {
+    if (!config.services.has(rule.service)) return !accepts;
+    return servicePorts(rule.service, config).some(
+      (port) => port.protocol === knock.protocol && covers(port.range, knock.port),
+    );
+  }
+  if (rule.port !== null) {
+    const range = parsePortRange(rule.port.port);
+    if (typeof range === 'string') return !accepts;
+    return rule.port.protocol === knock.protocol && covers(range, knock.port);
+  }
+  return true;
+}
+
+/** Whether an address lies in one of the addresses or networks. */
+export function within(address: string, networks: readonly string[]): boolean {
+  const own = parseAddress(address);
+  return (
+    own !== null &&
+    networks.some((text) => {
+      const network = parseNetwork(text);
+      return network !== null && contains(network, own);
+    })
+  );
+}
+
+function covers(range: PortRange, port: number): boolean {
+  return range.first <= port && port <= range.last;
+}

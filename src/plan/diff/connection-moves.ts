@@ -1,0 +1,86 @@
+import type { ManagedConnection } from '../../facts/facts.ts';
+import { isOurs } from '../../firewalld/model.ts';
+import type { DesiredFirewalld, PolicyRefusal } from '../../policy/desired.ts';
+import type { Change, ConnectionMove } from '../plan.ts';
+
+/**
+ * What has to become of the connection that manages an interface, so that NetworkManager keeps the interface in `zone`: of one
+ * that names another zone. An empty `zone` gives back what is ours, and leaves a zone alone that somebody else chose.
+ */
+export function connectionMove(
+  connections: readonly ManagedConnection[],
+  name: string,
+  zone: string,
+): { readonly networkManager?: ConnectionMove } {
+  const managed = connections.find((item) => item.interfaces.includes(name));
+  if (managed === undefined || managed.zone === zone || (zone === '' && !isOurs(managed.zone))) return {};
+  const { uuid, connection, zone: before } = managed;
+  return { networkManager: { uuid, connection, before, after: zone } };
+}
+
+/** Connections that name a zone of ours for an interface which no zone of ours has, nor should have. */
+export function leftConnections(
+  connections: readonly ManagedConnection[],
+  homes: ReadonlyMap<string, string>,
+  changes: readonly Change[],
+  defaultZone: string,
+): Change[] {
+  const said = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.interface] : [])));
+  return connections.flatMap((connection) =>
+    connection.interfaces
+      .filter((name) => isOurs(connection.zone) && !homes.has(name) && !said.has(name))
+      .map((name): Change => {
+        const layers = { permanent: false, runtime: false };
+        const move = connectionMove([connection], name, '');
+        const where = { zone: connection.zone, classes: [], otherZone: defaultZone, editsZone: null, layers };
+        const effects = { closes: [], opens: [], reasons: [] };
+        return { kind: 'interface', action: 'release', interface: name, ...where, ...move, ...effects };
+      }),
+  );
+}
+
+/** The connections that a plan moves, each once. */
+export function connectionMoves(changes: readonly Change[]): ConnectionMove[] {
+  const moves = changes.flatMap((change) =>
+    change.kind === 'interface' && change.networkManager !== undefined ? [change.networkManager] : [],
+  );
+  return [...new Map(moves.map((move) => [move.uuid, move])).values()];
+}
+
+/** Why a connection that the plan moves cannot be moved for good, or `null`. */
+export function connectionRefusal(
+  connections: readonly ManagedConnection[],
+  changes: readonly Change[],
+  desired: DesiredFirewalld,
+): PolicyRefusal | null {
+  const homes = new Map(
+    [...desired.zones.values()].flatMap(({ config }) => config.interfaces.map((name) => [name, config.name] as const)),
+  );
+  for (const { uuid, connection, before, after } of connectionMoves(changes)) {
+    const managed = connections.find((item) => item.uuid === uuid);
+    const names = managed?.interfaces ?? [];
+    const zones = [...new Set(names.map((name) => homes.get(name) ?? ''))];
+    if (zones.length > 1)
+      return {
+        code: 'networkmanager-shared',
+        text: `NetworkManager's connection ${connection} manages ${names.join(', ')} together, and it can name one zone only: the plan has them in ${zones.map(shownZone).join(' and ')}`,
+        hint: 'give each of these interfaces a connection of its own, or the same class in portfw_interfaces',
+      };
+    if (managed?.unsaved === true)
+      return {
+        code: 'networkmanager-unsaved',
+        text: `NetworkManager's connection ${connection} is not saved: at the next boot it would name zone ${shownZone(before)} again, and not ${shownZone(after)}`,
+        hint: `set the zone to ${shownZone(after)} in what writes the connection (netplan, cloud-init, the boot line), or save it on the host: nmcli connection modify uuid ${uuid} connection.zone ${shellWord(before)}`,
+      };
+  }
+  return null;
+}
+
+/** One word of a command line that is shown for copying: the host chose the text. */
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function shownZone(zone: string): string {
+  return zone === '' ? 'none' : zone;
+}

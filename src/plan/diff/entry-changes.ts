@@ -1,0 +1,42 @@
+import type { FirewalldConfig } from '../../firewalld/model.ts';
+import type { DesiredFirewalld, Reason } from '../../policy/desired.ts';
+import type { Change } from '../plan.ts';
+
+const NONE: ReadonlySet<string> = new Set();
+
+/**
+ * What changes in the entries of our ipsets, also of those that come or go as a whole: who gets in by a set is always a
+ * change of its own. Linear in the number of entries.
+ *
+ * @param deleted names of the sets that the plan deletes
+ */
+export function entryChanges(
+  desired: DesiredFirewalld['ipsets'],
+  permanent: FirewalldConfig,
+  runtime: FirewalldConfig,
+  deleted: readonly string[],
+): Change[] {
+  const changes: Change[] = [];
+  const compare = (name: string, wanted: readonly string[], reasons: readonly Reason[]) => {
+    const inFile = new Set(permanent.ipsets.get(name)?.entries);
+    // What a deleted set holds at runtime ends with the next reload: nothing uses it, so nothing is done about it.
+    const loaded = deleted.includes(name) ? NONE : new Set(runtime.ipsets.get(name)?.entries);
+    const target = new Set(wanted);
+    const add = wanted.filter((entry) => !inFile.has(entry) || (!deleted.includes(name) && !loaded.has(entry)));
+    const remove = [...new Set([...inFile, ...loaded])].filter((entry) => !target.has(entry)).sort();
+    if (add.length + remove.length === 0) return;
+    const differs = (held: ReadonlySet<string>) =>
+      held.size !== target.size || wanted.some((entry) => !held.has(entry));
+    changes.push({
+      kind: 'ipset-entries',
+      ipset: name,
+      add,
+      remove,
+      layers: { permanent: differs(inFile), runtime: !deleted.includes(name) && differs(loaded) },
+      reasons,
+    });
+  };
+  for (const [name, { value, reasons }] of desired) compare(name, value.entries, reasons);
+  for (const name of deleted) compare(name, [], []);
+  return changes;
+}

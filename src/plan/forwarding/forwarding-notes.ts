@@ -1,0 +1,354 @@
+import type { HostFacts } from '../../facts/facts.ts';
+import { compareVersions } from '../../facts/version.ts';
+import { isOurs } from '../../firewalld/model.ts';
+import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import { type ForwardedFlow, forwardedFlows } from './forwarded-flows.ts';
+import {
+  BY_INGRESS_ALONE,
+  forwardPortsOf,
+  masqueraderOf,
+  type Opening,
+  openingsOf,
+  type Way,
+  zoneOf,
+} from './forwarding-openings.ts';
+import { fateOf, fateOfPort, isAbout, refusalOf } from './forwarding-passed.ts';
+import type { Filter } from '../../firewalld/filter/dispatch.ts';
+import { type FiltersInput, filtersOf } from '../before-and-after.ts';
+
+type Family = 'ipv4' | 'ipv6';
+
+/** What the notes on forwarding are made from. */
+export interface ForwardingInput extends FiltersInput {
+  readonly host: string;
+  readonly facts: Pick<HostFacts, 'interfaces' | 'forwarding' | 'writers' | 'flows'> &
+    Partial<Pick<HostFacts, 'routeTable'>>;
+  /** Whether the plan starts firewalld: until then whatever the kernel forwards gets through. */
+  readonly starts: boolean;
+}
+
+/** What a plan does to what the host passes on. */
+export interface ForwardingVerdict {
+  readonly notes: readonly PolicyNote[];
+  /** What others have set up and the plan ends: refused, unless it is accepted by name. */
+  readonly refusals: readonly PolicyRefusal[];
+}
+
+/** One thing that is forwarded now and will not be any more. */
+interface Stop extends Way {
+  readonly family: Family;
+  /** With the plan, or with the reload or reboot after it. */
+  readonly when: 'now' | 'boot';
+  /** What of it; `null` for everything. */
+  readonly what: string | null;
+  /** Why it is forwarded now, or why it will not be: the middle of the sentence. */
+  readonly why: string;
+  /** Whether somebody else has set it up, so that the plan is refused. */
+  readonly others: boolean;
+  readonly hint: string;
+}
+
+/** Up to so many interfaces each pair is asked for itself; of more, one pair for all that are in the same zones. */
+const MOST_LINKS = 12;
+
+/**
+ * What the plan does to packets that the host passes on for others, where its kernel does so: what it forwards now and will
+ * not any more, and what firewalld itself lets through that no zone of ours opens. Nothing where forwarding is off. Pure.
+ */
+export function forwarding(input: ForwardingInput): ForwardingVerdict {
+  const links = input.facts.interfaces
+    .filter(({ up, loopback, name }) => up && !loopback && !/^veth/.test(name))
+    .map(({ name }) => name);
+  const ways = links.flatMap((from) => {
+    const families = familiesOf(from, input.facts.forwarding);
+    return links.filter((to) => to !== from).flatMap((to) => families.map((family) => ({ from, to, family })));
+  });
+  if (ways.length === 0) return { notes: [], refusals: [] };
+  const filters = filtersOf(input);
+  const after = input.starts ? filters.boot.after : filters.now.after;
+  const stops = new Stops(input, filters.now.before, after, filters.boot);
+  const found = [...ways.flatMap((way) => stops.of(way)), ...links.flatMap((name) => stops.ofPorts(name))];
+  const texts = grouped(found, input);
+  return {
+    notes: [
+      ...texts.filter(({ stop }) => !stop.others).map(({ text }) => warning('forwarding-stops', text)),
+      ...pings(input, ways, after),
+    ],
+    refusals: texts
+      .filter(({ stop }) => stop.others)
+      .map(({ text, stop }) => ({ code: 'forwarding-stops', text, hint: stop.hint })),
+  };
+}
+
+function warning(code: string, text: string): PolicyNote {
+  return { severity: 'warning', code, text };
+}
+
+function familiesOf(from: string, { ipv4, ipv6 }: HostFacts['forwarding']): Family[] {
+  return [
+    ...(ipv4.includes(from) ? (['ipv4'] as const) : []),
+    ...(ipv6 === 'all' || ipv6.includes(from) ? (['ipv6'] as const) : []),
+  ];
+}
+
+interface WayOf extends Way {
+  readonly family: Family;
+}
+
+class Stops {
+  readonly #input: ForwardingInput;
+  readonly #before: Filter;
+  readonly #after: Filter;
+  readonly #boot: { readonly before: Filter; readonly after: Filter };
+  readonly #flows: readonly ForwardedFlow[];
+  readonly #few: boolean;
+  readonly #known = new Map<string, readonly Stop[]>();
+
+  constructor(input: ForwardingInput, before: Filter, after: Filter, boot: { before: Filter; after: Filter }) {
+    this.#input = input;
+    this.#before = before;
+    this.#after = after;
+    this.#boot = boot;
+    this.#flows = forwardedFlows(input.facts);
+    this.#few = input.facts.interfaces.length <= MOST_LINKS;
+  }
+
+  of(way: WayOf): readonly Stop[] {
+    const zones = (name: string) =>
+      this.#few ? name : `${zoneOf(this.#before, name).name}/${zoneOf(this.#after, name).name}`;
+    // Flows stand on a way of their own.
+    const flows = this.#flows.filter(
+      (flow) => flow.from === way.from && flow.to === way.to && flow.family === way.family,
+    );
+    const key = [way.family, zones(way.from), zones(way.to), flows.length > 0 ? `${way.from} ${way.to}` : ''].join(
+      '\n',
+    );
+    let found = this.#known.get(key);
+    if (found === undefined) {
+      found = this.#input.starts ? this.#byStart(way, flows) : this.#byRules(way, flows);
+      this.#known.set(key, found);
+    }
+    return found.map((stop) => ({ ...stop, ...way }));
+  }
+
+  /** Nothing filters now; whether that is meant to be so only the flows tell. */
+  #byStart(way: WayOf, flows: readonly ForwardedFlow[]): Stop[] {
+    if (openingsOf(way, this.#after, this.#version).some(({ what }) => what === null)) return [];
+    const why = 'since nothing is filtered until firewalld starts';
+    // Docker puts its own zone there as soon as firewalld runs.
+    const others = flows.length > 0 && !runsDocker(this.#input);
+    return [this.#stop(way, { what: null, why, others, policy: null })];
+  }
+
+  #byRules(way: WayOf, flows: readonly ForwardedFlow[]): Stop[] {
+    const all = openingsOf(way, this.#before, this.#version);
+    // What others have opened says more than what a zone of ours has.
+    const ranked = [...all].sort((a, b) => Number(isOurs(a.owner)) - Number(isOurs(b.owner)));
+    const stopping = ranked.flatMap((opening) => {
+      const when = this.#ends(way, opening);
+      return when === null ? [] : [{ opening, when }];
+    });
+    const whole = stopping.find(({ opening }) => opening.what === null);
+    const named = whole === undefined ? stopping : [whole];
+    const found = named.map(({ opening, when }) =>
+      this.#stop(way, {
+        when,
+        what: opening.what,
+        why: `since ${opening.why}`,
+        others: this.#meant(way, opening, flows),
+        policy: opening.kind === 'policy' ? opening.owner : null,
+      }),
+    );
+    if (whole !== undefined) return found;
+    const unexplained = this.#unexplained(
+      way,
+      all,
+      named.map(({ opening }) => opening),
+      flows,
+    );
+    const masquerade = unexplained === null ? this.#masquerade(way, all) : null;
+    return [...found, ...[unexplained, masquerade].filter((stop) => stop !== null)];
+  }
+
+  /** Whether a forward ends: with the plan, or with the next reload or reboot where that would not end it without the plan. */
+  #ends(way: WayOf, opening: Opening): Stop['when'] | null {
+    const probes = opening.probes.filter((probe) => isAbout(probe, way.family));
+    if (probes.length === 0 && opening.probes.length > 0) return null;
+    const ends = (before: Filter, after: Filter): boolean => {
+      const fates = probes.map((probe) => fateOf({ ...way, probe }, before, after));
+      if (fates.some((fate) => fate === 'stops')) return true;
+      if (fates.some((fate) => fate !== null)) return false;
+      const held = openingsOf(way, after, this.#version);
+      return !held.some(({ what }) => what === null || what === opening.what);
+    };
+    if (ends(this.#before, this.#after)) return 'now';
+    const stands = openingsOf(way, this.#boot.before, this.#version).some(
+      ({ owner, what }) => owner === opening.owner && what === opening.what,
+    );
+    return stands && ends(this.#boot.before, this.#boot.after) ? 'boot' : null;
+  }
+
+  /** Whether somebody has set it up: a zone forwards between its interfaces without anybody's word, so that traffic has to show it. */
+  #meant(way: WayOf, { owner, kind }: Opening, flows: readonly ForwardedFlow[]): boolean {
+    if (isOurs(owner)) return false;
+    if (kind !== 'intra' || flows.length > 0) return true;
+    const names = (zones: readonly string[]) => zones.includes(owner);
+    return (
+      zoneOf(this.#before, way.to).masquerade ||
+      this.#before.policies.some(
+        ({ ingressZones, egressZones }) => !egressZones.includes('HOST') && (names(ingressZones) || names(egressZones)),
+      )
+    );
+  }
+
+  /** What the kernel's rules let through now and will not, for a reason that firewalld's configuration does not show. */
+  #unexplained(
+    way: WayOf,
+    all: readonly Opening[],
+    named: readonly Opening[],
+    flows: readonly ForwardedFlow[],
+  ): Stop | null {
+    const anything = { family: null, protocol: 'tcp', port: 1, destination: '' };
+    const asked = [
+      ...(all.some(({ what }) => what === null) ? [] : [{ probe: anything, opener: undefined, what: null }]),
+      ...flows.map(({ opener, address, protocol, port }) => ({
+        probe: { family: null, protocol, port, destination: address },
+        opener,
+        what: `${port}/${protocol} from ${opener} to ${address}`,
+      })),
+    ];
+    for (const { probe, opener, what } of asked) {
+      const through = { ...way, probe, ...(opener === undefined ? {} : { opener }) };
+      if (fateOf(through, this.#before, this.#after) !== 'stops') continue;
+      const known = named.some(({ probes }) =>
+        probes.some((one) => one.protocol === probe.protocol && (one.port === null || one.port === probe.port)),
+      );
+      if (known) continue;
+      const why = `and ${refusalOf(through, this.#after)} then`;
+      return this.#stop(way, { what, why, others: true, policy: null });
+    }
+    return null;
+  }
+
+  /** Packets that go on without the address that answers come back to. */
+  #masquerade(way: WayOf, all: readonly Opening[]): Stop | null {
+    const masquerader = masqueraderOf(way, this.#before);
+    const forwards = all.length > 0 && openingsOf(way, this.#after, this.#version).length > 0;
+    if (masquerader === null || way.family !== 'ipv4' || !forwards) return null;
+    if (masqueraderOf(way, this.#after) !== null || zoneOf(this.#before, way.from).name === 'docker') return null;
+    const owner = masquerader.slice(masquerader.indexOf(' ') + 1);
+    return this.#stop(way, {
+      what: "the host's address on it (masquerading)",
+      why: `since ${masquerader} masquerades`,
+      others: !isOurs(owner),
+      policy: null,
+    });
+  }
+
+  /** Ports of the host that lead to other machines for what comes in by an interface. */
+  ofPorts(name: string): Stop[] {
+    if (this.#input.starts) return [];
+    const own = this.#input.facts.interfaces.find((item) => item.name === name)?.addresses ?? [];
+    return forwardPortsOf(name, this.#before).flatMap((item): Stop[] => {
+      const family: Family = item.target.startsWith('[') ? 'ipv6' : 'ipv4';
+      if (!familiesOf(name, this.#input.facts.forwarding).includes(family)) return [];
+      const address = own.find((one) => one.family === family)?.address;
+      const ends = (before: Filter, after: Filter) => {
+        const at = { interface: name, address: address ?? '', family };
+        const fate = address === undefined ? null : fateOfPort(item, at, before, after);
+        if (fate !== null) return fate === 'stops';
+        return !forwardPortsOf(name, after).some(
+          ({ port, protocol, target }) => port === item.port && protocol === item.protocol && target === item.target,
+        );
+      };
+      if (!ends(this.#before, this.#after)) return [];
+      const what = `${item.port}/${item.protocol} of the host`;
+      const why = `since ${item.owner} has a forward port for it`;
+      const policy = null;
+      return [
+        this.#stop(
+          { from: name, to: item.target, family },
+          { what, why, others: !isOurs(item.owner.replace(/^\w+ /, '')), policy },
+        ),
+      ];
+    });
+  }
+
+  #stop(
+    way: WayOf,
+    {
+      policy,
+      when = 'now',
+      ...given
+    }: Pick<Stop, 'what' | 'why' | 'others'> & {
+      readonly policy: string | null;
+      readonly when?: Stop['when'];
+    },
+  ): Stop {
+    const [ingress, egress] = [way.from, way.to].map((name) => zoneOf(this.#after, name).name);
+    const keep =
+      policy === null
+        ? ''
+        : `; policy ${policy} lets it through again once it has the new zones as well: firewall-cmd --permanent --policy=${policy} --add-ingress-zone=${ingress} --add-egress-zone=${egress}`;
+    return {
+      ...way,
+      ...given,
+      when,
+      hint: `to go on all the same: --accept-forwarding-stop ${this.#input.host}${keep}`,
+    };
+  }
+
+  get #version(): string {
+    return this.#input.firewalld.version;
+  }
+}
+
+function runsDocker({ facts }: ForwardingInput): boolean {
+  return facts.writers.units.some((name) => name.startsWith('docker'));
+}
+
+/** One sentence for all that stops from one interface for one reason. */
+function grouped(stops: readonly Stop[], input: ForwardingInput): { readonly text: string; readonly stop: Stop }[] {
+  const groups = new Map<string, { stop: Stop; families: Set<string>; targets: Set<string>; what: Set<string> }>();
+  // Both families of a way are one sentence where they fare alike.
+  const families = new Map<string, Set<Family>>();
+  const same = ({ from, to, what, why, when }: Stop) => [from, to, what ?? '', why, when].join('\n');
+  for (const stop of stops) families.set(same(stop), (families.get(same(stop)) ?? new Set()).add(stop.family));
+  for (const stop of stops) {
+    const both = [...families.get(same(stop))!].map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6'));
+    const whole = stop.what === null ? '' : 'part';
+    const key = [stop.from, both.join(' and '), stop.why, stop.when, whole, whole === '' ? '' : stop.to].join('\n');
+    const group = groups.get(key) ?? { stop, families: new Set(both), targets: new Set(), what: new Set() };
+    group.targets.add(stop.to);
+    if (stop.what !== null) group.what.add(stop.what);
+    groups.set(key, group);
+  }
+  const docker = runsDocker(input)
+    ? '; ports that Docker publishes are reached as before, a container by its own address only by what Docker allows in its zone'
+    : '';
+  return [...groups.values()].map(({ stop, families: both, targets, what }) => {
+    const part = what.size === 0 ? '' : ` (${few([...what])})`;
+    return {
+      stop,
+      text: `${[...both].join(' and ')} from ${stop.from} to ${few([...targets])}${part} is forwarded now, ${stop.why}, and will not be ${stop.when === 'now' ? 'any more' : 'after the next reload or reboot'}; established connections go on${docker}`,
+    };
+  });
+}
+
+/** Before 1.0 a zone whose target is the default lets all ICMP be forwarded out of it. */
+function pings(input: ForwardingInput, ways: readonly Way[], after: Filter): PolicyNote[] {
+  if (compareVersions(input.firewalld.version, BY_INGRESS_ALONE) >= 0) return [];
+  const open = ways.filter(({ from, to }) => {
+    const entered = zoneOf(after, from);
+    return isOurs(entered.name) && isOurs(zoneOf(after, to).name) && entered.target === 'default';
+  });
+  if (open.length === 0) return [];
+  const pairs = [...new Set(open.map(({ from, to }) => `from ${from} to ${to}`))];
+  const text = `firewalld ${input.firewalld.version} forwards ICMP (pings) ${few(pairs)}, whatever zones open, as it does for each zone with the default target; portfw_zone_target: reject (or drop) ends that`;
+  return [warning('forwards-icmp', text)];
+}
+
+/** As many as a reader takes in. */
+function few(items: readonly string[]): string {
+  return items.length > 5 ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more` : items.join(', ');
+}

@@ -1,0 +1,56 @@
+import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
+import { dispatchOf } from '../../firewalld/stock.ts';
+import { servicePorts } from '../../firewalld/filter/openings.ts';
+import type { Change, Disruption } from '../plan.ts';
+
+/**
+ * The class of a plan's disruption: nothing, new flows held for a while, interfaces that move.
+ *
+ * @param reloadMs for about how long a reload holds new flows
+ */
+export function disruptionOf(changes: readonly Change[], reload: string | null, reloadMs: number): Disruption {
+  const moved = changes.flatMap((change) =>
+    change.kind === 'interface' && change.layers.runtime ? [change.interface] : [],
+  );
+  const holdMs = reload === null ? 0 : reloadMs;
+  if (moved.length > 0)
+    return { kind: 'interface-moves', interfaces: [...new Set(moved)].sort(), reload: reload !== null, holdMs };
+  return reload === null ? { kind: 'none' } : { kind: 'reload', because: reload, holdMs };
+}
+
+/** Milliseconds without a rule, and for each one, as measured on hosts with two cores; the order of size is what counts. */
+const HOLD: Readonly<Record<ReturnType<typeof dispatchOf>, { readonly base: number; readonly rule: number }>> = {
+  drifting: { base: 110, rule: 1.3 },
+  '0': { base: 110, rule: 1.3 },
+  '1': { base: 75, rule: 0.7 },
+  '2': { base: 150, rule: 1.7 },
+};
+
+/**
+ * For about how long a reload drops the first packets of new flows: a time of the version's own, and one for each rule.
+ *
+ * @returns milliseconds, to the nearest ten
+ */
+export function reloadHoldMs(version: string, rules: number): number {
+  const { base, rule } = HOLD[dispatchOf(version, false)];
+  return Math.round((base + rule * rules) / 10) * 10;
+}
+
+/** What the daemon makes a rule of, at least: in zones that something is bound to. */
+export function ruleCount(config: FirewalldConfig): number {
+  const bound = (zone: ZoneConfig) => zone.interfaces.length + zone.sources.length > 0;
+  return [...config.zones.values()].filter(bound).reduce((sum, zone) => {
+    const ports = zone.services.reduce((all, name) => all + Math.max(1, servicePorts(name, config).length), 0);
+    return (
+      sum +
+      ports +
+      zone.interfaces.length +
+      zone.sources.length +
+      zone.ports.length +
+      zone.protocols.length +
+      zone.sourcePorts.length +
+      zone.forwardPorts.length +
+      zone.richRules.length
+    );
+  }, 0);
+}

@@ -1,0 +1,97 @@
+import { holds } from '../../core/address-ranges.ts';
+import { parseAddress } from '../../core/addresses.ts';
+import { parsePortRange } from '../../core/ports.ts';
+import type { FlowKind, HostFacts } from '../../facts/facts.ts';
+import type { ZoneConfig } from '../../firewalld/model.ts';
+import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import type { FlowImpact, Impact } from '../impact-types.ts';
+import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
+import { familyOf, type Reach } from '../../firewalld/filter/reach.ts';
+
+type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
+
+/**
+ * What becomes of the flows that stand. firewalld lets packets of a tracked flow through before it asks any zone, on every
+ * version and for forwarded flows too, and what a translation does to a flow is kept with it: so what is taken away never
+ * ends a tracked flow. It ends those that the kernel has forgotten (idle for longer than it remembers) or never tracked.
+ */
+export function flowImpact(facts: Facts, before: Reach, after: Reach): Impact['flows'] {
+  const { flows } = facts;
+  if (flows === null) return { source: null, cut: [], outlive: [], unseen: null };
+  const revoked = (kinds: readonly FlowKind[]) =>
+    kinds.flatMap((kind): FlowImpact[] => {
+      const lost = isOurs(kind, facts) ? null : whatIsLost(kind, facts, before, after);
+      if (lost === null) return [];
+      const { protocol, opener, address, port, count } = kind;
+      return [{ protocol, opener, address, port, count, lost }];
+    });
+  return {
+    source: flows.source,
+    cut: revoked(flows.untracked),
+    outlive: revoked(flows.kinds),
+    unseen: flows.cut ? null : flows.omitted,
+  };
+}
+
+/** Whether a kind of flows is the one that we came in by. */
+function isOurs(kind: FlowKind, { controllerPath: path }: Facts): boolean {
+  if (path === null || kind.protocol !== 'tcp' || kind.opener !== path.clientAddress) return false;
+  return [kind, kind.forwardedTo].some(
+    (end) => end !== null && end.address === path.serverAddress && end.port === path.serverPort,
+  );
+}
+
+function whatIsLost(kind: FlowKind, facts: Facts, before: Reach, after: Reach): FlowImpact['lost'] | null {
+  const own = holder(kind.address, facts);
+  if (own !== null && holder(kind.opener, facts) === null) {
+    if (kind.forwardedTo !== null)
+      return forwards(before.filter, own, kind) && !forwards(after.filter, own, kind) ? 'forward-port' : null;
+    const door = { interface: own, destination: kind.address, protocol: kind.protocol, port: kind.port };
+    const opener = parseAddress(kind.opener);
+    const letIn = (reach: Reach) =>
+      opener?.family === familyOf(kind.address) && holds(reach.through(door), opener.first);
+    return letIn(before) && !letIn(after) ? 'permission' : null;
+  }
+  // What the host itself opens is not the zones' business.
+  const way = kind.disguisedAs === null || own !== null ? null : holder(kind.disguisedAs, facts);
+  if (way === null || holder(kind.opener, facts) !== null) return null;
+  return zoneOf(before.filter, way)?.masquerade === true && zoneOf(after.filter, way)?.masquerade !== true
+    ? 'masquerade'
+    : null;
+}
+
+/** The interface that has an address; `null` when the address is somebody else's, or the host's own affair. */
+function holder(address: string, { interfaces }: Facts): string | null {
+  let names = holders.get(interfaces);
+  if (names === undefined) {
+    names = new Map();
+    for (const { name, loopback, addresses } of interfaces) {
+      for (const own of addresses) if (!names.has(own.address)) names.set(own.address, loopback ? null : name);
+    }
+    holders.set(interfaces, names);
+  }
+  return names.get(address) ?? null;
+}
+
+/** Interfaces by address, worked out once for thousands of flows. */
+const holders = new WeakMap<Facts['interfaces'], Map<string, string | null>>();
+
+function zoneOf(filter: Filter, name: string): ZoneConfig | undefined {
+  return filter.config.zones.get(zoneOfInterface(filter, name));
+}
+
+/** Whether the interface's zone has a forward port for a kind of flows. */
+function forwards(filter: Filter, name: string, { protocol, port }: FlowKind): boolean {
+  const zone = zoneOf(filter, name);
+  if (zone === undefined) return false;
+  const asked = [
+    ...zone.forwardPorts
+      .map((text) => text.split(':'))
+      .map(([range = '', own = '']) => ({ port: range, protocol: own })),
+    ...zone.richRules.flatMap((text) => parseRichRule(text).forwardPort ?? []),
+  ];
+  return asked.some((item) => {
+    const range = parsePortRange(item.port);
+    return item.protocol === protocol && typeof range !== 'string' && range.first <= port && port <= range.last;
+  });
+}

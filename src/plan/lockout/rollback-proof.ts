@@ -1,0 +1,90 @@
+import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import { lockout } from './lockout.ts';
+import type { LockoutInput } from './lockout-types.ts';
+import type { Rehearsal } from '../rehearsal.ts';
+import { doesNotLoad, rehearsalRefusals } from '../notes/rehearsal-refusals.ts';
+import { readKernels } from '../rehearsed-kernels.ts';
+
+/** What of a host a rollback is judged by. */
+export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'observed' | 'ways' | 'trials'> & {
+  readonly rehearsal: Extract<Rehearsal, { kind: 'rehearsed' }>;
+  readonly generation: string;
+  readonly windowSeconds: number;
+};
+
+/** What keeps a host from going back to a generation. */
+export interface RollbackVerdict {
+  /** It does not load, or not in time. */
+  readonly refusals: readonly PolicyRefusal[];
+  /** Somebody who must get in would not. */
+  readonly lockouts: readonly PolicyRefusal[];
+  readonly notes: readonly PolicyNote[];
+  /** What the reload takes. */
+  readonly seconds: number;
+}
+
+/**
+ * The proof of a rollback: whether the saved configuration loads, and who gets in then, by the kernel's rules and real packets.
+ * The rehearsal has the states `disk` (the host as it is) and `boot` (what the rollback leaves). Pure.
+ */
+export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }: RollbackInput): RollbackVerdict {
+  const state = rehearsal.states.find(({ name }) => name === 'boot');
+  if (state === undefined || !state.loads) {
+    const why = state === undefined ? 'the host does not say' : state.why;
+    // Files of others stay as they are: one that does not load today keeps the host from each generation.
+    const today = rehearsal.states.find(({ name }) => name === 'disk');
+    if (today !== undefined && !today.loads)
+      return { refusals: [doesNotLoad(today)], lockouts: [], notes: [], seconds: 0 };
+    const cannot = state?.slow === true ? 'takes too long to load' : 'cannot load';
+    return {
+      refusals: [
+        {
+          code: 'would-not-load',
+          text: `firewalld ${cannot} the files of generation ${generation}: ${why}`,
+          hint: 'return to another one: `portfw history` lists them, --to names one',
+        },
+      ],
+      lockouts: [],
+      notes: [],
+      seconds: 0,
+    };
+  }
+  // What a rollback leaves runs at once, and after a reboot as well.
+  const states = [...rehearsal.states, { ...state, name: 'running' as const }];
+  const { facts, firewalld, observed, ways, trials } = rest;
+  const refusals = rehearsalRefusals({ ...rehearsal, states: [state] }, windowSeconds, true);
+  const said = { ...rehearsal, states };
+  const { kernels, notes } = readKernels(said, facts);
+  if (kernels === null) {
+    const text = `whether SSH gets in after the rollback is not known: ${notes.map((note) => note.text).join('; ')}`;
+    return {
+      refusals,
+      lockouts: [],
+      notes: [{ severity: 'warning', code: 'not-rehearsed', text }],
+      seconds: state.seconds,
+    };
+  }
+  const verdict = lockout({
+    facts,
+    firewalld,
+    observed,
+    // Names for what the kernel's rules refuse.
+    outcome: { permanent: observed.permanent, runtime: observed.runtime },
+    reload: false,
+    changes: true,
+    ways,
+    trials,
+    rehearsal: said,
+    kernels,
+  });
+  return {
+    refusals,
+    lockouts: verdict.refusals.map(({ code, text }) => ({
+      code,
+      text: `generation ${generation}: ${text}`,
+      hint: 'return to another one with --to, or run `portfw apply`; --accept-lockout HOST goes on all the same',
+    })),
+    notes: [...notes, ...verdict.notes],
+    seconds: state.seconds,
+  };
+}

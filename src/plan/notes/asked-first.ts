@@ -1,0 +1,84 @@
+import type { RunningFirewalld } from '../../facts/facts.ts';
+import { type FirewalldConfig, isOurs, type ZoneConfig } from '../../firewalld/model.ts';
+import { formatPort } from '../../firewalld/normalise.ts';
+import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
+import { acceptsEverything } from '../../firewalld/filter/openings.ts';
+
+/**
+ * What of others decides about flows before a zone of ours is asked, so that the host is open for more, or for less, than
+ * the matrix says: zones that are bound to sources, policies towards the host, direct rules. None of it is ever changed.
+ */
+export function askedFirst(
+  desired: DesiredFirewalld,
+  runtime: FirewalldConfig,
+  facts: RunningFirewalld['runtime'],
+): PolicyNote[] {
+  if (desired.zones.size === 0) return [];
+  const notes: PolicyNote[] = [];
+  const say = (text: string) => notes.push({ severity: 'warning', code: 'asked-first', text });
+  for (const zone of runtime.zones.values()) {
+    if (isOurs(zone.name) || zone.sources.length === 0) continue;
+    say(
+      `zone ${zone.name}, which is not ours, is asked instead of ours about flows from ${few(zone.sources)}: it ${verdict(zone)}`,
+    );
+  }
+  for (const [name, settings] of Object.entries(facts.policies)) {
+    const ingress = strings(settings['ingress_zones']);
+    if (isOurs(name) || !strings(settings['egress_zones']).includes('HOST')) continue;
+    if (!ingress.some((zone) => zone === 'ANY' || desired.zones.has(zone))) continue;
+    const opened = openedBy(settings);
+    if (opened.length === 0) continue;
+    const when = Number(settings['priority'] ?? 0) < 0 ? 'before' : 'after';
+    say(
+      `policy ${name}, which is not ours, is asked ${when} our zones about flows to this host from ${few(ingress)}: ${few(opened)}`,
+    );
+  }
+  if (facts.direct.length > 0)
+    say(
+      `${facts.direct.length} direct rule${facts.direct.length === 1 ? '' : 's'} may decide before any zone is asked: ${few(facts.direct)}`,
+    );
+  return notes;
+}
+
+function verdict(zone: ZoneConfig): string {
+  if (acceptsEverything(zone)) return 'accepts everything';
+  const open = [
+    ...zone.services.map((name) => `service ${name}`),
+    ...zone.ports.map(formatPort),
+    ...zone.protocols.map((name) => `protocol ${name}`),
+    ...zone.sourcePorts.map((port) => `source port ${formatPort(port)}`),
+    ...zone.richRules.filter((rule) => parseRichRule(rule).action === 'accept'),
+  ];
+  return open.length === 0 ? 'opens nothing' : `opens ${few(open)}`;
+}
+
+/** What a policy does to new flows; one that is only about ICMP or log lines does nothing to ports. */
+function openedBy(settings: Readonly<Record<string, unknown>>): string[] {
+  const target = settings['target'];
+  const rules = strings(settings['rich_rules']).filter((text) => {
+    const rule = parseRichRule(text);
+    return rule.action !== null && !rule.words.some((word) => word === 'icmp-type' || word === 'icmp-block');
+  });
+  return [
+    ...(typeof target === 'string' && target !== 'CONTINUE' && target !== '' ? [`target ${target}`] : []),
+    ...strings(settings['services']).map((name) => `service ${name}`),
+    ...pairs(settings['ports']),
+    ...strings(settings['protocols']).map((name) => `protocol ${name}`),
+    ...pairs(settings['source_ports']).map((port) => `source port ${port}`),
+    ...rules,
+  ];
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
+}
+
+function pairs(value: unknown): string[] {
+  return Array.isArray(value) ? value.flatMap((item) => (Array.isArray(item) ? [item.map(String).join('/')] : [])) : [];
+}
+
+/** As many as a reader takes in. */
+function few(items: readonly string[]): string {
+  return items.length > 5 ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more` : items.join(', ');
+}

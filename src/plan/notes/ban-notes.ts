@@ -1,0 +1,54 @@
+import type { HostFacts } from '../../facts/facts.ts';
+import { isBan } from '../../firewalld/bans.ts';
+import { isOurs } from '../../firewalld/model.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
+import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
+import { type FiltersInput, filtersOf } from '../before-and-after.ts';
+
+interface BansInput extends FiltersInput {
+  readonly facts: Pick<HostFacts, 'interfaces' | 'writers'>;
+}
+
+/**
+ * Bans that no packet meets any more: rich rules of others, fail2ban's for one, in a zone that every interface leaves. Where
+ * fail2ban runs and its default zone is left, the same is said of the bans to come. Pure.
+ */
+export function banNotes(input: BansInput): PolicyNote[] {
+  const { now } = filtersOf(input);
+  const links = input.facts.interfaces.filter(({ loopback }) => !loopback).map(({ name }) => name);
+  const held = (filter: Filter) => new Set(links.map((name) => zoneOfInterface(filter, name)));
+  const [before, after] = [held(now.before), held(now.after)];
+  const moved = (zone: string) => [
+    ...new Set(
+      links
+        .filter((name) => zoneOfInterface(now.before, name) === zone)
+        .map((name) => zoneOfInterface(now.after, name)),
+    ),
+  ];
+  const { defaultZone } = input.firewalld;
+  const fail2ban = input.facts.writers.units.some((unit) => unit.startsWith('fail2ban'));
+  return [...before].sort().flatMap((name): PolicyNote[] => {
+    const zone = now.before.config.zones.get(name);
+    if (isOurs(name) || after.has(name) || (zone?.sources.length ?? 0) > 0) return [];
+    const [to = '', ...more] = moved(name).filter(isOurs);
+    if (to === '') return [];
+    const point = `point fail2ban elsewhere: banaction = nftables-multiport, which no zone and no reload concerns, or --zone=${more.includes('portfw-public') ? 'portfw-public' : to} in the firewall-cmd calls of its action; then restart it, and it bans again`;
+    const bans = zone?.richRules.filter(isBan) ?? [];
+    if (bans.length > 0)
+      return [
+        {
+          severity: 'warning',
+          code: 'bans-lose-effect',
+          text: `${bans.length === 1 ? 'one ban' : `${bans.length} bans`} in zone ${name} (${bans[0]}${bans.length > 1 ? ', …' : ''}) will have no effect, since no interface is left in it; ${point}`,
+        },
+      ];
+    if (!fail2ban || name !== defaultZone) return [];
+    return [
+      {
+        severity: 'info',
+        code: 'bans-lose-effect',
+        text: `no interface is left in the default zone ${name}: if fail2ban bans with rich rules of firewalld's, they would have no effect there; ${point}`,
+      },
+    ];
+  });
+}

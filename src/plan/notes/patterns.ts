@@ -1,0 +1,60 @@
+import { compareVersions } from '../../facts/version.ts';
+import { coversInterface, type FirewalldConfig, isOurs } from '../../firewalld/model.ts';
+import type { ObservedFirewalld } from '../../firewalld/observed.ts';
+import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+
+/** From this version on the kernel asks the zone that names an interface before one that has a pattern for it. */
+const NAMES_FIRST = '2.0';
+
+interface Covered {
+  /** The zone of others, and what it binds: `eth+`. */
+  readonly zone: string;
+  readonly pattern: string;
+  /** Interfaces that are to be in zones of ours, by these zones. */
+  readonly interfaces: readonly { readonly name: string; readonly home: string }[];
+}
+
+/** Patterns in zones of others that cover interfaces that are to be ours. */
+function coveredBy(configs: readonly FirewalldConfig[], desired: DesiredFirewalld): Covered[] {
+  const wanted = [...desired.zones].flatMap(([home, { config }]) => config.interfaces.map((name) => ({ name, home })));
+  const found = new Map<string, Covered>();
+  for (const zone of configs.flatMap(({ zones }) => [...zones.values()])) {
+    if (isOurs(zone.name)) continue;
+    for (const pattern of zone.interfaces.filter((bound) => bound.endsWith('+'))) {
+      const interfaces = wanted.filter(({ name }) => coversInterface(pattern, name));
+      if (interfaces.length > 0) found.set(`${zone.name} ${pattern}`, { zone: zone.name, pattern, interfaces });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Says which interfaces a pattern covers that leave its zone. The pattern stays, for all others. */
+export function patternNotes(observed: ObservedFirewalld, desired: DesiredFirewalld): PolicyNote[] {
+  return coveredBy([observed.permanent, observed.runtime], desired).map(({ zone, pattern, interfaces }) => ({
+    severity: 'info',
+    code: 'interface-pattern',
+    text: `zone ${zone} binds the pattern ${pattern}, which covers ${interfaces.map(({ name }) => name).join(', ')}: the zones of portfw name them, and the pattern stays for other interfaces`,
+  }));
+}
+
+/**
+ * Before 2.0 firewalld asks zones in the order in which it loaded them, the last one first: a pattern in a zone whose name comes after
+ * ours would be asked instead of ours, from the next reload on.
+ */
+export function patternFirst(
+  observed: ObservedFirewalld,
+  desired: DesiredFirewalld,
+  version: string,
+): PolicyRefusal | null {
+  if (compareVersions(version, NAMES_FIRST) >= 0) return null;
+  for (const { zone, pattern, interfaces } of coveredBy([observed.permanent], desired)) {
+    const held = interfaces.find(({ home }) => zone > home);
+    if (held === undefined) continue;
+    return {
+      code: 'interface-pattern',
+      text: `zone ${zone} binds the pattern ${pattern}, which covers ${held.name}, and firewalld ${version} would ask it instead of ${held.home} from the next reload on`,
+      hint: `name the interfaces in zone ${zone} that it is for, instead of ${pattern}`,
+    };
+  }
+  return null;
+}

@@ -1,0 +1,116 @@
+import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { Rehearsal, RehearsedName, RehearsedState } from '../rehearsal.ts';
+
+/** A run loads what it is about to reload, reloads, and may be slower than the rehearsal; seconds are left for the rest of it. */
+const SLOWER = 3;
+const REST_SECONDS = 2;
+
+const MOMENTS: Readonly<Record<RehearsedName, string>> = {
+  disk: 'its files as they are',
+  reload: "its files with the plan's definitions",
+  running: 'the configuration that runs',
+  boot: 'its files as the plan would leave them',
+};
+
+/**
+ * What keeps a plan from being carried out, as the host's own firewalld says: files that do not load (a reload, a reboot and a
+ * rollback would fail), calls that fail, and a window that would be over before a reload is.
+ *
+ * @param windowSeconds how long the host waits before it puts itself back
+ * @param reload whether the plan reloads or starts firewalld
+ */
+export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, reload: boolean): PolicyRefusal[] {
+  if (rehearsal.kind === 'not-rehearsed') return [];
+  const { states } = rehearsal;
+  const broken = states.find((state) => !state.loads && state.name !== 'running');
+  if (broken !== undefined && !broken.loads) return [doesNotLoad(broken)];
+  const found: PolicyRefusal[] = [];
+  for (const state of states) {
+    if (!state.loads) continue;
+    for (const text of state.failed)
+      found.push({
+        code: 'step-would-fail',
+        text: `a step of the plan fails in the rehearsal: ${text}`,
+        hint: 'correct what it names; if that is right already, report it with `portfw facts --json`',
+      });
+  }
+  const seconds = Math.max(...states.map((state) => (state.loads ? state.seconds : 0)));
+  const needed = Math.ceil(seconds * SLOWER + REST_SECONDS);
+  if (reload && needed > windowSeconds)
+    found.push({
+      code: 'window-too-short',
+      text: `firewalld takes ${inSeconds(seconds)} to load its files, so a run with its rollback may need ${needed} s, but the host puts itself back after ${windowSeconds} s`,
+      hint: `allow more time: --revert-after ${needed}s`,
+    });
+  return found;
+}
+
+function inSeconds(seconds: number): string {
+  return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+}
+
+/** Why a state does not load, in firewalld's words, with the files of others to blame. */
+export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRefusal {
+  const { name, why, files, together, slow } = state;
+  if (slow)
+    return {
+      code: name === 'disk' ? 'cannot-reload' : 'would-not-load',
+      text: `firewalld takes too long to load ${MOMENTS[name]}: ${why}`,
+      hint: 'a rollback would take as long: plan again when the host has less to do, or give firewalld fewer interfaces, sources and entries',
+    };
+  const asIs = name === 'disk';
+  const paths = files.slice(0, 5).map((path) => `/etc/firewalld/${path}`);
+  const blame = paths.length === 0 ? '' : `; without ${paths.join(together ? ' and ' : ' or ')} it would load`;
+  return {
+    code: asIs ? 'cannot-reload' : 'would-not-load',
+    text: `firewalld cannot load ${MOMENTS[name]}: ${why}${blame}`,
+    hint: asIs
+      ? paths.length === 0
+        ? 'repair what it names: until then each reload, reboot and rollback fails'
+        : `repair ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then each reload, reboot and rollback fails`
+      : 'nothing was written; report it with `portfw facts --json`',
+  };
+}
+
+/** What a reviewer has to know of the rehearsal itself. */
+export function rehearsalNotes(rehearsal: Rehearsal): PolicyNote[] {
+  if (rehearsal.kind === 'not-rehearsed')
+    return [
+      {
+        severity: 'warning',
+        code: 'not-rehearsed',
+        text: `the host could not rehearse the plan (${rehearsal.why}): what it does is worked out from the configuration alone`,
+      },
+    ];
+  const notes: PolicyNote[] = [];
+  for (const state of rehearsal.states) {
+    if (!state.loads) {
+      notes.push({
+        severity: 'warning',
+        code: 'not-rehearsed',
+        text: `${MOMENTS[state.name]} could not be rehearsed (${state.why}): that part of the plan is worked out from the configuration alone`,
+      });
+    }
+  }
+  const [disk, ...later] = ['disk', 'reload', 'boot'].map((name) =>
+    rehearsal.states.find((state) => state.name === name),
+  );
+  const known = new Set(disk?.loads === true ? disk.modules : []);
+  const modules = new Set(
+    later.flatMap((state) => (state?.loads === true ? state.modules : [])).filter((name) => !known.has(name)),
+  );
+  if (modules.size > 0)
+    notes.push({
+      severity: 'info',
+      code: 'modules',
+      text: `firewalld will load kernel modules: ${[...modules].sort().join(', ')}`,
+    });
+  if (disk?.loads === true)
+    for (const text of disk.said.filter((line) => line.startsWith('ERROR')))
+      notes.push({
+        severity: 'warning',
+        code: 'firewalld-complains',
+        text: `firewalld, as it loads its files as they are: ${text}`,
+      });
+  return notes;
+}

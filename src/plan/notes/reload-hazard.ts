@@ -1,0 +1,71 @@
+import { compareVersions } from '../../facts/version.ts';
+import { isOurs } from '../../firewalld/model.ts';
+import type { ObservedFirewalld } from '../../firewalld/observed.ts';
+import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import type { DesiredFirewalld, PolicyRefusal } from '../../policy/desired.ts';
+
+/** From this version on firewalld refuses to load an interface that two zones name. */
+const ONE_ZONE_EACH = '1.0';
+
+/**
+ * What in the files of others a reload would stumble over, though firewalld's own check may find nothing.
+ *
+ * @returns the refusal of a plan that reloads, or `null`
+ */
+export function reloadHazard(observed: ObservedFirewalld, version: string): PolicyRefusal | null {
+  return missingIpset(observed) ?? (compareVersions(version, ONE_ZONE_EACH) < 0 ? null : namedTwice(observed));
+}
+
+/** A rule for an ipset that is not there: after a reload, some versions are fully open. */
+function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
+  const { zones, ipsets } = observed.permanent;
+  for (const zone of zones.values()) {
+    if (isOurs(zone.name)) continue;
+    const rules = zone.richRules.map(parseRichRule).flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]);
+    const bound = zone.sources.filter((source) => source.startsWith('ipset:')).map((source) => source.slice(6));
+    const name = [...rules, ...bound].find((item) => item !== null && !ipsets.has(item));
+    if (name !== undefined) {
+      return {
+        code: 'missing-ipset',
+        text: `zone ${zone.name}, which is not ours, uses the ipset ${name}, which has no file, and the plan has to reload firewalld: that would leave the host open`,
+        hint: `define the ipset ${name}, or take it out of zone ${zone.name}`,
+      };
+    }
+  }
+  return null;
+}
+
+/** An interface that two zone files of others name. Where one of the two is ours, the plan writes ours without it. */
+function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
+  const holders = new Map<string, string>();
+  for (const zone of observed.permanent.zones.values()) {
+    if (isOurs(zone.name)) continue;
+    for (const name of zone.interfaces) {
+      const other = holders.get(name);
+      if (other !== undefined) {
+        return {
+          code: 'interface-in-two-zones',
+          text: `the files of the zones ${other} and ${zone.name} both name ${name}, and the plan has to reload firewalld, which refuses to load that`,
+          hint: `take ${name} out of one of the two`,
+        };
+      }
+      holders.set(name, zone.name);
+    }
+  }
+  return null;
+}
+
+/** An interface that is to be ours and that the files in a folder of zones name: portfw takes interfaces out of single files alone. */
+export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewalld): PolicyRefusal | null {
+  const wanted = [...desired.zones.values()].flatMap(({ config }) => config.interfaces);
+  for (const [zone, paths] of observed.zoneFolders) {
+    const name = wanted.find((item) => observed.permanent.zones.get(zone)?.interfaces.includes(item));
+    if (name === undefined) continue;
+    return {
+      code: 'zone-folder',
+      text: `firewalld makes the zone ${zone} of ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}, and portfw edits no zone that is a folder`,
+      hint: `take ${name} out of it, or move the folder out of /etc/firewalld if it is a backup`,
+    };
+  }
+  return null;
+}

@@ -1,0 +1,69 @@
+import type { RunningFirewalld } from '../../facts/facts.ts';
+import { isOurs } from '../../firewalld/model.ts';
+import { formatPort } from '../../firewalld/normalise.ts';
+import { observedPolicies, type PolicyConfig } from '../../firewalld/kinds/policy.ts';
+import { attribute, children, parseXml, XmlError } from '../../firewalld/xml.ts';
+
+/** Something of others in both of firewalld's layers, as one line an item. */
+export interface TwoLayers {
+  /** The beginning of a sentence: `policy dmz-to-lan`, `the direct interface`. */
+  readonly what: string;
+  readonly runtime: readonly string[];
+  readonly permanent: readonly string[];
+}
+
+/** Policies and direct rules of others: what a reload takes away from them, and what it brings. */
+export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime' | 'version'>): readonly TwoLayers[] {
+  const { permanent, runtime } = observedPolicies(facts);
+  const policies = [...runtime.values()].flatMap((policy): TwoLayers[] => {
+    const file = permanent.get(policy.name);
+    if (isOurs(policy.name) || file === undefined) return [];
+    return [{ what: `policy ${policy.name}`, runtime: contents(policy), permanent: contents(file) }];
+  });
+  const text = facts.files.find(({ path }) => path === 'direct.xml')?.text;
+  return [
+    ...policies,
+    {
+      what: 'the direct interface',
+      runtime: facts.runtime.direct.map(plain),
+      permanent: text === undefined ? [] : directRules(text),
+    },
+  ];
+}
+
+function contents(policy: PolicyConfig): string[] {
+  return [
+    ...(policy.target === 'CONTINUE' ? [] : [`target ${policy.target}`]),
+    ...policy.ingressZones.map((zone) => `ingress zone ${zone}`),
+    ...policy.egressZones.map((zone) => `egress zone ${zone}`),
+    ...policy.services.map((name) => `service ${name}`),
+    ...policy.ports.map((port) => `port ${formatPort(port)}`),
+    ...policy.protocols.map((protocol) => `protocol ${protocol}`),
+    ...policy.forwardPorts.map((forward) => `forward port ${forward}`),
+    ...policy.richRules,
+  ];
+}
+
+/** The rules of direct.xml in the words of the runtime's. A file that is broken is reported elsewhere. */
+function directRules(text: string): string[] {
+  try {
+    return children(parseXml(text, 'direct')).flatMap((element) => {
+      const of = (name: string) => attribute(element, name) ?? '';
+      const args = element.textContent ?? '';
+      if (element.tagName === 'passthrough') return [plain(`passthrough ${of('ipv')} ${args}`)];
+      if (element.tagName !== 'rule') return [];
+      return [plain(`rule ${of('ipv')} ${of('table')} ${of('chain')} ${of('priority')} ${args}`)];
+    });
+  } catch (error) {
+    if (!(error instanceof XmlError)) throw error;
+    return [];
+  }
+}
+
+/** The daemon's lists of arguments as words, as they stand in the file. */
+function plain(text: string): string {
+  return text
+    .replaceAll(/["'[\],]/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim();
+}

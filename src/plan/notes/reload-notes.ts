@@ -1,0 +1,74 @@
+import { isOurs, type ZoneConfig } from '../../firewalld/model.ts';
+import { formatPort } from '../../firewalld/normalise.ts';
+import type { ObservedFirewalld } from '../../firewalld/observed.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
+import { othersLayers } from './reload-losses.ts';
+
+/**
+ * What a reload does to the configuration of others: runtime-only settings go, pending permanent ones come.
+ *
+ * @param homes interfaces that are bound again after it: they are not mentioned
+ */
+export function reloadNotes(
+  { permanent, runtime }: ObservedFirewalld,
+  facts: Parameters<typeof othersLayers>[0],
+  homes: ReadonlySet<string>,
+): PolicyNote[] {
+  const notes: PolicyNote[] = [];
+  const say = (code: 'reload-loses' | 'reload-loads', text: string) => notes.push({ severity: 'warning', code, text });
+  const compare = (what: string, atRuntime: readonly string[], inFile: readonly string[]) => {
+    // An interface that is left without a zone is bound again right after the reload.
+    const [held, running] = [new Set(inFile), new Set(atRuntime)];
+    const lost = atRuntime.filter((item) => !held.has(item) && !item.startsWith('interface '));
+    const loaded = inFile.filter((item) => !running.has(item));
+    if (lost.length > 0) say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
+    if (loaded.length > 0)
+      say('reload-loads', `${what} has in its file only, and the reload puts into force: ${listed(loaded)}`);
+  };
+  for (const [name, zone] of runtime.zones) {
+    if (isOurs(name)) continue;
+    const file = permanent.zones.get(name);
+    if (file === undefined) say('reload-loses', `zone ${name} exists at runtime only: the reload loses it`);
+    else compare(`zone ${name}`, contents(zone, homes), contents(file, homes));
+  }
+  for (const [name, zone] of permanent.zones) {
+    // A zone that nothing is bound to is not among those that the host shows, and its file has no effect.
+    if (isOurs(name) || runtime.zones.has(name) || zone.interfaces.length + zone.sources.length === 0) continue;
+    compare(`zone ${name}`, [], contents(zone, homes));
+  }
+  for (const [name, ipset] of runtime.ipsets) {
+    if (isOurs(name)) continue;
+    const file = permanent.ipsets.get(name);
+    if (file === undefined) say('reload-loses', `ipset ${name} exists at runtime only: the reload loses it`);
+    else compare(`ipset ${name}`, ipset.entries, file.entries);
+  }
+  for (const { what, runtime: loaded, permanent: inFile } of othersLayers(facts)) compare(what, loaded, inFile);
+  return notes;
+}
+
+/** As many as a reader takes in: a list of banned addresses may have thousands. */
+function listed(items: readonly string[]): string {
+  return items.length > 12 ? `${items.slice(0, 10).join(', ')} and ${items.length - 10} more` : items.join(', ');
+}
+
+function contents(zone: ZoneConfig, homes: ReadonlySet<string>): string[] {
+  return [
+    ...(zone.target === 'default' ? [] : [`target ${zone.target}`]),
+    ...zone.interfaces.filter((name) => !homes.has(name)).map((name) => `interface ${name}`),
+    ...zone.services.map((name) => `service ${name}`),
+    ...zone.ports.map((port) => `port ${formatPort(port)}`),
+    ...zone.sources.map((source) => `source ${macInCapitals(source)}`),
+    ...zone.protocols.map((protocol) => `protocol ${protocol}`),
+    ...zone.sourcePorts.map((port) => `source port ${formatPort(port)}`),
+    ...zone.icmpBlocks.map((name) => `ICMP block ${name}`),
+    ...(zone.icmpBlockInversion ? ['ICMP block inversion'] : []),
+    ...zone.richRules.map(macInCapitals),
+    ...zone.forwardPorts.map((forward) => `forward port ${forward}`),
+    ...(zone.masquerade ? ['masquerading'] : []),
+  ];
+}
+
+/** Versions differ in the case in which they report a MAC. */
+function macInCapitals(text: string): string {
+  return text.replace(/\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi, (mac) => mac.toUpperCase());
+}

@@ -1,0 +1,55 @@
+import { terminalLine } from '../../core/terminal-text.ts';
+import type { HostFacts } from '../../facts/facts.ts';
+import { otherRun, otherRunText } from '../../fleet/other-runs.ts';
+import type { Evidence, RoleFindings } from '../../roles/findings.ts';
+import { oneLine } from './change-text.ts';
+import { ROLE_REASONS } from './plan-text.ts';
+import type { Style } from './style.ts';
+
+/** A host's roles with the evidence for each, what else was considered, and what has to be decided. */
+export function detectText(
+  host: string,
+  { findings, facts }: { readonly findings: RoleFindings; readonly facts: Pick<HostFacts, 'lock' | 'unfinished'> },
+  style: Style,
+): string {
+  const lines = [`${style.bold(terminalLine(host))}: ${verdictText(findings, style)}`];
+  for (const role of findings.roles) {
+    const sure = role.because === 'detected' ? `, confidence ${percent(role.confidence)}` : '';
+    lines.push(`  ${style.green('✓')} ${style.cyan(terminalLine(role.role))}  ${ROLE_REASONS[role.because]}${sure}`);
+    lines.push(...evidenceLines(role.evidence, style));
+  }
+  for (const candidate of findings.candidates) {
+    const sure = `confidence ${percent(candidate.confidence)}, not enough`;
+    lines.push(`  ${style.yellow('?')} ${style.cyan(terminalLine(candidate.role))}  ${sure}`);
+    lines.push(...evidenceLines(candidate.evidence, style));
+  }
+  lines.push(...findings.warnings.map((warning) => `  ${style.yellow(`warning: ${oneLine(warning)}`)}`));
+  const other = otherRun(facts);
+  if (other !== null)
+    lines.push(`  ${style.yellow(oneLine(`warning: another run has not ended: ${otherRunText(other)}`))}`);
+  if (findings.verdict.kind !== 'settled') {
+    lines.push('  To solve it: name the roles of this host with portfw_roles in the inventory');
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function verdictText({ verdict }: RoleFindings, style: Style): string {
+  switch (verdict.kind) {
+    case 'settled':
+      return style.green('settled');
+    case 'ambiguous': {
+      const found = verdict.unexplained.map(oneLine).join(', ');
+      return `${style.red('ambiguous')}: ${found} fits ${verdict.candidates.map(oneLine).join(', ')}`;
+    }
+    case 'none':
+      return `${style.red('no role')}: nothing was found and nothing is declared`;
+  }
+}
+
+function evidenceLines(evidence: readonly Evidence[], style: Style): readonly string[] {
+  return evidence.map((one) => `      ${style.dim(`${oneLine(one.text)} (${percent(one.weight)})`)}`);
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}

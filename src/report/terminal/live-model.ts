@@ -1,0 +1,116 @@
+import { terminalLine } from '../../core/terminal-text.ts';
+import type { FleetEvent, HostOutcome, Phase } from '../../fleet/events.ts';
+import { cutToWidth, durationText } from './layout.ts';
+import { failureOf } from './outcome-text.ts';
+
+interface ActiveHost {
+  phase: Phase;
+  readonly since: number;
+}
+
+/** Rows of active hosts at most, however tall the terminal is: more would be noise. */
+const MAX_ACTIVE_ROWS = 20;
+
+/** What the live view shows, kept up to date by events at constant cost each; it does no output of its own. */
+export class LiveModel {
+  #command = '';
+  #total = 0;
+  #done = 0;
+  readonly #changed = new Set<string>();
+  #failed = 0;
+  #skipped = 0;
+  #putBack = 0;
+  #interrupted = false;
+  #batch: string | null = null;
+  readonly #active = new Map<string, ActiveHost>();
+  readonly #waiting = new Set<string>();
+
+  event(event: FleetEvent): void {
+    switch (event.kind) {
+      case 'run-started':
+        this.#command = event.command;
+        this.#total = event.hosts.length;
+        break;
+      case 'batch-started':
+        this.#batch = event.batches === 1 ? null : `batch ${event.batch}/${event.batches}`;
+        break;
+      case 'host-phase': {
+        this.#waiting.delete(event.host);
+        const active = this.#active.get(event.host);
+        if (active === undefined) this.#active.set(event.host, { phase: event.phase, since: event.at });
+        else active.phase = event.phase;
+        break;
+      }
+      case 'host-planned':
+        this.#active.delete(event.host);
+        this.#waiting.add(event.host);
+        break;
+      case 'host-finished':
+        this.#active.delete(event.host);
+        this.#waiting.delete(event.host);
+        this.#done += 1;
+        this.#count(event.host, event.outcome);
+        break;
+      case 'host-put-back':
+        this.#active.delete(event.host);
+        this.#changed.delete(event.host);
+        this.#count(event.host, event.outcome);
+        break;
+      case 'interrupted':
+        this.#interrupted = true;
+        break;
+      case 'host-note':
+      case 'batches-split':
+      case 'batch-finished':
+      case 'run-finished':
+        break;
+    }
+  }
+
+  #count(host: string, outcome: HostOutcome): void {
+    if (outcome.kind === 'changed') this.#changed.add(host);
+    if (outcome.kind === 'skipped') this.#skipped += 1;
+    if (outcome.kind === 'reverted') this.#putBack += 1;
+    if (failureOf(outcome) !== null) this.#failed += 1;
+  }
+
+  /**
+   * The view at one moment: a line of counters, and below it the active hosts, longest first. At most `rows - 1` lines of
+   * at most `columns - 1` columns each, so that a terminal neither scrolls nor wraps.
+   *
+   * @param at milliseconds since the run began
+   */
+  lines(columns: number, rows: number, at: number): readonly string[] {
+    const width = Math.max(1, columns - 1);
+    const room = Math.max(1, rows - 1);
+    const lines = [this.#counters(at)];
+    const space = Math.min(room - 1, MAX_ACTIVE_ROWS);
+    // A row for "and … more" is only worth having beside a host.
+    const hidden = this.#active.size > space;
+    const shown = hidden ? Math.max(0, space - 1) : this.#active.size;
+    const names = [...this.#active.keys()].slice(0, shown).map((host) => cutToWidth(terminalLine(host), 40));
+    const nameWidth = names.reduce((most, name) => Math.max(most, name.length), 0);
+    let index = 0;
+    for (const { phase, since } of this.#active.values()) {
+      if (index >= shown) break;
+      lines.push(`  ${names[index]!.padEnd(nameWidth)}  ${phase}  ${durationText(at - since)}`);
+      index += 1;
+    }
+    if (hidden && space > 0) lines.push(`  … and ${this.#active.size - shown} more`);
+    return lines.map((line) => cutToWidth(line, width));
+  }
+
+  #counters(at: number): string {
+    const parts = [`${this.#command} ${this.#done}/${this.#total} done`];
+    if (this.#batch !== null) parts.push(this.#batch);
+    if (this.#changed.size > 0) parts.push(`${this.#changed.size} changed`);
+    if (this.#failed > 0) parts.push(`${this.#failed} failed`);
+    if (this.#putBack > 0) parts.push(`${this.#putBack} put back`);
+    if (this.#skipped > 0) parts.push(`${this.#skipped} skipped`);
+    if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
+    if (this.#active.size > 0) parts.push(`${this.#active.size} active`);
+    if (this.#interrupted) parts.push('interrupted: finishing');
+    parts.push(durationText(at));
+    return parts.join(' · ');
+  }
+}

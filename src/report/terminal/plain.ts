@@ -1,0 +1,28 @@
+import type { FleetEvent } from '../../fleet/events.ts';
+import { eventText } from './event-text.ts';
+import type { Output, Report } from '../report.ts';
+import { PLAIN_STYLE } from './style.ts';
+
+/** For logs and pipes: one line per host event (`-v`: per phase as well), without a single escape sequence. */
+export class PlainReport implements Report {
+  readonly #output: Output;
+  readonly #verbosity: number;
+
+  constructor(output: Output, verbosity: number) {
+    this.#output = output;
+    this.#verbosity = verbosity;
+  }
+
+  event(event: FleetEvent): void {
+    const text = eventText(event, PLAIN_STYLE, this.#verbosity);
+    if (text === null || (text.weight === 'detail' && this.#verbosity < 1)) return;
+    // One line an event, so that a log can be searched by host.
+    this.say(text.lines.map((line, index) => (index === 0 ? line : line.trim())).join('; '));
+  }
+
+  say(text: string): void {
+    this.#output.write(`${text}\n`);
+  }
+
+  async rest(): Promise<void> {}
+}

@@ -1,0 +1,62 @@
+import type { RunSummary } from '../../fleet/events.ts';
+import type { HostPlan } from '../../plan/plan.ts';
+import { detectText } from './detect-text.ts';
+import { factsText } from './facts-text.ts';
+import { historyText } from './history-text.ts';
+import { notesText, plansText } from './plan-text.ts';
+import { statusText } from './status-text.ts';
+import type { Style } from './style.ts';
+
+export interface ResultsOptions {
+  readonly style: Style;
+  readonly verbosity: number;
+}
+
+/**
+ * What a command was asked for, host by host: facts, roles, plans or generations. For commands whose result is the closing
+ * table (apply shows its plans before the review), only the notes of unchanged hosts.
+ */
+export function resultsText(summary: RunSummary, options: ResultsOptions): string {
+  const { style } = options;
+  const texts: string[] = [];
+  const plans: HostPlan[] = [];
+  /** Hosts that an apply left as they were: nobody has seen their plans, nor what is to be said of them. */
+  const noted: HostPlan[] = [];
+  for (const [host, outcome] of summary.outcomes) {
+    switch (outcome.kind) {
+      case 'facts':
+        texts.push(factsText(host, outcome.facts, style));
+        break;
+      case 'roles':
+        texts.push(detectText(host, outcome, style));
+        break;
+      case 'history':
+        texts.push(historyText(host, outcome, style));
+        break;
+      case 'status':
+        texts.push(statusText(host, outcome, style));
+        break;
+      case 'planned':
+        plans.push(outcome.plan);
+        break;
+      case 'unchanged':
+        if (summary.command === 'plan') plans.push(outcome.plan);
+        else if (outcome.plan.notes.length > 0) noted.push(outcome.plan);
+        break;
+      case 'changed':
+      case 'awaiting':
+      case 'confirmed':
+      case 'nothing-pending':
+      case 'rolled-back':
+      case 'reverted':
+      case 'refused':
+      case 'unreachable':
+      case 'failed':
+      case 'skipped':
+        break;
+    }
+  }
+  if (plans.length > 0) texts.push(plansText(plans, options));
+  if (noted.length > 0) texts.push(notesText(noted, style));
+  return texts.join('\n');
+}

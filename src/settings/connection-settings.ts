@@ -1,0 +1,184 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { z } from 'zod';
+import { parseAddress } from '../core/addresses.ts';
+import type { Problem } from '../core/problem.ts';
+import { Secret } from '../core/secret.ts';
+import { shown } from '../core/shown.ts';
+import type { InventoryHost } from '../ansible/inventory.ts';
+import { ANSIBLE_SCHEMAS, readFlag } from './schema.ts';
+import type { BecomeSettings, ConnectionSettings } from './settings-types.ts';
+import type { VariableChecker } from './variable-check.ts';
+import type { Variable } from '../ansible/graph/variables.ts';
+
+type AnsibleName = keyof typeof ANSIBLE_SCHEMAS;
+
+const SSH_CONNECTIONS = new Set([
+  'ssh',
+  'smart',
+  'paramiko',
+  'paramiko_ssh',
+  'ansible.builtin.ssh',
+  'ansible.builtin.paramiko_ssh',
+]);
+const LOCAL_CONNECTIONS = new Set(['local', 'ansible.builtin.local']);
+
+/**
+ * How a host is reached, from Ansible's variables. Where a variable has an older `ansible_ssh_…` spelling, that one wins,
+ * as in Ansible. Of a host that is not managed only the address is read.
+ */
+export function readConnection(
+  host: InventoryHost,
+  checker: VariableChecker,
+  managed: boolean,
+  problems: Problem[],
+): ConnectionSettings {
+  const reader = new Reader(host, checker, problems);
+  const given = reader.first<string>('ansible_ssh_host', 'ansible_host');
+  const address = given?.value ?? host.name;
+  if (!managed) {
+    return {
+      kind: 'ssh',
+      address,
+      port: null,
+      user: null,
+      privateKeyFile: null,
+      commonArgs: null,
+      timeoutSeconds: null,
+    };
+  }
+  const kind = connectionKind(reader);
+  const isSet = ['ansible_ssh_host', 'ansible_host'].some(
+    (name) => host.variables.has(name) && host.variables.get(name)?.plain !== null,
+  );
+  if (kind === 'ssh' && !isSet && !isReachableName(host.name)) {
+    problems.push({
+      severity: 'error',
+      code: 'bad-address',
+      message: `the host ${shown(host.name)} has no ansible_host, and its name is neither an address nor a host name`,
+      hint: 'Write its address or host name as ansible_host',
+      location: host.location,
+    });
+  }
+  const password = reader.first<string | number>('ansible_ssh_pass', 'ansible_ssh_password', 'ansible_password');
+  const port = reader.first<string | number>('ansible_ssh_port', 'ansible_port')?.value;
+  const timeout = reader.first<string | number>('ansible_ssh_timeout', 'ansible_timeout')?.value;
+  const keyFile = reader.first<string>('ansible_ssh_private_key_file', 'ansible_private_key_file')?.value;
+  const args = [
+    reader.first<string>('ansible_ssh_args')?.value,
+    reader.first<string>('ansible_ssh_common_args')?.value,
+    reader.first<string>('ansible_ssh_extra_args')?.value,
+  ]
+    .filter((text) => text !== undefined && text.trim() !== '')
+    .join(' ');
+  return {
+    kind,
+    address,
+    port: port === undefined ? null : Number(port),
+    user: reader.first<string>('ansible_ssh_user', 'ansible_user')?.value ?? null,
+    privateKeyFile: keyFile === undefined ? null : expandHome(keyFile),
+    commonArgs: args === '' ? null : args,
+    timeoutSeconds: timeout === undefined ? null : Number(timeout),
+    ...(password === undefined ? {} : { password: reader.secret(password) }),
+  };
+}
+
+/** How root's rights are gained, from `ansible_become…`. */
+export function readBecome(
+  host: InventoryHost,
+  checker: VariableChecker,
+  managed: boolean,
+  problems: Problem[],
+): BecomeSettings {
+  const off: BecomeSettings = { enabled: false, user: 'root', method: 'sudo', password: null };
+  if (!managed) return off;
+  const reader = new Reader(host, checker, problems);
+  const enabled = readFlag(reader.first('ansible_become')?.value ?? false) ?? false;
+  // Looked at even where they are not used: what is wrong with them is told before somebody turns it on.
+  const user = reader.first<string>('ansible_become_user');
+  const method = reader.first<string>('ansible_become_method');
+  const password = reader.first<string | number>('ansible_become_pass', 'ansible_become_password');
+  if (!enabled) return off;
+  if (user !== undefined && user.value !== 'root') {
+    reader.error(
+      user.variable,
+      'become-user',
+      `ansible_become_user is ${shown(user.value)}, who cannot change a firewall`,
+      'Remove it, or write root',
+    );
+  }
+  if (method !== undefined && method.value !== 'sudo' && method.value !== 'ansible.builtin.sudo') {
+    reader.error(
+      method.variable,
+      'become-method',
+      `ansible_become_method is ${shown(method.value)}, and portfw knows sudo alone`,
+      'Write sudo, or log in as root',
+    );
+  }
+  return { ...off, enabled, password: password === undefined ? null : reader.secret(password) };
+}
+
+function connectionKind(reader: Reader): 'ssh' | 'local' {
+  const connection = reader.first<string>('ansible_connection');
+  if (connection === undefined || SSH_CONNECTIONS.has(connection.value)) return 'ssh';
+  if (LOCAL_CONNECTIONS.has(connection.value)) return 'local';
+  reader.error(
+    connection.variable,
+    'connection-kind',
+    `ansible_connection is ${shown(connection.value)}, and portfw knows ssh and local alone`,
+    'Write ssh, or "portfw_managed: false" for a machine that is only a peer of others',
+  );
+  return 'ssh';
+}
+
+/** Whether a name can be connected to as it is; what only looks like an address (`10.1`) would be taken for another one. */
+function isReachableName(name: string): boolean {
+  if (parseAddress(name) !== null) return true;
+  return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u.test(name) && !/^[\d.]+$/.test(name);
+}
+
+function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
+}
+
+class Reader {
+  private readonly host: InventoryHost;
+  private readonly checker: VariableChecker;
+  private readonly problems: Problem[];
+
+  constructor(host: InventoryHost, checker: VariableChecker, problems: Problem[]) {
+    this.host = host;
+    this.checker = checker;
+    this.problems = problems;
+  }
+
+  /** The first of the variables that is set, when it is right. */
+  first<T>(...names: AnsibleName[]): { value: T; variable: Variable } | undefined {
+    for (const name of names) {
+      const variable = this.host.variables.get(name);
+      if (variable === undefined || variable.plain === null) continue;
+      const checked = this.checker.check(name, variable, ANSIBLE_SCHEMAS[name] as z.ZodType, undefined);
+      this.problems.push(...checked.problems);
+      return checked.problems.length > 0 ? undefined : { value: checked.value as T, variable };
+    }
+    return undefined;
+  }
+
+  /** A password. One that stands in the inventory for everyone to read is worth a word, but only one. */
+  secret(given: { readonly value: string | number; readonly variable: Variable }): Secret {
+    if (given.variable.evaluation === undefined && this.checker.first('password-in-inventory')) {
+      this.problems.push({
+        severity: 'warning',
+        code: 'password-in-inventory',
+        message: 'a password stands in the inventory in plain text',
+        hint: 'Encrypt it with "ansible-vault encrypt_string", use keys, or give it through the environment or at the prompt',
+        location: given.variable.locate(),
+      });
+    }
+    return new Secret(String(given.value));
+  }
+
+  error(variable: Variable, code: string, message: string, hint: string): void {
+    this.problems.push({ severity: 'error', code, message, hint, location: variable.locate() });
+  }
+}

@@ -1,0 +1,387 @@
+import { redacted, type Secret } from '../../core/secret.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
+import { ByteSink } from './byte-sink.ts';
+import type { Become, BecomeFailure, CommandOutcome, FailureText, RemoteCommand } from '../connection.ts';
+import {
+  commandLine,
+  createMarkers,
+  KILL_AFTER_MS,
+  type Markers,
+  type ProgramInput,
+  programInput,
+  unframe,
+} from './program-framing.ts';
+import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
+
+/** Banners, sudo's lecture and our markers do not count against the program's output, up to here. */
+const FRAMING_ALLOWANCE_BYTES = 64 * 1024;
+/** How long sudo may take to ask, to check (PAM delays a refusal by seconds) and to start the shell. */
+const BECOME_TIMEOUT_MS = 30_000;
+/** A program that was told to stop gets TERM, then KILL; after that we wait no longer. */
+const STOP_LIMIT_MS = KILL_AFTER_MS + 1000;
+/** The host's own deadline comes first; this much later we stop waiting for it. */
+const LOCAL_GRACE_MS = KILL_AFTER_MS + 3000;
+/** After the exit status: how long the rest of the output may take when the end marker is in, or is still missing. */
+const QUIET_AFTER_END_MS = 200;
+const QUIET_AFTER_EXIT_MS = 2000;
+/** A host that drips output for ever after the exit is cut off here. */
+const DRAIN_LIMIT_MS = 15_000;
+
+/** A started process, wherever it runs. None of these throws; after the end they do nothing. */
+export interface ProcessHandle {
+  /** Writes to its standard input. */
+  write(bytes: Buffer): void;
+  /** Lets go of it: closes every stream without waiting. */
+  abandon(): void;
+}
+
+/** What a process reports. */
+export interface ProcessEvents {
+  onStdout(chunk: Buffer): void;
+  onStderr(chunk: Buffer): void;
+  /** It ended; output may still follow. */
+  onExit(exitCode: number | null, signal: string | null): void;
+  /** Nothing follows. `lost` says why the connection went away, `null` when it did not. */
+  onClose(lost: string | null): void;
+  /** It could not be started. */
+  onStartFailure(failure: FailureText & { readonly kind: 'lost' | 'not-run' }): void;
+}
+
+/** Starts a command line on the host. */
+export type StartProcess = (commandLine: string, events: ProcessEvents) => ProcessHandle;
+
+/**
+ * Runs one program over a started process: becomes root, sends the program, watches limits and deadlines, and takes the
+ * answer out of what comes back. See `program-framing.ts` for the protocol.
+ *
+ * The password is written only when sudo's prompt with this run's nonce appears, and the program only once the shell
+ * says that it reads, so neither can be taken for the other.
+ */
+export async function runProgram(
+  start: StartProcess,
+  become: Become,
+  user: string,
+  command: RemoteCommand,
+): Promise<CommandOutcome> {
+  if (needsTerminal.has(become)) return runOnce(start, become, user, command, true);
+  const outcome = await runOnce(start, become, user, command, false);
+  if (outcome.kind !== 'become-failed' || outcome.reason !== 'tty-required' || outcome.mayHaveRun) return outcome;
+  // sudo refused before it asked for anything and before the program was sent, so this costs no attempt.
+  needsTerminal.add(become);
+  return runOnce(start, become, user, command, true);
+}
+
+/** The accounts whose sudo has said that it insists on a terminal; later programs of theirs ask for one at once. */
+const needsTerminal = new WeakSet<Become>();
+
+function runOnce(
+  start: StartProcess,
+  become: Become,
+  user: string,
+  command: RemoteCommand,
+  terminal: boolean,
+): Promise<CommandOutcome> {
+  const markers = createMarkers();
+  const input = programInput(command.program, command.data, command.deadlineMs, markers);
+  const line = commandLine(become, markers, terminal);
+  return new Promise((resolve) => {
+    new ProgramSession(start, line, become, user, command, markers, input, resolve).begin();
+  });
+}
+
+type FailureDetail =
+  | { kind: 'lost' | 'deadline' | 'aborted' | 'too-much-output' }
+  | { kind: 'not-run'; exitCode: number | null }
+  | { kind: 'broken-off'; exitCode: number | null; signal: string | null };
+
+class ProgramSession {
+  readonly #start: StartProcess;
+  readonly #line: string;
+  readonly #become: Become;
+  readonly #user: string;
+  readonly #command: RemoteCommand;
+  readonly #markers: Markers;
+  readonly #input: ProgramInput;
+  readonly #resolve: (outcome: CommandOutcome) => void;
+  readonly #startedAt = performance.now();
+  readonly #stdout = new ByteSink();
+  readonly #stderr = new ByteSink();
+  #received = 0;
+  #endMarkerSeen = false;
+  #stdoutTail = '';
+  /** The end of what sudo said, from where a mark may begin. */
+  #becomeTail = '';
+  #prompts = 0;
+  #sentAt: number | null = null;
+  #exit: { readonly code: number | null; readonly signal: string | null } | null = null;
+  #process: ProcessHandle | null = null;
+  #drainUntil: number | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #settled = false;
+  /** What to do when a program that was told to stop has ended; `null` while nobody has told it to. */
+  #afterStop: (() => void) | null = null;
+  readonly #onAbort = (): void => {
+    this.#stopThen(() =>
+      this.#fail({ kind: 'aborted' }, { message: 'The command was interrupted', hint: 'Run it again' }),
+    );
+  };
+
+  constructor(
+    start: StartProcess,
+    line: string,
+    become: Become,
+    user: string,
+    command: RemoteCommand,
+    markers: Markers,
+    input: ProgramInput,
+    resolve: (outcome: CommandOutcome) => void,
+  ) {
+    this.#start = start;
+    this.#line = line;
+    this.#become = become;
+    this.#user = user;
+    this.#command = command;
+    this.#markers = markers;
+    this.#input = input;
+    this.#resolve = resolve;
+  }
+
+  begin(): void {
+    const signal = this.#command.signal;
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#process = this.#start(this.#line, {
+      onStdout: (chunk) => this.#receive(this.#stdout, chunk),
+      onStderr: (chunk) => this.#receive(this.#stderr, chunk),
+      onExit: (code, exitSignal) => {
+        this.#exit ??= { code, signal: exitSignal };
+        if (this.#afterStop === null) this.#settleWhenQuiet();
+        else this.#afterStop();
+      },
+      onClose: (lost) => {
+        if (this.#afterStop === null) this.#finish(lost);
+        else this.#afterStop();
+      },
+      onStartFailure: (failure) => {
+        // Whatever was written went nowhere.
+        this.#sentAt = null;
+        const text = { message: failure.message, hint: failure.hint };
+        if (failure.kind === 'lost') this.#fail({ kind: 'lost' }, text);
+        else this.#fail({ kind: 'not-run', exitCode: null }, text);
+      },
+    });
+    // A start that failed at once has settled already; `#settled` cannot be narrowed here.
+    if (this.#settled) {
+      this.#process.abandon();
+      return;
+    }
+    if (this.#become.kind === 'none') this.#sendProgram(this.#input.shell);
+    else this.#setTimer(BECOME_TIMEOUT_MS, () => this.#failBecome());
+  }
+
+  #sendProgram(input: readonly Buffer[]): void {
+    this.#sentAt = performance.now();
+    for (const part of input) this.#process?.write(part);
+    this.#setTimer(this.#command.deadlineMs + LOCAL_GRACE_MS, () => this.#stopThen(() => this.#failDeadline()));
+  }
+
+  /**
+   * Stops the program and goes on when it has ended, or when it has had the time to. Whoever closes the connection at once
+   * would outrun the stop line: sshd throws away what it has not yet handed to the program.
+   */
+  #stopThen(next: () => void): void {
+    if (this.#settled || this.#afterStop !== null) return;
+    if (this.#sentAt === null || this.#exit !== null) {
+      next();
+      return;
+    }
+    this.#afterStop = next;
+    this.#process?.write(Buffer.from(this.#markers.stop));
+    this.#setTimer(STOP_LIMIT_MS, next);
+  }
+
+  #receive(stream: ByteSink, chunk: Buffer): void {
+    if (this.#settled || this.#afterStop !== null) return;
+    this.#received += chunk.length;
+    // Before the program is sent there is nothing that could have much to say.
+    const allowed = this.#sentAt === null ? 0 : this.#command.outputLimitBytes;
+    if (this.#received > allowed + FRAMING_ALLOWANCE_BYTES) {
+      this.#failOutput();
+      return;
+    }
+    stream.append(chunk);
+    if (stream === this.#stderr && this.#sentAt === null) this.#watchSudo(chunk);
+    if (stream === this.#stdout && !this.#endMarkerSeen) {
+      this.#stdoutTail += chunk.toString('latin1');
+      this.#endMarkerSeen = this.#stdoutTail.includes(this.#markers.end);
+      this.#stdoutTail = this.#stdoutTail.slice(-this.#markers.end.length);
+    }
+    if (this.#exit !== null) this.#settleWhenQuiet();
+  }
+
+  #watchSudo(chunk: Buffer): void {
+    if (this.#become.kind !== 'sudo') return;
+    const { becomeDone, helperDone, passwordPrompt } = this.#markers;
+    this.#becomeTail += chunk.toString('latin1');
+    if (this.#becomeTail.includes(becomeDone)) {
+      this.#sendProgram(this.#input.shell);
+      return;
+    }
+    if (this.#becomeTail.includes(helperDone)) {
+      this.#sendProgram(this.#input.helper);
+      return;
+    }
+    const parts = this.#becomeTail.split(passwordPrompt);
+    this.#becomeTail = parts.at(-1)!.slice(-Math.max(becomeDone.length, helperDone.length, passwordPrompt.length));
+    if (parts.length === 1) return;
+    const asked = this.#prompts > 0;
+    this.#prompts += parts.length - 1;
+    if (this.#become.password === null) this.#failBecome('password-required');
+    else if (this.#prompts > 1) this.#failBecome('password-wrong');
+    else if (!asked) this.#process?.write(Buffer.from(`${this.#become.password.reveal()}\n`, 'utf8'));
+  }
+
+  /** A child left behind can hold the streams open for ever: after the exit status we wait only for silence. */
+  #settleWhenQuiet(): void {
+    if (this.#settled) return;
+    this.#drainUntil ??= performance.now() + DRAIN_LIMIT_MS;
+    const quiet = this.#endMarkerSeen ? QUIET_AFTER_END_MS : QUIET_AFTER_EXIT_MS;
+    this.#setTimer(Math.min(quiet, this.#drainUntil - performance.now()), () => this.#finish(null));
+  }
+
+  #finish(lost: string | null): void {
+    if (this.#settled) return;
+    const output = this.#unframe();
+    if (output.kind === 'complete') {
+      if (output.stdout.length + output.stderr.length > this.#command.outputLimitBytes) {
+        this.#failOutput();
+        return;
+      }
+      const { exitCode, stdout } = output;
+      const stderr = redacted(output.stderr, this.#secret());
+      this.#settle({ kind: 'exited', exitCode, stdout, stderr, durationMs: this.#elapsed() });
+      return;
+    }
+    if (this.#exit === null) {
+      this.#fail(
+        { kind: 'lost' },
+        {
+          message: `The connection was lost while a program ran${lost === null ? '' : `: ${terminalLine(lost)}`}`,
+          hint: 'Connect again to see what the host did; its state is unknown until then',
+        },
+      );
+      return;
+    }
+    const { code, signal } = this.#exit;
+    if (this.#sentAt === null && this.#become.kind === 'sudo') this.#failBecome();
+    else if (this.#sentAt !== null && performance.now() - this.#sentAt >= this.#command.deadlineMs)
+      this.#failDeadline();
+    else if (output.kind === 'none') {
+      const words = redacted(Buffer.concat([output.stderr, output.stdout]), this.#secret());
+      this.#fail({ kind: 'not-run', exitCode: code }, notRunText(this.#user, code, words));
+    } else {
+      const how = signal === null ? `with exit code ${code ?? 'unknown'}` : `by signal ${terminalLine(signal, 20)}`;
+      this.#fail(
+        { kind: 'broken-off', exitCode: code, signal },
+        {
+          message: `The program was broken off on the host: its shell ended ${how}`,
+          hint: 'Look on the host for what killed it (the out-of-memory killer, say)',
+        },
+      );
+    }
+  }
+
+  #failDeadline(): void {
+    this.#fail(
+      { kind: 'deadline' },
+      {
+        message: `The program did not end within ${this.#command.deadlineMs / 1000} s and was stopped`,
+        hint: 'See whether the host is overloaded or a command hangs there (a dead mount, a stuck daemon)',
+      },
+    );
+  }
+
+  #failOutput(): void {
+    this.#stopThen(() =>
+      this.#fail(
+        { kind: 'too-much-output' },
+        {
+          message: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
+          hint: 'Look for a login script that prints without end; the answer was thrown away',
+        },
+      ),
+    );
+  }
+
+  #failBecome(known?: BecomeFailure): void {
+    // With prompt and markers taken out, what remains is what sudo said.
+    const stderr = this.#stderr.bytes();
+    const said = redacted(stderr, this.#secret()).toString('utf8').replaceAll(this.#markers.passwordPrompt, ' ');
+    const reason = known ?? becomeFailureReason(said, this.#exit?.code ?? null);
+    const text = becomeFailureText(reason, this.#user, said);
+    this.#settle({ kind: 'become-failed', reason, ...text, ...this.#failedParts() });
+  }
+
+  #fail(detail: FailureDetail, text: FailureText): void {
+    this.#settle({ ...detail, ...text, ...this.#failedParts() });
+  }
+
+  #failedParts() {
+    const output = this.#unframe();
+    const stdout = redacted(output.stdout, this.#secret());
+    const stderr = redacted(output.stderr, this.#secret());
+    return { stdout, stderr, durationMs: this.#elapsed(), mayHaveRun: this.#mayHaveRun() };
+  }
+
+  /** The shell checks lengths before it runs anything, so a program that never left us, or a shell that refused, did not run. */
+  #mayHaveRun(): boolean {
+    if (this.#sentAt === null) return false;
+    // What came after the stop line was not listened to.
+    if (this.#afterStop !== null) return true;
+    return this.#exit === null || this.#unframe().kind !== 'none';
+  }
+
+  #unframe() {
+    return unframe(this.#stdout.bytes(), this.#stderr.bytes(), this.#markers);
+  }
+
+  /** What the host knows and may say again, but nobody is to read. */
+  #secret(): Secret | null {
+    return this.#become.kind === 'sudo' ? this.#become.password : null;
+  }
+
+  #elapsed(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  #setTimer(milliseconds: number, action: () => void): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = this.#settled ? null : setTimeout(action, milliseconds);
+  }
+
+  #settle(outcome: CommandOutcome): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#command.signal?.removeEventListener('abort', this.#onAbort);
+    this.#process?.abandon();
+    this.#resolve(outcome);
+  }
+}
+
+function notRunText(user: string, exitCode: number | null, said: Buffer): FailureText {
+  const words = terminalLine(said.toString('utf8'));
+  if (exitCode === 95 && words.includes('portfw-run: ')) {
+    return {
+      message: `The host allows ${user} the programs of another version of portfw alone (${words})`,
+      hint: `Have root install those of this version: "portfw sudoers ${user}" prints the script`,
+    };
+  }
+  return {
+    message: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
+    hint: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,
+  };
+}

@@ -1,0 +1,73 @@
+import { terminalLine } from '../../core/terminal-text.ts';
+import type { BecomeFailure, FailureText } from '../connection.ts';
+
+/** sudo's own words in the C locale (sudo and sudo-rs), most telling first. */
+const MESSAGES: readonly (readonly [RegExp, BecomeFailure])[] = [
+  [/must have a tty|no tty present/, 'tty-required'],
+  [
+    /is not in the sudoers file|is not allowed to (?:execute|run)|may not run sudo|I'm sorry .* I'm afraid I can't do that/,
+    'not-allowed',
+  ],
+  [/incorrect (?:password|authentication) attempt|Sorry, try again|Authentication fail(?:ed|ure)/, 'password-wrong'],
+  [
+    /a password is required|no password was provided|a terminal is required|interactive authentication is required/,
+    'password-required',
+  ],
+];
+
+/**
+ * Tells why sudo refused, from its standard error and the exit code.
+ *
+ * 127 is `env` that found no sudo: `env` itself speaks the user's language, so its words are of no use.
+ */
+export function becomeFailureReason(stderr: string, exitCode: number | null): BecomeFailure {
+  if (exitCode === 127) return 'no-sudo';
+  return MESSAGES.find(([pattern]) => pattern.test(stderr))?.[1] ?? 'other';
+}
+
+/**
+ * What to tell the user.
+ *
+ * @param user the account that sudo was called from.
+ * @param stderr sudo's standard error; quoted, made safe, when it is all that we know.
+ */
+export function becomeFailureText(reason: BecomeFailure, user: string, stderr: string): FailureText {
+  switch (reason) {
+    case 'password-required':
+      return {
+        message: `sudo asks for a password of ${user}, and none was given`,
+        hint: 'Set PORTFW_BECOME_PASSWORD or use --ask-become-pass, or give the account NOPASSWD in sudoers',
+      };
+    case 'password-wrong':
+      return {
+        message: `sudo refused the password of ${user}`,
+        hint: 'Check PORTFW_BECOME_PASSWORD; it was sent once and will not be tried again, so that the account is not locked',
+      };
+    case 'not-allowed':
+      return {
+        message: `sudo does not allow ${user} to become root`,
+        hint: `Have root run on the host what "portfw sudoers ${user}" prints, or log in with another account (ansible_user)`,
+      };
+    case 'no-sudo':
+      return {
+        message: 'sudo is not installed on the host',
+        hint: 'Install sudo there, or log in as root with ansible_become: false',
+      };
+    case 'tty-required':
+      return {
+        message: 'sudo on the host insists on a terminal (requiretty)',
+        hint: `It was given one and still refuses: add "Defaults:${user} !requiretty" to sudoers on the host`,
+      };
+    case 'other': {
+      const words = terminalLine(stderr);
+      return {
+        message: words === '' ? 'sudo did not make us root and did not say why' : `sudo did not make us root: ${words}`,
+        hint: `Log in as ${user} and try "sudo -v"`,
+      };
+    }
+    default: {
+      const unreachable: never = reason;
+      return unreachable;
+    }
+  }
+}

@@ -1,0 +1,259 @@
+import { resolve } from 'node:path';
+import type { Problem } from '../../core/problem.ts';
+import { shown } from '../../core/shown.ts';
+import type { Keepalive, LoginMethod, SshEndpoint } from '../connection.ts';
+import { defaultGlobalKnownHostsFiles, defaultUserKnownHostsFiles } from '../ssh2/known-hosts-files.ts';
+import { isNone, type SshSettings, tokenProblem } from './ssh-config.ts';
+import { expandHome, expandTokens, type SshEnvironment, type Tokens } from './ssh-config-tokens.ts';
+import type { Setting } from './ssh-options.ts';
+import { chooseHostKeyAlgorithms } from './ssh-options-algorithms.ts';
+
+/** What holds where neither the inventory nor ssh_config says anything. */
+export interface EndpointDefaults {
+  readonly agentSocket: string | null;
+  /** New host keys may be recorded whatever ssh_config says (`--accept-new-host-keys`). */
+  readonly acceptNewHostKeys: boolean;
+  readonly connectTimeoutMs: number;
+  readonly keepalive: Keepalive;
+  /** Whether a file exists: key files of ssh_config need not. */
+  readonly fileExists: (file: string) => boolean;
+}
+
+/** Everything of an endpoint that its settings say; where it is, is known by then. */
+export type EndpointSettings = Omit<SshEndpoint, 'address' | 'port' | 'user' | 'password'>;
+
+/**
+ * Turns settings into what a connection needs: tokens replaced, files absolute, numbers read.
+ *
+ * Problems are added for what cannot be understood or would leave no way to log in.
+ */
+export function endpointSettings(
+  settings: SshSettings,
+  tokens: Tokens,
+  environment: SshEnvironment,
+  defaults: EndpointDefaults,
+  problems: Problem[],
+): EndpointSettings {
+  return new EndpointReader(settings, tokens, environment, defaults, problems).read();
+}
+
+class EndpointReader {
+  readonly #settings: SshSettings;
+  readonly #tokens: Tokens;
+  readonly #environment: SshEnvironment;
+  readonly #defaults: EndpointDefaults;
+  readonly #problems: Problem[];
+
+  constructor(
+    settings: SshSettings,
+    tokens: Tokens,
+    environment: SshEnvironment,
+    defaults: EndpointDefaults,
+    problems: Problem[],
+  ) {
+    this.#settings = settings;
+    this.#tokens = tokens;
+    this.#environment = environment;
+    this.#defaults = defaults;
+    this.#problems = problems;
+  }
+
+  read(): EndpointSettings {
+    const settings = this.#settings;
+    const keys = this.#keyFiles();
+    const known = this.#knownHostsFiles();
+    const methods = this.#loginMethods();
+    const algorithms = this.#hostKeyAlgorithms();
+    const family = settings.word('AddressFamily');
+    const bindAddress = settings.word('BindAddress');
+    return {
+      privateKeyFiles: keys.files,
+      identitiesOnly: settings.word('IdentitiesOnly') === 'yes',
+      agentSocket: this.#agentSocket(),
+      knownHostsFiles: known.files,
+      hostKeyAlias: this.#hostKeyAlias(),
+      acceptNewHostKeys: known.mayRecord && (this.#defaults.acceptNewHostKeys || this.#acceptsNew()),
+      connectTimeoutMs: this.#seconds('ConnectTimeout') ?? this.#defaults.connectTimeoutMs,
+      keepalive: this.#keepalive(),
+      ...(keys.noDefaults ? { noDefaultKeys: true } : {}),
+      ...(methods === null ? {} : { loginMethods: methods }),
+      ...(algorithms === null ? {} : { hostKeyAlgorithms: algorithms }),
+      ...(settings.word('HashKnownHosts') === 'yes' ? { hashKnownHosts: true } : {}),
+      ...(family === 'inet' ? { addressFamily: 4 as const } : family === 'inet6' ? { addressFamily: 6 as const } : {}),
+      ...(bindAddress === undefined ? {} : { bindAddress }),
+    };
+  }
+
+  #keyFiles(): { readonly files: readonly string[]; readonly noDefaults: boolean } {
+    const named = this.#settings.identityFiles;
+    const files: string[] = [];
+    const absent: [Setting, string][] = [];
+    for (const setting of named) {
+      if (isNone(setting)) continue;
+      const file = this.#file(setting, setting.words[0]!);
+      if (file === null) continue;
+      // ssh_config may name keys that some machines lack. Of a key in an agent only the public half need be there.
+      const optional = setting.source === 'user' || setting.source === 'system';
+      if (optional && !this.#defaults.fileExists(file) && !this.#defaults.fileExists(`${file}.pub`))
+        absent.push([setting, file]);
+      else files.push(file);
+    }
+    const [first] = absent;
+    if (files.length === 0 && first !== undefined) {
+      this.#problem(
+        'warning',
+        'no-key-file',
+        `The key file ${shown(first[1])} does not exist, and no other one is named: no key file is offered`,
+        'Correct IdentityFile, or leave it out to use the default files',
+        first[0],
+      );
+    }
+    return { files: [...new Set(files)], noDefaults: files.length === 0 && named.length > 0 };
+  }
+
+  #agentSocket(): string | null {
+    const setting = this.#settings.get('IdentityAgent');
+    if (setting === undefined) return this.#defaults.agentSocket;
+    const [word = ''] = setting.words;
+    if (isNone(setting)) return null;
+    if (word === 'SSH_AUTH_SOCK') return this.#defaults.agentSocket;
+    const variable = /^\$([A-Za-z_][A-Za-z0-9_]*)$/.exec(word)?.[1];
+    if (variable !== undefined) return this.#environment.variable(variable) || null;
+    return this.#file(setting, word);
+  }
+
+  /** The user's files, then the system's. A list that is not set has OpenSSH's own files. */
+  #knownHostsFiles(): { readonly files: readonly string[]; readonly mayRecord: boolean } {
+    const user = this.#usableUserFiles();
+    const global = this.#settings.get('GlobalKnownHostsFile');
+    if (user === undefined && global === undefined) return { files: [], mayRecord: true };
+    const home = this.#environment.home;
+    const userFiles =
+      user === undefined
+        ? defaultUserKnownHostsFiles(home)
+        : isNone(user)
+          ? []
+          : user.words.flatMap((word) => this.#file(user, word) ?? []);
+    const globalFiles =
+      global === undefined
+        ? defaultGlobalKnownHostsFiles()
+        : isNone(global)
+          ? []
+          : global.words.map((word) => resolve(word));
+    const files = [...userFiles, ...globalFiles];
+    // An empty list would stand for the usual files.
+    return { files: files.length === 0 ? ['/dev/null'] : files, mayRecord: userFiles.length > 0 };
+  }
+
+  #usableUserFiles(): Setting | undefined {
+    const setting = this.#settings.get('UserKnownHostsFile');
+    if (setting === undefined) return undefined;
+    const inFile = setting.source === 'user' || setting.source === 'system';
+    const forgets = setting.words.includes('/dev/null');
+    if (!forgets && (inFile || !isNone(setting))) return setting;
+    this.#problem(
+      inFile ? 'warning' : 'error',
+      'host-keys-unchecked',
+      `${setting.shown} ${setting.words.join(' ')} would forget every host key, so that none is ever checked${inFile ? ': the usual files are used instead' : ''}`,
+      'Leave it out and record the keys once with --accept-new-host-keys',
+      setting,
+    );
+    return undefined;
+  }
+
+  #acceptsNew(): boolean {
+    const setting = this.#settings.get('StrictHostKeyChecking');
+    if (setting?.words[0] !== 'no') return setting?.words[0] === 'accept-new';
+    const inFile = setting.source === 'user' || setting.source === 'system';
+    this.#problem(
+      inFile ? 'warning' : 'error',
+      'host-keys-unchecked',
+      `${setting.shown} no would accept any host key, even a changed one${inFile ? ': host keys are checked all the same' : ''}`,
+      'Leave it out; --accept-new-host-keys (or StrictHostKeyChecking=accept-new) is the only relaxation',
+      setting,
+    );
+    return false;
+  }
+
+  #hostKeyAlias(): string | null {
+    const setting = this.#settings.get('HostKeyAlias');
+    const [word] = setting?.words ?? [];
+    if (setting === undefined || word === undefined) return null;
+    // It becomes the first word of a line in a file of the user's.
+    if (/^[A-Za-z0-9_.:%[\]-]{1,255}$/.test(word)) return word.toLowerCase();
+    const message = `${setting.shown} ${shown(word)} is not a host name`;
+    this.#problem('error', 'bad-ssh-config', message, 'Write the name that the key is recorded under', setting);
+    return null;
+  }
+
+  #keepalive(): Keepalive {
+    const interval = this.#seconds('ServerAliveInterval');
+    if (interval === null) return this.#defaults.keepalive;
+    const count = Number(this.#settings.word('ServerAliveCountMax') ?? 3);
+    return { intervalMs: interval, countMax: count > 0 ? count : 3 };
+  }
+
+  /** Milliseconds; `null` for nothing, `none` and 0. */
+  #seconds(name: string): number | null {
+    const seconds = Number(this.#settings.word(name));
+    // Timers hold no more than 2^31 - 1 milliseconds.
+    return seconds > 0 ? Math.min(seconds * 1000, 2_147_483_647) : null;
+  }
+
+  #loginMethods(): readonly LoginMethod[] | null {
+    const preferred = this.#settings.get('PreferredAuthentications');
+    const switches: readonly [LoginMethod, string][] = [
+      ['publickey', 'PubkeyAuthentication'],
+      ['password', 'PasswordAuthentication'],
+      ['keyboard-interactive', 'KbdInteractiveAuthentication'],
+    ];
+    const off = switches.filter(([, name]) => this.#settings.word(name) === 'no');
+    if (preferred === undefined && off.length === 0) return null;
+    const wanted = preferred === undefined ? switches.map(([method]) => method) : preferred.words[0]!.split(',');
+    const methods = [...new Set(wanted)].filter((method): method is LoginMethod =>
+      switches.some(([known]) => known === method && !off.some(([other]) => other === known)),
+    );
+    if (methods.length > 0) return methods;
+    this.#problem(
+      'error',
+      'no-login-method',
+      'The SSH configuration leaves no way to log in that portfw knows: publickey, keyboard-interactive or password',
+      'Allow one of them for this host; Kerberos (GSSAPI) and host-based logins are not supported',
+      preferred ?? this.#settings.get(off[0]![1])!,
+    );
+    return [];
+  }
+
+  #hostKeyAlgorithms(): readonly string[] | null {
+    const setting = this.#settings.get('HostKeyAlgorithms');
+    if (setting === undefined) return null;
+    const algorithms = chooseHostKeyAlgorithms(setting.words[0]!);
+    if (algorithms.length > 0) return algorithms;
+    this.#problem(
+      'error',
+      'no-host-key-algorithm',
+      `${setting.shown} ${shown(setting.words[0]!)} leaves no host key algorithm that portfw can check`,
+      'Add ssh-ed25519, ecdsa-sha2-nistp256, rsa-sha2-512 or rsa-sha2-256',
+      setting,
+    );
+    return null;
+  }
+
+  /** A file name with its tokens replaced, absolute; `null` after a problem. */
+  #file(setting: Setting, text: string): string | null {
+    if (/^~[^/]/.test(text)) {
+      const hint = 'Write the path out; only your own ~ is replaced';
+      this.#problem('error', 'bad-ssh-config', `${setting.shown} uses a home folder of somebody else`, hint, setting);
+      return null;
+    }
+    const { home, variable } = this.#environment;
+    const expanded = expandTokens(expandHome(text, home), this.#tokens, variable);
+    if (expanded.kind === 'text') return resolve(expanded.text);
+    this.#problems.push(tokenProblem(setting, expanded.what));
+    return null;
+  }
+
+  #problem(severity: Problem['severity'], code: string, message: string, hint: string, at: Setting): void {
+    this.#problems.push({ severity, code, message, hint, location: at.location });
+  }
+}

@@ -1,0 +1,157 @@
+import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
+import { terminalLine } from '../../core/terminal-text.ts';
+import { SingleKeyAgent } from './agent-keys.ts';
+import type { FailureText } from '../connection.ts';
+import type { Answers } from './keyboard-interactive.ts';
+import type { LoginGoal } from './login-words.ts';
+import type { AuthAttempt } from './ssh-authentication.ts';
+
+/** Answers the questions of a `keyboard-interactive` login; what comes after has given up the login. */
+export type OnQuestions = (
+  instructions: string,
+  prompts: readonly { readonly prompt: string; readonly echo?: boolean | undefined }[],
+  finish: (answers: string[]) => void,
+) => void;
+
+/**
+ * Hands ssh2 one attempt after the other, each once, skipping what the server does not take, and remembers what was tried
+ * for the report. It follows a server that wants several methods one after the other (AuthenticationMethods). A password
+ * that was refused is never sent again by another method.
+ *
+ * ssh2 tells what the server said to a key out of a file or to a password, but not what it said to one out of an agent; so
+ * before anything but a key is sent without an answer seen, the method `none` asks for the list.
+ */
+export class AuthSequence {
+  /** Labels of the attempts made. */
+  readonly tried: string[] = [];
+  /** The methods the server last said it would take. */
+  offered: readonly string[] = [];
+  /** Whether a server that asks questions was not tried, since nobody could have answered them. */
+  leftQuestions = false;
+  readonly #username: string;
+  readonly #answers: Answers;
+  readonly #onQuestions: OnQuestions;
+  #remaining: AuthAttempt[];
+  /** What the server takes; `null` while that is not known. */
+  #known: readonly string[] | null = null;
+  #last: AuthAttempt | null = null;
+  /** Keys that were offered before the server said that it does not judge keys yet. */
+  #unjudged: AuthAttempt[] = [];
+  #passwordRefused = false;
+  /** Whether one of several methods has been passed. */
+  #partly = false;
+
+  constructor(username: string, attempts: readonly AuthAttempt[], answers: Answers, onQuestions: OnQuestions) {
+    this.#username = username;
+    this.#remaining = [...attempts];
+    this.#answers = answers;
+    this.#onQuestions = onQuestions;
+  }
+
+  /**
+   * @param allowed what the server takes; `null` before the first attempt
+   * @param partialSuccess whether the last attempt was right, and another has to follow
+   */
+  next(allowed: readonly AuthenticationType[] | null, partialSuccess: boolean | null = null): AnyAuthMethod | false {
+    this.#learn(allowed, partialSuccess === true);
+    const attempt = this.#take();
+    this.#last = attempt;
+    if (attempt === null) return false;
+    const { method } = attempt;
+    if (method.type !== 'none') this.tried.push(attempt.label);
+    if (method.type !== 'keyboard-interactive') return method;
+    return {
+      type: 'keyboard-interactive',
+      username: this.#username,
+      prompt: (name, instructions, _language, prompts, finish) => {
+        this.#onQuestions([name, instructions].filter((text) => text !== '').join(': '), prompts, finish);
+      },
+    };
+  }
+
+  #learn(allowed: readonly AuthenticationType[] | null, partialSuccess: boolean): void {
+    const last = this.#last;
+    if (last === null) return;
+    if (last.method.type === 'agent') {
+      // What ssh2 hands on now is the answer to an earlier attempt. A key that was signed for and is not the end of it
+      // was taken as one of several methods, most likely.
+      if (last.method.agent instanceof SingleKeyAgent && last.method.agent.signed) {
+        this.#known = null;
+        this.#partly = true;
+        this.#unjudged = [];
+      } else if (this.#known === null) this.#unjudged.push(last);
+      return;
+    }
+    if (partialSuccess) {
+      this.#partly = true;
+      this.#unjudged = [];
+      this.#answers.passwordAccepted();
+    } else if (last.method.type === 'password') this.#passwordRefused = true;
+    else if (last.method.type === 'publickey' && this.#known === null) this.#unjudged.push(last);
+    if (allowed === null) return;
+    const first = this.#known === null;
+    this.#known = allowed;
+    this.offered = allowed.map((method) => terminalLine(method, 40));
+    if (first && !allowed.includes('publickey')) {
+      // It wants something else first, and may take these keys after that.
+      this.#remaining = [...this.#unjudged, ...this.#remaining];
+      for (const { label } of this.#unjudged) this.tried.splice(this.tried.indexOf(label), 1);
+    }
+    this.#unjudged = [];
+  }
+
+  /** The next attempt that the server may take. */
+  #take(): AuthAttempt | null {
+    const known = this.#known;
+    const isKey = ({ method }: AuthAttempt): boolean => method.type === 'publickey' || method.type === 'agent';
+    const index = this.#remaining.findIndex((attempt, place) => {
+      // Whatever it takes, a key may be shown first; it gives nothing away.
+      if (known === null) return place === 0 && isKey(attempt);
+      if (!known.includes(isKey(attempt) ? 'publickey' : attempt.method.type)) return false;
+      return attempt.method.type !== 'keyboard-interactive' || this.#mayAnswer();
+    });
+    const [taken] = index === -1 ? [] : this.#remaining.splice(index, 1);
+    if (taken !== undefined) return taken;
+    if (known !== null || this.#last?.method.type === 'none') return null;
+    // Makes the server say what it takes, which is worth telling; a host that asks for nothing lets us in.
+    return { label: 'no credentials', method: { type: 'none', username: this.#username } };
+  }
+
+  #mayAnswer(): boolean {
+    if (this.#passwordRefused) return false;
+    // A second factor is asked for even if nobody is there to answer: the failure then quotes the question.
+    if (this.#answers.possible || this.#partly) return true;
+    this.leftQuestions = true;
+    return false;
+  }
+}
+
+/** What to tell the user when the server took none of it. */
+export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): FailureText {
+  const { tried } = sequence;
+  const offered = sequence.offered.length === 0 ? '' : `; it takes ${sequence.offered.join(', ')}`;
+  const triedText = tried.length === 0 ? 'nothing to offer' : `tried ${tried.join(', ')}`;
+  const passed = notes.length === 0 ? '' : `; ${notes.join('; ')}`;
+  const wantsPassword = sequence.offered.some((method) => method === 'password' || method === 'keyboard-interactive');
+  const wantsKey = sequence.offered.includes('publickey');
+  const { words, user } = goal;
+  const byPassword =
+    words.role === 'host'
+      ? '; for a password set PORTFW_SSH_PASSWORD or use --ask-pass'
+      : '; on a terminal you are asked for its password';
+  let hint = `Check ${words.user}, and that this key stands in ~${user}/.ssh/authorized_keys on the ${words.role}`;
+  if (tried.length === 0 && wantsKey) {
+    hint = `Set ${words.key}, or load a key into your agent with ssh-add`;
+    if (wantsPassword) hint += byPassword;
+  } else if (
+    tried.some((label) => label === 'password' || label === 'keyboard-interactive') &&
+    goal.password !== null
+  ) {
+    hint = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out`;
+  } else if (wantsPassword && goal.password === null) {
+    hint += byPassword;
+  } else if (sequence.offered.every((method) => method.startsWith('gssapi') || method === 'hostbased')) {
+    hint = `It takes only ${sequence.offered.join(' and ') || 'what it does not say'}, which portfw cannot do; let it take a key as well`;
+  }
+  return { message: `${user}@${goal.address} refused the login (${triedText}${offered}${passed})`, hint };
+}

@@ -1,0 +1,119 @@
+import { terminalLine } from '../../core/terminal-text.ts';
+import { type AuthSequence, authFailureText } from './auth-sequence.ts';
+import type { ConnectFailure } from '../connection.ts';
+import { type LoginGoal, where } from './login-words.ts';
+
+/** What a failed login comes to, in words; nothing here does anything. */
+
+/** A server that did not let us in: with what, and what it would have taken. */
+export function refusal(
+  goal: LoginGoal,
+  sequence: AuthSequence,
+  notes: readonly string[],
+  level: string | undefined,
+  said: string,
+): ConnectFailure {
+  const { tried, offered } = sequence;
+  const text = authFailureText(goal, sequence, notes);
+  const failure = { kind: 'auth-failed', tried, offered } as const;
+  if (level === 'client-authentication') return { ...failure, ...text };
+  if (/too many authentication failures/i.test(said)) {
+    return {
+      ...failure,
+      message: `${text.message}; the ${goal.words.role} then said: ${said}`,
+      hint: `Too many keys were offered before the right one: name it with ${goal.words.key}`,
+    };
+  }
+  if (level === 'agent') {
+    return {
+      ...failure,
+      message: `The agent failed: ${said}`,
+      hint: 'See whether "ssh-add -l" and "ssh" work on this machine',
+    };
+  }
+  // A server that hangs up in the middle of a login has refused it (a locked account, a policy): never just try again.
+  return { ...failure, message: `${text.message}; the connection ended: ${said}`, hint: text.hint };
+}
+
+/** A server that never said that it speaks SSH. @param preamble what it said instead; @param ended why the way to it ended */
+export function noIdentification(
+  goal: LoginGoal,
+  preamble: string,
+  timedOut: boolean,
+  ended: string | null,
+): ConnectFailure {
+  const at = where(goal);
+  const { words } = goal;
+  const said = terminalLine(preamble);
+  const seconds = goal.connectTimeoutMs / 1000;
+  if (/not allowed at this time/i.test(said)) {
+    return {
+      kind: 'turned-away',
+      reason: 'penalty-or-overload',
+      message: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
+      hint: 'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
+    };
+  }
+  if (/exceeded maxstartups/i.test(said)) {
+    return {
+      kind: 'turned-away',
+      reason: 'too-many-connections',
+      message: `The SSH server at ${at} has too many logins under way ("${said}")`,
+      hint: 'Try again with fewer --forks, or raise MaxStartups in sshd_config',
+    };
+  }
+  if (ended !== null) {
+    return {
+      kind: 'unreachable',
+      message: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `There is no way to ${at}: ${ended}`,
+      hint: 'Run the ProxyCommand by hand: an SSH server has to answer on its standard output',
+    };
+  }
+  if (timedOut) {
+    return {
+      kind: 'unreachable',
+      message: `${at} accepted the connection but no SSH server answered within ${seconds} s`,
+      hint: `Check ${words.port}, and that the ${words.role} is not hanging`,
+    };
+  }
+  if (said !== '') {
+    return {
+      kind: 'protocol-failed',
+      message: `${at} is no SSH server; it said: ${said}`,
+      hint: `Check ${words.address} and ${words.port}`,
+    };
+  }
+  return {
+    kind: 'turned-away',
+    reason: 'unknown',
+    message: `${at} closed the connection without a word`,
+    hint: 'The SSH server may be refusing this machine for a while after failed logins, have too many logins under way, or be starting: wait a minute and look into its log',
+  };
+}
+
+/** A login that was not over in time. */
+export function tooSlow(goal: LoginGoal): ConnectFailure {
+  return {
+    kind: 'unreachable',
+    message: `${where(goal)} did not finish the login within ${goal.connectTimeoutMs / 1000} s`,
+    hint: `The ${goal.words.role} may be overloaded, or slow to look up our name (UseDNS); ${goal.words.timeout} raises the limit`,
+  };
+}
+
+/** No algorithm in common, or a server that breaks the protocol. */
+export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
+  return {
+    kind: 'protocol-failed',
+    message: `No common ground with the SSH server at ${where(goal)}: ${said}`,
+    hint: 'The server is too old or too strict; it needs one of curve25519 or ECDH key exchange, AES-GCM or AES-CTR, and an Ed25519, ECDSA or RSA (SHA-2) host key',
+  };
+}
+
+/** The line went down in the middle. */
+export function brokeOff(goal: LoginGoal, said: string): ConnectFailure {
+  return {
+    kind: 'unreachable',
+    message: `The connection to ${where(goal)} broke off during the login: ${said}`,
+    hint: `Look into the SSH log of the ${goal.words.role} (journalctl -u ssh -u sshd)`,
+  };
+}

@@ -1,0 +1,127 @@
+import { terminalLine } from '../../core/terminal-text.ts';
+import type { ConnectFailure, Route, SshEndpoint } from '../connection.ts';
+import {
+  decideHostKey,
+  fingerprint,
+  type HostKeyDecision,
+  type HostKeyNames,
+  hostKeyAlgorithms,
+  hostKeyNames,
+  ignoredFor,
+  type KnownHosts,
+  wireKeyType,
+} from './known-hosts.ts';
+import { defaultKnownHostsFiles, type KnownHostsFileFailure, type KnownHostsStore } from './known-hosts-files.ts';
+
+/** Checks the key of one host during one connection attempt. */
+export interface HostKeyCheck {
+  /** Signature algorithms to ask the server for, most wanted first. */
+  readonly algorithms: readonly string[];
+  /** Decides about the key in wire format; records a new one if the target allows it. Never throws. */
+  verify(key: Buffer): Promise<{ readonly kind: 'accepted'; readonly note: string | null } | ConnectFailure>;
+}
+
+/** A server whose key is checked: a host, or a machine on the way (whose name is its address). */
+export type CheckedServer = SshEndpoint & { readonly name: string; readonly route?: Route };
+
+/** Reads the known hosts that matter for a server. */
+export async function prepareHostKeyCheck(
+  target: CheckedServer,
+  store: KnownHostsStore,
+): Promise<{ readonly kind: 'ready'; readonly check: HostKeyCheck } | ConnectFailure> {
+  const files = target.knownHostsFiles.length > 0 ? target.knownHostsFiles : defaultKnownHostsFiles();
+  const read = await store.read(files);
+  if (read.kind === 'failed') return { ...read, kind: 'local-problem' };
+  const names = hostKeyNames(target.address, target.port, target.name, target.hostKeyAlias);
+  return {
+    kind: 'ready',
+    check: {
+      algorithms: hostKeyAlgorithms(read.known, names, target.hostKeyAlgorithms),
+      verify: (key) => verify(target, store, files, read.known, names, key),
+    },
+  };
+}
+
+async function verify(
+  target: CheckedServer,
+  store: KnownHostsStore,
+  files: readonly string[],
+  known: KnownHosts,
+  names: HostKeyNames,
+  key: Buffer,
+): Promise<{ kind: 'accepted'; note: string | null } | ConnectFailure> {
+  let decision: HostKeyDecision | KnownHostsFileFailure = decideHostKey(known, names, key);
+  let note: string | null = null;
+  if (decision.kind === 'unknown' && target.acceptNewHostKeys) {
+    decision = await store.add(files, names, key, target.hashKnownHosts);
+    if (decision.kind === 'unknown') {
+      decision = { kind: 'known' };
+      note = `the new ${wireKeyType(key)} host key ${fingerprint(key)} of ${names.primary} was recorded in ${files[0]}`;
+    }
+  }
+  const shown = { keyType: terminalLine(wireKeyType(key), 60), fingerprint: fingerprint(key) };
+  switch (decision.kind) {
+    case 'known':
+      return { kind: 'accepted', note };
+    case 'unknown':
+      return { kind: 'host-key-unknown', ...shown, ...unknownText(target, files, known, names, shown) };
+    case 'changed': {
+      const { file, line, keyType } = decision.recorded;
+      return {
+        kind: 'host-key-changed',
+        ...shown,
+        file,
+        line,
+        message: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be listening in`,
+        hint: `Ask whoever runs the host for its fingerprint. Only when it is right, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
+      };
+    }
+    case 'revoked': {
+      const { file, line } = decision.recorded;
+      return {
+        kind: 'host-key-revoked',
+        ...shown,
+        file,
+        line,
+        message: `THE HOST KEY OF ${names.primary} IS REVOKED by ${file} line ${line} (${shown.keyType} ${shown.fingerprint})`,
+        hint: 'Do not connect. Give the host a new key, and record that one',
+      };
+    }
+    case 'failed':
+      return { ...decision, kind: 'local-problem' };
+    default: {
+      const unreachable: never = decision;
+      return unreachable;
+    }
+  }
+}
+
+function unknownText(
+  target: CheckedServer,
+  files: readonly string[],
+  known: KnownHosts,
+  names: HostKeyNames,
+  shown: { readonly keyType: string; readonly fingerprint: string },
+): { message: string; hint: string } {
+  const port = target.port === 22 ? '' : `-p ${target.port} `;
+  const scan = `ssh-keyscan ${port}${quote(target.address)} >> ${quote(files[0] ?? '~/.ssh/known_hosts')}`;
+  const ignored = ignoredFor(known, names)
+    .map(({ file, line, reason }) =>
+      reason === 'cert-authority'
+        ? `; the @cert-authority at ${file} line ${line} cannot be used, host certificates are not supported`
+        : `; the key at ${file} line ${line} is of a type that is not supported`,
+    )
+    .join('');
+  // ssh-keyscan cannot look past a jump host.
+  const direct = target.route === undefined || target.route.kind === 'direct';
+  const record = direct ? `record it: ${scan}; or ` : '';
+  return {
+    message: `The host key of ${names.primary} is unknown (${shown.keyType} ${shown.fingerprint})${ignored}`,
+    hint: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then ${record}trust keys on first contact with --accept-new-host-keys`,
+  };
+}
+
+/** A word for a command line that the user may copy. */
+function quote(word: string): string {
+  return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,251 @@
+import type { Client } from 'ssh2';
+import type { Carrier } from './carrier.ts';
+import type { ConnectFailure, Route } from '../connection.ts';
+import { forward, lostOnTheWay } from './forwarded-connection.ts';
+import { jumpGoal, type LoginGoal, where } from './login-words.ts';
+import { startProxyCommand } from './proxy-command.ts';
+import type { LoggedIn } from './ssh-login.ts';
+import { interrupted, openSocket } from './tcp-socket.ts';
+
+/** How long a jump host that nobody uses stays logged in to: a host's next connection follows its last within moments. */
+const LINGER_MS = 5000;
+const CLOSE_TIMEOUT_MS = 500;
+/**
+ * How long a jump host that could not be reached is not tried again: as long as it takes the other hosts of a run, which
+ * asked in the same moment, to fail for the same reason.
+ */
+const UNREACHABLE_MS = 3000;
+
+/** The jump hosts on the way to a host, the nearest first; at least one. */
+export type JumpRoute = Extract<Route, { kind: 'jump' }>;
+
+/** Logs in to an SSH server over an open carrier. */
+export type LogIn = (
+  goal: LoginGoal,
+  carrier: Carrier,
+  signal: AbortSignal | undefined,
+) => Promise<LoggedIn | ConnectFailure>;
+
+/** A way that is open, or why it is not. */
+type Opened = { readonly kind: 'open'; readonly carrier: Carrier; readonly notes: readonly string[] } | ConnectFailure;
+
+/** The use of a jump host by one connection through it. */
+interface Lease {
+  readonly kind: 'lease';
+  readonly hop: Hop;
+  /** What the user may want to know about how the login on the jump hosts came about; said once. */
+  readonly notes: readonly string[];
+  release(): void;
+}
+
+/** A jump host that we are logged in to. */
+interface Hop {
+  readonly goal: LoginGoal;
+  readonly client: Client;
+  notes: readonly string[];
+  users: number;
+  alive: boolean;
+  timer: NodeJS.Timeout | null;
+}
+
+/** An attempt that is under way; everybody who needs the jump host waits for the same one. */
+interface Attempt {
+  readonly outcome: Promise<Hop | ConnectFailure>;
+  readonly controller: AbortController;
+  waiters: number;
+}
+
+type Entry =
+  | { readonly state: 'opening'; readonly attempt: Attempt }
+  | { readonly state: 'open'; readonly hop: Hop }
+  /** `until` is on the clock of `performance.now()`; infinite for a refusal. */
+  | { readonly state: 'failed'; readonly failure: ConnectFailure; readonly until: number };
+
+/**
+ * The jump hosts of a run. A chain of them is logged in to once for all hosts behind it: a hundred logins at once would
+ * meet MaxStartups. What is shared ends there: to each host there is a new TCP connection from the last jump host, and a
+ * new key exchange and authentication over it, whenever one is asked for. The guard's proof rests on that.
+ *
+ * A jump host that refused us is not asked again during the run, since each refusal brings a penalty nearer.
+ */
+export class JumpHosts {
+  readonly #logIn: LogIn;
+  readonly #lingerMs: number;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(logIn: LogIn, lingerMs: number = LINGER_MS) {
+    this.#logIn = logIn;
+    this.#lingerMs = lingerMs;
+  }
+
+  /** Opens a new TCP connection to a goal from the last of the jump hosts. */
+  async reach(route: JumpRoute, goal: LoginGoal, signal: AbortSignal | undefined): Promise<Opened> {
+    // A jump host that went down since it was last used shows only now; a fresh one is worth one more attempt.
+    for (let attempt = 1; ; attempt++) {
+      const lease = await this.#lease(route, signal);
+      if (lease.kind !== 'lease') return lease;
+      const { hop, release } = lease;
+      const opened = await forward({ ...hop, isAlive: () => hop.alive, release }, goal, signal);
+      if (opened.kind === 'open') return { ...opened, notes: lease.notes };
+      release();
+      if (opened.kind === 'failed') return opened.failure;
+      if (attempt === 2) return lostOnTheWay(hop.goal, goal);
+    }
+  }
+
+  /** Logs out everywhere; connections through the jump hosts are lost. */
+  close(): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.state === 'opening') entry.attempt.controller.abort();
+      else if (entry.state === 'open') end(entry.hop);
+    }
+    this.#entries.clear();
+  }
+
+  async #lease(route: JumpRoute, signal: AbortSignal | undefined): Promise<Lease | ConnectFailure> {
+    const key = JSON.stringify(route);
+    const last = route.hops.at(-1)!;
+    for (let lost = 0; lost < 2; ) {
+      if (signal?.aborted) return interrupted(last);
+      const entry = this.#entries.get(key) ?? this.#open(key, route);
+      if (entry.state === 'failed') {
+        if (entry.until > performance.now()) return entry.failure;
+        this.#entries.delete(key);
+      } else if (entry.state === 'open') {
+        if (entry.hop.alive) return this.#use(key, entry.hop);
+        this.#entries.delete(key);
+      } else {
+        const waited = await wait(entry.attempt, signal);
+        if (waited === 'aborted') {
+          // Nobody is left who wants it; whoever comes now begins anew.
+          if (entry.attempt.waiters === 0 && this.#entries.get(key) === entry) this.#entries.delete(key);
+          return interrupted(last);
+        }
+        if ('kind' in waited) return waited;
+        if (waited.alive) return this.#use(key, waited);
+        lost += 1;
+      }
+    }
+    return {
+      kind: 'unreachable',
+      message: `The jump host ${last.user}@${where(last)} lets us in and hangs up at once`,
+      hint: 'Look into the SSH log of the jump host (journalctl -u ssh -u sshd)',
+    };
+  }
+
+  #open(key: string, route: JumpRoute): Entry {
+    const controller = new AbortController();
+    const attempt: Attempt = { outcome: this.#connect(route, controller.signal), controller, waiters: 0 };
+    const entry: Entry = { state: 'opening', attempt };
+    this.#entries.set(key, entry);
+    void attempt.outcome.then((outcome) => {
+      // Nobody may be interested any more.
+      if (this.#entries.get(key) !== entry) {
+        if (!('kind' in outcome)) end(outcome);
+      } else if ('kind' in outcome) {
+        if (controller.signal.aborted) this.#entries.delete(key);
+        else this.#entries.set(key, { state: 'failed', failure: outcome, until: performance.now() + lastsMs(outcome) });
+      } else {
+        this.#entries.set(key, { state: 'open', hop: outcome });
+        this.#linger(key, outcome);
+      }
+    });
+    return entry;
+  }
+
+  /** Logs in to the last of the jump hosts, through those before it. */
+  async #connect(route: JumpRoute, signal: AbortSignal): Promise<Hop | ConnectFailure> {
+    const goal = jumpGoal(route.hops.at(-1)!);
+    const before = { ...route, hops: route.hops.slice(0, -1) };
+    const first = before.hops.length === 0;
+    const opened = await (first ? openFirst(route, goal, signal) : this.reach(before, goal, signal));
+    // A failure of a jump host before this one says so already.
+    if (opened.kind !== 'open') return first ? blamed(goal, opened) : opened;
+    const login = await this.#logIn(goal, opened.carrier, signal);
+    if (login.kind !== 'ready') return blamed(goal, login);
+    const { client } = login;
+    // Everybody who connects through it at the moment listens to its end.
+    client.setMaxListeners(0);
+    const notes = [...opened.notes, ...login.notes];
+    const hop: Hop = { goal, client, notes, users: 0, alive: true, timer: null };
+    client.once('close', () => {
+      hop.alive = false;
+    });
+    return hop;
+  }
+
+  #use(key: string, hop: Hop): Lease {
+    if (hop.timer !== null) clearTimeout(hop.timer);
+    hop.timer = null;
+    hop.users += 1;
+    const { notes } = hop;
+    hop.notes = [];
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
+      hop.users -= 1;
+      if (hop.users === 0) this.#linger(key, hop);
+    };
+    return { kind: 'lease', hop, notes, release };
+  }
+
+  #linger(key: string, hop: Hop): void {
+    hop.timer = setTimeout(() => {
+      const entry = this.#entries.get(key);
+      if (entry?.state === 'open' && entry.hop === hop) this.#entries.delete(key);
+      end(hop);
+    }, this.#lingerMs);
+    hop.timer.unref();
+  }
+}
+
+/** The way to the nearest jump host. */
+async function openFirst(
+  { firstHopCommand }: JumpRoute,
+  goal: LoginGoal,
+  signal: AbortSignal | undefined,
+): Promise<Opened> {
+  const opened = await (firstHopCommand === undefined ? openSocket(goal, signal) : startProxyCommand(firstHopCommand));
+  return opened.kind === 'open' ? { ...opened, notes: [] } : opened;
+}
+
+function end(hop: Hop): void {
+  if (hop.timer !== null) clearTimeout(hop.timer);
+  hop.alive = false;
+  hop.client.end();
+  // A server that does not hang up must not keep the way open.
+  setTimeout(() => hop.client.destroy(), CLOSE_TIMEOUT_MS).unref();
+}
+
+/** Waits for an attempt of several; the last one to lose interest ends it. */
+async function wait(attempt: Attempt, signal: AbortSignal | undefined): Promise<Hop | ConnectFailure | 'aborted'> {
+  attempt.waiters += 1;
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<'aborted'>((resolve) => {
+    onAbort = () => resolve('aborted');
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+  const outcome = await Promise.race([attempt.outcome, aborted]);
+  signal?.removeEventListener('abort', onAbort);
+  attempt.waiters -= 1;
+  if (outcome === 'aborted' && attempt.waiters === 0) attempt.controller.abort();
+  return outcome;
+}
+
+/** How long a failure stands before the jump host is tried again, in milliseconds. */
+function lastsMs(failure: ConnectFailure): number {
+  switch (failure.kind) {
+    case 'unreachable':
+    case 'turned-away':
+    case 'protocol-failed':
+      return UNREACHABLE_MS;
+    default:
+      return Number.POSITIVE_INFINITY;
+  }
+}
+
+/** A failure with the jump host's name in front: a user knows it may not be the host that they asked for. */
+function blamed<F extends ConnectFailure>(goal: LoginGoal, failure: F): F {
+  return { ...failure, message: `The jump host ${goal.user}@${where(goal)} is in the way: ${failure.message}` };
+}

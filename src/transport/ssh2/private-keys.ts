@@ -1,0 +1,161 @@
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { ParsedKey } from 'ssh2';
+import type { Secret } from '../../core/secret.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
+import type { FailureText } from '../connection.ts';
+import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableText } from './key-formats.ts';
+
+/** A private key is some kilobytes; a bigger file is none. */
+const MOST_BYTES = 256 * 1024;
+
+/** What became of a private key file. */
+export type LoadedKey =
+  | { readonly kind: 'key'; readonly key: ParsedKey }
+  | { readonly kind: 'absent' }
+  | ({ readonly kind: 'locked' | 'unusable' } & FailureText);
+
+/** Where passphrases come from. */
+export interface PassphraseSource {
+  /** Tried on every encrypted key; usually `PORTFW_KEY_PASSPHRASE`. */
+  readonly passphrase: Secret | null;
+  /** Asks for the passphrase of a file; `null` when the user will not say or cannot be asked. */
+  readonly ask: ((file: string) => Promise<Secret | null>) | null;
+}
+
+/**
+ * Private keys, each read, unlocked and parsed once however many hosts it opens: unlocking costs some 400 ms of pure
+ * computation, and nobody wants to be asked twice.
+ */
+export class PrivateKeyStore {
+  readonly #source: PassphraseSource;
+  readonly #loaded = new Map<string, Promise<LoadedKey>>();
+  readonly #asked = new Map<string, Promise<LoadedKey>>();
+  /** Questions are asked one after the other. */
+  #questions: Promise<unknown> = Promise.resolve();
+
+  constructor(source: PassphraseSource) {
+    this.#source = source;
+  }
+
+  /** Loads a key without asking anyone: an encrypted one that the passphrase at hand does not open is `locked`. */
+  load(file: string): Promise<LoadedKey> {
+    return remember(this.#loaded, file, () => parse(file, this.#source.passphrase));
+  }
+
+  /** Loads a key, asking for its passphrase if need be. */
+  async unlock(file: string): Promise<LoadedKey> {
+    const loaded = await this.load(file);
+    const { ask } = this.#source;
+    if (loaded.kind !== 'locked' || ask === null) return loaded;
+    return remember(this.#asked, file, () => {
+      const asked = this.#questions.then(async (): Promise<LoadedKey> => {
+        const passphrase = await ask(file);
+        return passphrase === null ? loaded : parse(file, passphrase);
+      });
+      this.#questions = asked.catch(() => undefined);
+      return asked;
+    });
+  }
+
+  /** The public half in wire format, from `FILE.pub`, or from the file, which tells it even while it is locked. */
+  async publicKey(file: string): Promise<Buffer | null> {
+    for (const name of [`${file}.pub`, file]) {
+      const text = await readKeyFile(name).catch(() => null);
+      const half = text === null ? null : (parsePublicLine(text) ?? publicHalfOf(text));
+      if (half !== null) return half.blob;
+    }
+    const loaded = await this.load(file);
+    return loaded.kind === 'key' ? loaded.key.getPublicSSH() : null;
+  }
+}
+
+function remember<T>(store: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const known = store.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  store.set(key, made);
+  return made;
+}
+
+async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey> {
+  const shown = terminalLine(file, 300);
+  let text: string;
+  try {
+    text = await readKeyFile(file);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' };
+    return {
+      kind: 'unusable',
+      message: `Cannot read the private key ${shown}: ${code}`,
+      hint: 'Make the file readable for your account only',
+    };
+  }
+  const parsed = parsePrivateKey(text, passphrase?.reveal() ?? null);
+  switch (parsed.kind) {
+    case 'key':
+      return parsed;
+    case 'public':
+      return {
+        kind: 'unusable',
+        message: `${shown} is a public key`,
+        hint: 'Name the private key, which has no .pub at the end; a public key will do only for a key that your agent holds',
+      };
+    case 'needs-passphrase':
+      return {
+        kind: 'locked',
+        message: `The private key ${shown} is encrypted`,
+        hint: 'Set PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
+      };
+    case 'wrong-passphrase':
+      return {
+        kind: 'locked',
+        message: `The passphrase does not open the private key ${shown}`,
+        hint: 'Check PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
+      };
+    case 'putty':
+      return {
+        kind: 'unusable',
+        message: `The private key ${shown} is in PuTTY's format`,
+        hint: 'Convert it: puttygen KEY.ppk -O private-openssh -o KEY (or "Export OpenSSH key" in PuTTYgen)',
+      };
+    case 'unusable': {
+      const { why, instead } = unusableText(parsed.of);
+      return { kind: 'unusable', message: `The private key ${shown} cannot be used: ${why}`, hint: instead };
+    }
+    case 'malformed':
+      return {
+        kind: 'unusable',
+        message: `The private key ${shown} cannot be used: ${terminalLine(parsed.why)}`,
+        hint: 'Keys in OpenSSH or PEM format work; "ssh-keygen -p -f FILE" rewrites a key in OpenSSH format',
+      };
+  }
+}
+
+/** Reads a file that must be a plain one of a key's size: a pipe would hang, a device never end. */
+async function readKeyFile(file: string): Promise<string> {
+  const info = await stat(file);
+  if (!info.isFile()) throw new Error('it is not a file');
+  if (info.size > MOST_BYTES) throw new Error('it is too big for a key');
+  return readFile(file, 'latin1');
+}
+
+/** Whether a file exists; what cannot be looked at does not. */
+export async function fileExists(file: string): Promise<boolean> {
+  return stat(file).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+}
+
+/** The private keys that OpenSSH tries when none is named. */
+export function defaultPrivateKeyFiles(home: string = homedir()): string[] {
+  return ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => join(home, '.ssh', name));
+}
+
+/** Those of OpenSSH's default files that cannot be used: FIDO security keys and DSA. */
+export function defaultUnusableKeyFiles(home: string = homedir()): string[] {
+  return ['id_ed25519_sk', 'id_ecdsa_sk', 'id_dsa'].map((name) => join(home, '.ssh', name));
+}

@@ -1,0 +1,257 @@
+import { readdir, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import type { AnyAuthMethod, ParsedKey } from 'ssh2';
+import { terminalLine } from '../../core/terminal-text.ts';
+import { type AgentKey, type AgentKeys, listAgentKeys, SingleKeyAgent } from './agent-keys.ts';
+import type { FailureText, LoginMethod, SshEndpoint } from '../connection.ts';
+import { BY_OPENSSH, unusableText } from './key-formats.ts';
+import { fingerprint } from './known-hosts.ts';
+import { hostGoal, type LoginGoal } from './login-words.ts';
+import {
+  defaultPrivateKeyFiles,
+  defaultUnusableKeyFiles,
+  fileExists,
+  type LoadedKey,
+  type PrivateKeyStore,
+} from './private-keys.ts';
+
+/** A server closes the door at the sixth failure (MaxAuthTries); with a password to come, so many keys may go before it. */
+const KEYS_BEFORE_PASSWORD = 5;
+
+/** One way to prove who we are. */
+export interface AuthAttempt {
+  /** What the user sees: `key ~/.ssh/id_ed25519 (SHA256:…)`. */
+  readonly label: string;
+  /** For `keyboard-interactive` without its questions' answers, which belong to one login. */
+  readonly method: Exclude<AnyAuthMethod, { type: 'keyboard-interactive' }> | { readonly type: 'keyboard-interactive' };
+}
+
+/** The ways that an endpoint allows, most wanted first. */
+export type AuthPlan =
+  | {
+      readonly kind: 'plan';
+      readonly attempts: readonly AuthAttempt[];
+      /** Why some keys are not among them, for the text of a failure. */
+      readonly notes: readonly string[];
+      /** What the user should read before anything is tried: something that they asked for will not be used. */
+      readonly warnings: readonly FailureText[];
+    }
+  | ({ readonly kind: 'failed' } & FailureText);
+
+/**
+ * Collects what can be offered to an SSH server: the named keys (through the agent where it holds them, so an encrypted
+ * key needs no passphrase), then the agent's others unless they are kept back; without named keys the agent's, then the
+ * default files. Then questions, for which a password answers where there is one.
+ *
+ * What cannot be used (FIDO keys, certificates, DSA, GSSAPI) is found out here, before the server is contacted. It is a
+ * failure when nothing else is left.
+ *
+ * @param canAsk whether somebody can answer a server's questions, which is a way to log in without any key
+ */
+export async function planAuthentication(
+  goal: SshEndpoint & Partial<Pick<LoginGoal, 'words'>>,
+  keys: PrivateKeyStore,
+  canAsk = false,
+): Promise<AuthPlan> {
+  const agent = await listAgentKeys(goal.agentSocket);
+  const planner = new Planner(goal, goal.words ?? hostGoal({ ...goal, name: goal.address }).words, keys, agent);
+  return planner.plan(canAsk);
+}
+
+class Planner {
+  readonly #goal: SshEndpoint;
+  readonly #words: LoginGoal['words'];
+  readonly #keys: PrivateKeyStore;
+  readonly #agent: AgentKeys;
+  readonly #attempts: AuthAttempt[] = [];
+  readonly #notes: string[] = [];
+  readonly #warnings: FailureText[] = [];
+  /** What keeps the keys that would be used from being used; the first is the best explanation. */
+  readonly #obstacles: FailureText[] = [];
+  readonly #offered = new Set<string>();
+
+  constructor(goal: SshEndpoint, words: LoginGoal['words'], keys: PrivateKeyStore, agent: AgentKeys) {
+    this.#goal = goal;
+    this.#words = words;
+    this.#keys = keys;
+    this.#agent = agent;
+  }
+
+  async plan(canAsk: boolean): Promise<AuthPlan> {
+    const { privateKeyFiles, user: username, loginMethods } = this.#goal;
+    const mayUse = (method: LoginMethod): boolean => loginMethods?.includes(method) !== false;
+    const named = mayUse('publickey') ? privateKeyFiles : [];
+    const password = mayUse('password') || mayUse('keyboard-interactive') ? this.#goal.password : null;
+    if (this.#agent.problem !== null) this.#notes.push(this.#agent.problem);
+    let absentOnly = true;
+    if (named.length > 0) {
+      for (const file of named) absentOnly = (await this.#offerNamed(file)) && absentOnly;
+      if (!this.#goal.identitiesOnly) this.#offerAgentKeys();
+    } else if (mayUse('publickey')) {
+      await this.#offerDefaults();
+    }
+    const [obstacle] = this.#obstacles;
+    if (this.#attempts.length === 0 && obstacle !== undefined) {
+      // A password stands in for a key that is not there, but never for one that is there and cannot be read.
+      const elseLeft = password !== null || (canAsk && named.length === 0);
+      if (!elseLeft || (named.length > 0 && !absentOnly)) {
+        const why = this.#agent.problem === null ? '' : `; ${this.#agent.problem}`;
+        return { kind: 'failed', message: obstacle.message + why, hint: obstacle.hint };
+      }
+      this.#warnings.push(obstacle);
+    } else if (named.length > 0) {
+      this.#warnings.push(...this.#obstacles);
+    }
+    this.#notes.push(...this.#obstacles.map(({ message }) => message));
+    if (this.#attempts.length === 0 && password === null) {
+      const kerberos = await kerberosObstacle();
+      if (kerberos !== null && !canAsk) return { kind: 'failed', ...kerberos };
+      if (kerberos !== null) this.#warnings.push(kerberos);
+    }
+    if (password !== null) {
+      this.#keepPlaceForPassword();
+      this.#attempts.push({ label: 'password', method: { type: 'password', username, password: password.reveal() } });
+    }
+    this.#attempts.push({ label: 'keyboard-interactive', method: { type: 'keyboard-interactive' } });
+    const attempts = loginMethods === undefined ? this.#attempts : inOrder(this.#attempts, loginMethods);
+    return { kind: 'plan', attempts, notes: this.#notes, warnings: this.#warnings };
+  }
+
+  /** @returns whether the file is not there at all, or can be used */
+  async #offerNamed(file: string): Promise<boolean> {
+    if (await this.#offerHeld(file)) return true;
+    const publicKey = await this.#keys.publicKey(file);
+    const useless = this.#agent.unusable.find((key) => publicKey?.equals(key.publicKey));
+    if (useless !== undefined) {
+      const { why, instead } = unusableText(useless.of);
+      this.#obstacles.push({ message: `The key ${terminalLine(file, 300)} cannot be used: ${why}`, hint: instead });
+      return false;
+    }
+    const loaded = await this.#keys.unlock(file);
+    await this.#offerLoaded(file, loaded, true);
+    return loaded.kind === 'key' || loaded.kind === 'absent';
+  }
+
+  async #offerDefaults(): Promise<void> {
+    if (!this.#goal.identitiesOnly) this.#offerAgentKeys();
+    const locked: string[] = [];
+    const files = this.#goal.noDefaultKeys === true ? [] : defaultPrivateKeyFiles();
+    for (const file of files) {
+      if (await this.#offerHeld(file)) continue;
+      const loaded = await this.#keys.load(file);
+      if (loaded.kind === 'locked') locked.push(file);
+      else await this.#offerLoaded(file, loaded, false);
+    }
+    for (const file of locked) {
+      // Nobody is asked for the passphrase of a key that was not named while another may do.
+      const loaded = this.#attempts.length === 0 ? await this.#keys.unlock(file) : await this.#keys.load(file);
+      await this.#offerLoaded(file, loaded, false);
+    }
+    for (const file of this.#goal.noDefaultKeys === true ? [] : defaultUnusableKeyFiles()) {
+      if (!(await fileExists(file))) continue;
+      const { why, instead } = unusableText(file.endsWith('_sk') ? 'fido' : 'dsa');
+      this.#obstacles.push({ message: `The private key ${file} cannot be used: ${why}`, hint: instead });
+    }
+  }
+
+  /** Offers the key of a file through the agent, if it holds it. */
+  async #offerHeld(file: string): Promise<boolean> {
+    const publicKey = await this.#keys.publicKey(file);
+    if (publicKey === null) return false;
+    const held = this.#agent.usable.find((key) => key.publicKey.equals(publicKey));
+    if (held === undefined) return false;
+    this.#offerAgentKey(held);
+    await this.#lookForCertificate(file);
+    return true;
+  }
+
+  async #offerLoaded(file: string, loaded: LoadedKey, named: boolean): Promise<void> {
+    const shown = terminalLine(file, 300);
+    switch (loaded.kind) {
+      case 'key':
+        this.#offerKey(shown, loaded.key);
+        await this.#lookForCertificate(file);
+        return;
+      case 'absent':
+        if (!named) return;
+        this.#obstacles.push({
+          message: `The private key ${shown} does not exist`,
+          hint: `Correct ${this.#words.key}, or leave it out to use the agent and the default keys`,
+        });
+        return;
+      case 'locked':
+      case 'unusable':
+        this.#obstacles.push({ message: loaded.message, hint: loaded.hint });
+    }
+  }
+
+  /** OpenSSH would show the certificate beside a key first, so a user who has one expects it to count. */
+  async #lookForCertificate(file: string): Promise<void> {
+    const certificate = `${file}-cert.pub`;
+    if (!(await fileExists(certificate))) return;
+    const { why, instead } = unusableText('certificate');
+    const message = `The certificate ${terminalLine(certificate, 300)} cannot be used: ${why}; the key itself is offered without it`;
+    this.#warnings.push({ message, hint: instead });
+    this.#notes.push(message);
+  }
+
+  #offerAgentKeys(): void {
+    for (const key of this.#agent.usable) this.#offerAgentKey(key);
+    for (const { comment, of } of this.#agent.unusable) {
+      const { why, instead } = unusableText(of);
+      const message = `The agent's key ${comment} cannot be used: ${why}`;
+      if (this.#attempts.length === 0) this.#obstacles.push({ message, hint: instead });
+      else this.#notes.push(message);
+    }
+  }
+
+  #offerKey(file: string, key: ParsedKey): void {
+    if (!this.#isNew(key.getPublicSSH())) return;
+    const label = `key ${file} (${fingerprint(key.getPublicSSH())})`;
+    this.#attempts.push({ label, method: { type: 'publickey', username: this.#goal.user, key } });
+  }
+
+  #offerAgentKey(key: AgentKey): void {
+    if (!this.#isNew(key.publicKey)) return;
+    const label = `agent key ${key.comment} (${fingerprint(key.publicKey)})`;
+    this.#attempts.push({
+      label,
+      method: { type: 'agent', username: this.#goal.user, agent: new SingleKeyAgent(key) },
+    });
+  }
+
+  #isNew(publicKey: Buffer): boolean {
+    const id = publicKey.toString('base64');
+    if (this.#offered.has(id)) return false;
+    this.#offered.add(id);
+    return true;
+  }
+
+  #keepPlaceForPassword(): void {
+    const tooMany = this.#attempts.splice(KEYS_BEFORE_PASSWORD);
+    if (tooMany.length > 0)
+      this.#notes.push(`${tooMany.length} more keys were kept back, so that the password is asked`);
+  }
+}
+
+/** The attempts by the methods that may be used, in the order that the user prefers. */
+function inOrder(attempts: readonly AuthAttempt[], methods: readonly LoginMethod[]): readonly AuthAttempt[] {
+  return methods.flatMap((wanted) =>
+    attempts.filter(({ method }) => (method.type === 'agent' ? 'publickey' : method.type) === wanted),
+  );
+}
+
+/** A Kerberos ticket is how OpenSSH would log in, where there is nothing else. */
+async function kerberosObstacle(): Promise<FailureText | null> {
+  const named = process.env['KRB5CCNAME']?.replace(/^(?:FILE|DIR):/, '');
+  const own = `krb5cc_${process.getuid?.() ?? 'none'}`;
+  const found =
+    named !== undefined && named !== ''
+      ? !named.startsWith('/') || (await stat(named).then(Boolean, () => false))
+      : (await readdir(tmpdir()).catch((): string[] => [])).includes(own);
+  if (!found) return null;
+  return {
+    message: 'There is a Kerberos ticket and no key: portfw cannot log in with Kerberos (GSSAPI)',
+    hint: `Name a key with ansible_ssh_private_key_file or load one into an agent; on the way to a host, ${BY_OPENSSH}`,
+  };
+}

@@ -1,0 +1,216 @@
+import { NodeSSH } from 'node-ssh';
+import type { AuthHandlerMiddleware, Client, ServerHostKeyAlgorithm } from 'ssh2';
+import { redacted } from '../../core/secret.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
+import { AuthSequence } from './auth-sequence.ts';
+import type { Carrier } from './carrier.ts';
+import { brokeOff, noCommonGround, noIdentification, refusal, tooSlow } from './connect-failures.ts';
+import type { ConnectFailure, FailureText } from '../connection.ts';
+import type { HostKeyCheck } from './host-key-check.ts';
+import { type AnswerQuestion, Answers } from './keyboard-interactive.ts';
+import { type LoginGoal, where } from './login-words.ts';
+import type { AuthPlan } from './ssh-authentication.ts';
+import { interrupted } from './tcp-socket.ts';
+
+/** A server's words before its SSH identification are kept up to here. */
+const PREAMBLE_BYTES = 1024;
+
+/** What a login needs besides its goal. */
+export interface LoginMeans {
+  readonly carrier: Carrier;
+  readonly hostKeys: HostKeyCheck;
+  readonly plan: Extract<AuthPlan, { kind: 'plan' }>;
+  readonly ask: AnswerQuestion | null;
+}
+
+/** An authenticated SSH connection. */
+export interface LoggedIn {
+  readonly kind: 'ready';
+  readonly client: Client;
+  readonly notes: readonly string[];
+}
+
+/** One attempt to speak SSH over an open carrier and to log in. */
+export class SshLogin {
+  readonly #goal: LoginGoal;
+  readonly #means: LoginMeans;
+  readonly #sequence: AuthSequence;
+  readonly #answers: Answers;
+  readonly #notes: string[] = [];
+  /** What ended the attempt, where we ended it ourselves; that explains every error that follows. */
+  #verdict: ConnectFailure | null = null;
+  #giveUp: () => void = () => undefined;
+  #timedOut = false;
+  #remainingMs = 0;
+  #since = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #hostKeyAccepted = false;
+  #authenticating = false;
+  #preamble = '';
+
+  constructor(goal: LoginGoal, means: LoginMeans) {
+    this.#goal = goal;
+    this.#means = means;
+    const account = `${goal.user}@${goal.name}`;
+    const answers = new Answers(account, goal.password, means.ask, goal.words.role === 'jump host');
+    this.#answers = answers;
+    this.#sequence = new AuthSequence(goal.user, means.plan.attempts, answers, (instructions, prompts, finish) => {
+      // A person may take longer than a server.
+      this.#stopClock();
+      void answers.to(instructions, prompts).then((given) => {
+        this.#startClock();
+        if ('message' in given) this.#end(this.#refused(this.#withTried(given)));
+        else finish([...given]);
+      });
+    });
+  }
+
+  /** @param timeoutMs for all of it, without the time that a person takes to answer a question */
+  async logIn(timeoutMs: number, signal: AbortSignal | undefined): Promise<LoggedIn | ConnectFailure> {
+    const { carrier, hostKeys } = this.#means;
+    const givenUp = new Promise<never>((_resolve, reject) => {
+      this.#giveUp = () => reject(new Error('given up'));
+    });
+    givenUp.catch(() => undefined);
+    const onAbort = (): void => this.#end(interrupted(this.#goal));
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#remainingMs = timeoutMs;
+    this.#startClock();
+    this.#listenToPreamble();
+    const ssh = new NodeSSH();
+    const authHandler: AuthHandlerMiddleware = (allowed, partialSuccess, next) => {
+      this.#authenticating = true;
+      // ssh2 passes null before the first attempt, whatever its types say, and `false` is its way to give up.
+      const method = this.#sequence.next(allowed as typeof allowed | null, partialSuccess);
+      if (method === false && this.#takesPassword()) void this.#typePassword(next as (method: unknown) => void);
+      else next(method as Parameters<typeof next>[0]);
+    };
+    const connecting = ssh.connect({
+      sock: carrier.stream,
+      username: this.#goal.user,
+      // The time limit is ours, since it stands still while a person is asked.
+      readyTimeout: 0,
+      keepaliveInterval: this.#goal.keepalive.intervalMs,
+      keepaliveCountMax: this.#goal.keepalive.countMax,
+      algorithms: { serverHostKey: [...hostKeys.algorithms] as ServerHostKeyAlgorithm[] },
+      hostVerifier: (key: Buffer, verdict: (permitted: boolean) => void) => {
+        void this.#verifyHostKey(key).then(verdict);
+      },
+      authHandler,
+    });
+    connecting.catch(() => undefined);
+    const client = ssh.connection!;
+    // For good: an error that nobody listens to would end the process.
+    client.on('error', () => undefined);
+    client.on('change password', () => this.#end(this.#refused(expired(this.#goal))));
+    try {
+      if (signal?.aborted) onAbort();
+      await Promise.race([connecting, givenUp]);
+      return { kind: 'ready', client, notes: this.#notes };
+    } catch (error) {
+      client.end();
+      carrier.stream.destroy();
+      return this.#verdict ?? (await this.#explain(error));
+    } finally {
+      this.#stopClock();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #end(verdict: ConnectFailure | null): void {
+    this.#verdict ??= verdict;
+    this.#giveUp();
+  }
+
+  #startClock(): void {
+    this.#since = performance.now();
+    this.#timer = setTimeout(
+      () => {
+        this.#timedOut = true;
+        this.#end(null);
+      },
+      Math.max(0, this.#remainingMs),
+    );
+  }
+
+  #stopClock(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#remainingMs -= performance.now() - this.#since;
+  }
+
+  #takesPassword(): boolean {
+    const { loginMethods } = this.#goal;
+    return this.#sequence.offered.includes('password') && loginMethods?.includes('password') !== false;
+  }
+
+  /** The last resort: a person who knows the password. It is asked for on the way to the hosts alone, so once in a run. */
+  async #typePassword(next: (method: unknown) => void): Promise<void> {
+    this.#stopClock();
+    const password = await this.#answers.typedPassword();
+    this.#startClock();
+    if (password !== null) this.#sequence.tried.push('password');
+    next(password === null ? false : { type: 'password', username: this.#goal.user, password });
+  }
+
+  #refused(text: FailureText): ConnectFailure {
+    const { tried, offered } = this.#sequence;
+    return { kind: 'auth-failed', tried, offered, ...text };
+  }
+
+  /** A question is mostly asked because a key was not taken, which is then the thing to mend. */
+  #withTried({ message, hint }: FailureText): FailureText {
+    const keys = this.#sequence.tried.filter((label) => label !== 'keyboard-interactive' && label !== 'password');
+    const before = [...(keys.length === 0 ? [] : [`tried ${keys.join(', ')}`]), ...this.#means.plan.notes];
+    return { message: before.length === 0 ? message : `${message} (${before.join('; ')})`, hint };
+  }
+
+  async #verifyHostKey(key: Buffer): Promise<boolean> {
+    const verdict = await this.#means.hostKeys.verify(key);
+    if (verdict.kind !== 'accepted') {
+      this.#verdict ??= verdict;
+      return false;
+    }
+    this.#hostKeyAccepted = true;
+    if (verdict.note !== null) this.#notes.push(verdict.note);
+    return true;
+  }
+
+  /** ssh2 throws away what a server says before it identifies itself; that is where it says why it turns us away. */
+  #listenToPreamble(): void {
+    const { stream } = this.#means.carrier;
+    const onData = (chunk: Buffer): void => {
+      this.#preamble += chunk.toString('latin1');
+      if (this.#identified() || this.#preamble.length > PREAMBLE_BYTES) stream.off('data', onData);
+    };
+    // The stream is paused, so this does not start the flow; ssh2 does once it listens too.
+    stream.on('data', onData);
+  }
+
+  #identified(): boolean {
+    return /^SSH-/m.test(this.#preamble);
+  }
+
+  async #explain(error: unknown): Promise<ConnectFailure> {
+    const goal = this.#goal;
+    const { level, message } = error as Error & { level?: string };
+    // A server knows the password that it was sent, and may say it again.
+    const said = terminalLine(redacted(Buffer.from(message), goal.password).toString());
+    if (!this.#identified()) {
+      return noIdentification(goal, this.#preamble, this.#timedOut, await this.#means.carrier.lastWords());
+    }
+    if (this.#timedOut) return tooSlow(goal);
+    if (this.#authenticating && level !== 'client-timeout' && level !== 'client-socket') {
+      return refusal(goal, this.#sequence, this.#means.plan.notes, level, said);
+    }
+    if (level === 'handshake' || (level === 'protocol' && !this.#hostKeyAccepted)) return noCommonGround(goal, said);
+    return brokeOff(goal, (await this.#means.carrier.lastWords()) ?? said);
+  }
+}
+
+function expired(goal: LoginGoal): FailureText {
+  return {
+    message: `The password of ${goal.user} on ${where(goal)} has expired, and has to be changed`,
+    hint: `Log in with ssh once and change it; ${goal.words.role === 'host' ? 'or use a key' : 'or use a key for the jump host'}`,
+  };
+}

@@ -1,0 +1,117 @@
+import { connect, type Socket } from 'node:net';
+import type { Carrier } from './carrier.ts';
+import type { ConnectFailure } from '../connection.ts';
+import { type LoginGoal, where } from './login-words.ts';
+
+/** The time that each of several addresses of a name gets; Node's own 250 ms is too short for a distant host. */
+const ADDRESS_ATTEMPT_MS = 2500;
+
+/**
+ * Opens the TCP connection to an SSH server.
+ *
+ * Without Nagle's algorithm, which costs 40–200 ms a connection over SSH's small packets. The socket is paused, so that
+ * nothing the server says is lost before somebody listens.
+ */
+export function openSocket(
+  goal: LoginGoal,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly kind: 'open'; readonly carrier: Carrier } | ConnectFailure> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: goal.address,
+      port: goal.port,
+      noDelay: true,
+      ...(goal.addressFamily === undefined
+        ? { autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS }
+        : { family: goal.addressFamily }),
+      ...(goal.bindAddress === undefined ? {} : { localAddress: goal.bindAddress }),
+    });
+    const settle = (outcome: { kind: 'open'; carrier: Carrier } | ConnectFailure): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      socket.off('connect', onConnect);
+      socket.off('error', onError);
+      if (outcome.kind !== 'open') {
+        socket.on('error', () => undefined);
+        socket.destroy();
+      }
+      resolve(outcome);
+    };
+    const onConnect = (): void => {
+      socket.pause();
+      settle({ kind: 'open', carrier: carrierOf(socket) });
+    };
+    const onError = (error: Error): void => settle(unreachable(goal, errorCode(error)));
+    const onAbort = (): void => settle(interrupted(goal));
+    const timer = setTimeout(() => settle(unreachable(goal, 'ETIMEDOUT')), goal.connectTimeoutMs);
+    socket.once('connect', onConnect);
+    socket.once('error', onError);
+    if (signal?.aborted) onAbort();
+    else signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+function carrierOf(socket: Socket): Carrier {
+  return {
+    stream: socket,
+    endpoints: {
+      localAddress: socket.localAddress ?? '',
+      localPort: socket.localPort ?? 0,
+      remoteAddress: socket.remoteAddress ?? '',
+      remotePort: socket.remotePort ?? 0,
+    },
+    lastWords: () => Promise.resolve(null),
+  };
+}
+
+/** The outcome of an attempt that the caller gave up. */
+export function interrupted(goal: Pick<LoginGoal, 'address' | 'port'>): ConnectFailure {
+  return { kind: 'unreachable', message: `Connecting to ${where(goal)} was interrupted`, hint: 'Run it again' };
+}
+
+function errorCode(error: Error): string {
+  // A name with several addresses fails with one error for each; the last one is as good as any.
+  const causes = error instanceof AggregateError ? (error.errors as NodeJS.ErrnoException[]) : [];
+  return causes.at(-1)?.code ?? (error as NodeJS.ErrnoException).code ?? error.message;
+}
+
+function unreachable(goal: LoginGoal, code: string): ConnectFailure {
+  const [reason, hint] = explain(goal, code);
+  return { kind: 'unreachable', message: `Cannot connect to ${where(goal)}: ${reason}`, hint };
+}
+
+function explain(
+  { words, connectTimeoutMs, bindAddress }: LoginGoal,
+  code: string,
+): readonly [reason: string, hint: string] {
+  switch (code) {
+    case 'ENOTFOUND':
+      return ['the name does not exist', `Correct ${words.address}, or add the name to DNS or /etc/hosts`];
+    case 'EAI_AGAIN':
+      return ['the name server does not answer', 'Check name resolution on this machine, or give an IP address'];
+    case 'ECONNREFUSED':
+      return ['nothing listens there', `Check that sshd runs on the ${words.role}, and ${words.port}`];
+    case 'ECONNRESET':
+      return [`the ${words.role} reset the connection`, 'Look for a firewall or fail2ban in between'];
+    case 'ETIMEDOUT':
+      return [
+        `no answer within ${connectTimeoutMs / 1000} s`,
+        `Check that the ${words.role} is up and that no firewall drops the packets; ${words.timeout} raises the limit`,
+      ];
+    case 'EHOSTUNREACH':
+      // Both end with this error: a firewall that rejects says "prohibited", which the kernel does not tell apart.
+      return [
+        'there is no route, or a firewall refuses the connection',
+        `Check ${words.address}, the routes of this machine, and the firewalls on the way and on the ${words.role}`,
+      ];
+    case 'ENETUNREACH':
+      return ['there is no route', `Check ${words.address} and the routes of this machine`];
+    case 'EADDRNOTAVAIL':
+      return [
+        `this machine does not have the address ${bindAddress ?? 'to connect from'}`,
+        'Correct BindAddress (BindInterface) in ssh_config or the SSH arguments',
+      ];
+    default:
+      return [code, 'Try "ssh" to the same address from this machine'];
+  }
+}
