@@ -1,16 +1,16 @@
 import { InputError, type Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
-import { absolute, type GatheredSource, type LookedAt, lookAt, problem } from './sources/detect-format.ts';
 import { GroupGraph } from './graph/group-graph.ts';
-import { readHostList } from './sources/host-list-source.ts';
-import { readIniSource } from './sources/ini-source.ts';
 import type { Inventory } from './graph/inventory-types.ts';
-import { listSources, type SourceName } from './sources/list-sources.ts';
 import { mergeInventory, readAllVarsFiles } from './graph/merge-inventory.ts';
-import { readScriptSource } from './sources/script-source.ts';
 import type { Decrypt } from './graph/source-text.ts';
 import { VarsFiles } from './graph/vars-files.ts';
+import { absolute, type GatheredSource, type LookedAt, lookAt, problem } from './sources/detect-format.ts';
+import { readHostList } from './sources/host-list-source.ts';
+import { readIniSource } from './sources/ini-source.ts';
+import { listSources, type SourceName } from './sources/list-sources.ts';
+import { readScriptSource } from './sources/script-source.ts';
 import { readYamlSource } from './sources/yaml-source.ts';
 
 export type { Inventory, InventoryHost } from './graph/inventory-types.ts';

@@ -1,5 +1,5 @@
 import type { RunSummary } from '../fleet/events.ts';
-import { unsettledBy } from '../fleet/other-runs.ts';
+import { unsettledBy } from '../fleet/unsettled.ts';
 
 /** What portfw's exit code says. */
 export const EXIT = {

@@ -1,9 +1,9 @@
 import type { FleetEvent } from '../fleet/events.ts';
 import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
 import { NdjsonReport } from '../report/ndjson.ts';
+import type { Report } from '../report/report.ts';
 import { PlainReport } from '../report/terminal/plain.ts';
 import { problemsText } from '../report/terminal/problems-text.ts';
-import type { Report } from '../report/report.ts';
 import { resultsText } from '../report/terminal/results-text.ts';
 import { closingTable } from '../report/terminal/table.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';

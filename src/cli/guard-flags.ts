@@ -1,5 +1,5 @@
 import { parseDuration } from '../core/duration.ts';
-import type { GuardSettings } from '../host/requests.ts';
+import type { GuardSettings } from '../plan/guard-settings.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The flags of commands that change hosts. */

@@ -1,8 +1,8 @@
 import { parseAddress } from '../core/addresses.ts';
 import { hasUnshowable, shown } from '../core/shown.ts';
 import { closest, suggestion } from '../core/suggest.ts';
-import { PORTFW_SCHEMAS } from '../settings/schema.ts';
 import type { Playbook } from '../matrix/matrix.ts';
+import { PORTFW_SCHEMAS } from '../settings/schema.ts';
 import type { InitAnswers, InitHost } from './init-text.ts';
 import { UsageError } from './usage-error.ts';
 import type { VaultFlags } from './vault-flags.ts';

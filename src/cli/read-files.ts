@@ -1,13 +1,14 @@
-import { withoutSecrets } from '../core/environment.ts';
-import { InputError, type Problem } from '../core/problem.ts';
 import { BrokenInventory, type Inventory, loadInventory } from '../ansible/inventory.ts';
-import { readSettings } from '../settings/read-settings.ts';
-import type { HostSettings } from '../settings/settings-types.ts';
 import { resolveInventory } from '../ansible/templates/resolve.ts';
 import { Vault } from '../ansible/vault/vault.ts';
 import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
+import { withoutSecrets } from '../core/environment.ts';
+import { InputError, type Problem } from '../core/problem.ts';
 import { assignPlays } from '../matrix/assign.ts';
 import type { Play } from '../matrix/matrix.ts';
+import { readSettings } from '../settings/read-settings.ts';
+import { VARIABLES } from '../settings/schema.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import { inventoryOptions } from './inventory-sources.ts';
 
 /** An inventory with everything that it leads to: variables, playbooks, matrices. */
@@ -45,6 +46,7 @@ export async function readFiles(
     const options = { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) };
     inventory = await resolveInventory(await loadInventory(sources, options), {
       vault,
+      variables: VARIABLES,
       environment: withoutSecrets(process.env),
     });
   } catch (error) {
@@ -76,7 +78,11 @@ const CONSEQUENCES: ReadonlySet<string> = new Set([
 async function further(error: InputError, vault: Vault, playbook: string | null): Promise<readonly Problem[]> {
   if (!(error instanceof BrokenInventory)) return [];
   try {
-    const resolved = await resolveInventory(error.readable, { vault, environment: withoutSecrets(process.env) });
+    const resolved = await resolveInventory(error.readable, {
+      vault,
+      variables: VARIABLES,
+      environment: withoutSecrets(process.env),
+    });
     const { settings, partial, problems } = readSettings(resolved);
     const assignment = assignPlays(resolved, new Map([...partial, ...settings]), playbook);
     return [...problems, ...assignment.problems].filter((problem) => !CONSEQUENCES.has(problem.code));

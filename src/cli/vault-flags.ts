@@ -1,6 +1,7 @@
-import type { Secret } from '../core/secret.ts';
 import type { Vault } from '../ansible/vault/vault.ts';
-import { promptSecret, SECRET_VARIABLES, secretFromEnvironment, withoutSecrets } from '../transport/secrets.ts';
+import { SECRET_VARIABLES, secretFromEnvironment, withoutSecrets } from '../core/environment.ts';
+import type { Secret } from '../core/secret.ts';
+import { promptSecret } from './prompt-secret.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The flags that say where the passwords of vaults come from, as Ansible has them. */

@@ -1,35 +1,36 @@
+import type { Inventory } from '../ansible/inventory.ts';
+import type { Failure } from '../core/failure.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
-import { type RehearseRequest, rehearseRequest } from '../host/requests.ts';
-import { hostPeers } from '../settings/addresses-of-hosts.ts';
 import type { Play } from '../matrix/matrix.ts';
-import { askedFirst } from '../plan/notes/asked-first.ts';
-import { banNotes } from '../plan/notes/ban-notes.ts';
 import { draftPlan, type MadePlan, type PlanInput, withConsequences } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/diff/connection-moves.ts';
+import { trustNotes } from '../plan/diff/trust.ts';
 import { forwarding } from '../plan/forwarding/forwarding-notes.ts';
+import type { GuardSettings } from '../plan/guard-settings.ts';
+import { DEFAULT_GUARD } from '../plan/guard-settings.ts';
 import { lockout } from '../plan/lockout/lockout.ts';
 import type { LockoutVerdict } from '../plan/lockout/lockout-types.ts';
-import { patternFirst, patternNotes } from '../plan/notes/patterns.ts';
-import type { HostPlan } from '../plan/plan.ts';
 import { type Dialled, sshPorts, type Way } from '../plan/lockout/proof-ways.ts';
-import type { Rehearsal } from '../plan/rehearsal.ts';
-import { rehearsalNotes, rehearsalRefusals } from '../plan/notes/rehearsal-refusals.ts';
-import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
-import { heldInFolder, reloadHazard } from '../plan/notes/reload-hazard.ts';
-import { reloadOf } from '../plan/steps.ts';
 import { type Trials, trialsOf } from '../plan/lockout/trials.ts';
-import { trustNotes } from '../plan/diff/trust.ts';
 import { waysOf } from '../plan/lockout/ways.ts';
+import { askedFirst } from '../plan/notes/asked-first.ts';
+import { banNotes } from '../plan/notes/ban-notes.ts';
+import { patternFirst, patternNotes } from '../plan/notes/patterns.ts';
+import { rehearsalNotes, rehearsalRefusals } from '../plan/notes/rehearsal-refusals.ts';
+import { heldInFolder, reloadHazard } from '../plan/notes/reload-hazard.ts';
+import type { HostPlan } from '../plan/plan.ts';
+import type { Rehearsal, TrialWay } from '../plan/rehearsal.ts';
+import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
+import { reloadOf } from '../plan/steps.ts';
 import { buildDesired } from '../policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
 import type { RoleFindings } from '../roles/findings.ts';
-import type { Failure } from '../fleet/events.ts';
-import { DEFAULT_GUARD } from '../fleet/guarded-run.ts';
-import type { HostJob, RunContext } from '../fleet/operations.ts';
+import { hostPeers } from '../settings/addresses-of-hosts.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import { runNotes } from './run-notes.ts';
 import { type UsableFirewalld, usableFirewalld } from './usable-firewalld.ts';
 
@@ -43,19 +44,35 @@ export type FirstDecision =
   | Decision
   | {
       readonly kind: 'to-rehearse';
-      readonly request: RehearseRequest;
+      readonly made: MadePlan;
+      /** Whom to try with packets, at which of sshd's ports. */
+      readonly packets: { readonly ways: readonly TrialWay[]; readonly listen: readonly number[] };
       /** The decision, once the host has said what would come of it. */
       readonly decide: (rehearsal: Rehearsal) => Decision;
     };
 
-/** What of a run's context decisions are made from. */
-export type DecideContext = Pick<
-  RunContext,
-  'inventory' | 'settings' | 'today' | 'acceptLockout' | 'acceptForwardingStop' | 'guard'
->;
+/** The host that is decided about. */
+export interface DecidedHost {
+  readonly host: string;
+  readonly settings: HostSettings;
+}
+
+/** What decisions are made from, beside the host. */
+export interface DecideContext {
+  readonly inventory: Inventory;
+  readonly settings: ReadonlyMap<string, HostSettings>;
+  /** The day of the run, `YYYY-MM-DD` in UTC, for exceptions that expire. */
+  readonly today: string;
+  /** How long hosts wait for a decision, and whose; {@link DEFAULT_GUARD} where it is missing. */
+  readonly guard?: GuardSettings;
+  /** Hosts that `--accept-lockout` names: there, a plan that fails the lockout proof is not refused. */
+  readonly acceptLockout?: ReadonlySet<string>;
+  /** Hosts that `--accept-forwarding-stop` names: there, a plan that ends what others forward is not refused. */
+  readonly acceptForwardingStop?: ReadonlySet<string>;
+}
 
 /** Which roles the host plays, by declaration, detection and memory. */
-export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFindings {
+export function rolesOf(job: DecidedHost, play: Play, facts: HostFacts): RoleFindings {
   const { remembered } = facts;
   return detectRoles({
     matrix: play.matrix,
@@ -72,7 +89,7 @@ export function rolesOf(job: HostJob, play: Play, facts: HostFacts): RoleFinding
  * @param dialled the host's end of our connection as seen from here; `null` where there is none
  */
 export function decide(
-  job: HostJob,
+  job: DecidedHost,
   play: Play,
   facts: HostFacts,
   context: DecideContext,
@@ -106,7 +123,7 @@ export function decide(
 }
 
 function planOf(
-  job: HostJob,
+  job: DecidedHost,
   play: Play,
   facts: HostFacts,
   usable: UsableFirewalld,
@@ -183,13 +200,14 @@ function planOf(
   if (!changesFirewalld(made.plan) || ensure === 'install') return conclude(null);
   return {
     kind: 'to-rehearse',
-    request: rehearseRequest(made, { ways: trials.ways, listen: sshPorts(facts) }),
+    made,
+    packets: { ways: trials.ways, listen: sshPorts(facts) },
     decide: conclude,
   };
 }
 
 interface Draft {
-  readonly job: HostJob;
+  readonly job: DecidedHost;
   readonly facts: HostFacts;
   readonly usable: UsableFirewalld;
   readonly context: DecideContext;
@@ -340,7 +358,7 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
 }
 
 /** Says when the address that our session came in by is not known, so that nothing can be proved about it beforehand. */
-function entranceNotes(job: HostJob, facts: HostFacts): PolicyNote[] {
+function entranceNotes(job: DecidedHost, facts: HostFacts): PolicyNote[] {
   if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
   const text =
     'the host does not say which of its addresses we came in by: whether the way in stays open cannot be worked out beforehand';

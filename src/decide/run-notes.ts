@@ -1,6 +1,6 @@
 import type { HostFacts, RunEnd } from '../facts/facts.ts';
 import type { PolicyNote } from '../policy/desired.ts';
-import { otherRun, otherRunText } from '../fleet/other-runs.ts';
+import { otherRun, otherRunText } from './other-runs.ts';
 
 /** What other runs on the host mean for this one: one that has not ended, a lock that was left, a last one that was put back. */
 export function runNotes(facts: Pick<HostFacts, 'lock' | 'unfinished' | 'lastRun'>): PolicyNote[] {

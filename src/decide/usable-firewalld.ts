@@ -2,8 +2,8 @@ import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { firewalldRefusal } from '../facts/version.ts';
 import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed.ts';
 import { offlineObserved, stockFirewalld } from '../firewalld/offline.ts';
-import type { EnsureFirewalld } from '../settings/settings-types.ts';
 import type { PolicyRefusal } from '../policy/desired.ts';
+import type { EnsureFirewalld } from '../settings/settings-types.ts';
 
 /** A firewalld that a plan can be made for: one that runs, or one that may be started, or installed first. */
 export interface UsableFirewalld {

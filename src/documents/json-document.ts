@@ -1,7 +1,7 @@
-import { rememberKeys } from './exact-keys.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
+import { rememberKeys } from './exact-keys.ts';
 import { type Converted, define, type Entry, MAX_DEPTH, type Report, TOO_DEEP } from './yaml-convert.ts';
 import { UnsafeText, VaultValue, YamlFloat } from './yaml-scalars.ts';
 import { placesIn, viewOf, type YamlFile } from './yaml-view.ts';

@@ -10,8 +10,8 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
-import { keyText, rememberKeys } from './exact-keys.ts';
 import { shown } from '../core/shown.ts';
+import { keyText, rememberKeys } from './exact-keys.ts';
 import {
   resolvePlain,
   toBool,

@@ -1,7 +1,7 @@
 import { type Document, parseDocument, type YAMLError } from 'yaml';
-import { convertJson } from './json-document.ts';
 import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
 import { sortProblems } from '../core/sort-problems.ts';
+import { convertJson } from './json-document.ts';
 import { convertDocument, MAX_DEPTH, TOO_DEEP } from './yaml-convert.ts';
 import { syntaxProblems } from './yaml-syntax.ts';
 import { placesIn, viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Failure } from '../core/failure.ts';
 import type { RunningFirewalld } from '../facts/facts.ts';
 import { observedFirewalld } from '../firewalld/observed.ts';
 import { type ApplyInput, firstRequest, permanentRequest } from '../host/requests.ts';
@@ -6,7 +7,7 @@ import { concernsRuntime, differences } from '../plan/diff/diff.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { stateAsDesired } from '../plan/steps/planned-state.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { Failure, HostOutcome } from './events.ts';
+import type { HostOutcome } from './events.ts';
 import {
   failedOnHost,
   type GuardedRun,

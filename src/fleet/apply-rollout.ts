@@ -1,12 +1,12 @@
 import { shown } from '../core/shown.ts';
 import { terminalLine } from '../core/terminal-text.ts';
+import { LOCKED } from '../decide/other-runs.ts';
 import { clusterText } from '../settings/clusters.ts';
 import { exceedsFailures } from './batches.ts';
 import { messageOf, type RunBooks } from './books.ts';
 import type { Cluster } from './clusters.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved } from './operations.ts';
-import { LOCKED } from './other-runs.ts';
 import { runLimited } from './pool.ts';
 import { blame, type InForce, isInForce, putBack, wentWrong } from './put-back.ts';
 import { type Batch, planRollout } from './rollout.ts';

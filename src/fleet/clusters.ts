@@ -1,5 +1,5 @@
-import { type ClusterBond, playsIn, siteMembers, virtualAddresses } from '../settings/clusters.ts';
 import type { Inventory } from '../ansible/inventory.ts';
+import { type ClusterBond, playsIn, siteMembers, virtualAddresses } from '../settings/clusters.ts';
 import type { HostJob } from './operations.ts';
 
 /** Hosts of a run that must never be changed at the same time, at least two. */

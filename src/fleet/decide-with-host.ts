@@ -1,10 +1,11 @@
+import type { Failure } from '../core/failure.ts';
+import { type Decision, decide } from '../decide/decide.ts';
 import { readHostAddress } from '../facts/addresses.ts';
 import type { HostFacts } from '../facts/facts.ts';
+import { rehearseRequest } from '../host/requests.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { Dialled } from '../plan/lockout/proof-ways.ts';
 import type { Connection } from '../transport/connection.ts';
-import { type Decision, decide } from '../decide/decide.ts';
-import type { Failure } from './events.ts';
 import { rehearse } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
@@ -19,7 +20,7 @@ export async function decideWithHost(
   const decision = decide(job, play, facts, context, dialledOf(connection));
   if (decision.kind !== 'to-rehearse') return decision;
   context.phase(job.host, 'rehearsing');
-  const rehearsal = await rehearse(connection, decision.request, context.signal);
+  const rehearsal = await rehearse(connection, rehearseRequest(decision.made, decision.packets), context.signal);
   return rehearsal.kind === 'failed' ? rehearsal : decision.decide(rehearsal);
 }
 

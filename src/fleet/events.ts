@@ -1,3 +1,5 @@
+import type { Failure } from '../core/failure.ts';
+import type { OtherRun } from '../decide/other-runs.ts';
 import type { HostFacts, LockFacts, PendingRun, RunEnd } from '../facts/facts.ts';
 import type { Generation, HostAftermath } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
@@ -21,15 +23,6 @@ export type Phase =
   | 'reading status'
   | 'confirming';
 
-/** What happened and how to solve it; the texts are safe to show. */
-export interface Failure {
-  /** A stable kebab-case identifier such as `firewalld-absent` or `host-key-changed`. */
-  readonly code: string;
-  readonly what: string;
-  readonly details: readonly string[];
-  readonly solve: string;
-}
-
 /** How a host stands after something went wrong with it. */
 export type Aftermath =
   | Exclude<HostAftermath, { kind: 'kept' }>
@@ -42,13 +35,6 @@ export type Aftermath =
 export type CutFlows =
   | { readonly kind: 'cut'; readonly ended: number; readonly left: number }
   | { readonly kind: 'failed'; readonly why: string };
-
-/** A run on the host that is not ours and has not ended. */
-export type OtherRun =
-  /** It goes on, waits for a yes, or is being put back; `run` is `null` while it has only just taken the lock. */
-  | { readonly kind: 'alive'; readonly lock: LockFacts; readonly run: PendingRun | null }
-  /** Nobody ends these but the next run, which first puts the host back. */
-  | { readonly kind: 'left'; readonly runs: readonly PendingRun[] };
 
 /** How one host ended. A host's failure is a value. */
 export type HostOutcome =

@@ -1,14 +1,14 @@
+import type { Failure } from '../core/failure.ts';
+import { lockedBy } from '../decide/other-runs.ts';
 import type { Answer, HostAftermath } from '../host/answers.ts';
-import type { GuardSettings } from '../host/requests.ts';
+import type { GuardSettings } from '../plan/guard-settings.ts';
+import { DEFAULT_GUARD } from '../plan/guard-settings.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { Aftermath, Failure, HostOutcome, Phase } from './events.ts';
+import type { Aftermath, HostOutcome, Phase } from './events.ts';
 import { ask, connect } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
-import { lockedBy } from './other-runs.ts';
 
-/** How long hosts wait where nobody says otherwise. */
-export const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };
 /** How long a host may take, once its window is over, until it has put itself back. */
 const PUT_BACK_MS = 10_000;
 const PAUSE_MS = 2_000;

@@ -1,14 +1,16 @@
+import type { Failure } from '../core/failure.ts';
+import { rolesOf } from '../decide/decide.ts';
+import type { OtherRun } from '../decide/other-runs.ts';
+import { otherRun, otherRunText } from '../decide/other-runs.ts';
 import { probeInput } from '../roles/wanted.ts';
 import { applyHost } from './apply-host.ts';
 import { cuttingRevoked } from './cut-revoked.ts';
-import { rolesOf } from '../decide/decide.ts';
 import { decideWithHost } from './decide-with-host.ts';
-import type { Failure, HostOutcome, OtherRun } from './events.ts';
+import type { HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, connect, probe, withConnection } from './host-session.ts';
 import { withFirewalldInstalled } from './install-firewalld.ts';
 import type { HostJob, HostOperations, PlannedHost, RunContext } from './operations.ts';
-import { otherRun, otherRunText } from './other-runs.ts';
 import { confirm, endLeft, status } from './pending-runs.ts';
 import { rollback } from './rollback-host.ts';
 

@@ -1,3 +1,4 @@
+import type { Failure } from '../core/failure.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import { parseFacts } from '../facts/parse-facts.ts';
@@ -7,7 +8,7 @@ import { parseRehearsal, parseRollbackRehearsal } from '../host/rehearsal-answer
 import { type RehearseRequest, type RehearseRollbackRequest, type Request, rehearsedNames } from '../host/requests.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection, Target } from '../transport/connection.ts';
-import type { Failure, HostOutcome } from './events.ts';
+import type { HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
 const PROBE_DEADLINE_MS = 60_000;

@@ -1,12 +1,12 @@
+import type { Failure } from '../core/failure.ts';
 import { terminalLine } from '../core/terminal-text.ts';
+import type { Decision } from '../decide/decide.ts';
 import { installProgram } from '../host/programs.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { probeInput } from '../roles/wanted.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { Decision } from '../decide/decide.ts';
 import { decideWithHost } from './decide-with-host.ts';
-import type { Failure } from './events.ts';
 import { commandFailure, probe } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 

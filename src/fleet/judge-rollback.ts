@@ -1,18 +1,18 @@
-import { hostPeers } from '../settings/addresses-of-hosts.ts';
+import type { Failure } from '../core/failure.ts';
+import { usableFirewalld } from '../decide/usable-firewalld.ts';
 import { sshPorts } from '../plan/lockout/proof-ways.ts';
-import { reloadNotes } from '../plan/notes/reload-notes.ts';
 import { rollbackProof } from '../plan/lockout/rollback-proof.ts';
 import { trialsOf } from '../plan/lockout/trials.ts';
 import { waysOf } from '../plan/lockout/ways.ts';
+import { reloadNotes } from '../plan/notes/reload-notes.ts';
 import type { PolicyNote } from '../policy/desired.ts';
 import { probeInput } from '../roles/wanted.ts';
+import { hostPeers } from '../settings/addresses-of-hosts.ts';
 import type { Connection } from '../transport/connection.ts';
 import { dialledOf } from './decide-with-host.ts';
-import type { Failure } from './events.ts';
 import { guardOf } from './guarded-run.ts';
 import { probe, rehearseRollback } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { usableFirewalld } from '../decide/usable-firewalld.ts';
 
 /** Whether a rollback may begin, to which generation, and what its reload takes. */
 export type RollbackJudgement =

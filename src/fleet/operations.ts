@@ -1,15 +1,12 @@
-import type { GuardSettings } from '../host/requests.ts';
-import type { Inventory } from '../ansible/inventory.ts';
-import type { HostSettings } from '../settings/settings-types.ts';
+import type { DecideContext, DecidedHost } from '../decide/decide.ts';
+import type { OtherRun } from '../decide/other-runs.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
-import type { HostOutcome, OtherRun, Phase } from './events.ts';
+import type { HostOutcome, Phase } from './events.ts';
 
 /** Everything that is decided about one host before it is contacted. */
-export interface HostJob {
-  readonly host: string;
-  readonly settings: HostSettings;
+export interface HostJob extends DecidedHost {
   /** `null` for commands that need no matrix (facts, history, rollback) on a host that no play covers. */
   readonly play: Play | null;
   readonly target: Target;
@@ -17,22 +14,12 @@ export interface HostJob {
 }
 
 /** What the operations of one run share. */
-export interface RunContext {
-  readonly inventory: Inventory;
-  readonly settings: ReadonlyMap<string, HostSettings>;
+export interface RunContext extends DecideContext {
   readonly jobs: ReadonlyMap<string, HostJob>;
   /** `user@controller`, for locks and generations. */
   readonly holder: string;
   /** How to reach the hosts that probes connect from and that are not among `jobs` (`--limit`). */
   readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
-  /** The day of the run, `YYYY-MM-DD` in UTC, for exceptions that expire. */
-  readonly today: string;
-  /** How long hosts wait for a decision, and whose; 60 s and the fresh connection's where it is missing. */
-  readonly guard?: GuardSettings;
-  /** Hosts that `--accept-lockout` names: there, a plan that fails the lockout proof is not refused. */
-  readonly acceptLockout?: ReadonlySet<string>;
-  /** Hosts that `--accept-forwarding-stop` names: there, a plan that ends what others forward is not refused. */
-  readonly acceptForwardingStop?: ReadonlySet<string>;
   /** `--cut-revoked`: once a change is kept, flows whose permission it took away are ended. */
   readonly cutRevoked?: boolean;
   /** Aborted on SIGINT: nothing new begins; what must not be half done is finished. */

@@ -1,12 +1,13 @@
+import type { Failure } from '../core/failure.ts';
+import { lockedBy } from '../decide/other-runs.ts';
+import { endText } from '../decide/run-notes.ts';
 import type { PendingRun, RunEnd } from '../facts/facts.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
-import type { Aftermath, Failure, HostOutcome } from './events.ts';
+import type { Aftermath, HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { lockedBy } from './other-runs.ts';
-import { endText } from '../decide/run-notes.ts';
 
 /** What is pending on a host, who holds its lock, and how the last run on it ended. */
 export function status(job: HostJob, context: RunContext): Promise<HostOutcome> {

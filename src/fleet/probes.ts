@@ -1,9 +1,9 @@
+import type { Failure } from '../core/failure.ts';
 import { terminalLine, terminalText } from '../core/terminal-text.ts';
 import { reachProgram } from '../host/programs.ts';
 import type { Probe } from '../matrix/matrix.ts';
 import { probePeers } from '../matrix/probe-peers.ts';
 import type { Connection, Target } from '../transport/connection.ts';
-import type { Failure } from './events.ts';
 import { commandFailure, connectFailure } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 import { Gate, runLimited } from './pool.ts';

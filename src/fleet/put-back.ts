@@ -1,7 +1,7 @@
 import { terminalLine } from '../core/terminal-text.ts';
+import { LOCKED } from '../decide/other-runs.ts';
 import type { HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, RunContext } from './operations.ts';
-import { LOCKED } from './other-runs.ts';
 
 /** Whether a host failed, was refused or could not be reached: what counts for `max_fail_percentage` and `on_failure`. */
 export function wentWrong(outcome: HostOutcome): boolean {

@@ -1,6 +1,7 @@
+import type { Failure } from '../core/failure.ts';
 import { GENERATION_ID } from '../host/rehearsal-answer.ts';
 import { newGenerationId } from './apply-host.ts';
-import type { Failure, HostOutcome } from './events.ts';
+import type { HostOutcome } from './events.ts';
 import {
   failedOnHost,
   type GuardedRun,

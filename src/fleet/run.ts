@@ -1,14 +1,15 @@
-import { clusterText } from '../settings/clusters.ts';
+import { lockedBy } from '../decide/other-runs.ts';
 import type { HostPlan } from '../plan/plan.ts';
+import { clusterText } from '../settings/clusters.ts';
 import { ApplyRollout, discard, INTERRUPTED, type Pending } from './apply-rollout.ts';
 import { serialBatches } from './batches.ts';
 import { type FleetContext, RunBooks } from './books.ts';
 import { type Cluster, clustersAmong } from './clusters.ts';
 import type { Aftermath, FleetEvent, HostOutcome, RunSummary } from './events.ts';
 import type { HostJob, HostOperations } from './operations.ts';
-import { lockedBy, unsettledBy } from './other-runs.ts';
 import { runLimited } from './pool.ts';
 import { planRollout } from './rollout.ts';
+import { unsettledBy } from './unsettled.ts';
 
 export type { FleetContext } from './books.ts';
 

@@ -2,6 +2,7 @@ import type { Protocol } from '../core/ports.ts';
 import { type IpsetConfig, isOurs, type OurZoneConfig, type ServiceConfig } from '../firewalld/model.ts';
 import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
 import type { MadePlan } from '../plan/build-plan.ts';
+import type { GuardSettings } from '../plan/guard-settings.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RehearsedName, TrialWay } from '../plan/rehearsal.ts';
 import { type ObjectKind, type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
@@ -41,14 +42,6 @@ export interface BeginRequest extends RunHead {
   readonly foreign: readonly string[];
   /** What is remembered on the host when the run is kept; `null` leaves it as it is. */
   readonly state: RunState | null;
-}
-
-/** How long a host waits for a decision, and whose. */
-export interface GuardSettings {
-  /** Seconds from the arming of the rollback to its firing. */
-  readonly windowSeconds: number;
-  /** `auto`: the fresh connection decides. `manual`: a person does, with `portfw confirm`. */
-  readonly confirm: 'auto' | 'manual';
 }
 
 /** What a host remembers of the run that it kept last. */

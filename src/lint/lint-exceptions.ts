@@ -1,9 +1,9 @@
 import { formatPortRange, type PortRange } from '../core/ports.ts';
 import { shown } from '../core/shown.ts';
+import { allowSelector } from '../policy/sources.ts';
 import { meansAnyone } from '../settings/addresses-of-hosts.ts';
 import type { ExtraRule, HostSettings } from '../settings/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld, type SharedValue } from './lint-world.ts';
-import { allowSelector } from '../policy/sources.ts';
 
 /** Checks of `portfw_extra_rules`. */
 export const EXCEPTION_CHECKS: readonly LintCheck[] = [

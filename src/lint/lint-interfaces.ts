@@ -1,8 +1,8 @@
 import { addressSpace } from '../core/address-space.ts';
 import { contains, type Network, parseAddress, parseNetwork } from '../core/addresses.ts';
 import { shown } from '../core/shown.ts';
-import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../settings/settings-types.ts';
 import type { MatrixRole } from '../matrix/matrix.ts';
+import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../settings/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
 
 /** Checks of interfaces and virtual addresses. */

@@ -1,13 +1,13 @@
 import { formatPortRange } from '../core/ports.ts';
 import type { SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
-import { meansAnyone } from '../settings/addresses-of-hosts.ts';
-import type { HostSettings, InterfaceClass } from '../settings/settings-types.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
-import { overlap } from './lint-interfaces.ts';
-import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 import { type DoubtfulService, doubtfulServices, isEveryone } from '../policy/open-to-all.ts';
 import { allowSelector, isPublicSide, narrowingOf } from '../policy/sources.ts';
+import { meansAnyone } from '../settings/addresses-of-hosts.ts';
+import type { HostSettings, InterfaceClass } from '../settings/settings-types.ts';
+import { overlap } from './lint-interfaces.ts';
+import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
 /** Checks of what strangers can reach. */
 export const OPENNESS_CHECKS: readonly LintCheck[] = [{ code: 'open-to-all', find: openToAll }];

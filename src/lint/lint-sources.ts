@@ -1,11 +1,11 @@
 import { contains, parseNetwork } from '../core/addresses.ts';
 import { shown } from '../core/shown.ts';
-import { meansAnyone, peerWarnings } from '../settings/addresses-of-hosts.ts';
-import type { HostSettings } from '../settings/settings-types.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
 import { ruleSelectors } from '../matrix/selectors.ts';
-import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
 import { allowSelector, intersection } from '../policy/sources.ts';
+import { meansAnyone, peerWarnings } from '../settings/addresses-of-hosts.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
+import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
 
 /** Checks of who may come: peers, `portfw_allow_from`, lists of sources. */
 export const SOURCE_CHECKS: readonly LintCheck[] = [

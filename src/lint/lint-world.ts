@@ -1,12 +1,12 @@
+import type { Inventory } from '../ansible/inventory.ts';
 import { normaliseAddress } from '../core/addresses.ts';
 import type { SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlPath } from '../documents/yaml-document.ts';
-import type { Inventory } from '../ansible/inventory.ts';
-import { hostAddresses, type ResolvedSources, resolveSources } from '../settings/addresses-of-hosts.ts';
-import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type { Matrix, MatrixRole, Play } from '../matrix/matrix.ts';
 import { type StandingRule, standingRule } from '../policy/sources.ts';
+import { hostAddresses, type ResolvedSources, resolveSources } from '../settings/addresses-of-hosts.ts';
+import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 
 /** What lint looks at: an inventory that could be read, with what it leads to. */
 export interface LintInput {

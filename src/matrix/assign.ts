@@ -1,8 +1,8 @@
+import type { Inventory } from '../ansible/inventory.ts';
+import { matchHosts } from '../ansible/patterns/patterns.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
-import type { Inventory } from '../ansible/inventory.ts';
-import { matchHosts } from '../ansible/patterns/patterns.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import { checkSettings } from './check-settings.ts';
 import { readPlaybook } from './load-playbook.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { VARIABLE_DESCRIPTIONS } from '../settings/descriptions.ts';
 import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../settings/schema.ts';
 import { TEMPLATE } from '../settings/schema-patterns.ts';
-import { VARIABLE_DESCRIPTIONS } from '../settings/descriptions.ts';
 import { matrixSchema } from './matrix-schema.ts';
 import { playbookSchema } from './playbook-schema.ts';
 

@@ -3,8 +3,8 @@ import { InputError, type Problem, type SourceLocation } from '../core/problem.t
 import { safeText, shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile } from '../documents/yaml-document.ts';
 import { readYamlFile } from '../documents/read-file.ts';
+import type { YamlFile } from '../documents/yaml-document.ts';
 import type { Matrix, MatrixFeature, MatrixRole, PeerSet } from './matrix.ts';
 import { type MatrixFile, matrixSchema } from './matrix-schema.ts';
 import { mergeClusters } from './merge-clusters.ts';

@@ -3,8 +3,8 @@ import { InputError, type Problem, type SourceLocation } from '../core/problem.t
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import { readYamlFile } from '../documents/read-file.ts';
+import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import { type MatrixReading, readMatrix } from './load-matrix.ts';
 import { readProbes } from './load-probes.ts';
 import type { BatchSize, Matrix, Play, Playbook } from './matrix.ts';

@@ -1,7 +1,7 @@
-import type { Problem, SourceLocation } from '../core/problem.ts';
-import { shown } from '../core/shown.ts';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
+import type { Problem, SourceLocation } from '../core/problem.ts';
+import { shown } from '../core/shown.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import type { Play, Probe } from './matrix.ts';
 

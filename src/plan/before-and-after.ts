@@ -1,21 +1,14 @@
 import type { RunningFirewalld } from '../facts/facts.ts';
+import type { Filter, KernelFilter } from '../firewalld/filter/dispatch.ts';
+import type { FilterFacts } from '../firewalld/filter/facts.ts';
+import { observedPolicies, type PolicyConfig } from '../firewalld/kinds/policy.ts';
 import { type FirewalldConfig, isOurs, type ZoneConfig } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import { observedPolicies, type PolicyConfig } from '../firewalld/kinds/policy.ts';
 import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { confValue, dispatchOf, keepsOnReload } from '../firewalld/stock.ts';
 import { OF_ENGINES } from '../policy/interfaces.ts';
-import type { Filter, KernelFilter } from '../firewalld/filter/dispatch.ts';
 import type { Kernels } from './rehearsed-kernels.ts';
 import type { StepOutcome } from './steps/step-outcome.ts';
-
-/** What of a running firewalld decides, beside its zones, services and ipsets. */
-export type FilterFacts = Pick<
-  RunningFirewalld,
-  'version' | 'defaultZone' | 'zoneDrifting' | 'files' | 'networkManager'
-> & {
-  readonly runtime: Pick<RunningFirewalld['runtime'], 'policies' | 'direct'>;
-};
 
 export interface FiltersInput {
   readonly firewalld: FilterFacts;

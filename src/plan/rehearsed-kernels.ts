@@ -2,10 +2,10 @@ import { oneAddress } from '../core/address-ranges.ts';
 import { addressFamily } from '../core/addresses.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
+import type { KernelFilter } from '../firewalld/filter/dispatch.ts';
 import { readRules } from '../kernel/rules-text.ts';
 import type { Ruleset } from '../kernel/ruleset.ts';
 import type { PolicyNote } from '../policy/desired.ts';
-import type { KernelFilter } from '../firewalld/filter/dispatch.ts';
 import type { Rehearsal, RehearsedName } from './rehearsal.ts';
 import { interfacesTowards } from './routes.ts';
 

@@ -2,10 +2,10 @@ import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts'
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig, ServiceConfig } from '../firewalld/model.ts';
 import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../firewalld/rich-rule.ts';
-import { type ClusterBond, clusterText } from '../settings/clusters.ts';
-import type { HostPeers } from '../settings/addresses-of-hosts.ts';
-import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type { Matrix } from '../matrix/matrix.ts';
+import type { HostPeers } from '../settings/addresses-of-hosts.ts';
+import { type ClusterBond, clusterText } from '../settings/clusters.ts';
+import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type {
   DesiredFirewalld,
   DesiredZone,

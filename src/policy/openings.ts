@@ -1,9 +1,9 @@
 import type { PortRange } from '../core/ports.ts';
 import { listed } from '../core/shown.ts';
 import type { HostFacts } from '../facts/facts.ts';
+import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import { type HostPeers, meansAnyone } from '../settings/addresses-of-hosts.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
-import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import type { PolicyNote, PolicyRefusal, Reason } from './desired.ts';
 import { slug } from './names.ts';
 import { rpcPorts } from './rpc-ports.ts';

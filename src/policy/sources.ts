@@ -1,10 +1,10 @@
 import { addressRanges, intersect, networksOf } from '../core/address-ranges.ts';
 import { listed } from '../core/shown.ts';
-import { type HostPeers, meansAnyone } from '../settings/addresses-of-hosts.ts';
-import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import { formatRulePort } from '../matrix/rules.ts';
 import { ruleSelectors } from '../matrix/selectors.ts';
+import { type HostPeers, meansAnyone } from '../settings/addresses-of-hosts.ts';
+import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type { Reason } from './desired.ts';
 import { slug } from './names.ts';
 

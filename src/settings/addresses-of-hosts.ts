@@ -1,8 +1,8 @@
+import type { Inventory } from '../ansible/inventory.ts';
 import { aggregate, normaliseAddress, parseSource } from '../core/addresses.ts';
 import type { Problem } from '../core/problem.ts';
 import { listed, shown } from '../core/shown.ts';
 import { type ClusterBond, playsIn, type RoleCluster, siteMembers, virtualAddresses } from './clusters.ts';
-import type { Inventory } from '../ansible/inventory.ts';
 import { type HostSettings, INTERFACE_CLASSES } from './settings-types.ts';
 
 /** Further addresses of a host that the inventory does not know, such as those that its facts give. */

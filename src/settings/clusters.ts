@@ -1,6 +1,6 @@
+import type { Inventory } from '../ansible/inventory.ts';
 import { normaliseAddress } from '../core/addresses.ts';
 import { shown } from '../core/shown.ts';
-import type { Inventory } from '../ansible/inventory.ts';
 import type { HostSettings } from './settings-types.ts';
 
 /** Roles whose hosts form one cluster on each site, as a matrix says. */

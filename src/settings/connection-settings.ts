@@ -1,15 +1,15 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { z } from 'zod';
+import type { Variable } from '../ansible/graph/variables.ts';
+import type { InventoryHost } from '../ansible/inventory.ts';
 import { parseAddress } from '../core/addresses.ts';
 import type { Problem } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { shown } from '../core/shown.ts';
-import type { InventoryHost } from '../ansible/inventory.ts';
 import { ANSIBLE_SCHEMAS, readFlag } from './schema.ts';
 import type { BecomeSettings, ConnectionSettings } from './settings-types.ts';
 import type { VariableChecker } from './variable-check.ts';
-import type { Variable } from '../ansible/graph/variables.ts';
 
 type AnsibleName = keyof typeof ANSIBLE_SCHEMAS;
 

@@ -1,15 +1,17 @@
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
+import type { Variable } from '../ansible/graph/variables.ts';
+import type { Inventory, InventoryHost } from '../ansible/inventory.ts';
+import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { normaliseAddress, parseSource } from '../core/addresses.ts';
 import { mergePortRanges, parsePortRange } from '../core/ports.ts';
 import type { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
-import { readBecome, readConnection } from './connection-settings.ts';
-import type { Inventory, InventoryHost } from '../ansible/inventory.ts';
 import { ANYONE } from './addresses-of-hosts.ts';
+import { readBecome, readConnection } from './connection-settings.ts';
 import { looksNumeric, PORTFW_SCHEMAS, parseSelector } from './schema.ts';
 import type {
   EnsureFirewalld,
@@ -22,8 +24,6 @@ import type {
 } from './settings-types.ts';
 import { INTERFACE_CLASSES } from './settings-types.ts';
 import { type FurtherCheck, type Report, VariableChecker } from './variable-check.ts';
-import type { Variable } from '../ansible/graph/variables.ts';
-import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 
 /** One value or several, as the schemas of lists allow. */
 type OneOrMore = string | readonly string[];

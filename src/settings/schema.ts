@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import type { UsedVariables } from '../ansible/templates/resolve.ts';
 import { explainBadSource, parseAddress, parseNetwork, parseSource } from '../core/addresses.ts';
 import { formatPortRange, mergePortRanges, type PortRange, parsePortRange } from '../core/ports.ts';
 import { hasUnshowable, safeText, shown } from '../core/shown.ts';
-import { INTERFACE_CLASSES } from './settings-types.ts';
 import { SHAPES, type TextShape } from './schema-patterns.ts';
+import { INTERFACE_CLASSES } from './settings-types.ts';
 
 /** What a check finds wrong with a text: what, and how to solve it. */
 type Wrong = { readonly message: string; readonly hint: string; readonly code?: string } | null;
@@ -371,17 +372,15 @@ export const ANSIBLE_SCHEMAS = {
   ansible_ssh_password: secret,
 } satisfies Record<string, z.ZodType>;
 
-/** Every variable that portfw reads. */
-export const USED_VARIABLES: readonly string[] = [...Object.keys(PORTFW_SCHEMAS), ...Object.keys(ANSIBLE_SCHEMAS)];
-
 /** Variables whose values are names that portfw, its matrices and the inventory give things, and so no secrets. */
-export const VOCABULARY_VARIABLES: ReadonlySet<string> = new Set([
+const VOCABULARY: ReadonlySet<string> = new Set([
   ...['portfw_managed', 'portfw_playbook', 'portfw_roles', 'portfw_features', 'portfw_private', 'portfw_cluster'],
   ...['portfw_site', 'portfw_role_interfaces', 'portfw_ensure_firewalld', 'portfw_sides_checked', 'portfw_zone_target'],
   ...['ansible_connection', 'ansible_become', 'ansible_become_user', 'ansible_become_method'],
 ]);
 
-/** Whether a variable, by its name, holds a password. */
-export function isPassword(name: string): boolean {
-  return /pass(?:word|phrase)?$|secret|token/i.test(name);
-}
+/** Every variable that portfw reads, and which of them are never concealed. */
+export const VARIABLES: UsedVariables = {
+  used: [...Object.keys(PORTFW_SCHEMAS), ...Object.keys(ANSIBLE_SCHEMAS)],
+  vocabulary: VOCABULARY,
+};

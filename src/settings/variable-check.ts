@@ -1,10 +1,10 @@
 import type { z } from 'zod';
+import type { Variable } from '../ansible/graph/variables.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlPath } from '../documents/yaml-document.ts';
 import { VaultValue } from '../documents/yaml-scalars.ts';
 import { zodProblems } from '../documents/zod-problems.ts';
-import type { Variable } from '../ansible/graph/variables.ts';
 
 /** A variable's value when it is usable, and what is wrong with it when it is not. */
 export interface CheckedVariable {

@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { execa } from 'execa';
+import { withoutSecrets } from '../core/environment.ts';
 import type { CommandOutcome, Connection, ConnectOutcome, RemoteCommand, Target, Transport } from './connection.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from './program/program-session.ts';
-import { withoutSecrets } from './secrets.ts';
 
 /** The machine that portfw runs on (`ansible_connection: local`). */
 export class LocalTransport implements Transport {

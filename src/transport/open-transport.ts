@@ -1,6 +1,6 @@
 import type { Target, Transport } from './connection.ts';
-import type { AnswerQuestion } from './ssh2/keyboard-interactive.ts';
 import type { LoginObstacle } from './ssh2/adapter.ts';
+import type { AnswerQuestion } from './ssh2/keyboard-interactive.ts';
 import type { PassphraseSource } from './ssh2/private-keys.ts';
 
 /** A transport for every kind of target, with a way to get its questions over with. */

@@ -1,17 +1,22 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import type { Problem } from '../../src/core/problem.ts';
 import { formatAnsibleList, toAnsibleList } from '../../src/ansible/ansible-list.ts';
 import { readInventoryFiles } from '../../src/ansible/inventory.ts';
 import { matchLimit } from '../../src/ansible/patterns/patterns.ts';
-import { readSettings } from '../../src/settings/read-settings.ts';
+import type { Problem } from '../../src/core/problem.ts';
 import { assignPlays } from '../../src/matrix/assign.ts';
 import { readMatrix } from '../../src/matrix/load-matrix.ts';
 import { readPlaybook } from '../../src/matrix/load-playbook.ts';
+import { readSettings } from '../../src/settings/read-settings.ts';
 import { parseCommonArgs } from '../../src/transport/ssh-config/common-args.ts';
-import { decideHostKey, hostKeyAlgorithms, hostKeyNames, parseKnownHosts } from '../../src/transport/ssh2/known-hosts.ts';
 import { lookUp } from '../../src/transport/ssh-config/ssh-config.ts';
 import { SshConfigFiles } from '../../src/transport/ssh-config/ssh-config-files.ts';
+import {
+  decideHostKey,
+  hostKeyAlgorithms,
+  hostKeyNames,
+  parseKnownHosts,
+} from '../../src/transport/ssh2/known-hosts.ts';
 
 /** One of portfw's parsers, with texts to begin with. */
 export interface Target {

@@ -4,10 +4,10 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { buildProgram } from '../../src/cli/program.ts';
+import { SECRET_VARIABLES } from '../../src/core/environment.ts';
+import { readMatrix } from '../../src/matrix/load-matrix.ts';
 import { PORTFW_VARIABLES } from '../../src/settings/read-settings.ts';
 import { ANSIBLE_SCHEMAS } from '../../src/settings/schema.ts';
-import { readMatrix } from '../../src/matrix/load-matrix.ts';
-import { SECRET_VARIABLES } from '../../src/transport/secrets.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const PAGES = [

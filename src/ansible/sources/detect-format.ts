@@ -2,15 +2,15 @@ import { accessSync, constants } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { InputError, type Problem, type SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
-import { parseYaml } from '../../documents/yaml-document.ts';
 import { readFileHead } from '../../documents/read-file.ts';
+import { parseYaml } from '../../documents/yaml-document.ts';
 import type { YamlFile } from '../../documents/yaml-view.ts';
 import { GroupGraph } from '../graph/group-graph.ts';
 import { isSingleHostName } from '../graph/host-names.ts';
+import { type Decrypt, readSourceText } from '../graph/source-text.ts';
 import { readIniSource } from './ini-source.ts';
 import type { SourceName } from './list-sources.ts';
 import type { ScriptOutput } from './script-source.ts';
-import { type Decrypt, readSourceText } from '../graph/source-text.ts';
 
 /** A source with everything read that it takes to build the inventory from it. */
 export type GatheredSource =

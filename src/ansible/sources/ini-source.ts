@@ -1,15 +1,15 @@
-import { keyText, rememberKeys } from '../../documents/exact-keys.ts';
 import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
+import { keyText, rememberKeys } from '../../documents/exact-keys.ts';
 import { define } from '../../documents/yaml-convert.ts';
 import { YamlFloat } from '../../documents/yaml-scalars.ts';
 import { placesIn } from '../../documents/yaml-view.ts';
 import { GraphWriter } from '../graph/graph-writer.ts';
 import type { GroupGraph, GroupNode } from '../graph/group-graph.ts';
+import type { Variable } from '../graph/variables.ts';
 import { pythonLiteral } from './python-literal.ts';
 import { splitWords } from './shell-words.ts';
-import type { Variable } from '../graph/variables.ts';
 
 const KINDS = ['hosts', 'children', 'vars'] as const;
 type SectionKind = (typeof KINDS)[number];

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
-import { parseJson } from '../../documents/json-document.ts';
 import { InputError, type SourceLocation } from '../../core/problem.ts';
+import { type ProgramOutcome, type ProgramRun, runProgram } from '../../core/run-program.ts';
 import { safeText, shown } from '../../core/shown.ts';
+import { parseJson } from '../../documents/json-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
 import type { YamlFile } from '../../documents/yaml-view.ts';
 import { type GatheredSource, problem, type Unread } from './detect-format.ts';
-import { type ProgramOutcome, type ProgramRun, runProgram } from '../../inventory/run-program.ts';
 import { hostsToAskFor, outputView } from './script-source.ts';
 
 /** A source with a program's output in it, and what the program had to say besides. */

@@ -1,16 +1,6 @@
 import { shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
-import {
-  ExpressionError,
-  entriesOf,
-  equal,
-  isLazy,
-  isList,
-  isMap,
-  kindOf,
-  pythonText,
-  type Value,
-} from './values.ts';
+import { ExpressionError, entriesOf, equal, isLazy, isList, isMap, kindOf, pythonText, type Value } from './values.ts';
 
 /** What is asked of values in expressions: parts by key, slices, and Python's methods. */
 

@@ -1,14 +1,5 @@
 import { keyOf } from './access.ts';
-import {
-  ExpressionError,
-  isList,
-  isMap,
-  kindOf,
-  type Lazy,
-  pythonText,
-  type Value,
-  type ValueMap,
-} from './values.ts';
+import { ExpressionError, isList, isMap, kindOf, type Lazy, pythonText, type Value, type ValueMap } from './values.ts';
 
 /** What filters are given, as each of them wants it. */
 

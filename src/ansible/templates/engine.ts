@@ -1,4 +1,5 @@
 import type { Environment } from 'minijinja-js';
+import type { Vault } from '../vault/vault.ts';
 import { callMethod, keyOf, sliceOf } from './access.ts';
 import { engineError, type Failure, type Fault, Stop, undefinedError, undefinedName } from './faults.ts';
 import { FILTERS } from './filters.ts';
@@ -18,15 +19,7 @@ import {
   toValue,
   type Value,
 } from './values.ts';
-import {
-  type Outcome,
-  type Raw,
-  type RawVariable,
-  type Tagged,
-  type TemplateWorld,
-  VOCABULARY,
-} from './world.ts';
-import type { Vault } from '../vault/vault.ts';
+import { type Outcome, type Raw, type RawVariable, type Tagged, type TemplateWorld, VOCABULARY } from './world.ts';
 
 /** The most steps that one template may take: what MiniJinja calls fuel. */
 const FUEL = 500_000;
@@ -37,7 +30,7 @@ const STAYS_TEXT = /^__filter\("(?:string|to_json|to_nice_json)"/;
 /** Arguments with names. */
 type Named = ReadonlyMap<string, Value | undefined>;
 
-const REFERENCE = '__portfw_reference';
+const REFERENCE = '__reference_of_ours';
 const REFERENCE_TO_NOTHING = { [REFERENCE]: -1 };
 
 /** One template that is being evaluated. */

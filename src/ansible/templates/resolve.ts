@@ -4,18 +4,25 @@ import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import type { YamlPath } from '../../documents/yaml-document.ts';
 import { UnsafeText, VaultValue, YamlFloat, YamlTimestamp } from '../../documents/yaml-scalars.ts';
+import type { Variable } from '../graph/variables.ts';
 import type { Inventory, InventoryHost } from '../inventory.ts';
-import { isPassword, USED_VARIABLES, VOCABULARY_VARIABLES } from '../../settings/schema.ts';
+import type { Vault } from '../vault/vault.ts';
+import { fromVault } from '../vault/vault-places.ts';
 import type { Failure } from './faults.ts';
 import { isTemplate } from './tokens.ts';
 import { entriesOf, isMap, OMIT, type Value } from './values.ts';
 import type { Outcome, Raw, RawVariable, TemplateWorld } from './world.ts';
-import type { Variable } from '../graph/variables.ts';
-import type { Vault } from '../vault/vault.ts';
-import { fromVault } from '../vault/vault-places.ts';
+
+/** The variables that are evaluated. */
+export interface UsedVariables {
+  readonly used: readonly string[];
+  /** Those whose values are names, and so no secrets, even where they come out of a vault. */
+  readonly vocabulary: ReadonlySet<string>;
+}
 
 /** What evaluating needs from outside. */
 export interface ResolveOptions {
+  readonly variables: UsedVariables;
   readonly vault: Vault;
   /** What `lookup('env', …)` sees. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -64,7 +71,7 @@ class Resolver {
     const encrypted: { readonly own: Map<string, Variable>; readonly name: string; readonly variable: Variable }[] = [];
     for (const host of this.inventory.hosts.values()) {
       const own = new Map<string, Variable>();
-      for (const name of USED_VARIABLES) {
+      for (const name of this.options.variables.used) {
         const variable = host.variables.get(name);
         if (variable === undefined) continue;
         if (this.look(variable).template) wanted.push([host.name, name]);
@@ -116,7 +123,7 @@ class Resolver {
     });
     wanted.forEach(([host, name], index) => {
       const outcome = outcomes?.[index];
-      put(index, (variable) => evaluated(variable, name, outcome, messages.of(host, name)));
+      put(index, (variable) => evaluated(variable, name, outcome, messages.of(host, name), this.options.variables));
     });
   }
 
@@ -203,7 +210,7 @@ class Resolver {
     };
     const plain = open(variable.plain, []);
     const result = problems.length > 0 ? unusable(variable, problems) : secretVariable(name, variable, plain);
-    conceal(name, plain);
+    conceal(name, plain, this.options.variables);
     this.decrypted.set(variable, result);
     return result;
   }
@@ -243,13 +250,14 @@ function evaluated(
   name: string,
   outcome: Outcome | undefined,
   problems: readonly Problem[],
+  variables: UsedVariables,
 ): Variable {
   if (outcome?.kind !== 'value') {
     return unusable(variable, problems);
   }
   const plain = plainValue(outcome.value) ?? null;
   if (!outcome.secret) return { ...variable, plain, exact: plain, evaluation: { secret: false, problems: [] } };
-  conceal(name, plain);
+  conceal(name, plain, variables);
   return secretVariable(name, variable, plain);
 }
 
@@ -281,9 +289,9 @@ function plainValue(value: Value): unknown {
   return result;
 }
 
-/** Sees to it that no output shows what came out of a vault. Names that portfw itself gives things are no secrets. */
-function conceal(name: string, plain: unknown): void {
-  if (VOCABULARY_VARIABLES.has(name)) return;
+/** Sees to it that no output shows what came out of a vault. */
+function conceal(name: string, plain: unknown, { vocabulary }: UsedVariables): void {
+  if (vocabulary.has(name)) return;
   const where = isPassword(name) ? 'anywhere' : 'as a word';
   concealValue(plain, where);
   concealValue(normalAddresses(plain), where);
@@ -368,4 +376,9 @@ function message(group: {
   const isHidden = failure.secret || isPassword(failure.variable) || isPassword(name);
   const template = isHidden ? 'its template' : `the template ${shown(failure.expression)}`;
   return `${name} ${ofHosts}${needs} cannot be evaluated: in ${template}, ${failure.message}`;
+}
+
+/** Whether a variable, by its name, holds a password. */
+function isPassword(name: string): boolean {
+  return /pass(?:word|phrase)?$|secret|token/i.test(name);
 }

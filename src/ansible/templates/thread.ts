@@ -1,7 +1,7 @@
 import { Worker, type WorkerOptions } from 'node:worker_threads';
+import type { Vault } from '../vault/vault.ts';
 import type { Assignment } from './worker.ts';
 import type { Outcome, TemplateWorld } from './world.ts';
-import type { Vault } from '../vault/vault.ts';
 
 /** How long one variable of one host may take, with all that it refers to. */
 export const TEMPLATE_TIME_LIMIT_MS = 5_000;

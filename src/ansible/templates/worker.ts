@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Environment } from 'minijinja-js';
+import { Vault, VaultSecret } from '../vault/vault.ts';
 import { TemplateEngine } from './engine.ts';
 import { withMemoryLimit } from './memory.ts';
 import type { TemplateWorld } from './world.ts';
-import { Vault, VaultSecret } from '../vault/vault.ts';
 
 /** What the thread is started with. */
 export interface Assignment {

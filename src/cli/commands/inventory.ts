@@ -1,10 +1,10 @@
-import { InputError } from '../../core/problem.ts';
-import { suggestion } from '../../core/suggest.ts';
-import { terminalLine } from '../../core/terminal-text.ts';
 import { formatAnsibleList, toAnsibleList } from '../../ansible/ansible-list.ts';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
 import type { Vault } from '../../ansible/vault/vault.ts';
 import { withoutVaultContents } from '../../ansible/vault/vault-places.ts';
+import { InputError } from '../../core/problem.ts';
+import { suggestion } from '../../core/suggest.ts';
+import { terminalLine } from '../../core/terminal-text.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inventoryOptions } from '../inventory-sources.ts';

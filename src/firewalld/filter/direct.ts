@@ -1,5 +1,5 @@
 import { children, parseXml, XmlError } from '../xml.ts';
-import type { FilterFacts } from '../../plan/before-and-after.ts';
+import type { FilterFacts } from './facts.ts';
 
 /** Chains that a packet to the host passes. */
 const OUR_WAY = /^(?:INPUT|PREROUTING)(?:_direct)?$/;

@@ -8,10 +8,10 @@ import {
   uniteAll,
 } from '../../core/address-ranges.ts';
 import type { AddressFamily } from '../../core/addresses.ts';
-import { coversInterface, EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../model.ts';
-import type { PolicyConfig } from '../kinds/policy.ts';
-import { type Dispatch, stockZone } from '../stock.ts';
 import type { Ruleset } from '../../kernel/ruleset.ts';
+import type { PolicyConfig } from '../kinds/policy.ts';
+import { coversInterface, EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../model.ts';
+import { type Dispatch, stockZone } from '../stock.ts';
 import { type Approach, diversionsOf, members, type RuleHolder, type Step, stepsOf } from './rules.ts';
 
 /** Everything of one host's firewalld, at one moment, that decides about flows to the host itself. */

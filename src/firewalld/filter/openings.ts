@@ -1,5 +1,11 @@
 import { contains, parseAddress, parseNetwork } from '../../core/addresses.ts';
-import { formatPortRange, mergePortRanges, type PortRange, parsePortRange, subtractPortRanges } from '../../core/ports.ts';
+import {
+  formatPortRange,
+  mergePortRanges,
+  type PortRange,
+  parsePortRange,
+  subtractPortRanges,
+} from '../../core/ports.ts';
 import type { FirewalldConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../model.ts';
 import { formatPort } from '../normalise.ts';
 import { acceptsAll, parseRichRule, type RichRule } from '../rich-rule.ts';

@@ -8,9 +8,9 @@ import {
 } from '../../core/address-ranges.ts';
 import type { AddressFamily } from '../../core/addresses.ts';
 import { type PortRange, type Protocol, parsePortRange } from '../../core/ports.ts';
-import { parseRichRules } from '../rich-rule.ts';
 import { stretches as portStretches } from '../../kernel/stretches.ts';
-import type { Comers } from '../../plan/impact-types.ts';
+import { parseRichRules } from '../rich-rule.ts';
+import type { Comers } from './comers.ts';
 import { type Filter, passage } from './passage.ts';
 
 /** How many networks a plan lists of those that may come in. */

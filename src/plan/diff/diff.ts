@@ -1,9 +1,9 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
+import type { Change } from '../plan.ts';
 import { definitionChanges, needsReload } from './definitions.ts';
 import { entryChanges } from './entry-changes.ts';
-import type { Change } from '../plan.ts';
 import { zoneChanges } from './zone-changes.ts';
 
 export interface DiffInput {

@@ -1,6 +1,6 @@
+import { openToAll } from '../../firewalld/filter/openings.ts';
 import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
-import { openToAll } from '../../firewalld/filter/openings.ts';
 
 /** Whether a zone lets in everything: the one place to ask, however firewalld is told so. */
 function trustsAll(zone: ZoneConfig | undefined, config: FirewalldConfig): boolean {

@@ -1,13 +1,13 @@
 import type { ManagedConnection } from '../../facts/facts.ts';
 import { isBan } from '../../firewalld/bans.ts';
+import { lostOpenings, servicePorts } from '../../firewalld/filter/openings.ts';
 import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
 import { isOurs, zoneHolding } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../policy/desired.ts';
-import { connectionMove, leftConnections } from './connection-moves.ts';
-import { lostOpenings, servicePorts } from '../../firewalld/filter/openings.ts';
 import type { Change, Layers } from '../plan.ts';
 import type { StrayField } from '../steps.ts';
+import { connectionMove, leftConnections } from './connection-moves.ts';
 import { openedByMove } from './trust.ts';
 
 /** What the comparison of zones needs to know of the host. */

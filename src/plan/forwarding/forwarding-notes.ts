@@ -1,7 +1,9 @@
 import type { HostFacts } from '../../facts/facts.ts';
 import { compareVersions } from '../../facts/version.ts';
+import type { Filter } from '../../firewalld/filter/dispatch.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import { type FiltersInput, filtersOf } from '../before-and-after.ts';
 import { type ForwardedFlow, forwardedFlows } from './forwarded-flows.ts';
 import {
   BY_INGRESS_ALONE,
@@ -13,8 +15,6 @@ import {
   zoneOf,
 } from './forwarding-openings.ts';
 import { fateOf, fateOfPort, isAbout, refusalOf } from './forwarding-passed.ts';
-import type { Filter } from '../../firewalld/filter/dispatch.ts';
-import { type FiltersInput, filtersOf } from '../before-and-after.ts';
 
 type Family = 'ipv4' | 'ipv6';
 

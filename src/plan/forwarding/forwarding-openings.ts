@@ -1,11 +1,11 @@
 import { formatPortRange } from '../../core/ports.ts';
 import { compareVersions } from '../../facts/version.ts';
-import { EMPTY_ZONE, type PortProtocol, type ZoneConfig } from '../../firewalld/model.ts';
+import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
+import { servicePorts } from '../../firewalld/filter/openings.ts';
 import type { PolicyConfig } from '../../firewalld/kinds/policy.ts';
+import { EMPTY_ZONE, type PortProtocol, type ZoneConfig } from '../../firewalld/model.ts';
 import { parseRichRule } from '../../firewalld/rich-rule.ts';
 import { STOCK_SSH } from '../../firewalld/stock.ts';
-import { servicePorts } from '../../firewalld/filter/openings.ts';
-import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 
 /** From this version on the zone by which packets leave does not let them through, and ICMP has no way of its own. */
 export const BY_INGRESS_ALONE = '1.0';

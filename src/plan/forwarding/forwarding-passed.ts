@@ -1,10 +1,10 @@
 import { type AddressRanges, EVERY_ADDRESS, oneAddress, subtract } from '../../core/address-ranges.ts';
 import { addressFamily } from '../../core/addresses.ts';
+import type { Filter } from '../../firewalld/filter/dispatch.ts';
+import { passage } from '../../firewalld/filter/passage.ts';
+import type { Approach } from '../../firewalld/filter/rules.ts';
 import { passage as throughKernel } from '../../kernel/evaluate.ts';
 import type { ForwardPort, Probe, Way } from './forwarding-openings.ts';
-import { passage } from '../../firewalld/filter/passage.ts';
-import type { Filter } from '../../firewalld/filter/dispatch.ts';
-import type { Approach } from '../../firewalld/filter/rules.ts';
 
 type Family = 'ipv4' | 'ipv6';
 

@@ -1,6 +1,6 @@
+import { servicePorts } from '../../firewalld/filter/openings.ts';
 import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
 import { dispatchOf } from '../../firewalld/stock.ts';
-import { servicePorts } from '../../firewalld/filter/openings.ts';
 import type { Change, Disruption } from '../plan.ts';
 
 /**

@@ -2,11 +2,11 @@ import { holds } from '../../core/address-ranges.ts';
 import { parseAddress } from '../../core/addresses.ts';
 import { parsePortRange } from '../../core/ports.ts';
 import type { FlowKind, HostFacts } from '../../facts/facts.ts';
+import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
+import { familyOf, type Reach } from '../../firewalld/filter/reach.ts';
 import type { ZoneConfig } from '../../firewalld/model.ts';
 import { parseRichRule } from '../../firewalld/rich-rule.ts';
 import type { FlowImpact, Impact } from '../impact-types.ts';
-import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
-import { familyOf, type Reach } from '../../firewalld/filter/reach.ts';
 
 type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
 

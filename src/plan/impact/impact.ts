@@ -1,11 +1,18 @@
 import { type AddressRanges, subtract } from '../../core/address-ranges.ts';
-import { formatPortRange, mergePortRanges, type PortRange, type Protocol, subtractPortRanges } from '../../core/ports.ts';
+import {
+  formatPortRange,
+  mergePortRanges,
+  type PortRange,
+  type Protocol,
+  subtractPortRanges,
+} from '../../core/ports.ts';
 import { isLoopback } from '../../facts/addresses.ts';
 import type { HostFacts, InterfaceFacts, SocketFacts } from '../../facts/facts.ts';
-import { flowImpact } from './flow-impact.ts';
-import type { Comers, Impact, SocketImpact, UnheardImpact } from '../impact-types.ts';
+import type { Comers } from '../../firewalld/filter/comers.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { comers, familyOf, Reach, stretches, stretchOf } from '../../firewalld/filter/reach.ts';
+import type { Impact, SocketImpact, UnheardImpact } from '../impact-types.ts';
+import { flowImpact } from './flow-impact.ts';
 
 /** What of the facts the impact is worked out from. */
 export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | 'controllerPath'>;

@@ -1,8 +1,8 @@
 import { addressRanges, EVERY_ADDRESS, oneAddress } from '../../core/address-ranges.ts';
 import { addressFamily } from '../../core/addresses.ts';
 import type { InterfaceFacts } from '../../facts/facts.ts';
-import { entrance, linkLocal, openersOf, type Place, usable, type Way, type WayFacts } from './proof-ways.ts';
 import { interfacesTowards } from '../routes.ts';
+import { entrance, linkLocal, openersOf, type Place, usable, type Way, type WayFacts } from './proof-ways.ts';
 
 /** DHCPv6 servers answer from this port to that of clients (RFC 8415, section 7.2). */
 const DHCPV6 = { server: 547, client: 546 } as const;

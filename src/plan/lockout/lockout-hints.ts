@@ -1,7 +1,7 @@
 import { networksOf } from '../../core/address-ranges.ts';
+import { zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { Finding, LockoutInput } from './lockout-types.ts';
-import { zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 
 /** How many sources the proposed line names at most. */
 const LONGEST_LINE = 8;

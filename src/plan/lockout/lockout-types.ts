@@ -1,11 +1,11 @@
+import type { FilterFacts } from '../../firewalld/filter/facts.ts';
+import type { Filter, Refusal } from '../../firewalld/filter/passage.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
-import type { Filter, Refusal } from '../../firewalld/filter/passage.ts';
-import type { FilterFacts } from '../before-and-after.ts';
-import type { Place, Way, WayFacts } from './proof-ways.ts';
 import type { Rehearsal, RehearsedName } from '../rehearsal.ts';
 import type { Kernels } from '../rehearsed-kernels.ts';
 import type { StepOutcome } from '../steps/step-outcome.ts';
+import type { Place, Way, WayFacts } from './proof-ways.ts';
 import type { Trials, Tried } from './trials.ts';
 
 export interface LockoutInput {

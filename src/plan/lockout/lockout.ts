@@ -1,10 +1,10 @@
 import { type AddressRanges, intersect, networksOf, oneAddress, subtract } from '../../core/address-ranges.ts';
+import { relevantDirectRules } from '../../firewalld/filter/direct.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import { filtersOf } from '../before-and-after.ts';
 import { hintFor } from './lockout-hints.ts';
 import type { Finding, LockoutInput, LockoutVerdict, Stage } from './lockout-types.ts';
-import { relevantDirectRules } from '../../firewalld/filter/direct.ts';
-import { filtersOf } from '../before-and-after.ts';
 import { shutOut, sshPorts, type Way } from './proof-ways.ts';
 import { inRanges, type Tried, triedFor } from './trials.ts';
 

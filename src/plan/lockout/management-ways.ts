@@ -2,6 +2,7 @@ import { type AddressRanges, addressRanges, networksOf, subtract, uniteAll } fro
 import type { AddressFamily } from '../../core/addresses.ts';
 import { isLoopback } from '../../facts/addresses.ts';
 import type { ControllerPath, InterfaceFacts } from '../../facts/facts.ts';
+import { interfacesTowards, routesKnown } from '../routes.ts';
 import {
   entrance,
   linkLocal,
@@ -13,7 +14,6 @@ import {
   type Way,
   type WayFacts,
 } from './proof-ways.ts';
-import { interfacesTowards, routesKnown } from '../routes.ts';
 
 /** One entry of `portfw_management`, and the addresses that it stands for. */
 export interface ManagementSource {

@@ -3,8 +3,8 @@ import { type AddressFamily, addressFamily } from '../../core/addresses.ts';
 import type { Protocol } from '../../core/ports.ts';
 import { isLoopback } from '../../facts/addresses.ts';
 import type { HostFacts, InterfaceFacts } from '../../facts/facts.ts';
-import { OF_ENGINES } from '../../policy/interfaces.ts';
 import { type Filter, letIn, passage, type Refusal } from '../../firewalld/filter/passage.ts';
+import { OF_ENGINES } from '../../policy/interfaces.ts';
 import { interfacesTowards, routesKnown } from '../routes.ts';
 
 /** What the proof reads of the facts. */

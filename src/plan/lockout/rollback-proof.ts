@@ -1,9 +1,9 @@
 import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import { doesNotLoad, rehearsalRefusals } from '../notes/rehearsal-refusals.ts';
+import type { Rehearsal } from '../rehearsal.ts';
+import { readKernels } from '../rehearsed-kernels.ts';
 import { lockout } from './lockout.ts';
 import type { LockoutInput } from './lockout-types.ts';
-import type { Rehearsal } from '../rehearsal.ts';
-import { doesNotLoad, rehearsalRefusals } from '../notes/rehearsal-refusals.ts';
-import { readKernels } from '../rehearsed-kernels.ts';
 
 /** What of a host a rollback is judged by. */
 export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'observed' | 'ways' | 'trials'> & {

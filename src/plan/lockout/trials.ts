@@ -1,7 +1,7 @@
 import { type AddressRanges, countNetworks, holds } from '../../core/address-ranges.ts';
 import { type AddressFamily, parseAddress, rangeNetworks } from '../../core/addresses.ts';
-import type { Way } from './proof-ways.ts';
 import type { Rehearsal, RehearsedName, TrialResult, TrialWay } from '../rehearsal.ts';
+import type { Way } from './proof-ways.ts';
 
 /** How many connections a rehearsal tries: each takes a few milliseconds on the host. */
 const MOST_TRIALS = 64;

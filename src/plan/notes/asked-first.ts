@@ -1,9 +1,9 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
+import { acceptsEverything } from '../../firewalld/filter/openings.ts';
 import { type FirewalldConfig, isOurs, type ZoneConfig } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
 import { parseRichRule } from '../../firewalld/rich-rule.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
-import { acceptsEverything } from '../../firewalld/filter/openings.ts';
 
 /**
  * What of others decides about flows before a zone of ours is asked, so that the host is open for more, or for less, than

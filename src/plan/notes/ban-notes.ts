@@ -1,8 +1,8 @@
 import type { HostFacts } from '../../facts/facts.ts';
 import { isBan } from '../../firewalld/bans.ts';
+import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
-import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { type FiltersInput, filtersOf } from '../before-and-after.ts';
 
 interface BansInput extends FiltersInput {

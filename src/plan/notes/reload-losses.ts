@@ -1,7 +1,7 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
+import { observedPolicies, type PolicyConfig } from '../../firewalld/kinds/policy.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
-import { observedPolicies, type PolicyConfig } from '../../firewalld/kinds/policy.ts';
 import { attribute, children, parseXml, XmlError } from '../../firewalld/xml.ts';
 
 /** Something of others in both of firewalld's layers, as one line an item. */

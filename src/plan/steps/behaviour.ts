@@ -1,9 +1,9 @@
 import { ACCEPT_ALL } from '../../firewalld/rich-rule.ts';
-import { interfaceChanges, united } from './change-ledger.ts';
 import { connectionMoves } from '../diff/connection-moves.ts';
-import { entryCalls } from './entry-calls.ts';
 import type { Change, Layers } from '../plan.ts';
 import type { RuntimeCall, Step } from '../steps.ts';
+import { interfaceChanges, united } from './change-ledger.ts';
+import { entryCalls } from './entry-calls.ts';
 import type { StepsWork } from './steps-work.ts';
 
 /**

@@ -1,11 +1,11 @@
 import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../firewalld/write-xml.ts';
-import { behaviourSteps } from './behaviour.ts';
-import { Ledger } from './change-ledger.ts';
 import { needsReload } from '../diff/definitions.ts';
-import { joined, sameList } from './entry-calls.ts';
-import { connections, deletions, ownersEdits, permanenceSteps, remembered } from './permanence.ts';
 import type { Change } from '../plan.ts';
 import type { Step } from '../steps.ts';
+import { behaviourSteps } from './behaviour.ts';
+import { Ledger } from './change-ledger.ts';
+import { joined, sameList } from './entry-calls.ts';
+import { connections, deletions, ownersEdits, permanenceSteps, remembered } from './permanence.ts';
 import type { StepsInput, StepsWork } from './steps-work.ts';
 import { writtenZones } from './written-zones.ts';
 

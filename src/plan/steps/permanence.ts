@@ -1,9 +1,9 @@
 import { isOurs } from '../../firewalld/model.ts';
-import { interfaceChanges, type Ledger, united } from './change-ledger.ts';
 import { connectionMoves } from '../diff/connection-moves.ts';
 import { needsReload } from '../diff/definitions.ts';
-import { sameList } from './entry-calls.ts';
 import type { ObjectKind, Step } from '../steps.ts';
+import { interfaceChanges, type Ledger, united } from './change-ledger.ts';
+import { sameList } from './entry-calls.ts';
 import type { StepsInput, StepsWork } from './steps-work.ts';
 
 /** What makes permanent what runs: edits of zone files, settings, deletions, saved connections, what is remembered. */

@@ -9,8 +9,8 @@ import {
 import { formatPort } from '../../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../firewalld/read-xml.ts';
-import { joined } from './entry-calls.ts';
 import type { RuntimeCall, Step } from '../steps.ts';
+import { joined } from './entry-calls.ts';
 
 /** Both layers of a host's firewalld once steps are carried out. */
 export interface StepOutcome {

@@ -1,8 +1,8 @@
 import type { ZoneConfig } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
-import type { Ledger } from './change-ledger.ts';
 import type { Change } from '../plan.ts';
+import type { Ledger } from './change-ledger.ts';
 
 /** What steps are made from. */
 export interface StepsInput {

@@ -1,9 +1,9 @@
+import { acceptsEverything } from '../../firewalld/filter/openings.ts';
 import { EMPTY_ZONE, type FirewalldConfig, isOurs, type ZoneConfig } from '../../firewalld/model.ts';
 import { parseRichRule } from '../../firewalld/rich-rule.ts';
-import { type Ledger, united } from './change-ledger.ts';
 import { needsReload } from '../diff/definitions.ts';
-import { acceptsEverything } from '../../firewalld/filter/openings.ts';
 import type { Change } from '../plan.ts';
+import { type Ledger, united } from './change-ledger.ts';
 import type { StepsInput, WrittenZone } from './steps-work.ts';
 
 /** The zone files that have to be written before the plan's reload, by zone; none where there is none. */

@@ -1,6 +1,6 @@
 import { terminalLine } from '../../core/terminal-text.ts';
+import { otherRun, otherRunText } from '../../decide/other-runs.ts';
 import type { HostFacts } from '../../facts/facts.ts';
-import { otherRun, otherRunText } from '../../fleet/other-runs.ts';
 import type { Evidence, RoleFindings } from '../../roles/findings.ts';
 import { oneLine } from './change-text.ts';
 import { ROLE_REASONS } from './plan-text.ts';

@@ -1,6 +1,6 @@
 import { terminalLine } from '../../core/terminal-text.ts';
+import { otherRun, otherRunText } from '../../decide/other-runs.ts';
 import type { HostFacts, SocketFacts } from '../../facts/facts.ts';
-import { otherRun, otherRunText } from '../../fleet/other-runs.ts';
 import { oneLine } from './change-text.ts';
 import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';

@@ -1,4 +1,5 @@
-import type { Comers, FlowImpact, Impact, SocketImpact } from '../../plan/impact-types.ts';
+import type { Comers } from '../../firewalld/filter/comers.ts';
+import type { FlowImpact, Impact, SocketImpact } from '../../plan/impact-types.ts';
 import { oneLine } from './change-text.ts';
 import { counted } from './layout.ts';
 import type { Style } from './style.ts';

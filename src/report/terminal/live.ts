@@ -1,9 +1,9 @@
 import { Listr } from 'listr2';
 import type { FleetEvent } from '../../fleet/events.ts';
+import type { Output, Report } from '../report.ts';
 import { eventText } from './event-text.ts';
 import { displayWidth } from './layout.ts';
 import { LiveModel } from './live-model.ts';
-import type { Output, Report } from '../report.ts';
 import type { Style } from './style.ts';
 
 /** 10 paintings a second: fast enough to look alive, slow enough to cost nothing at 1,000 hosts. */

@@ -1,6 +1,6 @@
-import type { RoleCluster } from '../../settings/clusters.ts';
 import type { Matrix, MatrixRow } from '../../matrix/matrix.ts';
 import { type FullRow, fullRows, type MatrixComparison } from '../../matrix/rows.ts';
+import type { RoleCluster } from '../../settings/clusters.ts';
 import { oneLine } from './change-text.ts';
 import { type Cell, columnLines, counted } from './layout.ts';
 import type { Style } from './style.ts';

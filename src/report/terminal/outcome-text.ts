@@ -1,9 +1,11 @@
 import { durationText } from '../../core/duration.ts';
+import type { Failure } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { HostFacts } from '../../facts/facts.ts';
-import type { Aftermath, Failure, HostOutcome } from '../../fleet/events.ts';
-import { otherRunText, pendingText, unsettledBy } from '../../fleet/other-runs.ts';
+import { otherRunText, pendingText } from '../../decide/other-runs.ts';
 import { byText, endText } from '../../decide/run-notes.ts';
+import type { HostFacts } from '../../facts/facts.ts';
+import type { Aftermath, HostOutcome } from '../../fleet/events.ts';
+import { unsettledBy } from '../../fleet/unsettled.ts';
 import { oneLine } from './change-text.ts';
 import { CUT_FLAG } from './impact-text.ts';
 import { counted } from './layout.ts';

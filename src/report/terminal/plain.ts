@@ -1,6 +1,6 @@
 import type { FleetEvent } from '../../fleet/events.ts';
-import { eventText } from './event-text.ts';
 import type { Output, Report } from '../report.ts';
+import { eventText } from './event-text.ts';
 import { PLAIN_STYLE } from './style.ts';
 
 /** For logs and pipes: one line per host event (`-v`: per phase as well), without a single escape sequence. */

@@ -1,8 +1,8 @@
 import { terminalLine } from '../../core/terminal-text.ts';
+import { pendingText } from '../../decide/other-runs.ts';
+import { endText } from '../../decide/run-notes.ts';
 import type { PendingRun } from '../../facts/facts.ts';
 import type { HostOutcome } from '../../fleet/events.ts';
-import { pendingText } from '../../fleet/other-runs.ts';
-import { endText } from '../../decide/run-notes.ts';
 import { oneLine } from './change-text.ts';
 import type { Style } from './style.ts';
 

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { withoutSecrets } from '../secrets.ts';
+import { withoutSecrets } from '../../core/environment.ts';
 
 /** A program to run on this machine. */
 export interface LocalCommand {

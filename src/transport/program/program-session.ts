@@ -1,7 +1,7 @@
 import { redacted, type Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { ByteSink } from './byte-sink.ts';
 import type { Become, BecomeFailure, CommandOutcome, FailureText, RemoteCommand } from '../connection.ts';
+import { ByteSink } from './byte-sink.ts';
 import {
   commandLine,
   createMarkers,

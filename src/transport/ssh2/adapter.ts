@@ -1,5 +1,5 @@
-import type { Carrier } from './carrier.ts';
 import type { ConnectFailure, ConnectOutcome, FailureText, Target, Transport } from '../connection.ts';
+import type { Carrier } from './carrier.ts';
 import { type HostKeyCheck, prepareHostKeyCheck } from './host-key-check.ts';
 import { JumpHosts } from './jump-hosts.ts';
 import type { AnswerQuestion } from './keyboard-interactive.ts';

@@ -1,7 +1,7 @@
 import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { SingleKeyAgent } from './agent-keys.ts';
 import type { FailureText } from '../connection.ts';
+import { SingleKeyAgent } from './agent-keys.ts';
 import type { Answers } from './keyboard-interactive.ts';
 import type { LoginGoal } from './login-words.ts';
 import type { AuthAttempt } from './ssh-authentication.ts';

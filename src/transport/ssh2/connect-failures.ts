@@ -1,6 +1,6 @@
 import { terminalLine } from '../../core/terminal-text.ts';
-import { type AuthSequence, authFailureText } from './auth-sequence.ts';
 import type { ConnectFailure } from '../connection.ts';
+import { type AuthSequence, authFailureText } from './auth-sequence.ts';
 import { type LoginGoal, where } from './login-words.ts';
 
 /** What a failed login comes to, in words; nothing here does anything. */

@@ -1,7 +1,7 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { type Carrier, PairedStream } from './carrier.ts';
 import type { ConnectFailure } from '../connection.ts';
+import { type Carrier, PairedStream } from './carrier.ts';
 import { type LoginGoal, where } from './login-words.ts';
 import { interrupted } from './tcp-socket.ts';
 

@@ -1,6 +1,6 @@
 import type { Client } from 'ssh2';
-import type { Carrier } from './carrier.ts';
 import type { ConnectFailure, Route } from '../connection.ts';
+import type { Carrier } from './carrier.ts';
 import { forward, lostOnTheWay } from './forwarded-connection.ts';
 import { jumpGoal, type LoginGoal, where } from './login-words.ts';
 import { startProxyCommand } from './proxy-command.ts';

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { withoutSecrets } from '../../core/environment.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { type Carrier, PairedStream } from './carrier.ts';
 import type { ConnectFailure } from '../connection.ts';
-import { withoutSecrets } from '../secrets.ts';
+import { type Carrier, PairedStream } from './carrier.ts';
 
 /** Of what the command says on its standard error the end is kept: it is where programs say what went wrong. */
 const KEPT_BYTES = 4 * 1024;

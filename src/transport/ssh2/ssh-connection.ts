@@ -1,9 +1,9 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { Carrier } from './carrier.ts';
 import type { CommandOutcome, Connection, FailureText, RemoteCommand, Target } from '../connection.ts';
-import { where } from './login-words.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from '../program/program-session.ts';
+import type { Carrier } from './carrier.ts';
+import { where } from './login-words.ts';
 
 const CLOSE_TIMEOUT_MS = 500;
 

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
-import type { Carrier } from './carrier.ts';
 import type { ConnectFailure } from '../connection.ts';
+import type { Carrier } from './carrier.ts';
 import { type LoginGoal, where } from './login-words.ts';
 
 /** The time that each of several addresses of a name gets; Node's own 250 ms is too short for a distant host. */

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressFamily, contains, parseAddress, parseNetwork } from '../../../src/core/addresses.ts';
+import type { Decision } from '../../../src/decide/decide.ts';
 import type { ControllerPath } from '../../../src/facts/facts.ts';
 import type { PortProtocol } from '../../../src/firewalld/model.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
-import type { Decision } from '../../../src/decide/decide.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
+import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
 import { stateAsDesired } from '../../../src/plan/steps/planned-state.ts';
-import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';

@@ -13,9 +13,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { lintFiles } from '../../../src/cli/commands/lint.ts';
 import { type InitAnswers, type InitFile, initText, scalar } from '../../../src/cli/init-text.ts';
-import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { BuiltPortfw, type Ended } from './portfw.ts';
 
 const FOLDER = path.resolve('test/fixtures/init');

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lintFiles } from '../../../src/cli/commands/lint.ts';
 import type { Problem } from '../../../src/core/problem.ts';
-import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
 import { LINT_CHECKS } from '../../../src/lint/lint.ts';
+import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
 
 const FOLDER = 'test/fixtures/lint';
 /** The day of all cases. */

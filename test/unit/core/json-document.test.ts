@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseJson } from '../../../src/documents/json-document.ts';
 import { InputError } from '../../../src/core/problem.ts';
+import { parseJson } from '../../../src/documents/json-document.ts';
 import { YamlFloat } from '../../../src/documents/yaml-scalars.ts';
 
 /** Whole numbers beyond 2^53 are bigints. */

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatProblem, InputError } from '../../../src/core/problem.ts';
-import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { readTextFile, readYamlFile } from '../../../src/documents/read-file.ts';
+import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { UnsafeText, VaultValue, YamlFloat, YamlTimestamp } from '../../../src/documents/yaml-scalars.ts';
 
 function problemsOf(text: string): string[] {

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { lockedBy } from '../../../src/decide/other-runs.ts';
 import { clustersAmong } from '../../../src/fleet/clusters.ts';
 import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
-import { lockedBy } from '../../../src/fleet/other-runs.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import type { RoleCluster } from '../../../src/settings/clusters.ts';
 import type { OnFailure, Play } from '../../../src/matrix/matrix.ts';
+import type { RoleCluster } from '../../../src/settings/clusters.ts';
 import {
   contextOf,
   EventLog,

@@ -4,9 +4,9 @@ import { normaliseAddress } from '../../../src/core/addresses.ts';
 import { type Cluster, clustersAmong } from '../../../src/fleet/clusters.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { type Batch, planRollout } from '../../../src/fleet/rollout.ts';
+import type { Play } from '../../../src/matrix/matrix.ts';
 import { hostPeers } from '../../../src/settings/addresses-of-hosts.ts';
 import type { HostSettings } from '../../../src/settings/settings-types.ts';
-import type { Play } from '../../../src/matrix/matrix.ts';
 import { CLUSTERS, fleets, type RandomFleet } from './random-fleets.ts';
 
 /**

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
 import type { DecideContext, Decision } from '../../../src/decide/decide.ts';
+import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';

@@ -1,5 +1,5 @@
-import type { HostFacts } from '../../../src/facts/facts.ts';
 import { type DecideContext, type Decision, decide } from '../../../src/decide/decide.ts';
+import type { HostFacts } from '../../../src/facts/facts.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import type { Rehearsal } from '../../../src/plan/rehearsal.ts';

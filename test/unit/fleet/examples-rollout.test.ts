@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { clustersAmong } from '../../../src/fleet/clusters.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { planRollout } from '../../../src/fleet/rollout.ts';
-import { loadInventory } from '../../../src/ansible/inventory.ts';
-import { readSettings } from '../../../src/settings/read-settings.ts';
 import { assignPlays } from '../../../src/matrix/assign.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
 
 const EXAMPLES = readdirSync('inventories').filter((name) => existsSync(`inventories/${name}/inventory.yaml`));
 

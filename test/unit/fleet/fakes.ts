@@ -1,12 +1,12 @@
+import type { Inventory } from '../../../src/ansible/inventory.ts';
 import type { FleetEvent, HostOutcome } from '../../../src/fleet/events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved, RunContext } from '../../../src/fleet/operations.ts';
 import type { FleetContext } from '../../../src/fleet/run.ts';
-import type { RoleCluster } from '../../../src/settings/clusters.ts';
-import type { Inventory } from '../../../src/ansible/inventory.ts';
-import type { HostSettings } from '../../../src/settings/settings-types.ts';
 import type { BatchSize, OnFailure, Play } from '../../../src/matrix/matrix.ts';
 import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import { type HostPlan, PLAN_FORMAT } from '../../../src/plan/plan.ts';
+import type { RoleCluster } from '../../../src/settings/clusters.ts';
+import type { HostSettings } from '../../../src/settings/settings-types.ts';
 
 /** The parts of a play that the runner looks at. */
 export function playOf(options: {

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { HostFacts, LockFacts, PendingRun } from '../../../src/facts/facts.ts';
-import type { HostOutcome, OtherRun } from '../../../src/fleet/events.ts';
-import { lockedBy, otherRun, otherRunText } from '../../../src/fleet/other-runs.ts';
-import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
+import type { OtherRun } from '../../../src/decide/other-runs.ts';
+import { lockedBy, otherRun, otherRunText } from '../../../src/decide/other-runs.ts';
 import { runNotes } from '../../../src/decide/run-notes.ts';
+import type { HostFacts, LockFacts, PendingRun } from '../../../src/facts/facts.ts';
+import type { HostOutcome } from '../../../src/fleet/events.ts';
+import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
 import { contextOf, jobsOf, planOf, ScriptedOperations } from './fakes.ts';
 
 const LOCK: LockFacts = { holder: 'ann@desk', since: '2026-03-01T10:00:00Z', id: '20260301T100000Z-0123ab' };

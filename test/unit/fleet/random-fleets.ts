@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import type { HostJob } from '../../../src/fleet/operations.ts';
-import type { RoleCluster } from '../../../src/settings/clusters.ts';
 import type { Inventory } from '../../../src/ansible/inventory.ts';
+import type { HostJob } from '../../../src/fleet/operations.ts';
 import { type BatchSize, ON_FAILURE, type Play } from '../../../src/matrix/matrix.ts';
+import type { RoleCluster } from '../../../src/settings/clusters.ts';
 import { inventoryOf, jobOf, type Membership, playOf } from './fakes.ts';
 
 /** A fleet with clusters of every kind, and how it is to be rolled out. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { HostFacts } from '../../../src/facts/facts.ts';
 import { rolesOf } from '../../../src/decide/decide.ts';
+import type { HostFacts } from '../../../src/facts/facts.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';

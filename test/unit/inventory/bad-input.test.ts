@@ -1,17 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
-import { readSettings } from '../../../src/settings/read-settings.ts';
 import { resolveInventory } from '../../../src/ansible/templates/resolve.ts';
 import { Vault } from '../../../src/ansible/vault/vault.ts';
+import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import { VARIABLES } from '../../../src/settings/schema.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/bad');
 
 async function problemsOf(file: string): Promise<readonly Problem[]> {
   try {
-    const options = { vault: new Vault([]), environment: {} };
+    const options = { vault: new Vault([]), variables: VARIABLES, environment: {} };
     return readSettings(await resolveInventory(await loadInventory(file), options)).problems;
   } catch (error) {
     if (error instanceof InputError) return error.problems;

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { InputError } from '../../../src/core/problem.ts';
 import { expandHostNames, MAX_HOSTS } from '../../../src/ansible/graph/host-names.ts';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { InputError } from '../../../src/core/problem.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/list');

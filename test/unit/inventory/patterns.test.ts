@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InputError } from '../../../src/core/problem.ts';
 import { type Inventory, loadInventory } from '../../../src/ansible/inventory.ts';
 import { matchHosts, matchLimit, requireHosts } from '../../../src/ansible/patterns/patterns.ts';
+import { InputError } from '../../../src/core/problem.ts';
 import { supported } from '../../supported.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/patterns');

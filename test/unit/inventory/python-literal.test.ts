@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { YamlFloat } from '../../../src/documents/yaml-scalars.ts';
 import { pythonLiteral } from '../../../src/ansible/sources/python-literal.ts';
+import { YamlFloat } from '../../../src/documents/yaml-scalars.ts';
 
 /** What Python's `ast.literal_eval` was seen to do; the inventories in `test/fixtures/inventory/list/ini-*` have more. */
 describe('Python literals', () => {

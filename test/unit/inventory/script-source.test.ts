@@ -2,8 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { formatProblem, InputError } from '../../../src/core/problem.ts';
 import { type InventoryOptions, loadInventory, readInventoryFiles } from '../../../src/ansible/inventory.ts';
+import { formatProblem, InputError } from '../../../src/core/problem.ts';
 import { supported } from '../../supported.ts';
 
 let folder: string;

@@ -6,6 +6,7 @@ import { worldOf } from '../../../src/ansible/templates/resolve.ts';
 import { evaluateInThread } from '../../../src/ansible/templates/thread.ts';
 import type { Outcome } from '../../../src/ansible/templates/world.ts';
 import { Vault } from '../../../src/ansible/vault/vault.ts';
+import { VARIABLES } from '../../../src/settings/schema.ts';
 
 export const TEMPLATES = path.join(import.meta.dirname, '../../fixtures/inventory/templates');
 export const INVENTORY = path.join(TEMPLATES, 'inventory.yaml');
@@ -31,7 +32,7 @@ export async function evaluateExpressions(
   timeLimitMs?: number,
 ): Promise<Awaited<ReturnType<typeof evaluateInThread>>> {
   const vault = new Vault([]);
-  const world = worldOf(await loadInventory(INVENTORY), { vault, environment: ENVIRONMENT });
+  const world = worldOf(await loadInventory(INVENTORY), { vault, variables: VARIABLES, environment: ENVIRONMENT });
   const own = expressions.map((value, index) => [`case_${index}`, { value, secret: false }] as const);
   const hosts = new Map([...world.hosts, [HOST, new Map([...world.hosts.get(HOST)!, ...own])]]);
   const wanted = own.map(([name]) => [HOST, name] as const);

@@ -2,13 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatProblem } from '../../../src/core/problem.ts';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
-import { readSettings } from '../../../src/settings/read-settings.ts';
-import type { SettingsResult } from '../../../src/settings/settings-types.ts';
 import { resolveInventory } from '../../../src/ansible/templates/resolve.ts';
 import type { Outcome } from '../../../src/ansible/templates/world.ts';
 import { Vault } from '../../../src/ansible/vault/vault.ts';
+import { formatProblem } from '../../../src/core/problem.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import { VARIABLES } from '../../../src/settings/schema.ts';
+import type { SettingsResult } from '../../../src/settings/settings-types.ts';
 import { supported } from '../../supported.ts';
 import { evaluateExpressions, expressionCases, plain } from './template-cases.ts';
 
@@ -24,7 +25,9 @@ async function read(text: string, environment = {}): Promise<SettingsResult & { 
   mkdirSync(base);
   writeFileSync(path.join(base, 'hosts.yaml'), text);
   const inventory = await loadInventory(path.join(base, 'hosts.yaml'));
-  const result = readSettings(await resolveInventory(inventory, { vault: new Vault([]), environment }));
+  const result = readSettings(
+    await resolveInventory(inventory, { vault: new Vault([]), variables: VARIABLES, environment }),
+  );
   return { ...result, said: result.problems.map(formatProblem).join('\n').replaceAll(`${base}/`, '') };
 }
 
@@ -169,7 +172,7 @@ all: { hosts: { h: { ansible_host: 192.0.2.1, port: 70000, ansible_port: "{{ por
     const file = path.join(folder, 'shared.yaml');
     writeFileSync(file, text);
     const inventory = await loadInventory(file);
-    const resolved = await resolveInventory(inventory, { vault: new Vault([]), environment: {} });
+    const resolved = await resolveInventory(inventory, { vault: new Vault([]), variables: VARIABLES, environment: {} });
     const vips = (of: typeof inventory, host: string) => of.hosts.get(host)?.variables.get('portfw_vips');
     expect(vips(resolved, 'a')).toBe(vips(inventory, 'b'));
     expect(resolved.hosts.get('b')).toBe(inventory.hosts.get('b'));
@@ -180,7 +183,9 @@ all: { hosts: { h: { ansible_host: 192.0.2.1, port: 70000, ansible_port: "{{ por
     const file = path.join(folder, 'plain.yaml');
     writeFileSync(file, 'all: { hosts: { a: { ansible_host: 192.0.2.1, other: "{{ x }}" } } }');
     const inventory = await loadInventory(file);
-    expect(await resolveInventory(inventory, { vault: new Vault([]), environment: {} })).toBe(inventory);
+    expect(await resolveInventory(inventory, { vault: new Vault([]), variables: VARIABLES, environment: {} })).toBe(
+      inventory,
+    );
   });
 });
 

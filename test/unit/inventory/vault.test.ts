@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { concealed, concealValue, forgetConcealed } from '../../../src/core/concealed.ts';
-import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
-import { Secret } from '../../../src/core/secret.ts';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
-import { readSettings } from '../../../src/settings/read-settings.ts';
 import { resolveInventory } from '../../../src/ansible/templates/resolve.ts';
 import { Vault, VaultSecret } from '../../../src/ansible/vault/vault.ts';
 import { openVault, type VaultSources } from '../../../src/ansible/vault/vault-passwords.ts';
+import { concealed, concealValue, forgetConcealed } from '../../../src/core/concealed.ts';
+import { formatProblem, InputError, type Problem } from '../../../src/core/problem.ts';
+import { Secret } from '../../../src/core/secret.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import { VARIABLES } from '../../../src/settings/schema.ts';
 import { createTarget } from '../../../src/transport/ssh-config/target.ts';
 import { supported } from '../../supported.ts';
 
@@ -224,7 +225,9 @@ async function settingsOf(text: string, vault: Vault) {
   const file = path.join(mkdtempSync(path.join(folder, 'i-')), 'hosts.yaml');
   writeFileSync(file, text);
   const inventory = await loadInventory(file, { decrypt: vault.decryptFile.bind(vault) });
-  const { settings, problems } = readSettings(await resolveInventory(inventory, { vault, environment: {} }));
+  const { settings, problems } = readSettings(
+    await resolveInventory(inventory, { vault, variables: VARIABLES, environment: {} }),
+  );
   return { settings, said: said(problems, path.dirname(file)) };
 }
 
@@ -293,7 +296,7 @@ describe('an inventory with encrypted values', () => {
     cpSync(path.join(FIXTURES, 'whole'), copy, { recursive: true });
     const own = await vault();
     const inventory = await loadInventory(path.join(copy, 'hosts.yaml'), { decrypt: own.decryptFile.bind(own) });
-    const resolved = await resolveInventory(inventory, { vault: own, environment: {} });
+    const resolved = await resolveInventory(inventory, { vault: own, variables: VARIABLES, environment: {} });
     const { settings, problems } = readSettings(resolved);
     expect(problems).toEqual([]);
     expect(settings.get('h1')?.vips).toEqual(['203.0.113.77', '203.0.113.78']);

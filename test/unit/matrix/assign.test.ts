@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
-import { readSettings } from '../../../src/settings/read-settings.ts';
 import { assignPlays, type PlayAssignment } from '../../../src/matrix/assign.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
 import { fixture, problemText } from './fixtures.ts';
 
 async function assign(name: string, override: string | null = null): Promise<PlayAssignment> {

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
-import { PORTFW_VARIABLES, readSettings } from '../../../src/settings/read-settings.ts';
 import { assignPlays } from '../../../src/matrix/assign.ts';
+import { PORTFW_VARIABLES, readSettings } from '../../../src/settings/read-settings.ts';
 
 const EXAMPLES = readdirSync('inventories').filter((name) => existsSync(`inventories/${name}/inventory.yaml`));
 

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { readYamlFile } from '../../../src/documents/read-file.ts';
-import { checkVarsFile } from '../../../src/settings/vars-file-check.ts';
+import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
 import { readMatrix } from '../../../src/matrix/load-matrix.ts';
+import { checkVarsFile } from '../../../src/settings/vars-file-check.ts';
 import { fixture } from './fixtures.ts';
 import { LanguageServer } from './language-server.ts';
 

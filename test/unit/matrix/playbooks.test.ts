@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../../../src/core/problem.ts';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
+import { InputError } from '../../../src/core/problem.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import { loadPlaybook, readPlaybook } from '../../../src/matrix/load-playbook.ts';
 import type { Probe } from '../../../src/matrix/matrix.ts';

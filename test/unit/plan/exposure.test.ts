@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { letsIn, lostOpenings, servicePorts } from '../../../src/firewalld/filter/openings.ts';
 import type { FirewalldConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { letsIn, lostOpenings, servicePorts } from '../../../src/firewalld/filter/openings.ts';
 
 const CONFIG: FirewalldConfig = {
   zones: new Map(),

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowFacts, FlowKind, SocketFacts } from '../../../src/facts/facts.ts';
+import type { Comers } from '../../../src/firewalld/filter/comers.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
 import { reloadHoldMs, ruleCount } from '../../../src/plan/impact/disruption.ts';
 import { impactOf } from '../../../src/plan/impact/impact.ts';
-import type { Comers, Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
+import type { Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
 import { INTERFACES, layer } from './proof-case.ts';
 
 interface Given {

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressRanges, intersect, oneAddress, subtract } from '../../../src/core/address-ranges.ts';
 import { parseNetwork, rangeNetworks } from '../../../src/core/addresses.ts';
-import { EMPTY_ZONE, type FirewalldConfig } from '../../../src/firewalld/model.ts';
+import { dispatched, type Filter } from '../../../src/firewalld/filter/dispatch.ts';
 import type { PolicyConfig } from '../../../src/firewalld/kinds/policy.ts';
+import { EMPTY_ZONE, type FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml } from '../../../src/firewalld/read-xml.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
-import { dispatched, type Filter } from '../../../src/firewalld/filter/dispatch.ts';
 import { letsIn, type Packet, type Policy, type Rule, ruleText, type World, type Zone } from './naive-firewalld.ts';
 
 const MACS = ['00:00:5E:00:53:01', '00:00:5E:00:53:02'];

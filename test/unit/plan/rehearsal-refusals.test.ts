@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Rehearsal, RehearsedName, RehearsedState } from '../../../src/plan/rehearsal.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../../../src/plan/notes/rehearsal-refusals.ts';
+import type { Rehearsal, RehearsedName, RehearsedState } from '../../../src/plan/rehearsal.ts';
 
 const RULES = { nft: '{"nftables": []}', save4: '', save6: '', ipsets: '' };
 

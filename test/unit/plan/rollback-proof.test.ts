@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { RehearsedName, RehearsedState } from '../../../src/plan/rehearsal.ts';
 import { rollbackProof } from '../../../src/plan/lockout/rollback-proof.ts';
+import type { RehearsedName, RehearsedState } from '../../../src/plan/rehearsal.ts';
 import { INTERFACES, layer } from './proof-case.ts';
 
 const RULES = { nft: '{"nftables": []}', save4: '', save6: '', ipsets: '' };

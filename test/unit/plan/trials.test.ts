@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { lockout } from '../../../src/plan/lockout/lockout.ts';
 import type { LockoutVerdict } from '../../../src/plan/lockout/lockout-types.ts';
 import type { Dialled, WayFacts } from '../../../src/plan/lockout/proof-ways.ts';
-import type { RehearsedName, TrialResult } from '../../../src/plan/rehearsal.ts';
-import { kernelsOf } from '../../../src/plan/rehearsed-kernels.ts';
 import { trialsOf } from '../../../src/plan/lockout/trials.ts';
 import { waysOf } from '../../../src/plan/lockout/ways.ts';
+import type { RehearsedName, TrialResult } from '../../../src/plan/rehearsal.ts';
+import { kernelsOf } from '../../../src/plan/rehearsed-kernels.ts';
 import { fixture } from '../kernel/asking.ts';
 import { from, INTERFACES, layer, PUBLIC_OPEN } from './proof-case.ts';
 

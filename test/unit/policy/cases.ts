@@ -2,16 +2,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
+import { type Inventory, readInventoryFiles } from '../../../src/ansible/inventory.ts';
 import type { DefaultRoute, HostFacts, InterfaceFacts, RunningFirewalld } from '../../../src/facts/facts.ts';
 import { formatPort } from '../../../src/firewalld/normalise.ts';
-import { type Inventory, readInventoryFiles } from '../../../src/ansible/inventory.ts';
-import { hostPeers } from '../../../src/settings/addresses-of-hosts.ts';
-import { readSettings } from '../../../src/settings/read-settings.ts';
-import type { HostSettings, PrivateMode } from '../../../src/settings/settings-types.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Matrix } from '../../../src/matrix/matrix.ts';
 import type { PolicyInput } from '../../../src/policy/build-desired.ts';
 import type { PolicyOutcome, Reason } from '../../../src/policy/desired.ts';
+import { hostPeers } from '../../../src/settings/addresses-of-hosts.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import type { HostSettings, PrivateMode } from '../../../src/settings/settings-types.ts';
 
 export const FIXTURES = path.join(import.meta.dirname, '../../fixtures/policy');
 

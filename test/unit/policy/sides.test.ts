@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { InterfaceClass, PrivateMode } from '../../../src/settings/settings-types.ts';
 import { mixedUpSides } from '../../../src/policy/sides.ts';
+import type { InterfaceClass, PrivateMode } from '../../../src/settings/settings-types.ts';
 import { defaultRoutesOf, interfacesOf } from './cases.ts';
 
 const QUESTION = /^are public and private mixed up\? /;

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Comers, Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
+import type { Comers } from '../../../src/firewalld/filter/comers.ts';
+import type { Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
 import { impactLines } from '../../../src/report/terminal/impact-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 

@@ -1,15 +1,15 @@
 import path from 'node:path';
+import type { DecideContext } from '../../../src/decide/decide.ts';
 import type { HostFacts } from '../../../src/facts/facts.ts';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import type { IpsetConfig } from '../../../src/firewalld/model.ts';
 import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
-import type { DecideContext } from '../../../src/decide/decide.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
-import { hostPeers } from '../../../src/settings/addresses-of-hosts.ts';
-import type { HostSettings } from '../../../src/settings/settings-types.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
+import { hostPeers } from '../../../src/settings/addresses-of-hosts.ts';
+import type { HostSettings } from '../../../src/settings/settings-types.ts';
 import { probeText, runningFirewalld } from '../facts/probe-text.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { readInventory } from '../policy/cases.ts';

@@ -5,7 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, describe, expect, it } from 'vitest';
-import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableKind } from '../../../src/transport/ssh2/key-formats.ts';
+import {
+  parsePrivateKey,
+  parsePublicLine,
+  publicHalfOf,
+  unusableKind,
+} from '../../../src/transport/ssh2/key-formats.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
 import { fidoKey, field } from './key-files.ts';
 

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { promptSecret, secretFromEnvironment } from '../../../src/transport/secrets.ts';
+import { promptSecret } from '../../../src/cli/prompt-secret.ts';
+import { secretFromEnvironment } from '../../../src/core/environment.ts';
 
 describe('secretFromEnvironment', () => {
   it('reads each variable', () => {

@@ -4,13 +4,18 @@ import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { parseCommonArgs } from '../../../src/transport/ssh-config/common-args.ts';
-import { HOST_KEY_ALGORITHMS } from '../../../src/transport/ssh2/known-hosts.ts';
 import { lookUp, type SshSettings } from '../../../src/transport/ssh-config/ssh-config.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
-import { expandHome, expandTokens, type SshEnvironment, tokensOf } from '../../../src/transport/ssh-config/ssh-config-tokens.ts';
+import {
+  expandHome,
+  expandTokens,
+  type SshEnvironment,
+  tokensOf,
+} from '../../../src/transport/ssh-config/ssh-config-tokens.ts';
 import { splitShellWords } from '../../../src/transport/ssh-config/ssh-config-words.ts';
 import { chooseHostKeyAlgorithms } from '../../../src/transport/ssh-config/ssh-options-algorithms.ts';
 import { parseJump } from '../../../src/transport/ssh-config/ssh-options-jump.ts';
+import { HOST_KEY_ALGORITHMS } from '../../../src/transport/ssh2/known-hosts.ts';
 import { requireOpenSsh } from '../../openssh.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { withoutSecrets } from '../core/environment.ts';
+import { withoutSecrets } from './environment.ts';
 
 /** A program to run for its output. */
 export interface ProgramRun {

@@ -1,7 +1,5 @@
 import { Secret } from '../core/secret.ts';
 
-export { SECRET_VARIABLES, type SecretName, secretFromEnvironment, withoutSecrets } from '../core/environment.ts';
-
 /** What {@link promptSecret} reads from: `process.stdin`, or anything like it. */
 export interface SecretInput {
   readonly isTTY?: boolean;

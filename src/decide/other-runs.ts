@@ -1,6 +1,13 @@
 import { durationText } from '../core/duration.ts';
+import type { Failure } from '../core/failure.ts';
 import type { HeldRollback, HostFacts, LockFacts, PendingRun } from '../facts/facts.ts';
-import type { Failure, HostOutcome, OtherRun } from './events.ts';
+
+/** A run on the host that is not ours and has not ended. */
+export type OtherRun =
+  /** It goes on, waits for a yes, or is being put back; `run` is `null` while it has only just taken the lock. */
+  | { readonly kind: 'alive'; readonly lock: LockFacts; readonly run: PendingRun | null }
+  /** Nobody ends these but the next run, which first puts the host back. */
+  | { readonly kind: 'left'; readonly runs: readonly PendingRun[] };
 
 /**
  * The other run that makes what is read of the host now unsure: one that waits for a yes, is under way, or is being rolled
@@ -19,13 +26,6 @@ export function otherRun({ lock, unfinished }: Pick<HostFacts, 'lock' | 'unfinis
 
 function lockOf({ holder, since, id }: PendingRun): LockFacts {
   return { holder, since, id };
-}
-
-/** The other run that a plan's outcome was made beside, or `null`. */
-export function unsettledBy(outcome: HostOutcome): OtherRun | null {
-  return (outcome.kind === 'planned' || outcome.kind === 'unchanged') && outcome.unsettled !== undefined
-    ? outcome.unsettled
-    : null;
 }
 
 /** What the other run is about to do to the host, in one line. */
