@@ -6,8 +6,8 @@ import path from 'node:path';
  * too, and only what lies in src.
  */
 const root = path.join(import.meta.dirname, '..');
-const source = path.join(root, 'src/host');
-const target = path.join(root, 'dist/host');
+const source = path.join(root, 'src/host/remote');
+const target = path.join(root, 'dist/host/remote');
 
 mkdirSync(target, { recursive: true });
 const isProgram = (name: string): boolean => /\.(?:sh|py)$/.test(name);

@@ -32,7 +32,7 @@ const STEPS = [
 ];
 
 function text(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), 'utf8');
+  return readFileSync(new URL(`remote/${name}`, import.meta.url), 'utf8');
 }
 
 /**

@@ -31,7 +31,7 @@ export function listedPrograms(): readonly string[] {
 
 /** The text of `portfw-run` for this version's programs. */
 export function sudoHelper(version: string): string {
-  const template = readFileSync(new URL('portfw-run.sh', import.meta.url), 'utf8');
+  const template = readFileSync(new URL('remote/portfw-run.sh', import.meta.url), 'utf8');
   // Functions, as a replacement text would have its `$` read.
   return template
     .replace('@VERSION@', () => version)

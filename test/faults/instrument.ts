@@ -50,14 +50,14 @@ export async function instrument(folder: string, dist: string): Promise<Builds> 
     await cp(dist, join(home, 'dist'), { recursive: true });
     await cp(join(ROOT, 'package.json'), join(home, 'package.json'));
     await symlink(join(ROOT, 'playbooks'), join(home, 'playbooks'));
-    const host = join(home, 'dist/host');
+    const host = join(home, 'dist/host/remote');
     const programs = (await readdir(host)).filter((file) => file.endsWith('.py')).map((file) => join(host, file));
     await replaceOnce(programs, 'def progress(step):\n', HOLDING);
     return home;
   };
   const holding = await made('holding');
   const blind = await made('blind');
-  await replaceOnce([join(blind, 'dist/plan/lockout.js')], 'export function lockout(', BLIND);
+  await replaceOnce([join(blind, 'dist/plan/lockout/lockout.js')], 'export function lockout(', BLIND);
   const main = 'dist/cli/main.js';
   return { plain: join(dist, 'cli/main.js'), holding: join(holding, main), blind: join(blind, main) };
 }

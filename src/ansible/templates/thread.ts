@@ -80,7 +80,7 @@ export async function evaluateInThread(
 }
 
 function startThread(options: WorkerOptions): Worker {
-  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./template-worker.js', import.meta.url), options);
+  if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), options);
   // From its sources portfw runs under a loader of TypeScript, which a thread does not inherit.
   const loader = new URL('../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url);
   const script = new URL('./worker.ts', import.meta.url);

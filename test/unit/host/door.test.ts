@@ -23,7 +23,7 @@ import {
 } from '../../hostile-requests.ts';
 import { decideOn, prepare, worldArbitrary } from '../adversarial/worlds.ts';
 
-const HOST = path.join(import.meta.dirname, '../../../src/host');
+const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-door-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 

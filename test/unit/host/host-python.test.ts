@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-const HOST = path.join(import.meta.dirname, '../../../src/host');
+const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 
 const scratch = mkdtempSync(path.join(tmpdir(), 'portfw-python-'));
 afterAll(() => rmSync(scratch, { recursive: true }));

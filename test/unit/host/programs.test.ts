@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { firewalldProgram, probeProgram } from '../../../src/host/programs.ts';
 
-const HOST = path.join(import.meta.dirname, '../../../src/host');
+const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 const HOST_FILES = readdirSync(HOST).filter((name) => name.endsWith('.py'));
 
 /** The first line of a file's docstring, which tells one file from another in a program. */

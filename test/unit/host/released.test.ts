@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withoutInterface } from '../../without-interface.ts';
 
-const HOST = path.join(import.meta.dirname, '../../../src/host');
+const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 
 /** Evaluates an expression with the files of the program that it needs; texts travel as Latin-1 would have their bytes. */
 function python(expression: string, given: unknown): unknown {

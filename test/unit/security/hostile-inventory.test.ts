@@ -327,7 +327,7 @@ describe('what reaches a host', () => {
 });
 
 describe('the programs on the host', () => {
-  const folder = path.join(import.meta.dirname, '../../../src/host');
+  const folder = path.join(import.meta.dirname, '../../../src/host/remote');
   const files = (ending: string) => readdirSync(folder).filter((name) => name.endsWith(ending));
 
   it.each(files('.py'))('%s gives no text to a shell and evaluates none', (name) => {
