@@ -8,7 +8,7 @@ import { requireAnsible } from '../ansible.ts';
 import { ansibleEnvironment, askAnsible } from '../ansible-inventory.ts';
 import { askTemplar } from '../ansible-templates.ts';
 import { supported } from '../supported.ts';
-import { ENVIRONMENT, expressionCases, HOST, INVENTORY } from '../unit/inventory/template-cases.ts';
+import { ENVIRONMENT, expressionCases, HOST, INVENTORY } from '../unit/ansible/template-cases.ts';
 import { portfw } from './portfw-cli.ts';
 
 /** The Ansible that is installed, against what was recorded of one and what portfw does. */

@@ -3,7 +3,7 @@ import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { decidedFromFacts } from '../fleet/decided.ts';
+import { decidedFromFacts } from '../decide/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from './big-host.ts';
 
 /** From what a host printed to a plan that is shown, as text and as JSON. */
