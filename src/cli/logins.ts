@@ -1,8 +1,7 @@
 import type { Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
-import type { LoginObstacle } from '../transport/ssh2/adapter.ts';
-import type { LoginQuestion } from '../transport/ssh2/keyboard-interactive.ts';
+import type { LoginObstacle, LoginQuestion } from '../transport/logins.ts';
 import { promptSecret } from './prompt-secret.ts';
 
 const SHOWN_HOSTS = 3;

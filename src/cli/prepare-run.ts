@@ -14,8 +14,7 @@ import { probePeers } from '../matrix/probe-peers.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
-import { SshConfigFiles } from '../transport/ssh-config/ssh-config-files.ts';
-import { createTarget, type TargetOptions } from '../transport/ssh-config/target.ts';
+import { createTarget, sshConfigFiles, type TargetOptions } from '../transport/target.ts';
 import { localUser } from './local-user.ts';
 import { loginProblems, QuestionDesk } from './logins.ts';
 import { promptSecret } from './prompt-secret.ts';
@@ -195,7 +194,7 @@ async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
     localUser: localUser(),
     user: flags.user ?? null,
     privateKeyFile: flags.privateKey === undefined ? null : resolve(flags.privateKey),
-    sshConfig: new SshConfigFiles({ file: flags.sshConfig ?? null }),
+    sshConfig: sshConfigFiles(flags.sshConfig ?? null),
   };
 }
 

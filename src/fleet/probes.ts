@@ -157,7 +157,7 @@ function goalOf(probe: TcpProbe, job: HostJob, context: RunContext): string {
 }
 
 async function runCommand(probe: CommandProbe, job: HostJob): Promise<Miss | null> {
-  const { runLocalCommand } = await import('../transport/program/local-command.ts');
+  const { runLocalCommand } = await import('../core/local-command.ts');
   const outcome = await runLocalCommand({
     argv: probe.argv,
     directory: probe.directory,

@@ -6,7 +6,7 @@ import {
   runningShell,
   SUDO_HELPER,
   wrappedProgram,
-} from '../transport/program/program-framing.ts';
+} from '../transport/program-framing.ts';
 import { firewalldProgram, installProgram, probeProgram, reachProgram } from './programs.ts';
 
 /**

@@ -1,7 +1,5 @@
 import type { Target, Transport } from './connection.ts';
-import type { LoginObstacle } from './ssh2/adapter.ts';
-import type { AnswerQuestion } from './ssh2/keyboard-interactive.ts';
-import type { PassphraseSource } from './ssh2/private-keys.ts';
+import type { AnswerQuestion, LoginObstacle, PassphraseSource } from './logins.ts';
 
 /** A transport for every kind of target, with a way to get its questions over with. */
 export interface OpenTransport extends Transport {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseFacts } from '../../src/facts/parse-facts.ts';
 import { firewalldProgram, installProgram, probeProgram, reachProgram } from '../../src/host/programs.ts';
-import { wrappedProgram } from '../../src/transport/program/program-framing.ts';
+import { wrappedProgram } from '../../src/transport/program-framing.ts';
 import {
   CANARY,
   changed,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConnectOutcome, Target } from '../../src/transport/connection.ts';
 import { openTransport } from '../../src/transport/open-transport.ts';
 import { SshConfigFiles } from '../../src/transport/ssh-config/ssh-config-files.ts';
-import { createTarget, type ReachableHost } from '../../src/transport/ssh-config/target.ts';
+import { createTarget, type ReachableHost } from '../../src/transport/target.ts';
 import type { LabHost } from '../lab/host.ts';
 import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';

@@ -75,6 +75,22 @@ function stageOf(file: string): string {
   return file.split('/')[0]!;
 }
 
+/** Every circle, once for each way into it. */
+function circlesOf(arrows: readonly Import[]): string[] {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of arrows) targets.set(from, [...(targets.get(from) ?? []), to]);
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const visit = (place: string, way: readonly string[]): void => {
+    if (way.includes(place)) circles.push([...way.slice(way.indexOf(place)), place].join(' → '));
+    if (way.includes(place) || done.has(place)) return;
+    for (const to of targets.get(place) ?? []) visit(to, [...way, place]);
+    done.add(place);
+  };
+  for (const place of targets.keys()) visit(place, []);
+  return circles;
+}
+
 function shown({ from, to }: Import): string {
   return `${from} imports ${to}`;
 }
@@ -104,19 +120,34 @@ describe('the shape of the code', () => {
   });
 
   it('has no files that import each other in a circle', () => {
-    const targets = new Map(
-      files.map((file) => [file, internal.filter(({ from }) => from === file).map(({ to }) => to)]),
-    );
-    const done = new Set<string>();
-    const circles: string[] = [];
-    const visit = (file: string, way: readonly string[]) => {
-      if (way.includes(file)) circles.push([...way.slice(way.indexOf(file)), file].join(' → '));
-      if (way.includes(file) || done.has(file)) return;
-      for (const to of targets.get(file) ?? []) visit(to, [...way, file]);
-      done.add(file);
-    };
-    for (const file of files) visit(file, []);
-    expect(circles).toEqual([]);
+    expect(circlesOf(internal)).toEqual([]);
+  });
+
+  it('has no wings of a room that import each other in a circle', () => {
+    // A room's own files are its words below the wings, and what puts the wings together above them.
+    const wing = (file: string) => (file.split('/').length > 2 ? path.posix.dirname(file) : null);
+    const between = internal.flatMap(({ from, to }) => {
+      const [one, other] = [wing(from), wing(to)];
+      return one !== null && other !== null && one !== other && stageOf(from) === stageOf(to)
+        ? [{ from: one, to: other }]
+        : [];
+    });
+    expect(between.length).toBeGreaterThan(5);
+    expect(circlesOf(between)).toEqual([]);
+  });
+
+  it('keeps the wings of the transport to itself', () => {
+    const outside = internal.filter(({ from, to }) => stageOf(from) !== 'transport' && /^transport\/.*\//.test(to));
+    expect(outside.map(shown)).toEqual([]);
+  });
+
+  it('lets only the command line read the lint', () => {
+    const readers = internal.filter(({ from, to }) => stageOf(to) === 'lint' && stageOf(from) !== 'lint');
+    expect(readers.filter(({ from }) => stageOf(from) !== 'cli').map(shown)).toEqual([]);
+  });
+
+  it('reads Ansible without a word of ours', () => {
+    expect(files.filter((file) => stageOf(file) === 'ansible' && texts.get(file)!.includes('portfw_'))).toEqual([]);
   });
 
   it('keeps effects out of the stages before the transport, but for the loaders', () => {

@@ -42,7 +42,7 @@ class SourceReader {
         this.yaml.locate([]),
         'not-an-inventory',
         'this is a playbook, not an inventory',
-        'Give the inventory, and name the playbook with portfw_playbook or --playbook',
+        'Give the inventory here, and the playbook with --playbook',
       );
     } else if (isMapping(root) && typeof root['matrix'] === 'string') {
       this.writer.error(

@@ -15,8 +15,7 @@ import { jsonLine } from '../../report/ndjson.ts';
 import { counted } from '../../report/terminal/layout.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
-import { SshConfigFiles } from '../../transport/ssh-config/ssh-config-files.ts';
-import { createTarget } from '../../transport/ssh-config/target.ts';
+import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { EXIT } from '../exit-codes.ts';
 import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
@@ -41,7 +40,7 @@ interface LintFlags extends VaultFlags {
 export async function lint(files: readonly string[], flags: LintFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
   const today = new Date().toISOString().slice(0, 10);
-  const sshConfig = new SshConfigFiles({ file: flags.sshConfig ?? null });
+  const sshConfig = sshConfigFiles(flags.sshConfig ?? null);
   const vault = await vaultFrom(flags);
   const together = flags.inventory ?? [];
   if (files.length + together.length === 0)
@@ -67,7 +66,7 @@ export async function lintFiles(
   paths: readonly string[],
   playbook: string | null,
   today: string,
-  sshConfig: SshConfigFiles = new SshConfigFiles({ file: 'none' }),
+  sshConfig: SshConfigFiles = sshConfigFiles('none'),
   vault: Vault = new Vault([]),
   together: readonly string[] = [],
 ): Promise<{ readonly problems: readonly Problem[]; readonly checked: number }> {

@@ -1,7 +1,6 @@
 import { redacted, type Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { Become, BecomeFailure, CommandOutcome, FailureText, RemoteCommand } from '../connection.ts';
-import { ByteSink } from './byte-sink.ts';
 import {
   commandLine,
   createMarkers,
@@ -10,7 +9,8 @@ import {
   type ProgramInput,
   programInput,
   unframe,
-} from './program-framing.ts';
+} from '../program-framing.ts';
+import { ByteSink } from './byte-sink.ts';
 import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
 
 /** Banners, sudo's lecture and our markers do not count against the program's output, up to here. */

@@ -1,24 +1,16 @@
-import type { ConnectFailure, ConnectOutcome, FailureText, Target, Transport } from '../connection.ts';
+import type { ConnectFailure, ConnectOutcome, Target, Transport } from '../connection.ts';
+import type { AnswerQuestion, LoginObstacle, PassphraseSource } from '../logins.ts';
 import type { Carrier } from './carrier.ts';
 import { type HostKeyCheck, prepareHostKeyCheck } from './host-key-check.ts';
 import { JumpHosts } from './jump-hosts.ts';
-import type { AnswerQuestion } from './keyboard-interactive.ts';
 import { KnownHostsStore } from './known-hosts-files.ts';
 import { hostGoal, jumpGoal, type LoginGoal } from './login-words.ts';
-import { type PassphraseSource, PrivateKeyStore } from './private-keys.ts';
+import { PrivateKeyStore } from './private-keys.ts';
 import { startProxyCommand } from './proxy-command.ts';
 import { type AuthPlan, planAuthentication } from './ssh-authentication.ts';
 import { SshConnection } from './ssh-connection.ts';
 import { type LoggedIn, SshLogin } from './ssh-login.ts';
 import { interrupted, openSocket } from './tcp-socket.ts';
-
-/** Something that stands in the way of logins, or changes how they are made; known before any host is contacted. */
-export interface LoginObstacle extends FailureText {
-  /** `error`: the login cannot be made. `warning`: it is tried in another way than the user asked for. */
-  readonly severity: 'error' | 'warning';
-  /** The names of the hosts that it concerns. */
-  readonly hosts: readonly string[];
-}
 
 /** SSH through node-ssh and ssh2, directly, through jump hosts or over a command. */
 export class NodeSshTransport implements Transport {

@@ -2,20 +2,7 @@ import { concealValue } from '../../core/concealed.ts';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FailureText } from '../connection.ts';
-
-/** A question that a server asks during a login; all texts are fit for a terminal. */
-export interface LoginQuestion {
-  /** Who is asked for: `op@web1`. */
-  readonly account: string;
-  /** What the server says before its questions; may be empty. */
-  readonly instructions: string;
-  readonly prompt: string;
-  /** Whether the answer must not be shown. */
-  readonly hidden: boolean;
-}
-
-/** Asks the person at the terminal; `null` when they will not say. */
-export type AnswerQuestion = (question: LoginQuestion) => Promise<Secret | null>;
+import type { AnswerQuestion } from '../logins.ts';
 
 /** One question as it comes over the wire. */
 interface Prompt {

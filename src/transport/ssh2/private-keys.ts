@@ -5,6 +5,7 @@ import type { ParsedKey } from 'ssh2';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FailureText } from '../connection.ts';
+import type { PassphraseSource } from '../logins.ts';
 import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableText } from './key-formats.ts';
 
 /** A private key is some kilobytes; a bigger file is none. */
@@ -15,14 +16,6 @@ export type LoadedKey =
   | { readonly kind: 'key'; readonly key: ParsedKey }
   | { readonly kind: 'absent' }
   | ({ readonly kind: 'locked' | 'unusable' } & FailureText);
-
-/** Where passphrases come from. */
-export interface PassphraseSource {
-  /** Tried on every encrypted key; usually `PORTFW_KEY_PASSPHRASE`. */
-  readonly passphrase: Secret | null;
-  /** Asks for the passphrase of a file; `null` when the user will not say or cannot be asked. */
-  readonly ask: ((file: string) => Promise<Secret | null>) | null;
-}
 
 /**
  * Private keys, each read, unlocked and parsed once however many hosts it opens: unlocking costs some 400 ms of pure

@@ -3,11 +3,12 @@ import type { AuthHandlerMiddleware, Client, ServerHostKeyAlgorithm } from 'ssh2
 import { redacted } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { ConnectFailure, FailureText } from '../connection.ts';
+import type { AnswerQuestion } from '../logins.ts';
 import { AuthSequence } from './auth-sequence.ts';
 import type { Carrier } from './carrier.ts';
 import { brokeOff, noCommonGround, noIdentification, refusal, tooSlow } from './connect-failures.ts';
 import type { HostKeyCheck } from './host-key-check.ts';
-import { type AnswerQuestion, Answers } from './keyboard-interactive.ts';
+import { Answers } from './keyboard-interactive.ts';
 import { type LoginGoal, where } from './login-words.ts';
 import type { AuthPlan } from './ssh-authentication.ts';
 import { interrupted } from './tcp-socket.ts';

@@ -13,7 +13,7 @@ import { formatProblem, InputError, type Problem } from '../../../src/core/probl
 import { Secret } from '../../../src/core/secret.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 import { VARIABLES } from '../../../src/settings/schema.ts';
-import { createTarget } from '../../../src/transport/ssh-config/target.ts';
+import { createTarget } from '../../../src/transport/target.ts';
 import { supported } from '../../supported.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/inventory/vault');

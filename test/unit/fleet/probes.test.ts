@@ -12,7 +12,7 @@ import { loadPlaybook } from '../../../src/matrix/load-playbook.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 import type { ConnectOutcome, Target, Transport } from '../../../src/transport/connection.ts';
 import { openTransport } from '../../../src/transport/open-transport.ts';
-import { createTarget } from '../../../src/transport/ssh-config/target.ts';
+import { createTarget } from '../../../src/transport/target.ts';
 import { tick } from './fakes.ts';
 
 /** Real sockets and programs; the peers are this machine, over the transport for local hosts. */

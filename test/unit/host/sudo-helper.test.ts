@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { reachProgram } from '../../../src/host/programs.ts';
 import { listedPrograms, sudoersFile, sudoersSetup, sudoHelper } from '../../../src/host/sudo-helper.ts';
-import { createMarkers, programInput, unframe } from '../../../src/transport/program/program-framing.ts';
+import { createMarkers, programInput, unframe } from '../../../src/transport/program-framing.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-helper-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -13,7 +13,7 @@ import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import type { Become, Connection, Target, Transport } from '../../../src/transport/connection.ts';
 import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program/program-session.ts';
-import { createTarget } from '../../../src/transport/ssh-config/target.ts';
+import { createTarget } from '../../../src/transport/target.ts';
 import { probeOf } from '../adversarial/worlds.ts';
 import { Firewalld } from '../plan/simulator.ts';
 import { readInventory } from '../policy/cases.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommonArgs } from '../../../src/transport/ssh-config/common-args.ts';
-import { createTarget } from '../../../src/transport/ssh-config/target.ts';
+import { createTarget } from '../../../src/transport/target.ts';
 import { supported } from '../../supported.ts';
 
 const location = { file: 'hosts.yaml', line: 3, column: 7 };

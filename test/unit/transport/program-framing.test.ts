@@ -10,7 +10,7 @@ import {
   type Markers,
   programInput,
   unframe,
-} from '../../../src/transport/program/program-framing.ts';
+} from '../../../src/transport/program-framing.ts';
 
 const markers = createMarkers('0123456789abcdef0123456789abcdef');
 const scratch = mkdtempSync(join(tmpdir(), 'portfw-framing-'));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Target } from '../../../src/transport/connection.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
-import { createTarget, type ReachableHost, type TargetOptions } from '../../../src/transport/ssh-config/target.ts';
+import { createTarget, type ReachableHost, type TargetOptions } from '../../../src/transport/target.ts';
 import { supported } from '../../supported.ts';
 
 const options: TargetOptions = {

@@ -1,5 +1,5 @@
 import { execa } from 'execa';
-import { withoutSecrets } from '../../core/environment.ts';
+import { withoutSecrets } from './environment.ts';
 
 /** A program to run on this machine. */
 export interface LocalCommand {

@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import type { Problem, SourceLocation } from '../../core/problem.ts';
-import type { Secret } from '../../core/secret.ts';
-import type { HostSettings } from '../../settings/settings-types.ts';
-import type { Target } from '../connection.ts';
-import { type CommonArgs, parseCommonArgs } from './common-args.ts';
-import { SshConfigFiles } from './ssh-config-files.ts';
-import { resolveHost, type Surroundings } from './ssh-config-resolve.ts';
-import { type Setting, settingOf } from './ssh-options.ts';
+import type { Problem, SourceLocation } from '../core/problem.ts';
+import type { Secret } from '../core/secret.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
+import type { Target } from './connection.ts';
+import { type CommonArgs, parseCommonArgs } from './ssh-config/common-args.ts';
+import { SshConfigFiles } from './ssh-config/ssh-config-files.ts';
+import { resolveHost, type Surroundings } from './ssh-config/ssh-config-resolve.ts';
+import { type Setting, settingOf } from './ssh-config/ssh-options.ts';
+
+export type { SshConfigFiles } from './ssh-config/ssh-config-files.ts';
 
 /** From the first packet to the end of the authentication, when nothing else is said (`ansible_timeout`). */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
@@ -97,7 +99,12 @@ function flagSettings({ connection }: ReachableHost, args: CommonArgs, options: 
   ];
 }
 
-const NO_FILES = new SshConfigFiles({ file: 'none' });
+/** The ssh_config files that the targets of a run are made with; `null` for the user's own and the system's, `none` for none. */
+export function sshConfigFiles(file: string | null): SshConfigFiles {
+  return new SshConfigFiles({ file });
+}
+
+const NO_FILES = sshConfigFiles('none');
 
 function surroundings(options: TargetOptions, files: SshConfigFiles = NO_FILES): Surroundings {
   return {

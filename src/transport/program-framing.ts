@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Become } from '../connection.ts';
+import type { Become } from './connection.ts';
 
 /**
  * How a program reaches a host's shell and how its output comes back.
