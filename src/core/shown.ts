@@ -32,12 +32,3 @@ export function shown(value: unknown): string {
   if (typeof value === 'object') return 'a mapping';
   return String(value);
 }
-
-/** As many as a reader takes in; a list of addresses may have 100,000, and a reason is told with every change. */
-const MOST_LISTED = 20;
-
-/** A list in words, its end by count where it is long. */
-export function listed(items: readonly string[]): string {
-  if (items.length <= MOST_LISTED) return items.join(', ');
-  return `${items.slice(0, MOST_LISTED).join(', ')} and ${items.length - MOST_LISTED} more`;
-}

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isMapping } from '../core/mapping.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { safeText, shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -181,10 +182,6 @@ function valueAt(value: unknown, path: YamlPath): unknown {
     else return undefined;
   }
   return current;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function kindName(expected: string): string {

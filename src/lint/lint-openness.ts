@@ -1,3 +1,4 @@
+import { three } from '../core/lists.ts';
 import { formatPortRange } from '../core/ports.ts';
 import type { SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
@@ -48,16 +49,10 @@ function byRules(world: LintWorld): Finding[] {
     }
   }
   return [...exposures].map(([{ name }, { rules, hosts, lines, anyone, location }]) => ({
-    message: `${name} is open to anybody on the public side of ${hostNames([...hosts])}, by ${some(rules)}`,
-    hint: `Narrow it with ${some(lines)}, or say with ${some(anyone)} that this is meant`,
+    message: `${name} is open to anybody on the public side of ${hostNames([...hosts])}, by ${three([...rules])}`,
+    hint: `Narrow it with ${three([...lines])}, or say with ${three([...anyone])} that this is meant`,
     location,
   }));
-}
-
-/** Up to three texts, and how many more there are. */
-function some(texts: Iterable<string>): string {
-  const all = [...texts];
-  return all.length <= 3 ? all.join(', ') : `${all.slice(0, 3).join(', ')} and ${all.length - 3} more`;
 }
 
 /** The same of the inventory's own rules, each at its line. */

@@ -1,5 +1,7 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { normaliseAddress } from '../core/addresses.ts';
+import { three } from '../core/lists.ts';
+import { isMapping } from '../core/mapping.ts';
 import type { SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlPath } from '../documents/yaml-document.ts';
@@ -210,15 +212,10 @@ export class LintWorld {
 
 /** Up to three names, and how many more there are. */
 export function listed(names: readonly string[]): string {
-  const some = names.slice(0, 3).map(shown).join(', ');
-  return names.length <= 3 ? some : `${some} and ${names.length - 3} more`;
+  return three(names.map(shown));
 }
 
 /** The names of hosts, up to three. */
 export function hostNames(hosts: readonly HostSettings[]): string {
   return listed(hosts.map((host) => host.name));
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

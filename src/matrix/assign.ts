@@ -1,5 +1,6 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
+import { three } from '../core/lists.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
@@ -191,6 +192,5 @@ function reportUncovered(
 
 /** Up to three names, and how many more there are. */
 function listed(names: readonly string[]): string {
-  const shownNames = names.slice(0, 3).map(shown).join(', ');
-  return names.length <= 3 ? shownNames : `${shownNames} and ${names.length - 3} more`;
+  return three(names.map(shown));
 }

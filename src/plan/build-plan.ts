@@ -1,3 +1,4 @@
+import { counted } from '../core/lists.ts';
 import type { RememberedState, RunningFirewalld } from '../facts/facts.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
@@ -125,7 +126,6 @@ function rememberChange(input: PlanInput, roles: readonly string[]): Change | nu
 
 function nothingBecause(input: PlanInput): string {
   const { zones, services, ipsets } = input.desired;
-  const counted = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
   const counts = [
     counted(zones.size, 'zone'),
     counted(services.size, 'service'),

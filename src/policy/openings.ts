@@ -1,5 +1,5 @@
+import { listed } from '../core/lists.ts';
 import type { PortRange } from '../core/ports.ts';
-import { listed } from '../core/shown.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import { type HostPeers, meansAnyone } from '../settings/addresses-of-hosts.ts';

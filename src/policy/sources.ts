@@ -1,5 +1,5 @@
 import { addressRanges, intersect, networksOf } from '../core/address-ranges.ts';
-import { listed } from '../core/shown.ts';
+import { listed } from '../core/lists.ts';
 import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import { formatRulePort } from '../matrix/rules.ts';
 import { ruleSelectors } from '../matrix/selectors.ts';

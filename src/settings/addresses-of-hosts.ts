@@ -1,7 +1,8 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { aggregate, normaliseAddress, parseSource } from '../core/addresses.ts';
+import { listed } from '../core/lists.ts';
 import type { Problem } from '../core/problem.ts';
-import { listed, shown } from '../core/shown.ts';
+import { shown } from '../core/shown.ts';
 import { type ClusterBond, playsIn, type RoleCluster, siteMembers, virtualAddresses } from './clusters.ts';
 import { type HostSettings, INTERFACE_CLASSES } from './settings-types.ts';
 

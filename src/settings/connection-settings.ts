@@ -1,9 +1,9 @@
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Variable } from '../ansible/graph/variables.ts';
 import type { InventoryHost } from '../ansible/inventory.ts';
 import { parseAddress } from '../core/addresses.ts';
+import { expandHome } from '../core/home.ts';
 import type { Problem } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { shown } from '../core/shown.ts';
@@ -76,7 +76,7 @@ export function readConnection(
     address,
     port: port === undefined ? null : Number(port),
     user: reader.first<string>('ansible_ssh_user', 'ansible_user')?.value ?? null,
-    privateKeyFile: keyFile === undefined ? null : expandHome(keyFile),
+    privateKeyFile: keyFile === undefined ? null : resolve(expandHome(keyFile)),
     commonArgs: args === '' ? null : args,
     timeoutSeconds: timeout === undefined ? null : Number(timeout),
     ...(password === undefined ? {} : { password: reader.secret(password) }),
@@ -135,10 +135,6 @@ function connectionKind(reader: Reader): 'ssh' | 'local' {
 function isReachableName(name: string): boolean {
   if (parseAddress(name) !== null) return true;
   return /^[\p{L}\p{N}_][\p{L}\p{N}_.-]*$/u.test(name) && !/^[\d.]+$/.test(name);
-}
-
-function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(path);
 }
 
 class Reader {

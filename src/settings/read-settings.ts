@@ -5,6 +5,7 @@ import type { Variable } from '../ansible/graph/variables.ts';
 import type { Inventory, InventoryHost } from '../ansible/inventory.ts';
 import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { normaliseAddress, parseSource } from '../core/addresses.ts';
+import { isMapping } from '../core/mapping.ts';
 import { mergePortRanges, parsePortRange } from '../core/ports.ts';
 import type { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
@@ -319,10 +320,6 @@ function normalSelector(text: string): string {
   return [selector.role, selector.interface, selector.protocol, selector.port]
     .filter((part) => part !== null)
     .join('/');
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A list without repetitions; a single value is a list of one. */

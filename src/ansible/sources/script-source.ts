@@ -1,3 +1,4 @@
+import { isMapping } from '../../core/mapping.ts';
 import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import type { YamlFile, YamlPath } from '../../documents/yaml-view.ts';
@@ -221,8 +222,4 @@ function canonical(value: unknown): string {
     if (Object.getPrototypeOf(item) !== Object.prototype) return [item.constructor.name, { ...item }];
     return Object.fromEntries(Object.entries(item).sort(([one], [other]) => (one < other ? -1 : 1)));
   });
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,4 @@
+import { isMapping } from '../../core/mapping.ts';
 import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
@@ -188,8 +189,4 @@ function groupKeyHint(key: string, value: unknown): string {
   if (isMapping(value) && SECTIONS.some((section) => Object.hasOwn(value, section)))
     return 'A group within a group goes below "children:"';
   return 'A variable goes below "vars:", a host below "hosts:", a group below "children:"';
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { basename, extname, join, resolve } from 'node:path';
+import { basename, extname, resolve } from 'node:path';
+import { expandHome } from '../../core/home.ts';
 import { InputError, type Problem } from '../../core/problem.ts';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
@@ -202,10 +202,6 @@ function trimmed(bytes: Buffer): Buffer {
   while (start < end && isBlank(bytes[start])) start += 1;
   while (end > start && isBlank(bytes[end - 1])) end -= 1;
   return bytes.subarray(start, end);
-}
-
-function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path;
 }
 
 function shownPath(path: string): string {

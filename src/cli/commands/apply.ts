@@ -1,4 +1,4 @@
-import { counted } from '../../report/terminal/layout.ts';
+import { counted } from '../../core/lists.ts';
 import { plansText } from '../../report/terminal/plan-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';

@@ -1,3 +1,4 @@
+import { counted } from '../../core/lists.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { loadMatrix } from '../../matrix/load-matrix.ts';
@@ -5,7 +6,7 @@ import type { Matrix, MatrixRow } from '../../matrix/matrix.ts';
 import { compareMatrices, matrixRows } from '../../matrix/rows.ts';
 import { shippedNames } from '../../matrix/shipped.ts';
 import { jsonLine } from '../../report/ndjson.ts';
-import { columnLines, counted } from '../../report/terminal/layout.ts';
+import { columnLines } from '../../report/terminal/layout.ts';
 import { comparisonText, matrixText } from '../../report/terminal/matrix-text.ts';
 import { EXIT } from '../exit-codes.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';

@@ -1,5 +1,5 @@
+import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { counted } from '../../report/terminal/layout.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';

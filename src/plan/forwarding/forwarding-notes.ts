@@ -1,3 +1,4 @@
+import { few } from '../../core/lists.ts';
 import type { HostFacts } from '../../facts/facts.ts';
 import { compareVersions } from '../../facts/version.ts';
 import type { Filter } from '../../firewalld/filter/dispatch.ts';
@@ -346,9 +347,4 @@ function pings(input: ForwardingInput, ways: readonly Way[], after: Filter): Pol
   const pairs = [...new Set(open.map(({ from, to }) => `from ${from} to ${to}`))];
   const text = `firewalld ${input.firewalld.version} forwards ICMP (pings) ${few(pairs)}, whatever zones open, as it does for each zone with the default target; portfw_zone_target: reject (or drop) ends that`;
   return [warning('forwards-icmp', text)];
-}
-
-/** As many as a reader takes in. */
-function few(items: readonly string[]): string {
-  return items.length > 5 ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more` : items.join(', ');
 }

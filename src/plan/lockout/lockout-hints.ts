@@ -1,4 +1,5 @@
 import { networksOf } from '../../core/address-ranges.ts';
+import { few } from '../../core/lists.ts';
 import { zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { Finding, LockoutInput } from './lockout-types.ts';
@@ -47,8 +48,4 @@ export function extraRule(
 
 function sideOf(short: string): string {
   return short.replace(/^portfw /, '').split(', ')[0] || 'public';
-}
-
-function few(items: readonly string[]): string {
-  return items.length > 5 ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more` : items.join(', ');
 }

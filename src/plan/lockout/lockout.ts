@@ -1,4 +1,5 @@
 import { type AddressRanges, intersect, networksOf, oneAddress, subtract } from '../../core/address-ranges.ts';
+import { few } from '../../core/lists.ts';
 import { relevantDirectRules } from '../../firewalld/filter/direct.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
@@ -233,9 +234,4 @@ function warning(code: string, text: string): PolicyNote {
 
 function unique<T extends { readonly text: string }>(said: readonly T[]): T[] {
   return [...new Map(said.map((one) => [one.text, one])).values()];
-}
-
-/** As many as a reader takes in. */
-function few(items: readonly string[], separator = ', '): string {
-  return items.length > 5 ? `${items.slice(0, 4).join(separator)} and ${items.length - 4} more` : items.join(separator);
 }

@@ -1,3 +1,4 @@
+import { few } from '../../core/lists.ts';
 import type { RunningFirewalld } from '../../facts/facts.ts';
 import { acceptsEverything } from '../../firewalld/filter/openings.ts';
 import { type FirewalldConfig, isOurs, type ZoneConfig } from '../../firewalld/model.ts';
@@ -76,9 +77,4 @@ function strings(value: unknown): string[] {
 
 function pairs(value: unknown): string[] {
   return Array.isArray(value) ? value.flatMap((item) => (Array.isArray(item) ? [item.map(String).join('/')] : [])) : [];
-}
-
-/** As many as a reader takes in. */
-function few(items: readonly string[]): string {
-  return items.length > 5 ? `${items.slice(0, 4).join(', ')} and ${items.length - 4} more` : items.join(', ');
 }

@@ -1,3 +1,4 @@
+import { listed } from '../../core/lists.ts';
 import { isOurs, type ZoneConfig } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
@@ -44,11 +45,6 @@ export function reloadNotes(
   }
   for (const { what, runtime: loaded, permanent: inFile } of othersLayers(facts)) compare(what, loaded, inFile);
   return notes;
-}
-
-/** As many as a reader takes in: a list of banned addresses may have thousands. */
-function listed(items: readonly string[]): string {
-  return items.length > 12 ? `${items.slice(0, 10).join(', ')} and ${items.length - 10} more` : items.join(', ');
 }
 
 function contents(zone: ZoneConfig, homes: ReadonlySet<string>): string[] {

@@ -1,7 +1,8 @@
+import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
 import { oneLine } from './change-text.ts';
-import { counted, durationText } from './layout.ts';
+import { durationText } from './layout.ts';
 import { failureLines, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
 import type { Style } from './style.ts';
 

@@ -1,7 +1,7 @@
+import { counted } from '../../core/lists.ts';
 import type { Comers } from '../../firewalld/filter/comers.ts';
 import type { FlowImpact, Impact, SocketImpact } from '../../plan/impact-types.ts';
 import { oneLine } from './change-text.ts';
-import { counted } from './layout.ts';
 import type { Style } from './style.ts';
 
 interface Options {

@@ -59,11 +59,6 @@ export function columnLines(rows: readonly (readonly Cell[])[]): readonly string
   });
 }
 
-/** `1 host`, `2 hosts`. */
-export function counted(count: number, singular: string, plural = `${singular}s`): string {
-  return `${count} ${count === 1 ? singular : plural}`;
-}
-
 /** Seconds with one decimal below a minute (`4.2 s`), else minutes and seconds (`3 min 05 s`). */
 export function durationText(milliseconds: number): string {
   if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`;

@@ -1,8 +1,9 @@
+import { counted } from '../../core/lists.ts';
 import type { Matrix, MatrixRow } from '../../matrix/matrix.ts';
 import { type FullRow, fullRows, type MatrixComparison } from '../../matrix/rows.ts';
 import type { RoleCluster } from '../../settings/clusters.ts';
 import { oneLine } from './change-text.ts';
-import { type Cell, columnLines, counted } from './layout.ts';
+import { type Cell, columnLines } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** A matrix as a table, role by role, with the features and peer sets that its rows refer to. */

@@ -1,5 +1,6 @@
 import { durationText } from '../../core/duration.ts';
 import type { Failure } from '../../core/failure.ts';
+import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { otherRunText, pendingText } from '../../decide/other-runs.ts';
 import { byText, endText } from '../../decide/run-notes.ts';
@@ -8,7 +9,6 @@ import type { Aftermath, HostOutcome } from '../../fleet/events.ts';
 import { unsettledBy } from '../../fleet/unsettled.ts';
 import { oneLine } from './change-text.ts';
 import { CUT_FLAG } from './impact-text.ts';
-import { counted } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** The one word (or two) for how a host ended. */

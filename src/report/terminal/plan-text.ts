@@ -1,3 +1,4 @@
+import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { Change, Disruption, HostPlan } from '../../plan/plan.ts';
 import type { RoleAssignment } from '../../roles/findings.ts';
@@ -12,7 +13,7 @@ import {
   portsText,
 } from './change-text.ts';
 import { impactLines } from './impact-text.ts';
-import { columnLines, counted } from './layout.ts';
+import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** How much of a plan is printed. */

@@ -1,6 +1,6 @@
+import { counted } from '../../core/lists.ts';
 import type { Problem } from '../../core/problem.ts';
 import { terminalText } from '../../core/terminal-text.ts';
-import { counted } from './layout.ts';
 import type { Style } from './style.ts';
 
 /** Nobody reads more; a file that is something else altogether has a problem in every line. */

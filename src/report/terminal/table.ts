@@ -1,7 +1,8 @@
+import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { HostOutcome, RunSummary } from '../../fleet/events.ts';
 import { unsettledBy } from '../../fleet/unsettled.ts';
-import { type Cell, columnLines, counted, cutToWidth, durationText } from './layout.ts';
+import { type Cell, columnLines, cutToWidth, durationText } from './layout.ts';
 import { changesOf, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
 import type { Style } from './style.ts';
 

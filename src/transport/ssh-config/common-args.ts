@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
+import { expandHome } from '../../core/home.ts';
 import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { expandHome } from './ssh-config-tokens.ts';
 import { readConfigLine, splitShellWords } from './ssh-config-words.ts';
 import { findOption, parseValue, type Setting } from './ssh-options.ts';
 

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
+import { expandHome } from '../../core/home.ts';
 import type { Problem } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import type { Keepalive, LoginMethod, SshEndpoint } from '../connection.ts';
 import { defaultGlobalKnownHostsFiles, defaultUserKnownHostsFiles } from '../ssh2/known-hosts-files.ts';
 import { isNone, type SshSettings, tokenProblem } from './ssh-config.ts';
-import { expandHome, expandTokens, type SshEnvironment, type Tokens } from './ssh-config-tokens.ts';
+import { expandTokens, type SshEnvironment, type Tokens } from './ssh-config-tokens.ts';
 import type { Setting } from './ssh-options.ts';
 import { chooseHostKeyAlgorithms } from './ssh-options-algorithms.ts';
 

@@ -85,8 +85,3 @@ export function expandTokens(
   );
   return bad === null ? { kind: 'text', text: expanded } : { kind: 'bad', what: bad };
 }
-
-/** A leading `~` as the home folder; `~name` is left alone. */
-export function expandHome(path: string, home: string): string {
-  return path.replace(/^~(?=\/|$)/, () => home);
-}

@@ -3,15 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { expandHome } from '../../../src/core/home.ts';
 import { parseCommonArgs } from '../../../src/transport/ssh-config/common-args.ts';
 import { lookUp, type SshSettings } from '../../../src/transport/ssh-config/ssh-config.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
-import {
-  expandHome,
-  expandTokens,
-  type SshEnvironment,
-  tokensOf,
-} from '../../../src/transport/ssh-config/ssh-config-tokens.ts';
+import { expandTokens, type SshEnvironment, tokensOf } from '../../../src/transport/ssh-config/ssh-config-tokens.ts';
 import { splitShellWords } from '../../../src/transport/ssh-config/ssh-config-words.ts';
 import { chooseHostKeyAlgorithms } from '../../../src/transport/ssh-config/ssh-options-algorithms.ts';
 import { parseJump } from '../../../src/transport/ssh-config/ssh-options-jump.ts';
