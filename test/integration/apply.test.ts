@@ -400,7 +400,14 @@ describe('the way back', () => {
       const outcome = outcomeOf(run, name, 'rolled-back');
       expect(run.exitCode).toBe(0);
       expect(outcome).toMatchObject({ generation: firstGeneration.get(name), changed: true });
-      expect(run.events.filter(({ kind }) => kind === 'host-note')).toEqual([]);
+      // Somebody has set one rule at runtime only, further above; where no reload has come since, it is named.
+      const lost =
+        'the direct interface has at runtime only, and the reload loses: rule ipv4 filter INPUT 1 -s 192.0.2.67 -j DROP';
+      const said = run.events.flatMap((event) => (event.kind === 'host-note' ? [event.text] : []));
+      expect(
+        said.filter((text) => text !== lost),
+        name,
+      ).toEqual([]);
       await expectAsBefore(host, name);
       const generations = await history(name);
       expect(generations[0]!.id).toBe(firstGeneration.get(name));

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { RULES_BESIDE } from './foreign-rules.ts';
-import { stateOf } from './host-state.ts';
+import { type HostState, stateOf } from './host-state.ts';
 import { writeInventory } from './lab-inventory.ts';
 import { answers, PortWatch } from './port-watch.ts';
 import { outcomeOf, portfwJson } from './portfw-cli.ts';
@@ -110,6 +110,21 @@ it("leaves nothing of fail2ban's direct rules behind", async () => {
   expect(await litter()).toEqual(['0\n', '0\n', '0\n']);
 });
 
+/** Every host has its rules and files of before, nothing was open meanwhile but SSH, and SSH was never shut for long. */
+async function expectBack(
+  watches: readonly PortWatch[],
+  before: readonly string[],
+  files: readonly HostState[],
+): Promise<void> {
+  for (const [at, host] of lab.hosts.entries()) {
+    expect.soft(watches[at]!.everOpen, host.name).toEqual([22]);
+    expect.soft(watches[at]!.longestShut(22), host.name).toBeLessThan(10);
+    expect.soft(await saved(host), host.name).toBe(before[at]);
+    expect.soft((await stateOf(host)).files, host.name).toEqual(files[at]!.files);
+    expect.soft(await host.sh('nft list tables | grep portfw || true'), host.name).toBe('');
+  }
+}
+
 it('while firewalld dies in the middle of a reload, no port is open that is closed before and after', async () => {
   const [before, files] = await Promise.all([each(saved), each(stateOf)]);
   await each((host) =>
@@ -127,13 +142,7 @@ it('while firewalld dies in the middle of a reload, no port is open that is clos
     for (const watch of watches) watch.stop();
     await each(callOff);
   }
-  for (const [at, host] of lab.hosts.entries()) {
-    expect.soft(watches[at]!.everOpen, host.name).toEqual([22]);
-    expect.soft(watches[at]!.longestShut(22), host.name).toBeLessThan(10);
-    expect.soft(await saved(host), host.name).toBe(before[at]);
-    expect.soft((await stateOf(host)).files, host.name).toEqual(files[at]!.files);
-    expect.soft(await host.sh('nft list tables | grep portfw || true'), host.name).toBe('');
-  }
+  await expectBack(watches, before, files);
 });
 
 it('while a rollback waits, what was open stays open, and what was closed stays closed, with sets too', async () => {
@@ -177,11 +186,5 @@ run("systemctl", "kill", "--signal=KILL", "firewalld.service")`,
     for (const watch of watches) watch.stop();
     await each(callOff);
   }
-  for (const [at, host] of lab.hosts.entries()) {
-    expect.soft(watches[at]!.everOpen, host.name).toEqual([22]);
-    expect.soft(watches[at]!.longestShut(22), host.name).toBeLessThan(10);
-    expect.soft(await saved(host), host.name).toBe(before[at]);
-    expect.soft((await stateOf(host)).files, host.name).toEqual(files[at]!.files);
-    expect.soft(await host.sh('nft list tables | grep portfw || true'), host.name).toBe('');
-  }
+  await expectBack(watches, before, files);
 }, 300_000);

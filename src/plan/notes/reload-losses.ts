@@ -2,6 +2,7 @@ import type { RunningFirewalld } from '../../facts/facts.ts';
 import { observedPolicies, type PolicyConfig } from '../../firewalld/kinds/policy.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
+import { keepsOnReload } from '../../firewalld/stock.ts';
 import { attribute, children, parseXml, XmlError } from '../../firewalld/xml.ts';
 
 /** Something of others in both of firewalld's layers, as one line an item. */
@@ -10,6 +11,8 @@ export interface TwoLayers {
   readonly what: string;
   readonly runtime: readonly string[];
   readonly permanent: readonly string[];
+  /** Whether a reload keeps what runs: with `FlushAllOnReload=no` rules of the direct interface. */
+  readonly kept: boolean;
 }
 
 /** Policies and direct rules of others: what a reload takes away from them, and what it brings. */
@@ -18,7 +21,7 @@ export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime' |
   const policies = [...runtime.values()].flatMap((policy): TwoLayers[] => {
     const file = permanent.get(policy.name);
     if (isOurs(policy.name) || file === undefined) return [];
-    return [{ what: `policy ${policy.name}`, runtime: contents(policy), permanent: contents(file) }];
+    return [{ what: `policy ${policy.name}`, runtime: contents(policy), permanent: contents(file), kept: false }];
   });
   const text = facts.files.find(({ path }) => path === 'direct.xml')?.text;
   return [
@@ -27,6 +30,7 @@ export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime' |
       what: 'the direct interface',
       runtime: facts.runtime.direct.map(plain),
       permanent: text === undefined ? [] : directRules(text),
+      kept: keepsOnReload(facts.files),
     },
   ];
 }

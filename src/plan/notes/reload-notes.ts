@@ -2,6 +2,7 @@ import { listed } from '../../core/lists.ts';
 import { isOurs, type ZoneConfig } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
+import { keepsOnReload } from '../../firewalld/stock.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
 import { othersLayers } from './reload-losses.ts';
 
@@ -16,13 +17,16 @@ export function reloadNotes(
   homes: ReadonlySet<string>,
 ): PolicyNote[] {
   const notes: PolicyNote[] = [];
+  // `FlushAllOnReload=no`.
+  const keeps = keepsOnReload(facts.files);
   const say = (code: 'reload-loses' | 'reload-loads', text: string) => notes.push({ severity: 'warning', code, text });
-  const compare = (what: string, atRuntime: readonly string[], inFile: readonly string[]) => {
+  const compare = (what: string, atRuntime: readonly string[], inFile: readonly string[], kept = false) => {
     // An interface that is left without a zone is bound again right after the reload.
     const [held, running] = [new Set(inFile), new Set(atRuntime)];
     const lost = atRuntime.filter((item) => !held.has(item) && !item.startsWith('interface '));
     const loaded = inFile.filter((item) => !running.has(item));
-    if (lost.length > 0) say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
+    if (lost.length > 0 && !kept)
+      say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
     if (loaded.length > 0)
       say('reload-loads', `${what} has in its file only, and the reload puts into force: ${listed(loaded)}`);
   };
@@ -40,10 +44,12 @@ export function reloadNotes(
   for (const [name, ipset] of runtime.ipsets) {
     if (isOurs(name)) continue;
     const file = permanent.ipsets.get(name);
-    if (file === undefined) say('reload-loses', `ipset ${name} exists at runtime only: the reload loses it`);
-    else compare(`ipset ${name}`, ipset.entries, file.entries);
+    if (file === undefined) {
+      if (!keeps) say('reload-loses', `ipset ${name} exists at runtime only: the reload loses it`);
+    } else compare(`ipset ${name}`, ipset.entries, file.entries, keeps);
   }
-  for (const { what, runtime: loaded, permanent: inFile } of othersLayers(facts)) compare(what, loaded, inFile);
+  for (const { what, runtime: loaded, permanent: inFile, kept } of othersLayers(facts))
+    compare(what, loaded, inFile, kept);
   return notes;
 }
 

@@ -1,0 +1,35 @@
+import { expect, it } from 'vitest';
+import { reloadNotes } from '../../../src/plan/reload-notes.ts';
+import { layer } from './proof-case.ts';
+
+const RULE = "rule ipv4 filter INPUT 0 ['-s', '192.0.2.1', '-j', 'DROP']";
+
+/** What a reload is said to lose, with entries of an ipset and a direct rule that are at runtime only. */
+function notes(conf: string): string[] {
+  const held = layer({});
+  const bans = (entries: readonly string[]) =>
+    new Map([
+      [
+        'bans',
+        { name: 'bans', short: '', description: '', type: 'hash:net', family: 'ipv4' as const, options: {}, entries },
+      ],
+    ]);
+  const observed = {
+    runtime: { ...held, ipsets: bans(['192.0.2.1']) },
+    permanent: { ...held, ipsets: bans([]) },
+    zoneFiles: new Set<string>(),
+    zoneFolders: new Map(),
+    broken: [],
+  };
+  const files = [{ path: 'firewalld.conf', text: conf, mode: '0644', owner: '0:0', sha256: 'a' }];
+  const runtime = { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [RULE] };
+  return reloadNotes(observed, { files, runtime, version: '1.3.3' }, new Set()).map(({ text }) => text);
+}
+
+it('entries of ipsets and direct rules at runtime only are lost by a reload, unless firewalld is told to keep them', () => {
+  expect(notes('FlushAllOnReload=yes\n')).toEqual([
+    'ipset bans has at runtime only, and the reload loses: 192.0.2.1',
+    'the direct interface has at runtime only, and the reload loses: rule ipv4 filter INPUT 0 -s 192.0.2.1 -j DROP',
+  ]);
+  expect(notes('FlushAllOnReload=no\n')).toEqual([]);
+});
