@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import ClosingLine from './closing-line.ts';
+import ClosingLine from './helpers/closing-line.ts';
 
 export default defineConfig({
   test: {

@@ -8,8 +8,8 @@ import { jsonLine } from '../../src/report/ndjson.ts';
 import { plansText } from '../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../src/report/terminal/style.ts';
 import { hostPeers } from '../../src/settings/addresses-of-hosts.ts';
-import { decidedFromFacts } from '../unit/decide/decided.ts';
-import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/big-host.ts';
+import { decidedFromFacts } from '../unit/decide/helpers/decided.ts';
+import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/helpers/big-host.ts';
 
 const WORLDS: Readonly<Record<string, Partial<Size>>> = {
   'entries 100,000, as they are': { entries: 100_000 },

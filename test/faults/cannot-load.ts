@@ -1,4 +1,4 @@
-import { UNLOADABLE } from '../integration/unloadable.ts';
+import { UNLOADABLE } from '../integration/helpers/unloadable.ts';
 import type { Fault, Scene } from './drill.ts';
 import { pause, type Stand } from './stand.ts';
 

@@ -1,5 +1,5 @@
-import { placeForeignRules, RULES_BESIDE } from '../integration/foreign-rules.ts';
-import type { Variables } from '../integration/lab-inventory.ts';
+import { placeForeignRules, RULES_BESIDE } from '../integration/helpers/foreign-rules.ts';
+import type { Variables } from '../integration/helpers/lab-inventory.ts';
 import type { HostSpec, LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { TUNNEL } from '../lab/tunnel.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { appendFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { placeAdminFiles } from '../integration/admin-files.ts';
-import { denyMethods } from '../integration/saboteur.ts';
+import { placeAdminFiles } from '../integration/helpers/admin-files.ts';
+import { denyMethods } from '../integration/helpers/saboteur.ts';
 import type { LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { Controller } from './controller.ts';

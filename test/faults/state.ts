@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { rulesInForce } from '../integration/host-state.ts';
+import { rulesInForce } from '../integration/helpers/host-state.ts';
 import type { LabHost } from '../lab/host.ts';
 
 const LOOK = readFileSync(join(import.meta.dirname, 'look.py'), 'utf8');

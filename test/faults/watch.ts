@@ -1,4 +1,4 @@
-import { PortWatch, type Sight } from '../integration/port-watch.ts';
+import { PortWatch, type Sight } from '../integration/helpers/port-watch.ts';
 import type { LabHost } from '../lab/host.ts';
 
 /** TCP ports that are closed to the watch before, during and after every run of the suite, with somebody listening. */

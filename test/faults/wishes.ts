@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Variables, writeInventory } from '../integration/lab-inventory.ts';
+import { type Variables, writeInventory } from '../integration/helpers/lab-inventory.ts';
 import type { LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { type Kind, PROBE } from './kinds.ts';

@@ -5,12 +5,17 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/core/problem.ts';
-import { ansibleEnvironment, askAnsible, type InventoryAnswer, type InventoryCall } from '../ansible-inventory.ts';
-import { type InventoryCase, inventoryCases, listOf } from '../inventory-cases.ts';
-import { DIFFERENCES } from '../inventory-differences.ts';
-import { randomInventory } from '../random-inventories.ts';
-import { supported } from '../supported.ts';
-import { portfw } from './portfw-cli.ts';
+import {
+  ansibleEnvironment,
+  askAnsible,
+  type InventoryAnswer,
+  type InventoryCall,
+} from '../helpers/ansible-inventory.ts';
+import { type InventoryCase, inventoryCases, listOf } from '../helpers/inventory-cases.ts';
+import { DIFFERENCES } from '../helpers/inventory-differences.ts';
+import { randomInventory } from '../helpers/random-inventories.ts';
+import { supported } from '../helpers/supported.ts';
+import { portfw } from './helpers/portfw-cli.ts';
 
 /**
  * portfw's inventories beside Ansible's, as Ansible is installed here. All of Ansible's answers come from one process, which

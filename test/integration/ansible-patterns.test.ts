@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Inventory, loadInventory } from '../../src/ansible/inventory.ts';
 import { matchHosts, matchLimit } from '../../src/ansible/patterns/patterns.ts';
-import { requireAnsible } from '../ansible.ts';
-import { supported } from '../supported.ts';
-import { randomPattern } from './random-patterns.ts';
+import { requireAnsible } from '../helpers/ansible.ts';
+import { supported } from '../helpers/supported.ts';
+import { randomPattern } from './helpers/random-patterns.ts';
 
 /** What Ansible is asked: the hosts of a pattern, or those of "all" that a limit leaves. */
 type Question = { readonly inventory: string } & (

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openVault } from '../../src/ansible/vault/vault-passwords.ts';
-import { requireAnsible } from '../ansible.ts';
-import { ansibleEnvironment, askAnsible } from '../ansible-inventory.ts';
-import { askTemplar } from '../ansible-templates.ts';
-import { supported } from '../supported.ts';
-import { ENVIRONMENT, expressionCases, HOST, INVENTORY } from '../unit/ansible/template-cases.ts';
-import { portfw } from './portfw-cli.ts';
+import { requireAnsible } from '../helpers/ansible.ts';
+import { ansibleEnvironment, askAnsible } from '../helpers/ansible-inventory.ts';
+import { askTemplar } from '../helpers/ansible-templates.ts';
+import { supported } from '../helpers/supported.ts';
+import { ENVIRONMENT, expressionCases, HOST, INVENTORY } from '../unit/ansible/helpers/template-cases.ts';
+import { portfw } from './helpers/portfw-cli.ts';
 
 /** The Ansible that is installed, against what was recorded of one and what portfw does. */
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { startLab } from '../lab/lab.ts';
-import { type AdminFiles, placeAdminFiles } from './admin-files.ts';
-import { expectDone } from './expect-done.ts';
-import { HOSTS, type Host, Lifecycle } from './lifecycle.ts';
+import { type AdminFiles, placeAdminFiles } from './helpers/admin-files.ts';
+import { expectDone } from './helpers/expect-done.ts';
+import { HOSTS, type Host, Lifecycle } from './helpers/lifecycle.ts';
 import {
   type FileState,
   filesBelow,
@@ -12,8 +12,8 @@ import {
   runtimeState,
   withoutTimes,
   zones,
-} from './observed-host.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+} from './helpers/observed-host.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * The life of three hosts under portfw: first apply, an apply that finds nothing to do, one change of the inventory after

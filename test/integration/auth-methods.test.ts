@@ -9,13 +9,13 @@ import { Secret } from '../../src/core/secret.ts';
 import type { ConnectOutcome, Target, Transport } from '../../src/transport/connection.ts';
 import type { LoginQuestion } from '../../src/transport/logins.ts';
 import { NodeSshTransport } from '../../src/transport/ssh2/adapter.ts';
+import { supported } from '../helpers/supported.ts';
 import type { LabHost } from '../lab/host.ts';
 import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { supported } from '../supported.ts';
-import { portfw } from './portfw-cli.ts';
-import { TerminalRun } from './terminal-run.ts';
-import { eventually, startSshd, targetOf, transport } from './transport-lab.ts';
+import { portfw } from './helpers/portfw-cli.ts';
+import { TerminalRun } from './helpers/terminal-run.ts';
+import { eventually, startSshd, targetOf, transport } from './helpers/transport-lab.ts';
 
 let lab: Lab;
 let host: LabHost;

@@ -5,10 +5,10 @@ import { parse } from 'yaml';
 import type { HostOutcome } from '../../src/fleet/events.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type HostState, isLocked, remembered, stateOf, statesOf } from './host-state.ts';
-import { type Variables, writeInventory } from './lab-inventory.ts';
-import { type CliResult, type JsonRun, outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
-import { startSshd } from './transport-lab.ts';
+import { type HostState, isLocked, remembered, stateOf, statesOf } from './helpers/host-state.ts';
+import { type Variables, writeInventory } from './helpers/lab-inventory.ts';
+import { type CliResult, type JsonRun, outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { startSshd } from './helpers/transport-lab.ts';
 
 /**
  * One fleet in which nearly every host is bad in a way of its own. Each gets a clear outcome, nothing is changed there, and

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { changeTexts } from './change-texts.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { filesBelow, withoutTimes } from './observed-host.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+import { changeTexts } from './helpers/change-texts.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { filesBelow, withoutTimes } from './helpers/observed-host.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * Hosts on which firewalld does not run, or is not there at all: portfw starts it, with the configuration that it is to

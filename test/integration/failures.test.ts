@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { HostOutcome } from '../../src/fleet/events.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { CliProcess } from './cli-process.ts';
-import { type HostState, isLocked, stateOf, statesOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { type JsonRun, outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+import { CliProcess } from './helpers/cli-process.ts';
+import { type HostState, isLocked, stateOf, statesOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { type JsonRun, outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
 import {
   callOff,
   denyMethods,
@@ -16,8 +16,8 @@ import {
   STOPS_LOGINS_FOR_A_WHILE,
   sabotage,
   TAKES_SERVICE_OUT,
-} from './saboteur.ts';
-import { TerminalRun } from './terminal-run.ts';
+} from './helpers/saboteur.ts';
+import { TerminalRun } from './helpers/terminal-run.ts';
 
 /**
  * An apply that goes wrong on its way, on firewalld 0.9.3 (old), 1.3.3 (middle) and 2.3.1 (young). Whatever happens, a host

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type Variables, writeInventory } from './lab-inventory.ts';
-import { answers, type Between, leadThrough, seen } from './passing.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { type Variables, writeInventory } from './helpers/lab-inventory.ts';
+import { answers, type Between, leadThrough, seen } from './helpers/passing.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * Hosts whose kernels forward, between a machine on the public and one on the private side: nothing of ours opens a way

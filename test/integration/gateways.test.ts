@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type Variables, writeInventory } from './lab-inventory.ts';
-import { type Between, leadThrough, seen } from './passing.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { type Variables, writeInventory } from './helpers/lab-inventory.ts';
+import { type Between, leadThrough, seen } from './helpers/passing.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /** Hosts that others have made gateways: a policy of theirs leads from machines outside to a machine behind. */
 const GATEWAYS = { old9: 'bullseye', mid1: 'bookworm', new2: 'trixie' } as const;

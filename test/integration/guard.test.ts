@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { isLocked, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
-import { sabotage } from './saboteur.ts';
+import { isLocked, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
+import { sabotage } from './helpers/saboteur.ts';
 
 /** What may go wrong with the way back itself. */
 let lab: Lab;

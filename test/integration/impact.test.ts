@@ -4,8 +4,8 @@ import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { addressOn } from '../lab/network.ts';
 import { SCANNER_MACHINE } from '../lab/scanner.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
 
 /** Connections that are held open from outside while their ports are closed: what the plan says of them, and what comes true. */
 const PORTS = [7000, 7001, 7002];

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { portfw } from './portfw-cli.ts';
+import { portfw } from './helpers/portfw-cli.ts';
 
 let lab: Lab;
 const folder = mkdtempSync(join(tmpdir(), 'portfw-init-'));

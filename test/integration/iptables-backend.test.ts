@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { RULES_BESIDE } from './foreign-rules.ts';
-import { type HostState, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { answers, PortWatch } from './port-watch.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
-import { callOff, sabotage } from './saboteur.ts';
-import { UNLOADABLE } from './unloadable.ts';
+import { RULES_BESIDE } from './helpers/foreign-rules.ts';
+import { type HostState, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { answers, PortWatch } from './helpers/port-watch.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
+import { callOff, sabotage } from './helpers/saboteur.ts';
+import { UNLOADABLE } from './helpers/unloadable.ts';
 
 /** Hosts whose firewalld filters with iptables, beside rules of others: firewalld 0.9.3, 1.3.3 and 2.3.1. */
 let lab: Lab;

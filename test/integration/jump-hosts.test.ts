@@ -6,12 +6,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import type { SshEndpoint, Target } from '../../src/transport/connection.ts';
 import { openTransport } from '../../src/transport/open-transport.ts';
+import { supported } from '../helpers/supported.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { supported } from '../supported.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
-import { connected, ended, eventually, loginsAt, run, startSshd, targetOf } from './transport-lab.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
+import { connected, ended, eventually, loginsAt, run, startSshd, targetOf } from './helpers/transport-lab.ts';
 
 /** The host is reached through two machines: the bastion is the only one that talks to us, and inner alone talks to the host. */
 let lab: Lab;

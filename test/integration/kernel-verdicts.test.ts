@@ -7,7 +7,13 @@ import { readNft } from '../../src/kernel/read-nft.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type RandomConfig, randomConfig, type Surroundings, TCP_PORTS, UDP_PORTS } from './random-firewalld.ts';
+import {
+  type RandomConfig,
+  randomConfig,
+  type Surroundings,
+  TCP_PORTS,
+  UDP_PORTS,
+} from './helpers/random-firewalld.ts';
 
 /**
  * What the rules of real hosts let in, by nmap and by the evaluator: random configurations of firewalld with rules beside it,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { TUNNEL } from '../lab/tunnel.ts';
-import { notesOf, refusedWith, Stand } from './lockout-stand.ts';
-import { outcomeOf } from './portfw-cli.ts';
+import { notesOf, refusedWith, Stand } from './helpers/lockout-stand.ts';
+import { outcomeOf } from './helpers/portfw-cli.ts';
 
 /**
  * What the next SSH connection depends on beside the rule for it: the carrier of a tunnel, a lease, what waits in the files of

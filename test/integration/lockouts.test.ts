@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
-import type { Variables } from './lab-inventory.ts';
-import { notesOf, refusedWith, Stand } from './lockout-stand.ts';
-import { outcomeOf } from './portfw-cli.ts';
+import type { Variables } from './helpers/lab-inventory.ts';
+import { notesOf, refusedWith, Stand } from './helpers/lockout-stand.ts';
+import { outcomeOf } from './helpers/portfw-cli.ts';
 
 /**
  * Plans that would keep the next SSH connection out, by doors that the configuration alone does not show; and plans beside

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MatrixRow } from '../../src/matrix/matrix.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { everything, expectedOpen, matrixRows, rpcPort, udpToScan } from './expected-open.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { Looker } from './looker.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { everything, expectedOpen, matrixRows, rpcPort, udpToScan } from './helpers/expected-open.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { Looker } from './helpers/looker.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * A machine of its own looks at hosts of all three matrices on all three versions of firewalld. Every host answers on

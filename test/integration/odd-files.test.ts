@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { type JsonRun, outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+import { stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { type JsonRun, outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * What administrators have below /etc/firewalld: links, folders, other encodings, backups, files that are mounted. firewalld

@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type HostState, isLocked, statesOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { type JsonRun, outcomeOf, portfwJson } from './portfw-cli.ts';
+import { type HostState, isLocked, statesOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { type JsonRun, outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /** Two hosts that change together or not at all, with probes that one makes of the other. */
 const PORT = 9999;

@@ -16,12 +16,12 @@ import {
   valueAt,
   type Way,
   withMore,
-} from '../hostile-requests.ts';
+} from '../helpers/hostile-requests.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
-import { ended, runOn, targetOf } from './transport-lab.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { ended, runOn, targetOf } from './helpers/transport-lab.ts';
 
 /**
  * The account that `portfw sudoers` limits has been taken over: somebody runs the listed programs with requests of their own.

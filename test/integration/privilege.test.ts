@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { supported } from '../helpers/supported.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { supported } from '../supported.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
-import { ended, runOn, sudo, targetOf } from './transport-lab.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { ended, runOn, sudo, targetOf } from './helpers/transport-lab.ts';
 
 /** How root's rights are gained, and what login shells do to a command: on the oldest sudo that we know and on the newest. */
 const suites = ['bullseye', 'trixie'] as const;

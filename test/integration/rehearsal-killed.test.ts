@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
-import { rulesInForce } from './host-state.ts';
-import { notesOf, Stand } from './lockout-stand.ts';
+import { rulesInForce } from './helpers/host-state.ts';
+import { notesOf, Stand } from './helpers/lockout-stand.ts';
 
 /** A rehearsal changes nothing on the host, and leaves nothing on it when its process is killed at any moment. */
 let stand: Stand;

@@ -3,11 +3,18 @@ import { rulesDifference } from '../../src/kernel/compare.ts';
 import { readRules } from '../../src/kernel/rules-text.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { HAZARDS } from './hazards.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { portfwJson } from './portfw-cli.ts';
-import { randomConfig } from './random-firewalld.ts';
-import { bringProgram, differenceInAnyOrder, ownTables, rehearsedOn, rulesInForce, stateOf } from './rehearsed.ts';
+import { HAZARDS } from './helpers/hazards.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { portfwJson } from './helpers/portfw-cli.ts';
+import { randomConfig } from './helpers/random-firewalld.ts';
+import {
+  bringProgram,
+  differenceInAnyOrder,
+  ownTables,
+  rehearsedOn,
+  rulesInForce,
+  stateOf,
+} from './helpers/rehearsed.ts';
 
 /**
  * What a rehearsal says beforehand, and what the host then does: whether it loads, and the rules, line by line.

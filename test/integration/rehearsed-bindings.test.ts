@@ -6,9 +6,16 @@ import type { RehearsedName } from '../../src/plan/rehearsal.ts';
 import { stepsOfKind } from '../../src/plan/steps.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
-import { bringProgram, differenceInAnyOrder, ownTables, rehearsedOn, rulesInForce, stateOf } from './rehearsed.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
+import {
+  bringProgram,
+  differenceInAnyOrder,
+  ownTables,
+  rehearsedOn,
+  rulesInForce,
+  stateOf,
+} from './helpers/rehearsed.ts';
 
 /**
  * Where NetworkManager manages interfaces, its connections say which zone they are in: after a start of firewalld too. What a

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { isLocked, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { tableHandle } from './observed-host.ts';
-import { answers } from './port-watch.ts';
-import { type JsonRun, outcomeOf, portfwJson } from './portfw-cli.ts';
-import { callOff, sabotage } from './saboteur.ts';
+import { isLocked, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { tableHandle } from './helpers/observed-host.ts';
+import { answers } from './helpers/port-watch.ts';
+import { type JsonRun, outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
+import { callOff, sabotage } from './helpers/saboteur.ts';
 
 /**
  * What a rollback brings back on firewalld 0.9.3, 1.3.3 and 2.3.1: all that was, at runtime too; nothing that waited in a

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { isLocked, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { PortWatch } from './port-watch.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
-import { callOff, sabotage } from './saboteur.ts';
-import { UNLOADABLE } from './unloadable.ts';
+import { isLocked, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { PortWatch } from './helpers/port-watch.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
+import { callOff, sabotage } from './helpers/saboteur.ts';
+import { UNLOADABLE } from './helpers/unloadable.ts';
 
 /**
  * A rollback on firewalld 0.9.3, 1.3.3 and 2.3.1 whose firewalld dies, hangs or cannot load its files. Seen from outside, no

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /** A generation may be of a time when SSH came from elsewhere: a rollback to it is judged by packets before anything is written. */
 let lab: Lab;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FleetEvent } from '../../src/fleet/events.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type HostState, statesOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { type JsonRun, outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
-import { denyMethods } from './saboteur.ts';
-import { TerminalRun } from './terminal-run.ts';
+import { type HostState, statesOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { type JsonRun, outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { denyMethods } from './helpers/saboteur.ts';
+import { TerminalRun } from './helpers/terminal-run.ts';
 
 /** The runner over real hosts: two that can be configured, and one whose firewalld does not run. */
 let lab: Lab;

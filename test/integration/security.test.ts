@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readServiceXml } from '../../src/firewalld/read-xml.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { writeInventory } from './lab-inventory.ts';
-import type { CliResult } from './portfw-cli.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import type { CliResult } from './helpers/portfw-cli.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** The password of admin, and the passphrase of a key: texts that occur nowhere else. */

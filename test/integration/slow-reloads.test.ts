@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { PortWatch } from './port-watch.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { PortWatch } from './helpers/port-watch.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * Hosts whose reload takes seconds: firewalld 0.9 with an ipset of some thousand entries, 2.x with many interfaces. INTERFACES

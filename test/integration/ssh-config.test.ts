@@ -7,12 +7,12 @@ import type { ConnectOutcome, Target } from '../../src/transport/connection.ts';
 import { openTransport } from '../../src/transport/open-transport.ts';
 import { SshConfigFiles } from '../../src/transport/ssh-config/ssh-config-files.ts';
 import { createTarget, type ReachableHost } from '../../src/transport/target.ts';
+import { requireOpenSsh } from '../helpers/openssh.ts';
+import { supported } from '../helpers/supported.ts';
 import type { LabHost } from '../lab/host.ts';
 import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { requireOpenSsh } from '../openssh.ts';
-import { supported } from '../supported.ts';
-import { connected, ended, eventually, run, startSshd } from './transport-lab.ts';
+import { connected, ended, eventually, run, startSshd } from './helpers/transport-lab.ts';
 
 /** Each option of ssh_config, written as a user would, against real servers. */
 

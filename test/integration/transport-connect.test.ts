@@ -9,7 +9,16 @@ import type { ConnectOutcome, Target, Transport } from '../../src/transport/conn
 import { NodeSshTransport } from '../../src/transport/ssh2/adapter.ts';
 import { makeKeyPair } from '../lab/keys.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { connected, ended, eventually, run, startSshd, targetOf, transport, withConnection } from './transport-lab.ts';
+import {
+  connected,
+  ended,
+  eventually,
+  run,
+  startSshd,
+  targetOf,
+  transport,
+  withConnection,
+} from './helpers/transport-lab.ts';
 
 let lab: Lab;
 

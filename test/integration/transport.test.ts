@@ -12,7 +12,7 @@ import {
   targetOf,
   transport,
   withConnection,
-} from './transport-lab.ts';
+} from './helpers/transport-lab.ts';
 
 const suites = ['bullseye', 'bookworm', 'trixie'] as const;
 let lab: Lab;

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { CliProcess } from './cli-process.ts';
-import { isLocked, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { type JsonRun, outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
-import { callOff, HOLDS_THE_RUN, sabotage } from './saboteur.ts';
+import { CliProcess } from './helpers/cli-process.ts';
+import { isLocked, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { type JsonRun, outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { callOff, HOLDS_THE_RUN, sabotage } from './helpers/saboteur.ts';
 
 /** What every command says, and ends with, while a run on the host has not ended. */
 let lab: Lab;

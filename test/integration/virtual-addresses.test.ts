@@ -3,9 +3,9 @@ import type { Change } from '../../src/plan/plan.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import type { Address } from '../lab/network.ts';
-import { expectDone } from './expect-done.ts';
-import { type Variables, writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
+import { expectDone } from './helpers/expect-done.ts';
+import { type Variables, writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
 
 /**
  * Virtual addresses on interfaces of their own, as keepalived's `use_vmac` makes them: a macvlan for each family on top of

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type HostState, isLocked, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { type HostState, isLocked, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /** A host whose PID 1 is no systemd: the way back is a process that sleeps, and an entry of cron for the boot. */
 let lab: Lab;

@@ -1,12 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { foreignRules, placeForeignRules } from './foreign-rules.ts';
-import { type HostState, stateOf } from './host-state.ts';
-import { writeInventory } from './lab-inventory.ts';
-import { tableHandle } from './observed-host.ts';
-import { outcomeOf, portfw, portfwJson } from './portfw-cli.ts';
-import { callOff, denyMethods, sabotage } from './saboteur.ts';
+import { foreignRules, placeForeignRules } from './helpers/foreign-rules.ts';
+import { type HostState, stateOf } from './helpers/host-state.ts';
+import { writeInventory } from './helpers/lab-inventory.ts';
+import { tableHandle } from './helpers/observed-host.ts';
+import { outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { callOff, denyMethods, sabotage } from './helpers/saboteur.ts';
 
 /**
  * Hosts with others who write rules. NetworkManager manages their interfaces, 1.30 beside firewalld 0.9.3 and 1.52 beside

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
-import { type Variables, writeInventory } from './lab-inventory.ts';
-import { answers, type Between, leadThrough } from './passing.ts';
-import { outcomeOf, portfwJson } from './portfw-cli.ts';
+import { type Variables, writeInventory } from './helpers/lab-inventory.ts';
+import { answers, type Between, leadThrough } from './helpers/passing.ts';
+import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
 /** `portfw_zone_target` on all three versions: what strangers hear, and the ICMP that nobody can do without. */
 const HOSTS = { old9: 'bullseye', mid1: 'bookworm', new2: 'trixie' } as const;

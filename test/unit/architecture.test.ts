@@ -209,4 +209,21 @@ describe('the shape of the code', () => {
     );
     expect(astray.map(shown)).toEqual([]);
   });
+
+  it('is mirrored by the tests, and what helps them has folders of its own', () => {
+    // What looks at the whole program, and what tests the set-up of the lab.
+    const others = ['adversarial', 'bad-input', 'scale', 'security', 'set-up'];
+    const TESTS = path.join(import.meta.dirname, '..');
+    const inFolder = (folder: string) =>
+      readdirSync(path.join(TESTS, folder), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => path.relative(TESTS, path.join(entry.parentPath, entry.name)).split(path.sep));
+    const tests = [...inFolder('unit'), ...inFolder('integration')];
+    expect(tests.length).toBeGreaterThan(180);
+    expect(tests.filter((file) => !file.at(-1)!.endsWith('.test.ts') && file.at(-2) !== 'helpers')).toEqual([]);
+    const folders = new Set(tests.filter((file) => file[0] === 'unit' && file.length > 2).map((file) => file[1]!));
+    const rooms = [...folders].filter((folder) => !folder.endsWith('.test.ts'));
+    expect(rooms.filter((room) => !STAGES.includes(room) && !others.includes(room))).toEqual([]);
+    expect(tests.filter((file) => file.at(-1)!.startsWith('review'))).toEqual([]);
+  });
 });

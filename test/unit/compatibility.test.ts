@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { compatibilityPage, provedLines, supportedCalls } from '../compatibility-page.ts';
-import { SECTIONS } from '../supported.ts';
+import { SECTIONS } from '../helpers/supported.ts';
+import { compatibilityPage, provedLines, supportedCalls } from '../tools/compatibility-page.ts';
 
 describe('docs/compatibility.md', () => {
   const lines = provedLines();

@@ -13,8 +13,16 @@ import { stateAsDesired } from '../../../src/plan/steps/planned-state.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { DaemonError, Firewalld, type Layer } from '../plan/simulator.ts';
-import { decideOn, interfaceWith, type Prepared, prepare, type World, wayOf, worldArbitrary } from './worlds.ts';
+import { DaemonError, Firewalld, type Layer } from '../plan/helpers/simulator.ts';
+import {
+  decideOn,
+  interfaceWith,
+  type Prepared,
+  prepare,
+  type World,
+  wayOf,
+  worldArbitrary,
+} from './helpers/worlds.ts';
 
 /** The same worlds on every run; many more were tried while this was written. */
 const SEED = { seed: 3 };

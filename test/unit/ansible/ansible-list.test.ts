@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { inventoryCases, listOf } from '../../inventory-cases.ts';
+import { inventoryCases, listOf } from '../../helpers/inventory-cases.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/list');
 

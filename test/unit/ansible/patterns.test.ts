@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Inventory, loadInventory } from '../../../src/ansible/inventory.ts';
 import { matchHosts, matchLimit, requireHosts } from '../../../src/ansible/patterns/patterns.ts';
 import { InputError } from '../../../src/core/problem.ts';
-import { supported } from '../../supported.ts';
+import { supported } from '../../helpers/supported.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/inventory/patterns');
 const inventory = await loadInventory(join(FIXTURES, 'hosts.yaml'));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type InventoryOptions, loadInventory, readInventoryFiles } from '../../../src/ansible/inventory.ts';
 import { formatProblem, InputError } from '../../../src/core/problem.ts';
-import { supported } from '../../supported.ts';
+import { supported } from '../../helpers/supported.ts';
 
 let folder: string;
 beforeEach(() => {

@@ -10,8 +10,8 @@ import { formatProblem } from '../../../src/core/problem.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 import { VARIABLES } from '../../../src/settings/schema.ts';
 import type { SettingsResult } from '../../../src/settings/settings-types.ts';
-import { supported } from '../../supported.ts';
-import { evaluateExpressions, expressionCases, plain } from './template-cases.ts';
+import { supported } from '../../helpers/supported.ts';
+import { evaluateExpressions, expressionCases, plain } from './helpers/template-cases.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-templates-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -14,7 +14,7 @@ import { Secret } from '../../../src/core/secret.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 import { VARIABLES } from '../../../src/settings/schema.ts';
 import { createTarget } from '../../../src/transport/target.ts';
-import { supported } from '../../supported.ts';
+import { supported } from '../../helpers/supported.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/inventory/vault');
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-vault-'));

@@ -12,8 +12,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { prepareCase, type Recipe, readRecipe } from './recipes.ts';
-import type { CaseResult, CaseRun } from './run-cases.ts';
+import { prepareCase, type Recipe, readRecipe } from './helpers/recipes.ts';
+import type { CaseResult, CaseRun } from './helpers/run-cases.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const FIXTURES = join(ROOT, 'test/fixtures/bad-input');
@@ -63,7 +63,7 @@ function runAll(runs: readonly CaseRun[]): Map<string, CaseResult> {
   const [runsFile, resultsFile] = [join(temporary, 'runs.json'), join(temporary, 'results.json')];
   writeFileSync(runsFile, JSON.stringify(runs));
   const tsx = join(ROOT, 'node_modules/tsx/dist/cli.mjs');
-  const program = join(import.meta.dirname, 'run-cases.ts');
+  const program = join(import.meta.dirname, 'helpers/run-cases.ts');
   const { NO_COLOR: _no, FORCE_COLOR: _force, SSH_AUTH_SOCK: _agent, ...environment } = process.env;
   const args = ['--max-old-space-size=512', tsx, program, runsFile, resultsFile];
   const ended = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 110_000, env: environment });

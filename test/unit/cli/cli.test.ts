@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BuiltPortfw, type Ended } from './portfw.ts';
+import { BuiltPortfw, type Ended } from './helpers/portfw.ts';
 
 let built: BuiltPortfw;
 beforeAll(() => {

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { complete, shellWords } from '../../../src/cli/complete.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
-import { BuiltPortfw } from './portfw.ts';
-import { InteractiveShell, requireShells, run, SHELLS, type Shell } from './shells.ts';
+import { BuiltPortfw } from './helpers/portfw.ts';
+import { InteractiveShell, requireShells, run, SHELLS, type Shell } from './helpers/shells.ts';
 
 const FOLDER = 'test/fixtures/completion';
 const HOSTS = `${FOLDER}/hosts.yaml`;

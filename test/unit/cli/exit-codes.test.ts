@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../../src/cli/exit-codes.ts';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
-import { OUTCOMES } from '../report/outcomes.ts';
+import { OUTCOMES } from '../report/helpers/outcomes.ts';
 
 function codeOf(hosts: readonly string[], options: { interrupted?: boolean; detailed?: boolean } = {}): number {
   const outcomes = new Map<string, HostOutcome>(hosts.map((host) => [host, OUTCOMES.get(host)!]));

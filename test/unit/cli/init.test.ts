@@ -16,7 +16,7 @@ import { parse } from 'yaml';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { lintFiles } from '../../../src/cli/commands/lint.ts';
 import { type InitAnswers, type InitFile, initText, scalar } from '../../../src/cli/init-text.ts';
-import { BuiltPortfw, type Ended } from './portfw.ts';
+import { BuiltPortfw, type Ended } from './helpers/portfw.ts';
 
 const FOLDER = path.resolve('test/fixtures/init');
 const TODAY = '2026-06-01';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { confirm } from '../../../src/cli/confirm.ts';
 import { type Interruption, listenForInterruption } from '../../../src/cli/interruption.ts';
-import { BuiltPortfw } from './portfw.ts';
+import { BuiltPortfw } from './helpers/portfw.ts';
 
 function listen(): { interruption: Interruption; said: string[]; ended: number[] } {
   const said: string[] = [];

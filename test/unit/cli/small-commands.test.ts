@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { BuiltPortfw } from './portfw.ts';
+import { BuiltPortfw } from './helpers/portfw.ts';
 
 const portfw = new BuiltPortfw();
 afterAll(() => portfw.remove());

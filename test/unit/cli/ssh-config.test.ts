@@ -7,7 +7,7 @@ import { prepareRun } from '../../../src/cli/prepare-run.ts';
 import type { RunFlags } from '../../../src/cli/run-flags.ts';
 import { InputError } from '../../../src/core/problem.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
-import { supported } from '../../supported.ts';
+import { supported } from '../../helpers/supported.ts';
 
 let folder: string;
 let inventory: string;

@@ -7,9 +7,9 @@ import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import type { Rehearsal } from '../../../src/plan/rehearsal.ts';
-import { Firewalld } from '../plan/simulator.ts';
-import { interfacesOf, readInventory } from '../policy/cases.ts';
-import { decidedFromFacts, decidedWith } from './decided.ts';
+import { Firewalld } from '../plan/helpers/simulator.ts';
+import { interfacesOf, readInventory } from '../policy/helpers/cases.ts';
+import { decidedFromFacts, decidedWith } from './helpers/decided.ts';
 
 const MATRIX = loadMatrix(path.join(import.meta.dirname, '../../fixtures/roles/example.yaml'));
 

@@ -5,7 +5,7 @@ import { runNotes } from '../../../src/decide/run-notes.ts';
 import type { HostFacts, LockFacts, PendingRun } from '../../../src/facts/facts.ts';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import { contextOf, jobsOf, planOf, ScriptedOperations } from '../fleet/fakes.ts';
+import { contextOf, jobsOf, planOf, ScriptedOperations } from '../fleet/helpers/fakes.ts';
 
 const LOCK: LockFacts = { holder: 'ann@desk', since: '2026-03-01T10:00:00Z', id: '20260301T100000Z-0123ab' };
 const RUN: PendingRun = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
-import { probeText } from './probe-text.ts';
+import { probeText } from './helpers/probe-text.ts';
 
 function flows(...lines: readonly string[]) {
   const parsed = parseFacts(probeText({ flows: lines }));

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
-import { probeText, runningFirewalld } from './probe-text.ts';
+import { probeText, runningFirewalld } from './helpers/probe-text.ts';
 
 const WIRED = {
   uuid: '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c',

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ParsedFacts, parseFacts } from '../../../src/facts/parse-facts.ts';
 import { SECTIONS } from '../../../src/facts/sections.ts';
-import { probeText, runningFirewalld } from './probe-text.ts';
+import { probeText, runningFirewalld } from './helpers/probe-text.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/facts');
 

@@ -9,7 +9,7 @@ import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewall
 import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
 import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
-import { withoutInterface } from '../../without-interface.ts';
+import { withoutInterface } from '../../helpers/without-interface.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}[a-z0-9]$/);
 /** Texts of matrices and inventories: anything but control characters, with nothing around it. */

@@ -20,8 +20,8 @@ import {
   ScriptedOperations,
   tick,
   unreachable,
-} from './fakes.ts';
-import { fleets } from './random-fleets.ts';
+} from './helpers/fakes.ts';
+import { fleets } from './helpers/random-fleets.ts';
 
 const SIP: RoleCluster = {
   name: 'sip',

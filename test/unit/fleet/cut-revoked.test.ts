@@ -4,7 +4,7 @@ import type { HostOutcome } from '../../../src/fleet/events.ts';
 import type { HostJob, Proved, RunContext } from '../../../src/fleet/operations.ts';
 import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
-import { failed, planOf } from './fakes.ts';
+import { failed, planOf } from './helpers/fakes.ts';
 
 const FLOW = {
   protocol: 'tcp',

@@ -4,9 +4,9 @@ import type { HostFacts } from '../../../src/facts/facts.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
-import { decidedFromFacts } from '../decide/decided.ts';
-import { Firewalld } from '../plan/simulator.ts';
-import { interfacesOf, readInventory } from '../policy/cases.ts';
+import { decidedFromFacts } from '../decide/helpers/decided.ts';
+import { Firewalld } from '../plan/helpers/simulator.ts';
+import { interfacesOf, readInventory } from '../policy/helpers/cases.ts';
 
 /** The outcome for a host that has a service file of this name, and a file of somebody else with this text. */
 function outcomeOf(service: string, others: string): string {

@@ -15,7 +15,7 @@ import {
   ScriptedOperations,
   tick,
   unreachable,
-} from './fakes.ts';
+} from './helpers/fakes.ts';
 
 const refused: HostOutcome = {
   kind: 'refused',

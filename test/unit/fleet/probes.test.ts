@@ -13,7 +13,7 @@ import { readSettings } from '../../../src/settings/read-settings.ts';
 import type { ConnectOutcome, Target, Transport } from '../../../src/transport/connection.ts';
 import { openTransport } from '../../../src/transport/open-transport.ts';
 import { createTarget } from '../../../src/transport/target.ts';
-import { tick } from './fakes.ts';
+import { tick } from './helpers/fakes.ts';
 
 /** Real sockets and programs; the peers are this machine, over the transport for local hosts. */
 let folder: string;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
 import type { FleetCommand } from '../../../src/fleet/run.ts';
-import { type Behaviour, runFake } from '../security/fake-host.ts';
+import { type Behaviour, runFake } from '../security/helpers/fake-host.ts';
 
 const OURS = { ansible_user: 'root', portfw_roles: ['proxy'], portfw_interfaces: { public: 'eth0', private: 'eth1' } };
 

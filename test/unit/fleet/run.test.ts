@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import { contextOf, EventLog, failed, jobsOf, names, playOf, ScriptedOperations, tick, unreachable } from './fakes.ts';
+import {
+  contextOf,
+  EventLog,
+  failed,
+  jobsOf,
+  names,
+  playOf,
+  ScriptedOperations,
+  tick,
+  unreachable,
+} from './helpers/fakes.ts';
 
 const applyAll: FleetCommand = { kind: 'apply', review: async () => true };
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Answer, parseAnswer } from '../../../src/host/answers.ts';
-import { runningFirewalld } from '../facts/probe-text.ts';
+import { runningFirewalld } from '../facts/helpers/probe-text.ts';
 
 const LOCK = { holder: 'ops@controller', since: '2026-03-01T10:00:00Z', id: '20260301T100000Z-0123ab' };
 const RESTORED = { kind: 'restored', generation: 'g1', by: 'timer' } as const;

@@ -20,8 +20,8 @@ import {
   valueAt,
   type Way,
   withMore,
-} from '../../hostile-requests.ts';
-import { decideOn, prepare, worldArbitrary } from '../adversarial/worlds.ts';
+} from '../../helpers/hostile-requests.ts';
+import { decideOn, prepare, worldArbitrary } from '../adversarial/helpers/worlds.ts';
 
 const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-door-'));

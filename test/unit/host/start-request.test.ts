@@ -3,9 +3,9 @@ import { offlineObserved } from '../../../src/firewalld/offline.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { startRequest } from '../../../src/host/requests.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
-import { ourZone } from '../plan/our-zone.ts';
-import { planOf } from '../plan/plan-of.ts';
-import { Firewalld } from '../plan/simulator.ts';
+import { ourZone } from '../plan/helpers/our-zone.ts';
+import { planOf } from '../plan/helpers/plan-of.ts';
+import { Firewalld } from '../plan/helpers/simulator.ts';
 
 /** What a host with these files is sent whose public zone is to hold eth0. */
 function requestFor(files: Readonly<Record<string, string>>) {

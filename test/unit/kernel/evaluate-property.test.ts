@@ -3,9 +3,9 @@ import { expect, it } from 'vitest';
 import { holds } from '../../../src/core/address-ranges.ts';
 import { passage } from '../../../src/kernel/evaluate.ts';
 import type { Approach } from '../../../src/kernel/flow.ts';
-import { randomFrom } from '../../seeded-random.ts';
-import { certainWay, everyWay, type Packet } from './naive.ts';
-import { BASE, BEHIND, HOST, HOST_TOO, RandomRuleset } from './random-ruleset.ts';
+import { randomFrom } from '../../helpers/seeded-random.ts';
+import { certainWay, everyWay, type Packet } from './helpers/naive.ts';
+import { BASE, BEHIND, HOST, HOST_TOO, RandomRuleset } from './helpers/random-ruleset.ts';
 
 const CASES = 6000;
 

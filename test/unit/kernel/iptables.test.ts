@@ -3,7 +3,7 @@ import type { Approach } from '../../../src/kernel/flow.ts';
 import { readIpsetSave } from '../../../src/kernel/read-ipset-save.ts';
 import { combine, readIptablesSave } from '../../../src/kernel/read-iptables-save.ts';
 import { readNft } from '../../../src/kernel/read-nft.ts';
-import { ask, fixture, verdict } from './asking.ts';
+import { ask, fixture, verdict } from './helpers/asking.ts';
 
 const sets = readIpsetSave(fixture('ipset-save.txt'));
 const four = readIptablesSave(fixture('iptables-save.txt'), 'ip', sets);

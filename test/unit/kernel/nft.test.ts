@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Approach } from '../../../src/kernel/flow.ts';
 import { readNft } from '../../../src/kernel/read-nft.ts';
-import { ask, fixture, verdict } from './asking.ts';
+import { ask, fixture, verdict } from './helpers/asking.ts';
 
 const VERSIONS = ['0.9.8', '1.0.6', '1.1.3'];
 

@@ -6,7 +6,7 @@ import { readIpsetSave } from '../../../src/kernel/read-ipset-save.ts';
 import { readIptablesSave } from '../../../src/kernel/read-iptables-save.ts';
 import { readNft } from '../../../src/kernel/read-nft.ts';
 import { stretches } from '../../../src/kernel/stretches.ts';
-import { ask, fixture, verdict } from './asking.ts';
+import { ask, fixture, verdict } from './helpers/asking.ts';
 
 type Line = Record<string, Record<string, unknown>>;
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { assignPlays, type PlayAssignment } from '../../../src/matrix/assign.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
-import { fixture, problemText } from './fixtures.ts';
+import { fixture, problemText } from './helpers/fixtures.ts';
 
 async function assign(name: string, override: string | null = null): Promise<PlayAssignment> {
   const inventory = await loadInventory(`test/fixtures/matrix/assign/${name}.yaml`);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readMatrix } from '../../../src/matrix/load-matrix.ts';
 import { readPlaybook } from '../../../src/matrix/load-playbook.ts';
-import { fixture, fixtureNames, problemText } from './fixtures.ts';
+import { fixture, fixtureNames, problemText } from './helpers/fixtures.ts';
 
 /** What must be reported stands beside each file: place, message and hint of every problem, in order. */
 function expected(folder: string, name: string): string {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import { compareMatrices, matrixRows } from '../../../src/matrix/rows.ts';
-import { fixture } from './fixtures.ts';
+import { fixture } from './helpers/fixtures.ts';
 
 const base = loadMatrix(fixture('extends', 'base.yaml'));
 const changed = loadMatrix(fixture('extends', 'changed.yaml'));

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { readYamlFile } from '../../../src/documents/read-file.ts';
 import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
-import { fixture } from './fixtures.ts';
+import { fixture } from './helpers/fixtures.ts';
 
 const FOLDER = 'playbooks/schemas';
 
@@ -20,7 +20,7 @@ describe('shipped JSON Schemas', () => {
   it.each(shippedSchemas().map(({ file, schema }) => ({ file, schema })))(
     '$file is what the validation generates',
     ({ file, schema }) => {
-      // When this fails: npx tsx test/generate-schemas.ts
+      // When this fails: npx tsx test/tools/generate-schemas.ts
       expect(readFileSync(path.join(FOLDER, file), 'utf8')).toBe(`${JSON.stringify(schema, null, 2)}\n`);
     },
   );

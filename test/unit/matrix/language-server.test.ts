@@ -7,8 +7,8 @@ import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
 import { readMatrix } from '../../../src/matrix/load-matrix.ts';
 import { checkVarsFile } from '../../../src/settings/vars-file-check.ts';
-import { fixture } from './fixtures.ts';
-import { LanguageServer } from './language-server.ts';
+import { fixture } from './helpers/fixtures.ts';
+import { LanguageServer } from './helpers/language-server.ts';
 
 const server = new LanguageServer();
 beforeAll(() => server.start());

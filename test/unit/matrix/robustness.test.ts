@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseDocument, stringify } from 'yaml';
 import { readMatrix } from '../../../src/matrix/load-matrix.ts';
 import { readPlaybook } from '../../../src/matrix/load-playbook.ts';
-import { fixture } from './fixtures.ts';
+import { fixture } from './helpers/fixtures.ts';
 
 /** Values that stand where they should not. */
 const ODD_VALUES = [null, true, -1, 1.5, '', 'odd \u0007', [], [null], {}, { odd: 1 }, '__proto__', 'constructor'];

@@ -3,7 +3,7 @@ import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { askedFirst } from '../../../src/plan/notes/asked-first.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
-import { ourZone } from './our-zone.ts';
+import { ourZone } from './helpers/our-zone.ts';
 
 const OURS = ourZone('portfw-public', '<zone><interface name="eth0"/></zone>');
 const DESIRED: DesiredFirewalld = {

@@ -3,8 +3,8 @@ import type { FlowKind, InterfaceFacts, PermanentFile } from '../../../src/facts
 import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { forwarding } from '../../../src/plan/forwarding/forwarding-notes.ts';
-import { ours } from './our-zone.ts';
-import { withOurs } from './proof-case.ts';
+import { ours } from './helpers/our-zone.ts';
+import { withOurs } from './helpers/proof-case.ts';
 
 const TRUSTED = '<rule priority="32767"><accept/></rule>';
 

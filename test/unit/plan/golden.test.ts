@@ -7,8 +7,8 @@ import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/ho
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { Step } from '../../../src/plan/steps.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
-import { inputOf, type PolicyCase } from '../policy/cases.ts';
-import { Firewalld } from './simulator.ts';
+import { inputOf, type PolicyCase } from '../policy/helpers/cases.ts';
+import { Firewalld } from './helpers/simulator.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/plan');
 const CASES = path.join(FIXTURES, 'cases');

@@ -6,7 +6,7 @@ import type { Dispatch } from '../../../src/firewalld/stock.ts';
 import { reloadHoldMs, ruleCount } from '../../../src/plan/impact/disruption.ts';
 import { impactOf } from '../../../src/plan/impact/impact.ts';
 import type { Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
-import { INTERFACES, layer } from './proof-case.ts';
+import { INTERFACES, layer } from './helpers/proof-case.ts';
 
 interface Given {
   /** Zone → its XML, now and after the plan. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Case, from, PUBLIC_OPEN, verdict } from './proof-case.ts';
+import { type Case, from, PUBLIC_OPEN, verdict } from './helpers/proof-case.ts';
 
 function refusal(given: Case) {
   return verdict(given).refusals[0] ?? null;

@@ -12,10 +12,10 @@ import { reloadOf } from '../../../src/plan/steps.ts';
 import type { DesiredFirewalld, Reasoned } from '../../../src/policy/desired.ts';
 import { planText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { unnamed } from './named-changes.ts';
-import { planOf } from './plan-of.ts';
-import { Firewalld } from './simulator.ts';
-import { desiredArbitrary, hostArbitrary, mishapArbitrary } from './states.ts';
+import { unnamed } from './helpers/named-changes.ts';
+import { planOf } from './helpers/plan-of.ts';
+import { Firewalld } from './helpers/simulator.ts';
+import { desiredArbitrary, hostArbitrary, mishapArbitrary } from './helpers/states.ts';
 
 const GUARD = { windowSeconds: 60, confirm: 'auto' } as const;
 const UUIDS = ['0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c', '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d'];

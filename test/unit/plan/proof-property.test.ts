@@ -7,7 +7,15 @@ import type { PolicyConfig } from '../../../src/firewalld/kinds/policy.ts';
 import { EMPTY_ZONE, type FirewalldConfig } from '../../../src/firewalld/model.ts';
 import { readIpsetXml, readServiceXml } from '../../../src/firewalld/read-xml.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
-import { letsIn, type Packet, type Policy, type Rule, ruleText, type World, type Zone } from './naive-firewalld.ts';
+import {
+  letsIn,
+  type Packet,
+  type Policy,
+  type Rule,
+  ruleText,
+  type World,
+  type Zone,
+} from './helpers/naive-firewalld.ts';
 
 const MACS = ['00:00:5E:00:53:01', '00:00:5E:00:53:02'];
 const NETWORKS = ['10.0.0.0/28', '10.0.0.4/30', '10.0.0.7', '10.0.0.8/29', '10.0.0.0/16', '10.0.1.0/24', '10.0.0.15'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { InterfaceFacts } from '../../../src/facts/facts.ts';
-import { type Case, from, INTERFACES, PUBLIC_OPEN, verdict } from './proof-case.ts';
+import { type Case, from, INTERFACES, PUBLIC_OPEN, verdict } from './helpers/proof-case.ts';
 
 const OURS = (inner: string) => ({ 'portfw-public': `<zone><interface name="eth0"/>${inner}</zone>` });
 const SSH = '<service name="ssh"/>';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { reloadNotes } from '../../../src/plan/notes/reload-notes.ts';
-import { layer } from './proof-case.ts';
+import { layer } from './helpers/proof-case.ts';
 
 const RULE = "rule ipv4 filter INPUT 0 ['-s', '192.0.2.1', '-j', 'DROP']";
 

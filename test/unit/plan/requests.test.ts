@@ -4,8 +4,8 @@ import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
-import { withoutInterface } from '../../without-interface.ts';
-import { Firewalld } from './simulator.ts';
+import { withoutInterface } from '../../helpers/without-interface.ts';
+import { Firewalld } from './helpers/simulator.ts';
 
 const TRUSTED = 'rule priority="32767" accept';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { rollbackProof } from '../../../src/plan/lockout/rollback-proof.ts';
 import type { RehearsedName, RehearsedState } from '../../../src/plan/rehearsal.ts';
-import { INTERFACES, layer } from './proof-case.ts';
+import { INTERFACES, layer } from './helpers/proof-case.ts';
 
 const RULES = { nft: '{"nftables": []}', save4: '', save6: '', ipsets: '' };
 const GENERATION = '20260301T221500Z-3f2a07';

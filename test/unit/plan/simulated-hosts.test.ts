@@ -4,9 +4,9 @@ import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { concernsRuntime } from '../../../src/plan/diff/diff.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
-import { planOf } from './plan-of.ts';
-import type { Firewalld } from './simulator.ts';
-import { desiredArbitrary, hostArbitrary, type Mishap, mishapArbitrary } from './states.ts';
+import { planOf } from './helpers/plan-of.ts';
+import type { Firewalld } from './helpers/simulator.ts';
+import { desiredArbitrary, hostArbitrary, type Mishap, mishapArbitrary } from './helpers/states.ts';
 
 /** The same cases on every run; many more were tried while this was written. */
 const SEED = { seed: 20 };

@@ -6,8 +6,8 @@ import { trialsOf } from '../../../src/plan/lockout/trials.ts';
 import { waysOf } from '../../../src/plan/lockout/ways.ts';
 import type { RehearsedName, TrialResult } from '../../../src/plan/rehearsal.ts';
 import { kernelsOf } from '../../../src/plan/rehearsed-kernels.ts';
-import { fixture } from '../kernel/asking.ts';
-import { from, INTERFACES, layer, PUBLIC_OPEN } from './proof-case.ts';
+import { fixture } from '../kernel/helpers/asking.ts';
+import { from, INTERFACES, layer, PUBLIC_OPEN } from './helpers/proof-case.ts';
 
 const VERSIONS = ['0.9.3', '1.3.3', '2.3.1'] as const;
 

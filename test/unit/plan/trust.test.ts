@@ -6,8 +6,8 @@ import { trustNotes } from '../../../src/plan/diff/trust.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
-import { inputOf } from '../policy/cases.ts';
-import { Firewalld } from './simulator.ts';
+import { inputOf } from '../policy/helpers/cases.ts';
+import { Firewalld } from './helpers/simulator.ts';
 
 const SIDES = { eth0: ['192.0.2.10/24'], eth1: ['198.51.100.10/24'] };
 

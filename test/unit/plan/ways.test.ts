@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { InterfaceFacts } from '../../../src/facts/facts.ts';
 import type { Way, WayFacts } from '../../../src/plan/lockout/proof-ways.ts';
 import { waysOf } from '../../../src/plan/lockout/ways.ts';
-import { from, INTERFACES } from './proof-case.ts';
+import { from, INTERFACES } from './helpers/proof-case.ts';
 
 const path = (clientAddress: string, serverAddress: string, serverPort = 22) => ({
   clientAddress,

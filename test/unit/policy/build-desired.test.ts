@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
-import { FIXTURES, inputOf, type PolicyCase, shownOutcome } from './cases.ts';
+import { FIXTURES, inputOf, type PolicyCase, shownOutcome } from './helpers/cases.ts';
 
 const CASES = path.join(FIXTURES, 'cases');
 

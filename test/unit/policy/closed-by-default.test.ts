@@ -3,7 +3,7 @@ import { letsIn } from '../../../src/firewalld/filter/openings.ts';
 import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { PolicyOutcome } from '../../../src/policy/desired.ts';
-import { inputOf } from './cases.ts';
+import { inputOf } from './helpers/cases.ts';
 
 /** Who knocks, by the address that he comes from. */
 const WHO = {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parsePortRange } from '../../../src/core/ports.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import { doubtfulServices } from '../../../src/policy/open-to-all.ts';
-import { inputOf } from './cases.ts';
+import { inputOf } from './helpers/cases.ts';
 
 describe('services that are worth a question', () => {
   it.each([

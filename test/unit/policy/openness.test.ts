@@ -7,7 +7,7 @@ import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import { buildDesired, type PolicyInput } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import type { InterfaceClass, ZoneTarget } from '../../../src/settings/settings-types.ts';
-import { inputOf, type PolicyCase } from './cases.ts';
+import { inputOf, type PolicyCase } from './helpers/cases.ts';
 
 const ADDRESSES: Readonly<Record<string, string>> = { eth0: '192.0.2.10', eth1: '198.51.100.10', eth2: '203.0.113.10' };
 const VIP = '192.0.2.80';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mixedUpSides } from '../../../src/policy/sides.ts';
 import type { InterfaceClass, PrivateMode } from '../../../src/settings/settings-types.ts';
-import { defaultRoutesOf, interfacesOf } from './cases.ts';
+import { defaultRoutesOf, interfacesOf } from './helpers/cases.ts';
 
 const QUESTION = /^are public and private mixed up\? /;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ACCEPT_ALL } from '../../../src/firewalld/rich-rule.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../../src/policy/desired.ts';
-import { inputOf } from './cases.ts';
+import { inputOf } from './helpers/cases.ts';
 
 /** An inventory with one host whose extra rules and narrowing are those given. */
 function desiredWith(variables: Readonly<Record<string, unknown>>, roles: readonly string[] = ['server']) {

@@ -5,8 +5,8 @@ import { displayWidth } from '../../../src/report/terminal/layout.ts';
 import { LiveReport } from '../../../src/report/terminal/live.ts';
 import { LiveModel } from '../../../src/report/terminal/live-model.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { contextOf, failed, jobsOf, names, planOf, ScriptedOperations, tick } from '../fleet/fakes.ts';
-import { EVENTS, OUTCOMES, Written } from './outcomes.ts';
+import { contextOf, failed, jobsOf, names, planOf, ScriptedOperations, tick } from '../fleet/helpers/fakes.ts';
+import { EVENTS, OUTCOMES, Written } from './helpers/outcomes.ts';
 
 /** A terminal that understands what the live view uses: line feeds, up, carriage return, erase to the end. */
 class Screen extends Written {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
-import { EVENTS, Written } from './outcomes.ts';
+import { EVENTS, Written } from './helpers/outcomes.ts';
 
 describe('NDJSON', () => {
   const output = new Written();

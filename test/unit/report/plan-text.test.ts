@@ -3,7 +3,7 @@ import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { plansText, planText } from '../../../src/report/terminal/plan-text.ts';
 import { createStyle, PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
+import { DRIFT, FIRST_APPLY, SETTLED } from './helpers/plans.ts';
 
 const GOLDEN = '../../fixtures/report';
 const plain = { style: PLAIN_STYLE, verbosity: 0 };

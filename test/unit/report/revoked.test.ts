@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { CutFlows } from '../../../src/fleet/events.ts';
 import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
 import { outcomeNote } from '../../../src/report/terminal/outcome-text.ts';
-import { DRIFT, SETTLED } from './plans.ts';
+import { DRIFT, SETTLED } from './helpers/plans.ts';
 
 const changed = (cut?: CutFlows, plan = DRIFT) =>
   ({ kind: 'changed', plan, generation: 'g1', reloads: 0, ...(cut === undefined ? {} : { cut }) }) as const;

@@ -10,7 +10,7 @@ import { problemsText } from '../../../src/report/terminal/problems-text.ts';
 import { resultsText } from '../../../src/report/terminal/results-text.ts';
 import { createStyle, PLAIN_STYLE, wantsColours } from '../../../src/report/terminal/style.ts';
 import { closingTable } from '../../../src/report/terminal/table.ts';
-import { BARE_FACTS, BUSY_FACTS, EVENTS, FACTS, OUTCOMES, PENDING, SUMMARY, Written } from './outcomes.ts';
+import { BARE_FACTS, BUSY_FACTS, EVENTS, FACTS, OUTCOMES, PENDING, SUMMARY, Written } from './helpers/outcomes.ts';
 
 const GOLDEN = '../../fixtures/report';
 const DURATIONS = new Map([...OUTCOMES.keys()].map((host, index) => [host, index * 1000 + 234]));

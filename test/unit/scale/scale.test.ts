@@ -3,8 +3,8 @@ import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { decidedFromFacts } from '../decide/decided.ts';
-import { type BigHost, bigHost, type Size, SMALL } from './big-host.ts';
+import { decidedFromFacts } from '../decide/helpers/decided.ts';
+import { type BigHost, bigHost, type Size, SMALL } from './helpers/big-host.ts';
 
 /** From what a host printed to a plan that is shown, as text and as JSON. */
 function planned({ text, job, play, context }: BigHost): { readonly shown: string; readonly changes: number } {

@@ -9,9 +9,9 @@ import { jsonLine } from '../../../src/report/ndjson.ts';
 import { factsText } from '../../../src/report/terminal/facts-text.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { decideOn, prepare } from '../adversarial/worlds.ts';
-import { probeText, runningFirewalld } from '../facts/probe-text.ts';
-import { Firewalld } from '../plan/simulator.ts';
+import { decideOn, prepare } from '../adversarial/helpers/worlds.ts';
+import { probeText, runningFirewalld } from '../facts/helpers/probe-text.ts';
+import { Firewalld } from '../plan/helpers/simulator.ts';
 
 /** Values as JSON text: what no honest program prints, and what its reader may stumble over. */
 const RAW = [

@@ -8,10 +8,10 @@ import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewall
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { createMarkers, programInput } from '../../../src/transport/program-framing.ts';
 import { createTarget } from '../../../src/transport/target.ts';
-import { decideOn, interfaceWith, prepare, type Variables } from '../adversarial/worlds.ts';
-import { Firewalld } from '../plan/simulator.ts';
-import { readInventory } from '../policy/cases.ts';
-import { type FakeHost, PROGRAMS, runFake } from './fake-host.ts';
+import { decideOn, interfaceWith, prepare, type Variables } from '../adversarial/helpers/worlds.ts';
+import { Firewalld } from '../plan/helpers/simulator.ts';
+import { readInventory } from '../policy/helpers/cases.ts';
+import { type FakeHost, PROGRAMS, runFake } from './helpers/fake-host.ts';
 
 /** Texts that mean something to a shell, to XML, to a template, to D-Bus, to Python or to a terminal. */
 const NASTY = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateExpressions } from '../ansible/template-cases.ts';
+import { evaluateExpressions } from '../ansible/helpers/template-cases.ts';
 
 /** Templates are text of whoever wrote the inventory; here by somebody who means harm. */
 describe('a template', () => {

@@ -17,8 +17,8 @@ import { LocalTransport } from '../../../src/transport/local.ts';
 import { NodeSshTransport } from '../../../src/transport/ssh2/adapter.ts';
 import { createTarget } from '../../../src/transport/target.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
-import { readInventory } from '../policy/cases.ts';
-import { runFake } from './fake-host.ts';
+import { readInventory } from '../policy/helpers/cases.ts';
+import { runFake } from './helpers/fake-host.ts';
 
 const BECOME = 'Become-s3cret-7f3a';
 const LOGIN = 'Login-s3cret-91bc';

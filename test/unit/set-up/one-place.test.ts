@@ -57,7 +57,7 @@ describe('one place installs packages', () => {
       'test/set-up/provide.ts',
       'test/set-up/run.ts',
       'test/set-up/unit-setup.ts',
-      'test/shellcheck.ts',
+      'test/tools/shellcheck.ts',
       'test/unit/set-up/packages.test.ts',
       'test/unit/set-up/provide.test.ts',
     ]);

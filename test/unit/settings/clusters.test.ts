@@ -7,7 +7,7 @@ import { type Batch, planRollout } from '../../../src/fleet/rollout.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import { hostPeers } from '../../../src/settings/addresses-of-hosts.ts';
 import type { HostSettings } from '../../../src/settings/settings-types.ts';
-import { CLUSTERS, fleets, type RandomFleet } from '../fleet/random-fleets.ts';
+import { CLUSTERS, fleets, type RandomFleet } from '../fleet/helpers/random-fleets.ts';
 
 /**
  * Whether two hosts may not change at the same time, read from the inventory pair by pair: it knows no list of clusters.

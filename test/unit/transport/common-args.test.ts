@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseCommonArgs } from '../../../src/transport/ssh-config/common-args.ts';
 import { createTarget } from '../../../src/transport/target.ts';
-import { supported } from '../../supported.ts';
+import { supported } from '../../helpers/supported.ts';
 
 const location = { file: 'hosts.yaml', line: 3, column: 7 };
 const parse = (text: string) => parseCommonArgs(text, location, '/home/op');

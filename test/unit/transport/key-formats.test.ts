@@ -12,7 +12,7 @@ import {
   unusableKind,
 } from '../../../src/transport/ssh2/key-formats.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
-import { fidoKey, field } from './key-files.ts';
+import { fidoKey, field } from './helpers/key-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portfw-formats-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -14,8 +14,8 @@ import {
   parseKnownHosts,
   wireKeyType,
 } from '../../../src/transport/ssh2/known-hosts.ts';
-import { requireOpenSsh } from '../../openssh.ts';
-import { supported } from '../../supported.ts';
+import { requireOpenSsh } from '../../helpers/openssh.ts';
+import { supported } from '../../helpers/supported.ts';
 
 const fixtures = new URL('../../fixtures/transport/', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, fixtures), 'utf8');

@@ -6,9 +6,9 @@ import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vites
 import { Secret } from '../../../src/core/secret.ts';
 import type { Target } from '../../../src/transport/connection.ts';
 import { NodeSshTransport } from '../../../src/transport/ssh2/adapter.ts';
+import { supported } from '../../helpers/supported.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
-import { supported } from '../../supported.ts';
-import { fidoKey, field, startAgent } from './key-files.ts';
+import { fidoKey, field, startAgent } from './helpers/key-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portfw-obstacles-'));
 const home = join(folder, 'home');

@@ -12,7 +12,7 @@ import { hostGoal } from '../../../src/transport/ssh2/login-words.ts';
 import { PrivateKeyStore } from '../../../src/transport/ssh2/private-keys.ts';
 import { planAuthentication } from '../../../src/transport/ssh2/ssh-authentication.ts';
 import { makeKeyPair } from '../../lab/keys.ts';
-import { startAgent } from './key-files.ts';
+import { startAgent } from './helpers/key-files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'portfw-keys-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -7,8 +7,8 @@ import { formatProblem } from '../../../src/core/problem.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
 import { resolveHost } from '../../../src/transport/ssh-config/ssh-config-resolve.ts';
 import { OPTIONS, type OptionSpec } from '../../../src/transport/ssh-config/ssh-options-table.ts';
-import { supported } from '../../supported.ts';
-import { environment } from './ssh-config-oracle.ts';
+import { supported } from '../../helpers/supported.ts';
+import { environment } from './helpers/ssh-config-oracle.ts';
 
 let folder: string;
 let home: string;

@@ -3,7 +3,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { lookUp } from '../../../src/transport/ssh-config/ssh-config.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
 import { resolveHost } from '../../../src/transport/ssh-config/ssh-config-resolve.ts';
-import { askOpenSsh, comparable, environment, HOME, ourAnswer, removeCases, writeCase } from './ssh-config-oracle.ts';
+import {
+  askOpenSsh,
+  comparable,
+  environment,
+  HOME,
+  ourAnswer,
+  removeCases,
+  writeCase,
+} from './helpers/ssh-config-oracle.ts';
 
 /** Configurations that nobody would write, in pieces that OpenSSH reads: whatever it makes of them, we do too. */
 

@@ -13,7 +13,7 @@ import {
   readCase,
   removeCases,
   writeCase,
-} from './ssh-config-oracle.ts';
+} from './helpers/ssh-config-oracle.ts';
 
 const folder = new URL('../../fixtures/transport/ssh-config/', import.meta.url);
 const names = readdirSync(folder).filter((name) => name.endsWith('.conf'));

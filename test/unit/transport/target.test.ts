@@ -7,7 +7,7 @@ import { Secret } from '../../../src/core/secret.ts';
 import type { Target } from '../../../src/transport/connection.ts';
 import { SshConfigFiles } from '../../../src/transport/ssh-config/ssh-config-files.ts';
 import { createTarget, type ReachableHost, type TargetOptions } from '../../../src/transport/target.ts';
-import { supported } from '../../supported.ts';
+import { supported } from '../../helpers/supported.ts';
 
 const options: TargetOptions = {
   acceptNewHostKeys: false,
