@@ -29,8 +29,7 @@ export function hintFor(group: readonly Finding[], input: Pick<LockoutInput, 'ou
     if (zoneOfInterface(stage.after, place.interface) !== owner) return open;
     return `the setting that lets SSH in now is not in the zone's file, or another zone replaces it: add to the inventory portfw_interfaces: { public: [${place.interface}] } and ${rule('public')}; or ${open}`;
   }
-  if (kind === 'rule')
-    return `on the host: let in ${few(from)} before that rule, or remove the rule`;
+  if (kind === 'rule') return `on the host: let in ${few(from)} before that rule, or remove the rule`;
   return `on the host: add an exception for ${few(from)} before it; portfw ${isOurs(owner) ? `manages ${kind} ${owner}, but not this rule` : `does not manage ${kind} ${owner}`}`;
 }
 

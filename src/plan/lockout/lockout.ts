@@ -105,16 +105,16 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
     if (packet.sound) settle(finding);
     else
       notes.push(
-        warning('trial-failed', `${outlook(finding)}; it got in in no other state either, so the trial itself may be wrong`),
+        warning(
+          'trial-failed',
+          `${outlook(finding)}; it got in in no other state either, so the trial itself may be wrong`,
+        ),
       );
   }
   if (way.guessed) return { refused, notes };
   for (const text of cut.unknown)
     notes.push(
-      warning(
-        'rules-unknown',
-        `whether SSH gets in depends on a kernel rule that portfw does not understand: ${text}`,
-      ),
+      warning('rules-unknown', `whether SSH gets in depends on a kernel rule that portfw does not understand: ${text}`),
     );
   const doubtful = shutOut(way, stage.after, true, ports);
   const sure = gotIn(way, stage, true, ports);
@@ -126,7 +126,10 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
     if (input.changes && intersect(ranges, sure).length > 0) refused.push(finding);
     else if (way.kind === 'controller' || way.kind === 'management')
       notes.push(
-        warning('lockout-unproved', `${outlook(finding)}; whether that rule applies to them cannot be known in advance`),
+        warning(
+          'lockout-unproved',
+          `${outlook(finding)}; whether that rule applies to them cannot be known in advance`,
+        ),
       );
   }
   return { refused, notes };

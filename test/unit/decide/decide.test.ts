@@ -353,9 +353,7 @@ describe('a host that can be configured', () => {
       const note = made.plan.notes.find(({ code }) => code === 'lockout-accepted');
       expect(note).toMatchObject({
         severity: 'warning',
-        text: expect.stringMatching(
-          /^zone portfw-public would not .* only the automatic rollback restores access$/,
-        ),
+        text: expect.stringMatching(/^zone portfw-public would not .* only the automatic rollback restores access$/),
       });
       const other = decision({ facts: { controllerPath: elsewhere }, accepted: ['sip2.example.net'] });
       expect(other.kind === 'refused' && other.failure.code).toBe('lockout');

@@ -237,7 +237,7 @@ describe('what stops being forwarded', () => {
         desired: { 'portfw-public': bound('eth0') },
         policies: { any: between('internal', 'ANY', { target: 'ACCEPT' }) },
       },
-      [refused('IPv4', 'eth1', "eth0 (masquerading)", 'zone external masquerades')],
+      [refused('IPv4', 'eth1', 'eth0 (masquerading)', 'zone external masquerades')],
     ],
     [
       'a port of the host that leads to a machine behind it',

@@ -167,7 +167,9 @@ describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) =>
 describe('packets', () => {
   it('that do not get in though no rule says so are a refusal where they got in in another state', () => {
     const { refusals } = proved({ packets: { running: 'silent' } });
-    expect(refusals.map(({ text }) => text)).toEqual([expect.stringMatching(/no known rule explains it.*was not answered/)]);
+    expect(refusals.map(({ text }) => text)).toEqual([
+      expect.stringMatching(/no known rule explains it.*was not answered/),
+    ]);
   });
 
   it('that never got in are a note: the trial may be at fault', () => {
