@@ -108,15 +108,15 @@ export function decide(
     const { unexplained, candidates } = findings.verdict;
     return refused(
       'roles-ambiguous',
-      `${unexplained.join(', ')} fits ${candidates.join(', ')}, and nothing tells which`,
-      `declare the roles: portfw_roles: [${candidates[0] ?? ''}] (or the others) for this host`,
+      `${unexplained.join(', ')} fits ${candidates.join(', ')}, but the evidence does not decide`,
+      `declare the roles of this host: portfw_roles: [${candidates[0] ?? ''}] (or the others)`,
     );
   }
   if (findings.verdict.kind === 'none') {
     return refused(
       'no-roles',
       'no role was found on the host and none is declared',
-      'declare the roles in portfw_roles; an empty list stands for a host that only plays the roles of every host',
+      'declare the roles in portfw_roles; an empty list means only the roles of every host',
     );
   }
   return planOf(job, play, facts, usable, findings, context, dialled);
@@ -137,7 +137,7 @@ function planOf(
     return refused(
       'broken-xml',
       `portfw cannot use ${first!.path}: ${first!.why}`,
-      'repair it or remove it: portfw cannot tell what firewalld would make of it at the next reload',
+      'repair it or remove it: portfw cannot know how firewalld would read it at the next reload',
       observed.broken.slice(1).map((item) => `${item.path}: ${item.why}`),
     );
   }
@@ -291,7 +291,7 @@ function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): 
     {
       severity: 'info',
       code: 'management-proved',
-      text: `portfw_management was proved ${how}: ${[...new Set(texts)].join(', ')}`,
+      text: `portfw_management: access was proved ${how}: ${[...new Set(texts)].join(', ')}`,
     },
   ];
 }
@@ -314,7 +314,7 @@ function startNotes(
   const rest = facts.interfaces.filter((item) => !item.loopback && !bound.has(item.name)).map(({ name }) => name);
   if (rest.length === 0) return [];
   const open = observed.permanent.zones.get(defaultZone)?.services ?? [];
-  const text = `${rest.join(', ')} ${rest.length === 1 ? 'falls' : 'fall'} to firewalld's default zone ${defaultZone}, which opens ${open.length === 0 ? 'no service' : open.join(', ')}`;
+  const text = `${rest.join(', ')} will be in firewalld's default zone ${defaultZone}, which opens ${open.length === 0 ? 'no service' : open.join(', ')}`;
   return [{ severity: 'warning', code: 'default-zone', text }];
 }
 
@@ -323,7 +323,7 @@ function acceptedNotes(proof: LockoutVerdict): PolicyNote[] {
   return proof.refusals.map(({ text }) => ({
     severity: 'warning',
     code: 'lockout-accepted',
-    text: `${text}; accepted with --accept-lockout: the guard is the only thing that brings you back`,
+    text: `${text}; accepted with --accept-lockout: only the automatic rollback restores access`,
   }));
 }
 
@@ -352,7 +352,7 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
     {
       severity: 'info',
       code: 'other-writers',
-      text: `${facts.writers.units.join(', ')} also write(s) rules on this host; they are left alone`,
+      text: `${facts.writers.units.join(', ')} also ${facts.writers.units.length === 1 ? 'manages' : 'manage'} firewall rules here; portfw does not change them`,
     },
   ];
 }
@@ -361,7 +361,7 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
 function entranceNotes(job: DecidedHost, facts: HostFacts): PolicyNote[] {
   if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
   const text =
-    'the host does not say which of its addresses we came in by: whether the way in stays open cannot be worked out beforehand';
+    'the host does not report at which of its addresses this session came in: whether SSH access stays open cannot be proved in advance';
   return [{ severity: 'warning', code: 'entrance-unknown', text }];
 }
 
@@ -409,7 +409,7 @@ function mentions(text: string, name: string): boolean {
 function usedBy(what: string, name: string): PolicyRefusal {
   return {
     code: 'still-used',
-    text: `${what}, which is not ours, uses ${name}, which the plan deletes`,
-    hint: `take ${name} out of it first`,
+    text: `${what} (not managed by portfw) uses ${name}, which the plan deletes`,
+    hint: `remove ${name} from it first`,
   };
 }

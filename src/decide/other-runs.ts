@@ -38,7 +38,7 @@ export function otherRunText(other: OtherRun): string {
     }
     case 'left':
       return other.runs
-        .map((run) => `${run.what} by ${run.holder} since ${run.since} was never ended: ${pendingText(run)}`)
+        .map((run) => `${run.what} by ${run.holder} since ${run.since} was left unfinished: ${pendingText(run)}`)
         .join('; ');
   }
 }
@@ -47,25 +47,25 @@ export function otherRunText(other: OtherRun): string {
 export function pendingText(pending: PendingRun): string {
   if (pending.held !== undefined) return heldText(pending.held);
   if (!pending.alive && pending.decision !== 'keep')
-    return 'its time is over; the next apply or rollback, or `portfw confirm --revert`, puts the host back first';
+    return 'its time is over; the next apply or rollback, or `portfw confirm --revert`, rolls it back first';
   switch (pending.decision) {
     case 'keep':
-      return 'it was kept, and is being tidied up';
+      return 'it was kept, and is being cleaned up';
     case 'revert':
-      return 'it is being put back';
+      return 'it is being rolled back';
     case 'open': {
       const step = pending.step === '' ? '' : ` (${pending.step})`;
-      const waits = pending.proved ? 'it is proved and waits for `portfw confirm`' : `it is under way${step}`;
-      return `${waits}; the host puts itself back in ${durationText(pending.secondsLeft)} unless it is kept`;
+      const waits = pending.proved ? 'it is proved and waits for `portfw confirm`' : `it is in progress${step}`;
+      return `${waits}; the host rolls back in ${durationText(pending.secondsLeft)} unless it is kept`;
     }
   }
 }
 
 function heldText({ why, since, inForce }: HeldRollback): string {
   const rules = inForce
-    ? 'the kernel has the rules of before meanwhile'
-    : 'THE RULES OF BEFORE COULD NOT BE PUT IN FORCE: look at the host now';
-  return `its rollback waits for firewalld since ${since}: ${why}; ${rules}; the host tries again`;
+    ? 'meanwhile the kernel has the previous rules'
+    : 'THE PREVIOUS RULES COULD NOT BE RESTORED: check the host now';
+  return `its rollback has been waiting for firewalld since ${since}: ${why}; ${rules}; the host tries again`;
 }
 
 /** The code of a refusal because another run holds the host. */
@@ -83,8 +83,8 @@ export function lockedBy(lock: LockFacts, pending: PendingRun | null): Failure {
 
 function solution(pending: PendingRun | null): string {
   if (pending?.decision === 'revert')
-    return 'wait until the host is back, and run again; if it does not come back, `portfw confirm --revert` tries once more';
+    return 'wait until the rollback has ended, then run again; if it does not end, `portfw confirm --revert` tries once more';
   if (pending?.confirm === 'manual')
-    return 'confirm that run with `portfw confirm`, or put the host back with `portfw confirm --revert`; then run again';
-  return 'wait for that run to end, and run again: a run that died is put back by the host itself, and lets go of the lock';
+    return 'confirm that run with `portfw confirm`, or roll it back with `portfw confirm --revert`; then run again';
+  return 'wait for that run to end, then run again: if it has died, the host rolls it back and releases the lock';
 }

@@ -17,19 +17,19 @@ export function runNotes(facts: Pick<HostFacts, 'lock' | 'unfinished' | 'lastRun
     notes.push({
       severity: 'warning',
       code: 'run-left',
-      text: `${otherRunText(other)}. This plan will be out of date once that run has been put back`,
+      text: `${otherRunText(other)}. This plan will be out of date once that run has been rolled back`,
     });
   else if (lock !== null && facts.unfinished.runs.length === 0)
     notes.push({
       severity: 'info',
       code: 'lock-left',
-      text: `${lock.holder} took this host's lock at ${lock.since} and wrote nothing; the next run removes it`,
+      text: `${lock.holder} took this host's lock at ${lock.since} and wrote nothing; the next run removes the lock`,
     });
   if (lastRun?.outcome === 'reverted')
     notes.push({
       severity: 'warning',
       code: 'last-run-reverted',
-      text: `the last run did not last: ${endText(lastRun)}`,
+      text: `the last run was not kept: ${endText(lastRun)}`,
     });
   return notes;
 }
@@ -38,18 +38,18 @@ export function runNotes(facts: Pick<HostFacts, 'lock' | 'unfinished' | 'lastRun
 export function endText(end: RunEnd): string {
   const what = `${end.what} by ${end.holder}`;
   if (end.outcome === 'kept') return `${what} was kept at ${end.at}`;
-  return `${what} was put back at ${end.at} by ${byText(end.by)}${end.why === '' ? '' : `: ${end.why}`}`;
+  return `${what} was rolled back at ${end.at} by ${byText(end.by)}${end.why === '' ? '' : `: ${end.why}`}`;
 }
 
 /** Who decided, in words. */
 export function byText(by: string): string {
   switch (by) {
     case 'timer':
-      return 'the host itself, when its window was over';
+      return 'the host itself, when its time was over';
     case 'boot':
       return 'the host itself, after a boot';
     case 'the host':
-      return 'the host itself, where a step had failed';
+      return 'the host itself, after a step had failed';
     default:
       return by;
   }

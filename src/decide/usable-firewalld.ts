@@ -17,11 +17,11 @@ export type Usability = UsableFirewalld | { readonly kind: 'refused'; readonly r
 
 /** Services whose rules would stand beside firewalld's, so that neither would say what gets in. */
 const OTHER_FIREWALLS: Readonly<Record<string, string>> = {
-  ufw: 'take its rules over into the inventory, then: ufw disable',
-  nftables: 'take its rules over into the inventory, then: systemctl disable --now nftables && nft flush ruleset',
-  iptables: 'take its rules over into the inventory, then: systemctl disable --now iptables',
-  ip6tables: 'take its rules over into the inventory, then: systemctl disable --now ip6tables',
-  ebtables: 'take its rules over into the inventory, then: systemctl disable --now ebtables',
+  ufw: 'move its rules into the inventory, then: ufw disable',
+  nftables: 'move its rules into the inventory, then: systemctl disable --now nftables && nft flush ruleset',
+  iptables: 'move its rules into the inventory, then: systemctl disable --now iptables',
+  ip6tables: 'move its rules into the inventory, then: systemctl disable --now ip6tables',
+  ebtables: 'move its rules into the inventory, then: systemctl disable --now ebtables',
 };
 
 /**
@@ -36,7 +36,7 @@ export function usableFirewalld(facts: HostFacts, ensure: EnsureFirewalld | null
       return refused(
         'firewalld-absent',
         'firewalld is not installed on the host',
-        'install the package firewalld and start it, or have portfw do so: portfw_ensure_firewalld: installed',
+        'install the package firewalld and start it, or let portfw do so: portfw_ensure_firewalld: installed',
       );
     const stock = stockFirewalld();
     return (
@@ -54,7 +54,7 @@ export function usableFirewalld(facts: HostFacts, ensure: EnsureFirewalld | null
   if (firewalld.state !== 'RUNNING')
     return refused(
       'firewalld-failed',
-      `firewalld says of itself that it is ${firewalld.state}`,
+      `firewalld reports the state ${firewalld.state}`,
       'see `journalctl -u firewalld`; repair its configuration and restart it',
     );
   if (firewalld.panicMode)
@@ -66,8 +66,8 @@ export function usableFirewalld(facts: HostFacts, ensure: EnsureFirewalld | null
   if (firewalld.otherFolder !== undefined)
     return refused(
       'other-folder',
-      `firewalld was started to read ${firewalld.otherFolder} (--system-config), and portfw knows /etc/firewalld alone`,
-      'start it without that option, see FIREWALLD_ARGS in /etc/sysconfig/firewalld or /etc/default/firewalld; a link /etc/firewalld to that folder serves as well',
+      `firewalld was started with --system-config ${firewalld.otherFolder}; portfw supports /etc/firewalld only`,
+      'start it without that option (see FIREWALLD_ARGS in /etc/sysconfig/firewalld or /etc/default/firewalld), or make /etc/firewalld a link to that folder',
     );
   if (firewalld.denies === true)
     return refused(
@@ -88,17 +88,17 @@ function stopped(
     return refused(
       'firewalld-stopped',
       what,
-      'start it with `systemctl enable --now firewalld`, and mind that it then filters at once; or have portfw start it with its new configuration: portfw_ensure_firewalld: running',
+      'start it with `systemctl enable --now firewalld` (it filters at once), or let portfw start it with the new configuration: portfw_ensure_firewalld: running',
     );
   const { offline } = firewalld;
   if (offline === undefined)
     return refused('firewalld-stopped', what, 'see `journalctl -u firewalld`: portfw cannot read its configuration');
   if (offline.unit === '')
-    return refused('firewalld-stopped', `${what}, and no systemd runs that could start it`, 'start it by hand');
+    return refused('firewalld-stopped', `${what}, and systemd, which would start it, does not run`, 'start it by hand');
   if (offline.unit.startsWith('masked'))
     return refused(
       'firewalld-masked',
-      'firewalld is masked: somebody has ruled out that it is started',
+      'firewalld is masked, so it cannot be started',
       'on the host: systemctl unmask firewalld',
     );
   return (
@@ -116,7 +116,7 @@ function otherFirewall(facts: HostFacts): Usability | null {
   if (other === undefined) return null;
   return refused(
     'other-firewall',
-    `${other} is active: with firewalld beside it, neither would say what gets in`,
+    `${other} is active: it and firewalld would both decide what gets in`,
     `on the host: ${OTHER_FIREWALLS[other]!}`,
   );
 }

@@ -37,7 +37,7 @@ export function firewalldRefusal(version: string): { readonly what: string; read
   }
   if (compareVersions(version, OLDEST_SUPPORTED) >= 0) return null;
   return {
-    what: `firewalld ${version} is older than ${OLDEST_SUPPORTED}, the oldest that portfw can write for`,
+    what: `firewalld ${version} is older than ${OLDEST_SUPPORTED}, the oldest that portfw supports`,
     solve: `Upgrade firewalld to ${OLDEST_SUPPORTED} or newer`,
   };
 }

@@ -79,7 +79,7 @@ function shutOut(failure: Failure): Failure {
   return {
     ...failure,
     solve:
-      'the change may have shut us out: compare the plan with the way that we come in by, and with what else filters on that way',
+      'the change may block SSH: compare the plan with the path of this connection, and check other filters on that path',
   };
 }
 
@@ -203,7 +203,7 @@ function notAsPlanned(when: string, missing: readonly Change[]): Failure {
     what: `the host is not as planned ${when}: ${missing.length} difference(s)`,
     details: missing.slice(0, 8).map(describeChange),
     solve:
-      'something else changes firewalld on this host, or its version does something that we do not know: report it with `portfw facts --json`',
+      'something else changes firewalld on this host, or this version does something that portfw does not know: report it with the output of `portfw facts --json`',
   };
 }
 

@@ -86,7 +86,7 @@ export class ApplyRollout {
     const lost = this.#firstFailed(hosts) ?? this.#firstHeld(hosts);
     return lost === null
       ? null
-      : `${lost}, and with on_failure: revert-run all hosts of a playbook are changed or none`;
+      : `${lost}, and with on_failure: revert-run either all hosts of a playbook are changed or none`;
   }
 
   /** @returns why no further batch of the playbook is begun, or `null` */
@@ -183,7 +183,7 @@ export class ApplyRollout {
     await runLimited([...kept], this.#forks, NEVER, async ([host, was]) => {
       this.#books.finish(host, await this.#putBack(host, was, because));
     });
-    await this.#skip(hosts, culprit === null ? INTERRUPTED : `${culprit}, and its batch was put back`);
+    await this.#skip(hosts, culprit === null ? INTERRUPTED : `${culprit}, and its batch was rolled back`);
     return culprit;
   }
 
@@ -200,7 +200,7 @@ export class ApplyRollout {
         this.#books.putBack(host, await this.#putBack(host, was, because));
       });
     }
-    return `${because}, and the run was put back`;
+    return `${because}, and the run was rolled back`;
   }
 
   #putBack(host: string, was: InForce, because: string): Promise<HostOutcome> {

@@ -33,7 +33,7 @@ async function cutFlows(job: HostJob, flows: readonly FlowImpact[], context: Run
     const { answer } = asked;
     if (answer.kind === 'flows-cut') {
       if (answer.ended === 0 && !answer.tracked)
-        return { kind: 'failed', why: "the kernel's table of connections could not be asked" };
+        return { kind: 'failed', why: "the kernel's connection table could not be read" };
       return { kind: 'cut', ended: answer.ended, left: answer.left };
     }
     return { kind: 'failed', why: answer.kind === 'failed' ? answer.why : `the host answered "${answer.kind}"` };

@@ -88,9 +88,9 @@ async function lastly(connection: Connection, use: () => Promise<HostOutcome>): 
 function notPutBack(because: string): Failure {
   return {
     code: 'not-put-back',
-    what: `the host was to be put back because ${because}`,
+    what: `the host should have been rolled back because ${because}`,
     details: [],
-    solve: 'see `portfw status` for it, and `portfw history`',
+    solve: 'see `portfw status` and `portfw history`',
   };
 }
 
@@ -125,14 +125,14 @@ export function standstill(answer: Standstill): Failure {
     case 'drifted':
       return {
         code: 'drifted',
-        what: 'the host is not as it was when the plan was made',
+        what: 'the host has changed since the plan was made',
         details: [],
-        solve: 'run again: a new plan is made from what is there now',
+        solve: 'run again: a new plan is made from the current state',
       };
     case 'stopped':
       return {
         code: 'firewalld-stopped',
-        what: `firewalld does not run any more: ${answer.reason}`,
+        what: `firewalld no longer runs: ${answer.reason}`,
         details: [],
         solve: 'see `journalctl -u firewalld`',
       };
@@ -150,7 +150,7 @@ export function standstill(answer: Standstill): Failure {
 export function unexpected(kind: string): Failure {
   return {
     code: 'unexpected-answer',
-    what: `the host answered "${kind}", which does not fit here`,
+    what: `the host gave the unexpected answer "${kind}"`,
     details: [],
     solve: 'run again; report it if it happens twice',
   };
@@ -160,7 +160,7 @@ export function unexpected(kind: string): Failure {
 export function settledByHost(run: GuardedRun, phase: Phase, aftermath: HostAftermath): HostOutcome {
   const failure: Failure = {
     code: 'window-over',
-    what: `the host did not wait any longer: it was not kept within ${guardOf(run.context).windowSeconds} s`,
+    what: `the host's time was over: the run was not kept within ${guardOf(run.context).windowSeconds} s`,
     details: [],
     solve: 'run again, with a longer --revert-after where the host or its operators need more time',
   };
@@ -181,7 +181,7 @@ export async function failedOnHost(
     code: 'step-failed',
     what: answer.step === phase ? answer.why : `${answer.step}: ${answer.why}`,
     details: [],
-    solve: 'mend what it names and run again',
+    solve: 'fix the error above and run again',
   };
   if (answer.aftermath.kind === 'restore-failed') return giveUp(run, phase, failure);
   return failed(phase, failure, withoutKept(answer.aftermath));
@@ -206,11 +206,11 @@ export async function giveUp(
     case 'kept':
       return kept ?? failed(phase, failure, { kind: 'still-changed', generation: run.id });
     case 'unknown': {
-      const solve = `the host puts itself back when its window is over; when it can be reached again, see \`portfw status --limit ${job.host}\``;
+      const solve = `the host rolls back when its time is over; when it can be reached again, see \`portfw status --limit ${job.host}\``;
       return failed(phase, { ...failure, solve }, settled);
     }
     case 'restore-failed': {
-      const solve = `mend what keeps it from going back: the host goes on trying; see \`portfw status --limit ${job.host}\``;
+      const solve = `fix what prevents the rollback; the host tries again; see \`portfw status --limit ${job.host}\``;
       return failed(phase, { ...failure, solve }, settled);
     }
     case 'restored':

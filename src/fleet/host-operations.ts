@@ -94,7 +94,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
 /** A refusal that may be due to a state that another run has made and may take back. */
 function beside(failure: Failure, other: OtherRun | null): Failure {
   if (other === null) return failure;
-  return { ...failure, details: [...failure.details, `beside another run: ${otherRunText(other)}`] };
+  return { ...failure, details: [...failure.details, `another run has not ended: ${otherRunText(other)}`] };
 }
 
 function history(job: HostJob, context: RunContext): Promise<HostOutcome> {

@@ -107,7 +107,7 @@ export async function probe(
       lost: false,
       failure: {
         code: 'facts-unreadable',
-        what: `what the host says of its ${parsed.section} cannot be understood: ${parsed.why}`,
+        what: `the host's answer about its ${parsed.section} cannot be understood: ${parsed.why}`,
         details: [],
         solve: 'look at it with `portfw facts -vv`; nothing was changed',
       },
@@ -200,9 +200,9 @@ export async function ask(connection: Connection, request: Request): Promise<Ask
       mayHaveRun: true,
       failure: {
         code: 'answer-unreadable',
-        what: `the host did not carry out "${request.operation}" as it should (exit code ${outcome.exitCode})`,
+        what: `the request "${request.operation}" failed on the host (exit code ${outcome.exitCode})`,
         details: [answer.kind === 'unreadable' ? answer.why : '', last].filter((line) => line !== ''),
-        solve: 'this is a mistake of ours or a broken Python on the host: run again with -vv and report it',
+        solve: 'this is a bug of portfw or a broken Python on the host: run again with -vv and report it',
       },
     };
   }

@@ -53,9 +53,9 @@ export async function withFirewalldInstalled(
       kind: 'refused',
       failure: {
         code: 'not-as-shown',
-        what: 'firewalld is installed now, but not started: with it the plan is another one than was shown',
+        what: 'firewalld is now installed but not started: the new plan differs from the one that was shown',
         details: [],
-        solve: 'run again, and look at the new plan',
+        solve: 'run again, and review the new plan',
       },
     };
   return again;
@@ -77,7 +77,7 @@ function notInstalled(exitCode: number, stderr: string): Failure {
       .split('\n')
       .slice(-5)
       .map((line) => terminalLine(line)),
-    solve: 'see what the package manager says, and run again; nothing of firewalld was started',
+    solve: 'fix what the package manager reports, and run again; firewalld was not started',
   };
 }
 

@@ -32,7 +32,7 @@ export async function judgeRollback(
 ): Promise<RollbackJudgement> {
   const unjudged: RollbackJudgement = { kind: 'go', generation, reloadSeconds: 0 };
   const unproved = (why: string): RollbackJudgement => {
-    context.note(job.host, 'warning', `whether SSH gets in after the rollback was not tried beforehand: ${why}`);
+    context.note(job.host, 'warning', `whether SSH gets in after the rollback was not tested in advance: ${why}`);
     return unjudged;
   };
   const seen = await probe(connection, probeInput([]), job, context, context.signal);
@@ -67,8 +67,8 @@ export async function judgeRollback(
     return unproved(rehearsal.why);
   }
   const chosen = found.generation ?? generation;
-  if (generation !== null && chosen !== generation) return unproved('the host speaks of another generation');
-  if (chosen === null) return unproved('the host does not say to which generation it would return');
+  if (generation !== null && chosen !== generation) return unproved('the host answered for another generation');
+  if (chosen === null) return unproved('the host did not name the generation that it would return to');
   const { windowSeconds } = guardOf(context);
   const proof = rollbackProof({
     facts,
@@ -90,7 +90,7 @@ export async function judgeRollback(
     context.note(
       job.host,
       'warning',
-      `${text}; accepted with --accept-lockout: the guard is the only thing that brings you back`,
+      `${text}; accepted with --accept-lockout: only the automatic rollback restores access`,
     );
   warn([...proof.notes, ...losses]);
   return { kind: 'go', generation: chosen, reloadSeconds: Math.ceil(proof.seconds) };

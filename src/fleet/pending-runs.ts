@@ -46,7 +46,7 @@ export async function confirm(
     const asked =
       waiting === undefined
         ? (seen ?? (await ask(connection, { operation: 'confirm', id: null })))
-        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} said no` });
+        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} reverted it` });
     if (asked.kind === 'failed')
       return {
         kind: 'failed',
@@ -68,7 +68,7 @@ export async function confirm(
           kind: 'refused',
           failure: {
             code: 'not-proved-yet',
-            what: `the run of ${answer.lock.holder} is not ready for a yes`,
+            what: `the run of ${answer.lock.holder} is not ready to be confirmed`,
             details: lockedBy(answer.lock, answer.pending).details,
             solve: 'wait until it is proved, and confirm again',
           },
@@ -99,7 +99,7 @@ export async function endLeft(
     const asked = await ask(connection, {
       operation: 'settle',
       id: run.id,
-      why: 'its window was over and nobody had settled it',
+      why: 'its time was over and it had not ended',
     });
     if (asked.kind === 'failed')
       return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: SEE_STATUS };
@@ -114,9 +114,9 @@ export async function endLeft(
     kind: 'refused',
     failure: {
       code: 'drifted',
-      what: `${putBack.what} by ${putBack.holder} had never been ended and was put back now: the host is not as it was when the plan was made`,
+      what: `${putBack.what} by ${putBack.holder} was left unfinished and has now been rolled back: the host has changed since the plan was made`,
       details: [],
-      solve: 'run again: a new plan is made from what is there now',
+      solve: 'run again: a new plan is made from the current state',
     },
   };
 }
@@ -134,9 +134,9 @@ function rolledBackBefore(last: RunEnd): Failure {
 
 const NOT_PUT_BACK: Failure = {
   code: 'not-put-back',
-  what: 'the host could not be put back yet',
+  what: 'the host could not be rolled back yet',
   details: [],
-  solve: 'the host goes on trying; see `portfw status`',
+  solve: 'the host tries again; see `portfw status`',
 };
 
 function settledText(

@@ -62,7 +62,7 @@ export async function runProbes(job: HostJob, context: RunContext, when: 'before
     else {
       const peers = probePeers(context.inventory, probe, job.host);
       if (peers.length === 0 && when === 'after') {
-        context.note(job.host, 'info', `the probe ${quoted(probe)} was left out: its only peer is this host itself`);
+        context.note(job.host, 'info', `the probe ${quoted(probe)} was skipped: its only peer is this host itself`);
       }
       for (const peer of peers) ofPeers.set(peer, [...(ofPeers.get(peer) ?? []), probe]);
     }
@@ -98,7 +98,7 @@ async function fromPeer(
   await runLimited(probes, SESSIONS, NEVER, (probe) =>
     check(probe, async () =>
       connection === null
-        ? { what: `the peer ${terminalLine(peer)} could not be asked: ${why}`, details: [] }
+        ? { what: `the peer ${terminalLine(peer)} could not run the probe: ${why}`, details: [] }
         : reachFromPeer(peer, connection, probe, job, context),
     ),
   );
@@ -132,13 +132,13 @@ async function reachFromPeer(
   });
   const name = terminalLine(peer);
   if (outcome.kind !== 'exited')
-    return { what: `the peer ${name} could not be asked: ${commandFailure(outcome).what}`, details: [] };
+    return { what: `the peer ${name} could not run the probe: ${commandFailure(outcome).what}`, details: [] };
   if (outcome.exitCode === 0) return null;
   const said = terminalLine(outcome.stdout.toString('utf8')) || `exit code ${outcome.exitCode}`;
   const what =
     outcome.exitCode === 1
       ? `${name} cannot connect to ${goal} port ${probe.port}: ${said}`
-      : `the peer ${name} could not be asked: ${said}`;
+      : `the peer ${name} could not run the probe: ${said}`;
   return { what, details: [] };
 }
 
@@ -192,20 +192,20 @@ function failureOf(first: FailedProbe, others: readonly FailedProbe[], when: 'be
   const place = terminalLine(`${file}:${line}`);
   const details = [
     ...first.details,
-    ...others.map(({ probe, what }) => `the probe ${quoted(probe)} fails too: ${what}`),
+    ...others.map(({ probe, what }) => `the probe ${quoted(probe)} also fails: ${what}`),
   ];
   return when === 'before'
     ? {
         code: 'probe-fails-already',
         what: `the probe ${quoted(first.probe)} fails already, before anything was changed: ${first.what}`,
         details,
-        solve: `mend what it looks at, or correct the probe (${place}); one that looks at what this change is to open gets \`before: may-fail\``,
+        solve: `fix what it checks, or correct the probe (${place}); if this change is to open what it checks, set \`before: may-fail\``,
       }
     : {
         code: 'probe-failed',
         what: `the probe ${quoted(first.probe)} fails after the change: ${first.what}`,
         details,
-        solve: `let the matrix or the inventory open what it needs, or correct the probe (${place})`,
+        solve: `open what it needs in the matrix or the inventory, or correct the probe (${place})`,
       };
 }
 

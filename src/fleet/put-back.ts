@@ -86,8 +86,8 @@ function stillChanged(
     phase: 'restoring',
     failure: {
       ...failure,
-      what: `it was to be put back because ${because}, and could not: ${failure.what}`,
-      solve: `${failure.solve}; then \`portfw rollback --limit ${terminalLine(host)} --to ${generation}\` puts it back`,
+      what: `it should have been rolled back because ${because}, but could not: ${failure.what}`,
+      solve: `${failure.solve}; then run \`portfw rollback --limit ${terminalLine(host)} --to ${generation}\``,
     },
     aftermath: { kind: 'still-changed', generation },
   };

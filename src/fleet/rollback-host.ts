@@ -67,13 +67,13 @@ export function rollback(job: HostJob, context: RunContext, generation: string |
             context.note(
               job.host,
               'warning',
-              'files below /etc/firewalld that are not ours have changed since that generation; they were left as they are',
+              'files below /etc/firewalld that portfw does not manage have changed since that generation; they were not changed back',
             );
           if (!answer.runtime)
             context.note(
               job.host,
               'info',
-              'the permanent configuration is the saved one; at runtime the host differs from then: settings that others had made at runtime only are gone, or theirs have changed',
+              'the permanent configuration is the saved one; the runtime differs: runtime-only settings of others were lost or have changed',
             );
           return prove(run, answer);
         case 'no-generation':
@@ -98,7 +98,7 @@ function noGeneration(answer: { readonly why: string; readonly known: readonly s
     code: 'no-generation',
     what: answer.why,
     details: [has],
-    solve: 'name one that `portfw history` lists',
+    solve: 'choose one that `portfw history` lists',
   };
 }
 

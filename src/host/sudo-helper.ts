@@ -48,7 +48,7 @@ export function sudoHelper(version: string): string {
  */
 export function sudoersFile(user: string, password: boolean): string {
   return [
-    `# ${user} may have portfw's own programs carried out as root, and nothing else.`,
+    `# ${user} may run portfw's own programs as root, and nothing else.`,
     `Defaults!${SUDO_HELPER} !requiretty, env_reset, always_set_home`,
     `${user} ALL=(root) ${password ? '' : 'NOPASSWD: '}${SUDO_HELPER}`,
     '',

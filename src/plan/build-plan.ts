@@ -131,5 +131,5 @@ function nothingBecause(input: PlanInput): string {
     counted(services.size, 'service'),
     ...(ipsets.size > 0 ? [counted(ipsets.size, 'ipset')] : []),
   ];
-  return `${counts.join(', ')} are already as matrix ${input.matrix} has them, in the permanent configuration and at runtime`;
+  return `${counts.join(', ')} already match matrix ${input.matrix}, in the permanent configuration and at runtime`;
 }

@@ -55,13 +55,13 @@ export function readKernels(rehearsal: Rehearsal | null, facts: Parameters<typeo
   const all = Object.values(kernels).map(({ rules }) => rules);
   const [problem] = all.flatMap(({ problems }) => problems);
   if (problem !== undefined) {
-    const text = `a line of the kernel's rules cannot be read (${terminalLine(problem, 200)}): who gets in is worked out from the configuration and the packets of the rehearsal alone`;
+    const text = `a line of the kernel's rules cannot be read (${terminalLine(problem, 200)}): who gets in is computed from the configuration and the packets of the rehearsal only`;
     return { kernels: null, notes: [{ severity: 'warning', code: 'not-rehearsed', text }] };
   }
   const beside = [...new Set(all.flatMap(({ notLookedAt }) => notLookedAt))].map((name) => terminalLine(name, 100));
   if (beside.length === 0) return { kernels, notes: [] };
   const more = beside.length > 8 ? `, and ${beside.length - 8} more` : '';
-  const text = `the host also filters where portfw does not look (${beside.slice(0, 8).join(', ')}${more}): what these rules drop is not in the plan, and they do not change`;
+  const text = `the host also filters in tables that portfw does not evaluate (${beside.slice(0, 8).join(', ')}${more}): the plan does not show what their rules drop, and does not change them`;
   return { kernels, notes: [{ severity: 'warning', code: 'not-looked-at', text }] };
 }
 

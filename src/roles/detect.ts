@@ -96,18 +96,18 @@ function declaredRoles(
     if (finding === undefined) {
       const near = closest(name, findings.keys());
       const hint = near === null ? '' : `; did the inventory mean "${near}"?`;
-      warnings.push(`The role "${safeText(name)}" is declared, but the matrix does not know it${hint}`);
+      warnings.push(`The role "${safeText(name)}" is declared, but the matrix has no such role${hint}`);
       continue;
     }
     if (finding.role.everyHost) continue;
     roles.push({ role: name, because: 'declared', confidence: 1, evidence: finding.evidence });
     if (finding.evidence.length === 0 && finding.role.detectors.length > 0) {
-      warnings.push(`The role "${name}" is declared; nothing on the host speaks for it at the moment`);
+      warnings.push(`The role "${name}" is declared, but nothing on the host indicates it at the moment`);
     }
   }
   for (const { role, evidence } of settled) {
     if (declared.includes(role.name)) continue;
-    warnings.push(`The role "${role.name}" is not declared, but the host looks as if it played it: ${texts(evidence)}`);
+    warnings.push(`The role "${role.name}" is not declared, but the host seems to play it: ${texts(evidence)}`);
   }
   return { roles, warnings };
 }
@@ -128,7 +128,7 @@ function withoutDeclaration(
     const finding = findings.get(name);
     if (finding === undefined) {
       warnings.push(
-        `The role "${safeText(name)}" was applied before, but the matrix does not know it any more: its ports will be closed`,
+        `The role "${safeText(name)}" was applied before, but the matrix no longer has it: its ports will be closed`,
       );
       continue;
     }
@@ -136,7 +136,7 @@ function withoutDeclaration(
     roles.push({ role: name, because: 'remembered', confidence: finding.confidence, evidence: finding.evidence });
     if (finding.evidence.length === 0) {
       warnings.push(
-        `The role "${name}" was applied before and stays, though nothing on the host speaks for it at the moment; declare portfw_roles without it to give it up`,
+        `The role "${name}" was applied before and stays, although nothing on the host indicates it at the moment; to remove it, declare portfw_roles without it`,
       );
     }
   }

@@ -88,6 +88,6 @@ async function heldSaid({ notes }: Scene): Promise<readonly string[]> {
   return [
     ...(/^portfw_rollback_rules_in_force\S* 1$/m.test(held) ? [] : [`the host did not hold the old rules: ${held}`]),
     ...(mute === undefined ? [] : [`nobody could log in while it held the old rules: ${mute}`]),
-    ...(notes.get('journal')!.includes('the rules of before are in force') ? [] : ['the journal does not say so']),
+    ...(notes.get('journal')!.includes('the previous rules are in force') ? [] : ['the journal does not say so']),
   ];
 }

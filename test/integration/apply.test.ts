@@ -402,7 +402,7 @@ describe('the way back', () => {
       expect(outcome).toMatchObject({ generation: firstGeneration.get(name), changed: true });
       // Somebody has set one rule at runtime only, further above; where no reload has come since, it is named.
       const lost =
-        'the direct interface has at runtime only, and the reload loses: rule ipv4 filter INPUT 1 -s 192.0.2.67 -j DROP';
+        'the direct interface: the reload removes these runtime-only settings: rule ipv4 filter INPUT 1 -s 192.0.2.67 -j DROP';
       const said = run.events.flatMap((event) => (event.kind === 'host-note' ? [event.text] : []));
       expect(
         said.filter((text) => text !== lost),

@@ -67,7 +67,7 @@ describe('a machine behind a host, reached by a policy of others', { timeout: 40
       const { public: from, private: to } = lab.host(name).interfaces;
       expect(failure.code).toBe('forwarding-stops');
       expect(failure.what).toContain(
-        `IPv4 and IPv6 from ${from} to ${to} (7000/tcp) is forwarded now, since policy in opens it, and will not be any more`,
+        `IPv4 and IPv6 from ${from} to ${to} (7000/tcp) is forwarded now, because policy in opens it, and will no longer be forwarded`,
       );
       expect(failure.solve).toContain(`--accept-forwarding-stop ${name}`);
     }

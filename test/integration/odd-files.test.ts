@@ -184,8 +184,8 @@ const BROKEN: readonly (readonly [script: string, text: RegExp, hosts?: readonly
   [`printf '${ZONE}' >zones/a.b.xml`, /a\.b\.xml: firewalld takes no name like a\.b/, ['mid', 'young']],
   [`printf '${ZONE}' >"zones/$(printf 'b\\374ro').xml"`, /b\\xfcro\.xml: firewalld ends when/],
   ['mkfifo zones/pipe.xml', /pipe\.xml: it is a FIFO/],
-  ['ln -s /nowhere zones/gone.xml', /gone\.xml: it is a link to \/nowhere, which is not there/],
-  ['ln -s . zones/loop', /zones\/loop: it is a link to a folder that it stands in/],
+  ['ln -s /nowhere zones/gone.xml', /gone\.xml: it is a link to \/nowhere, which does not exist/],
+  ['ln -s . zones/loop', /zones\/loop: it is a link to a folder that contains it/],
   ['ln -s /etc/shadow zones/secret.xml', /secret\.xml: it is not XML/],
   [
     `{ printf '<zone><description>'; head -c 9000000 /dev/zero | tr '\\0' x; printf '</description></zone>'; } >zones/huge.xml`,

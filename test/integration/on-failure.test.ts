@@ -76,7 +76,7 @@ describe('a probe that the change of the second host breaks', () => {
       code: 'probe-fails-already',
       what: expect.stringContaining(`one cannot connect to ${lab.host('two').publicAddress} port ${PORT}: `),
     });
-    expect(outcomeOf(run, 'two', 'skipped').because).toBe('one was refused, and its batch was put back');
+    expect(outcomeOf(run, 'two', 'skipped').because).toBe('one was refused, and its batch was rolled back');
     await expectPristine();
   });
 });

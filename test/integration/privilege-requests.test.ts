@@ -246,7 +246,7 @@ describe('what is not ours', () => {
     for (const host of lab.hosts) {
       const { said } = await begin(host, { foreign: ['zones/office.xml'] });
       expect(said).toMatchObject({ kind: 'failed', aftermath: { kind: 'untouched' } });
-      expect(said.why).toContain('binds no interface that moves to a zone of ours');
+      expect(said.why).toContain('binds no interface that moves to a zone of portfw');
     }
   });
 
@@ -275,7 +275,7 @@ describe('what is not ours', () => {
         };
         const [answer] = await answersOf(host, [request]);
         expect(answer).toMatchObject({ kind: 'failed', aftermath: { kind: 'restored' } });
-        expect(answer!.why).toMatch(/the run did not say that it edits|was not moved to/);
+        expect(answer!.why).toMatch(/the run did not announce that it edits|was not moved to/);
         expect(await office(host)).toBe(OFFICE);
         expect(await zone()).toBe(before);
       }

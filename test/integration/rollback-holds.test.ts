@@ -136,7 +136,7 @@ ${killed}`,
           .toContain(`portfw_rollback_held{run="${status.pending[0]!.id}"} 1`);
         expect
           .soft(await host.sh('journalctl -t portfw -p crit --no-pager'))
-          .toContain('the rules of before are in force');
+          .toContain('the previous rules are in force');
         const rules = (await stateOf(host)).rules.filter((line) => !line.includes('portfw_hold'));
         expect.soft(rules.join('\n')).toContain('tcp dport 22');
         // Whoever starts firewalld by hand meanwhile opens nothing.

@@ -53,7 +53,7 @@ it('a rollback that would shut SSH is refused, host by host, unless it is accept
         `^generation ${before[index]![1]}: zone portfw-public would not let SSH in again: .* port 22/tcp on eth`,
       ),
     );
-    expect(failure.what).toMatch(/a real packet from [\d.]+, tried in the rehearsal, was (?:refused|not answered)$/);
+    expect(failure.what).toMatch(/in the rehearsal a real packet from [\d.]+ was (?:refused|not answered)$/);
     expect(failure.solve).toContain('--accept-lockout');
   }
   expect(await generations()).toEqual(before);
@@ -81,7 +81,7 @@ it('a rollback that would shut SSH is refused, host by host, unless it is accept
       event.kind === 'host-note' && event.host === name ? [event.text] : [],
     );
     expect(said.join('\n'), name).toContain(
-      'zone internal has at runtime only, and the reload loses: source 192.0.2.7',
+      'zone internal: the reload removes these runtime-only settings: source 192.0.2.7',
     );
   }
 });

@@ -94,7 +94,7 @@ describe('a run that waits for a confirmation', () => {
   it('is told to people: who, since when, until when, and how to go on', async () => {
     const planned = await portfw('plan', after);
     expect(planned.stdout).toMatch(
-      /warning: \S+@\S+ has been changing this host since 20\S+Z \(apply portaswitch\): it is proved and waits for `portfw confirm`; the host puts itself back in \d+ min \d+ s/,
+      /warning: \S+@\S+ has been changing this host since 20\S+Z \(apply portaswitch\): it is proved and waits for `portfw confirm`; the host rolls back in \d+ min \d+ s/,
     );
     expect(planned.stdout).toMatch(/edge +unsettled +0 /);
     const applied = await portfw('apply', after, '--yes');
@@ -193,7 +193,7 @@ it('a rollback that is not done yet is seen by all commands, and ends', async ()
       { arguments: ['apply', '--yes'], exit: 1, kind: 'refused', code: 'locked' },
     ]);
     const planned = await portfw('plan', after, '--detailed-exitcode');
-    expect(planned).toMatchObject({ exitCode: 5, stdout: expect.stringMatching(/it is being put back/) });
+    expect(planned).toMatchObject({ exitCode: 5, stdout: expect.stringMatching(/it is being rolled back/) });
   } finally {
     await host.sh('touch /tmp/saboteur.go');
   }

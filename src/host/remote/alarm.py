@@ -4,10 +4,10 @@ Stands after restore.py.
 """
 
 METRICS = "/run/portfw/portfw.prom"
-METRIC = """# HELP portfw_rollback_held A rollback waits until firewalld can be brought back.
+METRIC = """# HELP portfw_rollback_held A rollback waits until firewalld can be restored.
 # TYPE portfw_rollback_held gauge
 portfw_rollback_held{run="%(id)s"} 1
-# HELP portfw_rollback_rules_in_force Whether the kernel has the rules of before meanwhile.
+# HELP portfw_rollback_rules_in_force Whether the kernel has the previous rules meanwhile.
 # TYPE portfw_rollback_rules_in_force gauge
 portfw_rollback_rules_in_force{run="%(id)s"} %(inForce)d
 """
@@ -28,7 +28,7 @@ def raise_alarm(identity, error, attempt):
         return
     mark = {"why": why[:2000], "inForce": in_force, "since": known["since"] if known else stamp()}
     write_public(held_path(identity), json.dumps(mark), 0o600)
-    rules = "the rules of before are in force" if in_force else "the rules of before could NOT be put in force"
+    rules = "the previous rules are in force" if in_force else "the previous rules could NOT be restored"
     line = "rollback of run %s waits for firewalld: %s; %s; the host tries again" % (identity, rules, " ".join(why.split()))
     audit(line, "the host")
     tell_journal(line)
@@ -40,7 +40,7 @@ def all_clear(identity):
     if os.path.exists(held_path(identity)):
         unlink_quietly(held_path(identity))
         unlink_quietly(METRICS)
-        tell_journal("rollback of run %s: the host does not wait for firewalld any more" % identity, "notice")
+        tell_journal("rollback of run %s: the host no longer waits for firewalld" % identity, "notice")
 
 
 def tell_journal(line, level="crit"):

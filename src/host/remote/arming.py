@@ -41,7 +41,7 @@ def if_there(identity, command):
 
 def start_timer(identity, window):
     command = ["systemd-run", "--quiet", "--collect", "--unit=" + timer_name(identity), "--on-active=%d" % window]
-    command += ["--description=portfw: puts the firewall back unless run %s is kept" % identity]
+    command += ["--description=portfw: rolls the firewall back unless run %s is kept" % identity]
     # systemd may let a timer wait for a minute more; a way back that failed is tried again, for as long as it takes.
     command += ["--timer-property=AccuracySec=100ms"]
     # One whose interpreter hangs is started anew.
@@ -86,7 +86,7 @@ def sleepers(identity):
 
 
 BOOT_UNIT = """[Unit]
-Description=portfw: puts the files of the unfinished run %(id)s back before firewalld reads them
+Description=portfw: rolls back the files of the unfinished run %(id)s before firewalld reads them
 DefaultDependencies=no
 RequiresMountsFor=%(state)s %(etc)s /usr
 After=local-fs.target
@@ -101,7 +101,7 @@ ExecStart=%(command)s
 """
 
 PROOF_UNIT = """[Unit]
-Description=portfw: settles the unfinished run %(id)s after a boot
+Description=portfw: ends the unfinished run %(id)s after a boot
 After=firewalld.service NetworkManager.service dbus.service
 StartLimitIntervalSec=0
 ConditionPathExists=%(program)s
@@ -149,13 +149,13 @@ def write_cron_entry(identity):
 def require_armed(identity):
     if not has_systemd():
         if not sleepers(identity):
-            raise RuntimeError("the process of the way back does not run")
+            raise RuntimeError("the rollback process does not run")
         return
     if systemctl("is-active", "--quiet", timer_name(identity) + ".timer") != 0:
-        raise RuntimeError("the timer of the way back is not active")
+        raise RuntimeError("the rollback timer is not active")
     for name, _, _, target in boot_units(identity):
         if not os.path.exists("%s/%s.wants/%s" % (UNITS, target, name)):
-            raise RuntimeError("the unit %s does not stand" % name)
+            raise RuntimeError("the unit %s is missing" % name)
 
 
 def reserve(identity, files):

@@ -106,10 +106,10 @@ def why_nobody_stands():
     """Why no daemon stands for the configuration: it may have died since anybody looked. None where one does."""
     daemon = optional_daemon()
     if daemon is None:
-        return "firewalld does not run any more"
+        return "firewalld no longer runs"
     try:
         if is_stopped(daemon.process()):
-            return "firewalld hangs: somebody has stopped its process"
+            return "firewalld hangs: its process is stopped"
         state = daemon.property("state")
     except daemon.dbus.DBusException as error:
         return "firewalld does not answer: %s" % daemon.error_text(error)

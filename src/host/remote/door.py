@@ -138,8 +138,8 @@ DESCRIPTION = text(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]{0,65536}
 HASH = text(r"[0-9a-f]{64}", "a SHA-256")
 FLAG = one_of(True, False)
 WINDOW = number(1, MOST_SECONDS)
-OUR_NAME = text(r"portfw-[A-Za-z0-9_.-]{1,64}", "the name of an object of ours")
-OUR_ZONE = text(r"portfw-[A-Za-z0-9_-]{1,10}", "the name of a zone of ours")
+OUR_NAME = text(r"portfw-[A-Za-z0-9_.-]{1,64}", "the name of an object of portfw")
+OUR_ZONE = text(r"portfw-[A-Za-z0-9_-]{1,10}", "the name of a zone of portfw")
 # Somebody else's: firewalld takes the letters of all languages.
 ZONE = text(r"\w[\w-]{0,16}", "the name of a zone")
 NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
@@ -189,7 +189,7 @@ CALLS = {
 
 def call_rule(value):
     if not isinstance(value, list) or not value or not isinstance(value[0], str) or value[0] not in CALLS:
-        raise Wrong("a call that is known")
+        raise Wrong("a known call")
     rules = CALLS[value[0]]
     if value[0] == "move-connection" and len(value) <= 64:
         # The interfaces that go with it.
@@ -245,7 +245,7 @@ def xml_rule(folder, document):
     """A file of ours: elements that our writer writes, one root, no declarations, comments or references by name."""
     known = ELEMENTS[folder]
     if not document.startswith(XML_HEAD):
-        raise Wrong("the first line of our files")
+        raise Wrong("the first line of a file of portfw")
     at, way, roots, open_text = len(XML_HEAD), "", 0, None
     while at < len(document):
         many = XML_ENTRIES.match(document, at) if way == "/ipset" else None
@@ -254,7 +254,7 @@ def xml_rule(folder, document):
             continue
         part = XML_PART.match(document, at)
         if part is None:
-            raise Wrong("XML as we write it").at("@%d" % at)
+            raise Wrong("XML as portfw writes it").at("@%d" % at)
         ends, name, attributes, empty, words = part.groups()
         try:
             if words is not None:
@@ -272,7 +272,7 @@ def xml_rule(folder, document):
                 roots += way == ""
                 inner = "%s/%s" % (way, name)
                 if inner not in known or roots > 1:
-                    raise Wrong("an element that we write")
+                    raise Wrong("an element that portfw writes")
                 xml_attributes(known[inner], XML_ATTRIBUTE.findall(attributes))
                 if not empty:
                     way, open_text = inner, ""
@@ -290,12 +290,12 @@ def xml_attributes(rules, found):
     for name, value in held.items():
         rule = rules.get(name) or rules.get(name + "?")
         if rule is None:
-            raise Wrong("an attribute that we write").at("." + name)
+            raise Wrong("an attribute that portfw writes").at("." + name)
         rule(value)
 
 
 def file_rule(value):
-    record(path=text(OUR_FILE.pattern, "the path of a file of ours"), text=XML_FILE)(value)
+    record(path=text(OUR_FILE.pattern, "the path of a file of portfw"), text=XML_FILE)(value)
     try:
         if len(value["text"].encode()) > MOST_FILE_BYTES:
             raise Wrong("at most %d bytes" % MOST_FILE_BYTES)
@@ -387,7 +387,7 @@ OF_A_RUN = {"id": RUN}
 SCHEMA = {
     "begin": dict(CHANGE, reload=FLAG, reloadSeconds=number(0, 3600), calls=list_of(call_rule, MOST_ITEMS)),
     "start": dict(
-        CHANGE, deletions=list_of(text(OUR_FILE.pattern, "the path of a file of ours")), edits=RELEASES, connections=CONNECTIONS
+        CHANGE, deletions=list_of(text(OUR_FILE.pattern, "the path of a file of portfw")), edits=RELEASES, connections=CONNECTIONS
     ),
     "permanent": {
         "id": RUN,
@@ -439,7 +439,7 @@ def admitted(data):
             raise Wrong("a JSON document")
         operation = request.get("operation") if isinstance(request, dict) else None
         if not isinstance(operation, str) or operation not in SCHEMA:
-            raise Wrong("an operation that is known")
+            raise Wrong("a known operation")
         record(operation=one_of(operation), **SCHEMA[operation])(request)
         return request
     except Wrong as wrong:

@@ -16,7 +16,7 @@ def start(request):
     """Lock, check for drift, save, arm the way back, write all files, start. A failure puts it all back."""
     identity = request["id"]
     if not has_systemd():
-        raise Stop(kind="failed", step="start", why="no systemd runs on the host", aftermath={"kind": "untouched"})
+        raise Stop(kind="failed", step="start", why="systemd does not run on the host", aftermath={"kind": "untouched"})
     recover()
     take_lock(request)
     progress("locked")
@@ -54,7 +54,7 @@ def start(request):
         if why:
             raise RuntimeError(why)
         if why is None and run(["firewall-offline-cmd", "--check-config"], 60) != 0:
-            raise RuntimeError("firewall-offline-cmd --check-config finds fault with it")
+            raise RuntimeError("firewall-offline-cmd --check-config reports an error")
         step = "NetworkManager's connections"
         nm_keep(request["connections"], observed["networkManager"])
         step = "starting firewalld"
@@ -88,4 +88,4 @@ def await_running():
             except daemon.dbus.DBusException:
                 pass  # it has its name on the bus, and no more yet
         time.sleep(0.1)
-    raise RuntimeError("firewalld does not come up within %d s" % START_SECONDS)
+    raise RuntimeError("firewalld does not start within %d s" % START_SECONDS)

@@ -77,7 +77,7 @@ def visit(path, above, found):
         return  # removed meanwhile
     here = (status.st_dev, status.st_ino)
     if here in above:
-        why = "it is a link to a folder that it stands in: firewalld would read the same files again and again"
+        why = "it is a link to a folder that contains it: firewalld would read the same files again and again"
         found.append(dict(described(path, b"", status), unreadable=why))
         return
     if path.startswith("zones/") and not re.match(r"[\w-]{1,17}\Z", path.rpartition("/")[2]):
@@ -144,7 +144,7 @@ def describe(place):
             text = readable(content, expected)
             why = beyond_this_version(path, text)
     except OSError as error:
-        why = "it is a link to %s, which is not there" % link if link is not None and error.errno == 2 else error.strerror
+        why = "it is a link to %s, which does not exist" % link if link is not None and error.errno == 2 else error.strerror
     except ValueError as error:
         why = str(error)
     if item is None or (why and link is not None):
@@ -162,7 +162,7 @@ def regular_bytes(place, status):
     """The bytes of a regular file, and no more than one beyond what is read whole. Raises ValueError for anything else."""
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
-        raise ValueError("it is %s" % KIND_OF.get(kind, "no regular file"))
+        raise ValueError("it is %s" % KIND_OF.get(kind, "not a regular file"))
     # Some files of the kernel's are regular ones, and their readers wait.
     handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as opened:

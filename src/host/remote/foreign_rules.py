@@ -171,7 +171,7 @@ def restore_rules(before):
         )
         if done.returncode != 0:
             why = done.stderr.decode("utf-8", "replace").strip()[:300]
-            raise RuntimeError("%s does not take the rules of others back: %s" % (restore, why))
+            raise RuntimeError("%s does not accept the rules of other programs: %s" % (restore, why))
     forget_direct(before["direct"], direct_rules() or [])
 
 

@@ -168,7 +168,7 @@ def target_of(path):
 def our_target(path):
     """The same for one of our files alone."""
     if not OUR_FILE.match(path):
-        raise RuntimeError("not a file of ours: %r" % path)
+        raise RuntimeError("not a file of portfw: %r" % path)
     return target_of(path)
 
 

@@ -235,10 +235,10 @@ def recover():
         if suffix == "armed" and alive(identity, record):
             raise Stop(kind="locked", lock=holder_of_lock(), pending=pending_of(identity))
         try:
-            settle_run(identity, "the next run", "its window was over and nobody had settled it")
+            settle_run(identity, "the next run", "its time was over and it had not ended")
         except Exception as error:
             why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
-            raise Stop(kind="failed", step="putting run %s back" % identity, why=why, aftermath={"kind": "untouched"})
+            raise Stop(kind="failed", step="rolling back run %s" % identity, why=why, aftermath={"kind": "untouched"})
     if os.path.isdir(LOCK):
         # No record: the run ended before it had armed the way back, and so before its first write.
         release_lock()
@@ -270,10 +270,10 @@ def settle_by_itself(mode, identity):
         take_operation(None)
         forget(identity)
         return 0
-    by, why = ("boot", "the host was started again") if mode == "prove" else ("timer", "nobody had kept it in time")
+    by, why = ("boot", "the host was restarted") if mode == "prove" else ("timer", "it was not kept in time")
     record, suffix = record_of(identity)
     if mode != "prove" and suffix == "revert" and seconds_left(record) > 0:
-        by, why = "the host", "it could not be put back at once"
+        by, why = "the host", "it could not be rolled back at once"
     attempt, handle = 0, None
     while True:
         try:
@@ -283,12 +283,12 @@ def settle_by_itself(mode, identity):
             handle = take_operation(0 if made_here else None if verdict is None else longest)
             settle_run(identity, by, why, attempt + 1)
             if os.path.exists(guard_path(identity, "py")):
-                raise RuntimeError("what stands for the run cannot be taken down")
+                raise RuntimeError("what was set up for the run cannot be removed")
             return 0
         except Exception as error:
             attempt += 1
             if attempt in (1, 2, 3, 10) or attempt % 100 == 0:
-                audit("%s could not be put back, attempt %d: %s" % (identity, attempt, plain_error(error)), "the host")
+                audit("%s could not be rolled back, attempt %d: %s" % (identity, attempt, plain_error(error)), "the host")
             # Others may have to work on the host, so that it can be put back.
             if handle is not None:
                 os.close(handle)

@@ -258,7 +258,7 @@ def restore_rules_of(rules):
     lines += without_hold()
     for restore, text in rules["iptables"].items():
         if holds_firewalld(text) and output_of([restore], given=text.encode("utf-8", "surrogateescape")) is None:
-            raise RuntimeError("%s does not take the saved rules" % restore)
+            raise RuntimeError("%s does not accept the saved rules" % restore)
     if lines:
         nft("\n".join(lines) + "\n")
 
@@ -365,4 +365,4 @@ def rules_that_differ(before, now):
     if old == new:
         return []
     shown_lines = ["- " + line for line in old if line not in new] + ["+ " + line for line in new if line not in old]
-    return shown_lines or ["the same rules stand in another order"]
+    return shown_lines or ["the same rules in another order"]

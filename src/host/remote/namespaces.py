@@ -33,7 +33,7 @@ def enter_namespaces():
     try:
         libc_call("unshare", CLONE_NEWNET | CLONE_NEWNS)
     except OSError as error:
-        raise OSError(error.errno, "a network namespace cannot be had: %s" % error.strerror)
+        raise OSError(error.errno, "a network namespace cannot be created: %s" % error.strerror)
     mount_on("none", "/", "", MS_REC | MS_PRIVATE)
 
 

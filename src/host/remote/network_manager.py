@@ -184,7 +184,7 @@ def nm_move(daemon, uuid, zone, *interfaces):
     manager = network_manager()
     before = manager.zone(uuid) if manager is not None else None
     if before is None:
-        raise RuntimeError("NetworkManager has no connection %s any more" % uuid)
+        raise RuntimeError("NetworkManager no longer has connection %s" % uuid)
     require_our_move(uuid, before, zone)
     nm_set_zone(uuid, zone, True)
     await_zone(daemon, zone or plain(daemon.call("", "getDefaultZone")), interfaces)
@@ -211,7 +211,7 @@ def nm_keep(pairs, saved):
     before = nm_zones_of(saved)
     for uuid, zone in pairs:
         if uuid not in before:
-            raise RuntimeError("connection %s was not there when the run began" % uuid)
+            raise RuntimeError("connection %s did not exist when the run began" % uuid)
         require_our_move(uuid, before[uuid], zone)
         nm_set_zone(uuid, zone, False)
 
@@ -240,7 +240,7 @@ def nm_restore(saved):
             continue
         nm_set_zone(uuid, zone, False)
         if manager.zone(uuid) != zone:
-            raise RuntimeError("NetworkManager does not take zone %r for connection %s" % (zone, uuid))
+            raise RuntimeError("NetworkManager does not accept zone %r for connection %s" % (zone, uuid))
     for item in saved:
         if os.path.dirname(item.get("file", "")) == NM_VENDOR:
             nm_uncover(manager, item["uuid"])

@@ -21,7 +21,7 @@ def observe_offline():
         raise Stop(kind="stopped", reason="its own Python modules are missing: %s" % error)
     folder = told_folder()
     if folder is not None:
-        raise Stop(kind="stopped", reason="it is told to read %s and not %s" % (folder, ETC))
+        raise Stop(kind="stopped", reason="it is configured to read %s and not %s" % (folder, ETC))
     files = permanent_files()
     texts = {f["path"]: f["text"] for f in files}
     conf = texts.get("firewalld.conf", "")

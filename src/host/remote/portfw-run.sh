@@ -19,19 +19,19 @@ refuse() {
 
 umask 022
 cd / || exit 95
-[ "$#" -eq 2 ] || refuse 'it is started by portfw alone'
+[ "$#" -eq 2 ] || refuse 'only portfw may start it'
 # What sshd says of the connection: addresses and ports.
-case $1 in *[!0-9A-Za-z:.%\ ]*) refuse 'the connection is none' ;; esac
-case $2 in '' | *[!0-9a-f]*) refuse 'the nonce is none' ;; esac
+case $1 in *[!0-9A-Za-z:.%\ ]*) refuse 'the connection is not valid' ;; esac
+case $2 in '' | *[!0-9a-f]*) refuse 'the nonce is not valid' ;; esac
 
 printf '[portfw:%s:listed]' "$2" >&2
 IFS=' ' read -r length data seconds || refuse 'no program arrived'
 case $length$data in ??????????????????*) refuse 'the lengths are too great' ;; esac
-case $length in '' | *[!0-9]*) refuse 'the length of the program is no number' ;; esac
-case $data in '' | *[!0-9]*) refuse 'the length of the data is no number' ;; esac
-case $seconds in '' | *[!0-9.]* | ????????????*) refuse 'the time is no number' ;; esac
+case $length in '' | *[!0-9]*) refuse 'the length of the program is not a number' ;; esac
+case $data in '' | *[!0-9]*) refuse 'the length of the data is not a number' ;; esac
+case $seconds in '' | *[!0-9.]* | ????????????*) refuse 'the time is not a number' ;; esac
 # To timeout, 0 is no limit.
-case $seconds in *[1-9]*) ;; *) refuse 'there is no time' ;; esac
+case $seconds in *[1-9]*) ;; *) refuse 'the time is zero' ;; esac
 
 listed='@LISTED@'
 # shellcheck disable=SC2016 # the shell that is started reads them

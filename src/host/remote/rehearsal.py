@@ -126,7 +126,7 @@ def load(rehearsal, surroundings, listen):
         firewall.start()
         why = None if firewall.get_state() == "RUNNING" else "firewalld is %s" % firewall.get_state()
     except SystemExit:
-        why = "firewalld gives up"
+        why = "firewalld exits"
     except Exception as error:
         why = " ".join(str(error).split()) or type(error).__name__
     seconds = time.clock_gettime(time.CLOCK_MONOTONIC) - began

@@ -44,7 +44,7 @@ def released(content, interfaces):
         if name in bound:
             new = without_interface(new, name) or new
     if zone_meaning(new) != (rest, [name for name in bound if name not in interfaces]):
-        raise ValueError("interfaces cannot be taken out of it alone")
+        raise ValueError("interfaces cannot be removed from it without other changes")
     return new
 
 
@@ -65,7 +65,7 @@ def rebound(saved, present, leave, come, exact=True):
     at = new.rfind(b"</zone>")
     new = new[:at] + "".join('  <interface name="%s"/>\n' % name for name in come).encode() + new[at:]
     if zone_meaning(new) != (rest, wanted):
-        raise ValueError("no interface can be written into it")
+        raise ValueError("an interface cannot be added to it")
     return new
 
 
@@ -160,7 +160,7 @@ def require_released(observed, paths, bound):
         try:
             names = [name for name in zone_meaning(present.get(path, b""))[1] if name in bound]
             if not names and not OUR_FILE.match(path):
-                raise ValueError("it binds no interface that moves to a zone of ours")
+                raise ValueError("it binds no interface that moves to a zone of portfw")
             released(present[path], names)
             place = os.path.realpath(target_of(path))
             if not (os.access(place, os.W_OK) and os.access(os.path.dirname(place), os.W_OK)):
@@ -173,10 +173,10 @@ def released_file(edit, bound, foreign):
     """The file of a zone that is not ours, described, and its bytes without what moves to a zone of ours. Raises RuntimeError."""
     path = "zones/%s.xml" % edit["zone"]
     if path not in foreign:
-        raise RuntimeError("the run did not say that it edits %s" % path)
+        raise RuntimeError("the run did not announce that it edits %s" % path)
     for name in edit["interfaces"]:
         if name not in bound:
-            raise RuntimeError("%s does not move to a zone of ours" % name)
+            raise RuntimeError("%s does not move to a zone of portfw" % name)
     held = describe(target_of(path))
     if held is None or held.get("unreadable"):
         raise RuntimeError("%s: %s" % (path, held["unreadable"] if held else "it is gone"))

@@ -240,7 +240,7 @@ def filter_as_before(rules):
     try:
         restore_rules_of(rules)
     except RuntimeError as error:
-        audit("the rules of before could not be put in force at once: %s" % error, "the host")
+        audit("the previous rules could not be restored at once: %s" % error, "the host")
 
 
 def waiting_targets(files, foreign, runtime):
@@ -378,4 +378,4 @@ def read_files_again(daemon):
         except daemon.dbus.DBusException:
             pass  # it has its name on the bus, and reads its files
         time.sleep(0.1)
-    raise RuntimeError("firewalld does not come up with the restored configuration")
+    raise RuntimeError("firewalld does not start with the restored configuration")

@@ -33,7 +33,7 @@ def runtime_call(daemon, operation):
     arguments = list(operation[1:])
     for owner in arguments[:1]:
         if not owner.startswith(PREFIX):
-            raise RuntimeError("refusing to change %r: not ours" % owner)
+            raise RuntimeError("refusing to change %r: portfw does not manage it" % owner)
     if signature.endswith("i"):
         arguments.append(0)
     try:
@@ -194,7 +194,7 @@ def permanent(request):
                     write_file(target_of(path), file[1], int(file[0]["mode"], 8), owner_of(file[0]))
         for name in [*request["zones"], *request["services"], *request["ipsets"]]:
             if not name.startswith(PREFIX):
-                raise RuntimeError("not ours: %r" % name)
+                raise RuntimeError("not managed by portfw: %r" % name)
         for name in sorted(request["zones"]):
             step = "permanence of zone %s" % name
             zone_path = daemon.call(".config", "getZoneByName", "s", name)
@@ -216,7 +216,7 @@ def permanent(request):
         for kind, name in request["deletions"]:
             step = "deletion of %s %s" % (kind, name)
             if not name.startswith(PREFIX):
-                raise RuntimeError("not ours")
+                raise RuntimeError("not managed by portfw")
             getter, interface = {
                 "zone": ("getZoneByName", ".config.zone"),
                 "service": ("getServiceByName", ".config.service"),
@@ -365,7 +365,7 @@ def keep(request):
     require_armed_run(identity)
     why = why_nobody_stands()
     if why is not None:
-        raise Stop(kind="failed", step="the last look", why=why, aftermath=undo(identity, why))
+        raise Stop(kind="failed", step="the last check", why=why, aftermath=undo(identity, why))
     state = record_of(identity)[0]["state"]
     step = "writing it to the disk"
     try:

@@ -135,7 +135,7 @@ class Stops {
   /** Nothing filters now; whether that is meant to be so only the flows tell. */
   #byStart(way: WayOf, flows: readonly ForwardedFlow[]): Stop[] {
     if (openingsOf(way, this.#after, this.#version).some(({ what }) => what === null)) return [];
-    const why = 'since nothing is filtered until firewalld starts';
+    const why = 'because nothing is filtered until firewalld starts';
     // Docker puts its own zone there as soon as firewalld runs.
     const others = flows.length > 0 && !runsDocker(this.#input);
     return [this.#stop(way, { what: null, why, others, policy: null })];
@@ -155,7 +155,7 @@ class Stops {
       this.#stop(way, {
         when,
         what: opening.what,
-        why: `since ${opening.why}`,
+        why: `because ${opening.why}`,
         others: this.#meant(way, opening, flows),
         policy: opening.kind === 'policy' ? opening.owner : null,
       }),
@@ -225,7 +225,7 @@ class Stops {
         probes.some((one) => one.protocol === probe.protocol && (one.port === null || one.port === probe.port)),
       );
       if (known) continue;
-      const why = `and ${refusalOf(through, this.#after)} then`;
+      const why = `but with the plan ${refusalOf(through, this.#after)}`;
       return this.#stop(way, { what, why, others: true, policy: null });
     }
     return null;
@@ -239,8 +239,8 @@ class Stops {
     if (masqueraderOf(way, this.#after) !== null || zoneOf(this.#before, way.from).name === 'docker') return null;
     const owner = masquerader.slice(masquerader.indexOf(' ') + 1);
     return this.#stop(way, {
-      what: "the host's address on it (masquerading)",
-      why: `since ${masquerader} masquerades`,
+      what: 'masquerading',
+      why: `because ${masquerader} masquerades`,
       others: !isOurs(owner),
       policy: null,
     });
@@ -264,7 +264,7 @@ class Stops {
       };
       if (!ends(this.#before, this.#after)) return [];
       const what = `${item.port}/${item.protocol} of the host`;
-      const why = `since ${item.owner} has a forward port for it`;
+      const why = `because ${item.owner} has a forward port for it`;
       const policy = null;
       return [
         this.#stop(
@@ -290,12 +290,12 @@ class Stops {
     const keep =
       policy === null
         ? ''
-        : `; policy ${policy} lets it through again once it has the new zones as well: firewall-cmd --permanent --policy=${policy} --add-ingress-zone=${ingress} --add-egress-zone=${egress}`;
+        : `; to forward it again, add the new zones to policy ${policy}: firewall-cmd --permanent --policy=${policy} --add-ingress-zone=${ingress} --add-egress-zone=${egress}`;
     return {
       ...way,
       ...given,
       when,
-      hint: `to go on all the same: --accept-forwarding-stop ${this.#input.host}${keep}`,
+      hint: `to apply anyway: --accept-forwarding-stop ${this.#input.host}${keep}`,
     };
   }
 
@@ -325,13 +325,13 @@ function grouped(stops: readonly Stop[], input: ForwardingInput): { readonly tex
     groups.set(key, group);
   }
   const docker = runsDocker(input)
-    ? '; ports that Docker publishes are reached as before, a container by its own address only by what Docker allows in its zone'
+    ? "; ports that Docker publishes stay reachable; a container's own address is reachable only where Docker's zone allows it"
     : '';
   return [...groups.values()].map(({ stop, families: both, targets, what }) => {
     const part = what.size === 0 ? '' : ` (${few([...what])})`;
     return {
       stop,
-      text: `${[...both].join(' and ')} from ${stop.from} to ${few([...targets])}${part} is forwarded now, ${stop.why}, and will not be ${stop.when === 'now' ? 'any more' : 'after the next reload or reboot'}; established connections go on${docker}`,
+      text: `${[...both].join(' and ')} from ${stop.from} to ${few([...targets])}${part} is forwarded now, ${stop.why}, and will no longer be forwarded${stop.when === 'now' ? '' : ' after the next reload or reboot'}; established connections continue${docker}`,
     };
   });
 }
@@ -345,6 +345,6 @@ function pings(input: ForwardingInput, ways: readonly Way[], after: Filter): Pol
   });
   if (open.length === 0) return [];
   const pairs = [...new Set(open.map(({ from, to }) => `from ${from} to ${to}`))];
-  const text = `firewalld ${input.firewalld.version} forwards ICMP (pings) ${few(pairs)}, whatever zones open, as it does for each zone with the default target; portfw_zone_target: reject (or drop) ends that`;
+  const text = `firewalld ${input.firewalld.version} forwards ICMP (ping) ${few(pairs)}, whatever the zones open, because their target is the default; portfw_zone_target: reject (or drop) stops this`;
   return [warning('forwards-icmp', text)];
 }

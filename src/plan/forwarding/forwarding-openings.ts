@@ -172,7 +172,7 @@ function openedBy(policy: PolicyConfig, filter: Filter, destinations: readonly s
     ];
     return [
       opening(
-        `what "${text}" accepts`,
+        `traffic that "${text}" accepts`,
         probes.map((item) => ({ ...item, destination, family: rule.family })),
       ),
     ];

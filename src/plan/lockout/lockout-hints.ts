@@ -27,11 +27,10 @@ export function hintFor(group: readonly Finding[], input: Pick<LockoutInput, 'ou
     const opening = ssh ? '--add-service=ssh' : `--add-port=${place.port}/${place.protocol}`;
     const open = `on the host: firewall-cmd${layer} --zone=${owner} ${opening}`;
     if (zoneOfInterface(stage.after, place.interface) !== owner) return open;
-    return `what lets SSH in now is not in the zone's file, or another zone takes its place: add to the inventory portfw_interfaces: { public: [${place.interface}] } and ${rule('public')}; or ${open}`;
+    return `the setting that lets SSH in now is not in the zone's file, or another zone replaces it: add to the inventory portfw_interfaces: { public: [${place.interface}] } and ${rule('public')}; or ${open}`;
   }
-  if (kind === 'rule')
-    return `change that on the host: ${few(from)} has to be let in before that rule, or the rule has to go`;
-  return `change that on the host: ${kind} ${owner} is ${isOurs(owner) ? 'ours, but not this rule' : 'not ours'}, and an exception for ${few(from)} has to come before it`;
+  if (kind === 'rule') return `on the host: let in ${few(from)} before that rule, or remove the rule`;
+  return `on the host: add an exception for ${few(from)} before it; portfw ${isOurs(owner) ? `manages ${kind} ${owner}, but not this rule` : `does not manage ${kind} ${owner}`}`;
 }
 
 /** The row of `portfw_extra_rules` that lets sources reach a port; everybody where they are `null`. */

@@ -105,16 +105,16 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
     if (packet.sound) settle(finding);
     else
       notes.push(
-        warning('trial-failed', `${outlook(finding)}; nor did it in any other state, so the trial may be at fault`),
+        warning(
+          'trial-failed',
+          `${outlook(finding)}; it got in in no other state either, so the trial itself may be wrong`,
+        ),
       );
   }
   if (way.guessed) return { refused, notes };
   for (const text of cut.unknown)
     notes.push(
-      warning(
-        'rules-unknown',
-        `whether SSH gets in depends on a rule of the kernel's that portfw does not understand: ${text}`,
-      ),
+      warning('rules-unknown', `whether SSH gets in depends on a kernel rule that portfw does not understand: ${text}`),
     );
   const doubtful = shutOut(way, stage.after, true, ports);
   const sure = gotIn(way, stage, true, ports);
@@ -126,7 +126,10 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
     if (input.changes && intersect(ranges, sure).length > 0) refused.push(finding);
     else if (way.kind === 'controller' || way.kind === 'management')
       notes.push(
-        warning('lockout-unproved', `${outlook(finding)}; whether that rule is about them cannot be known beforehand`),
+        warning(
+          'lockout-unproved',
+          `${outlook(finding)}; whether that rule applies to them cannot be known in advance`,
+        ),
       );
   }
   return { refused, notes };
@@ -144,7 +147,7 @@ function unexplained(way: Way, stage: Stage, packet: Tried): Finding {
   return {
     way,
     stage,
-    refusal: { ranges, kind: 'rule', owner: 'kernel', what: 'no rule says why', place },
+    refusal: { ranges, kind: 'rule', owner: 'kernel', what: 'no known rule explains it', place },
     tried: [packet],
   };
 }
@@ -161,9 +164,9 @@ function whatFor({ way }: Finding): string {
     case 'management':
       return 'let SSH in';
     case 'carrier':
-      return `let in what carries ${way.given}, the tunnel that SSH comes through`;
+      return `let in the connection that carries ${way.given}, the tunnel that SSH uses`;
     case 'lease':
-      return `let in the answers that renew the address ${way.given}, which is lost when its lease runs out`;
+      return `let in the answers that renew the address ${way.given}, which is lost when its lease expires`;
   }
 }
 
@@ -173,7 +176,7 @@ function whose({ refusal }: Finding): string {
 
 function outlook(finding: Finding): string {
   const { way, stage, refusal } = finding;
-  return `${whose(finding)} may not ${whatFor(finding)}${stage.when}: ${wayText(way, refusal)}; ${refusal.what}${triedText([finding])}`;
+  return `${whose(finding)} might not ${whatFor(finding)}${stage.when}: ${wayText(way, refusal)}; ${refusal.what}${triedText([finding])}`;
 }
 
 /** `203.0.113.7 to 192.0.2.10 port 22/tcp on eth0`. */
@@ -188,7 +191,7 @@ function wayText(way: Way, { ranges, place }: Finding['refusal']): string {
 function triedText(findings: readonly Finding[]): string {
   const packet = findings.flatMap(({ tried }) => tried).find(({ result }) => result !== 'open');
   if (packet === undefined) return '';
-  return `; a real packet from ${packet.source}, tried in the rehearsal, was ${packet.result === 'refused' ? 'refused' : 'not answered'}`;
+  return `; in the rehearsal a real packet from ${packet.source} was ${packet.result === 'refused' ? 'refused' : 'not answered'}`;
 }
 
 /** One refusal a rule, however many it cuts. */
@@ -203,10 +206,10 @@ function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefus
     const first = group[0]!;
     const { refusal, stage } = first;
     const loads =
-      input.starts === true ? 'the plan has to start firewalld, and ' : 'the plan has to reload firewalld, and ';
+      input.starts === true ? 'the plan must start firewalld, and ' : 'the plan must reload firewalld, and ';
     const because =
       (input.reload || input.starts === true) && refusal.kind !== 'rule' && !isOurs(refusal.owner) ? loads : '';
-    const asIs = because === '' ? '' : ', as its file has it,';
+    const asIs = because === '' ? '' : ' (as in its file)';
     const ways = few([...new Set(group.map(({ way, refusal: one }) => wayText(way, one)))], '; ');
     const again = first.way.kind === 'controller' || first.way.kind === 'management' ? ' again' : '';
     return {
@@ -224,7 +227,7 @@ function directNotes(input: LockoutInput): PolicyNote[] {
   if (!input.changes || input.kernels !== null) return [];
   const rules = relevantDirectRules(input.firewalld);
   if (rules.length === 0) return [];
-  const text = `direct rules come before all zones, and what they do to SSH is not part of the proof: ${few(rules)}`;
+  const text = `direct rules are evaluated before all zones, and the proof does not cover what they do to SSH: ${few(rules)}`;
   return [warning('lockout-unproved', text)];
 }
 

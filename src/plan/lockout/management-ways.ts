@@ -48,7 +48,7 @@ export function managementWays(facts: WayFacts, management: readonly ManagementS
         if (places.length > 0)
           ways.push({ kind: 'management', given, family, sources: ranges, places, guessed: false });
         // A route of a family in which the host has no address.
-        else doubts.push(`${given} cannot come in over ${NAMES[family]}: the host has no such address`);
+        else doubts.push(`${given} cannot connect over ${NAMES[family]}: the host has no ${NAMES[family]} address`);
       };
       for (const { ranges, interfaces } of directions) for (const name of interfaces) way(ranges, [name]);
       const left = subtract(sources, uniteAll(directions.map(({ ranges }) => ranges)));
@@ -66,9 +66,9 @@ const NAMES: Readonly<Record<AddressFamily, string>> = { ipv4: 'IPv4', ipv6: 'IP
 function cannotCome(given: string, left: AddressRanges, family: AddressFamily, facts: WayFacts): string {
   const over = NAMES[family];
   const speaks = facts.interfaces.some((item) => !item.loopback && addressesOf(item, family, null).length > 0);
-  if (!speaks) return `${given} cannot come in over ${over}: the host has no such address`;
+  if (!speaks) return `${given} cannot connect over ${over}: the host has no ${over} address`;
   const [first = '', ...more] = networksOf(left, family);
-  return `the host has no route to ${first}${more.length > 0 ? ` and ${more.length} more networks` : ''} of ${given}: nobody there can come in over ${over}`;
+  return `the host has no route to ${first}${more.length > 0 ? ` and ${more.length} more networks` : ''} of ${given}: no SSH connection from there is possible over ${over}`;
 }
 
 /** Interfaces that unknown addresses may come by. */

@@ -120,7 +120,7 @@ export function unaskedOwnWay(facts: WayFacts, dialled: Dialled | null): string 
   const path = facts.controllerPath;
   if (path === null || dialled === null || !isLoopback(path.clientAddress) || isLoopback(dialled.address)) return null;
   if (controllerWays(facts, dialled).length > 0) return null;
-  return `we come in through a program on the host (sshd sees ${path.clientAddress}), and no connection to its port ${dialled.port} is known: whether we get in again could not be asked`;
+  return `this session goes through a program on the host (sshd sees ${path.clientAddress}), and no connection to its port ${dialled.port} is known: whether SSH gets in again cannot be proved`;
 }
 
 function holds(facts: WayFacts, wanted: string): boolean {
@@ -193,7 +193,7 @@ export function shutOut(way: Way, filter: Filter, worst: boolean, ports: readonl
         ranges,
         kind: 'rule',
         owner: 'translation',
-        what: 'it is sent elsewhere before anything is filtered',
+        what: 'its destination is changed before it is filtered',
         place,
       });
     for (const text of result.unknown) unknown.add(text);

@@ -30,7 +30,7 @@ export interface RollbackVerdict {
 export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }: RollbackInput): RollbackVerdict {
   const state = rehearsal.states.find(({ name }) => name === 'boot');
   if (state === undefined || !state.loads) {
-    const why = state === undefined ? 'the host does not say' : state.why;
+    const why = state === undefined ? 'the host gave no reason' : state.why;
     // Files of others stay as they are: one that does not load today keeps the host from each generation.
     const today = rehearsal.states.find(({ name }) => name === 'disk');
     if (today !== undefined && !today.loads)
@@ -41,7 +41,7 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
         {
           code: 'would-not-load',
           text: `firewalld ${cannot} the files of generation ${generation}: ${why}`,
-          hint: 'return to another one: `portfw history` lists them, --to names one',
+          hint: 'choose another generation with --to; `portfw history` lists them',
         },
       ],
       lockouts: [],
@@ -82,7 +82,7 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
     lockouts: verdict.refusals.map(({ code, text }) => ({
       code,
       text: `generation ${generation}: ${text}`,
-      hint: 'return to another one with --to, or run `portfw apply`; --accept-lockout HOST goes on all the same',
+      hint: 'choose another generation with --to, or run `portfw apply`; --accept-lockout HOST rolls back anyway',
     })),
     notes: [...notes, ...verdict.notes],
     seconds: state.seconds,

@@ -21,7 +21,7 @@ export function askedFirst(
   for (const zone of runtime.zones.values()) {
     if (isOurs(zone.name) || zone.sources.length === 0) continue;
     say(
-      `zone ${zone.name}, which is not ours, is asked instead of ours about flows from ${few(zone.sources)}: it ${verdict(zone)}`,
+      `zone ${zone.name} (not managed by portfw) takes precedence over portfw's zones for traffic from ${few(zone.sources)}: it ${verdict(zone)}`,
     );
   }
   for (const [name, settings] of Object.entries(facts.policies)) {
@@ -32,12 +32,12 @@ export function askedFirst(
     if (opened.length === 0) continue;
     const when = Number(settings['priority'] ?? 0) < 0 ? 'before' : 'after';
     say(
-      `policy ${name}, which is not ours, is asked ${when} our zones about flows to this host from ${few(ingress)}: ${few(opened)}`,
+      `policy ${name} (not managed by portfw) is evaluated ${when} portfw's zones for traffic to this host from ${few(ingress)}: ${few(opened)}`,
     );
   }
   if (facts.direct.length > 0)
     say(
-      `${facts.direct.length} direct rule${facts.direct.length === 1 ? '' : 's'} may decide before any zone is asked: ${few(facts.direct)}`,
+      `${facts.direct.length} direct rule${facts.direct.length === 1 ? '' : 's'} may decide before any zone is evaluated: ${few(facts.direct)}`,
     );
   return notes;
 }

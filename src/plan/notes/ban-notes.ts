@@ -32,14 +32,14 @@ export function banNotes(input: BansInput): PolicyNote[] {
     if (isOurs(name) || after.has(name) || (zone?.sources.length ?? 0) > 0) return [];
     const [to = '', ...more] = moved(name).filter(isOurs);
     if (to === '') return [];
-    const point = `point fail2ban elsewhere: banaction = nftables-multiport, which no zone and no reload concerns, or --zone=${more.includes('portfw-public') ? 'portfw-public' : to} in the firewall-cmd calls of its action; then restart it, and it bans again`;
+    const point = `to ban again, set banaction = nftables-multiport in fail2ban (it depends on no zone and no reload), or --zone=${more.includes('portfw-public') ? 'portfw-public' : to} in the firewall-cmd calls of its action; then restart fail2ban`;
     const bans = zone?.richRules.filter(isBan) ?? [];
     if (bans.length > 0)
       return [
         {
           severity: 'warning',
           code: 'bans-lose-effect',
-          text: `${bans.length === 1 ? 'one ban' : `${bans.length} bans`} in zone ${name} (${bans[0]}${bans.length > 1 ? ', …' : ''}) will have no effect, since no interface is left in it; ${point}`,
+          text: `${bans.length === 1 ? 'one ban' : `${bans.length} bans`} in zone ${name} (${bans[0]}${bans.length > 1 ? ', …' : ''}) will have no effect, because no interface is left in it; ${point}`,
         },
       ];
     if (!fail2ban || name !== defaultZone) return [];
@@ -47,7 +47,7 @@ export function banNotes(input: BansInput): PolicyNote[] {
       {
         severity: 'info',
         code: 'bans-lose-effect',
-        text: `no interface is left in the default zone ${name}: if fail2ban bans with rich rules of firewalld's, they would have no effect there; ${point}`,
+        text: `no interface is left in the default zone ${name}: bans that fail2ban adds there as rich rules would have no effect; ${point}`,
       },
     ];
   });

@@ -33,7 +33,7 @@ export function patternNotes(observed: ObservedFirewalld, desired: DesiredFirewa
   return coveredBy([observed.permanent, observed.runtime], desired).map(({ zone, pattern, interfaces }) => ({
     severity: 'info',
     code: 'interface-pattern',
-    text: `zone ${zone} binds the pattern ${pattern}, which covers ${interfaces.map(({ name }) => name).join(', ')}: the zones of portfw name them, and the pattern stays for other interfaces`,
+    text: `zone ${zone} binds the pattern ${pattern}, which covers ${interfaces.map(({ name }) => name).join(', ')}: portfw's zones name these interfaces; the pattern stays for the others`,
   }));
 }
 
@@ -52,8 +52,8 @@ export function patternFirst(
     if (held === undefined) continue;
     return {
       code: 'interface-pattern',
-      text: `zone ${zone} binds the pattern ${pattern}, which covers ${held.name}, and firewalld ${version} would ask it instead of ${held.home} from the next reload on`,
-      hint: `name the interfaces in zone ${zone} that it is for, instead of ${pattern}`,
+      text: `zone ${zone} binds the pattern ${pattern}, which covers ${held.name}, and from the next reload on firewalld ${version} would use that zone instead of ${held.home}`,
+      hint: `in zone ${zone}, name the interfaces instead of the pattern ${pattern}`,
     };
   }
   return null;

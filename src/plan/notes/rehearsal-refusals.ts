@@ -6,10 +6,10 @@ const SLOWER = 3;
 const REST_SECONDS = 2;
 
 const MOMENTS: Readonly<Record<RehearsedName, string>> = {
-  disk: 'its files as they are',
+  disk: 'its current files',
   reload: "its files with the plan's definitions",
-  running: 'the configuration that runs',
-  boot: 'its files as the plan would leave them',
+  running: 'the running configuration',
+  boot: 'its files after the plan',
 };
 
 /**
@@ -31,7 +31,7 @@ export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, r
       found.push({
         code: 'step-would-fail',
         text: `a step of the plan fails in the rehearsal: ${text}`,
-        hint: 'correct what it names; if that is right already, report it with `portfw facts --json`',
+        hint: 'fix what the error names; if it is correct, report the error with the output of `portfw facts --json`',
       });
   }
   const seconds = Math.max(...states.map((state) => (state.loads ? state.seconds : 0)));
@@ -39,7 +39,7 @@ export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, r
   if (reload && needed > windowSeconds)
     found.push({
       code: 'window-too-short',
-      text: `firewalld takes ${inSeconds(seconds)} to load its files, so a run with its rollback may need ${needed} s, but the host puts itself back after ${windowSeconds} s`,
+      text: `firewalld takes ${inSeconds(seconds)} to load its files, so a run with its rollback may need ${needed} s, but the host rolls back after ${windowSeconds} s`,
       hint: `allow more time: --revert-after ${needed}s`,
     });
   return found;
@@ -56,7 +56,7 @@ export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): P
     return {
       code: name === 'disk' ? 'cannot-reload' : 'would-not-load',
       text: `firewalld takes too long to load ${MOMENTS[name]}: ${why}`,
-      hint: 'a rollback would take as long: plan again when the host has less to do, or give firewalld fewer interfaces, sources and entries',
+      hint: 'a rollback would take as long: plan again when the host is less busy, or give firewalld fewer interfaces, sources and entries',
     };
   const asIs = name === 'disk';
   const paths = files.slice(0, 5).map((path) => `/etc/firewalld/${path}`);
@@ -66,9 +66,9 @@ export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): P
     text: `firewalld cannot load ${MOMENTS[name]}: ${why}${blame}`,
     hint: asIs
       ? paths.length === 0
-        ? 'repair what it names: until then each reload, reboot and rollback fails'
-        : `repair ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then each reload, reboot and rollback fails`
-      : 'nothing was written; report it with `portfw facts --json`',
+        ? 'fix what the error names: until then every reload, reboot and rollback fails'
+        : `fix ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then every reload, reboot and rollback fails`
+      : 'nothing was written; report this with the output of `portfw facts --json`',
   };
 }
 
@@ -79,7 +79,7 @@ export function rehearsalNotes(rehearsal: Rehearsal): PolicyNote[] {
       {
         severity: 'warning',
         code: 'not-rehearsed',
-        text: `the host could not rehearse the plan (${rehearsal.why}): what it does is worked out from the configuration alone`,
+        text: `the host could not rehearse the plan (${rehearsal.why}): its effects are computed from the configuration only`,
       },
     ];
   const notes: PolicyNote[] = [];
@@ -88,7 +88,7 @@ export function rehearsalNotes(rehearsal: Rehearsal): PolicyNote[] {
       notes.push({
         severity: 'warning',
         code: 'not-rehearsed',
-        text: `${MOMENTS[state.name]} could not be rehearsed (${state.why}): that part of the plan is worked out from the configuration alone`,
+        text: `${MOMENTS[state.name]} could not be rehearsed (${state.why}): that part of the plan is computed from the configuration only`,
       });
     }
   }
@@ -110,7 +110,7 @@ export function rehearsalNotes(rehearsal: Rehearsal): PolicyNote[] {
       notes.push({
         severity: 'warning',
         code: 'firewalld-complains',
-        text: `firewalld, as it loads its files as they are: ${text}`,
+        text: `firewalld reports while loading its current files: ${text}`,
       });
   return notes;
 }

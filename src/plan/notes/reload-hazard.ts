@@ -27,8 +27,8 @@ function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
     if (name !== undefined) {
       return {
         code: 'missing-ipset',
-        text: `zone ${zone.name}, which is not ours, uses the ipset ${name}, which has no file, and the plan has to reload firewalld: that would leave the host open`,
-        hint: `define the ipset ${name}, or take it out of zone ${zone.name}`,
+        text: `zone ${zone.name} (not managed by portfw) uses the ipset ${name}, which has no file; the plan must reload firewalld, and that would leave the host open`,
+        hint: `define the ipset ${name}, or remove it from zone ${zone.name}`,
       };
     }
   }
@@ -45,8 +45,8 @@ function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
       if (other !== undefined) {
         return {
           code: 'interface-in-two-zones',
-          text: `the files of the zones ${other} and ${zone.name} both name ${name}, and the plan has to reload firewalld, which refuses to load that`,
-          hint: `take ${name} out of one of the two`,
+          text: `the files of the zones ${other} and ${zone.name} both name ${name}; the plan must reload firewalld, which refuses to load that`,
+          hint: `remove ${name} from one of the two`,
         };
       }
       holders.set(name, zone.name);
@@ -63,8 +63,8 @@ export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewa
     if (name === undefined) continue;
     return {
       code: 'zone-folder',
-      text: `firewalld makes the zone ${zone} of ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}, and portfw edits no zone that is a folder`,
-      hint: `take ${name} out of it, or move the folder out of /etc/firewalld if it is a backup`,
+      text: `firewalld reads the zone ${zone} from the folder ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
+      hint: `remove ${name} from it, or move the folder out of /etc/firewalld if it is a backup`,
     };
   }
   return null;

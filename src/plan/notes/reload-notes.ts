@@ -26,14 +26,14 @@ export function reloadNotes(
     const lost = atRuntime.filter((item) => !held.has(item) && !item.startsWith('interface '));
     const loaded = inFile.filter((item) => !running.has(item));
     if (lost.length > 0 && !kept)
-      say('reload-loses', `${what} has at runtime only, and the reload loses: ${listed(lost)}`);
+      say('reload-loses', `${what}: the reload removes these runtime-only settings: ${listed(lost)}`);
     if (loaded.length > 0)
-      say('reload-loads', `${what} has in its file only, and the reload puts into force: ${listed(loaded)}`);
+      say('reload-loads', `${what}: the reload puts these settings from its file into force: ${listed(loaded)}`);
   };
   for (const [name, zone] of runtime.zones) {
     if (isOurs(name)) continue;
     const file = permanent.zones.get(name);
-    if (file === undefined) say('reload-loses', `zone ${name} exists at runtime only: the reload loses it`);
+    if (file === undefined) say('reload-loses', `zone ${name} exists at runtime only: the reload removes it`);
     else compare(`zone ${name}`, contents(zone, homes), contents(file, homes));
   }
   for (const [name, zone] of permanent.zones) {
@@ -45,7 +45,7 @@ export function reloadNotes(
     if (isOurs(name)) continue;
     const file = permanent.ipsets.get(name);
     if (file === undefined) {
-      if (!keeps) say('reload-loses', `ipset ${name} exists at runtime only: the reload loses it`);
+      if (!keeps) say('reload-loses', `ipset ${name} exists at runtime only: the reload removes it`);
     } else compare(`ipset ${name}`, ipset.entries, file.entries, keeps);
   }
   for (const { what, runtime: loaded, permanent: inFile, kept } of othersLayers(facts))

@@ -244,7 +244,7 @@ describe('a host that cannot be configured as it is', () => {
       /define the ipset gone/,
     ],
     ['missing-ipset', { files: [['zones/dmz.xml', '<zone><source ipset="gone"/></zone>']] }, /define the ipset gone/],
-    ['interface-in-two-zones', { firewalld: { files: TWO_FILES } }, /take eth0 out of one/],
+    ['interface-in-two-zones', { firewalld: { files: TWO_FILES } }, /remove eth0 from one/],
   ])('%s (%#)', (code, given, solve) => {
     const made = decision(given);
     if (made.kind !== 'refused') throw new Error('it was planned');
@@ -353,9 +353,7 @@ describe('a host that can be configured', () => {
       const note = made.plan.notes.find(({ code }) => code === 'lockout-accepted');
       expect(note).toMatchObject({
         severity: 'warning',
-        text: expect.stringMatching(
-          /^zone portfw-public would not .* the guard is the only thing that brings you back$/,
-        ),
+        text: expect.stringMatching(/^zone portfw-public would not .* only the automatic rollback restores access$/),
       });
       const other = decision({ facts: { controllerPath: elsewhere }, accepted: ['sip2.example.net'] });
       expect(other.kind === 'refused' && other.failure.code).toBe('lockout');
@@ -499,7 +497,7 @@ describe('a host that can be configured', () => {
       const made = decision({ facts: offline(), variables: { ...running, portfw_interfaces: { public: 'eth0' } } });
       if (made.kind === 'refused') throw new Error(made.failure.what);
       expect(made.plan.notes.find(({ code }) => code === 'default-zone')?.text).toBe(
-        "eth1 falls to firewalld's default zone public, which opens dhcpv6-client, ssh",
+        "eth1 will be in firewalld's default zone public, which opens dhcpv6-client, ssh",
       );
     });
   });

@@ -35,14 +35,26 @@ describe('what another run on the host means for a plan', () => {
       'locked',
       /ann@desk .*proved and waits for `portfw confirm`.*9 min 40 s/,
     ],
-    ['under way', seen([{ ...RUN, proved: false, step: 'behaves' }]), 'alive', 'locked', /it is under way \(behaves\)/],
-    ['being rolled back', seen([{ ...RUN, decision: 'revert' }]), 'alive', 'locked', /it is being put back/],
+    [
+      'under way',
+      seen([{ ...RUN, proved: false, step: 'behaves' }]),
+      'alive',
+      'locked',
+      /it is in progress \(behaves\)/,
+    ],
+    ['being rolled back', seen([{ ...RUN, decision: 'revert' }]), 'alive', 'locked', /it is being rolled back/],
     ['just begun, without a record yet', seen([], LOCK, true), 'alive', 'locked', /ann@desk/],
     ['a step of somebody, without a lock', seen([], null, true), null, null, /^$/],
     ['a lock of a run that died before its first write', seen([]), null, 'lock-left', /ann@desk .*wrote nothing/],
-    ['a dead run', seen([{ ...RUN, alive: false }]), 'left', 'run-left', /never ended: its time is over/],
-    ['a dead run of before a boot', seen([{ ...RUN, alive: false }], null), 'left', 'run-left', /never ended/],
-    ['a rollback that died', seen([{ ...RUN, decision: 'revert', alive: false }]), 'left', 'run-left', /never ended/],
+    ['a dead run', seen([{ ...RUN, alive: false }]), 'left', 'run-left', /left unfinished: its time is over/],
+    ['a dead run of before a boot', seen([{ ...RUN, alive: false }], null), 'left', 'run-left', /left unfinished/],
+    [
+      'a rollback that died',
+      seen([{ ...RUN, decision: 'revert', alive: false }]),
+      'left',
+      'run-left',
+      /left unfinished/,
+    ],
     ['kept, being tidied up', seen([{ ...RUN, decision: 'keep' }]), null, null, /^$/],
     ['one dead and one alive', seen([{ ...RUN, alive: false }, RUN]), 'alive', 'locked', /waits for/],
   ])('%s', (_name, facts, kind, code, text) => {
@@ -56,7 +68,7 @@ describe('what another run on the host means for a plan', () => {
   it.each<[string, PendingRun | null, RegExp]>([
     ['waiting', RUN, /portfw confirm`.*`portfw confirm --revert`/],
     ['under way', { ...RUN, confirm: 'auto', proved: false }, /^wait for that run/],
-    ['being rolled back', { ...RUN, decision: 'revert' }, /^wait until the host is back/],
+    ['being rolled back', { ...RUN, decision: 'revert' }, /^wait until the rollback has ended/],
     ['just begun', null, /^wait for that run/],
   ])('a run that is refused for one %s says how to go on', (_name, run, solve) => {
     const failure = lockedBy(LOCK, run);

@@ -246,7 +246,7 @@ describe('the other members of a cluster', () => {
     } else {
       const because = `sip1 failed, ${held}`;
       expect([ends['web2'], ends['web3']]).toEqual([`reverted: ${because}`, `reverted: ${because}`]);
-      expect(ends['web5']).toBe(`skipped: ${because}, and the run was put back`);
+      expect(ends['web5']).toBe(`skipped: ${because}, and the run was rolled back`);
       expect(operations.decided.filter((line) => line.startsWith('rollback')).sort()).toEqual([
         'rollback web1 to before-web1',
         'rollback web2 to before-web2',
@@ -260,7 +260,7 @@ describe('the other members of a cluster', () => {
     const second = playOf({ file: 'b.yaml', onFailure: 'revert-run', serial: [{ kind: 'count', count: 1 }] });
     const hosts = [jobOf('sip1', first, inPair), jobOf('web1', second), jobOf('sip2', second, inPair)];
     const { ends, operations } = await run(hosts, { apply: async (host) => (host === 'sip1' ? failed : null) });
-    const because = `skipped: sip1 failed, ${held}, and with on_failure: revert-run all hosts of a playbook are changed or none`;
+    const because = `skipped: sip1 failed, ${held}, and with on_failure: revert-run either all hosts of a playbook are changed or none`;
     expect(ends).toEqual({ sip1: 'failed', web1: because, sip2: because });
     expect(operations.applied).toEqual(['sip1']);
   });

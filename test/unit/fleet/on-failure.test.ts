@@ -115,7 +115,7 @@ describe('revert-batch', () => {
   it('does not begin the hosts that are left once one has failed', async () => {
     const script = { apply: async (host: string) => (host === 'host2' ? failed : null) };
     const { ends, operations } = await run(hosts(4, 'revert-batch'), script, { forks: 1 });
-    const skipped = 'skipped: host2 failed, and its batch was put back';
+    const skipped = 'skipped: host2 failed, and its batch was rolled back';
     expect(ends).toEqual({ host1: 'reverted: host2 failed', host2: 'failed', host3: skipped, host4: skipped });
     expect(operations.applied).toEqual(['host1', 'host2']);
     expect(operations.discarded.sort()).toEqual(['host3', 'host4']);
@@ -222,8 +222,8 @@ describe('revert-run', () => {
       'reverted: host4 failed',
       'reverted: host4 failed',
       'failed',
-      'skipped: host4 failed, and the run was put back',
-      'skipped: host4 failed, and the run was put back',
+      'skipped: host4 failed, and the run was rolled back',
+      'skipped: host4 failed, and the run was rolled back',
     ]);
     expect(operations.decided.slice(0, 3).sort()).toEqual(['keep host1', 'keep host2', 'revert host3: host4 failed']);
     expect(operations.decided.slice(3).sort()).toEqual([
@@ -243,7 +243,7 @@ describe('revert-run', () => {
     ]);
     const restoring = log.events.findIndex((event) => event.kind === 'host-phase' && event.phase === 'gathering facts');
     expect(restoring).toBeGreaterThan(log.events.findIndex((event) => event.kind === 'batch-started'));
-    expect(log.of('batch-finished').at(-1)?.stop).toBe('host4 failed, and the run was put back');
+    expect(log.of('batch-finished').at(-1)?.stop).toBe('host4 failed, and the run was rolled back');
   });
 
   it('says of a host that could not be put back that it keeps the new configuration, and how to return it', async () => {
@@ -257,8 +257,8 @@ describe('revert-run', () => {
       phase: 'restoring',
       failure: {
         code: 'no-route',
-        what: 'it was to be put back because host3 failed, and could not: no route',
-        solve: 'plug it in; then `portfw rollback --limit host1 --to before-host1` puts it back',
+        what: 'it should have been rolled back because host3 failed, but could not: no route',
+        solve: 'plug it in; then run `portfw rollback --limit host1 --to before-host1`',
       },
       aftermath: { kind: 'still-changed', generation: 'before-host1' },
     });
@@ -299,7 +299,7 @@ describe('revert-run', () => {
     const script: Script = { plan: async (host) => (host === 'host3' ? refused : null) };
     const { ends, operations, log } = await run(hosts(4, 'revert-run', 1), script);
     const skipped =
-      'skipped: host3 was refused, and with on_failure: revert-run all hosts of a playbook are changed or none';
+      'skipped: host3 was refused, and with on_failure: revert-run either all hosts of a playbook are changed or none';
     expect(ends).toEqual({ host1: skipped, host2: skipped, host3: 'refused', host4: skipped });
     expect(operations.applied).toEqual([]);
     expect(log.of('batch-started')).toEqual([]);
@@ -364,7 +364,7 @@ describe('several playbooks in one run', () => {
       o1: 'changed',
       a1: 'reverted: a2 failed',
       a2: 'failed',
-      l1: 'skipped: a2 failed, and the run was put back',
+      l1: 'skipped: a2 failed, and the run was rolled back',
     });
     expect(operations.decided.filter((line) => line.startsWith('rollback'))).toEqual(['rollback a1 to before-a1']);
   });

@@ -169,7 +169,7 @@ describe('a TCP probe from a peer', () => {
       `the probe "tcp ${closedPort} from all" fails after the change: sip2 cannot connect to 127.0.0.1 port ${closedPort}: Connection refused`,
     );
     expect(failure?.details).toEqual([
-      `the probe "tcp ${closedPort} from all" fails too: sip3 cannot connect to 127.0.0.1 port ${closedPort}: Connection refused`,
+      `the probe "tcp ${closedPort} from all" also fails: sip3 cannot connect to 127.0.0.1 port ${closedPort}: Connection refused`,
     ]);
   });
 
@@ -185,7 +185,7 @@ describe('a TCP probe from a peer', () => {
     };
     const { failure } = await look([{ tcp: openPort, from: 'sip2' }], 'after', transport);
     expect(failure?.what).toBe(
-      `the probe "tcp ${openPort} from sip2" fails after the change: the peer sip2 could not be asked: ${why}`,
+      `the probe "tcp ${openPort} from sip2" fails after the change: the peer sip2 could not run the probe: ${why}`,
     );
   });
 
@@ -214,7 +214,7 @@ describe('a TCP probe from a peer', () => {
     const { failure, notes, connects } = await look([{ tcp: closedPort, from: 'sip1' }]);
     expect(failure).toBeNull();
     expect(connects).toEqual([]);
-    expect(notes).toEqual([`the probe "tcp ${closedPort} from sip1" was left out: its only peer is this host itself`]);
+    expect(notes).toEqual([`the probe "tcp ${closedPort} from sip1" was skipped: its only peer is this host itself`]);
   });
 });
 
@@ -268,7 +268,7 @@ describe('several probes', () => {
     const { failure } = await look([slow('one'), slow('two'), { tcp: openPort }, slow('three')]);
     expect(performance.now() - began).toBeLessThan(1400);
     expect(failure?.what).toContain('"one"');
-    expect(failure?.details.map((line) => /"(\w+)" fails too/.exec(line)?.[1])).toEqual(['two', 'three']);
+    expect(failure?.details.map((line) => /"(\w+)" also fails/.exec(line)?.[1])).toEqual(['two', 'three']);
   });
 
   it('are none for most plays', async () => {

@@ -79,10 +79,10 @@ describe('the files below /etc/firewalld', () => {
     const reasons = Object.fromEntries(Object.values(files()).map((item) => [item.path, item.unreadable]));
     expect(reasons).toEqual({
       'zones/pipe.xml': expect.stringMatching(/FIFO/),
-      'zones/loop': expect.stringMatching(/a folder that it stands in/),
+      'zones/loop': expect.stringMatching(/a folder that contains it/),
       'zones/self.xml': expect.stringMatching(/symbolic links/),
       'zones/zero.xml': 'it is a device',
-      'zones/gone.xml': 'it is a link to nowhere, which is not there',
+      'zones/gone.xml': 'it is a link to nowhere, which does not exist',
       'zones/folder.xml': 'it is a folder',
     });
   });

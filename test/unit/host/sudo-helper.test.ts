@@ -112,7 +112,7 @@ describe('portfw-run', () => {
 describe('the sudoers file', () => {
   it('allows one program', () => {
     expect(sudoersFile('ops', false)).toBe(
-      `# ops may have portfw's own programs carried out as root, and nothing else.
+      `# ops may run portfw's own programs as root, and nothing else.
 Defaults!/usr/local/libexec/portfw-run !requiretty, env_reset, always_set_home
 ops ALL=(root) NOPASSWD: /usr/local/libexec/portfw-run
 `,

@@ -46,11 +46,11 @@ const CASES: Readonly<Record<string, Case>> = {
   },
   'a policy that opens a port before zones': {
     policies: { adm: { ...TO_HOST, priority: -1, target: 'CONTINUE', ports: [['9999', 'tcp']] } },
-    says: [/^policy adm.*asked before our zones.*from ANY: 9999\/tcp$/],
+    says: [/^policy adm.*evaluated before portfw's zones.*from ANY: 9999\/tcp$/],
   },
   'a policy from a zone of ours that accepts all after it': {
     policies: { adm: { egress_zones: ['HOST'], ingress_zones: ['portfw-public'], priority: 10, target: 'ACCEPT' } },
-    says: [/^policy adm.*asked after our zones.*from portfw-public: target ACCEPT$/],
+    says: [/^policy adm.*evaluated after portfw's zones.*from portfw-public: target ACCEPT$/],
   },
   'a policy of another zone, one towards another zone': {
     policies: {

@@ -104,7 +104,7 @@ const OURS_010 = { 'portfw-public': bound('eth0'), 'portfw-private': bound('eth1
 
 describe('what stops being forwarded', () => {
   const stops = (families: string, from: string, to: string, why: string, more = '') =>
-    `warning forwarding-stops: ${families} from ${from} to ${to} is forwarded now, since ${why}, and will not be any more; established connections go on${more}`;
+    `warning forwarding-stops: ${families} from ${from} to ${to} is forwarded now, because ${why}, and will no longer be forwarded; established connections continue${more}`;
   const refused = (...parts: Parameters<typeof stops>) => stops(...parts).replace('warning', 'refused');
   const ofTarget = 'zone portfw-private has the target ACCEPT';
 
@@ -167,7 +167,7 @@ describe('what stops being forwarded', () => {
           'eth1',
           'eth0, docker0',
           ofTarget,
-          '; ports that Docker publishes are reached as before, a container by its own address only by what Docker allows in its zone',
+          "; ports that Docker publishes stay reachable; a container's own address is reachable only where Docker's zone allows it",
         ),
       ],
     ],
@@ -237,7 +237,7 @@ describe('what stops being forwarded', () => {
         desired: { 'portfw-public': bound('eth0') },
         policies: { any: between('internal', 'ANY', { target: 'ACCEPT' }) },
       },
-      [refused('IPv4', 'eth1', "eth0 (the host's address on it (masquerading))", 'zone external masquerades')],
+      [refused('IPv4', 'eth1', 'eth0 (masquerading)', 'zone external masquerades')],
     ],
     [
       'a port of the host that leads to a machine behind it',
@@ -287,7 +287,7 @@ describe('what stops being forwarded', () => {
 
 describe('what firewalld 0.9 forwards by itself', () => {
   const pings = (pairs: string) =>
-    `warning forwards-icmp: firewalld 0.9.3 forwards ICMP (pings) ${pairs}, whatever zones open, as it does for each zone with the default target; portfw_zone_target: reject (or drop) ends that`;
+    `warning forwards-icmp: firewalld 0.9.3 forwards ICMP (ping) ${pairs}, whatever the zones open, because their target is the default; portfw_zone_target: reject (or drop) stops this`;
   const dropped = (name: string) => bound(name, '', ' target="DROP"');
 
   it.each<[string, Case, readonly string[]]>([

@@ -259,14 +259,14 @@ describe('what does not cut us', () => {
       '<direct><rule ipv="ipv4" table="filter" chain="INPUT" priority="1">-s 192.0.2.1 -j DROP</rule></direct>';
     const { notes } = verdict({ desired: OURS(SSH), direct, files: { 'direct.xml': file } });
     expect(notes.at(-1)?.text).toBe(
-      'direct rules come before all zones, and what they do to SSH is not part of the proof: rule ipv4 filter INPUT 0 -p tcp -j DROP, rule ipv4 filter INPUT 1 -s 192.0.2.1 -j DROP',
+      'direct rules are evaluated before all zones, and the proof does not cover what they do to SSH: rule ipv4 filter INPUT 0 -p tcp -j DROP, rule ipv4 filter INPUT 1 -s 192.0.2.1 -j DROP',
     );
   });
 
   it('notes what would cut us at the next boot without our doing', () => {
     const { refusals, notes } = verdict({ desired: {}, permanent: { public: '<zone/>' } });
     expect(refusals).toEqual([]);
-    expect(notes[0]?.text).toMatch(/zone public may not let SSH in after a reload or reboot/);
+    expect(notes[0]?.text).toMatch(/zone public might not let SSH in after a reload or reboot/);
   });
 });
 
@@ -438,7 +438,7 @@ describe('portfw_management', () => {
     expect(refusals).toEqual([]);
     expect(notes.map(({ text }) => text)).toEqual([
       'portfw_management: no address of office is known',
-      'portfw_management: 2001:db8:9::1 cannot come in over IPv6: the host has no such address',
+      'portfw_management: 2001:db8:9::1 cannot connect over IPv6: the host has no IPv6 address',
     ]);
   });
 });
@@ -489,7 +489,7 @@ describe('a plan that starts firewalld', () => {
       path: ['203.0.113.7', '192.0.2.10', 2222],
     });
     expect(refusals[0]?.text).toMatch(
-      /^the plan has to start firewalld, and zone public, as its file has it, would not let SSH in again: /,
+      /^the plan must start firewalld, and zone public \(as in its file\) would not let SSH in again: /,
     );
     expect(refusals[0]?.hint).toContain('portfw_interfaces: { public: [eth0] }');
   });

@@ -37,7 +37,7 @@ describe('what the host says keeps a plan from being carried out', () => {
     const rehearsal = of(broken('disk', 'INVALID_IPSET: office', 'policies/edge.xml'), loaded('boot'));
     expect(shown(rehearsalRefusals(rehearsal, 60, false))).toEqual([
       expect.stringMatching(
-        /^cannot-reload: .*its files as they are: INVALID_IPSET: office; without \/etc\/firewalld\/policies\/edge\.xml it would load \/ repair that file/,
+        /^cannot-reload: .*its current files: INVALID_IPSET: office; without \/etc\/firewalld\/policies\/edge\.xml it would load \/ fix that file/,
       ),
     ]);
   });
@@ -53,7 +53,7 @@ describe('what the host says keeps a plan from being carried out', () => {
     const slow: Broken = { ...broken('disk', 'it does not end within 240 s'), slow: true };
     expect(shown(rehearsalRefusals(of(slow, loaded('boot')), 600, false))).toEqual([
       expect.stringMatching(
-        /^cannot-reload: firewalld takes too long to load its files as they are: it does not end within 240 s \/ .*fewer interfaces/,
+        /^cannot-reload: firewalld takes too long to load its current files: it does not end within 240 s \/ .*fewer interfaces/,
       ),
     ]);
   });
@@ -86,7 +86,7 @@ describe('what the host says keeps a plan from being carried out', () => {
     const rehearsal = of(loaded('disk'), broken('running', 'a zone is missing'), loaded('boot'));
     expect(rehearsalRefusals(rehearsal, 60, false)).toEqual([]);
     expect(shown(rehearsalNotes(rehearsal))).toEqual([
-      expect.stringMatching(/^not-rehearsed: .*runs could not be rehearsed \(a zone is missing\)/),
+      expect.stringMatching(/^not-rehearsed: .*running configuration could not be rehearsed \(a zone is missing\)/),
     ]);
   });
 });
@@ -98,6 +98,6 @@ it('a reviewer is told which kernel modules the plan brings, and what firewalld 
   );
   expect(shown(rehearsalNotes(rehearsal))).toEqual([
     'modules: firewalld will load kernel modules: nf_conntrack_tftp',
-    'firewalld-complains: firewalld, as it loads its files as they are: ERROR: a',
+    'firewalld-complains: firewalld reports while loading its current files: ERROR: a',
   ]);
 });

@@ -28,8 +28,8 @@ function notes(conf: string): string[] {
 
 it('entries of ipsets and direct rules at runtime only are lost by a reload, unless firewalld is told to keep them', () => {
   expect(notes('FlushAllOnReload=yes\n')).toEqual([
-    'ipset bans has at runtime only, and the reload loses: 192.0.2.1',
-    'the direct interface has at runtime only, and the reload loses: rule ipv4 filter INPUT 0 -s 192.0.2.1 -j DROP',
+    'ipset bans: the reload removes these runtime-only settings: 192.0.2.1',
+    'the direct interface: the reload removes these runtime-only settings: rule ipv4 filter INPUT 0 -s 192.0.2.1 -j DROP',
   ]);
   expect(notes('FlushAllOnReload=no\n')).toEqual([]);
 });

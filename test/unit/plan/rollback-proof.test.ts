@@ -38,14 +38,14 @@ function refusals(...states: readonly RehearsedState[]) {
 
 it('a generation that does not load is refused, and another one is advised', () => {
   expect(refusals(loaded('disk'), broken('boot'))).toEqual([
-    `would-not-load: firewalld cannot load the files of generation ${GENERATION}: INVALID_IPSET: office / return to another one: \`portfw history\` lists them, --to names one`,
+    `would-not-load: firewalld cannot load the files of generation ${GENERATION}: INVALID_IPSET: office / choose another generation with --to; \`portfw history\` lists them`,
   ]);
 });
 
 it('a file of others that keeps each generation from loading is named: another generation would not help', () => {
   expect(refusals(broken('disk', 'policies/edge.xml'), broken('boot'))).toEqual([
     expect.stringMatching(
-      /^cannot-reload: .*as they are: INVALID_IPSET: office; without \/etc\/firewalld\/policies\/edge\.xml it would load \/ repair that file/,
+      /^cannot-reload: .*its current files: INVALID_IPSET: office; without \/etc\/firewalld\/policies\/edge\.xml it would load \/ fix that file/,
     ),
   ]);
 });

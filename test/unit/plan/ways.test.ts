@@ -54,7 +54,7 @@ describe('who must get in', () => {
     };
     const { ways, doubts } = waysOf(facts, from('203.0.113.9', '2001:db8:9::9'), null);
     expect(said(ways)).toEqual(['management 203.0.113.9 by eth0 to 192.0.2.200 22/tcp']);
-    expect(doubts).toEqual(['portfw_management: 2001:db8:9::9 cannot come in over IPv6: the host has no such address']);
+    expect(doubts).toEqual(['portfw_management: 2001:db8:9::9 cannot connect over IPv6: the host has no IPv6 address']);
   });
 
   it('comes by the interface that the route back leads by, not by the one that holds the address', () => {

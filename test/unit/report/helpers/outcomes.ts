@@ -118,7 +118,7 @@ const LAST_RUN: RunEnd = {
   id: '20260130T010203Z-77aa',
   outcome: 'reverted',
   by: 'timer',
-  why: 'nobody had kept it in time',
+  why: 'it was not kept in time',
   at: '2026-01-30T01:03:03Z',
   what: 'apply portaswitch',
   holder: 'op@controller',
@@ -262,7 +262,7 @@ export const OUTCOMES: ReadonlyMap<string, HostOutcome> = new Map<string, HostOu
       phase: 'restoring',
       failure: {
         code: 'unreachable',
-        what: 'it was to be put back because failed1 failed, and could not: no answer',
+        what: 'it should have been rolled back because failed1 failed, but could not: no answer',
         details: [],
         solve: 'Check the line',
       },
