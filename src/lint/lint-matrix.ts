@@ -3,7 +3,7 @@ import { shown } from '../core/shown.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 
-/** The names of the checks for doubts about a matrix; docs/lint.md has a section on each. */
+/** The names of the checks for doubts about a matrix; docs/reference/lint.md has a section on each. */
 export const MATRIX_CHECKS = ['unused-peer-set', 'unused-matrix-feature', 'empty-role', 'unused-detectors'] as const;
 
 /**

@@ -31,7 +31,7 @@ export interface Finding {
 
 /** A check for one kind of doubt. Pure: it reads no file and no clock. */
 export interface LintCheck {
-  /** The problem's code, and the check's name in docs/lint.md. */
+  /** The problem's code, and the check's name in docs/reference/lint.md. */
   readonly code: string;
   readonly find: (world: LintWorld) => readonly Finding[];
 }

@@ -8,7 +8,7 @@ import { SOURCE_CHECKS } from './lint-sources.ts';
 import { TARGET_CHECKS } from './lint-targets.ts';
 import { type LintCheck, type LintInput, LintWorld } from './lint-world.ts';
 
-/** Every check for doubts; docs/lint.md has a section on each. */
+/** Every check for doubts; docs/reference/lint.md has a section on each. */
 export const LINT_CHECKS: readonly LintCheck[] = [
   ...SOURCE_CHECKS,
   ...OPENNESS_CHECKS,

@@ -1,5 +1,5 @@
 /**
- * What each variable means, in one sentence or two: for editors. `docs/inventory-variables.md` says the same in the same words,
+ * What each variable means, in one sentence or two: for editors. `docs/reference/inventory-variables.md` says the same in the same words,
  * and a test holds it to that.
  */
 export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {

@@ -13,7 +13,7 @@ import { FOR_BENCH } from '../set-up/needs.ts';
  * `ansible.posix.firewalld` in a loop, and beside both a bare `ssh host true`. All in one run on one lab, so that the
  * figures compare with each other; a machine's own speed cancels out in the ratios.
  *
- * `npm run bench` prints the table and writes it into docs/benchmarks.md.
+ * `npm run bench` prints the table and writes it into docs/evidence/benchmarks.md.
  */
 const ROUNDS = 3;
 const ROOT = join(import.meta.dirname, '../..');
@@ -202,7 +202,7 @@ async function main(): Promise<void> {
     const figures = await measure(await prepare(lab));
     const text = table(figures, await startUp());
     process.stdout.write(`${text}\n`);
-    const file = join(ROOT, 'docs/benchmarks.md');
+    const file = join(ROOT, 'docs/evidence/benchmarks.md');
     const page = await readFile(file, 'utf8');
     const measured = `<!-- measured: ${cpus().length} cores, Node ${process.versions.node} -->\n\n${text}\n\n<!-- end -->`;
     await writeFile(file, page.replace(/<!-- measured[\s\S]*<!-- end -->/, measured));

@@ -15,7 +15,7 @@ import { faultText, kindText, type RunFigures, resultText } from './table.ts';
 
 /**
  * `npm run faults`: every fault of the catalogue at every boundary that it is for, on a host of each firewalld version at
- * once. Writes docs/faults.md unless `--only` or `--hosts` leaves some out, and ends with 1 when anything that is asserted failed.
+ * once. Writes docs/evidence/faults.md unless `--only` or `--hosts` leaves some out, and ends with 1 when anything that is asserted failed.
  */
 const { values } = parseArgs({
   options: {
@@ -40,7 +40,7 @@ const { values } = parseArgs({
 
 /** The results of the last full run, for `--again`. */
 const KEPT = join(LAB_DIRECTORY, 'faults.json');
-const PAGE = join(import.meta.dirname, '../../docs/faults.md');
+const PAGE = join(import.meta.dirname, '../../docs/evidence/faults.md');
 
 async function main(): Promise<number> {
   const say = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -6,7 +6,7 @@ import { KINDS, type Kind } from './kinds.ts';
 
 const ROLLBACK_ONLY = ['restoring', 'restored'];
 
-/** What a full run came to, as the part of docs/faults.md that is generated. */
+/** What a full run came to, as the part of docs/evidence/faults.md that is generated. */
 export function resultText(results: readonly Result[], run: RunFigures, planned: number): string {
   const hosts = Object.keys(VERSIONS).filter((host) => results.some((result) => result.host === host));
   const bad = results.filter((result) => result.problems.length > 0);

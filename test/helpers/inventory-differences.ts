@@ -1,4 +1,4 @@
-/** One point in which portfw and Ansible knowingly differ: a heading of `docs/ansible-differences.md`, and what shows it. */
+/** One point in which portfw and Ansible knowingly differ: a heading of `docs/reference/ansible-differences.md`, and what shows it. */
 export interface Difference {
   readonly title: string;
   readonly files: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 /**
- * What of other programs' conventions portfw supports, told by the tests that prove it: `docs/compatibility.md` is made from
+ * What of other programs' conventions portfw supports, told by the tests that prove it: `docs/evidence/compatibility.md` is made from
  * the titles given here (see `compatibility-page.ts`), so that a line stands there only as long as its test does.
  */
 

@@ -148,8 +148,8 @@ describe('the command', () => {
 });
 
 describe('where portfw knowingly differs', () => {
-  it('docs/ansible-differences.md names it, with a test for each', () => {
-    const page = readFileSync(join(import.meta.dirname, '../../docs/ansible-differences.md'), 'utf8');
+  it('docs/reference/ansible-differences.md names it, with a test for each', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/reference/ansible-differences.md'), 'utf8');
     const shown = page.slice(page.indexOf('## Shown by tests'), page.indexOf('## Other settings'));
     const headings = [...shown.matchAll(/^### (.+)$/gm)].map(([, heading]) => heading!.replaceAll('`', ''));
     expect(headings).toEqual(DIFFERENCES.map(({ title }) => title));

@@ -4,7 +4,7 @@ import { carryOut, type Fault, type Result } from '../faults/drill.ts';
 import { FAULTS } from '../faults/faults.ts';
 
 /**
- * The short form of the fault suite (docs/faults.md): some of its faults, each at a boundary where it hurts, spread over
+ * The short form of the fault suite (docs/evidence/faults.md): some of its faults, each at a boundary where it hurts, spread over
  * firewalld 0.9.3 (old), 1.3.3 (middle) and 2.3.1 (young). `npm run faults` injects them all.
  */
 const SHORT: Readonly<Record<string, readonly (readonly [Fault, string, 'old' | 'new'])[]>> = {

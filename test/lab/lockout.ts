@@ -12,7 +12,7 @@ import { purge } from './purge.ts';
 
 /*
  *   npm run demo:lockout               a wrong matrix cuts SSH on a live host, and the host comes back by itself
- *   npm run demo:lockout -- --record   the same, written down in docs/lockout.md and docs/lockout.cast (asciicast v2)
+ *   npm run demo:lockout -- --record   the same, written down in docs/evidence/lockout.md and docs/evidence/lockout.cast (asciicast v2)
  */
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -194,11 +194,11 @@ const BEGIN = '<!-- run -->';
 const END = '<!-- end of run -->';
 
 async function record(frames: readonly Frame[]): Promise<void> {
-  const page = join(ROOT, 'docs/lockout.md');
+  const page = join(ROOT, 'docs/evidence/lockout.md');
   const before = await readFile(page, 'utf8');
   const [head, rest] = before.split(BEGIN);
   const tail = rest?.split(END)[1];
-  if (head === undefined || tail === undefined) throw new Error(`docs/lockout.md has no place for the run`);
+  if (head === undefined || tail === undefined) throw new Error(`docs/evidence/lockout.md has no place for the run`);
   const block = textOf(frames)
     .split('\n')
     .map((line) => (line === '' ? '' : `    ${line}`))
@@ -206,7 +206,7 @@ async function record(frames: readonly Frame[]): Promise<void> {
   await writeFile(page, `${head}${BEGIN}\n\n${block}\n\n${END}${tail}`);
   const header = { version: 2, width: COLUMNS, height: 40, title: 'A wrong matrix, and the rollback' };
   const events = frames.map(({ at, text }) => JSON.stringify([Number(at.toFixed(3)), 'o', text]));
-  await writeFile(join(ROOT, 'docs/lockout.cast'), `${[JSON.stringify(header), ...events].join('\n')}\n`);
+  await writeFile(join(ROOT, 'docs/evidence/lockout.cast'), `${[JSON.stringify(header), ...events].join('\n')}\n`);
 }
 
 async function main(): Promise<number> {

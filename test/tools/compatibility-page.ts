@@ -43,14 +43,14 @@ export function supportedCalls(): number {
     .reduce((sum, count) => sum + count, 0);
 }
 
-/** The text of `docs/compatibility.md`. */
+/** The text of `docs/evidence/compatibility.md`. */
 export function compatibilityPage(): string {
   const lines = provedLines();
   const parts = SECTIONS.map((section) => {
     const own = lines.filter((line) => line.section === section);
     const rows = [...new Map(own.map((line) => [line.line, line])).values()]
       .sort((a, b) => (a.line.replaceAll('`', '') < b.line.replaceAll('`', '') ? -1 : 1))
-      .map(({ line, file }) => `| ${line.replaceAll('|', '\\|')} | [${shortName(file)}](../${file}) |`);
+      .map(({ line, file }) => `| ${line.replaceAll('|', '\\|')} | [${shortName(file)}](../../${file}) |`);
     return `## ${section}\n\n| supported | proved by |\n| --- | --- |\n${rows.join('\n')}\n`;
   });
   return `# Compatibility
@@ -58,7 +58,7 @@ export function compatibilityPage(): string {
 What of Ansible's inventories and of OpenSSH's habits works with portfw. Every line is the title of a test that proves it,
 against the real ansible-inventory, ansible-vault, ssh or sshd wherever there is one; \`npm run compatibility\` makes this page anew.
 
-Where portfw knowingly does otherwise: [ansible-differences.md](ansible-differences.md) and [ssh.md](ssh.md).
+Where portfw knowingly does otherwise: [Differences from Ansible](../reference/ansible-differences.md) and [SSH](../ssh.md).
 
 ${parts.join('\n')}`;
 }

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { SECTIONS } from '../helpers/supported.ts';
 import { compatibilityPage, provedLines, supportedCalls } from '../tools/compatibility-page.ts';
 
-describe('docs/compatibility.md', () => {
+describe('docs/evidence/compatibility.md', () => {
   const lines = provedLines();
 
   it('is what the tests say: `npm run compatibility` writes it', () => {
-    const page = readFileSync(path.join(import.meta.dirname, '../../docs/compatibility.md'), 'utf8');
+    const page = readFileSync(path.join(import.meta.dirname, '../../docs/evidence/compatibility.md'), 'utf8');
     expect(page).toBe(compatibilityPage());
   });
 

@@ -38,17 +38,17 @@ describe('portfw lint', { timeout: 30_000 }, () => {
     else expect(problems.length).toBeGreaterThan(1);
   });
 
-  it('has a case for each check, and a section in docs/lint.md', () => {
+  it('has a case for each check, and a section in docs/reference/lint.md', () => {
     expect(CODES.filter((code) => !cases.includes(code))).toEqual([]);
     expect(new Set(CODES).size).toBe(CODES.length);
-    const page = readFileSync('docs/lint.md', 'utf8');
+    const page = readFileSync('docs/reference/lint.md', 'utf8');
     expect(CODES.filter((code) => !page.includes(`### \`${code}\`\n`))).toEqual([]);
     const sections = [...page.matchAll(/^### `([\w-]+)`$/gm)].map(([, code]) => code ?? '');
     expect(sections.filter((code) => !CODES.includes(code))).toEqual([]);
   });
 
-  it('shows in docs/lint.md what the cases say', () => {
-    const page = readFileSync('docs/lint.md', 'utf8');
+  it('shows in docs/reference/lint.md what the cases say', () => {
+    const page = readFileSync('docs/reference/lint.md', 'utf8');
     const said = cases
       .map((name) => path.join(FOLDER, name, 'expected.txt'))
       .map((file) => readFileSync(file, 'utf8'))

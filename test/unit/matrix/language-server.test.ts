@@ -131,7 +131,7 @@ describe.concurrent('the schema and the validation', { timeout: 60_000 }, () => 
 });
 
 describe('descriptions', () => {
-  const page = readFileSync('docs/inventory-variables.md', 'utf8').replaceAll(/[`\s]+/g, ' ');
+  const page = readFileSync('docs/reference/inventory-variables.md', 'utf8').replaceAll(/[`\s]+/g, ' ');
   const { schema } = shippedSchemas().find(({ name }) => name === 'vars')!;
 
   it.each(Object.entries(schema.properties ?? {}))('%s is described, in the words of the page', (_name, variable) => {
