@@ -82,7 +82,7 @@ export async function evaluateInThread(
 function startThread(options: WorkerOptions): Worker {
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./worker.js', import.meta.url), options);
   // From its sources portfw runs under a loader of TypeScript, which a thread does not inherit.
-  const loader = new URL('../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url);
+  const loader = new URL('../../../node_modules/tsx/dist/esm/api/index.mjs', import.meta.url);
   const script = new URL('./worker.ts', import.meta.url);
   const start = `import('${loader}').then(({ register }) => (register(), import('${script}')))`;
   return new Worker(start, { ...options, eval: true });

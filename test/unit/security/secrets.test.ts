@@ -239,11 +239,11 @@ describe('the command itself', () => {
     );
     // Whoever opens a secret is named here: the code that sends it to sudo or to sshd, or that takes it out of a text.
     expect([...files].sort()).toEqual([
-      'src/core/secret.ts',
       'src/ansible/vault/vault.ts',
+      'src/core/secret.ts',
+      'src/transport/program/program-session.ts',
       'src/transport/ssh2/keyboard-interactive.ts',
       'src/transport/ssh2/private-keys.ts',
-      'src/transport/program/program-session.ts',
       'src/transport/ssh2/ssh-authentication.ts',
     ]);
   });
