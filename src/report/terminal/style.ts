@@ -1,3 +1,5 @@
+import { styleText } from 'node:util';
+
 /** Colours for a terminal; each function returns its text unchanged when colours are off. */
 export interface Style {
   readonly bold: (text: string) => string;
@@ -10,14 +12,16 @@ export interface Style {
 
 /** The style for a terminal with colours, or for everything else. */
 export function createStyle(colours: boolean): Style {
-  const paint = (on: number, off: number) => (text: string) => (colours ? `\u001b[${on}m${text}\u001b[${off}m` : text);
+  // `wantsColours` has decided. Asked to look at the stream itself, Node would decide again, and by version differently.
+  const paint = (format: keyof Style) => (text: string) =>
+    colours ? styleText(format, text, { validateStream: false }) : text;
   return {
-    bold: paint(1, 22),
-    dim: paint(2, 22),
-    red: paint(31, 39),
-    green: paint(32, 39),
-    yellow: paint(33, 39),
-    cyan: paint(36, 39),
+    bold: paint('bold'),
+    dim: paint('dim'),
+    red: paint('red'),
+    green: paint('green'),
+    yellow: paint('yellow'),
+    cyan: paint('cyan'),
   };
 }
 

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { HostOutcome, RunSummary } from '../../fleet/events.ts';
@@ -74,7 +75,7 @@ function tableLines(rows: readonly Row[], style: Style, width: number | null): r
   const left = (note: string): string[][] =>
     rows.map((row) => [row.host, outcomeLabel(row.outcome), row.changes, row.time, note]);
   const others = HEAD.slice(0, 4).map((head, index) =>
-    left('').reduce((most, cells) => Math.max(most, cells[index]!.length), head.length),
+    left('').reduce((most, cells) => Math.max(most, stringWidth(cells[index]!)), head.length),
   );
   const room = width === null ? Number.POSITIVE_INFINITY : width - others.reduce((sum, one) => sum + one + 2, 0);
   const note = (text: string): string =>
