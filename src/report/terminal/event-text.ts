@@ -1,8 +1,8 @@
+import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
 import { oneLine } from './change-text.ts';
-import { durationText } from './layout.ts';
 import { failureLines, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
 import type { Style } from './style.ts';
 
@@ -57,7 +57,7 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     case 'host-put-back': {
       const { outcome } = event;
       const label = outcomePaint(outcome, style)(outcomeLabel(outcome));
-      const head = `${terminalLine(event.host)}: ${label} (${durationText(event.durationMs)}): ${outcomeNote(outcome)}`;
+      const head = `${terminalLine(event.host)}: ${label} (${durationText(event.durationMs / 1000, 1)}): ${outcomeNote(outcome)}`;
       const failure = failureOf(outcome);
       if (outcome.kind === 'reverted') return { weight: 'bad', lines: [head] };
       if (failure === null) return { weight: 'good', lines: [head] };

@@ -48,10 +48,3 @@ export function columnLines(rows: readonly (readonly Cell[])[]): readonly string
     return cells.join('  ').trimEnd();
   });
 }
-
-/** Seconds with one decimal below a minute (`4.2 s`), else minutes and seconds (`3 min 05 s`). */
-export function durationText(milliseconds: number): string {
-  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`;
-  const seconds = Math.round(milliseconds / 1000);
-  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-}

@@ -1,7 +1,8 @@
 import stringWidth from 'string-width';
+import { durationText } from '../../core/duration.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent, HostOutcome, Phase } from '../../fleet/events.ts';
-import { cutToWidth, durationText, padToWidth } from './layout.ts';
+import { cutToWidth, padToWidth } from './layout.ts';
 import { failureOf } from './outcome-text.ts';
 
 interface ActiveHost {
@@ -94,7 +95,7 @@ export class LiveModel {
     let index = 0;
     for (const { phase, since } of this.#active.values()) {
       if (index >= shown) break;
-      lines.push(`  ${padToWidth(names[index]!, nameWidth)}  ${phase}  ${durationText(at - since)}`);
+      lines.push(`  ${padToWidth(names[index]!, nameWidth)}  ${phase}  ${durationText((at - since) / 1000, 1)}`);
       index += 1;
     }
     if (hidden && space > 0) lines.push(`  … and ${this.#active.size - shown} more`);
@@ -111,7 +112,7 @@ export class LiveModel {
     if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
     if (this.#active.size > 0) parts.push(`${this.#active.size} active`);
     if (this.#interrupted) parts.push('interrupted: finishing');
-    parts.push(durationText(at));
+    parts.push(durationText(at / 1000, 1));
     return parts.join(' · ');
   }
 }

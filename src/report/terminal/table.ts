@@ -1,9 +1,10 @@
 import stringWidth from 'string-width';
+import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { HostOutcome, RunSummary } from '../../fleet/events.ts';
 import { unsettledBy } from '../../fleet/unsettled.ts';
-import { type Cell, columnLines, cutToWidth, durationText } from './layout.ts';
+import { type Cell, columnLines, cutToWidth } from './layout.ts';
 import { changesOf, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
 import type { Style } from './style.ts';
 
@@ -42,7 +43,7 @@ export function closingTable(
       host: terminalLine(host),
       outcome,
       changes: changes === null ? '' : String(changes),
-      time: durations.has(host) && outcome.kind !== 'skipped' ? durationText(durations.get(host)!) : '',
+      time: durations.has(host) && outcome.kind !== 'skipped' ? durationText(durations.get(host)! / 1000, 1) : '',
       note: noteOf(outcome),
     });
   }
@@ -102,5 +103,5 @@ export function countsLine(summary: RunSummary, style: Style): string {
   const parts = [...counts].map(([label, { count, outcome }]) => outcomePaint(outcome, style)(`${count} ${label}`));
   const interrupted = summary.interrupted ? `; ${style.yellow('interrupted')}` : '';
   const hosts = counted(summary.outcomes.size, 'host');
-  return `${hosts} in ${durationText(summary.durationMs)}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}${interrupted}`;
+  return `${hosts} in ${durationText(summary.durationMs / 1000, 1)}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}${interrupted}`;
 }

@@ -43,7 +43,7 @@ describe('the live model', () => {
     for (const event of EVENTS) model.event(event);
     model.event({ kind: 'host-phase', host: 'late', phase: 'verifying', at: 60_000 });
     expect(model.lines(200, 10, 65_000)).toEqual([
-      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 put back · 1 skipped · 1 active · interrupted: finishing · 1 min 05 s`,
+      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 put back · 1 skipped · 1 active · interrupted: finishing · 1 min 5 s`,
       '  late  verifying  5.0 s',
     ]);
   });

@@ -5,7 +5,7 @@ import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
 import { detectText } from '../../../src/report/terminal/detect-text.ts';
 import { factsText } from '../../../src/report/terminal/facts-text.ts';
 import { historyText } from '../../../src/report/terminal/history-text.ts';
-import { columnLines, cutToWidth, durationText } from '../../../src/report/terminal/layout.ts';
+import { columnLines, cutToWidth } from '../../../src/report/terminal/layout.ts';
 import { PlainReport } from '../../../src/report/terminal/plain.ts';
 import { problemsText } from '../../../src/report/terminal/problems-text.ts';
 import { resultsText } from '../../../src/report/terminal/results-text.ts';
@@ -162,14 +162,6 @@ describe('problems', () => {
 });
 
 describe('layout', () => {
-  it.each([
-    [0, '0.0 s'],
-    [1234, '1.2 s'],
-    [59_949, '59.9 s'],
-    [59_950, '1 min 00 s'],
-    [185_400, '3 min 05 s'],
-  ])('%i ms is %s', (milliseconds, text) => expect(durationText(milliseconds)).toBe(text));
-
   it.each([
     ['host', 10, 'host'],
     ['a-long-host-name', 6, 'a-lon…'],
