@@ -2,7 +2,7 @@ import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
-import { oneLine } from './change-text.ts';
+import { oneLine } from '../clean.ts';
 import { failureLines, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
 import type { Style } from './style.ts';
 

@@ -7,8 +7,8 @@ import { byText, endText } from '../../decide/run-notes.ts';
 import type { HostFacts } from '../../facts/facts.ts';
 import type { Aftermath, HostOutcome } from '../../fleet/events.ts';
 import { unsettledBy } from '../../fleet/unsettled.ts';
-import { oneLine } from './change-text.ts';
-import { CUT_FLAG } from './impact-text.ts';
+import { oneLine } from '../clean.ts';
+import { CUT_FLAG } from '../impact-view.ts';
 import type { Style } from './style.ts';
 
 /** The one word (or two) for how a host ended. */
