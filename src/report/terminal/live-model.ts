@@ -2,8 +2,8 @@ import stringWidth from 'string-width';
 import { durationText } from '../../core/duration.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent, HostOutcome, Phase } from '../../fleet/events.ts';
+import { failureOf } from '../outcome-view.ts';
 import { cutToWidth, padToWidth } from './layout.ts';
-import { failureOf } from './outcome-text.ts';
 
 interface ActiveHost {
   phase: Phase;

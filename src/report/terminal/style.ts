@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { Tone } from '../outcome-view.ts';
 
 /** Colours for a terminal; each function returns its text unchanged when colours are off. */
 export interface Style {
@@ -27,6 +28,11 @@ export function createStyle(colours: boolean): Style {
 
 /** No colours at all. */
 export const PLAIN_STYLE = createStyle(false);
+
+/** How loud an outcome is: bad ones are red, what changed or waits yellow, good ones green. */
+export function paintOf(tone: Tone, style: Style): (text: string) => string {
+  return { good: style.green, notable: style.yellow, bad: style.red }[tone];
+}
 
 /**
  * Whether to colour: only on a terminal, and never when `NO_COLOR` is set to anything (https://no-color.org) or the
