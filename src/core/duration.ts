@@ -12,10 +12,16 @@ export function parseDuration(text: string): number | null {
   return Number(match[1]) * UNITS[unit];
 }
 
-/** Seconds as a person reads them: `45 s`, `2 min 5 s`, `1 h 10 min`. */
-export function durationText(seconds: number): string {
-  if (seconds < 60) return `${seconds} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+/**
+ * Seconds as a person reads them: `45 s`, `2 min 5 s`, `1 h 10 min`.
+ *
+ * @param decimals of what is measured and takes less than a minute: 1 for `4.2 s`
+ */
+export function durationText(seconds: number, decimals = 0): string {
+  const precise = seconds.toFixed(decimals);
+  if (Number(precise) < 60) return `${precise} s`;
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`;
   return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -3,6 +3,7 @@ import type { Failure } from '../core/failure.ts';
 import type { RunningFirewalld } from '../facts/facts.ts';
 import { observedFirewalld } from '../firewalld/observed.ts';
 import { type ApplyInput, firstRequest, permanentRequest } from '../host/requests.ts';
+import { describeChange } from '../plan/change-words.ts';
 import { concernsRuntime, differences } from '../plan/diff/diff.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { stateAsDesired } from '../plan/steps/planned-state.ts';
@@ -205,27 +206,4 @@ function notAsPlanned(when: string, missing: readonly Change[]): Failure {
     solve:
       'something else changes firewalld on this host, or this version does something that portfw does not know: report it with the output of `portfw facts --json`',
   };
-}
-
-function describeChange(change: Change): string {
-  switch (change.kind) {
-    case 'definition':
-      return `${change.object} ${change.name} (${change.fields.map((field) => `${field.field}: ${field.before ?? 'none'} instead of ${field.after ?? 'none'}`).join('; ')})`;
-    case 'interface':
-      return change.networkManager === undefined
-        ? `interface ${change.interface} in zone ${change.zone}`
-        : `interface ${change.interface} in zone ${change.zone}, and NetworkManager's connection in ${change.networkManager.after || 'none'}`;
-    case 'zone-service':
-      return `${change.action} service ${change.service} in zone ${change.zone}`;
-    case 'rich-rule':
-      return `${change.action} in zone ${change.zone}: ${change.rule}`;
-    case 'stray':
-      return `${change.field} ${change.value} in zone ${change.zone}`;
-    case 'ipset-entries':
-      return `entries of ipset ${change.ipset}: +${change.add.join(' ')} -${change.remove.join(' ')}`;
-    case 'remember':
-      return 'remembered roles';
-    case 'ensure-firewalld':
-      return 'firewalld does not run';
-  }
 }

@@ -1,7 +1,7 @@
 import type { FleetEvent, HostOutcome, RunSummary } from '../fleet/events.ts';
 import { unsettledBy } from '../fleet/unsettled.ts';
+import { changesOf, failureOf } from './outcome-view.ts';
 import type { Output, Report } from './report.ts';
-import { changesOf, failureOf } from './terminal/outcome-text.ts';
 
 /**
  * `--json`: one JSON object a line for every event, in the shape of `FleetEvent` (src/fleet/events.ts): `kind`, `at` in

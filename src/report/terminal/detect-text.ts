@@ -2,8 +2,8 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import { otherRun, otherRunText } from '../../decide/other-runs.ts';
 import type { HostFacts } from '../../facts/facts.ts';
 import type { Evidence, RoleFindings } from '../../roles/findings.ts';
-import { oneLine } from './change-text.ts';
-import { ROLE_REASONS } from './plan-text.ts';
+import { oneLine } from '../clean.ts';
+import { ROLE_REASONS } from '../role-view.ts';
 import type { Style } from './style.ts';
 
 /** A host's roles with the evidence for each, what else was considered, and what has to be decided. */

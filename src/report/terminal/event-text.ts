@@ -1,10 +1,11 @@
+import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
-import { oneLine } from './change-text.ts';
-import { durationText } from './layout.ts';
-import { failureLines, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
-import type { Style } from './style.ts';
+import { oneLine } from '../clean.ts';
+import { type FailureView, outcomeView } from '../outcome-view.ts';
+import { firstOf, shortenedText } from '../shortened.ts';
+import { paintOf, type Style } from './style.ts';
 
 /** What a line is about: only the quiet ones may be left out. */
 export interface EventText {
@@ -18,53 +19,23 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
   switch (event.kind) {
     case 'run-started':
       return { weight: 'run', lines: [`${event.command}: ${counted(event.hosts.length, 'host')}`] };
-    case 'batch-started': {
-      if (event.batches === 1) return null;
-      const play = event.play === '' ? '' : ` of play "${oneLine(event.play)}"`;
-      return {
-        weight: 'run',
-        lines: [`batch ${event.batch}/${event.batches}${play}: ${counted(event.hosts.length, 'host')}`],
-      };
-    }
-    case 'batches-split': {
-      const play = event.play === '' ? 'the hosts' : `play "${oneLine(event.play)}"`;
-      const how =
-        event.batches === event.serial
-          ? 'with other hosts than serial alone would take'
-          : `instead of the ${event.serial} of serial alone`;
-      return {
-        weight: 'run',
-        lines: [
-          `${play}: ${counted(event.batches, 'batch', 'batches')} ${how}, since hosts of a cluster are never changed at the same time`,
-          ...event.clusters.map(({ what, hosts }) => `    ${oneLine(what)}: ${someHosts(hosts)}`),
-        ],
-      };
-    }
+    case 'batch-started':
+      return batchText(event);
+    case 'batches-split':
+      return splitText(event);
     case 'host-phase':
       return { weight: 'detail', lines: [`${terminalLine(event.host)}: ${event.phase}`] };
     case 'host-note': {
       const severity = event.severity === 'warning' ? style.yellow('warning') : 'note';
       return { weight: 'note', lines: [`${terminalLine(event.host)}: ${severity}: ${oneLine(event.text)}`] };
     }
-    case 'host-planned':
-      return {
-        weight: 'good',
-        lines: [
-          `${terminalLine(event.host)}: ${style.yellow('planned')}, ${counted(event.plan.changes.length, 'change')} to make`,
-        ],
-      };
-    case 'host-finished':
-    case 'host-put-back': {
-      const { outcome } = event;
-      const label = outcomePaint(outcome, style)(outcomeLabel(outcome));
-      const head = `${terminalLine(event.host)}: ${label} (${durationText(event.durationMs)}): ${outcomeNote(outcome)}`;
-      const failure = failureOf(outcome);
-      if (outcome.kind === 'reverted') return { weight: 'bad', lines: [head] };
-      if (failure === null) return { weight: 'good', lines: [head] };
-      // The first of its lines is what the head says already.
-      const more = failureLines(failure, verbosity).slice(1);
-      return { weight: 'bad', lines: [head, ...more.map((line) => `    ${line}`)] };
+    case 'host-planned': {
+      const changes = counted(event.plan.changes.length, 'change');
+      return { weight: 'good', lines: [`${terminalLine(event.host)}: ${style.yellow('planned')}, ${changes} to make`] };
     }
+    case 'host-finished':
+    case 'host-put-back':
+      return outcomeText(event, style, verbosity);
     case 'batch-finished':
       return event.stop === null
         ? null
@@ -79,11 +50,47 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
   }
 }
 
-/** Up to five names, and how many more there are. */
-function someHosts(hosts: readonly string[]): string {
-  const some = hosts
-    .slice(0, 5)
-    .map((host) => terminalLine(host))
-    .join(', ');
-  return hosts.length <= 5 ? some : `${some} and ${hosts.length - 5} more`;
+type EventOf<K extends FleetEvent['kind']> = Extract<FleetEvent, { kind: K }>;
+
+function batchText({ play, batch, batches, hosts }: EventOf<'batch-started'>): EventText | null {
+  if (batches === 1) return null;
+  const of = play === '' ? '' : ` of play "${oneLine(play)}"`;
+  return { weight: 'run', lines: [`batch ${batch}/${batches}${of}: ${counted(hosts.length, 'host')}`] };
+}
+
+const FEW_HOSTS = 5;
+
+function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>): EventText {
+  const what = play === '' ? 'the hosts' : `play "${oneLine(play)}"`;
+  const how =
+    batches === serial ? 'with other hosts than serial alone would take' : `instead of the ${serial} of serial alone`;
+  const why = 'since hosts of a cluster are never changed at the same time';
+  const members = clusters.map((cluster) => {
+    const hosts = shortenedText(
+      firstOf(
+        cluster.hosts.map((host) => terminalLine(host)),
+        FEW_HOSTS,
+      ),
+    );
+    return `    ${oneLine(cluster.what)}: ${hosts}`;
+  });
+  return { weight: 'run', lines: [`${what}: ${counted(batches, 'batch', 'batches')} ${how}, ${why}`, ...members] };
+}
+
+function outcomeText(
+  { host, outcome, durationMs }: EventOf<'host-finished' | 'host-put-back'>,
+  style: Style,
+  verbosity: number,
+): EventText {
+  const { kind, label, tone, note, failure } = outcomeView(outcome);
+  const took = durationText(durationMs / 1000, 1);
+  const head = `${terminalLine(host)}: ${paintOf(tone, style)(label)} (${took}): ${note}`;
+  if (failure === null) return { weight: kind === 'reverted' ? 'bad' : 'good', lines: [head] };
+  return { weight: 'bad', lines: [head, ...failureLines(failure, verbosity).map((line) => `    ${line}`)] };
+}
+
+/** What a line on a failure does not say: details, and how to solve it. The stack of an internal error is for -vv. */
+function failureLines({ code, details, solve }: FailureView, verbosity: number): readonly string[] {
+  const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
+  return [...shown.map((line) => `  ${line}`), `To solve it: ${solve}`];
 }

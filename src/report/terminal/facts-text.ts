@@ -1,7 +1,7 @@
 import { terminalLine } from '../../core/terminal-text.ts';
 import { otherRun, otherRunText } from '../../decide/other-runs.ts';
 import type { HostFacts, SocketFacts } from '../../facts/facts.ts';
-import { oneLine } from './change-text.ts';
+import { oneLine } from '../clean.ts';
 import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';
 

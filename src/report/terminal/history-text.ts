@@ -1,7 +1,7 @@
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { PendingRun } from '../../facts/facts.ts';
 import type { Generation } from '../../host/answers.ts';
-import { oneLine } from './change-text.ts';
+import { oneLine } from '../clean.ts';
 import { columnLines } from './layout.ts';
 import { runText } from './status-text.ts';
 import type { Style } from './style.ts';

@@ -1,7 +1,9 @@
+import stringWidth from 'string-width';
+import { durationText } from '../../core/duration.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent, HostOutcome, Phase } from '../../fleet/events.ts';
-import { cutToWidth, durationText } from './layout.ts';
-import { failureOf } from './outcome-text.ts';
+import { failureOf } from '../outcome-view.ts';
+import { cutToWidth, padToWidth } from './layout.ts';
 
 interface ActiveHost {
   phase: Phase;
@@ -89,11 +91,11 @@ export class LiveModel {
     const hidden = this.#active.size > space;
     const shown = hidden ? Math.max(0, space - 1) : this.#active.size;
     const names = [...this.#active.keys()].slice(0, shown).map((host) => cutToWidth(terminalLine(host), 40));
-    const nameWidth = names.reduce((most, name) => Math.max(most, name.length), 0);
+    const nameWidth = names.reduce((most, name) => Math.max(most, stringWidth(name)), 0);
     let index = 0;
     for (const { phase, since } of this.#active.values()) {
       if (index >= shown) break;
-      lines.push(`  ${names[index]!.padEnd(nameWidth)}  ${phase}  ${durationText(at - since)}`);
+      lines.push(`  ${padToWidth(names[index]!, nameWidth)}  ${phase}  ${durationText((at - since) / 1000, 1)}`);
       index += 1;
     }
     if (hidden && space > 0) lines.push(`  … and ${this.#active.size - shown} more`);
@@ -110,7 +112,7 @@ export class LiveModel {
     if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
     if (this.#active.size > 0) parts.push(`${this.#active.size} active`);
     if (this.#interrupted) parts.push('interrupted: finishing');
-    parts.push(durationText(at));
+    parts.push(durationText(at / 1000, 1));
     return parts.join(' · ');
   }
 }

@@ -1,8 +1,8 @@
 import { Listr } from 'listr2';
+import stringWidth from 'string-width';
 import type { FleetEvent } from '../../fleet/events.ts';
 import type { Output, Report } from '../report.ts';
 import { eventText } from './event-text.ts';
-import { displayWidth } from './layout.ts';
 import { LiveModel } from './live-model.ts';
 import type { Style } from './style.ts';
 
@@ -83,7 +83,7 @@ class Painter {
   #erase(): string {
     if (this.#painted.length === 0) return '';
     const columns = this.#columns();
-    const rows = this.#painted.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / columns)), 0);
+    const rows = this.#painted.reduce((sum, line) => sum + Math.max(1, Math.ceil(stringWidth(line) / columns)), 0);
     return `\u001b[${rows}A\r\u001b[J`;
   }
 

@@ -2,7 +2,7 @@ import { counted } from '../../core/lists.ts';
 import type { Matrix, MatrixRow } from '../../matrix/matrix.ts';
 import { type FullRow, fullRows, type MatrixComparison } from '../../matrix/rows.ts';
 import type { RoleCluster } from '../../settings/clusters.ts';
-import { oneLine } from './change-text.ts';
+import { oneLine } from '../clean.ts';
 import { type Cell, columnLines } from './layout.ts';
 import type { Style } from './style.ts';
 

@@ -3,7 +3,7 @@ import { pendingText } from '../../decide/other-runs.ts';
 import { endText } from '../../decide/run-notes.ts';
 import type { PendingRun } from '../../facts/facts.ts';
 import type { HostOutcome } from '../../fleet/events.ts';
-import { oneLine } from './change-text.ts';
+import { oneLine } from '../clean.ts';
 import type { Style } from './style.ts';
 
 type Status = Extract<HostOutcome, { kind: 'status' }>;

@@ -1,3 +1,6 @@
+import { styleText } from 'node:util';
+import type { Tone } from '../outcome-view.ts';
+
 /** Colours for a terminal; each function returns its text unchanged when colours are off. */
 export interface Style {
   readonly bold: (text: string) => string;
@@ -10,19 +13,26 @@ export interface Style {
 
 /** The style for a terminal with colours, or for everything else. */
 export function createStyle(colours: boolean): Style {
-  const paint = (on: number, off: number) => (text: string) => (colours ? `\u001b[${on}m${text}\u001b[${off}m` : text);
+  // `wantsColours` has decided. Asked to look at the stream itself, Node would decide again, and by version differently.
+  const paint = (format: keyof Style) => (text: string) =>
+    colours ? styleText(format, text, { validateStream: false }) : text;
   return {
-    bold: paint(1, 22),
-    dim: paint(2, 22),
-    red: paint(31, 39),
-    green: paint(32, 39),
-    yellow: paint(33, 39),
-    cyan: paint(36, 39),
+    bold: paint('bold'),
+    dim: paint('dim'),
+    red: paint('red'),
+    green: paint('green'),
+    yellow: paint('yellow'),
+    cyan: paint('cyan'),
   };
 }
 
 /** No colours at all. */
 export const PLAIN_STYLE = createStyle(false);
+
+/** How loud an outcome is: bad ones are red, what changed or waits yellow, good ones green. */
+export function paintOf(tone: Tone, style: Style): (text: string) => string {
+  return { good: style.green, notable: style.yellow, bad: style.red }[tone];
+}
 
 /**
  * Whether to colour: only on a terminal, and never when `NO_COLOR` is set to anything (https://no-color.org) or the

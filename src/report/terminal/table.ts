@@ -1,10 +1,11 @@
+import stringWidth from 'string-width';
+import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
-import { terminalLine } from '../../core/terminal-text.ts';
-import type { HostOutcome, RunSummary } from '../../fleet/events.ts';
-import { unsettledBy } from '../../fleet/unsettled.ts';
-import { type Cell, columnLines, cutToWidth, durationText } from './layout.ts';
-import { changesOf, failureOf, outcomeLabel, outcomeNote, outcomePaint } from './outcome-text.ts';
-import type { Style } from './style.ts';
+import type { RunSummary } from '../../fleet/events.ts';
+import type { OutcomeView } from '../outcome-view.ts';
+import { type RunRow, type RunView, runView } from '../run-view.ts';
+import { type Cell, columnLines, cutToWidth } from './layout.ts';
+import { paintOf, type Style } from './style.ts';
 
 export interface TableOptions {
   readonly style: Style;
@@ -14,11 +15,9 @@ export interface TableOptions {
 
 /** A fleet larger than this has its uneventful hosts folded into one row a kind. */
 const MAX_ROWS = 40;
-const FOLDED: ReadonlySet<HostOutcome['kind']> = new Set(['unchanged', 'skipped', 'facts', 'roles', 'history']);
 
 /**
- * The table that closes a run: host, outcome, changes, time and a note, then one line of counts. Of large fleets every
- * host that changed or failed has its row, and the uneventful ones share one.
+ * The table that closes a run: host, outcome, changes, time and a note, then one line of counts.
  *
  * @param durations milliseconds spent on each host
  */
@@ -27,79 +26,44 @@ export function closingTable(
   durations: ReadonlyMap<string, number>,
   { style, width }: TableOptions,
 ): string {
-  const fold = summary.outcomes.size > MAX_ROWS;
-  const rows: Row[] = [];
-  const folded = new Map<string, HostOutcome[]>();
-  for (const [host, outcome] of summary.outcomes) {
-    if (fold && FOLDED.has(outcome.kind) && unsettledBy(outcome) === null) {
-      const label = outcomeLabel(outcome);
-      folded.set(label, [...(folded.get(label) ?? []), outcome]);
-      continue;
-    }
-    const changes = changesOf(outcome);
-    rows.push({
-      host: terminalLine(host),
-      outcome,
-      changes: changes === null ? '' : String(changes),
-      time: durations.has(host) && outcome.kind !== 'skipped' ? durationText(durations.get(host)!) : '',
-      note: noteOf(outcome),
-    });
-  }
-  for (const outcomes of folded.values()) {
-    const first = outcomes[0]!;
-    const note = first.kind === 'skipped' ? outcomeNote(first) : '';
-    rows.push({ host: counted(outcomes.length, 'host'), outcome: first, changes: '', time: '', note });
-  }
-  return `${[...tableLines(rows, style, width), '', countsLine(summary, style)].join('\n')}\n`;
+  const view = runView(summary, durations, MAX_ROWS);
+  return `${[...tableLines(view.rows, style, width), '', countsLine(view, style)].join('\n')}\n`;
 }
 
 /** The note, with the failure's code first: it is what one searches the documentation for. */
-function noteOf(outcome: HostOutcome): string {
-  const failure = failureOf(outcome);
-  const note = outcomeNote(outcome);
-  return failure === null || failure.code === outcome.kind ? note : `${failure.code}: ${note}`;
+function noteOf({ kind, failure, note }: OutcomeView): string {
+  return failure === null || failure.code === kind ? note : `${failure.code}: ${note}`;
 }
 
-interface Row {
-  readonly host: string;
-  readonly outcome: HostOutcome;
-  readonly changes: string;
-  readonly time: string;
-  readonly note: string;
+/** The cells of a row but the last, which is the note. */
+function cellsOf(row: RunRow): readonly string[] {
+  if (row.kind === 'folded') return [counted(row.hosts, 'host'), row.outcome.label, '', ''];
+  const { host, outcome, durationMs } = row;
+  const changes = outcome.changes === null ? '' : String(outcome.changes);
+  return [host, outcome.label, changes, durationMs === null ? '' : durationText(durationMs / 1000, 1)];
 }
 
 const HEAD = ['host', 'outcome', 'changes', 'time', 'note'] as const;
+const LEAST_NOTE = 20;
 
-function tableLines(rows: readonly Row[], style: Style, width: number | null): readonly string[] {
-  const left = (note: string): string[][] =>
-    rows.map((row) => [row.host, outcomeLabel(row.outcome), row.changes, row.time, note]);
-  const others = HEAD.slice(0, 4).map((head, index) =>
-    left('').reduce((most, cells) => Math.max(most, cells[index]!.length), head.length),
+function tableLines(rows: readonly RunRow[], style: Style, width: number | null): readonly string[] {
+  const cells = rows.map(cellsOf);
+  const taken = HEAD.slice(0, -1).map((head, index) =>
+    cells.reduce((most, row) => Math.max(most, stringWidth(row[index]!)), head.length),
   );
-  const room = width === null ? Number.POSITIVE_INFINITY : width - others.reduce((sum, one) => sum + one + 2, 0);
-  const note = (text: string): string =>
-    room === Number.POSITIVE_INFINITY ? text : cutToWidth(text, Math.max(20, room));
-  const lines: Cell[][] = rows.map((row) => [
-    { text: row.host },
-    { text: outcomeLabel(row.outcome), paint: outcomePaint(row.outcome, style) },
-    { text: row.changes },
-    { text: row.time },
-    { text: note(row.note) },
-  ]);
+  const room = width === null ? null : Math.max(LEAST_NOTE, width - taken.reduce((sum, one) => sum + one + 2, 0));
+  const lines = rows.map((row, index): Cell[] => {
+    const [host, label, changes, time] = cells[index]!.map((text) => ({ text }));
+    const note = row.kind === 'folded' ? row.note : noteOf(row.outcome);
+    const last = { text: room === null ? note : cutToWidth(note, room) };
+    return [host!, { ...label!, paint: paintOf(row.outcome.tone, style) }, changes!, time!, last];
+  });
   return columnLines([HEAD.map((text) => ({ text, paint: style.bold })), ...lines]);
 }
 
 /** `3 hosts in 4.2 s: 1 changed, 1 unchanged, 1 failed`. */
-export function countsLine(summary: RunSummary, style: Style): string {
-  const counts = new Map<string, { count: number; outcome: HostOutcome }>();
-  for (const outcome of summary.outcomes.values()) {
-    const label = outcomeLabel(outcome);
-    const known = counts.get(label);
-    if (known === undefined) counts.set(label, { count: 1, outcome });
-    else known.count += 1;
-  }
-  const parts = [...counts].map(([label, { count, outcome }]) => outcomePaint(outcome, style)(`${count} ${label}`));
-  const interrupted = summary.interrupted ? `; ${style.yellow('interrupted')}` : '';
-  const hosts = counted(summary.outcomes.size, 'host');
-  return `${hosts} in ${durationText(summary.durationMs)}${parts.length === 0 ? '' : `: ${parts.join(', ')}`}${interrupted}`;
+function countsLine({ hosts, counts, durationMs, interrupted }: RunView, style: Style): string {
+  const parts = counts.map(({ label, tone, hosts: count }) => paintOf(tone, style)(`${count} ${label}`));
+  const said = parts.length === 0 ? '' : `: ${parts.join(', ')}`;
+  return `${counted(hosts, 'host')} in ${durationText(durationMs / 1000, 1)}${said}${interrupted ? `; ${style.yellow('interrupted')}` : ''}`;
 }

@@ -30,4 +30,16 @@ describe('a length of time', () => {
   ])('%s seconds read %s', (seconds, text) => {
     expect(durationText(seconds)).toBe(text);
   });
+
+  it.each([
+    [0, '0.0 s'],
+    [1.234, '1.2 s'],
+    [59.949, '59.9 s'],
+    [59.951, '1 min'],
+    [119.6, '2 min'],
+    [185.4, '3 min 5 s'],
+    [3661.2, '1 h 1 min'],
+  ])('%s seconds that were measured read %s', (seconds, text) => {
+    expect(durationText(seconds, 1)).toBe(text);
+  });
 });

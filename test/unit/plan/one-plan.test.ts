@@ -10,7 +10,7 @@ import { joined } from '../../../src/plan/steps/entry-calls.ts';
 import { outcomeOf } from '../../../src/plan/steps/step-outcome.ts';
 import { reloadOf } from '../../../src/plan/steps.ts';
 import type { DesiredFirewalld, Reasoned } from '../../../src/policy/desired.ts';
-import { planText } from '../../../src/report/terminal/plan-text.ts';
+import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { unnamed } from './helpers/named-changes.ts';
 import { planOf } from './helpers/plan-of.ts';
@@ -75,7 +75,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
         expect(readPlan(writePlan(plan))).toEqual({ kind: 'plan', plan });
 
         // A reviewer sees each entry of an ipset that changes.
-        const text = planText(plan, { style: PLAIN_STYLE, verbosity: 0 });
+        const text = plansText([plan], { style: PLAIN_STYLE, verbosity: 0 });
         for (const change of plan.changes) {
           if (change.kind !== 'ipset-entries') continue;
           seen.entries += 1;
@@ -120,7 +120,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     expect(plan.changes).toContainEqual(
       expect.objectContaining({ kind: 'ipset-entries', add: ['203.0.113.0/24'], remove: [] }),
     );
-    expect(planText(plan, { style: PLAIN_STYLE, verbosity: 0 })).toContain('+ 203.0.113.0/24\n');
+    expect(plansText([plan], { style: PLAIN_STYLE, verbosity: 0 })).toContain('+ 203.0.113.0/24\n');
     expect(reloadOf(plan.steps)).toBeNull();
     apply(host, plan);
     expect(planOf(host, desired('two', ['192.0.2.7', '203.0.113.0/24'])).plan.changes).toEqual([

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Comers } from '../../../src/firewalld/filter/comers.ts';
 import type { Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
+import { impactParts } from '../../../src/report/impact-view.ts';
 import { impactLines } from '../../../src/report/terminal/impact-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 
@@ -28,7 +29,7 @@ function lines(...sockets: readonly (readonly [address: string, after: Comers])[
     unheard: [],
     flows: { source: 'sockets', cut: [], outlive: [], unseen: 0 },
   };
-  return impactLines(impact, { style: PLAIN_STYLE, verbosity: 0 }).map((line) => line.trim());
+  return impactLines(impactParts(impact, 'short'), PLAIN_STYLE).map((line) => line.trim());
 }
 
 it('names the family where IPv4 and IPv6 fare differently', () => {

@@ -1,7 +1,7 @@
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
 import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
-import { displayWidth } from '../../../src/report/terminal/layout.ts';
 import { LiveReport } from '../../../src/report/terminal/live.ts';
 import { LiveModel } from '../../../src/report/terminal/live-model.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
@@ -27,7 +27,7 @@ class Screen extends Written {
       } else if (part !== '\r') this.lines[this.row] += part;
     }
     this.tallest = Math.max(this.tallest, this.lines.length);
-    this.widest = Math.max(this.widest, ...this.lines.map(displayWidth));
+    this.widest = Math.max(this.widest, ...this.lines.map((line) => stringWidth(line)));
   }
 }
 
@@ -43,7 +43,7 @@ describe('the live model', () => {
     for (const event of EVENTS) model.event(event);
     model.event({ kind: 'host-phase', host: 'late', phase: 'verifying', at: 60_000 });
     expect(model.lines(200, 10, 65_000)).toEqual([
-      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 put back · 1 skipped · 1 active · interrupted: finishing · 1 min 05 s`,
+      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 put back · 1 skipped · 1 active · interrupted: finishing · 1 min 5 s`,
       '  late  verifying  5.0 s',
     ]);
   });
@@ -56,6 +56,21 @@ describe('the live model', () => {
     expect(model.lines(80, 10, 10)).toEqual(['apply 0/2 done · 1 planned · 0.0 s']);
     model.event({ kind: 'host-phase', host: 'host1', phase: 'writing', at: 5 });
     expect(model.lines(80, 10, 10)[0]).toBe('apply 0/2 done · 1 active · 0.0 s');
+  });
+
+  it('keeps phases in one column beside hosts with wide characters, and cuts by columns', () => {
+    const model = start(2);
+    model.event({ kind: 'host-phase', host: '東京', phase: 'connecting', at: 0 });
+    model.event({ kind: 'host-phase', host: 'web-1', phase: 'verifying', at: 0 });
+    model.event({ kind: 'host-phase', host: '東'.repeat(30), phase: 'writing', at: 0 });
+    const [, ...hosts] = model.lines(200, 10, 1000);
+    expect(hosts).toEqual([
+      `  東京${' '.repeat(35)}  connecting  1.0 s`,
+      `  web-1${' '.repeat(34)}  verifying  1.0 s`,
+      `  ${'東'.repeat(19)}…  writing  1.0 s`,
+    ]);
+    for (const line of model.lines(40, 10, 1000)) expect(stringWidth(line)).toBeLessThanOrEqual(39);
+    expect(stringWidth(model.lines(40, 10, 1000)[3]!)).toBe(39);
   });
 
   it.each([
@@ -71,7 +86,7 @@ describe('the live model', () => {
     }
     const lines = model.lines(columns, rows, 1000);
     expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1));
-    for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(Math.max(1, columns - 1));
+    for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(Math.max(1, columns - 1));
     if (rows >= 5) expect(lines.at(-1)).toMatch(/^ {2}… and \d+/);
   });
 });

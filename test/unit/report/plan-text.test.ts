@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { NO_IMPACT } from '../../../src/plan/impact-types.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
-import { plansText, planText } from '../../../src/report/terminal/plan-text.ts';
+import { type PlanTextOptions, plansText } from '../../../src/report/terminal/plan-text.ts';
 import { createStyle, PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './helpers/plans.ts';
 
 const GOLDEN = '../../fixtures/report';
 const plain = { style: PLAIN_STYLE, verbosity: 0 };
+const planText = (plan: HostPlan, options: PlanTextOptions) => plansText([plan], options);
 
 describe('the text of a plan', () => {
   it.each([

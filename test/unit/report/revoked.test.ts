@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { CutFlows } from '../../../src/fleet/events.ts';
 import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
-import { outcomeNote } from '../../../src/report/terminal/outcome-text.ts';
+import { outcomeView } from '../../../src/report/outcome-view.ts';
 import { DRIFT, SETTLED } from './helpers/plans.ts';
 
 const changed = (cut?: CutFlows, plan = DRIFT) =>
@@ -22,7 +22,7 @@ it.each<[string, ReturnType<typeof changed>, string]>([
     '; 4 flows without permission could not be ended: no route',
   ],
 ])('the outcome says what became of revoked flows: %s', (_what, outcome, expected) => {
-  expect(outcomeNote(outcome)).toBe(`no reload; the state before is generation g1${expected}`);
+  expect(outcomeView(outcome).note).toBe(`no reload; the state before is generation g1${expected}`);
 });
 
 it('the summary of --json says it too, and plans carry their impact as plain JSON', () => {

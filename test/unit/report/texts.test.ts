@@ -1,10 +1,11 @@
+import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../../src/core/problem.ts';
 import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
 import { detectText } from '../../../src/report/terminal/detect-text.ts';
 import { factsText } from '../../../src/report/terminal/facts-text.ts';
 import { historyText } from '../../../src/report/terminal/history-text.ts';
-import { cutToWidth, displayWidth, durationText } from '../../../src/report/terminal/layout.ts';
+import { columnLines, cutToWidth } from '../../../src/report/terminal/layout.ts';
 import { PlainReport } from '../../../src/report/terminal/plain.ts';
 import { problemsText } from '../../../src/report/terminal/problems-text.ts';
 import { resultsText } from '../../../src/report/terminal/results-text.ts';
@@ -88,7 +89,27 @@ describe('the closing table', () => {
     const table = closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: 80 });
     const rows = table.split('\n\n')[0]!.split('\n');
     expect(rows).toHaveLength(OUTCOMES.size + 1);
-    for (const line of rows) expect(displayWidth(line)).toBeLessThanOrEqual(80);
+    for (const line of rows) expect(stringWidth(line)).toBeLessThanOrEqual(80);
+  });
+
+  it('keeps its columns straight beside a host with wide characters, and within the terminal', () => {
+    const outcomes = new Map([
+      ['東京', OUTCOMES.get('failed1')!],
+      ['web1', OUTCOMES.get('settled1')!],
+    ]);
+    const rows = (width: number | null) =>
+      closingTable({ ...SUMMARY, outcomes }, DURATIONS, { style: PLAIN_STYLE, width })
+        .split('\n')
+        .slice(0, 3);
+    // "東京" is as wide as "host": the outcome begins six columns in, in every row.
+    expect(rows(null)[1]).toMatch(/^東京 {2}failed {5}/);
+    expect(rows(null)[2]).toMatch(/^web1 {2}unchanged {2}0 /);
+    const wide = new Map([['東京東京東京東京', OUTCOMES.get('failed1')!]]);
+    const table = closingTable({ ...SUMMARY, outcomes: wide }, DURATIONS, { style: PLAIN_STYLE, width: 70 });
+    const [head, row] = table.split('\n');
+    expect(head).toMatch(/^host {14}outcome/);
+    expect(row).toMatch(/^東京東京東京東京 {2}failed/);
+    expect(stringWidth(row!)).toBe(70);
   });
 
   it('folds the uneventful hosts of a large fleet, and no other', () => {
@@ -142,21 +163,25 @@ describe('problems', () => {
 
 describe('layout', () => {
   it.each([
-    [0, '0.0 s'],
-    [1234, '1.2 s'],
-    [59_949, '59.9 s'],
-    [59_950, '1 min 00 s'],
-    [185_400, '3 min 05 s'],
-  ])('%i ms is %s', (milliseconds, text) => expect(durationText(milliseconds)).toBe(text));
-
-  it.each([
     ['host', 10, 'host'],
     ['a-long-host-name', 6, 'a-lon…'],
     ['漢字漢字', 5, '漢字…'],
+    ['👩‍👩‍👧👩‍👩‍👧', 3, '👩‍👩‍👧…'],
+    ['e\u0301te\u0301', 2, 'e\u0301…'],
     ['anything', 0, ''],
   ])('%s cut to %i columns', (text, columns, cut) => {
     expect(cutToWidth(text, columns)).toBe(cut);
-    expect(displayWidth(cut)).toBeLessThanOrEqual(Math.max(columns, 0));
+    expect(stringWidth(cut)).toBeLessThanOrEqual(Math.max(columns, 0));
+  });
+
+  it('keeps columns straight beside wide characters', () => {
+    const rows = [
+      ['host', 'outcome'],
+      ['東京', 'changed'],
+      ['ｿｳﾙ', 'failed'],
+      ['cafe\u0301', 'skipped'],
+    ].map((row) => row.map((text) => ({ text })));
+    expect(columnLines(rows)).toEqual(['host  outcome', '東京  changed', 'ｿｳﾙ   failed', 'cafe\u0301  skipped']);
   });
 
   it.each([
@@ -165,8 +190,31 @@ describe('layout', () => {
     [true, { NO_COLOR: '1' }, false],
     [true, { NO_COLOR: '' }, true],
     [true, { TERM: 'dumb' }, false],
+    [false, { FORCE_COLOR: '1' }, false],
+    [true, { FORCE_COLOR: '0' }, true],
+    [true, { FORCE_COLOR: '1', NO_COLOR: '1' }, false],
   ])('colours on a terminal (%s) with %o: %s', (isTty, environment, expected) => {
     expect(wantsColours(isTty, environment)).toBe(expected);
     expect(createStyle(expected).red('x') === 'x').toBe(!expected);
+  });
+
+  it('paints by its own decision, whatever the environment and the streams of the process are', () => {
+    const before = { NO_COLOR: process.env['NO_COLOR'], FORCE_COLOR: process.env['FORCE_COLOR'] };
+    try {
+      for (const environment of [{ NO_COLOR: '1' }, { FORCE_COLOR: '0' }, { FORCE_COLOR: '3' }]) {
+        for (const name of ['NO_COLOR', 'FORCE_COLOR']) delete process.env[name];
+        Object.assign(process.env, environment);
+        const style = createStyle(true);
+        expect([style.bold('x'), style.dim('x')]).toEqual(['\u001b[1mx\u001b[22m', '\u001b[2mx\u001b[22m']);
+        expect([style.red('x'), style.green('x')]).toEqual(['\u001b[31mx\u001b[39m', '\u001b[32mx\u001b[39m']);
+        expect([style.yellow('x'), style.cyan('x')]).toEqual(['\u001b[33mx\u001b[39m', '\u001b[36mx\u001b[39m']);
+        expect(Object.values(createStyle(false)).map((paint) => paint('x'))).toEqual(Array(6).fill('x'));
+      }
+    } finally {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    }
   });
 });

@@ -1,0 +1,130 @@
+import { formatPort } from '../firewalld/normalise.ts';
+import { type ChangeSign, changeSign, changeText, connectionText, valuesText } from '../plan/change-words.ts';
+import type { Change, FieldChange, Layers } from '../plan/plan.ts';
+import type { Reason } from '../policy/desired.ts';
+import { because, type ReasonView, reasonViews } from './reason-view.ts';
+import { type Extent, type Shortened, shorten, shortenedText } from './shortened.ts';
+
+/** One change as a line with lines below it. */
+export interface ChangeView {
+  readonly kind: Change['kind'];
+  readonly sign: ChangeSign;
+  /** What changes, in words, without its zone: `service portfw-web-pub`. */
+  readonly text: string;
+  /** The ports of a service: `8442/tcp`. */
+  readonly ports: readonly string[];
+  /** The layer of firewalld's that it is needed in, where it is not both. */
+  readonly onlyIn: keyof Layers | null;
+  /** Whether live traffic depends on what changes. */
+  readonly inUse: boolean;
+  readonly details: readonly DetailView[];
+}
+
+/** A line below a change. `label` is what it begins with: `because`, `closes`, `ports:`; `text` is the rest. */
+export type DetailView =
+  | ReasonView
+  | {
+      /** `closes` and `opens` are what a move of an interface does to it: they are to be as loud as the change itself. */
+      readonly kind: 'field' | 'edits-zone' | 'connection' | 'closes' | 'opens';
+      readonly label: string;
+      readonly text: string;
+    }
+  | { readonly kind: 'entries'; readonly action: 'add' | 'remove'; readonly entries: Shortened<string> };
+
+/** How the changes of one plan are said, and which reasons were given already. */
+export interface Saying {
+  readonly extent: Extent;
+  readonly given: Set<string>;
+}
+
+type Shown = Exclude<Change, { kind: 'remember' | 'ensure-firewalld' }>;
+
+/** @param explained whether the reasons are given with another change already */
+export function changeView(change: Shown, saying: Saying, explained = false): ChangeView {
+  return {
+    kind: change.kind,
+    sign: changeSign(change),
+    text: changeText(change),
+    ports: change.kind === 'zone-service' ? change.ports.map(formatPort) : [],
+    onlyIn: 'layers' in change ? onlyLayer(change.layers) : null,
+    inUse: change.kind === 'definition' && change.inUse,
+    details: detailsOf(change, saying, explained),
+  };
+}
+
+function onlyLayer({ permanent, runtime }: Layers): keyof Layers | null {
+  if (permanent === runtime) return null;
+  return permanent ? 'permanent' : 'runtime';
+}
+
+function detailsOf(change: Shown, saying: Saying, explained: boolean): readonly DetailView[] {
+  switch (change.kind) {
+    case 'definition':
+      return [
+        ...fieldsOf(change, saying.extent),
+        ...(explained ? [] : reasonsOr(change.reasons, change.action === 'delete', saying)),
+      ];
+    case 'interface':
+      return [...reasonsOr(change.reasons, change.action === 'release', saying), ...moveDetails(change)];
+    case 'zone-service':
+    case 'rich-rule':
+      return reasonsOr(change.reasons, change.action === 'remove', saying);
+    case 'stray':
+      return [because('it was set by hand in a zone of ours and no rule asks for it')];
+    case 'ipset-entries':
+      return [
+        ...entriesOf('add', change.add, saying.extent),
+        ...entriesOf('remove', change.remove, saying.extent),
+        ...reasonViews(change.reasons, saying.given),
+      ];
+  }
+}
+
+function reasonsOr(reasons: readonly Reason[], goes: boolean, { given }: Saying): readonly ReasonView[] {
+  if (reasons.length > 0) return reasonViews(reasons, given);
+  return goes ? [because('nothing in the matrix or the inventory asks for it any more')] : [];
+}
+
+function moveDetails(change: Extract<Change, { kind: 'interface' }>): readonly DetailView[] {
+  const { action, zone, otherZone, editsZone, networkManager, closes, opens } = change;
+  const from = action === 'bind' ? otherZone : zone;
+  return [
+    ...(editsZone === null
+      ? []
+      : [{ kind: 'edits-zone', label: 'edits', text: `zone ${editsZone}, which names it now` } as const]),
+    ...(networkManager === undefined
+      ? []
+      : [{ kind: 'connection', label: 'NetworkManager', text: connectionText(networkManager) } as const]),
+    ...closes.map(
+      (what) => ({ kind: 'closes', label: 'closes', text: `${what}, open on it in zone ${from} now` }) as const,
+    ),
+    ...opens.map(
+      (what) =>
+        ({ kind: 'opens', label: 'opens', text: `${what} to whoever comes in on ${change.interface}` }) as const,
+    ),
+  ];
+}
+
+const LABELS: ReadonlySet<string> = new Set(['short', 'description']);
+
+function fieldsOf(change: Extract<Change, { kind: 'definition' }>, extent: Extent): readonly DetailView[] {
+  if (change.action === 'delete') return [];
+  // The title and description of a new object say nothing that its reasons do not say.
+  return change.fields
+    .filter(({ field }) => extent === 'full' || change.action === 'edit' || !LABELS.has(field))
+    .map((field) => ({ kind: 'field', label: `${field.field}:`, text: fieldValues(field, extent) }));
+}
+
+/** As many entries of a set as a reader looks through. */
+const MOST_ENTRIES = 50;
+
+function fieldValues(field: FieldChange, extent: Extent): string {
+  // A new set brings all its entries along.
+  if (field.field === 'entries' && field.after !== null)
+    return shortenedText(shorten(field.after.split(' '), MOST_ENTRIES, extent), ' ');
+  return valuesText(field);
+}
+
+function entriesOf(action: 'add' | 'remove', entries: readonly string[], extent: Extent): readonly DetailView[] {
+  return entries.length === 0 ? [] : [{ kind: 'entries', action, entries: shorten(entries, MOST_ENTRIES, extent) }];
+}

@@ -1,0 +1,85 @@
+import type { Reason } from '../policy/desired.ts';
+
+/** A line below a change: `label` says what kind of line it is, in the word or words that it begins with. */
+export interface ReasonView {
+  readonly kind: 'because' | 'source';
+  readonly label: string;
+  readonly text: string;
+}
+
+/** One reason, as it stands after "because"; the source of a rule is left out: see `reasonViews`. */
+function reasonText(reason: Reason): string {
+  switch (reason.kind) {
+    case 'rule': {
+      const feature = reason.feature === null ? '' : ` (feature ${reason.feature} is on)`;
+      return `${reason.matrix} ${reason.rule} — ${reason.purpose}${feature}`;
+    }
+    case 'extra-rule': {
+      const until = reason.expires === null ? '' : `, until ${reason.expires}`;
+      return `extra rule "${reason.name}" — ${reason.text} (owner: ${reason.owner}${until})`;
+    }
+    case 'private-mode':
+      return PRIVATE_MODES[reason.mode];
+    case 'site-ssh':
+      return 'the site keeps its way in over SSH';
+    case 'zone-target':
+      return `portfw_zone_target is ${reason.target} for ${reason.classes.join(' and ')}`;
+    case 'needed-icmp':
+      return 'path MTU discovery and IPv6 need this ICMP, which the target of the zone would refuse';
+    case 'cluster':
+      return `members of cluster "${reason.group}" are never filtered from each other`;
+    case 'shared-address':
+      return `hosts that share the virtual address ${reason.address} are never filtered from each other`;
+    case 'role-cluster': {
+      const site = reason.site === null ? '' : ` of "${reason.site}"`;
+      return `members of the ${reason.description}${site} (cluster "${reason.cluster}") are never filtered from each other`;
+    }
+    case 'interface-class':
+      return `${reason.classes.join(' and ')} is ${reason.given}`;
+    case 'peers':
+      return `peer set "${reason.set}" is ${reason.from}`;
+  }
+}
+
+const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = {
+  trusted: 'private mode "trusted": nothing is filtered between the servers of the site',
+  peers: 'private mode "peers": only the site\'s own hosts come in unfiltered',
+  matrix: 'private mode "matrix": only what the matrix lists is open',
+};
+
+/** From this many matrix rows on, a list that was given before is not given again. */
+const FEW_ROWS = 2;
+
+/**
+ * The reasons, each once. Rules that the vendor prints in the same place are followed by one line that names it.
+ *
+ * @param given the lists of matrix rows that the same plan has given already; a list that is new is added to it
+ */
+export function reasonViews(reasons: readonly Reason[], given: Set<string>): readonly ReasonView[] {
+  const rows = reasons.filter((reason) => reason.kind === 'rule');
+  const key = rows.map((row) => `${row.matrix} ${row.rule}`).join(' ');
+  const again = rows.length > FEW_ROWS && given.has(key);
+  given.add(key);
+  const views = new Map<string, ReasonView>();
+  const add = (view: ReasonView): void => {
+    const line = `${view.label} ${view.text}`;
+    if (!views.has(line)) views.set(line, view);
+  };
+  if (again) add(because(`of the same ${rows.length} matrix rows as above`));
+  // Rows of one place stay together, whatever else is a reason too.
+  const ordered = [...rows, ...reasons.filter((reason) => reason.kind !== 'rule')];
+  ordered.forEach((reason, index) => {
+    if (again && reason.kind === 'rule') return;
+    add(because(reasonText(reason)));
+    if (reason.kind !== 'rule') return;
+    const next = ordered[index + 1];
+    if (next?.kind !== 'rule' || next.source !== reason.source)
+      add({ kind: 'source', label: 'source:', text: reason.source });
+  });
+  return [...views.values()];
+}
+
+/** The line for one reason in words. */
+export function because(text: string): ReasonView {
+  return { kind: 'because', label: 'because', text };
+}

@@ -1,0 +1,64 @@
+import type { HostOutcome, RunSummary } from '../fleet/events.ts';
+import { unsettledBy } from '../fleet/unsettled.ts';
+import { cleaned } from './clean.ts';
+import { type OutcomeView, outcomeView, type Tone } from './outcome-view.ts';
+
+/** How a run ended, host by host and in numbers. */
+export interface RunView {
+  readonly rows: readonly RunRow[];
+  readonly hosts: number;
+  /** Hosts by label, in the order in which the labels come first. */
+  readonly counts: readonly { readonly label: string; readonly tone: Tone; readonly hosts: number }[];
+  readonly durationMs: number;
+  readonly interrupted: boolean;
+}
+
+export type RunRow =
+  /** `durationMs` is `null` for a host that was not worked on. */
+  | {
+      readonly kind: 'host';
+      readonly host: string;
+      readonly outcome: OutcomeView;
+      readonly durationMs: number | null;
+    }
+  /** So many hosts with the same label, none of which needs a look; `note` is what is said of all of them. */
+  | { readonly kind: 'folded'; readonly hosts: number; readonly outcome: OutcomeView; readonly note: string };
+
+const UNEVENTFUL: ReadonlySet<HostOutcome['kind']> = new Set(['unchanged', 'skipped', 'facts', 'roles', 'history']);
+
+/**
+ * How a run ended. Of fleets of more than `mostRows` hosts, every host that changed or failed has its row, and the uneventful
+ * ones share one a label.
+ *
+ * @param durations milliseconds spent on each host
+ */
+export function runView(summary: RunSummary, durations: ReadonlyMap<string, number>, mostRows: number): RunView {
+  const fold = summary.outcomes.size > mostRows;
+  const rows: RunRow[] = [];
+  const folded = new Map<string, { outcome: OutcomeView; hosts: number }>();
+  const counts = new Map<string, { label: string; tone: Tone; hosts: number }>();
+  for (const [host, outcome] of summary.outcomes) {
+    const view = outcomeView(outcome);
+    const { label, tone } = view;
+    const count = counts.get(label);
+    if (count === undefined) counts.set(label, { label, tone, hosts: 1 });
+    else count.hosts += 1;
+    if (fold && UNEVENTFUL.has(outcome.kind) && unsettledBy(outcome) === null) {
+      const same = folded.get(label);
+      if (same === undefined) folded.set(label, { outcome: view, hosts: 1 });
+      else same.hosts += 1;
+      continue;
+    }
+    const durationMs = outcome.kind === 'skipped' ? null : (durations.get(host) ?? null);
+    rows.push({ kind: 'host', host: cleaned(host), outcome: view, durationMs });
+  }
+  for (const { outcome, hosts } of folded.values())
+    rows.push({ kind: 'folded', hosts, outcome, note: outcome.kind === 'skipped' ? outcome.note : '' });
+  return {
+    rows,
+    hosts: summary.outcomes.size,
+    counts: [...counts.values()],
+    durationMs: summary.durationMs,
+    interrupted: summary.interrupted,
+  };
+}

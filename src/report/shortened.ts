@@ -1,0 +1,23 @@
+/** A list of which a reader sees the first items; `more` counts those that are left out. */
+export interface Shortened<T> {
+  readonly shown: readonly T[];
+  readonly more: number;
+}
+
+/** How much of a plan is said: whole lists, and titles and descriptions of new definitions, or what fits a screen. */
+export type Extent = 'short' | 'full';
+
+/** The first `most` items and a count of the rest. One more is shown as well: a line that counts it takes as much room. */
+export function shorten<T>(items: readonly T[], most: number, extent: Extent = 'short'): Shortened<T> {
+  return extent === 'full' || items.length <= most + 1 ? { shown: items, more: 0 } : firstOf(items, most);
+}
+
+/** At most `most` items, and a count of the rest. */
+export function firstOf<T>(items: readonly T[], most: number): Shortened<T> {
+  return { shown: items.slice(0, most), more: Math.max(0, items.length - most) };
+}
+
+/** `a, b and 3 more`. */
+export function shortenedText({ shown, more }: Shortened<string>, separator = ', '): string {
+  return `${shown.join(separator)}${more === 0 ? '' : ` and ${more} more`}`;
+}
