@@ -66,7 +66,7 @@ function carrierOf(socket: Socket): Carrier {
 
 /** The outcome of an attempt that the caller gave up. */
 export function interrupted(goal: Pick<LoginGoal, 'address' | 'port'>): ConnectFailure {
-  return { kind: 'unreachable', message: `Connecting to ${where(goal)} was interrupted`, hint: 'Run it again' };
+  return { kind: 'unreachable', what: `Connecting to ${where(goal)} was interrupted`, solve: 'Run it again' };
 }
 
 function errorCode(error: Error): string {
@@ -76,8 +76,8 @@ function errorCode(error: Error): string {
 }
 
 function unreachable(goal: LoginGoal, code: string): ConnectFailure {
-  const [reason, hint] = explain(goal, code);
-  return { kind: 'unreachable', message: `Cannot connect to ${where(goal)}: ${reason}`, hint };
+  const [reason, solve] = explain(goal, code);
+  return { kind: 'unreachable', what: `Cannot connect to ${where(goal)}: ${reason}`, solve };
 }
 
 function explain(
