@@ -19,7 +19,7 @@ export interface CheckedVariable {
 export type FurtherCheck = (value: unknown, report: Report) => void;
 
 /** Reports a problem at a place within the variable. */
-export type Report = (path: YamlPath, code: string, message: string, solve: string, at?: 'key' | 'value') => void;
+export type Report = (path: YamlPath, code: string, what: string, solve: string, at?: 'key' | 'value') => void;
 
 /**
  * Checks variables against their schemas. Hosts of one group share its variables, so each value is judged once, and its

@@ -171,11 +171,8 @@ export class TemplateEngine {
   private evaluateText(source: string, place: Place, state: { secret: boolean }): Value {
     const fail = (error: ExpressionError | TemplateFailure, isUndefined: boolean): Stop => {
       if (!(error instanceof ExpressionError)) return new Stop(error, isUndefined);
-      const { code, message, solve: hint } = error;
-      return new Stop(
-        { ...place, code, what: message, solve: hint, expression: source, secret: state.secret },
-        isUndefined,
-      );
+      const { code, what, solve } = error;
+      return new Stop({ ...place, code, what, solve, expression: source, secret: state.secret }, isUndefined);
     };
     let translated = this.translations.get(source);
     if (translated === undefined) {

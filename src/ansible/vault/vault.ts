@@ -1,7 +1,7 @@
 import { createDecipheriv, createHash, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import { inspect, promisify } from 'node:util';
 import type { CodedFault } from '../../core/failure.ts';
-import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
+import { fileItself, InputError, Problem } from '../../core/problem.ts';
 import type { Secret } from '../../core/secret.ts';
 import { shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
@@ -113,20 +113,11 @@ export class Vault {
    */
   decryptFile(text: string, file: string): string {
     const opened = this.open(text);
-    if (opened.kind === 'failed') throw vaultError(opened, 'this file', fileItself(file));
-    return opened.text;
+    if (opened.kind === 'opened') return opened.text;
+    const { code, solve } = opened;
+    const what = `this file is encrypted with ansible-vault, ${opened.what}`;
+    throw new InputError([new Problem({ severity: 'error', code, what, solve, location: fileItself(file) })]);
   }
-}
-
-/** Why something could not be decrypted, as the user reads it. @param what such as `ansible_port` or `this file` */
-export function vaultError(
-  failed: Extract<Opened, { kind: 'failed' }>,
-  what: string,
-  location: SourceLocation | null,
-): InputError {
-  const { code, solve } = failed;
-  const message = `${what} is encrypted with ansible-vault, ${failed.what}`;
-  return new InputError([new Problem({ severity: 'error', code, what: message, solve, location })]);
 }
 
 /** Those whose id is the text's label come first. */

@@ -103,7 +103,7 @@ function fromHop(hop: LoginGoal, goal: LoginGoal, said: string): ConnectFailure 
   };
 }
 
-function explain({ words }: LoginGoal, said: string): readonly [what: string, hint: string] {
+function explain({ words }: LoginGoal, said: string): readonly [what: string, solve: string] {
   if (/refused/i.test(said)) {
     return ['nothing listens there', `Check that sshd runs on the ${words.role}, and ${words.port}`];
   }

@@ -83,7 +83,7 @@ function unreachable(goal: LoginGoal, code: string): ConnectFailure {
 function explain(
   { words, connectTimeoutMs, bindAddress }: LoginGoal,
   code: string,
-): readonly [reason: string, hint: string] {
+): readonly [reason: string, solve: string] {
   switch (code) {
     case 'ENOTFOUND':
       return ['the name does not exist', `Correct ${words.address}, or add the name to DNS or /etc/hosts`];

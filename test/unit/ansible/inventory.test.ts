@@ -26,7 +26,7 @@ describe('where a value comes from', async () => {
     ['v8', 'child file', 'group_vars/child.json', 1, 8],
   ])('%s is set at its place', (name, value, file, line, column) => {
     expect(host.variables.get(name)?.plain).toBe(value);
-    expect(host.origin(name)).toEqual({ file: join(folder, file), line, column });
+    expect(host.origin(name)).toEqual({ file: join(folder, file), line, column, secret: null });
   });
 
   it('knows the place of the key and of inner parts', async () => {
