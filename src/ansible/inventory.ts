@@ -1,4 +1,4 @@
-import { InputError, type Problem } from '../core/problem.ts';
+import { fileItself, InputError, Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { GroupGraph } from './graph/group-graph.ts';
@@ -118,13 +118,13 @@ function look(paths: string | readonly string[], options: InventoryOptions): Gat
 
 /** Ansible shows the error output of programs that succeed; so do we. */
 function remark(file: string, text: string): Problem {
-  return {
+  return new Problem({
     severity: 'warning',
     code: 'inventory-program',
-    message: `the program wrote to its error output: ${text}`,
-    hint: 'Let it be silent when nothing is wrong',
-    location: { file, line: 1, column: 1 },
-  };
+    what: `the program wrote to its error output: ${text}`,
+    solve: 'Let it be silent when nothing is wrong',
+    location: fileItself(file),
+  });
 }
 
 /** Builds the inventory from what was gathered; of files only those of variables are still to be read. */
@@ -136,13 +136,15 @@ function buildInventory(
   const graph = new GroupGraph();
   for (const source of gathered) problems.push(...addSource(source, graph));
   for (const group of graph.reconcile()) {
-    problems.push({
-      severity: 'error',
-      code: 'group-cycle',
-      message: `the group "${group.name}" contains "all", which contains every group`,
-      hint: 'Remove "all" from its children',
-      location: group.location,
-    });
+    problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'group-cycle',
+        what: `the group "${group.name}" contains "all", which contains every group`,
+        solve: 'Remove "all" from its children',
+        location: group.location,
+      }),
+    );
   }
   problems.push(...sharedNames(graph));
   const files = looked.flatMap(({ name }) => (name.kind === 'file' ? [name.path] : []));
@@ -161,9 +163,9 @@ function buildInventory(
 function sharedNames(graph: GroupGraph): readonly Problem[] {
   return [...graph.hosts.values()].flatMap(({ name, location }): readonly Problem[] => {
     if (!graph.groups.has(name)) return [];
-    const message = `${shown(name)} is the name of a group and of a host`;
-    const hint = 'Rename one of them: Ansible gives the variables of the host to the group';
-    return [{ severity: 'warning', code: 'shared-name', message, hint, location }];
+    const what = `${shown(name)} is the name of a group and of a host`;
+    const solve = 'Rename one of them: Ansible gives the variables of the host to the group';
+    return [new Problem({ severity: 'warning', code: 'shared-name', what, solve, location })];
   });
 }
 
@@ -174,7 +176,7 @@ function addSource(source: GatheredSource, graph: GroupGraph): readonly Problem[
     case 'yaml':
       return readYamlSource(source.yaml, graph);
     case 'ini':
-      return readIniSource(source.text, source.file, graph);
+      return readIniSource(source.text, graph);
     case 'script':
       return readScriptSource(source.output, graph);
     case 'plugin':

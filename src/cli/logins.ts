@@ -1,4 +1,4 @@
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { LoginObstacle, LoginQuestion } from '../transport/logins.ts';
@@ -8,13 +8,16 @@ const SHOWN_HOSTS = 3;
 
 /** What stands in the way of logins as problems of what the user gave: each once, however many hosts it concerns. */
 export function loginProblems(obstacles: readonly LoginObstacle[]): readonly Problem[] {
-  return obstacles.map(({ severity, message, hint, hosts }) => ({
-    severity,
-    code: severity === 'error' ? 'login-impossible' : 'login-differs',
-    message: `${message} (${hostsText(hosts)})`,
-    hint,
-    location: null,
-  }));
+  return obstacles.map(
+    ({ severity, what, solve, hosts }) =>
+      new Problem({
+        severity,
+        code: severity === 'error' ? 'login-impossible' : 'login-differs',
+        what: `${what} (${hostsText(hosts)})`,
+        solve,
+        location: null,
+      }),
+  );
 }
 
 function hostsText(hosts: readonly string[]): string {

@@ -2,7 +2,6 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchLimit, requireHosts } from '../ansible/patterns/patterns.ts';
-import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { type SecretName, secretFromEnvironment } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
@@ -69,7 +68,7 @@ export async function prepareRun(
     targetProblems.push(...created.problems);
     if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
   }
-  const warnings = [...unique([...problems, ...withoutVaultContents(targetProblems, vault.files)])];
+  const warnings = [...unique([...problems, ...targetProblems])];
   if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
   const questions = new QuestionDesk();

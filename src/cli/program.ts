@@ -275,7 +275,7 @@ async function showError(error: unknown, argv: readonly string[]): Promise<numbe
     return EXIT.usage;
   }
   if (error instanceof UsageError) {
-    terminal.error(`${terminal.errorStyle.red('error')}: ${error.message}\n    ${error.hint}\n`);
+    terminal.error(`${terminal.errorStyle.red('error')}: ${error.message}\n    ${error.solve}\n`);
     return EXIT.usage;
   }
   const verbose =

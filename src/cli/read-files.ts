@@ -1,7 +1,6 @@
 import { BrokenInventory, type Inventory, loadInventory } from '../ansible/inventory.ts';
 import { resolveInventory } from '../ansible/templates/resolve.ts';
 import { Vault } from '../ansible/vault/vault.ts';
-import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { withoutSecrets } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import { assignPlays } from '../matrix/assign.ts';
@@ -56,7 +55,7 @@ export async function readFiles(
       settings: new Map(),
       partial: new Map(),
       plays: new Map(),
-      problems: withoutVaultContents([...error.problems, ...(await further(error, vault, playbook))], vault.files),
+      problems: [...error.problems, ...(await further(error, vault, playbook))],
     };
   }
   const { settings, partial, problems } = readSettings(inventory);
@@ -64,7 +63,7 @@ export async function readFiles(
   const alsoBroken = [...partial].filter(([, host]) => playbook !== null || host.playbook !== null);
   const assignment = assignPlays(inventory, new Map([...settings, ...alsoBroken]), playbook);
   const ofPlays = assignment.problems.filter((problem) => matrix === 'required' || !WITHOUT_MATRIX.has(problem.code));
-  const all = withoutVaultContents([...inventory.warnings, ...problems, ...ofPlays], vault.files);
+  const all = [...inventory.warnings, ...problems, ...ofPlays];
   return { inventory, settings, partial, plays: assignment.plays, problems: all };
 }
 

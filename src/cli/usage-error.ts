@@ -1,11 +1,14 @@
-/** The command line asks for something that cannot be done: exit code 4, before any host is contacted. */
-export class UsageError extends Error {
-  readonly hint: string;
+import type { Fault } from '../core/failure.ts';
 
-  /** @param hint how to solve it, in one sentence without a full stop */
-  constructor(message: string, hint: string) {
-    super(message);
+/** The command line asks for something that cannot be done: exit code 4, before any host is contacted. */
+export class UsageError extends Error implements Fault {
+  readonly what: string;
+  readonly solve: string;
+
+  constructor(what: string, solve: string) {
+    super(what);
     this.name = 'UsageError';
-    this.hint = hint;
+    this.what = what;
+    this.solve = solve;
   }
 }

@@ -1,25 +1,81 @@
+import type { Failure } from './failure.ts';
+
 /** A place in a file the user wrote; lines and columns count from 1. */
 export interface SourceLocation {
   readonly file: string;
   readonly line: number;
   readonly column: number;
+  /** Whether what stands here came out of a vault, and must not be quoted. Set by whoever made the place; `null` when it may be. */
+  readonly secret: VaultContents | null;
+}
+
+/** What came out of a vault: the value of a variable, or (`null`) a file that is encrypted as a whole. */
+export interface VaultContents {
+  readonly variable: string | null;
+}
+
+/** The beginning of a file; about the file as such, so nothing of what stands in it. */
+export function fileItself(file: string): SourceLocation {
+  return { file, line: 1, column: 1, secret: null };
+}
+
+/** What a problem is made of. */
+export interface ProblemFields extends Omit<Failure, 'details'> {
+  readonly severity: 'error' | 'warning';
+  readonly details?: readonly string[];
+  /** Where it is; `null` when no file is to blame (a command-line flag, say). */
+  readonly location: SourceLocation | null;
 }
 
 /**
  * One thing that is wrong (or doubtful) with what the user gave us.
  *
  * Validation collects all problems of a file before it gives up, so that one run of `portfw lint` is enough.
+ *
+ * A problem with a value that comes from a vault never quotes it: made with a secret place, only its kind and its place are
+ * left. There is no other way to make one, so nobody who finds something wrong needs to know what is secret.
  */
-export interface Problem {
+export class Problem implements Failure {
   readonly severity: 'error' | 'warning';
-  /** A stable kebab-case identifier such as `unknown-key`. */
   readonly code: string;
-  /** What is wrong, in one sentence without a full stop. */
-  readonly message: string;
-  /** How to solve it, in one sentence without a full stop. */
-  readonly hint: string;
-  /** Where it is; `null` when no file is to blame (a command-line flag, say). */
+  readonly what: string;
+  readonly details: readonly string[];
+  readonly solve: string;
   readonly location: SourceLocation | null;
+  // Nothing else has it: a literal, or a copy with other words, is no problem.
+  declare private readonly made: true;
+
+  constructor(fields: ProblemFields) {
+    const { what, details = [], solve } = quotable(fields) ? fields : withoutContents(fields);
+    this.severity = fields.severity;
+    this.code = fields.code;
+    this.what = what;
+    this.details = details;
+    this.solve = solve;
+    this.location = fields.location;
+  }
+}
+
+/** Why something could not be decrypted or evaluated is said with care to begin with. */
+function quotable({ code, location }: ProblemFields): boolean {
+  return location === null || location.secret === null || /^(?:vault|template)-/.test(code);
+}
+
+function withoutContents({
+  severity,
+  code,
+  location,
+}: ProblemFields): Pick<ProblemFields, 'what' | 'details' | 'solve'> {
+  const judgement = severity === 'error' ? 'is not right' : 'is doubtful';
+  const variable = location?.secret?.variable ?? null;
+  const subject =
+    variable === null
+      ? `something in this encrypted file ${judgement}`
+      : `the value of ${variable} comes from a vault, and ${judgement}`;
+  return {
+    what: `${subject} (${code.replaceAll('-', ' ')})`,
+    solve: 'It is not shown; look at it with "ansible-vault view" or "ansible-vault decrypt", and correct it',
+  };
 }
 
 /** The user's input cannot be used: carries every problem that was found. The CLI prints them and ends with exit code 4. */
@@ -33,9 +89,9 @@ export class InputError extends Error {
   }
 }
 
-/** `file:line:column: error: what is wrong` with the hint on an indented second line. */
+/** `file:line:column: error: what is wrong` with how to solve it on an indented second line. */
 export function formatProblem(problem: Problem): string {
   const at = problem.location;
   const where = at === null ? '' : `${at.file}:${at.line}:${at.column}: `;
-  return `${where}${problem.severity}: ${problem.message}\n    ${problem.hint}`;
+  return `${where}${problem.severity}: ${problem.what}\n    ${problem.solve}`;
 }

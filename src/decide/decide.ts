@@ -1,5 +1,5 @@
 import type { Inventory } from '../ansible/inventory.ts';
-import type { Failure } from '../core/failure.ts';
+import { type CodedFault, type Failure, failureOf } from '../core/failure.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
@@ -26,7 +26,7 @@ import type { Rehearsal, TrialWay } from '../plan/rehearsal.ts';
 import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
 import { reloadOf } from '../plan/steps.ts';
 import { buildDesired } from '../policy/build-desired.ts';
-import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../policy/desired.ts';
+import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 import { hostPeers } from '../settings/addresses-of-hosts.ts';
@@ -262,7 +262,7 @@ function concluded(draft: Draft): Decision {
     ...through.notes,
     ...(changes ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
     ...(acceptedStop
-      ? through.refusals.map(({ code, text }): PolicyNote => ({ severity: 'warning', code, text }))
+      ? through.refusals.map(({ code, what }): PolicyNote => ({ severity: 'warning', code, text: what }))
       : []),
     ...proof.notes,
     ...(accepted ? acceptedNotes(proof) : []),
@@ -320,10 +320,10 @@ function startNotes(
 
 /** What `--accept-lockout` takes upon itself. */
 function acceptedNotes(proof: LockoutVerdict): PolicyNote[] {
-  return proof.refusals.map(({ text }) => ({
+  return proof.refusals.map(({ what }) => ({
     severity: 'warning',
     code: 'lockout-accepted',
-    text: `${text}; accepted with --accept-lockout: only the automatic rollback restores access`,
+    text: `${what}; accepted with --accept-lockout: only the automatic rollback restores access`,
   }));
 }
 
@@ -336,14 +336,8 @@ function refused(
   return { kind: 'refused', failure: { code, what, solve, details } };
 }
 
-function refusedBy(refusals: readonly PolicyRefusal[]): Decision {
-  const [first, ...rest] = refusals;
-  return refused(
-    first!.code,
-    first!.text,
-    first!.hint,
-    rest.map((item) => `${item.text} (${item.hint})`),
-  );
+function refusedBy([first, ...others]: readonly CodedFault[]): Extract<Decision, { kind: 'refused' }> {
+  return { kind: 'refused', failure: failureOf(first!, others) };
 }
 
 function writerNotes(facts: HostFacts): PolicyNote[] {
@@ -366,11 +360,7 @@ function entranceNotes(job: DecidedHost, facts: HostFacts): PolicyNote[] {
 }
 
 /** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */
-function stillUsed(
-  observed: ObservedFirewalld,
-  files: RunningFirewalld['files'],
-  plan: HostPlan,
-): PolicyRefusal | null {
+function stillUsed(observed: ObservedFirewalld, files: RunningFirewalld['files'], plan: HostPlan): CodedFault | null {
   const deleted = new Set(
     plan.changes.flatMap((change) => (change.kind === 'definition' && change.action === 'delete' ? [change.name] : [])),
   );
@@ -406,10 +396,10 @@ function mentions(text: string, name: string): boolean {
   });
 }
 
-function usedBy(what: string, name: string): PolicyRefusal {
+function usedBy(what: string, name: string): CodedFault {
   return {
     code: 'still-used',
-    text: `${what} (not managed by portfw) uses ${name}, which the plan deletes`,
-    hint: `remove ${name} from it first`,
+    what: `${what} (not managed by portfw) uses ${name}, which the plan deletes`,
+    solve: `remove ${name} from it first`,
   };
 }

@@ -1,8 +1,8 @@
+import type { CodedFault } from '../core/failure.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { firewalldRefusal } from '../facts/version.ts';
 import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed.ts';
 import { offlineObserved, stockFirewalld } from '../firewalld/offline.ts';
-import type { PolicyRefusal } from '../policy/desired.ts';
 import type { EnsureFirewalld } from '../settings/settings-types.ts';
 
 /** A firewalld that a plan can be made for: one that runs, or one that may be started, or installed first. */
@@ -13,7 +13,7 @@ export interface UsableFirewalld {
   readonly ensure: 'start' | 'install' | null;
 }
 
-export type Usability = UsableFirewalld | { readonly kind: 'refused'; readonly refusal: PolicyRefusal };
+export type Usability = UsableFirewalld | { readonly kind: 'refused'; readonly refusal: CodedFault };
 
 /** Services whose rules would stand beside firewalld's, so that neither would say what gets in. */
 const OTHER_FIREWALLS: Readonly<Record<string, string>> = {
@@ -121,6 +121,6 @@ function otherFirewall(facts: HostFacts): Usability | null {
   );
 }
 
-function refused(code: string, text: string, hint: string): Usability {
-  return { kind: 'refused', refusal: { code, text, hint } };
+function refused(code: string, what: string, solve: string): Usability {
+  return { kind: 'refused', refusal: { code, what, solve } };
 }

@@ -1,10 +1,12 @@
-import { InputError, type Problem } from '../core/problem.ts';
+import type { Fault } from '../core/failure.ts';
+import { InputError, Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { rememberKeys } from './exact-keys.ts';
+import { placesIn } from './source-text.ts';
 import { type Converted, define, type Entry, MAX_DEPTH, type Report, TOO_DEEP } from './yaml-convert.ts';
 import { UnsafeText, VaultValue, YamlFloat } from './yaml-scalars.ts';
-import { placesIn, viewOf, type YamlFile } from './yaml-view.ts';
+import { viewOf, type YamlFile } from './yaml-view.ts';
 
 /**
  * JSON as Python's `json.loads` reads it, which Ansible tries before YAML: `NaN` and `Infinity` are numbers, whole numbers
@@ -13,9 +15,8 @@ import { placesIn, viewOf, type YamlFile } from './yaml-view.ts';
  */
 
 /** Text that is no JSON, and where. */
-export interface JsonFault {
+export interface JsonFault extends Fault {
   readonly offset: number;
-  readonly expected: string;
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
@@ -48,17 +49,14 @@ const WORDS: readonly (readonly [string, unknown])[] = [
  */
 export function parseJson(text: string, file: string): YamlFile {
   const source = text.startsWith('\ufeff') ? text.slice(1) : text;
-  const place = placesIn(source, file);
+  const place = placesIn({ text: source, file, secret: null });
   const problems: Problem[] = [];
-  const report: Report = (offset, code, message, hint) => {
-    problems.push({ severity: 'error', code, message, hint, location: place(offset) });
+  const report: Report = (offset, code, what, solve) => {
+    problems.push(new Problem({ severity: 'error', code, what, solve, location: place(offset) }));
   };
   const root = convertJson(source, report);
-  if ('expected' in root && problems.length === 0) {
-    const found = root.offset >= source.length ? 'the text ends' : `${shown(source.charAt(root.offset))} stands`;
-    report(root.offset, 'json-syntax', `this is no JSON: ${found} where ${root.expected} should be`, 'Correct it here');
-  }
-  if ('expected' in root || problems.length > 0) throw new InputError(sortProblems(problems));
+  if ('what' in root && problems.length === 0) report(root.offset, 'json-syntax', root.what, root.solve);
+  if ('what' in root || problems.length > 0) throw new InputError(sortProblems(problems));
   return viewOf(root, file, place);
 }
 
@@ -67,12 +65,14 @@ export function convertJson(source: string, report: Report): Converted | JsonFau
   try {
     return new JsonReader(source, report).read();
   } catch (error) {
-    if (error instanceof Fault) return { offset: error.offset, expected: error.expected };
-    throw error;
+    if (!(error instanceof NoJson)) throw error;
+    const { offset, expected } = error;
+    const found = offset >= source.length ? 'the text ends' : `${shown(source.charAt(offset))} stands`;
+    return { offset, what: `this is no JSON: ${found} where ${expected} should be`, solve: 'Correct it here' };
   }
 }
 
-class Fault extends Error {
+class NoJson extends Error {
   readonly offset: number;
   readonly expected: string;
 
@@ -97,7 +97,7 @@ class JsonReader {
   read(): Converted {
     const root = this.value(0);
     this.skipBlanks();
-    if (this.at < this.source.length) throw new Fault(this.at, 'the end');
+    if (this.at < this.source.length) throw new NoJson(this.at, 'the end');
     return root;
   }
 
@@ -119,7 +119,7 @@ class JsonReader {
     }
     NUMBER.lastIndex = offset;
     const number = NUMBER.exec(this.source);
-    if (number === null) throw new Fault(offset, 'a value');
+    if (number === null) throw new NoJson(offset, 'a value');
     this.at = NUMBER.lastIndex;
     if (number[1] !== undefined || number[2] !== undefined) return leaf(new YamlFloat(Number(number[0])), offset);
     const whole = Number(number[0]);
@@ -131,7 +131,7 @@ class JsonReader {
     if (depth < MAX_DEPTH) return null;
     if (!this.tooDeep) this.report(offset, 'nesting-too-deep', ...TOO_DEEP);
     this.tooDeep = true;
-    throw new Fault(offset, 'a value that is nested less deep');
+    throw new NoJson(offset, 'a value that is nested less deep');
   }
 
   private list(depth: number, offset: number): Converted {
@@ -162,14 +162,14 @@ class JsonReader {
     do {
       this.skipBlanks();
       const keyOffset = this.at;
-      if (this.source.charAt(keyOffset) !== '"') throw new Fault(keyOffset, 'a key in double quotes');
+      if (this.source.charAt(keyOffset) !== '"') throw new NoJson(keyOffset, 'a key in double quotes');
       const name = this.text();
       this.expect(':', '":"');
       const value = this.value(depth + 1);
       size += value.size;
       if (entries.has(name)) {
-        const message = `the key ${shown(name)} appears twice in one mapping`;
-        this.report(keyOffset, 'duplicate-key', message, 'Keep one of the two');
+        const what = `the key ${shown(name)} appears twice in one mapping`;
+        this.report(keyOffset, 'duplicate-key', what, 'Keep one of the two');
         continue;
       }
       entries.set(name, { key: name, keyOffset, keyKind: 'string', value });
@@ -195,7 +195,7 @@ class JsonReader {
       this.at = PLAIN_TEXT.lastIndex;
       const character = this.source.charAt(this.at);
       if (character !== '\\') {
-        if (character !== '"') throw new Fault(this.at, 'a closing quote');
+        if (character !== '"') throw new NoJson(this.at, 'a closing quote');
         this.at += 1;
         return text;
       }
@@ -207,12 +207,12 @@ class JsonReader {
     const kind = this.source.charAt(this.at + 1);
     if (kind === 'u') {
       const digits = this.source.slice(this.at + 2, this.at + 6);
-      if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new Fault(this.at, 'an escape with four hexadecimal digits');
+      if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new NoJson(this.at, 'an escape with four hexadecimal digits');
       this.at += 6;
       return String.fromCharCode(Number.parseInt(digits, 16));
     }
     const character = ESCAPES[kind];
-    if (character === undefined) throw new Fault(this.at, 'a known escape');
+    if (character === undefined) throw new NoJson(this.at, 'a known escape');
     this.at += 2;
     return character;
   }
@@ -225,7 +225,7 @@ class JsonReader {
   }
 
   private expect(character: string, expected: string): void {
-    if (!this.take(character)) throw new Fault(this.at, expected);
+    if (!this.take(character)) throw new NoJson(this.at, expected);
   }
 
   private skipBlanks(): void {

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
-import { InputError, type Problem } from '../core/problem.ts';
+import { InputError, Problem } from '../core/problem.ts';
 import { parseYaml, type YamlFile } from './yaml-document.ts';
 
 /** The largest file that we read, in bytes. */
@@ -22,8 +22,8 @@ export function readTextFile(path: string): string {
   } catch {
     const { line, column, byte } = firstBadByte(bytes);
     if (bytes.includes(0)) throw binaryFile(path, 1, 1);
-    const hint = 'Save the file as UTF-8; it may be Latin-1 or Windows-1252 now';
-    throw fileError(path, 'not-utf8', `the byte ${byte} here is not valid UTF-8`, hint, line, column);
+    const solve = 'Save the file as UTF-8; it may be Latin-1 or Windows-1252 now';
+    throw fileError(path, 'not-utf8', `the byte ${byte} here is not valid UTF-8`, solve, line, column);
   }
   const zero = bytes.indexOf(0);
   if (zero !== -1) {
@@ -46,8 +46,8 @@ function otherEncoding(bytes: Buffer): 'UTF-16' | 'UTF-32' | null {
 }
 
 function binaryFile(path: string, line: number, column: number): InputError {
-  const hint = 'Check that it is the right file; a compressed or encrypted one has to be unpacked first';
-  return fileError(path, 'binary-file', 'the file holds zero bytes: it is not text', hint, line, column);
+  const solve = 'Check that it is the right file; a compressed or encrypted one has to be unpacked first';
+  return fileError(path, 'binary-file', 'the file holds zero bytes: it is not text', solve, line, column);
 }
 
 /**
@@ -139,9 +139,15 @@ function withFile<T>(path: string, use: (descriptor: number, size: number, writt
 
 function openError(path: string, error: unknown): InputError {
   if (path === '') {
-    const hint = 'Name a file; is a variable of the command line empty?';
+    const solve = 'Name a file; is a variable of the command line empty?';
     return new InputError([
-      { severity: 'error', code: 'file-not-found', message: 'the path of a file is empty', hint, location: null },
+      new Problem({
+        severity: 'error',
+        code: 'file-not-found',
+        what: 'the path of a file is empty',
+        solve,
+        location: null,
+      }),
     ]);
   }
   const code = (error as NodeJS.ErrnoException).code;
@@ -175,9 +181,9 @@ function openError(path: string, error: unknown): InputError {
   }
 }
 
-function fileError(file: string, code: string, message: string, hint: string, line = 1, column = 1): InputError {
-  const problem: Problem = { severity: 'error', code, message, hint, location: { file, line, column } };
-  return new InputError([problem]);
+function fileError(file: string, code: string, what: string, solve: string, line = 1, column = 1): InputError {
+  const location = { file, line, column, secret: null };
+  return new InputError([new Problem({ severity: 'error', code, what, solve, location })]);
 }
 
 /** The first byte that is no UTF-8, and its line and column (in bytes). */

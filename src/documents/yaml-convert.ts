@@ -58,7 +58,7 @@ export interface Entry {
 }
 
 /** Reports a problem at an offset: code, what is wrong, how to solve it. */
-export type Report = (offset: number, code: string, message: string, hint: string) => void;
+export type Report = (offset: number, code: string, what: string, solve: string) => void;
 
 const NOTHING: Converted = { plain: null, exact: null, offset: 0, size: 1, entries: null };
 
@@ -171,8 +171,8 @@ export function convertDocument(document: Document.Parsed, source: string, repor
       }
       const key = convert(pair.key, depth + 1, keyOffset, false);
       if (isMap(pair.key) && pair.key.flow === true && node.flow === true && pair.value === null) {
-        const hint = 'Write "{{ … }}" with quotes around it';
-        report(offset, 'unquoted-template', 'a template has to stand in quotes, or it is a mapping', hint);
+        const solve = 'Write "{{ … }}" with quotes around it';
+        report(offset, 'unquoted-template', 'a template has to stand in quotes, or it is a mapping', solve);
         continue;
       }
       if (key.entries !== null || key.plain instanceof VaultValue) {

@@ -1,10 +1,11 @@
 import { type Document, parseDocument, type YAMLError } from 'yaml';
-import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { InputError, Problem, type SourceLocation } from '../core/problem.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { convertJson } from './json-document.ts';
+import { placesIn, type SourceText } from './source-text.ts';
 import { convertDocument, MAX_DEPTH, TOO_DEEP } from './yaml-convert.ts';
 import { syntaxProblems } from './yaml-syntax.ts';
-import { placesIn, viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';
+import { viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';
 
 export type { YamlFile, YamlPath };
 
@@ -23,19 +24,25 @@ const MAX_MARKS = 750_000;
  * @throws InputError with every problem found
  */
 export function parseYaml(text: string, file: string): YamlFile {
-  const source = text.startsWith('\ufeff') ? text.slice(1) : text;
+  return parseYamlSource({ text, file, secret: null });
+}
+
+/** The same of a text that may have been decrypted. */
+export function parseYamlSource(given: SourceText): YamlFile {
+  const { file } = given;
+  const source = given.text.startsWith('\ufeff') ? given.text.slice(1) : given.text;
   const problems: Problem[] = [];
-  const locate = placesIn(source, file);
+  const locate = placesIn({ ...given, text: source });
   const place = (offset: number): SourceLocation => locate(Math.max(0, Math.min(offset, source.length)));
-  const report = (offset: number, code: string, message: string, hint: string): void => {
+  const report = (offset: number, code: string, what: string, solve: string): void => {
     if (problems.length < MAX_ERRORS)
-      problems.push({ severity: 'error', code, message, hint, location: place(offset) });
+      problems.push(new Problem({ severity: 'error', code, what, solve, location: place(offset) }));
   };
 
   // Ansible tries JSON first, whose numbers are not YAML's: `1e3` is one, which YAML 1.1 denies.
   if (/^[ \t\r\n]*[[{"]/.test(source)) {
     const json = convertJson(source, report);
-    if (!('expected' in json)) {
+    if (!('what' in json)) {
       if (problems.length > 0) throw new InputError(sortProblems(problems));
       return viewOf(json, file, place);
     }
@@ -43,8 +50,8 @@ export function parseYaml(text: string, file: string): YamlFile {
   }
   const tooMuch = findTooMuch(source);
   if (tooMuch !== null) {
-    const message = `the file holds more than ${MAX_MARKS} lines, colons, commas and brackets`;
-    report(tooMuch, 'file-too-big', message, 'Split it, or check that it is the right file');
+    const what = `the file holds more than ${MAX_MARKS} lines, colons, commas and brackets`;
+    report(tooMuch, 'file-too-big', what, 'Split it, or check that it is the right file');
     throw new InputError(problems);
   }
   const control = source.search(/[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
@@ -101,8 +108,8 @@ export function parseYaml(text: string, file: string): YamlFile {
     throw new InputError(problems);
   }
   const directives = document.warnings.filter((warning) => warning.code === 'BAD_DIRECTIVE');
-  for (const { offset, message, hint } of syntaxProblems([...document.errors, ...directives], source)) {
-    report(offset, 'yaml-syntax', message, hint);
+  for (const { offset, what, solve } of syntaxProblems([...document.errors, ...directives], source)) {
+    report(offset, 'yaml-syntax', what, solve);
   }
   if (problems.length > 0) throw new InputError(sortProblems(problems));
 

@@ -1,11 +1,10 @@
 import type { YAMLError } from 'yaml';
+import type { Fault } from '../core/failure.ts';
 import { shown } from '../core/shown.ts';
 
 /** What is wrong with the syntax of a YAML text, at an offset in it. */
-export interface SyntaxProblem {
+export interface SyntaxProblem extends Fault {
   readonly offset: number;
-  readonly message: string;
-  readonly hint: string;
 }
 
 /** Of more complaints than this nobody reads the rest. */
@@ -18,15 +17,15 @@ const MOST_ERRORS = 200;
 export function syntaxProblems(errors: readonly YAMLError[], source: string): SyntaxProblem[] {
   if (errors.length === 0) return [];
   if (/^\s*<(?:!doctype|html|\?xml)/i.test(source)) {
-    const hint = 'Was it downloaded from a place that asks to log in? Get the file itself';
-    return [{ offset: 0, message: 'this is a web page or XML, not YAML', hint }];
+    const solve = 'Was it downloaded from a place that asks to log in? Get the file itself';
+    return [{ offset: 0, what: 'this is a web page or XML, not YAML', solve }];
   }
   const markers = [...source.matchAll(/^<{7} .*$/gm)];
   if (markers.length > 0) {
     return markers.map((marker) => ({
       offset: marker.index,
-      message: 'a merge of two versions stopped here and left its marks',
-      hint: 'Keep one of the versions between "<<<<<<<" and ">>>>>>>", and remove these lines',
+      what: 'a merge of two versions stopped here and left its marks',
+      solve: 'Keep one of the versions between "<<<<<<<" and ">>>>>>>", and remove these lines',
     }));
   }
   const lines = new Set<number>();
@@ -43,7 +42,7 @@ export function syntaxProblems(errors: readonly YAMLError[], source: string): Sy
 
 function explain(error: YAMLError, source: string): SyntaxProblem {
   const offset = error.pos[0];
-  const at = (message: string, hint: string, place = offset): SyntaxProblem => ({ offset: place, message, hint });
+  const at = (what: string, solve: string, place = offset): SyntaxProblem => ({ offset: place, what, solve });
   const written = source.slice(offset, error.pos[1]);
   const closing = /end with a ([\]}])$/.exec(error.message)?.[1];
   if (closing !== undefined) {
@@ -111,8 +110,8 @@ function explain(error: YAMLError, source: string): SyntaxProblem {
       break;
     default:
   }
-  const message = `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
-  return at(shown(message).slice(1, -1), 'Correct the YAML syntax here; quote text with special characters');
+  const what = `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
+  return at(shown(what).slice(1, -1), 'Correct the YAML syntax here; quote text with special characters');
 }
 
 /** The bracket before a place that no bracket up to there closes. */

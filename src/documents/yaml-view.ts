@@ -59,19 +59,3 @@ export function viewOf(root: Converted, file: string, place: (offset: number) =>
     },
   };
 }
-
-/** Line and column of the offsets in a text. */
-export function placesIn(source: string, file: string): (offset: number) => SourceLocation {
-  const starts = [0];
-  for (let i = source.indexOf('\n'); i !== -1; i = source.indexOf('\n', i + 1)) starts.push(i + 1);
-  return (offset) => {
-    let low = 0;
-    let high = starts.length - 1;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (starts[middle]! <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return { file, line: low + 1, column: offset - starts[low]! + 1 };
-  };
-}

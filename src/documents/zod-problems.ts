@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { isMapping } from '../core/mapping.ts';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { safeText, shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlPath } from './yaml-document.ts';
@@ -72,13 +72,14 @@ function problemsOf(
   document: Located,
   options: ZodProblemOptions,
 ): Problem[] {
-  const problem = (code: string, message: string, hint: string, location: SourceLocation | null): Problem => ({
-    severity: 'error',
-    code,
-    message,
-    hint,
-    location,
-  });
+  const problem = (code: string, what: string, solve: string, location: SourceLocation | null): Problem =>
+    new Problem({
+      severity: 'error',
+      code,
+      what,
+      solve,
+      location,
+    });
   const value = valueAt(document.value, path);
   const name = describePath(path);
   if (issue.code === 'unrecognized_keys') {
@@ -128,13 +129,14 @@ function problemsOf(
       ];
     case 'invalid_value': {
       const values = issue.values.map(String);
-      const hint = typeof value === 'string' ? suggestion(value, values, 'values') : `Use one of: ${values.join(', ')}`;
-      return [problem('bad-value', `${name} cannot be ${shown(value)}`, hint, at)];
+      const solve =
+        typeof value === 'string' ? suggestion(value, values, 'values') : `Use one of: ${values.join(', ')}`;
+      return [problem('bad-value', `${name} cannot be ${shown(value)}`, solve, at)];
     }
     case 'invalid_key': {
       const inner = issue.issues[0]?.message.split('\n', 2) ?? [];
-      const message = `${shown(path.at(-1))} cannot be a key of ${describePath(path.slice(0, -1))}: ${safeText(inner[0] ?? given)}`;
-      return [problem('bad-key', message, safeText(inner[1] ?? 'Rename the key'), document.locate(path, 'key'))];
+      const what = `${shown(path.at(-1))} cannot be a key of ${describePath(path.slice(0, -1))}: ${safeText(inner[0] ?? given)}`;
+      return [problem('bad-key', what, safeText(inner[1] ?? 'Rename the key'), document.locate(path, 'key'))];
     }
     case 'custom': {
       const code = typeof issue.params?.['code'] === 'string' ? issue.params['code'] : 'bad-value';
@@ -144,12 +146,12 @@ function problemsOf(
       const kinds = issue.errors
         .flat()
         .flatMap((inner) => (inner.code === 'invalid_type' ? [kindName(inner.expected)] : []));
-      const hint = givenHint ?? (kinds.length === 0 ? given : `It can be ${[...new Set(kinds)].join(' or ')}`);
+      const solve = givenHint ?? (kinds.length === 0 ? given : `It can be ${[...new Set(kinds)].join(' or ')}`);
       return [
         problem(
           'bad-value',
           givenHint === undefined ? `${name} cannot be ${shown(value)}` : safeText(given),
-          safeText(hint),
+          safeText(solve),
           at,
         ),
       ];

@@ -1,3 +1,5 @@
+import type { Fault } from '../core/failure.ts';
+
 /** The oldest firewalld that we write for: policies and zone forwarding begin there. */
 const OLDEST_SUPPORTED = '0.9.0';
 
@@ -28,7 +30,7 @@ function numbers(version: string): number[] {
 }
 
 /** Why a host with this firewalld is refused, with what to do about it; `null` when it is supported. */
-export function firewalldRefusal(version: string): { readonly what: string; readonly solve: string } | null {
+export function firewalldRefusal(version: string): Fault | null {
   if (!isVersion(version)) {
     return {
       what: 'The version of firewalld on this host is not known',

@@ -22,13 +22,13 @@ const REQUEST_LIMIT_BYTES = PROBE_LIMIT_BYTES;
 
 /** A connection that could not be made, as the runner reports it. */
 export function connectFailure(outcome: ConnectFailure): Failure {
-  return { code: outcome.kind, what: outcome.message, details: [], solve: outcome.hint };
+  return { code: outcome.kind, what: outcome.what, details: [], solve: outcome.solve };
 }
 
 /** A program that did not run to its end. */
 export function commandFailure(outcome: CommandFailure): Failure {
   const code = outcome.kind === 'become-failed' ? `become-${outcome.reason}` : `command-${outcome.kind}`;
-  return { code, what: outcome.message, details: [], solve: outcome.hint };
+  return { code, what: outcome.what, details: [], solve: outcome.solve };
 }
 
 export type Connected =

@@ -1,4 +1,4 @@
-import type { Failure } from '../core/failure.ts';
+import { type Failure, failureOf } from '../core/failure.ts';
 import { usableFirewalld } from '../decide/usable-firewalld.ts';
 import { sshPorts } from '../plan/lockout/proof-ways.ts';
 import { rollbackProof } from '../plan/lockout/rollback-proof.ts';
@@ -82,15 +82,12 @@ export async function judgeRollback(
   });
   const accepted = context.acceptLockout?.has(job.host) === true;
   const [first, ...more] = [...proof.refusals, ...(accepted ? [] : proof.lockouts)];
-  if (first !== undefined) {
-    const details = more.map(({ text, hint }) => `${text} (${hint})`);
-    return { kind: 'refused', failure: { code: first.code, what: first.text, details, solve: first.hint } };
-  }
-  for (const { text } of proof.lockouts)
+  if (first !== undefined) return { kind: 'refused', failure: failureOf(first, more) };
+  for (const { what } of proof.lockouts)
     context.note(
       job.host,
       'warning',
-      `${text}; accepted with --accept-lockout: only the automatic rollback restores access`,
+      `${what}; accepted with --accept-lockout: only the automatic rollback restores access`,
     );
   warn([...proof.notes, ...losses]);
   return { kind: 'go', generation: chosen, reloadSeconds: Math.ceil(proof.seconds) };

@@ -25,8 +25,8 @@ function expired(world: LintWorld): Finding[] {
       ? []
       : [
           {
-            message: `the extra rule ${shown(value.name)} expired on ${value.expires}: the next apply takes it back`,
-            hint: `Ask its owner, ${value.owner}; then take it out, or give it a later "expires"`,
+            what: `the extra rule ${shown(value.name)} expired on ${value.expires}: the next apply takes it back`,
+            solve: `Ask its owner, ${value.owner}; then take it out, or give it a later "expires"`,
             location,
           },
         ],
@@ -39,8 +39,8 @@ function unmapped(world: LintWorld): Finding[] {
     if (without.length === 0) return [];
     return [
       {
-        message: `the extra rule ${shown(value.name)} stands on ${value.interface}, and ${hostNames(without)} ${without.length === 1 ? 'has' : 'have'} no such ${value.interface === 'vip' ? 'address' : 'interface'}`,
-        hint:
+        what: `the extra rule ${shown(value.name)} stands on ${value.interface}, and ${hostNames(without)} ${without.length === 1 ? 'has' : 'have'} no such ${value.interface === 'vip' ? 'address' : 'interface'}`,
+        solve:
           value.interface === 'vip'
             ? 'List the virtual addresses in portfw_vips; without one the host is refused'
             : `Set portfw_interfaces.${value.interface}, or correct the rule's "interface"; as it is, the host is refused`,
@@ -56,8 +56,8 @@ function nobody(world: LintWorld): Finding[] {
       ? []
       : [
           {
-            message: `the extra rule ${shown(value.name)} opens to nobody: no address is known of what "from" names`,
-            hint: 'Name machines that have an address (ansible_host or portfw_addresses)',
+            what: `the extra rule ${shown(value.name)} opens to nobody: no address is known of what "from" names`,
+            solve: 'Name machines that have an address (ansible_host or portfw_addresses)',
             location,
           },
         ],
@@ -72,8 +72,8 @@ function covered(world: LintWorld): Finding[] {
     if (first === undefined || rules.some((found) => found.length === 0)) return [];
     return [
       {
-        message: `the extra rule ${shown(value.name)} opens what the matrix opens to anyone already (${first})`,
-        hint: 'Leave it out; to narrow a rule of the matrix there is portfw_allow_from',
+        what: `the extra rule ${shown(value.name)} opens what the matrix opens to anyone already (${first})`,
+        solve: 'Leave it out; to narrow a rule of the matrix there is portfw_allow_from',
         location,
       },
     ];

@@ -35,11 +35,11 @@ function sameAddress(world: LintWorld): Finding[] {
     }
     return [
       {
-        message:
+        what:
           kind === 'local'
             ? `${shown(host.name)} and ${shown(other.name)} are both this machine (ansible_connection: local)`
             : `${shown(host.name)} is reached at ${address}, and so is ${shown(other.name)}`,
-        hint: 'Correct ansible_host of one; one machine under two names would be configured twice',
+        solve: 'Correct ansible_host of one; one machine under two names would be configured twice',
         location: world.place(host, ['ansible_host']),
       },
     ];
@@ -62,8 +62,8 @@ function twoSites(world: LintWorld): Finding[] {
     if (others.length === 0) return [];
     return [
       {
-        message: `${shown(host.name)} is in the site ${shown(host.site)}, and in ${listed(others)}, which ${others.length === 1 ? 'is a site' : 'are sites'} too`,
-        hint: 'Take it out of the other group: the servers of that site let it in as one of theirs',
+        what: `${shown(host.name)} is in the site ${shown(host.site)}, and in ${listed(others)}, which ${others.length === 1 ? 'is a site' : 'are sites'} too`,
+        solve: 'Take it out of the other group: the servers of that site let it in as one of theirs',
         location: world.inventory.hosts.get(host.name)?.location ?? null,
       },
     ];
@@ -88,8 +88,8 @@ function acrossSites(world: LintWorld): Finding[] {
     const where = [...bySite].map(([site, host]) => `${shown(host)} in ${site === null ? 'none' : shown(site)}`);
     return [
       {
-        message: `the members of the cluster ${shown(cluster)} are in different sites: ${where.slice(0, 3).join(', ')}`,
-        hint: 'Nothing is filtered between the nodes of a cluster: make two clusters of it, or correct portfw_site',
+        what: `the members of the cluster ${shown(cluster)} are in different sites: ${where.slice(0, 3).join(', ')}`,
+        solve: 'Nothing is filtered between the nodes of a cluster: make two clusters of it, or correct portfw_site',
         location: world.place(first, ['portfw_cluster']),
       },
     ];
@@ -106,8 +106,8 @@ function oneSided(world: LintWorld): Finding[] {
     if (first === undefined || members.length === 0) return [];
     return [
       {
-        message: `${hostNames(without)} ${without.length === 1 ? 'is' : 'are'} in the group ${shown(cluster)} without portfw_cluster: ${cluster}, and would filter its other nodes, which let ${without.length === 1 ? 'it' : 'them'} in`,
-        hint: 'Set portfw_cluster in the vars of the group, for all of its hosts',
+        what: `${hostNames(without)} ${without.length === 1 ? 'is' : 'are'} in the group ${shown(cluster)} without portfw_cluster: ${cluster}, and would filter its other nodes, which let ${without.length === 1 ? 'it' : 'them'} in`,
+        solve: 'Set portfw_cluster in the vars of the group, for all of its hosts',
         location: world.inventory.hosts.get(first.name)?.location ?? null,
       },
     ];
@@ -120,8 +120,8 @@ function alone(world: LintWorld): Finding[] {
     if (first === undefined || (world.inventory.groups.get(cluster)?.allHosts.length ?? 0) > 1) return [];
     return [
       {
-        message: `the cluster ${shown(cluster)} has no node but ${shown(first.name)}`,
-        hint: 'Add the other nodes to the group, or leave portfw_cluster out',
+        what: `the cluster ${shown(cluster)} has no node but ${shown(first.name)}`,
+        solve: 'Add the other nodes to the group, or leave portfw_cluster out',
         location: world.place(first, ['portfw_cluster']),
       },
     ];
@@ -163,8 +163,8 @@ function onlyVirtual(world: LintWorld): Finding[] {
     if (first === undefined || members.length < 2) return [];
     return [
       {
-        message: `of ${hostNames(bare)} ${where} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
-        hint: 'Write the own address as ansible_host, or set portfw_addresses',
+        what: `of ${hostNames(bare)} ${where} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
+        solve: 'Write the own address as ansible_host, or set portfw_addresses',
         location: world.inventory.hosts.get(first.name)?.location ?? null,
       },
     ];
@@ -177,8 +177,8 @@ function emptyGroups(world: LintWorld): Finding[] {
       ? []
       : [
           {
-            message: `no host is in the group ${shown(group.name)}`,
-            hint: 'Add its hosts, or take it out: whatever names it means nobody',
+            what: `no host is in the group ${shown(group.name)}`,
+            solve: 'Add its hosts, or take it out: whatever names it means nobody',
             location: group.location,
           },
         ],
@@ -204,8 +204,8 @@ function unusedFeatures(world: LintWorld): Finding[] {
       .map((value) => ({ value, location: play.location, hosts }));
   });
   return [...own, ...ofPlays].map(({ value, location, hosts }) => ({
-    message: `the feature ${shown(value)} opens nothing: no role of ${hostNames(hosts)} has a rule for it`,
-    hint: 'Turn it on for the hosts whose roles use it, or leave it out',
+    what: `the feature ${shown(value)} opens nothing: no role of ${hostNames(hosts)} has a rule for it`,
+    solve: 'Turn it on for the hosts whose roles use it, or leave it out',
     location,
   }));
 }
@@ -222,8 +222,8 @@ function unusedRoleInterfaces(world: LintWorld): Finding[] {
     if (hosts.some((host) => world.possibleRoles(host).some((role) => role.name === value))) return [];
     return [
       {
-        message: `portfw_role_interfaces moves the role ${shown(value)}, which ${hostNames(hosts)} ${hosts.length === 1 ? 'does' : 'do'} not play`,
-        hint: 'Set it for the hosts that play the role, or leave it out',
+        what: `portfw_role_interfaces moves the role ${shown(value)}, which ${hostNames(hosts)} ${hosts.length === 1 ? 'does' : 'do'} not play`,
+        solve: 'Set it for the hosts that play the role, or leave it out',
         location,
       },
     ];
@@ -253,8 +253,8 @@ function unmanagedVariables(world: LintWorld): Finding[] {
     if (hosts.some((host) => host.managed)) return [];
     return [
       {
-        message: `${value} means nothing for ${hostNames(hosts)}, which ${hosts.length === 1 ? 'is' : 'are'} not managed`,
-        hint: 'Leave it out, or take portfw_managed: false away if portfw is to log in there',
+        what: `${value} means nothing for ${hostNames(hosts)}, which ${hosts.length === 1 ? 'is' : 'are'} not managed`,
+        solve: 'Leave it out, or take portfw_managed: false away if portfw is to log in there',
         location,
       },
     ];

@@ -45,11 +45,11 @@ function notMapped(world: LintWorld): Finding[] {
     }));
   });
   return values.map(({ value: { missed, roles }, location, hosts }) => ({
-    message:
+    what:
       missed === 'vip'
         ? `rules of ${listed(roles)} stand on a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
         : `rules of ${listed(roles)} stand on the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
-    hint:
+    solve:
       missed === 'vip'
         ? 'List the virtual addresses in portfw_vips; without one the host is refused'
         : `Set portfw_interfaces.${missed}; without it the host is refused`,
@@ -80,8 +80,8 @@ function nobodyMaps(world: LintWorld): Finding[] {
       if (roles.length === 0) return [];
       return [
         {
-          message: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${listed(roles)} stand on it`,
-          hint: `Set portfw_interfaces.${one}, or declare the hosts' roles with portfw_roles if none of these is among them`,
+          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${listed(roles)} stand on it`,
+          solve: `Set portfw_interfaces.${one}, or declare the hosts' roles with portfw_roles if none of these is among them`,
           location: first.locate(['portfw_interfaces'], 'key') ?? world.place(first, ['portfw_playbook']),
         },
       ];
@@ -115,8 +115,9 @@ function publicIsPrivate(world: LintWorld): Finding[] {
     if (network === null || addressSpace(network) !== 'private') return [];
     return [
       {
-        message: `the public interface is ${shown(value)}, which is private address space`,
-        hint: 'Check that public and private are not mixed up; behind NAT, name the interface instead (public: [eth0])',
+        what: `the public interface is ${shown(value)}, which is private address space`,
+        solve:
+          'Check that public and private are not mixed up; behind NAT, name the interface instead (public: [eth0])',
         location,
       },
     ];
@@ -130,8 +131,8 @@ function trustedIsPublic(world: LintWorld): Finding[] {
     if (network === null || addressSpace(network) !== 'global') return [];
     return [
       {
-        message: `the private interface, which is trusted as a whole, is ${shown(value)}, which the internet can reach`,
-        hint: 'Check that public and private are not mixed up, or set portfw_private to "peers" or "matrix"',
+        what: `the private interface, which is trusted as a whole, is ${shown(value)}, which the internet can reach`,
+        solve: 'Check that public and private are not mixed up, or set portfw_private to "peers" or "matrix"',
         location,
       },
     ];
@@ -150,8 +151,8 @@ function overlapping(world: LintWorld): Finding[] {
     if (others.length === 0) return [];
     return [
       {
-        message: `${shown(value)} is both the private interface, which is trusted as a whole, and the ${[...new Set(others)].join(' and the ')} one`,
-        hint: 'Give each class its own, or set portfw_private to "peers" or "matrix"',
+        what: `${shown(value)} is both the private interface, which is trusted as a whole, and the ${[...new Set(others)].join(' and the ')} one`,
+        solve: 'Give each class its own, or set portfw_private to "peers" or "matrix"',
         location,
       },
     ];
@@ -186,8 +187,9 @@ function vipOutside(world: LintWorld): Finding[] {
     if (ofFamily.some((network) => contains(network, address))) return [];
     return [
       {
-        message: `the virtual address ${value} lies in no network that the inventory knows`,
-        hint: 'Check the address; otherwise add its network to portfw_interfaces, or name its interface there with "vip"',
+        what: `the virtual address ${value} lies in no network that the inventory knows`,
+        solve:
+          'Check the address; otherwise add its network to portfw_interfaces, or name its interface there with "vip"',
         location,
       },
     ];
@@ -207,8 +209,8 @@ function vipIsHost(world: LintWorld): Finding[] {
     if (owner === undefined) return [];
     return [
       {
-        message: `the virtual address ${value} is the own address of the host ${shown(owner)}`,
-        hint: 'A virtual address floats: name the one that is shared, and reach the host by its own',
+        what: `the virtual address ${value} is the own address of the host ${shown(owner)}`,
+        solve: 'A virtual address floats: name the one that is shared, and reach the host by its own',
         location,
       },
     ];
@@ -225,8 +227,8 @@ function vipNotShared(world: LintWorld): Finding[] {
     if (without.length === 0) return [];
     return [
       {
-        message: `the virtual address ${value} floats in the cluster ${listed([...clusters])}, and ${hostNames(without)} ${without.length === 1 ? 'does' : 'do'} not list it`,
-        hint: 'Set portfw_vips for the whole group, so that each node is ready before the address moves',
+        what: `the virtual address ${value} floats in the cluster ${listed([...clusters])}, and ${hostNames(without)} ${without.length === 1 ? 'does' : 'do'} not list it`,
+        solve: 'Set portfw_vips for the whole group, so that each node is ready before the address moves',
         location,
       },
     ];
@@ -246,8 +248,8 @@ function unusedVip(world: LintWorld): Finding[] {
     if (covered.length === 0 || used) return [];
     return [
       {
-        message: `no rule of ${hostNames(covered)} stands on the virtual address ${value}`,
-        hint: 'Set portfw_vips for the hosts whose roles answer there, or leave it out',
+        what: `no rule of ${hostNames(covered)} stands on the virtual address ${value}`,
+        solve: 'Set portfw_vips for the hosts whose roles answer there, or leave it out',
         location,
       },
     ];

@@ -1,4 +1,4 @@
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import type { Matrix } from '../matrix/matrix.ts';
@@ -13,13 +13,8 @@ export const MATRIX_CHECKS = ['unused-peer-set', 'unused-matrix-feature', 'empty
  */
 export function matrixDoubts(matrix: Matrix, yaml: YamlFile): Problem[] {
   const problems: Problem[] = [];
-  const warn = (
-    code: (typeof MATRIX_CHECKS)[number],
-    message: string,
-    hint: string,
-    location: SourceLocation,
-  ): void => {
-    problems.push({ severity: 'warning', code, message, hint, location });
+  const warn = (code: (typeof MATRIX_CHECKS)[number], what: string, solve: string, location: SourceLocation): void => {
+    problems.push(new Problem({ severity: 'warning', code, what, solve, location }));
   };
   const roles = [...matrix.roles.values()];
   const rules = roles.flatMap((role) => role.rules);

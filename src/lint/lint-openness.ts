@@ -49,8 +49,8 @@ function byRules(world: LintWorld): Finding[] {
     }
   }
   return [...exposures].map(([{ name }, { rules, hosts, lines, anyone, location }]) => ({
-    message: `${name} is open to anybody on the public side of ${hostNames([...hosts])}, by ${three([...rules])}`,
-    hint: `Narrow it with ${three([...lines])}, or say with ${three([...anyone])} that this is meant`,
+    what: `${name} is open to anybody on the public side of ${hostNames([...hosts])}, by ${three([...rules])}`,
+    solve: `Narrow it with ${three([...lines])}, or say with ${three([...anyone])} that this is meant`,
     location,
   }));
 }
@@ -73,8 +73,8 @@ function byExtraRules(world: LintWorld): Finding[] {
     const ports = opened.map((range) => `${rule.protocol}/${formatPortRange(range)}`).join(', ');
     return [
       {
-        message: `the extra rule ${shown(rule.name)} opens ${names} (${ports}) to anybody on the public side of ${hostNames(hosts)}`,
-        hint: 'Narrow it with "from", or say with from: [any] that this is meant',
+        what: `the extra rule ${shown(rule.name)} opens ${names} (${ports}) to anybody on the public side of ${hostNames(hosts)}`,
+        solve: 'Narrow it with "from", or say with from: [any] that this is meant',
         location,
       },
     ];

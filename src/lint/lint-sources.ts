@@ -30,8 +30,8 @@ function unreachableRules(world: LintWorld): Finding[] {
     })),
   );
   return values.map(({ value: { set, rules, roles, site }, location, hosts }) => ({
-    message: `${rulesOf(rules)} ${rules.length === 1 ? 'opens' : 'open'} to nobody on ${hostNames(hosts)}: no address of the peers ${shown(set)} is known`,
-    hint:
+    what: `${rulesOf(rules)} ${rules.length === 1 ? 'opens' : 'open'} to nobody on ${hostNames(hosts)}: no address of the peers ${shown(set)} is known`,
+    solve:
       roles.length > 0
         ? `Give the machines portfw_roles: [${roles.join('] or [')}] and an address, or name them in portfw_peers.${set}`
         : site
@@ -81,8 +81,8 @@ function emptyPeers(world: LintWorld): Finding[] {
       .map(([set]) => ({ value: set, location: world.place(host, ['portfw_peers', set]) })),
   );
   return values.map(({ value, location }) => ({
-    message: `the peers ${shown(value)} are nobody: no address is known of what the list names`,
-    hint: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
+    what: `the peers ${shown(value)} are nobody: no address is known of what the list names`,
+    solve: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
     location,
   }));
 }
@@ -99,8 +99,8 @@ function unusedPeers(world: LintWorld): Finding[] {
     if (known.length === 0 || used) return [];
     return [
       {
-        message: `no rule of ${hostNames(hosts)} opens towards the peers ${shown(value)}`,
-        hint: 'Set it for the hosts whose roles have such rules, turn their feature on, or leave it out',
+        what: `no rule of ${hostNames(hosts)} opens towards the peers ${shown(value)}`,
+        solve: 'Set it for the hosts whose roles have such rules, turn their feature on, or leave it out',
         location,
       },
     ];
@@ -132,8 +132,8 @@ function emptyAllowFrom(world: LintWorld): Finding[] {
     if (allowed.length === 0) {
       return [
         {
-          message: `portfw_allow_from leaves nobody for ${shown(selector)}: no address is known of what it names`,
-          hint: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
+          what: `portfw_allow_from leaves nobody for ${shown(selector)}: no address is known of what it names`,
+          solve: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
           location,
         },
       ];
@@ -146,8 +146,8 @@ function emptyAllowFrom(world: LintWorld): Finding[] {
     if (shut.length === 0) return [];
     return [
       {
-        message: `portfw_allow_from leaves nobody for ${shown(selector)}: it has no address in common with the peers ${listed([...new Set(shut)])}`,
-        hint: 'For a rule towards peers both must agree: name some of the peers here, or leave the entry out',
+        what: `portfw_allow_from leaves nobody for ${shown(selector)}: it has no address in common with the peers ${listed([...new Set(shut)])}`,
+        solve: 'For a rule towards peers both must agree: name some of the peers here, or leave the entry out',
         location,
       },
     ];
@@ -168,8 +168,8 @@ function unusedAllowFrom(world: LintWorld): Finding[] {
     if (players.length === 0) {
       return [
         {
-          message: `portfw_allow_from narrows the role ${shown(name)}, which ${hostNames(hosts)} ${hosts.length === 1 ? 'does' : 'do'} not play`,
-          hint: 'Set it for the hosts that play the role, or leave it out',
+          what: `portfw_allow_from narrows the role ${shown(name)}, which ${hostNames(hosts)} ${hosts.length === 1 ? 'does' : 'do'} not play`,
+          solve: 'Set it for the hosts that play the role, or leave it out',
           location,
         },
       ];
@@ -184,8 +184,8 @@ function unusedAllowFrom(world: LintWorld): Finding[] {
     if (selected.length === 0 || selected.some(({ on }) => on)) return [];
     return [
       {
-        message: `portfw_allow_from narrows ${shown(selector)}, and the feature ${listed([...new Set(features)])} that opens it is off`,
-        hint: 'Turn it on with portfw_features, or leave the entry out',
+        what: `portfw_allow_from narrows ${shown(selector)}, and the feature ${listed([...new Set(features)])} that opens it is off`,
+        solve: 'Turn it on with portfw_features, or leave the entry out',
         location,
       },
     ];
@@ -196,7 +196,7 @@ function unusedAllowFrom(world: LintWorld): Finding[] {
 function notNarrowed(world: LintWorld): Finding[] {
   const trusting = (host: HostSettings): boolean =>
     world.privateMode(host) === 'trusted' && host.interfaces.private.length > 0;
-  const hint = 'Set portfw_private to "peers" or "matrix" for it to count';
+  const solve = 'Set portfw_private to "peers" or "matrix" for it to count';
   const entries = allowances(world).flatMap(({ value: { selector, names }, location, hosts }) => {
     if (meansAnyone(names)) return [];
     const idle = hosts.filter(
@@ -217,8 +217,8 @@ function notNarrowed(world: LintWorld): Finding[] {
         : [{ what: `the extra rule ${shown(value)} names who may come`, idle: hosts, location }],
     );
   return [...entries, ...rules].map(({ what, idle, location }) => ({
-    message: `${what}, but ${hostNames(idle)} ${idle.length === 1 ? 'trusts' : 'trust'} the private side as a whole, so anybody there may come`,
-    hint,
+    what: `${what}, but ${hostNames(idle)} ${idle.length === 1 ? 'trusts' : 'trust'} the private side as a whole, so anybody there may come`,
+    solve,
     location,
   }));
 }
@@ -234,11 +234,11 @@ function repeatedSources(world: LintWorld): Finding[] {
     ),
   );
   return values.map(({ value: { source, wider }, location }) => ({
-    message:
+    what:
       source === wider
         ? `${shown(source)} is in the list twice`
         : `${shown(source)} is already part of ${shown(wider)} in the same list`,
-    hint: 'Leave it out, or take out the wider one if that was not meant',
+    solve: 'Leave it out, or take out the wider one if that was not meant',
     location,
   }));
 }
@@ -271,8 +271,8 @@ function everyone(world: LintWorld): Finding[] {
       ),
   );
   return values.map(({ value: { source, variable }, location }) => ({
-    message: `${shown(source)} is every address there is`,
-    hint:
+    what: `${shown(source)} is every address there is`,
+    solve:
       variable === 'portfw_allow_from' || variable === 'portfw_extra_rules'
         ? 'Write "any" when anyone may come; otherwise name the networks'
         : 'Name the networks that are meant',
@@ -281,9 +281,9 @@ function everyone(world: LintWorld): Finding[] {
 }
 
 function unknownAddresses(world: LintWorld): readonly Finding[] {
-  return peerWarnings(world.inventory, world.everyone).map(({ message, hint, location }) => ({
-    message,
-    hint,
+  return peerWarnings(world.inventory, world.everyone).map(({ what, solve, location }) => ({
+    what,
+    solve,
     location,
   }));
 }
@@ -298,8 +298,8 @@ function privateWithoutPeers(world: LintWorld): Finding[] {
     { value: world.privateMode(host), location: world.place(host, ['portfw_private']) },
   ]);
   return values.map(({ value, location, hosts }) => ({
-    message: `portfw_private is ${shown(value)}, and no address of another server of the site is known to ${hostNames(hosts)}`,
-    hint: 'Give the other servers ansible_host or portfw_addresses, and check portfw_site',
+    what: `portfw_private is ${shown(value)}, and no address of another server of the site is known to ${hostNames(hosts)}`,
+    solve: 'Give the other servers ansible_host or portfw_addresses, and check portfw_site',
     location,
   }));
 }

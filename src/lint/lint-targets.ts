@@ -27,8 +27,8 @@ function withoutInterface(world: LintWorld): Finding[] {
     if (without.length < hosts.length || without.length === 0) return [];
     return [
       {
-        message: `portfw_zone_target names the class ${name}, and no interface of ${hostNames(without)} is mapped to it`,
-        hint:
+        what: `portfw_zone_target names the class ${name}, and no interface of ${hostNames(without)} is mapped to it`,
+        solve:
           name === 'vip'
             ? 'Virtual addresses are in the zone of the interface that holds them: set the target for its class'
             : `Set portfw_interfaces.${name}, or leave the target out`,
@@ -49,8 +49,8 @@ function onTrusted(world: LintWorld): Finding[] {
     if (name !== 'private' || target === 'default') return [];
     return [
       {
-        message: `portfw_zone_target of the private side is ${shown(target)}, and ${hostNames(hosts)} ${hosts.length === 1 ? 'trusts' : 'trust'} it as a whole: everything is accepted before the target is asked`,
-        hint: 'Set portfw_private to "peers" or "matrix" for the target to count',
+        what: `portfw_zone_target of the private side is ${shown(target)}, and ${hostNames(hosts)} ${hosts.length === 1 ? 'trusts' : 'trust'} it as a whole: everything is accepted before the target is asked`,
+        solve: 'Set portfw_private to "peers" or "matrix" for the target to count',
         location,
       },
     ];

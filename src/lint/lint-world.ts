@@ -2,7 +2,7 @@ import type { Inventory } from '../ansible/inventory.ts';
 import { normaliseAddress } from '../core/addresses.ts';
 import { three } from '../core/lists.ts';
 import { isMapping } from '../core/mapping.ts';
-import type { SourceLocation } from '../core/problem.ts';
+import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlPath } from '../documents/yaml-document.ts';
 import type { Matrix, MatrixRole, Play } from '../matrix/matrix.ts';
@@ -23,11 +23,7 @@ export interface LintInput {
 }
 
 /** One thing that an experienced reviewer would ask about. */
-export interface Finding {
-  readonly message: string;
-  readonly hint: string;
-  readonly location: SourceLocation | null;
-}
+export type Finding = Pick<Problem, 'what' | 'solve' | 'location'>;
 
 /** A check for one kind of doubt. Pure: it reads no file and no clock. */
 export interface LintCheck {

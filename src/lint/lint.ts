@@ -1,4 +1,4 @@
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { EXCEPTION_CHECKS } from './lint-exceptions.ts';
 import { FLEET_CHECKS } from './lint-fleet.ts';
@@ -23,7 +23,7 @@ export function doubts(input: LintInput): Problem[] {
   const world = new LintWorld(input);
   return sortProblems(
     LINT_CHECKS.flatMap(({ code, find }) =>
-      find(world).map((finding): Problem => ({ severity: 'warning', code, ...finding })),
+      find(world).map((finding) => new Problem({ severity: 'warning', code, ...finding })),
     ),
   );
 }

@@ -1,7 +1,7 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
 import { three } from '../core/lists.ts';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
@@ -86,7 +86,7 @@ class ProblemList {
   add(...problems: readonly Problem[]): void {
     for (const problem of problems) {
       const at = problem.location;
-      const key = JSON.stringify([problem.code, problem.message, at?.file, at?.line, at?.column]);
+      const key = JSON.stringify([problem.code, problem.what, at?.file, at?.line, at?.column]);
       if (this.#seen.has(key)) continue;
       this.#seen.add(key);
       this.all.push(problem);
@@ -116,13 +116,15 @@ function usedPlaybooks(
     uses.set(reference, use);
   }
   if (without.length > 0) {
-    problems.add({
-      severity: 'error',
-      code: 'no-playbook',
-      message: `${listed(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
-      hint: `Set portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
-      location: inventory.hosts.get(without[0] ?? '')?.location ?? null,
-    });
+    problems.add(
+      new Problem({
+        severity: 'error',
+        code: 'no-playbook',
+        what: `${listed(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
+        solve: `Set portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
+        location: inventory.hosts.get(without[0] ?? '')?.location ?? null,
+      }),
+    );
   }
   const found: Use[] = [];
   for (const [reference, { location, hosts }] of uses) {
@@ -148,13 +150,15 @@ function coveringPlays(
     problems.add(...match.problems);
     const own = match.hosts.filter((host) => hosts.has(host));
     if (own.length === 0 && match.problems.length === 0) {
-      problems.add({
-        severity: 'warning',
-        code: 'idle-play',
-        message: `the play ${shown(play.name)} covers none of the hosts that use this playbook`,
-        hint: 'Correct its "hosts", or set portfw_playbook for those that it is meant for',
-        location: play.location,
-      });
+      problems.add(
+        new Problem({
+          severity: 'warning',
+          code: 'idle-play',
+          what: `the play ${shown(play.name)} covers none of the hosts that use this playbook`,
+          solve: 'Correct its "hosts", or set portfw_playbook for those that it is meant for',
+          location: play.location,
+        }),
+      );
     }
     for (const host of own) {
       if (covering.has(host)) twice.set(play, [...(twice.get(play) ?? []), host]);
@@ -163,13 +167,15 @@ function coveringPlays(
   }
   for (const [play, names] of twice) {
     const first = covering.get(names[0] ?? '');
-    problems.add({
-      severity: 'error',
-      code: 'host-in-two-plays',
-      message: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
-      hint: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
-      location: play.location,
-    });
+    problems.add(
+      new Problem({
+        severity: 'error',
+        code: 'host-in-two-plays',
+        what: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
+        solve: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
+        location: play.location,
+      }),
+    );
   }
   return covering;
 }
@@ -181,13 +187,15 @@ function reportUncovered(
   problems: ProblemList,
 ): void {
   if (hosts.length === 0) return;
-  problems.add({
-    severity: 'error',
-    code: 'no-play',
-    message: `${listed(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
-    hint: `Add ${hosts.length === 1 ? 'it' : 'them'} to the "hosts" of a play in ${playbook.file}, or set portfw_managed: false`,
-    location: inventory.hosts.get(hosts[0] ?? '')?.location ?? null,
-  });
+  problems.add(
+    new Problem({
+      severity: 'error',
+      code: 'no-play',
+      what: `${listed(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
+      solve: `Add ${hosts.length === 1 ? 'it' : 'them'} to the "hosts" of a play in ${playbook.file}, or set portfw_managed: false`,
+      location: inventory.hosts.get(hosts[0] ?? '')?.location ?? null,
+    }),
+  );
 }
 
 /** Up to three names, and how many more there are. */

@@ -1,4 +1,4 @@
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
@@ -22,12 +22,14 @@ export function checkSettings(
   const problems: Problem[] = [];
   const report = (
     code: string,
-    message: string,
-    hint: string,
+    what: string,
+    solve: string,
     path: readonly (string | number)[],
     at: 'key' | 'value' = 'value',
   ): void => {
-    problems.push({ severity: 'error', code, message, hint, location: settings.locate(path, at) ?? fallback });
+    problems.push(
+      new Problem({ severity: 'error', code, what, solve, location: settings.locate(path, at) ?? fallback }),
+    );
   };
   const unknown = (
     what: 'role' | 'feature' | 'peer set',

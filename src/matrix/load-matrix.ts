@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { InputError, Problem, type SourceLocation } from '../core/problem.ts';
 import { safeText, shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -64,15 +64,15 @@ function readChain(
   if (typeof file !== 'string') return { matrix: null, problems: [file] };
   if (chain.includes(file) || chain.length >= MAX_CHAIN) {
     const cycle = [...chain.slice(Math.max(0, chain.indexOf(file))), file].map(displayPath).join(' → ');
-    const problem: Problem = {
+    const problem: Problem = new Problem({
       severity: 'error',
       code: 'extends-cycle',
-      message: chain.includes(file)
+      what: chain.includes(file)
         ? `the matrices extend each other in a circle: ${cycle}`
         : `more than ${MAX_CHAIN} matrices extend each other`,
-      hint: 'Let one of them stand alone, without "extends"',
+      solve: 'Let one of them stand alone, without "extends"',
       location,
-    };
+    });
     return { matrix: null, problems: [problem] };
   }
   let yaml: YamlFile;
@@ -102,7 +102,7 @@ function blameReference(problem: Problem, location: SourceLocation | null): Prob
     return problem;
   const { file } = problem.location;
   const name = safeText(file.length > 200 ? `…${file.slice(-200)}` : file);
-  return { ...problem, message: `${name}: ${problem.message}`, location };
+  return new Problem({ ...problem, what: `${name}: ${problem.what}`, location });
 }
 
 function resolveMatrix(
@@ -112,8 +112,8 @@ function resolveMatrix(
   reading: MatrixReading | null,
 ): MatrixReading {
   const problems: Problem[] = [...checked.problems];
-  const report = (code: string, message: string, hint: string, location: SourceLocation): void => {
-    problems.push({ severity: 'error', code, message, hint, location });
+  const report = (code: string, what: string, solve: string, location: SourceLocation): void => {
+    problems.push(new Problem({ severity: 'error', code, what, solve, location }));
   };
   const base = reading?.matrix ?? null;
   // Against a base that cannot be read nothing can be checked: its own problems come first.
@@ -218,7 +218,7 @@ function partialMatrix(
   };
 }
 
-type Report = (code: string, message: string, hint: string, location: SourceLocation) => void;
+type Report = (code: string, what: string, solve: string, location: SourceLocation) => void;
 
 function checkHead(written: MatrixFile, yaml: YamlFile, base: Matrix | null, report: Report): void {
   if (written.extends === undefined) {
@@ -275,10 +275,10 @@ function dropRoles(
         at,
       );
     } else if (!roles.delete(name)) {
-      const hint = base.roles.has(name)
+      const solve = base.roles.has(name)
         ? 'It is in the list twice: keep one'
         : suggestion(name, base.roles.keys(), 'roles');
-      report('nothing-to-drop', `${shown(base.name)} has no role ${shown(name)} to drop`, hint, at);
+      report('nothing-to-drop', `${shown(base.name)} has no role ${shown(name)} to drop`, solve, at);
     }
   }
 }

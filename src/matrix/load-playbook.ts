@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { InputError, type Problem, type SourceLocation } from '../core/problem.ts';
+import { InputError, Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -49,7 +49,7 @@ export function readPlaybook(
     if (!(error instanceof InputError)) throw error;
     const problems = error.problems.map((problem) =>
       location !== null && problem.code === 'file-not-found'
-        ? { ...problem, message: `there is no playbook ${shown(displayPath(file))}`, location }
+        ? new Problem({ ...problem, what: `there is no playbook ${shown(displayPath(file))}`, location })
         : problem,
     );
     return { playbook: null, problems };
@@ -111,22 +111,26 @@ function readPlay(
     if (!checked.sound([index, 'features', position])) continue;
     const at = yaml.locate([index, 'features', position]);
     if (!matrix.features.has(feature)) {
-      const hint = suggestion(feature, matrix.features.keys(), 'features');
-      problems.push({
-        severity: 'error',
-        code: 'unknown-feature',
-        message: `the matrix ${shown(matrix.name)} has no feature ${shown(feature)}`,
-        hint,
-        location: at,
-      });
+      const solve = suggestion(feature, matrix.features.keys(), 'features');
+      problems.push(
+        new Problem({
+          severity: 'error',
+          code: 'unknown-feature',
+          what: `the matrix ${shown(matrix.name)} has no feature ${shown(feature)}`,
+          solve,
+          location: at,
+        }),
+      );
     } else if (features.indexOf(feature) !== position) {
-      problems.push({
-        severity: 'error',
-        code: 'duplicate-feature',
-        message: `the feature ${shown(feature)} is in the list twice`,
-        hint: 'Keep one of the two',
-        location: at,
-      });
+      problems.push(
+        new Problem({
+          severity: 'error',
+          code: 'duplicate-feature',
+          what: `the feature ${shown(feature)} is in the list twice`,
+          solve: 'Keep one of the two',
+          location: at,
+        }),
+      );
     }
   }
   return {
@@ -149,13 +153,15 @@ function readSerial(written: PlayEntry['serial'], at: YamlPath, yaml: YamlFile, 
   return (list ?? [written as SerialEntry]).flatMap((entry, index) => {
     const size = readBatchSize(entry);
     if (size !== null) return [size];
-    problems.push({
-      severity: 'error',
-      code: 'bad-batch-size',
-      message: `${shown(entry)} is not a batch size`,
-      hint: 'Write a whole number of hosts from 1, or a share above 0% and up to "100%"',
-      location: yaml.locate(list === null ? at : [...at, index]),
-    });
+    problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'bad-batch-size',
+        what: `${shown(entry)} is not a batch size`,
+        solve: 'Write a whole number of hosts from 1, or a share above 0% and up to "100%"',
+        location: yaml.locate(list === null ? at : [...at, index]),
+      }),
+    );
     return [];
   });
 }

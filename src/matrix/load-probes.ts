@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { addressFamily } from '../core/addresses.ts';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import type { Probe } from './matrix.ts';
@@ -36,13 +36,15 @@ export function readProbes(
     const probe = readProbe(written, at, directory, yaml, problems);
     if (probe === null) return [];
     if (names.has(probe.name)) {
-      problems.push({
-        severity: 'error',
-        code: 'duplicate-probe',
-        message: `two probes of the play are called ${shown(probe.name)}`,
-        hint: 'Give each a "name" of its own',
-        location: yaml.locate(written.name === undefined ? at : [...at, 'name']),
-      });
+      problems.push(
+        new Problem({
+          severity: 'error',
+          code: 'duplicate-probe',
+          what: `two probes of the play are called ${shown(probe.name)}`,
+          solve: 'Give each a "name" of its own',
+          location: yaml.locate(written.name === undefined ? at : [...at, 'name']),
+        }),
+      );
     }
     names.add(probe.name);
     return [probe];
@@ -56,8 +58,8 @@ function readProbe(
   yaml: YamlFile,
   problems: Problem[],
 ): Probe | null {
-  const wrong = (code: string, message: string, hint: string, path: YamlPath, part?: 'key'): null => {
-    problems.push({ severity: 'error', code, message, hint, location: yaml.locate(path, part) });
+  const wrong = (code: string, what: string, solve: string, path: YamlPath, part?: 'key'): null => {
+    problems.push(new Problem({ severity: 'error', code, what, solve, location: yaml.locate(path, part) }));
     return null;
   };
   const common = {
@@ -77,8 +79,8 @@ function readProbe(
   }
   if (command !== undefined) {
     if (from !== undefined) {
-      const hint = 'Leave it out: commands run on the controller';
-      return wrong('misplaced-key', '"from" belongs to a probe with "tcp"', hint, [...at, 'from'], 'key');
+      const solve = 'Leave it out: commands run on the controller';
+      return wrong('misplaced-key', '"from" belongs to a probe with "tcp"', solve, [...at, 'from'], 'key');
     }
     const bad = command.findIndex((part) => part.includes('\0'));
     if (bad !== -1) {

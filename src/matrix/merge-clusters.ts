@@ -16,7 +16,7 @@ export interface ClusterContext {
   /** Names of the roles that the file writes, sound or not, and of those that it takes over. */
   readonly roles: ReadonlySet<string>;
   readonly features: ReadonlySet<string>;
-  readonly report: (code: string, message: string, hint: string, location: SourceLocation) => void;
+  readonly report: (code: string, what: string, solve: string, location: SourceLocation) => void;
 }
 
 /**
@@ -70,16 +70,16 @@ function dropClusters(
     if (!checked.sound(['drop_clusters', index])) continue;
     const at = yaml.locate(['drop_clusters', index]);
     if (base === null) {
-      const hint = 'Name the base with "extends", or leave "drop_clusters" out';
-      report('nothing-to-drop', 'there is no base to drop a cluster of', hint, at);
+      const solve = 'Name the base with "extends", or leave "drop_clusters" out';
+      report('nothing-to-drop', 'there is no base to drop a cluster of', solve, at);
     } else if (own.includes(name)) {
-      const hint = 'Do one of the two; a cluster under "clusters" takes the place of the base\'s';
-      report('contradiction', `the cluster ${shown(name)} is dropped and written anew`, hint, at);
+      const solve = 'Do one of the two; a cluster under "clusters" takes the place of the base\'s';
+      report('contradiction', `the cluster ${shown(name)} is dropped and written anew`, solve, at);
     } else if (!base.clusters.has(name) || dropped.has(name)) {
-      const hint = dropped.has(name)
+      const solve = dropped.has(name)
         ? 'It is in the list twice: keep one'
         : suggestion(name, base.clusters.keys(), 'clusters');
-      report('nothing-to-drop', `${shown(base.name)} has no cluster ${shown(name)} to drop`, hint, at);
+      report('nothing-to-drop', `${shown(base.name)} has no cluster ${shown(name)} to drop`, solve, at);
     }
     dropped.add(name);
     clusters.delete(name);

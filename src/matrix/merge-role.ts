@@ -1,5 +1,5 @@
 import { type PortRange, type Protocol, parsePortRange } from '../core/ports.ts';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
@@ -42,13 +42,15 @@ export function mergeRole(name: string, entry: RoleEntry, base: MatrixRole | nul
   const { problems, yaml, checked } = context;
   if (base === null) checkNewRole(name, entry, context);
   else if (entry.rules !== undefined && CHANGES.some((key) => entry[key] !== undefined)) {
-    problems.push({
-      severity: 'error',
-      code: 'contradiction',
-      message: `the role ${shown(name)} has "rules", which replaces them all, and a change to them`,
-      hint: 'Keep "rules", or use "add", "replace" and "drop" alone',
-      location: yaml.locate([...at, 'rules'], 'key'),
-    });
+    problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'contradiction',
+        what: `the role ${shown(name)} has "rules", which replaces them all, and a change to them`,
+        solve: 'Keep "rules", or use "add", "replace" and "drop" alone',
+        location: yaml.locate([...at, 'rules'], 'key'),
+      }),
+    );
   }
   const rowContext: RowContext = { matrix: context.matrix, role: name, yaml, checked, known: context.known, problems };
   const expand = (key: 'rules' | 'add' | 'replace'): RuleDraft[] => {
@@ -81,31 +83,35 @@ function checkNewRole(name: string, entry: RoleEntry, context: RoleContext): voi
   const at = ['roles', name];
   const change = CHANGES.find((key) => entry[key] !== undefined);
   if (change !== undefined) {
-    context.problems.push({
-      severity: 'error',
-      code: 'nothing-to-change',
-      message: context.extending
-        ? `the base has no role ${shown(name)} whose rules "${change}" could change`
-        : `"${change}" changes the rules of a base, and this matrix has none`,
-      hint: context.extending
-        ? suggestion(name, context.baseRoles, 'roles')
-        : 'Write the rules under "rules", or name the base with "extends"',
-      location: context.yaml.locate([...at, change], 'key'),
-    });
+    context.problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'nothing-to-change',
+        what: context.extending
+          ? `the base has no role ${shown(name)} whose rules "${change}" could change`
+          : `"${change}" changes the rules of a base, and this matrix has none`,
+        solve: context.extending
+          ? suggestion(name, context.baseRoles, 'roles')
+          : 'Write the rules under "rules", or name the base with "extends"',
+        location: context.yaml.locate([...at, change], 'key'),
+      }),
+    );
     return;
   }
   for (const key of ['title', 'rules'] as const) {
     if (entry[key] !== undefined) continue;
-    context.problems.push({
-      severity: 'error',
-      code: 'missing-key',
-      message: `the role ${shown(name)} has no ${shown(key)}`,
-      hint:
-        key === 'title'
-          ? 'Say what people call the component'
-          : 'List its rules; "rules: []" is a role that opens nothing',
-      location: context.yaml.locate(at, 'key'),
-    });
+    context.problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'missing-key',
+        what: `the role ${shown(name)} has no ${shown(key)}`,
+        solve:
+          key === 'title'
+            ? 'Say what people call the component'
+            : 'List its rules; "rules: []" is a role that opens nothing',
+        location: context.yaml.locate(at, 'key'),
+      }),
+    );
   }
 }
 
@@ -124,13 +130,15 @@ function dropRules(
       ruleKey(rule) === selector || `${rule.protocol}/${formatRulePort(rule.port)}` === selector;
     const left = rest.filter((rule) => !matches(rule));
     if (left.length === rest.length) {
-      context.problems.push({
-        severity: 'error',
-        code: 'nothing-to-drop',
-        message: `the role ${shown(base.name)} has no rule ${shown(selector)} to drop`,
-        hint: dropHint(selector, rest),
-        location: context.yaml.locate([...at, index]),
-      });
+      context.problems.push(
+        new Problem({
+          severity: 'error',
+          code: 'nothing-to-drop',
+          what: `the role ${shown(base.name)} has no rule ${shown(selector)} to drop`,
+          solve: dropHint(selector, rest),
+          location: context.yaml.locate([...at, index]),
+        }),
+      );
     }
     rest = left;
   }
@@ -162,13 +170,15 @@ function replaceRules(
   for (const rule of replacements) byKey.set(ruleKey(rule), [...(byKey.get(ruleKey(rule)) ?? []), rule]);
   for (const [key, [first]] of byKey) {
     if (first === undefined || rules.some((rule) => ruleKey(rule) === key)) continue;
-    problems.push({
-      severity: 'error',
-      code: 'nothing-to-replace',
-      message: `the role ${shown(first.role)} has no rule ${shown(key)} to replace`,
-      hint: `A new rule goes under "add". ${suggestion(key, rules.map(ruleKey), 'rules')}`,
-      location: first.location,
-    });
+    problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'nothing-to-replace',
+        what: `the role ${shown(first.role)} has no rule ${shown(key)} to replace`,
+        solve: `A new rule goes under "add". ${suggestion(key, rules.map(ruleKey), 'rules')}`,
+        location: first.location,
+      }),
+    );
   }
   const done = new Set<string>();
   return rules.flatMap((rule) => {
@@ -189,13 +199,16 @@ function readDetectors(entries: readonly DetectorEntry[], at: YamlPath, context:
     if (!context.checked.sound([...at, index])) return [];
     const detector = readDetector(entry);
     if (typeof detector !== 'string') return [detector];
-    context.problems.push({
-      severity: 'error',
-      code: 'bad-detector',
-      message: detector,
-      hint: 'Give one of "socket", "process", "unit", "package" and "file"; "process" may also stand beside "socket"',
-      location: context.yaml.locate([...at, index]),
-    });
+    context.problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'bad-detector',
+        what: detector,
+        solve:
+          'Give one of "socket", "process", "unit", "package" and "file"; "process" may also stand beside "socket"',
+        location: context.yaml.locate([...at, index]),
+      }),
+    );
     return [];
   });
 }

@@ -1,6 +1,6 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import type { Play, Probe } from './matrix.ts';
@@ -38,21 +38,21 @@ export function checkProbePeers(
 }
 
 function notManaged(host: string, location: SourceLocation): Problem {
-  return {
+  return new Problem({
     severity: 'error',
     code: 'peer-not-managed',
-    message: `a probe cannot come from ${shown(host)}, which has portfw_managed: false`,
-    hint: 'Name a host that portfw may log in to, or connect from the controller',
+    what: `a probe cannot come from ${shown(host)}, which has portfw_managed: false`,
+    solve: 'Name a host that portfw may log in to, or connect from the controller',
     location,
-  };
+  });
 }
 
 function tooMany(pattern: string, count: number, location: SourceLocation): Problem {
-  return {
+  return new Problem({
     severity: 'error',
     code: 'too-many-peers',
-    message: `a probe comes from at most ${MAX_PEERS} hosts, and ${shown(pattern)} are ${count}`,
-    hint: 'Take some of them, such as "sip[0:2]"',
+    what: `a probe comes from at most ${MAX_PEERS} hosts, and ${shown(pattern)} are ${count}`,
+    solve: 'Take some of them, such as "sip[0:2]"',
     location,
-  };
+  });
 }

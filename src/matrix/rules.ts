@@ -1,5 +1,5 @@
 import { formatPortRange, type PortRange, type Protocol, parsePortRange } from '../core/ports.ts';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
@@ -134,12 +134,12 @@ function checkReferences(entry: RuleGroup | PortRow, path: YamlPath, context: Ro
   for (const key of ['from', 'from_public'] as const) {
     const from = entry[key];
     if (from === undefined || from === 'any' || context.known.peers.has(from)) continue;
-    const hint = suggestion(from, ['any', ...context.known.peers], 'senders');
-    report(context, 'unknown-peer', `there is no peer set ${shown(from)}`, hint, [...path, key]);
+    const solve = suggestion(from, ['any', ...context.known.peers], 'senders');
+    report(context, 'unknown-peer', `there is no peer set ${shown(from)}`, solve, [...path, key]);
   }
   if (feature !== undefined && !context.known.features.has(feature)) {
-    const hint = suggestion(feature, context.known.features, 'features');
-    report(context, 'unknown-feature', `there is no feature ${shown(feature)}`, hint, [...path, 'feature']);
+    const solve = suggestion(feature, context.known.features, 'features');
+    report(context, 'unknown-feature', `there is no feature ${shown(feature)}`, solve, [...path, 'feature']);
   }
 }
 
@@ -147,11 +147,11 @@ function checkHelper(row: PortRow, path: YamlPath, context: RowContext): 'ftp' |
   const { helper } = row;
   if (helper === undefined) return null;
   if (helper !== 'ftp' && helper !== 'tftp') {
-    const hint =
+    const solve =
       helper === 'sip'
         ? 'Leave it out: a SIP server must not have one, it would rewrite the calls'
         : suggestion(helper, Object.keys(HELPERS), 'helpers');
-    report(context, 'unknown-helper', `there is no helper ${shown(helper)} to use here`, hint, [...path, 'helper']);
+    report(context, 'unknown-helper', `there is no helper ${shown(helper)} to use here`, solve, [...path, 'helper']);
     return null;
   }
   const wrong = HELPERS[helper] === 'tcp' ? 'udp' : 'tcp';
@@ -178,13 +178,15 @@ export function checkOverlaps(rules: readonly RuleDraft[], problems: Problem[]):
       const same = formatRulePort(other.port) === formatRulePort(rule.port);
       const what = `${rule.role}: ${rule.protocol} ${formatRulePort(rule.port)} on ${rule.interface} from ${rule.from}`;
       const where = `${other.location.file}:${other.location.line}`;
-      problems.push({
-        severity: 'error',
-        code: same ? 'duplicate-rule' : 'overlapping-rules',
-        message: same ? `${what} is there twice` : `${what} overlaps with ${formatRulePort(other.port)}`,
-        hint: `Keep one; the other is at ${where}`,
-        location: rule.location,
-      });
+      problems.push(
+        new Problem({
+          severity: 'error',
+          code: same ? 'duplicate-rule' : 'overlapping-rules',
+          what: same ? `${what} is there twice` : `${what} overlaps with ${formatRulePort(other.port)}`,
+          solve: `Keep one; the other is at ${where}`,
+          location: rule.location,
+        }),
+      );
     }
     seen.set(place, [...earlier, rule]);
   }
@@ -205,6 +207,6 @@ export function withIds(drafts: readonly RuleDraft[]): MatrixRule[] {
   });
 }
 
-function report(context: RowContext, code: string, message: string, hint: string, path: YamlPath): void {
-  context.problems.push({ severity: 'error', code, message, hint, location: context.yaml.locate(path) });
+function report(context: RowContext, code: string, what: string, solve: string, path: YamlPath): void {
+  context.problems.push(new Problem({ severity: 'error', code, what, solve, location: context.yaml.locate(path) }));
 }

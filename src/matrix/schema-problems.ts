@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
@@ -54,13 +54,14 @@ function describedBy(schema: z.ZodType): SchemaNode {
 
 function toProblems(issue: Issue, yaml: YamlFile, described: SchemaNode): Problem[] {
   const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-  const problem = (code: string, message: string, hint: string, location: SourceLocation): Problem => ({
-    severity: 'error',
-    code,
-    message,
-    hint,
-    location,
-  });
+  const problem = (code: string, what: string, solve: string, location: SourceLocation): Problem =>
+    new Problem({
+      severity: 'error',
+      code,
+      what,
+      solve,
+      location,
+    });
   const node = nodeAt(described, path);
   const name = nameOf(path);
   const value = valueAt(yaml.value, path);

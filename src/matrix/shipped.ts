@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { closest } from '../core/suggest.ts';
 
@@ -68,11 +68,11 @@ export function resolveReference(
   if (names.includes(reference)) return path.join(folderOf(kind), `${reference}.yaml`);
   const near = closest(reference, names);
   const own = 'one of your own is given as a path that ends in .yaml';
-  return {
+  return new Problem({
     severity: 'error',
     code: `unknown-${kind}`,
-    message: `no ${kind} ships under the name ${shown(reference)}`,
-    hint: near === null ? `There are ${names.join(', ')}; ${own}` : `Did you mean "${near}"? Otherwise, ${own}`,
+    what: `no ${kind} ships under the name ${shown(reference)}`,
+    solve: near === null ? `There are ${names.join(', ')}; ${own}` : `Did you mean "${near}"? Otherwise, ${own}`,
     location,
-  };
+  });
 }

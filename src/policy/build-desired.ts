@@ -85,15 +85,15 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   if (desired.ipsets.size > 0 && !input.firewalld.ipsetsUsable) {
     refusals.push({
       code: 'ipsets-unusable',
-      text: 'firewalld on the host refuses every ipset, and the policy needs some',
-      hint: 'install the package ipset on the host and restart firewalld',
+      what: 'firewalld on the host refuses every ipset, and the policy needs some',
+      solve: 'install the package ipset on the host and restart firewalld',
     });
   }
   if (map.interfaces.size === 0 && refusals.length === 0) {
     refusals.push({
       code: 'no-interface',
-      text: 'no interface of the host is mapped to an interface class',
-      hint: `set portfw_interfaces; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
+      what: 'no interface of the host is mapped to an interface class',
+      solve: `set portfw_interfaces; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
     });
   }
   return refusals.length > 0 ? { kind: 'refused', refusals, notes } : { kind: 'desired', desired, notes };
@@ -153,13 +153,14 @@ class Draft {
         } else {
           this.#refusals.push({
             code: 'trusted-and-shared',
-            text: `the private interface ${zone.interfaces
+            what: `the private interface ${zone.interfaces
               .entries()
               .map(([name]) => name)
               .join(
                 ', ',
               )} is also ${[...zone.classes].filter((name) => name !== 'private').join(' and ')}, and trusting it would open everything`,
-            hint: 'set portfw_private to "peers" or "matrix" for this host, or map the classes to different interfaces',
+            solve:
+              'set portfw_private to "peers" or "matrix" for this host, or map the classes to different interfaces',
           });
         }
         continue;
@@ -365,13 +366,14 @@ class Draft {
         interfaceClass === 'vip'
           ? {
               code: 'no-vip',
-              text: `${shown} ${some.length === 1 ? 'stands' : 'stand'} on a virtual address, and ${this.#input.settings.vips.length === 0 ? 'the inventory names none for this host' : 'no mapped interface is on its network'}`,
-              hint: 'list the addresses that may float to it in portfw_vips, and map the interface that holds them in portfw_interfaces',
+              what: `${shown} ${some.length === 1 ? 'stands' : 'stand'} on a virtual address, and ${this.#input.settings.vips.length === 0 ? 'the inventory names none for this host' : 'no mapped interface is on its network'}`,
+              solve:
+                'list the addresses that may float to it in portfw_vips, and map the interface that holds them in portfw_interfaces',
             }
           : {
               code: 'class-not-mapped',
-              text: `${shown} ${some.length === 1 ? 'needs' : 'need'} a ${interfaceClass} interface, and none is mapped`,
-              hint: `set portfw_interfaces.${interfaceClass}; the host has ${describe(this.#input.facts.interfaces.filter((item) => !item.loopback))}`,
+              what: `${shown} ${some.length === 1 ? 'needs' : 'need'} a ${interfaceClass} interface, and none is mapped`,
+              solve: `set portfw_interfaces.${interfaceClass}; the host has ${describe(this.#input.facts.interfaces.filter((item) => !item.loopback))}`,
             },
       );
     }

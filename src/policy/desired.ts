@@ -1,3 +1,4 @@
+import type { CodedFault } from '../core/failure.ts';
 import type { IpsetConfig, OurZoneConfig, ServiceConfig } from '../firewalld/model.ts';
 
 /** Why something is in the desired configuration. */
@@ -67,11 +68,7 @@ export interface PolicyNote {
 }
 
 /** Why no desired configuration can be worked out for a host. */
-export interface PolicyRefusal {
-  readonly code: string;
-  readonly text: string;
-  readonly hint: string;
-}
+export type PolicyRefusal = CodedFault;
 
 export type PolicyOutcome =
   | { readonly kind: 'desired'; readonly desired: DesiredFirewalld; readonly notes: readonly PolicyNote[] }

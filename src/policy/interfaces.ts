@@ -94,7 +94,7 @@ class Mapping {
         left.length === 0
           ? `the host has ${describe(this.#candidates)}`
           : `name the interface itself if it is meant; the host has ${describe(this.#candidates)}`;
-      this.#refusals.push({ code: 'interface-not-found', text, hint });
+      this.#refusals.push({ code: 'interface-not-found', what: text, solve: hint });
       return;
     }
     // A virtual address comes and goes, and with keepalived's use_vmac its interface as well.

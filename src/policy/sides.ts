@@ -46,8 +46,9 @@ export function mixedUpSides(input: SidesInput): {
     } else if (certain !== undefined && trusted) {
       refusals.push({
         code: 'sides-mixed-up',
-        text: `${QUESTION} ${subject}${certain}: everybody there could reach every port`,
-        hint: 'if they are, correct portfw_interfaces; if not, set portfw_private to "peers" or "matrix", or portfw_sides_checked: true where all that comes in there may be trusted',
+        what: `${QUESTION} ${subject}${certain}: everybody there could reach every port`,
+        solve:
+          'if they are, correct portfw_interfaces; if not, set portfw_private to "peers" or "matrix", or portfw_sides_checked: true where all that comes in there may be trusted',
       });
     } else if (certain !== undefined) {
       note('warning', `${QUESTION} ${subject}${certain}`);

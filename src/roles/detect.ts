@@ -95,8 +95,8 @@ function declaredRoles(
     const finding = findings.get(name);
     if (finding === undefined) {
       const near = closest(name, findings.keys());
-      const hint = near === null ? '' : `; did the inventory mean "${near}"?`;
-      warnings.push(`The role "${safeText(name)}" is declared, but the matrix has no such role${hint}`);
+      const solve = near === null ? '' : `; did the inventory mean "${near}"?`;
+      warnings.push(`The role "${safeText(name)}" is declared, but the matrix has no such role${solve}`);
       continue;
     }
     if (finding.role.everyHost) continue;

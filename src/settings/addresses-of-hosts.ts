@@ -1,7 +1,7 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { aggregate, normaliseAddress, parseSource } from '../core/addresses.ts';
 import { listed } from '../core/lists.ts';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { type ClusterBond, playsIn, type RoleCluster, siteMembers, virtualAddresses } from './clusters.ts';
 import { type HostSettings, INTERFACE_CLASSES } from './settings-types.ts';
@@ -250,13 +250,16 @@ export function peerWarnings(
       for (const unknown of unknownOf(names)) {
         if (unknown === host.name) continue;
         const location = host.locate(path);
-        warnings.set(`${location?.file}:${location?.line}:${location?.column}:${unknown}`, {
-          severity: 'warning',
-          code: 'unknown-address',
-          message: `no address of the host ${shown(unknown)} is known, so nothing opens towards it`,
-          hint: 'Set portfw_addresses for it, or write its address as ansible_host',
-          location,
-        });
+        warnings.set(
+          `${location?.file}:${location?.line}:${location?.column}:${unknown}`,
+          new Problem({
+            severity: 'warning',
+            code: 'unknown-address',
+            what: `no address of the host ${shown(unknown)} is known, so nothing opens towards it`,
+            solve: 'Set portfw_addresses for it, or write its address as ansible_host',
+            location,
+          }),
+        );
       }
     }
   }

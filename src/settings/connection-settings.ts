@@ -4,7 +4,7 @@ import type { Variable } from '../ansible/graph/variables.ts';
 import type { InventoryHost } from '../ansible/inventory.ts';
 import { parseAddress } from '../core/addresses.ts';
 import { expandHome } from '../core/home.ts';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { shown } from '../core/shown.ts';
 import { ANSIBLE_SCHEMAS, readFlag } from './schema.ts';
@@ -52,13 +52,15 @@ export function readConnection(
     (name) => host.variables.has(name) && host.variables.get(name)?.plain !== null,
   );
   if (kind === 'ssh' && !isSet && !isReachableName(host.name)) {
-    problems.push({
-      severity: 'error',
-      code: 'bad-address',
-      message: `the host ${shown(host.name)} has no ansible_host, and its name is neither an address nor a host name`,
-      hint: 'Write its address or host name as ansible_host',
-      location: host.location,
-    });
+    problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'bad-address',
+        what: `the host ${shown(host.name)} has no ansible_host, and its name is neither an address nor a host name`,
+        solve: 'Write its address or host name as ansible_host',
+        location: host.location,
+      }),
+    );
   }
   const password = reader.first<string | number>('ansible_ssh_pass', 'ansible_ssh_password', 'ansible_password');
   const port = reader.first<string | number>('ansible_ssh_port', 'ansible_port')?.value;
@@ -163,18 +165,21 @@ class Reader {
   /** A password. One that stands in the inventory for everyone to read is worth a word, but only one. */
   secret(given: { readonly value: string | number; readonly variable: Variable }): Secret {
     if (given.variable.evaluation === undefined && this.checker.first('password-in-inventory')) {
-      this.problems.push({
-        severity: 'warning',
-        code: 'password-in-inventory',
-        message: 'a password stands in the inventory in plain text',
-        hint: 'Encrypt it with "ansible-vault encrypt_string", use keys, or give it through the environment or at the prompt',
-        location: given.variable.locate(),
-      });
+      this.problems.push(
+        new Problem({
+          severity: 'warning',
+          code: 'password-in-inventory',
+          what: 'a password stands in the inventory in plain text',
+          solve:
+            'Encrypt it with "ansible-vault encrypt_string", use keys, or give it through the environment or at the prompt',
+          location: given.variable.locate(),
+        }),
+      );
     }
     return new Secret(String(given.value));
   }
 
-  error(variable: Variable, code: string, message: string, hint: string): void {
-    this.problems.push({ severity: 'error', code, message, hint, location: variable.locate() });
+  error(variable: Variable, code: string, what: string, solve: string): void {
+    this.problems.push(new Problem({ severity: 'error', code, what, solve, location: variable.locate() }));
   }
 }

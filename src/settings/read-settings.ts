@@ -3,11 +3,10 @@ import { dirname, join, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Variable } from '../ansible/graph/variables.ts';
 import type { Inventory, InventoryHost } from '../ansible/inventory.ts';
-import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { normaliseAddress, parseSource } from '../core/addresses.ts';
 import { isMapping } from '../core/mapping.ts';
 import { mergePortRanges, parsePortRange } from '../core/ports.ts';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -52,13 +51,13 @@ export function readSettings(inventory: Inventory): SettingsResult {
     const usable = !problems.some((problem) => problem.severity === 'error');
     (usable ? settings : partial).set(host.name, result);
   }
-  return { settings, partial, problems: sortProblems([...withoutVaultContents([...found.values()])]) };
+  return { settings, partial, problems: sortProblems([...found.values()]) };
 }
 
 /** The hosts of one group meet the same problem at the same place: it is reported once. */
 function identity(problem: Problem): string {
   const at = problem.location;
-  return [at?.file, at?.line, at?.column, problem.code, problem.message].join('\n');
+  return [at?.file, at?.line, at?.column, problem.code, problem.what].join('\n');
 }
 
 class HostReader {
@@ -168,8 +167,8 @@ class HostReader {
     if (group === undefined) return null;
     const variable = this.host.variables.get(name)!;
     if (!this.inventory.groups.has(group)) {
-      const hint = suggestion(group, this.inventory.groups.keys(), 'groups');
-      this.error(variable, 'unknown-group', `${name} names the group ${shown(group)}, which does not exist`, hint);
+      const solve = suggestion(group, this.inventory.groups.keys(), 'groups');
+      this.error(variable, 'unknown-group', `${name} names the group ${shown(group)}, which does not exist`, solve);
     } else if (group !== 'all' && !this.host.groups.includes(group)) {
       this.error(
         variable,
@@ -275,9 +274,9 @@ class HostReader {
     }
   }
 
-  private error(variable: Variable, code: string, message: string, hint: string): void {
+  private error(variable: Variable, code: string, what: string, solve: string): void {
     const at = code === 'unknown-variable' ? 'key' : 'value';
-    this.problems.push({ severity: 'error', code, message, hint, location: variable.locate([], at) });
+    this.problems.push(new Problem({ severity: 'error', code, what, solve, location: variable.locate([], at) }));
   }
 }
 

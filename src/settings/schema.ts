@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import type { UsedVariables } from '../ansible/templates/resolve.ts';
 import { explainBadSource, parseAddress, parseNetwork, parseSource } from '../core/addresses.ts';
+import type { Fault } from '../core/failure.ts';
 import { formatPortRange, mergePortRanges, type PortRange, parsePortRange } from '../core/ports.ts';
 import { hasUnshowable, safeText, shown } from '../core/shown.ts';
 import { SHAPES, type TextShape } from './schema-patterns.ts';
 import { INTERFACE_CLASSES } from './settings-types.ts';
 
 /** What a check finds wrong with a text: what, and how to solve it. */
-type Wrong = { readonly message: string; readonly hint: string; readonly code?: string } | null;
+type Wrong = (Fault & { readonly code?: string }) | null;
 
 /**
  * Text that passes a check; the check's finding becomes the problem's message and hint.
@@ -19,7 +20,7 @@ function checkedText(shape: TextShape | null, check: (text: string) => Wrong): z
     const wrong = check(text);
     if (wrong === null) return;
     const params = wrong.code === undefined ? {} : { params: { code: wrong.code } };
-    context.addIssue({ code: 'custom', message: `${wrong.message}\n${wrong.hint}`, ...params });
+    context.addIssue({ code: 'custom', message: `${wrong.what}\n${wrong.solve}`, ...params });
   });
   return shape === null ? checked : checked.meta({ ...shape });
 }
@@ -42,15 +43,15 @@ const name = checkedText(SHAPES.name, (text) =>
     ? null
     : {
         code: 'bad-name',
-        message: `${shown(text)} is not a name`,
-        hint: 'Use letters, digits, hyphens and underscores, up to 64',
+        what: `${shown(text)} is not a name`,
+        solve: 'Use letters, digits, hyphens and underscores, up to 64',
       },
 );
 
 const address = checkedText(SHAPES.address, (text) => {
   if (parseAddress(text) !== null) return null;
-  const message = parseNetwork(text) === null ? explainBadSource(text) : `${shown(text)} is a network, not one address`;
-  return { code: 'bad-address', message, hint: 'Write one address, such as 192.0.2.10 or 2001:db8::10' };
+  const what = parseNetwork(text) === null ? explainBadSource(text) : `${shown(text)} is a network, not one address`;
+  return { code: 'bad-address', what, solve: 'Write one address, such as 192.0.2.10 or 2001:db8::10' };
 });
 
 /** Whether text was meant as an address or a network rather than as a name. */
@@ -65,12 +66,12 @@ const source = checkedText(SHAPES.source, (text) => {
   if (looksNumeric(text)) {
     return {
       code: 'bad-address',
-      message: parsed,
-      hint: 'Write an address, a network such as 192.0.2.0/24, or a name of the inventory',
+      what: parsed,
+      solve: 'Write an address, a network such as 192.0.2.0/24, or a name of the inventory',
     };
   }
   return text === ''
-    ? { message: 'a source cannot be empty', hint: 'Write an address, a network or a name of the inventory' }
+    ? { what: 'a source cannot be empty', solve: 'Write an address, a network or a name of the inventory' }
     : null;
 });
 
@@ -79,31 +80,31 @@ const interfaceOrNetwork = checkedText(SHAPES.interfaceOrNetwork, (text) => {
   if (looksNumeric(text)) {
     return {
       code: 'bad-address',
-      message: explainBadSource(text),
-      hint: 'Write an interface, an address or a network such as 192.0.2.0/24',
+      what: explainBadSource(text),
+      solve: 'Write an interface, an address or a network such as 192.0.2.0/24',
     };
   }
   return INTERFACE.test(text)
     ? null
     : {
-        message: `${shown(text)} is neither an interface nor an address`,
-        hint: 'Interface names have 1 to 15 letters, digits, dots, hyphens',
+        what: `${shown(text)} is neither an interface nor an address`,
+        solve: 'Interface names have 1 to 15 letters, digits, dots, hyphens',
       };
 });
 
 const sentence = checkedText(SHAPES.sentence, (text) => {
-  if (text.trim() === '') return { message: 'this text cannot be empty', hint: 'Say it in a few words' };
-  if (text.length > 200) return { message: 'this text is longer than 200 characters', hint: 'Shorten it' };
+  if (text.trim() === '') return { what: 'this text cannot be empty', solve: 'Say it in a few words' };
+  if (text.length > 200) return { what: 'this text is longer than 200 characters', solve: 'Shorten it' };
   return hasUnshowable(text)
-    ? { message: 'this text holds control or invisible characters', hint: 'Write it on one line as plain text' }
+    ? { what: 'this text holds control or invisible characters', solve: 'Write it on one line as plain text' }
     : null;
 });
 
 const PORT_HINT = 'Write a port such as 8442, or a range such as "8903-8904"';
 
 /** What is said of a value that has none of the forms that are allowed. */
-function otherwise(what: string, hint: string): { error: (issue: { readonly input?: unknown }) => string } {
-  return { error: ({ input }) => `${shown(input)} is not ${what}\n${hint}` };
+function otherwise(what: string, solve: string): { error: (issue: { readonly input?: unknown }) => string } {
+  return { error: ({ input }) => `${shown(input)} is not ${what}\n${solve}` };
 }
 
 const portOrRange = z.union(
@@ -154,7 +155,7 @@ const date = checkedText(SHAPES.date, (text) => {
   const real = day !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(text);
   return real
     ? null
-    : { code: 'bad-date', message: `${shown(text)} is not a day`, hint: 'Write it as YYYY-MM-DD, such as 2027-01-31' };
+    : { code: 'bad-date', what: `${shown(text)} is not a day`, solve: 'Write it as YYYY-MM-DD, such as 2027-01-31' };
 });
 
 /** The parts of a selector of `portfw_allow_from`; each part but the role narrows it further. */
@@ -189,7 +190,7 @@ export function parseSelector(text: string): RuleSelector | string {
 const selector = checkedText(SHAPES.selector, (text) => {
   const parsed = parseSelector(text);
   if (typeof parsed !== 'string') return null;
-  return { message: parsed, hint: 'Write role, role/8700, role/tcp/8700 or role/public/tcp/8700' };
+  return { what: parsed, solve: 'Write role, role/8700, role/tcp/8700 or role/public/tcp/8700' };
 });
 
 const interfaceClass = z.enum(INTERFACE_CLASSES);
@@ -219,8 +220,8 @@ const extraRule = z
   })
   .superRefine((rule, context) => {
     if ((rule.port === undefined) === (rule.ports === undefined)) {
-      const message = rule.port === undefined ? 'the rule has no port' : 'the rule has both "port" and "ports"';
-      context.addIssue({ code: 'custom', message: `${message}\nWrite either "port" or "ports"` });
+      const what = rule.port === undefined ? 'the rule has no port' : 'the rule has both "port" and "ports"';
+      context.addIssue({ code: 'custom', message: `${what}\nWrite either "port" or "ports"` });
     }
   })
   .meta({ description: 'one rule of your own', oneOf: [{ required: ['port'] }, { required: ['ports'] }] });
@@ -233,8 +234,8 @@ export const PORTFW_SCHEMAS = {
   portfw_playbook: checkedText(SHAPES.notBlank, (text) =>
     text.trim() === '' || hasUnshowable(text)
       ? {
-          message: `${shown(text)} is not the name of a playbook`,
-          hint: 'Write the name of a shipped playbook, or the path of a file',
+          what: `${shown(text)} is not the name of a playbook`,
+          solve: 'Write the name of a shipped playbook, or the path of a file',
         }
       : null,
   ),
@@ -264,19 +265,19 @@ const hostAddress = checkedText(SHAPES.hostAddress, (text) => {
   if (/^[\d.]+$/.test(text) || text.includes(':')) {
     return {
       code: 'bad-address',
-      message: explainBadSource(text),
-      hint: 'Write one address without a port, or a host name',
+      what: explainBadSource(text),
+      solve: 'Write one address without a port, or a host name',
     };
   }
   return HOST.test(text)
     ? null
-    : { message: `${shown(text)} is not a host name`, hint: 'Write an address or a host name' };
+    : { what: `${shown(text)} is not a host name`, solve: 'Write an address or a host name' };
 });
 
 const user = checkedText(SHAPES.user, (text) =>
   USER.test(text)
     ? null
-    : { message: `${shown(text)} is not a user name`, hint: 'Write the name of an account on the host' },
+    : { what: `${shown(text)} is not a user name`, solve: 'Write the name of an account on the host' },
 );
 
 const wholePort = z.union(
@@ -312,14 +313,14 @@ const seconds = wholeSeconds.superRefine((value, context) => {
 
 const path = checkedText(SHAPES.path, (text) => {
   if (text.trim() === '' || hasUnshowable(text))
-    return { message: `${shown(text)} is not a path`, hint: 'Write the path of a file' };
-  if (/^~[^/]/.test(text)) return { message: `${shown(text)} names another user's home`, hint: 'Write the path out' };
+    return { what: `${shown(text)} is not a path`, solve: 'Write the path of a file' };
+  if (/^~[^/]/.test(text)) return { what: `${shown(text)} names another user's home`, solve: 'Write the path out' };
   return null;
 });
 
 const plainText = checkedText(null, (text) =>
   hasUnshowable(text)
-    ? { message: 'this text holds control or invisible characters', hint: 'Write it on one line as plain text' }
+    ? { what: 'this text holds control or invisible characters', solve: 'Write it on one line as plain text' }
     : null,
 );
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Variable } from '../ansible/graph/variables.ts';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import type { YamlPath } from '../documents/yaml-document.ts';
 import { VaultValue } from '../documents/yaml-scalars.ts';
@@ -19,7 +19,7 @@ export interface CheckedVariable {
 export type FurtherCheck = (value: unknown, report: Report) => void;
 
 /** Reports a problem at a place within the variable. */
-export type Report = (path: YamlPath, code: string, message: string, hint: string, at?: 'key' | 'value') => void;
+export type Report = (path: YamlPath, code: string, what: string, solve: string, at?: 'key' | 'value') => void;
 
 /**
  * Checks variables against their schemas. Hosts of one group share its variables, so each value is judged once, and its
@@ -61,8 +61,8 @@ function checkVariable(
     };
     problems.push(...zodProblems(parsed.error, located, { schema, prefix: [name] }));
   }
-  further?.(variable.plain, (path, code, message, hint, at) => {
-    problems.push({ severity: 'error', code, message, hint, location: variable.locate(path, at) });
+  further?.(variable.plain, (path, code, what, solve, at) => {
+    problems.push(new Problem({ severity: 'error', code, what, solve, location: variable.locate(path, at) }));
   });
   return { value: parsed.data, problems };
 }
@@ -71,8 +71,8 @@ function checkVariable(
 function findUnevaluated(name: string, variable: Variable): Problem[] {
   const problems: Problem[] = [];
   const visit = (value: unknown, path: YamlPath): void => {
-    const error = (code: string, message: string, hint: string): void => {
-      problems.push({ severity: 'error', code, message, hint, location: variable.locate(path) });
+    const error = (code: string, what: string, solve: string): void => {
+      problems.push(new Problem({ severity: 'error', code, what, solve, location: variable.locate(path) }));
     };
     if (value instanceof VaultValue) {
       error(

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Problem } from '../core/problem.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
@@ -16,9 +16,15 @@ const SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...ANSIBLE_SCHEMAS, ...PO
 export function checkVarsFile(yaml: YamlFile): Problem[] {
   if (yaml.value === null) return [];
   if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) {
-    const message = `a file of variables is a mapping, not ${shown(yaml.value)}`;
+    const what = `a file of variables is a mapping, not ${shown(yaml.value)}`;
     return [
-      { severity: 'error', code: 'wrong-type', message, hint: 'Write "name: value" lines', location: yaml.locate([]) },
+      new Problem({
+        severity: 'error',
+        code: 'wrong-type',
+        what,
+        solve: 'Write "name: value" lines',
+        location: yaml.locate([]),
+      }),
     ];
   }
   const variables = yaml.value as Readonly<Record<string, unknown>>;
@@ -28,13 +34,13 @@ export function checkVarsFile(yaml: YamlFile): Problem[] {
 function checkVariable(name: string, value: unknown, yaml: YamlFile): Problem[] {
   if (name.startsWith('portfw_') && !Object.hasOwn(PORTFW_SCHEMAS, name)) {
     return [
-      {
+      new Problem({
         severity: 'error',
         code: 'unknown-variable',
-        message: `unknown variable ${shown(name)}`,
-        hint: suggestion(name, Object.keys(PORTFW_SCHEMAS), 'variables'),
+        what: `unknown variable ${shown(name)}`,
+        solve: suggestion(name, Object.keys(PORTFW_SCHEMAS), 'variables'),
         location: yaml.locate([name], 'key'),
-      },
+      }),
     ];
   }
   const schema = Object.hasOwn(SCHEMAS, name) ? SCHEMAS[name] : undefined;

@@ -1,3 +1,4 @@
+import type { Fault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
 
 /**
@@ -96,14 +97,6 @@ export interface RemoteCommand {
   readonly signal?: AbortSignal;
 }
 
-/** What every failure tells the user. Both texts are safe to print, without a full stop. */
-export interface FailureText {
-  /** What happened. */
-  readonly message: string;
-  /** How to solve it. */
-  readonly hint: string;
-}
-
 /** Why sudo did not make us root. */
 export type BecomeFailure =
   /** sudo asks for a password and none was given. */
@@ -122,7 +115,7 @@ interface Measured {
   readonly durationMs: number;
 }
 
-interface FailedCommand extends FailureText, Measured {
+interface FailedCommand extends Fault, Measured {
   /** Whether the program may have begun: `false` proves that the host is as it was. */
   readonly mayHaveRun: boolean;
   /** What it had written until then. */
@@ -178,7 +171,7 @@ export interface Connection {
 export type ConnectOutcome =
   | { readonly kind: 'connected'; readonly connection: Connection; readonly connectMs: number }
   /** No TCP connection, no SSH server, or it went silent. */
-  | ({ readonly kind: 'unreachable' } & FailureText)
+  | ({ readonly kind: 'unreachable' } & Fault)
   /**
    * The server answers but turns us away before authentication. From OpenSSH 9.8 on it says the same whether it
    * penalises us for failed logins or has too many logins under way.
@@ -186,17 +179,17 @@ export type ConnectOutcome =
   | ({
       readonly kind: 'turned-away';
       readonly reason: 'penalty-or-overload' | 'too-many-connections' | 'unknown';
-    } & FailureText)
+    } & Fault)
   /** The server offers no algorithm that we speak, or breaks the protocol. */
-  | ({ readonly kind: 'protocol-failed' } & FailureText)
+  | ({ readonly kind: 'protocol-failed' } & Fault)
   | ({
       readonly kind: 'auth-failed';
       readonly tried: readonly string[];
       readonly offered: readonly string[];
-    } & FailureText)
+    } & Fault)
   /** Something on this machine stands in the way: an unreadable key or known_hosts file, a bad setting. */
-  | ({ readonly kind: 'local-problem' } & FailureText)
-  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & FailureText)
+  | ({ readonly kind: 'local-problem' } & Fault)
+  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & Fault)
   /** `file` and `line` are the recorded key that the host no longer has. */
   | ({
       readonly kind: 'host-key-changed';
@@ -204,14 +197,14 @@ export type ConnectOutcome =
       readonly fingerprint: string;
       readonly file: string;
       readonly line: number;
-    } & FailureText)
+    } & Fault)
   | ({
       readonly kind: 'host-key-revoked';
       readonly keyType: string;
       readonly fingerprint: string;
       readonly file: string;
       readonly line: number;
-    } & FailureText);
+    } & Fault);
 
 /** Every way in which {@link Transport.connect} can fail. */
 export type ConnectFailure = Exclude<ConnectOutcome, { kind: 'connected' }>;

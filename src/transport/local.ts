@@ -49,8 +49,8 @@ class LocalConnection implements Connection {
     child.on('error', (error) => {
       events.onStartFailure({
         kind: 'not-run',
-        message: `Cannot start /bin/sh on this machine: ${error.message}`,
-        hint: 'Check the limits on processes (ulimit -u) and memory',
+        what: `Cannot start /bin/sh on this machine: ${error.message}`,
+        solve: 'Check the limits on processes (ulimit -u) and memory',
       });
     });
     child.on('exit', (code, signal) => events.onExit(code, signal));

@@ -1,8 +1,8 @@
+import type { Fault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
-import type { FailureText } from './connection.ts';
 
 /** Something that stands in the way of logins, or changes how they are made; known before any host is contacted. */
-export interface LoginObstacle extends FailureText {
+export interface LoginObstacle extends Fault {
   /** `error`: the login cannot be made. `warning`: it is tried in another way than the user asked for. */
   readonly severity: 'error' | 'warning';
   /** The names of the hosts that it concerns. */

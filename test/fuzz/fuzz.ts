@@ -115,7 +115,7 @@ function checkProblems(outcome: Outcome): void {
     return lines;
   };
   for (const problem of outcome.problems) {
-    for (const text of [problem.message, problem.hint]) {
+    for (const text of [problem.what, problem.solve]) {
       if (text.trim() === '') throw new Error(`a problem without words: ${JSON.stringify(problem)}`);
       if (INVISIBLE.test(text)) throw new Error(`a problem with invisible characters: ${JSON.stringify(problem)}`);
       if (text.length > 1_000) throw new Error(`a problem of ${text.length} characters: ${text.slice(0, 200)}`);

@@ -75,7 +75,7 @@ function ours(question: Question): { readonly hosts: readonly string[]; readonly
   const found = 'pattern' in question ? matchHosts(inventory, question.pattern) : matchLimit(inventory, question.limit);
   const chosen = new Set(found.hosts);
   const hosts = 'pattern' in question ? found.hosts : [...inventory.hosts.keys()].filter((host) => chosen.has(host));
-  return { hosts, problems: found.problems.map((problem) => problem.message) };
+  return { hosts, problems: found.problems.map((problem) => problem.what) };
 }
 
 /** What Ansible lets pass without a word, and portfw refuses (docs/plan-and-apply.md). */

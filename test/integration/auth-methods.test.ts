@@ -81,8 +81,8 @@ describe('several methods one after the other', () => {
       const lonely = target(withQuestion, { ...admin, privateKeyFiles: [lab.privateKeyFile], password: null });
       expect(await attempt(lonely)).toMatchObject({
         kind: 'auth-failed',
-        message: expect.stringMatching(/admin@host is asked "Password:" at the login, and no password was given/),
-        hint: expect.stringContaining('PORTFW_SSH_PASSWORD'),
+        what: expect.stringMatching(/admin@host is asked "Password:" at the login, and no password was given/),
+        solve: expect.stringContaining('PORTFW_SSH_PASSWORD'),
       });
     },
   );
@@ -114,7 +114,7 @@ describe('keyboard-interactive', () => {
     await host.run('chage', '-d', '20000', 'nosudo');
     expect(outcome).toMatchObject({
       kind: 'auth-failed',
-      message: expect.stringContaining('the password has expired'),
+      what: expect.stringContaining('the password has expired'),
     });
   });
 
@@ -188,8 +188,8 @@ describe('keyboard-interactive', () => {
     const port = await questioner([[{ prompt: 'Password: ', echo: false }], [code]], given);
     expect(await attempt(here(port))).toMatchObject({
       kind: 'auth-failed',
-      message: expect.stringContaining('admin@host is asked "Verification code:" at the login'),
-      hint: expect.stringContaining('terminal'),
+      what: expect.stringContaining('admin@host is asked "Verification code:" at the login'),
+      solve: expect.stringContaining('terminal'),
     });
     expect(given).toEqual(['portfw-lab']);
     expect((await attempt(here(port), asked(null).by)).kind).toBe('auth-failed');
@@ -201,7 +201,7 @@ describe('keyboard-interactive', () => {
     const port = await questioner([[again], [again]], given);
     expect(await attempt(here(port), asked('more').by)).toMatchObject({
       kind: 'auth-failed',
-      message: expect.stringContaining('once more: the password was refused'),
+      what: expect.stringContaining('once more: the password was refused'),
     });
     expect(given).toEqual(['portfw-lab']);
   });
@@ -393,12 +393,12 @@ describe('an agent', () => {
       expect(await by.unlockKeys([named])).toMatchObject([
         {
           severity: 'warning',
-          message: expect.stringContaining(`The certificate ${file('signed-cert.pub')} cannot be used`),
+          what: expect.stringContaining(`The certificate ${file('signed-cert.pub')} cannot be used`),
         },
       ]);
       expect(await attempt(named)).toMatchObject({
         kind: 'auth-failed',
-        message: expect.stringContaining('certificate'),
+        what: expect.stringContaining('certificate'),
       });
     },
   );

@@ -59,7 +59,7 @@ async function connected<T>(host: LabHost, way: Way, use: (connection: Connectio
     password: null,
   };
   const outcome = await transport.connect(target);
-  if (outcome.kind !== 'connected') throw new Error(`${host.name}: ${outcome.message}`);
+  if (outcome.kind !== 'connected') throw new Error(`${host.name}: ${outcome.what}`);
   try {
     return await use(outcome.connection);
   } finally {
@@ -70,7 +70,7 @@ async function connected<T>(host: LabHost, way: Way, use: (connection: Connectio
 /** Runs the probe and reads its answer; one that cannot be read fails the test. */
 async function probe(connection: Connection, data = '', program = probeProgram()) {
   const outcome = await connection.run({ program, data, deadlineMs: 30_000, outputLimitBytes: 16 * 1024 * 1024 });
-  if (outcome.kind !== 'exited') throw new Error(outcome.message);
+  if (outcome.kind !== 'exited') throw new Error(outcome.what);
   const parsed = parseFacts(outcome.stdout.toString('utf8'));
   if (parsed.kind === 'unreadable') throw new Error(`${parsed.section}: ${parsed.why}\n${outcome.stderr.toString()}`);
   return { ...parsed, stderr: outcome.stderr.toString() };

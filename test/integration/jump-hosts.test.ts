@@ -193,11 +193,11 @@ describe('jump hosts', () => {
       kind: 'host-key-changed',
       file: changed,
       line: 2,
-      message: expect.stringMatching(/jump host operator@.*HAS CHANGED/),
+      what: expect.stringMatching(/jump host operator@.*HAS CHANGED/),
     });
     expect(await attempt(target(through(overBastion({ knownHostsFiles: [changed] }))))).toMatchObject({
       kind: 'host-key-unknown',
-      message: expect.stringContaining('The jump host admin@'),
+      what: expect.stringContaining('The jump host admin@'),
     });
   });
 
@@ -241,7 +241,7 @@ describe('jump hosts', () => {
     writeFileSync(other, `${host.privateAddress} ${inner.hostKeys.find((line) => line.startsWith('ssh-ed25519'))}\n`);
     expect(await attempt(target(route, { knownHostsFiles: [other] }))).toMatchObject({
       kind: 'host-key-changed',
-      message: expect.not.stringContaining('jump host'),
+      what: expect.not.stringContaining('jump host'),
     });
   });
 
@@ -257,8 +257,8 @@ describe('jump hosts', () => {
       for (const outcome of outcomes) {
         expect(outcome).toMatchObject({
           kind: 'auth-failed',
-          message: expect.stringContaining(`The jump host admin@${bastion.publicAddress} port ${bastionPort}`),
-          hint: expect.stringContaining('ssh_config'),
+          what: expect.stringContaining(`The jump host admin@${bastion.publicAddress} port ${bastionPort}`),
+          solve: expect.stringContaining('ssh_config'),
         });
       }
       const after = (await bastion.run('cat', `/run/sshd_${bastionPort}.log`)).split('Connection closed by').length;
@@ -305,11 +305,11 @@ describe('jump hosts', () => {
           /./,
         ],
       ];
-      for (const [kind, to, message, hint] of cases) {
+      for (const [kind, to, what, solve] of cases) {
         expect(await attempt(to)).toMatchObject({
           kind,
-          message: expect.stringMatching(message),
-          hint: expect.stringMatching(hint),
+          what: expect.stringMatching(what),
+          solve: expect.stringMatching(solve),
         });
       }
       const port = await startSshd(bastion, `AllowTcpForwarding no\n${SETTINGS}`);
@@ -317,8 +317,8 @@ describe('jump hosts', () => {
       for (const hop of [overBastion({ port }), overBastion({ user: 'operator', privateKeyFiles: [restricted] })]) {
         expect(await attempt(target(through(hop), { address: inner.privateAddress }))).toMatchObject({
           kind: 'unreachable',
-          message: expect.stringContaining('does not allow a connection to'),
-          hint: expect.stringContaining('AllowTcpForwarding'),
+          what: expect.stringContaining('does not allow a connection to'),
+          solve: expect.stringContaining('AllowTcpForwarding'),
         });
       }
     },
@@ -330,7 +330,7 @@ describe('jump hosts', () => {
       const startedAt = performance.now();
       const given = transport.connect(target(route), AbortSignal.timeout(100));
       const other = transport.connect(target(route), AbortSignal.timeout(400));
-      expect(await given).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('interrupted') });
+      expect(await given).toMatchObject({ kind: 'unreachable', what: expect.stringContaining('interrupted') });
       expect(performance.now() - startedAt).toBeLessThan(390);
       expect((await other).kind).toBe('unreachable');
     });
@@ -388,19 +388,19 @@ describe('a command in place of a connection', () => {
     const broken = await attempt(by('sh -c \'echo "no way \u001b[31mout" >&2; exit 7\''));
     expect(broken).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringMatching(/the ProxyCommand ended with exit code 7 and said: no way out$/),
+      what: expect.stringMatching(/the ProxyCommand ended with exit code 7 and said: no way out$/),
     });
     const startedAt = performance.now();
     const hanging = await attempt(by('sleep 4712', { connectTimeoutMs: 1000 }));
-    expect(hanging).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('within 1 s') });
+    expect(hanging).toMatchObject({ kind: 'unreachable', what: expect.stringContaining('within 1 s') });
     expect(performance.now() - startedAt).toBeLessThan(3000);
     await eventually('it is ended', () => !processes().includes('sleep 4712'));
     expect(await attempt(by('/no/such/program'))).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('ProxyCommand'),
+      what: expect.stringContaining('ProxyCommand'),
     });
     expect(await attempt(by('echo 220 mail.example.net'))).toMatchObject({
-      message: expect.stringContaining('ProxyCommand'),
+      what: expect.stringContaining('ProxyCommand'),
     });
   });
 
@@ -408,8 +408,8 @@ describe('a command in place of a connection', () => {
     process.env['PORTFW_SSH_PASSWORD'] = 'not for others';
     try {
       const outcome = await attempt(by("sh -c 'env >&2; exit 1'"));
-      expect(outcome.kind === 'unreachable' && outcome.message).not.toContain('not for others');
-      expect(outcome.kind === 'unreachable' && outcome.message).toContain('ended with exit code 1');
+      expect(outcome.kind === 'unreachable' && outcome.what).not.toContain('not for others');
+      expect(outcome.kind === 'unreachable' && outcome.what).toContain('ended with exit code 1');
     } finally {
       delete process.env['PORTFW_SSH_PASSWORD'];
     }

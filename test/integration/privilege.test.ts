@@ -126,7 +126,7 @@ describe('an account that is limited to what portfw runs', () => {
     for (const suite of suites) {
       const outcome = await runOn(target(suite, { user: 'ops', become: sudo(null) }), 'touch /root/gained');
       expect(outcome).toMatchObject({ kind: 'not-run', mayHaveRun: false });
-      expect((outcome as { hint: string }).hint).toContain('portfw sudoers ops');
+      expect((outcome as { solve: string }).solve).toContain('portfw sudoers ops');
       for (const command of ['cat /etc/shadow', '/bin/sh -c id', 'firewall-cmd --state', '-e /etc/sudoers']) {
         const tried = await host(suite).exec(['su', 'ops', '-c', `sudo -n ${command}`]);
         expect(tried.exitCode).not.toBe(0);

@@ -260,7 +260,7 @@ describe('host keys', () => {
           kind: 'host-key-changed',
           file: changed,
           line: 3,
-          message: expect.stringContaining(`${changed} line 3`),
+          what: expect.stringContaining(`${changed} line 3`),
         });
       }
       expect(readFileSync(file('none-here'), 'utf8')).toBe('');

@@ -101,7 +101,7 @@ describe('host keys', () => {
       kind: 'host-key-changed',
       file: changed,
       line: 2,
-      message: expect.stringContaining(`${changed} line 2`),
+      what: expect.stringContaining(`${changed} line 2`),
     });
     expect(readFileSync(changed, 'utf8').trim().split('\n')).toHaveLength(2);
   });
@@ -152,7 +152,7 @@ describe('logins', () => {
       kind: 'auth-failed',
       tried: [expect.stringContaining(file('wrong'))],
       offered: expect.arrayContaining(['publickey', 'password']),
-      hint: expect.stringContaining('PORTFW_SSH_PASSWORD'),
+      solve: expect.stringContaining('PORTFW_SSH_PASSWORD'),
     });
   });
 
@@ -166,7 +166,7 @@ describe('logins', () => {
     ];
     for (const [privateKeyFile, message] of cases) {
       const outcome = await attempt(target({ privateKeyFiles: [privateKeyFile] }));
-      expect(outcome).toMatchObject({ kind: 'local-problem', message: expect.stringMatching(message) });
+      expect(outcome).toMatchObject({ kind: 'local-problem', what: expect.stringMatching(message) });
     }
   });
 
@@ -190,7 +190,7 @@ describe('logins', () => {
     expect(outcomes.map(({ kind }) => kind)).toEqual(['connected', 'connected', 'connected']);
     expect(asked).toEqual([locked]);
     const refusing = new NodeSshTransport({ passphrase: null, ask: () => Promise.resolve(null) });
-    expect(await refusing.unlockKeys([to])).toMatchObject([{ message: expect.stringContaining('is encrypted') }]);
+    expect(await refusing.unlockKeys([to])).toMatchObject([{ what: expect.stringContaining('is encrypted') }]);
   });
 
   it('use a password once, by either method, without hanging', async () => {
@@ -210,7 +210,7 @@ describe('logins', () => {
       });
       expect((await attempt(to)).kind).toBe('connected');
       const refused = await attempt({ ...to, password: new Secret('wrong') });
-      expect(refused).toMatchObject({ kind: 'auth-failed', hint: expect.stringContaining('will not be tried again') });
+      expect(refused).toMatchObject({ kind: 'auth-failed', solve: expect.stringContaining('will not be tried again') });
       expect(refused.kind === 'auth-failed' && refused.tried).toHaveLength(1);
       const startedAt = performance.now();
       const none = await attempt({ ...to, password: null });
@@ -258,7 +258,7 @@ describe('servers that do not let us in', () => {
     expect(await attempt(target({ port, hostKeyAlias: 'new' }))).toMatchObject({
       kind: 'turned-away',
       reason: 'penalty-or-overload',
-      hint: expect.stringContaining('wait a minute'),
+      solve: expect.stringContaining('wait a minute'),
     });
   });
 
@@ -277,13 +277,13 @@ describe('servers that do not let us in', () => {
   it('have no algorithm in common with us', async () => {
     const port = await startSshd(lab.host('new'), 'KexAlgorithms sntrup761x25519-sha512@openssh.com');
     const outcome = await attempt(target({ port, hostKeyAlias: 'new' }));
-    expect(outcome).toMatchObject({ kind: 'protocol-failed', message: expect.stringContaining('key exchange') });
+    expect(outcome).toMatchObject({ kind: 'protocol-failed', what: expect.stringContaining('key exchange') });
   });
 
   it('do not listen, or are not there', async () => {
     expect(await attempt(target({ port: 2 }))).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('nothing listens'),
+      what: expect.stringContaining('nothing listens'),
     });
     const nobody = lab.spareAddress('public', 150).v4;
     expect((await attempt(target({ address: nobody, connectTimeoutMs: 1500 }))).kind).toBe('unreachable');
@@ -297,8 +297,8 @@ describe('servers that do not let us in', () => {
     await lab.host('new').sh('nft "$1"', rule);
     expect(await attempt(target({ port: 3 }))).toMatchObject({
       kind: 'unreachable',
-      message: expect.stringContaining('no route, or a firewall refuses the connection'),
-      hint: expect.stringContaining('firewalls'),
+      what: expect.stringContaining('no route, or a firewall refuses the connection'),
+      solve: expect.stringContaining('firewalls'),
     });
     await lab.host('new').sh('nft delete table inet shut');
   });
@@ -339,7 +339,7 @@ describe('servers that do not let us in', () => {
     const startedAt = performance.now();
     const outcome = await transport.connect(target({ address: '127.0.0.1', port }), AbortSignal.timeout(200));
     server.close();
-    expect(outcome).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('interrupted') });
+    expect(outcome).toMatchObject({ kind: 'unreachable', what: expect.stringContaining('interrupted') });
     expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 });

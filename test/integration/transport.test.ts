@@ -148,7 +148,7 @@ describe('a program on a host that does not cooperate', () => {
       kind: 'not-run',
       exitCode: 1,
       mayHaveRun: false,
-      message: expect.stringContaining('currently not available'),
+      what: expect.stringContaining('currently not available'),
     });
   });
 
@@ -186,7 +186,7 @@ describe('a program on a host that does not cooperate', () => {
       expect(await run(connection, 'echo second')).toMatchObject({
         kind: 'not-run',
         mayHaveRun: false,
-        hint: expect.stringContaining('MaxSessions'),
+        solve: expect.stringContaining('MaxSessions'),
       });
       expect(ended(await first).stdout).toBe('first\n');
     });
@@ -221,7 +221,7 @@ describe('a connection that goes away', () => {
     const outcome = await running;
     const noticedMs = performance.now() - startedAt;
     await host('trixie').run('nft', 'delete', 'table', 'inet', 'dead');
-    expect(outcome).toMatchObject({ kind: 'lost', mayHaveRun: true, message: expect.stringMatching(/keepalive/i) });
+    expect(outcome).toMatchObject({ kind: 'lost', mayHaveRun: true, what: expect.stringMatching(/keepalive/i) });
     expect(noticedMs).toBeLessThan(6500);
     await connection.close();
   });

@@ -133,7 +133,7 @@ function problemsOf(text: string): readonly string[] {
   try {
     const file = path.join(folder, 'matrix.yaml');
     writeFileSync(file, text);
-    return readMatrix(file).problems.map(({ message }) => message);
+    return readMatrix(file).problems.map(({ what }) => what);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,4 +1,4 @@
-import type { Problem, SourceLocation } from '../../core/problem.ts';
+import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { hasUnshowable, shown } from '../../core/shown.ts';
 import type { GroupGraph, GroupNode, HostNode } from './group-graph.ts';
 import { expandHostNames, MAX_HOSTS } from './host-names.ts';
@@ -38,8 +38,8 @@ export class GraphWriter {
     const priority = toInteger(variable.plain);
     if (priority !== null) group.priority = priority;
     else {
-      const message = `ansible_group_priority must be a whole number, not ${shown(variable.plain)}`;
-      this.error(variable.locate(), 'wrong-type', message, 'Write digits, such as 10');
+      const what = `ansible_group_priority must be a whole number, not ${shown(variable.plain)}`;
+      this.error(variable.locate(), 'wrong-type', what, 'Write digits, such as 10');
     }
   }
 
@@ -70,8 +70,8 @@ export class GraphWriter {
   hosts(group: GroupNode, key: string, location: SourceLocation): readonly HostNode[] {
     if (this.tooManyHosts) return [];
     const expanded = expandHostNames(key, MAX_HOSTS - this.graph.hosts.size);
-    if ('message' in expanded) {
-      this.error(location, 'bad-range', expanded.message, expanded.hint);
+    if ('what' in expanded) {
+      this.error(location, 'bad-range', expanded.what, expanded.solve);
       this.tooManyHosts = MAX_HOSTS === this.graph.hosts.size;
       return [];
     }
@@ -88,8 +88,8 @@ export class GraphWriter {
   host(group: GroupNode, name: string, location: SourceLocation, port: number | null = null): HostNode | null {
     if (!this.checkName(name, location, 'host')) return null;
     if (!this.graph.hosts.has(name) && this.graph.hosts.size >= MAX_HOSTS) {
-      const message = `the inventory holds more than ${MAX_HOSTS} hosts`;
-      if (!this.tooManyHosts) this.error(location, 'bad-range', message, 'Split the inventory');
+      const what = `the inventory holds more than ${MAX_HOSTS} hosts`;
+      if (!this.tooManyHosts) this.error(location, 'bad-range', what, 'Split the inventory');
       this.tooManyHosts = true;
       return null;
     }
@@ -98,8 +98,8 @@ export class GraphWriter {
     return host;
   }
 
-  error(location: SourceLocation | null, code: string, message: string, hint: string): void {
-    this.problems.push({ severity: 'error', code, message, hint, location });
+  error(location: SourceLocation | null, code: string, what: string, solve: string): void {
+    this.problems.push(new Problem({ severity: 'error', code, what, solve, location }));
   }
 
   private checkName(name: string, location: SourceLocation, what: 'group' | 'host'): boolean {

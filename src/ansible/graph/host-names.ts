@@ -1,3 +1,4 @@
+import type { Fault } from '../../core/failure.ts';
 import { safeText, shown } from '../../core/shown.ts';
 
 /**
@@ -14,12 +15,6 @@ export interface HostNames {
   readonly names: readonly string[];
   /** The port written behind the name, or `null`. */
   readonly port: number | null;
-}
-
-/** What is wrong with a key under `hosts:`, and how to solve it. */
-export interface NameError {
-  readonly message: string;
-  readonly hint: string;
 }
 
 const NUMERIC = String.raw`\[[0-9]+:[0-9]+(?::[0-9]+)?\]`;
@@ -52,24 +47,23 @@ export function looksLikeAddress(name: string): boolean {
  * @param room how many hosts may still be added
  * @returns the names in order with the port, or what is wrong
  */
-export function expandHostNames(key: string, room: number): HostNames | NameError {
-  if (key.length > 1000) return { message: 'the host name is longer than 1000 characters', hint: 'Shorten it' };
+export function expandHostNames(key: string, room: number): HostNames | Fault {
+  if (key.length > 1000) return { what: 'the host name is longer than 1000 characters', solve: 'Shorten it' };
   const { pattern, port } = splitPort(key);
   if (port !== null && port > 65_535) {
-    return { message: `port ${port} is not between 1 and 65535`, hint: 'Correct the number after the colon' };
+    return { what: `port ${port} is not between 1 and 65535`, solve: 'Correct the number after the colon' };
   }
   const pieces = parseRanges(pattern);
   if (!Array.isArray(pieces)) return pieces;
   const count = pieces.reduce((product, piece) => product * (typeof piece === 'string' ? 1 : piece.length), 1);
   if (count > room) {
-    if (count === 1)
-      return { message: `the inventory holds more than ${MAX_HOSTS} hosts`, hint: 'Split the inventory' };
+    if (count === 1) return { what: `the inventory holds more than ${MAX_HOSTS} hosts`, solve: 'Split the inventory' };
     return {
-      message:
+      what:
         room < MAX_HOSTS && count <= MAX_HOSTS
           ? `with the ${count} hosts of this range the inventory holds more than ${MAX_HOSTS}`
           : `the range stands for ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
-      hint: 'Shorten the range, or split the inventory',
+      solve: 'Shorten the range, or split the inventory',
     };
   }
   let names = [''];
@@ -108,15 +102,15 @@ function stripPort(key: string): { pattern: string; port: number | null } {
 }
 
 /** The literal pieces and ranges of a name, in order. */
-function parseRanges(pattern: string): (string | string[])[] | NameError {
+function parseRanges(pattern: string): (string | string[])[] | Fault {
   const pieces: (string | string[])[] = [];
   let rest = pattern;
   for (let open = rest.indexOf('['); open !== -1; open = rest.indexOf('[')) {
     const close = rest.indexOf(']', open);
     if (close === -1)
       return {
-        message: `the bracket of ${shown(rest.slice(open))} is never closed`,
-        hint: 'Write [first:last] for a range; a section of an INI file is "[name]"',
+        what: `the bracket of ${shown(rest.slice(open))} is never closed`,
+        solve: 'Write [first:last] for a range; a section of an INI file is "[name]"',
       };
     const members = expandRange(rest.slice(open + 1, close));
     if (!Array.isArray(members)) return members;
@@ -127,10 +121,10 @@ function parseRanges(pattern: string): (string | string[])[] | NameError {
   return pieces;
 }
 
-function expandRange(range: string): string[] | NameError {
-  const wrong = (message: string, hint: string): NameError => ({
-    message: `the range [${safeText(range.slice(0, 60))}] ${message}`,
-    hint,
+function expandRange(range: string): string[] | Fault {
+  const wrong = (what: string, solve: string): Fault => ({
+    what: `the range [${safeText(range.slice(0, 60))}] ${what}`,
+    solve,
   });
   const bounds = range.split(':');
   if (bounds.length < 2) return wrong('has no colon', 'Write [first:last]');

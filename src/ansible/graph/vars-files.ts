@@ -1,8 +1,9 @@
 import { readdirSync, statSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
-import { InputError, type Problem } from '../../core/problem.ts';
+import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
-import { parseYaml } from '../../documents/yaml-document.ts';
+import { startOf } from '../../documents/source-text.ts';
+import { parseYamlSource } from '../../documents/yaml-document.ts';
 import { compareText } from './group-graph.ts';
 import { type Decrypt, readSourceText } from './source-text.ts';
 import { combine, fileVariables, type Variables } from './variables.ts';
@@ -88,13 +89,15 @@ export class VarsFiles {
     const kind = kindOf(folder);
     if (kind === 'folder') return this.entries(folder);
     if (kind === 'file') {
-      this.problems.push({
-        severity: 'warning',
-        code: 'not-a-folder',
-        message: 'this should be a folder of variables, but is a file',
-        hint: 'Make it a folder, or rename it; it is not read',
-        location: { file: folder, line: 1, column: 1 },
-      });
+      this.problems.push(
+        new Problem({
+          severity: 'warning',
+          code: 'not-a-folder',
+          what: 'this should be a folder of variables, but is a file',
+          solve: 'Make it a folder, or rename it; it is not read',
+          location: fileItself(folder),
+        }),
+      );
     }
     return [];
   }
@@ -105,7 +108,7 @@ export class VarsFiles {
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
       this.error(
-        folder,
+        fileItself(folder),
         'folder-unreadable',
         code === 'EACCES' || code === 'EPERM' ? 'you may not read this folder' : `the folder cannot be read (${code})`,
         'Check its owner and mode',
@@ -116,8 +119,8 @@ export class VarsFiles {
 
   private readFolder(folder: string, depth: number): Variables {
     if (depth > MAX_FOLDER_DEPTH) {
-      const message = `folders of variables are nested more than ${MAX_FOLDER_DEPTH} deep`;
-      this.error(folder, 'nesting-too-deep', message, 'Does a symbolic link lead back to a folder above it?');
+      const what = `folders of variables are nested more than ${MAX_FOLDER_DEPTH} deep`;
+      this.error(fileItself(folder), 'nesting-too-deep', what, 'Does a symbolic link lead back to a folder above it?');
       return NONE;
     }
     const layers: Variables[] = [];
@@ -134,11 +137,12 @@ export class VarsFiles {
 
   private readFile(path: string): Variables {
     try {
-      const yaml = parseYaml(readSourceText(path, this.decrypt), path);
+      const source = readSourceText(path, this.decrypt);
+      const yaml = parseYamlSource(source);
       if (yaml.value === null) return NONE;
       if (typeof yaml.value !== 'object' || Array.isArray(yaml.value)) {
         this.error(
-          path,
+          startOf(source),
           'wrong-type',
           `a file of variables is a mapping, not ${shown(yaml.value)}`,
           'Write "name: value" lines',
@@ -153,8 +157,8 @@ export class VarsFiles {
     }
   }
 
-  private error(file: string, code: string, message: string, hint: string): void {
-    this.problems.push({ severity: 'error', code, message, hint, location: { file, line: 1, column: 1 } });
+  private error(location: SourceLocation, code: string, what: string, solve: string): void {
+    this.problems.push(new Problem({ severity: 'error', code, what, solve, location }));
   }
 }
 

@@ -1,4 +1,5 @@
-import { InputError, type Problem, type SourceLocation } from '../../core/problem.ts';
+import type { Fault } from '../../core/failure.ts';
+import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import { closest } from '../../core/suggest.ts';
 import { readTextFile } from '../../documents/read-file.ts';
@@ -18,12 +19,6 @@ export interface PatternMatch {
 interface Part {
   readonly text: string;
   readonly location: SourceLocation | null;
-}
-
-/** What is wrong with a part, and how to solve it. */
-interface Wrong {
-  readonly message: string;
-  readonly hint: string;
 }
 
 const SUBSCRIPT = /^(.+)\[(?:(-?[0-9]+)|([0-9]+)([:-])([0-9]*))\]$/s;
@@ -69,14 +64,14 @@ export function matchLimit(inventory: Inventory, limit: string): PatternMatch {
     if (!part.text.startsWith('@')) return [part];
     const file = part.text.slice(1);
     if (file === '') {
-      problems.push(badPattern({ message: '"@" names no file', hint: 'Write the file behind it: "@FILE"' }, null));
+      problems.push(badPattern({ what: '"@" names no file', solve: 'Write the file behind it: "@FILE"' }, null));
       return [];
     }
     const lines = linesOf(file);
     // To Ansible such a file means every host, as if there were no limit.
     if (lines.length === 0) {
-      const wrong = { message: 'the file names no host', hint: 'Write one host, group or pattern a line' };
-      problems.push(badPattern(wrong, { file, line: 1, column: 1 }));
+      const wrong = { what: 'the file names no host', solve: 'Write one host, group or pattern a line' };
+      problems.push(badPattern(wrong, fileItself(file)));
     }
     return lines;
   });
@@ -97,7 +92,8 @@ function linesOf(file: string): Part[] {
       let column = 1;
       // A carriage return alone ends a line for Ansible too; places count line feeds.
       return line.split('\r').map((text): Part => {
-        const location = { file, line: index + 1, column: column + text.length - text.trimStart().length };
+        const begin = column + text.length - text.trimStart().length;
+        const location = { file, line: index + 1, column: begin, secret: null };
         column += text.length + 1;
         return { text: text.trim(), location };
       });
@@ -105,8 +101,8 @@ function linesOf(file: string): Part[] {
     .filter((part) => part.text !== '');
 }
 
-function badPattern(wrong: Wrong, location: SourceLocation | null): Problem {
-  return { severity: 'error', code: 'bad-pattern', ...wrong, location };
+function badPattern(wrong: Fault, location: SourceLocation | null): Problem {
+  return new Problem({ severity: 'error', code: 'bad-pattern', ...wrong, location });
 }
 
 function match(
@@ -119,8 +115,8 @@ function match(
   // An unset variable in a script must not turn one host into all of them.
   if (parts.length === 0 && problems.length === 0) {
     const wrong = {
-      message: `the pattern ${shown(whole)} names no host`,
-      hint: 'Name hosts or groups; "all" is every host',
+      what: `the pattern ${shown(whole)} names no host`,
+      solve: 'Name hosts or groups; "all" is every host',
     };
     problems.push(badPattern(wrong, location));
   }
@@ -129,20 +125,22 @@ function match(
     // A file that is no list of patterns has something wrong in every line.
     if (problems.length >= MAX_PROBLEMS) break;
     const matched = matchPart(inventory, part.text, parts.length > 1);
-    if ('message' in matched) problems.push(badPattern(matched, part.location));
-    const found = new Set('message' in matched ? [] : matched);
+    if ('what' in matched) problems.push(badPattern(matched, part.location));
+    const found = new Set('what' in matched ? [] : matched);
     if (part.text.startsWith('!')) hosts = hosts.filter((host) => !found.has(host));
     else if (part.text.startsWith('&')) hosts = hosts.filter((host) => found.has(host));
     else hosts = [...new Set([...hosts, ...found])];
   }
   if (hosts.length === 0 && problems.length === 0) {
-    problems.push({
-      severity: 'error',
-      code: 'no-hosts',
-      message: `the pattern ${shown(whole)} leaves no host`,
-      hint: 'Check the groups that it names with "portfw inventory FILE"',
-      location,
-    });
+    problems.push(
+      new Problem({
+        severity: 'error',
+        code: 'no-hosts',
+        what: `the pattern ${shown(whole)} leaves no host`,
+        solve: 'Check the groups that it names with "portfw inventory FILE"',
+        location,
+      }),
+    );
   }
   return { hosts, problems };
 }
@@ -166,8 +164,8 @@ function splitPattern(pattern: string, location: SourceLocation | null, problems
     const stray = /[[\]]/.exec(pattern.replaceAll(COLON_SEPARATED, ''));
     if (stray !== null) {
       const wrong = {
-        message: `the pattern ${shown(pattern)} has a "${stray[0]}" without its partner`,
-        hint: 'Close the bracket, as in "web[0:2]" or "~we[bc]"',
+        what: `the pattern ${shown(pattern)} has a "${stray[0]}" without its partner`,
+        solve: 'Close the bracket, as in "web[0:2]" or "~we[bc]"',
       };
       problems.push(badPattern(wrong, location));
       return [];
@@ -186,15 +184,15 @@ function splitPattern(pattern: string, location: SourceLocation | null, problems
  *
  * @param several whether it is one of several that separators made out of a longer text
  */
-function matchPart(inventory: Inventory, part: string, several: boolean): readonly string[] | Wrong {
+function matchPart(inventory: Inventory, part: string, several: boolean): readonly string[] | Fault {
   if (inventory.hosts.has(part)) return [part];
   const expression = part.replace(/^[&!]/, '');
   if (expression === '' || expression === '~')
-    return { message: `nothing stands after ${shown(part)}`, hint: 'Write a host, a group or a pattern behind it' };
+    return { what: `nothing stands after ${shown(part)}`, solve: 'Write a host, a group or a pattern behind it' };
   if (expression.length > MAX_LENGTH)
     return {
-      message: `the pattern ${shown(part)} has more than ${MAX_LENGTH} characters`,
-      hint: 'Write several patterns',
+      what: `the pattern ${shown(part)} has more than ${MAX_LENGTH} characters`,
+      solve: 'Write several patterns',
     };
   const subscript = expression.startsWith('~') ? null : SUBSCRIPT.exec(expression);
   const base = subscript?.[1] ?? expression;
@@ -212,7 +210,7 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
     }
   } catch (error) {
     if (!(error instanceof TooComplex)) throw error;
-    return { message: `the pattern ${shown(base)} ${error.message}`, hint: 'Write a simpler one' };
+    return { what: `the pattern ${shown(base)} ${error.message}`, solve: 'Write a simpler one' };
   }
   if (!anyGroup && hosts.length === 0) {
     // Plays that say "all:!localhost" mean no harm where the inventory has no such host.
@@ -224,25 +222,25 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
   if (typeof chosen !== 'string') return chosen;
   const { size } = new Set(hosts);
   return {
-    message: `${shown(expression)} ${chosen}`,
-    hint: size === 0 ? `${shown(base)} has no hosts` : `Positions count from 0; ${shown(base)} has ${size}`,
+    what: `${shown(expression)} ${chosen}`,
+    solve: size === 0 ? `${shown(base)} has no hosts` : `Positions count from 0; ${shown(base)} has ${size}`,
   };
 }
 
 /** What is said of a pattern that matches nothing. */
-function unmatched(inventory: Inventory, base: string): Wrong {
-  const message = `no group and no host matches ${shown(base)}`;
+function unmatched(inventory: Inventory, base: string): Fault {
+  const what = `no group and no host matches ${shown(base)}`;
   if (LOCALHOST.includes(base))
-    return { message, hint: 'This machine has to be in the inventory too, with ansible_connection: local' };
-  if (base.startsWith('@')) return { message, hint: 'A file of patterns can only be given to --limit' };
+    return { what, solve: 'This machine has to be in the inventory too, with ansible_connection: local' };
+  if (base.startsWith('@')) return { what, solve: 'A file of patterns can only be given to --limit' };
   const names = [...inventory.groups.keys(), ...inventory.hosts.keys()];
-  if (base.startsWith('#')) return { message, hint: 'A file of patterns has no comments: remove the line' };
+  if (base.startsWith('#')) return { what, solve: 'A file of patterns has no comments: remove the line' };
   if (names.includes(base.replace(/:\d+$/, '')))
-    return { message, hint: 'Leave the port out: a pattern holds names alone' };
+    return { what, solve: 'Leave the port out: a pattern holds names alone' };
   const near = closest(base, names);
-  if (near !== null) return { message, hint: `Did you mean ${shown(near)}?` };
-  if (/[\s,:]/.test(base)) return { message, hint: 'In a file, write one host, group or pattern a line' };
-  return { message, hint: LOOK };
+  if (near !== null) return { what, solve: `Did you mean ${shown(near)}?` };
+  if (/[\s,:]/.test(base)) return { what, solve: 'In a file, write one host, group or pattern a line' };
+  return { what, solve: LOOK };
 }
 
 /** The hosts that a subscript chooses, or what is wrong with it. */
@@ -261,21 +259,21 @@ function pick(hosts: readonly string[], subscript: RegExpExecArray): readonly st
 }
 
 /** A test for names, or what is wrong with the glob or the regular expression. */
-function compile(pattern: string, several: boolean): ((name: string) => boolean) | Wrong {
+function compile(pattern: string, several: boolean): ((name: string) => boolean) | Fault {
   if (!pattern.startsWith('~') && !/[*?[]/.test(pattern)) return (name) => name === pattern;
-  const simpler = { hint: 'Write a simpler one' };
+  const simpler = { solve: 'Write a simpler one' };
   try {
     if (!pattern.startsWith('~')) return compileExpression(globExpression(pattern));
     const expression = parsePythonRegex(pattern.slice(1));
     if (typeof expression !== 'string') return compileExpression(expression);
     return {
-      message: `the regular expression ${shown(pattern.slice(1))} ${expression}`,
-      hint: several
+      what: `the regular expression ${shown(pattern.slice(1))} ${expression}`,
+      solve: several
         ? 'Correct it; a comma, colon or blank ends a pattern, within a regular expression too'
         : 'Correct it, or use a glob such as "sip*"',
     };
   } catch (error) {
     if (!(error instanceof TooComplex)) throw error;
-    return { message: `the pattern ${shown(pattern)} ${error.message}`, ...simpler };
+    return { what: `the pattern ${shown(pattern)} ${error.message}`, ...simpler };
   }
 }

@@ -1,9 +1,10 @@
 import { accessSync, constants } from 'node:fs';
 import { extname, resolve } from 'node:path';
-import { InputError, type Problem, type SourceLocation } from '../../core/problem.ts';
+import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import { readFileHead } from '../../documents/read-file.ts';
-import { parseYaml } from '../../documents/yaml-document.ts';
+import { type SourceText, startOf } from '../../documents/source-text.ts';
+import { parseYamlSource } from '../../documents/yaml-document.ts';
 import type { YamlFile } from '../../documents/yaml-view.ts';
 import { GroupGraph } from '../graph/group-graph.ts';
 import { isSingleHostName } from '../graph/host-names.ts';
@@ -16,7 +17,7 @@ import type { ScriptOutput } from './script-source.ts';
 export type GatheredSource =
   | { readonly kind: 'list'; readonly text: string }
   | { readonly kind: 'yaml'; readonly yaml: YamlFile }
-  | { readonly kind: 'ini'; readonly file: string; readonly text: string }
+  | { readonly kind: 'ini'; readonly text: SourceText }
   | { readonly kind: 'script'; readonly output: ScriptOutput }
   /** What `ansible-inventory` made of a plugin's configuration. */
   | { readonly kind: 'plugin'; readonly output: ScriptOutput };
@@ -58,10 +59,10 @@ export function lookAt(name: SourceName, decrypt: Decrypt | null): LookedAt {
   const executable = isExecutable(file);
   if (executable && (hasShebang || isBinary(head))) return { source: { kind: 'program', file }, warnings: [] };
   const text = readSourceText(file, decrypt);
-  if (!hasShebang || executable) return readText(file, text);
+  if (!hasShebang || executable) return readText(text);
   try {
-    const { source, warnings } = readText(file, text);
-    if (source.kind !== 'ini' || isIni(text, file)) return { source, warnings };
+    const { source, warnings } = readText(text);
+    if (source.kind !== 'ini' || isIni(text)) return { source, warnings };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
   }
@@ -84,54 +85,59 @@ function headOf(file: string): Buffer {
     throw new InputError(
       error.problems.map((one) =>
         one.code === 'file-not-found'
-          ? { ...one, hint: `Check the path; a host in the place of a file has a comma after it: "${safeText(file)},"` }
+          ? new Problem({
+              ...one,
+              solve: `Check the path; a host in the place of a file has a comma after it: "${safeText(file)},"`,
+            })
           : one,
       ),
     );
   }
 }
 
-function readText(file: string, text: string): LookedAt {
+function readText(text: SourceText): LookedAt {
+  const { file } = text;
   const ending = extname(file);
   const plain = (source: LookedAt['source']): LookedAt => ({ source, warnings: [] });
   if (!YAML_ENDINGS.has(ending)) {
-    if (ending !== '.toml' || isIni(text, file)) return plain({ kind: 'ini', file, text });
+    if (ending !== '.toml' || isIni(text)) return plain({ kind: 'ini', text });
     return plain({
       kind: 'for-ansible',
       file,
       need: 'to read TOML',
       takesEarlier: false,
-      location: { file, line: 1, column: 1 },
+      location: startOf(text),
     });
   }
   let yaml: YamlFile;
   try {
-    yaml = parseYaml(text, file);
+    yaml = parseYamlSource(text);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    const instead = readAsIni(file, text, ending);
+    const instead = readAsIni(text, ending);
     if (instead !== null) return instead;
     throw error;
   }
   const root = yaml.value;
-  if (typeof root !== 'object' || Array.isArray(root))
-    return readAsIni(file, text, ending) ?? plain({ kind: 'yaml', yaml });
+  if (typeof root !== 'object' || Array.isArray(root)) return readAsIni(text, ending) ?? plain({ kind: 'yaml', yaml });
   const plugin = root === null ? undefined : (root as Record<string, unknown>)['plugin'];
   if (plugin === undefined || plugin === null || typeof plugin === 'object') return plain({ kind: 'yaml', yaml });
   const location = yaml.locate(['plugin']);
   if (typeof plugin !== 'string' || plugin === '') {
-    const message = `the name of an inventory plugin is text, not ${shown(plugin)}`;
-    throw new InputError([{ severity: 'error', code: 'wrong-type', message, hint: 'Name the plugin', location }]);
+    const what = `the name of an inventory plugin is text, not ${shown(plugin)}`;
+    throw new InputError([
+      new Problem({ severity: 'error', code: 'wrong-type', what, solve: 'Name the plugin', location }),
+    ]);
   }
   if (ending !== '.yaml' && ending !== '.yml') {
     throw new InputError([
-      {
+      new Problem({
         severity: 'error',
         code: 'inventory-plugin',
-        message: `this configures the inventory plugin ${shown(plugin)}, which Ansible takes from .yml and .yaml files alone`,
-        hint: 'Rename the file; the plugin may want a name of its own, such as aws_ec2.yml',
+        what: `this configures the inventory plugin ${shown(plugin)}, which Ansible takes from .yml and .yaml files alone`,
+        solve: 'Rename the file; the plugin may want a name of its own, such as aws_ec2.yml',
         location,
-      },
+      }),
     ]);
   }
   return plain({
@@ -144,23 +150,29 @@ function readText(file: string, text: string): LookedAt {
 }
 
 /** What is no YAML mapping may be an INI inventory all the same; its own mistakes are then told as such. */
-function readAsIni(file: string, text: string, ending: string): LookedAt | null {
-  if (!INI_SECTION.test(text) && !isIni(text, file)) return null;
-  const source = { kind: 'ini', file, text } as const;
+function readAsIni(text: SourceText, ending: string): LookedAt | null {
+  if (!INI_SECTION.test(text.text) && !isIni(text)) return null;
+  const source = { kind: 'ini', text } as const;
   if (ending === '') return { source, warnings: [] };
-  const message = `the file ends in ${ending}, but holds an INI inventory`;
-  const location = { file, line: 1, column: 1 };
+  const what = `the file ends in ${ending}, but holds an INI inventory`;
+  const location = startOf(text);
   return {
     source,
     warnings: [
-      { severity: 'warning', code: 'ini-inventory', message, hint: 'Rename it, for example to "hosts.ini"', location },
+      new Problem({
+        severity: 'warning',
+        code: 'ini-inventory',
+        what,
+        solve: 'Rename it, for example to "hosts.ini"',
+        location,
+      }),
     ],
   };
 }
 
 /** Whether text can be read as an INI inventory; groups may be declared by other sources. */
-function isIni(text: string, file: string): boolean {
-  return readIniSource(text, file, new GroupGraph()).every((one) => one.code === 'unknown-group');
+function isIni(text: SourceText): boolean {
+  return readIniSource(text, new GroupGraph()).every((one) => one.code === 'unknown-group');
 }
 
 function isExecutable(file: string): boolean {
@@ -183,6 +195,6 @@ export function absolute(source: SourceName): string {
 }
 
 /** One problem with a whole file. */
-export function problem(file: string, code: string, message: string, hint: string): InputError {
-  return new InputError([{ severity: 'error', code, message, hint, location: { file, line: 1, column: 1 } }]);
+export function problem(file: string, code: string, what: string, solve: string): InputError {
+  return new InputError([new Problem({ severity: 'error', code, what, solve, location: fileItself(file) })]);
 }

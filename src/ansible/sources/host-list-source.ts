@@ -1,4 +1,4 @@
-import type { Problem } from '../../core/problem.ts';
+import { fileItself, type Problem } from '../../core/problem.ts';
 import { GraphWriter } from '../graph/graph-writer.ts';
 import type { GroupGraph } from '../graph/group-graph.ts';
 
@@ -8,7 +8,7 @@ import type { GroupGraph } from '../graph/group-graph.ts';
  */
 export function readHostList(text: string, graph: GroupGraph): Problem[] {
   const writer = new GraphWriter(graph, text);
-  const location = { file: text, line: 1, column: 1 };
+  const location = fileItself(text);
   for (const part of text.split(',')) {
     const name = part.trim();
     if (name === '') continue;

@@ -2,9 +2,9 @@ import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { keyText, rememberKeys } from '../../documents/exact-keys.ts';
+import { placesIn, type SourceText } from '../../documents/source-text.ts';
 import { define } from '../../documents/yaml-convert.ts';
 import { YamlFloat } from '../../documents/yaml-scalars.ts';
-import { placesIn } from '../../documents/yaml-view.ts';
 import { GraphWriter } from '../graph/graph-writer.ts';
 import type { GroupGraph, GroupNode } from '../graph/group-graph.ts';
 import type { Variable } from '../graph/variables.ts';
@@ -28,9 +28,9 @@ const CHILD = /^([^:\]\s]+)\s*(?:#.*)?$/u;
  *
  * @returns everything that is wrong with it; what is right has been added nevertheless
  */
-export function readIniSource(text: string, file: string, graph: GroupGraph): Problem[] {
-  const writer = new GraphWriter(graph, file);
-  new IniReader(text, file, writer).read();
+export function readIniSource(source: SourceText, graph: GroupGraph): Problem[] {
+  const writer = new GraphWriter(graph, source.file);
+  new IniReader(source, writer).read();
   return writer.problems;
 }
 
@@ -54,9 +54,9 @@ class IniReader {
   /** `null` below a section that cannot be read: what stands there is passed over. */
   private group: GroupNode | null;
 
-  constructor(text: string, file: string, writer: GraphWriter) {
-    this.text = text;
-    this.place = placesIn(text, file);
+  constructor(source: SourceText, writer: GraphWriter) {
+    this.text = source.text;
+    this.place = placesIn(source);
     this.writer = writer;
     this.group = writer.graph.ungrouped;
   }
@@ -70,17 +70,17 @@ class IniReader {
       else this.readChild(this.group, line);
     }
     for (const [name, awaited] of this.awaited) {
-      const hint = this.groupHint(name);
+      const solve = this.groupHint(name);
       if (awaited.kind === 'vars') {
         this.writer.error(
           awaited.at,
           'unknown-group',
           `no section declares the group ${shown(name)} of these variables`,
-          hint,
+          solve,
         );
       } else {
         for (const { at } of awaited.parents)
-          this.writer.error(at, 'unknown-group', `no section declares the group ${shown(name)}`, hint);
+          this.writer.error(at, 'unknown-group', `no section declares the group ${shown(name)}`, solve);
       }
     }
   }
@@ -149,13 +149,8 @@ class IniReader {
 
   private readHosts(group: GroupNode, line: Line): void {
     const words = splitWords(line.text);
-    if ('message' in words) {
-      this.writer.error(
-        this.place(line.offset + words.column),
-        'ini-syntax',
-        words.message,
-        'Close the quote; write a quote or a backslash that is meant as such with a backslash before it',
-      );
+    if ('what' in words) {
+      this.writer.error(this.place(line.offset + words.column), 'ini-syntax', words.what, words.solve);
       return;
     }
     const [name, ...assignments] = words;
@@ -199,8 +194,8 @@ class IniReader {
     const equals = line.text.indexOf('=');
     const name = strip(line.text.slice(0, Math.max(0, equals)));
     if (name === '') {
-      const message = `${shown(line.text)} is no variable of the group ${shown(group.name)}`;
-      this.writer.error(this.place(line.offset), 'ini-syntax', message, 'Write name=value');
+      const what = `${shown(line.text)} is no variable of the group ${shown(group.name)}`;
+      this.writer.error(this.place(line.offset), 'ini-syntax', what, 'Write name=value');
       return;
     }
     const after = line.text.slice(equals + 1);
@@ -213,8 +208,8 @@ class IniReader {
     const at = this.place(line.offset);
     const name = CHILD.exec(line.text)?.[1];
     if (name === undefined) {
-      const message = `${shown(line.text)} is no name of a group`;
-      this.writer.error(at, 'ini-syntax', message, 'Write one name a line below [group:children]');
+      const what = `${shown(line.text)} is no name of a group`;
+      this.writer.error(at, 'ini-syntax', what, 'Write one name a line below [group:children]');
       return;
     }
     const child = this.writer.graph.groups.get(name);
@@ -228,12 +223,12 @@ class IniReader {
   }
 
   private groupHint(name: string): string {
-    const hint = suggestion(
+    const solve = suggestion(
       name,
       [...this.writer.graph.groups.keys()].filter((known) => known !== name),
       'groups',
     );
-    return hint.startsWith('Did') ? hint : `Add a section [${safeText(name.slice(0, 60))}], which may be empty`;
+    return solve.startsWith('Did') ? solve : `Add a section [${safeText(name.slice(0, 60))}], which may be empty`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { InputError, type SourceLocation } from '../../core/problem.ts';
+import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
 import { type ProgramOutcome, type ProgramRun, runProgram } from '../../core/run-program.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import { parseJson } from '../../documents/json-document.ts';
@@ -39,7 +39,7 @@ export async function runForSource(
 async function runScript(file: string, timeoutMs: number): Promise<ProgramSource> {
   const ask = async (args: readonly string[]): Promise<{ text: string; remarks: string }> => {
     const call = { argv: [resolve(file), ...args] as const, timeoutMs, maxBytes: MAX_OUTPUT_BYTES };
-    return answerOf(await runProgram(call as ProgramRun), call as ProgramRun, { file, line: 1, column: 1 });
+    return answerOf(await runProgram(call as ProgramRun), call as ProgramRun, fileItself(file));
   };
   const { text, remarks } = await ask(['--list']);
   const command = `${file} --list`;
@@ -87,20 +87,20 @@ async function runAnsible(
   const outcome = await runProgram(run);
   if (outcome.kind === 'not-started' && outcome.errno === 'ENOENT') {
     throw new InputError([
-      {
+      new Problem({
         severity: 'error',
         code: 'inventory-plugin',
-        message: `ansible-inventory is needed ${unread.need}, and it is not installed`,
-        hint: 'Install ansible-core, or give portfw what "ansible-inventory -i FILE --list --yaml" prints elsewhere',
+        what: `ansible-inventory is needed ${unread.need}, and it is not installed`,
+        solve: 'Install ansible-core, or give portfw what "ansible-inventory -i FILE --list --yaml" prints elsewhere',
         location,
-      },
+      }),
     ]);
   }
   const failure = 'stderr' in outcome ? pluginFailure(outcome.stderr) : null;
   if (outcome.kind === 'exited' && outcome.exitCode !== 0 && failure !== null) {
-    const hint = `Try it with "ansible-inventory -i ${safeText(file)} --list"`;
-    const message = `Ansible cannot use this inventory: ${failure}`;
-    throw new InputError([{ severity: 'error', code: 'inventory-plugin', message, hint, location }]);
+    const solve = `Try it with "ansible-inventory -i ${safeText(file)} --list"`;
+    const what = `Ansible cannot use this inventory: ${failure}`;
+    throw new InputError([new Problem({ severity: 'error', code: 'inventory-plugin', what, solve, location })]);
   }
   const { text, remarks } = answerOf(outcome, run, location);
   const command = `${file} through ansible-inventory --list --export`;
@@ -118,8 +118,10 @@ function answerOf(
   const wrote = said === '' ? '' : `: ${said}`;
   const call =
     run.argv[0] === 'ansible-inventory' ? 'ansible-inventory' : `the program (${shown(run.argv.slice(1).join(' '))})`;
-  const fail = (message: string, hint: string): InputError =>
-    new InputError([{ severity: 'error', code: 'inventory-program', message: `${call} ${message}`, hint, location }]);
+  const fail = (what: string, solve: string): InputError =>
+    new InputError([
+      new Problem({ severity: 'error', code: 'inventory-program', what: `${call} ${what}`, solve, location }),
+    ]);
   switch (outcome.kind) {
     case 'not-started':
       throw fail(`cannot be started: ${startReason(outcome.errno, outcome.why)}`, 'Run it by hand to see why');

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Problem } from '../../core/problem.ts';
+import { fileItself, Problem } from '../../core/problem.ts';
 import { compareText } from '../graph/group-graph.ts';
 
 /** One place that hosts come from: a file, or a list of names given in its stead. */
@@ -45,14 +45,14 @@ function isFolder(path: string): boolean {
 
 /** The inventory files of a folder and its folders, in the order of their names. */
 function filesBelow(folder: string, problems: Problem[], depth = 0): string[] {
-  const location = { file: folder, line: 1, column: 1 };
-  const error = (code: string, message: string, hint: string): string[] => {
-    problems.push({ severity: 'error', code, message, hint, location });
+  const location = fileItself(folder);
+  const error = (code: string, what: string, solve: string): string[] => {
+    problems.push(new Problem({ severity: 'error', code, what, solve, location }));
     return [];
   };
   if (depth > MAX_FOLDER_DEPTH) {
-    const message = `folders are nested more than ${MAX_FOLDER_DEPTH} deep`;
-    return error('nesting-too-deep', message, 'Does a link lead back to a folder above it?');
+    const what = `folders are nested more than ${MAX_FOLDER_DEPTH} deep`;
+    return error('nesting-too-deep', what, 'Does a link lead back to a folder above it?');
   }
   let entries: string[];
   try {

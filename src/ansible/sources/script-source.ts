@@ -59,8 +59,7 @@ export function outputView(document: YamlFile, command: string): YamlFile {
   return {
     ...document,
     locate(path, at) {
-      const { line, column } = document.locate(path, at);
-      return { file: `${safeText(command)}${inWords(path)}`, line, column };
+      return { ...document.locate(path, at), file: `${safeText(command)}${inWords(path)}` };
     },
   };
 }
@@ -200,8 +199,8 @@ class ScriptReader {
     return this.keepEqual && before !== undefined && sameValue(before.exact, now.exact);
   }
 
-  private wrongType(path: YamlPath, message: string, document: YamlFile = this.list): void {
-    this.writer.error(document.locate(path), 'wrong-type', message, 'Correct what the program prints');
+  private wrongType(path: YamlPath, what: string, document: YamlFile = this.list): void {
+    this.writer.error(document.locate(path), 'wrong-type', what, 'Correct what the program prints');
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Fault } from '../../core/failure.ts';
+
 /** A word of a line, and the column (from 0) that each of its characters comes from. */
 export interface ShellWord {
   readonly text: string;
@@ -7,8 +9,7 @@ export interface ShellWord {
 }
 
 /** A line that cannot be split, and the column (from 0) of the quote or backslash that is at fault. */
-export interface WordFault {
-  readonly message: string;
+export interface WordFault extends Fault {
   readonly column: number;
 }
 
@@ -39,7 +40,7 @@ export function splitWords(line: string): readonly ShellWord[] | WordFault {
     if (quote !== null) {
       if (character === quote.sign) quote = null;
       else if (character === '\\' && quote.sign === '"') {
-        if (i + 1 >= line.length) return { message: 'nothing follows this backslash', column: i };
+        if (i + 1 >= line.length) return fault('nothing follows this backslash', i);
         // Within double quotes only the quote and the backslash itself can be escaped.
         if (!'"\\'.includes(line.charAt(i + 1))) keep(i);
         i += 1;
@@ -52,14 +53,19 @@ export function splitWords(line: string): readonly ShellWord[] | WordFault {
     else {
       start ??= i;
       if (character === '\\') {
-        if (i + 1 >= line.length) return { message: 'nothing follows this backslash', column: i };
+        if (i + 1 >= line.length) return fault('nothing follows this backslash', i);
         i += 1;
         keep(i);
       } else if (character === '"' || character === "'") quote = { sign: character, column: i };
       else keep(i);
     }
   }
-  if (quote !== null) return { message: `this ${quote.sign} is never closed`, column: quote.column };
+  if (quote !== null) return fault(`this ${quote.sign} is never closed`, quote.column);
   finish();
   return words;
+}
+
+function fault(what: string, column: number): WordFault {
+  const solve = 'Close the quote; write a quote or a backslash that is meant as such with a backslash before it';
+  return { what, solve, column };
 }

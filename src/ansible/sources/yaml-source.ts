@@ -184,8 +184,8 @@ class SourceReader {
 }
 
 function groupKeyHint(key: string, value: unknown): string {
-  const hint = suggestion(key, SECTIONS, 'keys');
-  if (hint.startsWith('Did')) return hint;
+  const solve = suggestion(key, SECTIONS, 'keys');
+  if (solve.startsWith('Did')) return solve;
   if (isMapping(value) && SECTIONS.some((section) => Object.hasOwn(value, section)))
     return 'A group within a group goes below "children:"';
   return 'A variable goes below "vars:", a host below "hosts:", a group below "children:"';

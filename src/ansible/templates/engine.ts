@@ -1,7 +1,14 @@
 import type { Environment } from 'minijinja-js';
 import type { Vault } from '../vault/vault.ts';
 import { callMethod, keyOf, sliceOf } from './access.ts';
-import { engineError, type Failure, type Fault, Stop, undefinedError, undefinedName } from './faults.ts';
+import {
+  engineError,
+  Stop,
+  type TemplateFailure,
+  type TemplateFault,
+  undefinedError,
+  undefinedName,
+} from './faults.ts';
 import { FILTERS } from './filters.ts';
 import { callFunction } from './functions.ts';
 import { type Translated, translate } from './syntax.ts';
@@ -38,12 +45,12 @@ interface Frame {
   readonly host: string;
   readonly stack: Value[];
   /** What was undefined on the way, as the end of a sentence. */
-  readonly missing: Fault[];
+  readonly missing: TemplateFault[];
   /** Arguments on their way to a call. */
   readonly references: Value[];
-  error: Fault | null;
+  error: TemplateFault | null;
   /** What was undefined where text was wanted of it. */
-  lost: Fault | null;
+  lost: TemplateFault | null;
   secret: boolean;
 }
 
@@ -87,10 +94,10 @@ export class TemplateEngine {
 
   private evaluateVariable(host: string, name: string): Outcome {
     const raw = this.world.hosts.get(host)?.get(name);
-    const failure = (error: ExpressionError): Failure => ({
+    const failure = (error: ExpressionError): TemplateFailure => ({
       code: error.code,
-      message: error.message,
-      hint: error.hint,
+      what: error.what,
+      solve: error.solve,
       host,
       variable: name,
       expression: null,
@@ -152,9 +159,9 @@ export class TemplateEngine {
       state.secret = true;
       const opened = this.vault.open(raw.ciphertext);
       if (opened.kind === 'opened') return opened.text;
-      const message = `is encrypted with ansible-vault, ${opened.message}`;
+      const what = `is encrypted with ansible-vault, ${opened.what}`;
       throw new Stop(
-        { ...place, code: opened.code, message, hint: opened.hint, expression: null, secret: false },
+        { ...place, code: opened.code, what, solve: opened.solve, expression: null, secret: false },
         false,
       );
     }
@@ -162,10 +169,10 @@ export class TemplateEngine {
   }
 
   private evaluateText(source: string, place: Place, state: { secret: boolean }): Value {
-    const fail = (error: ExpressionError | Failure, isUndefined: boolean): Stop => {
+    const fail = (error: ExpressionError | TemplateFailure, isUndefined: boolean): Stop => {
       if (!(error instanceof ExpressionError)) return new Stop(error, isUndefined);
-      const { code, message, hint } = error;
-      return new Stop({ ...place, code, message, hint, expression: source, secret: state.secret }, isUndefined);
+      const { code, what, solve } = error;
+      return new Stop({ ...place, code, what, solve, expression: source, secret: state.secret }, isUndefined);
     };
     let translated = this.translations.get(source);
     if (translated === undefined) {
@@ -354,7 +361,7 @@ export class TemplateEngine {
     if (outcome.kind === 'failed') frame.error ??= failure;
     else
       frame.missing.push(
-        failure.expression === null ? new ExpressionError(failure.message, failure.hint, failure.code) : failure,
+        failure.expression === null ? new ExpressionError(failure.what, failure.solve, failure.code) : failure,
       );
     return undefined;
   }

@@ -1,12 +1,10 @@
+import type { CodedFault } from '../../core/failure.ts';
 import { safeText } from '../../core/shown.ts';
 import { closest } from '../../core/suggest.ts';
 import { ExpressionError } from './values.ts';
 
 /** Where an evaluation failed: in the variable that was asked for, or in one that it needs. */
-export interface Failure {
-  readonly code: string;
-  readonly message: string;
-  readonly hint: string;
+export interface TemplateFailure extends CodedFault {
   readonly host: string;
   readonly variable: string;
   /** The template; `null` when it is a value of a vault that could not be decrypted. */
@@ -18,14 +16,14 @@ export interface Failure {
 }
 
 /** What is wrong: with the template itself, or with a variable that it needs. */
-export type Fault = ExpressionError | Failure;
+export type TemplateFault = ExpressionError | TemplateFailure;
 
 /** Ends the evaluation of a variable. */
 export class Stop extends Error {
-  readonly failure: Failure;
+  readonly failure: TemplateFailure;
   readonly isUndefined: boolean;
 
-  constructor(failure: Failure, isUndefined: boolean) {
+  constructor(failure: TemplateFailure, isUndefined: boolean) {
     super(failure.code);
     this.failure = failure;
     this.isUndefined = isUndefined;
@@ -42,10 +40,10 @@ const RUN_NAMES = new Set([
 
 /** Something is undefined, which `default` makes good. */
 export function undefinedError(
-  message: string,
-  hint = 'Set it, or use "| default(…)" where it may be missing',
+  what: string,
+  solve = 'Set it, or use "| default(…)" where it may be missing',
 ): ExpressionError {
-  return new ExpressionError(message === '' ? 'it is undefined' : message, hint, 'template-undefined');
+  return new ExpressionError(what === '' ? 'it is undefined' : what, solve, 'template-undefined');
 }
 
 /** A name that nobody sets. @param known the names that there are */
@@ -54,25 +52,25 @@ export function undefinedName(name: string, known: Iterable<string>): Expression
   if (FACTS.test(name)) return undefinedError(`"${name}" is a fact, which Ansible gathers from the host`, instead);
   if (RUN_NAMES.has(name)) return undefinedError(`"${name}" exists only while Ansible runs a playbook`, instead);
   const near = closest(name, known);
-  const hint = near === null ? undefined : `Did you mean "${safeText(near)}"?`;
-  return undefinedError(`"${safeText(name)}" is undefined`, hint);
+  const solve = near === null ? undefined : `Did you mean "${safeText(near)}"?`;
+  return undefinedError(`"${safeText(name)}" is undefined`, solve);
 }
 
 /** MiniJinja's own complaint; `null` for all else, the end of its WebAssembly instance among it. */
 export function engineError(error: unknown): ExpressionError | null {
   if (!(error instanceof Error) || error.name === 'RuntimeError' || error instanceof RangeError) return null;
   const [line = ''] = error.message.split('\n');
-  const message = line
+  const what = line
     .replace(/^(?:invalid operation|syntax error|bad serialization): /, '')
     .replace(/ \(in <[^>]*>:\d+\)$/, '');
-  if (/out of fuel/.test(message)) {
+  if (/out of fuel/.test(what)) {
     return new ExpressionError(
       'it takes too many steps',
       'Simplify it, or write the value itself',
       'template-too-long',
     );
   }
-  if (/^syntax error/.test(line)) return new ExpressionError(message, 'Correct the expression', 'template-syntax');
-  if (/^undefined value/.test(message)) return undefinedError('');
-  return new ExpressionError(message, 'Correct the expression');
+  if (/^syntax error/.test(line)) return new ExpressionError(what, 'Correct the expression', 'template-syntax');
+  if (/^undefined value/.test(what)) return undefinedError('');
+  return new ExpressionError(what, 'Correct the expression');
 }

@@ -1,14 +1,13 @@
 import { formatNetwork, normaliseAddress, parseNetwork } from '../../core/addresses.ts';
 import { concealValue } from '../../core/concealed.ts';
-import type { Problem, SourceLocation } from '../../core/problem.ts';
+import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import type { YamlPath } from '../../documents/yaml-document.ts';
 import { UnsafeText, VaultValue, YamlFloat, YamlTimestamp } from '../../documents/yaml-scalars.ts';
 import type { Variable } from '../graph/variables.ts';
 import type { Inventory, InventoryHost } from '../inventory.ts';
 import type { Vault } from '../vault/vault.ts';
-import { fromVault } from '../vault/vault-places.ts';
-import type { Failure } from './faults.ts';
+import type { TemplateFailure } from './faults.ts';
 import { isTemplate } from './tokens.ts';
 import { entriesOf, isMap, OMIT, type Value } from './values.ts';
 import type { Outcome, Raw, RawVariable, TemplateWorld } from './world.ts';
@@ -106,7 +105,7 @@ class Resolver {
     };
     if (outcomes === null && result.kind === 'stopped') {
       const [host, name] = wanted[result.index]!;
-      const [message, hint] = {
+      const [what, solve] = {
         time: [`takes longer than ${TEMPLATE_TIME_LIMIT_MS / 1000} seconds`, 'Simplify the expression'],
         memory: ['takes too much memory', 'Simplify the expression'],
         all: [
@@ -115,7 +114,7 @@ class Resolver {
         ],
       }[result.because] as [string, string];
       const expression = { path: [], expression: null, secret: true, code: `template-${result.because}` };
-      messages.add({ ...expression, host, variable: name, message, hint }, host, name);
+      messages.add({ ...expression, host, variable: name, what, solve }, host, name);
     }
     // A thread that was stopped has said nothing of the others: they are neither right nor wrong, and the run ends anyhow.
     outcomes?.forEach((outcome, index) => {
@@ -179,8 +178,8 @@ class Resolver {
   }
 
   private isSecretFile(variable: Variable): boolean {
-    const { files } = this.options.vault;
-    return files.size > 0 && files.has(variable.locate()?.file ?? '');
+    const place = variable.locate();
+    return place !== null && place.secret !== null;
   }
 
   /** A variable of a vault that holds no template. */
@@ -192,14 +191,16 @@ class Resolver {
       if (value instanceof VaultValue) {
         const opened = this.options.vault.open(value.ciphertext);
         if (opened.kind === 'opened') return opened.text;
-        const message = `${name} is encrypted with ansible-vault, ${opened.message}`;
-        problems.push({
-          severity: 'error',
-          code: opened.code,
-          message,
-          hint: opened.hint,
-          location: variable.locate(path),
-        });
+        const what = `${name} is encrypted with ansible-vault, ${opened.what}`;
+        problems.push(
+          new Problem({
+            severity: 'error',
+            code: opened.code,
+            what,
+            solve: opened.solve,
+            location: variable.locate(path),
+          }),
+        );
         return null;
       }
       if (Array.isArray(value)) return value.map((item, index) => open(item, [...path, index]));
@@ -267,7 +268,10 @@ function secretVariable(name: string, variable: Variable, plain: unknown): Varia
     plain,
     exact: plain,
     evaluation: { secret: true, problems: [] },
-    locate: (path, at) => fromVault(variable.locate(path, at), name),
+    locate: (path, at) => {
+      const place = variable.locate(path, at);
+      return place === null ? null : { ...place, secret: { variable: name } };
+    },
   };
 }
 
@@ -314,7 +318,7 @@ class FailureMessages {
   private readonly groups = new Map<
     string,
     {
-      readonly failure: Failure;
+      readonly failure: TemplateFailure;
       readonly name: string;
       readonly location: SourceLocation | null;
       readonly hosts: string[];
@@ -329,11 +333,11 @@ class FailureMessages {
   }
 
   /** @param host and `name` say what was wanted; the failure may lie isItself, in what it needs */
-  add(failure: Failure, host: string, name: string): void {
+  add(failure: TemplateFailure, host: string, name: string): void {
     const at = this.inventory.hosts.get(failure.host)?.variables.get(failure.variable);
     const wanted = this.inventory.hosts.get(host)?.variables.get(name);
     const location = at?.locate(failure.path) ?? wanted?.locate() ?? null;
-    const key = JSON.stringify([location, name, failure.variable, failure.message]);
+    const key = JSON.stringify([location, name, failure.variable, failure.what]);
     const group = this.groups.get(key) ?? { failure, name, location, hosts: [] };
     group.hosts.push(host);
     this.groups.set(key, group);
@@ -347,7 +351,9 @@ class FailureMessages {
     let problems = this.made.get(key);
     if (problems === undefined) {
       const { failure, location } = group;
-      problems = [{ severity: 'error', code: failure.code, message: message(group), hint: failure.hint, location }];
+      problems = [
+        new Problem({ severity: 'error', code: failure.code, what: message(group), solve: failure.solve, location }),
+      ];
       this.made.set(key, problems);
     }
     return problems;
@@ -357,7 +363,7 @@ class FailureMessages {
 const MOST_NAMED = 3;
 
 function message(group: {
-  readonly failure: Failure;
+  readonly failure: TemplateFailure;
   readonly name: string;
   readonly hosts: readonly string[];
 }): string {
@@ -371,11 +377,11 @@ function message(group: {
     ? ''
     : `, which needs ${failure.variable}${hosts.includes(failure.host) ? '' : ` of "${safeText(failure.host)}"`},`;
   if (failure.expression === null)
-    return `${name} ${ofHosts}${needs} cannot be evaluated: ${isItself ? 'it' : failure.variable} ${failure.message}`;
+    return `${name} ${ofHosts}${needs} cannot be evaluated: ${isItself ? 'it' : failure.variable} ${failure.what}`;
   // A password may hold braces by chance, and is not to be shown.
   const isHidden = failure.secret || isPassword(failure.variable) || isPassword(name);
   const template = isHidden ? 'its template' : `the template ${shown(failure.expression)}`;
-  return `${name} ${ofHosts}${needs} cannot be evaluated: in ${template}, ${failure.message}`;
+  return `${name} ${ofHosts}${needs} cannot be evaluated: in ${template}, ${failure.what}`;
 }
 
 /** Whether a variable, by its name, holds a password. */

@@ -1,3 +1,5 @@
+import type { CodedFault } from '../../core/failure.ts';
+
 /**
  * Values inside templates, and Python's view of them. Mappings are Maps, since they come from files: no key of theirs can
  * touch a prototype, and their order stays.
@@ -21,14 +23,16 @@ export interface Lazy {
 export const PASS_OVER = '__pass_over';
 
 /** What is wrong with an expression, as a sentence's end: "the filter int …". */
-export class ExpressionError extends Error {
+export class ExpressionError extends Error implements CodedFault {
   readonly code: string;
-  readonly hint: string;
+  readonly what: string;
+  readonly solve: string;
 
-  constructor(message: string, hint: string, code = 'template-error') {
-    super(message);
+  constructor(what: string, solve: string, code = 'template-error') {
+    super(what);
     this.code = code;
-    this.hint = hint;
+    this.what = what;
+    this.solve = solve;
   }
 }
 

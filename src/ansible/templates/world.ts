@@ -1,4 +1,4 @@
-import type { Failure } from './faults.ts';
+import type { TemplateFailure } from './faults.ts';
 import { FILTERS } from './filters.ts';
 import { FUNCTIONS } from './functions.ts';
 import type { Vocabulary } from './syntax.ts';
@@ -32,7 +32,7 @@ export interface TemplateWorld {
 /** What became of a variable. `undefined` is the fault of a name that nobody sets, which `default` makes good. */
 export type Outcome =
   | { readonly kind: 'value'; readonly value: Value; readonly secret: boolean }
-  | { readonly kind: 'undefined' | 'failed'; readonly failure: Failure };
+  | { readonly kind: 'undefined' | 'failed'; readonly failure: TemplateFailure };
 
 /** What templates may name beyond variables. */
 export const VOCABULARY: Vocabulary = {

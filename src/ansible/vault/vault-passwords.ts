@@ -1,7 +1,7 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { expandHome } from '../../core/home.ts';
-import { InputError, type Problem } from '../../core/problem.ts';
+import { InputError, Problem } from '../../core/problem.ts';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { readBytes } from '../../documents/read-file.ts';
@@ -208,10 +208,16 @@ function shownPath(path: string): string {
   return `"${terminalLine(path)}"`;
 }
 
-function failure(source: Source, message: string, hint: string): InputError {
-  return new InputError([problem(source, message, hint)]);
+function failure(source: Source, what: string, solve: string): InputError {
+  return new InputError([problem(source, what, solve)]);
 }
 
-function problem(source: Source, message: string, hint: string): Problem {
-  return { severity: 'error', code: 'vault-password', message: `${source.origin}: ${message}`, hint, location: null };
+function problem(source: Source, what: string, solve: string): Problem {
+  return new Problem({
+    severity: 'error',
+    code: 'vault-password',
+    what: `${source.origin}: ${what}`,
+    solve,
+    location: null,
+  });
 }

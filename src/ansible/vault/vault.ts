@@ -1,6 +1,7 @@
 import { createDecipheriv, createHash, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import { inspect, promisify } from 'node:util';
-import { InputError, type SourceLocation } from '../../core/problem.ts';
+import type { CodedFault } from '../../core/failure.ts';
+import { fileItself, InputError, Problem } from '../../core/problem.ts';
 import type { Secret } from '../../core/secret.ts';
 import { shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
@@ -45,9 +46,7 @@ export class VaultSecret {
 }
 
 /** A decrypted text, or why there is none: what is wrong, and how to solve it. */
-export type Opened =
-  | { readonly kind: 'opened'; readonly text: string }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string; readonly hint: string };
+export type Opened = { readonly kind: 'opened'; readonly text: string } | ({ readonly kind: 'failed' } & CodedFault);
 
 /** The parts of an encrypted text. */
 interface Envelope {
@@ -76,17 +75,11 @@ export class Vault {
   /** The passwords, in the order in which they were given. */
   readonly secrets: readonly VaultSecret[];
   readonly #opened = new Map<string, Opened>();
-  readonly #files = new Set<string>();
   /** Keys that were derived ahead. */
   readonly #keys: DerivedKeys = new Map();
 
   constructor(secrets: readonly VaultSecret[]) {
     this.secrets = secrets;
-  }
-
-  /** The files that were decrypted as a whole; whatever they say is a secret. */
-  get files(): ReadonlySet<string> {
-    return this.#files;
   }
 
   /** Decrypts one value. A password whose id is the text's label is tried first, then all others, as Ansible does. */
@@ -120,21 +113,11 @@ export class Vault {
    */
   decryptFile(text: string, file: string): string {
     const opened = this.open(text);
-    if (opened.kind === 'failed') throw vaultError(opened, 'this file', { file, line: 1, column: 1 });
-    this.#files.add(file);
-    return opened.text;
+    if (opened.kind === 'opened') return opened.text;
+    const { code, solve } = opened;
+    const what = `this file is encrypted with ansible-vault, ${opened.what}`;
+    throw new InputError([new Problem({ severity: 'error', code, what, solve, location: fileItself(file) })]);
   }
-}
-
-/** Why something could not be decrypted, as the user reads it. @param what such as `ansible_port` or `this file` */
-export function vaultError(
-  failed: Extract<Opened, { kind: 'failed' }>,
-  what: string,
-  location: SourceLocation | null,
-): InputError {
-  const { code, hint } = failed;
-  const message = `${what} is encrypted with ansible-vault, ${failed.message}`;
-  return new InputError([{ severity: 'error', code, message, hint, location }]);
 }
 
 /** Those whose id is the text's label come first. */
@@ -191,8 +174,8 @@ function parseEnvelope(text: string): Envelope | Opened {
     );
   }
   if (version !== '1.1' && version !== '1.2') {
-    const hint = 'Encrypt it anew with a present ansible-vault, which writes 1.1 and 1.2';
-    return failed('vault-version', `in the format ${shown(version)}, which portfw does not know`, hint);
+    const solve = 'Encrypt it anew with a present ansible-vault, which writes 1.1 and 1.2';
+    return failed('vault-version', `in the format ${shown(version)}, which portfw does not know`, solve);
   }
   if (cipher !== 'AES256') {
     return failed('vault-cipher', `with the cipher ${shown(cipher)}, and AES256 is the only one`, 'Encrypt it anew');
@@ -203,8 +186,8 @@ function parseEnvelope(text: string): Envelope | Opened {
     .map(unhex);
   const [salt, mac, ciphertext] = parts ?? [];
   if (!salt || !mac || !ciphertext || parts?.length !== 3 || mac.length !== 32 || ciphertext.length === 0) {
-    const hint = 'Copy all lines that ansible-vault printed, with nothing between them';
-    return failed('vault-format', 'but the text is damaged or not complete', hint);
+    const solve = 'Copy all lines that ansible-vault printed, with nothing between them';
+    return failed('vault-format', 'but the text is damaged or not complete', solve);
   }
   return { id: id === undefined || id === '' ? null : id, salt, mac, ciphertext };
 }
@@ -226,6 +209,6 @@ function unhex(text: string): Buffer | null {
   return text.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(text) ? Buffer.from(text, 'hex') : null;
 }
 
-function failed(code: string, message: string, hint: string): Opened {
-  return { kind: 'failed', code, message, hint };
+function failed(code: string, what: string, solve: string): Opened {
+  return { kind: 'failed', code, what, solve };
 }

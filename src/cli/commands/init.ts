@@ -3,8 +3,6 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
 import type { Vault } from '../../ansible/vault/vault.ts';
-import { withoutVaultContents } from '../../ansible/vault/vault-places.ts';
-import { InputError } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { loadPlaybook } from '../../matrix/load-playbook.ts';
@@ -39,7 +37,7 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
       { existing: inventory === null ? null : namesOf(inventory), playbooks, loadPlaybook: (one) => loadPlaybook(one) },
       asking?.ask ?? null,
     );
-    const addresses = inventory === null ? [] : addressesOf(inventory, vault);
+    const addresses = inventory === null ? [] : addressesOf(inventory);
     const text = initText(answers, { file, from, schema: schemaFor(file), playbooks, addresses });
     write(file, text, flags.force === true);
   } catch (error) {
@@ -52,12 +50,8 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   return report(file, from, vault, terminal);
 }
 
-async function load(from: readonly string[], vault: Vault): Promise<Inventory> {
-  try {
-    return await loadInventory(from, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
-  } catch (error) {
-    throw error instanceof InputError ? new InputError(withoutVaultContents(error.problems, vault.files)) : error;
-  }
+function load(from: readonly string[], vault: Vault): Promise<Inventory> {
+  return loadInventory(from, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
 }
 
 /** Refuses a place where the file would hide or replace something. */
@@ -99,12 +93,11 @@ function namesOf(inventory: Inventory) {
 }
 
 /** Where the hosts are reached, unless a vault says it; a host whose variables are wrong is left to lint. */
-function addressesOf(inventory: Inventory, vault: Vault): readonly string[] {
+function addressesOf(inventory: Inventory): readonly string[] {
   const { settings, partial } = readSettings(inventory);
   return [...settings.values(), ...partial.values()].flatMap((host) => {
-    const isSecret = ['ansible_ssh_host', 'ansible_host'].some((variable) =>
-      vault.files.has(host.locate([variable])?.file ?? ''),
-    );
+    const places = [host.locate(['ansible_ssh_host']), host.locate(['ansible_host'])];
+    const isSecret = places.some((place) => place !== null && place.secret !== null);
     return isSecret ? [] : [host.connection.address];
   });
 }

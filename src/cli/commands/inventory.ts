@@ -1,8 +1,6 @@
 import { formatAnsibleList, toAnsibleList } from '../../ansible/ansible-list.ts';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
 import type { Vault } from '../../ansible/vault/vault.ts';
-import { withoutVaultContents } from '../../ansible/vault/vault-places.ts';
-import { InputError } from '../../core/problem.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
@@ -30,12 +28,8 @@ export async function showInventory(sources: readonly string[], flags: Inventory
 }
 
 /** As written: values that are encrypted stay so, as `ansible-inventory` has it; files that are encrypted as a whole cannot. */
-async function load(sources: readonly string[], vault: Vault): Promise<Inventory> {
-  try {
-    return await loadInventory(sources, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
-  } catch (error) {
-    throw error instanceof InputError ? new InputError(withoutVaultContents(error.problems, vault.files)) : error;
-  }
+function load(sources: readonly string[], vault: Vault): Promise<Inventory> {
+  return loadInventory(sources, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
 }
 
 function hostDocument(inventory: Inventory, name: string): string {

@@ -1,13 +1,12 @@
 import { readSourceText } from '../../ansible/graph/source-text.ts';
 import type { Inventory } from '../../ansible/inventory.ts';
 import { Vault } from '../../ansible/vault/vault.ts';
-import { withoutVaultContents } from '../../ansible/vault/vault-places.ts';
 import { counted } from '../../core/lists.ts';
-import { InputError, type Problem } from '../../core/problem.ts';
+import { fileItself, InputError, Problem } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import { closest } from '../../core/suggest.ts';
 import { readYamlFile } from '../../documents/read-file.ts';
-import { parseYaml } from '../../documents/yaml-document.ts';
+import { parseYamlSource } from '../../documents/yaml-document.ts';
 import { doubts } from '../../lint/lint.ts';
 import { matrixDoubts } from '../../lint/lint-matrix.ts';
 import { readMatrix } from '../../matrix/load-matrix.ts';
@@ -46,11 +45,17 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   if (files.length + together.length === 0)
     throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
   const { problems, checked } = await lintFiles(files, flags.playbook ?? null, today, sshConfig, vault, together);
-  if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(problem)}\n`).join(''));
+  if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
   else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
   const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');
   return failing ? EXIT.usage : EXIT.done;
+}
+
+/** A problem as `--json` has it; the names of its fields are published. */
+function jsonForm({ severity, code, what, solve, location }: Problem): object {
+  const place = location === null ? null : { file: location.file, line: location.line, column: location.column };
+  return { severity, code, message: what, hint: solve, location: place };
 }
 
 /**
@@ -111,10 +116,9 @@ function lintMatrix(file: string): readonly Problem[] {
 
 function lintVariables(file: string, vault: Vault): readonly Problem[] {
   try {
-    const yaml = parseYaml(readSourceText(file, vault.decryptFile.bind(vault)), file);
-    return withoutVaultContents(checkVarsFile(yaml), vault.files);
+    return checkVarsFile(parseYamlSource(readSourceText(file, vault.decryptFile.bind(vault))));
   } catch (error) {
-    if (error instanceof InputError) return withoutVaultContents(error.problems, vault.files);
+    if (error instanceof InputError) return error.problems;
     throw error;
   }
 }
@@ -147,11 +151,7 @@ async function lintInventory(
     ...managed.flatMap((host) => createTarget(host, options).problems),
     ...doubts({ inventory, settings, partial, plays, today }),
   ];
-  return [
-    ...problems,
-    ...withoutVaultContents(found, vault.files),
-    ...bases.flatMap((base) => misnamedFiles(inventory, base)),
-  ];
+  return [...problems, ...found, ...bases.flatMap((base) => misnamedFiles(inventory, base))];
 }
 
 /** A file of variables by itself; a folder of them is left to a look at the inventory, once that can be read. */
@@ -166,13 +166,13 @@ function misnamedFiles(inventory: Inventory, base: string): readonly Problem[] {
     const near = known.has(name) ? null : closest(name, known.keys());
     if (near === null) return [];
     return [
-      {
+      new Problem({
         severity: 'warning',
         code: 'unread-variables',
-        message: `no ${kind} is named ${shown(name)}: nothing reads this file`,
-        hint: `Did you mean "${near}"?`,
-        location: { file, line: 1, column: 1 },
-      },
+        what: `no ${kind} is named ${shown(name)}: nothing reads this file`,
+        solve: `Did you mean "${near}"?`,
+        location: fileItself(file),
+      }),
     ];
   });
 }

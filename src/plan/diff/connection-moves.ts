@@ -63,14 +63,14 @@ export function connectionRefusal(
     if (zones.length > 1)
       return {
         code: 'networkmanager-shared',
-        text: `NetworkManager's connection ${connection} manages ${names.join(', ')} together, and it can name one zone only: the plan has them in ${zones.map(shownZone).join(' and ')}`,
-        hint: 'give each of these interfaces a connection of its own, or the same class in portfw_interfaces',
+        what: `NetworkManager's connection ${connection} manages ${names.join(', ')} together, and it can name one zone only: the plan has them in ${zones.map(shownZone).join(' and ')}`,
+        solve: 'give each of these interfaces a connection of its own, or the same class in portfw_interfaces',
       };
     if (managed?.unsaved === true)
       return {
         code: 'networkmanager-unsaved',
-        text: `NetworkManager's connection ${connection} is not saved: at the next boot it would name zone ${shownZone(before)} again, and not ${shownZone(after)}`,
-        hint: `set the zone to ${shownZone(after)} in what writes the connection (netplan, cloud-init, the boot line), or save it on the host: nmcli connection modify uuid ${uuid} connection.zone ${shellWord(before)}`,
+        what: `NetworkManager's connection ${connection} is not saved: at the next boot it would name zone ${shownZone(before)} again, and not ${shownZone(after)}`,
+        solve: `set the zone to ${shownZone(after)} in what writes the connection (netplan, cloud-init, the boot line), or save it on the host: nmcli connection modify uuid ${uuid} connection.zone ${shellWord(before)}`,
       };
   }
   return null;

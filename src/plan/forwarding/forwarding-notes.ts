@@ -1,9 +1,10 @@
+import type { CodedFault } from '../../core/failure.ts';
 import { few } from '../../core/lists.ts';
 import type { HostFacts } from '../../facts/facts.ts';
 import { compareVersions } from '../../facts/version.ts';
 import type { Filter } from '../../firewalld/filter/dispatch.ts';
 import { isOurs } from '../../firewalld/model.ts';
-import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
 import { type FiltersInput, filtersOf } from '../before-and-after.ts';
 import { type ForwardedFlow, forwardedFlows } from './forwarded-flows.ts';
 import {
@@ -32,7 +33,7 @@ export interface ForwardingInput extends FiltersInput {
 export interface ForwardingVerdict {
   readonly notes: readonly PolicyNote[];
   /** What others have set up and the plan ends: refused, unless it is accepted by name. */
-  readonly refusals: readonly PolicyRefusal[];
+  readonly refusals: readonly CodedFault[];
 }
 
 /** One thing that is forwarded now and will not be any more. */
@@ -46,7 +47,7 @@ interface Stop extends Way {
   readonly why: string;
   /** Whether somebody else has set it up, so that the plan is refused. */
   readonly others: boolean;
-  readonly hint: string;
+  readonly solve: string;
 }
 
 /** Up to so many interfaces each pair is asked for itself; of more, one pair for all that are in the same zones. */
@@ -77,7 +78,7 @@ export function forwarding(input: ForwardingInput): ForwardingVerdict {
     ],
     refusals: texts
       .filter(({ stop }) => stop.others)
-      .map(({ text, stop }) => ({ code: 'forwarding-stops', text, hint: stop.hint })),
+      .map(({ text, stop }) => ({ code: 'forwarding-stops', what: text, solve: stop.solve })),
   };
 }
 
@@ -295,7 +296,7 @@ class Stops {
       ...way,
       ...given,
       when,
-      hint: `to apply anyway: --accept-forwarding-stop ${this.#input.host}${keep}`,
+      solve: `to apply anyway: --accept-forwarding-stop ${this.#input.host}${keep}`,
     };
   }
 

@@ -1,7 +1,8 @@
+import type { CodedFault } from '../../core/failure.ts';
 import type { FilterFacts } from '../../firewalld/filter/facts.ts';
 import type { Filter, Refusal } from '../../firewalld/filter/passage.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
-import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
 import type { Rehearsal, RehearsedName } from '../rehearsal.ts';
 import type { Kernels } from '../rehearsed-kernels.ts';
 import type { StepOutcome } from '../steps/step-outcome.ts';
@@ -31,7 +32,7 @@ export interface LockoutInput {
 /** What the proof came to. */
 export interface LockoutVerdict {
   /** Why the plan must not be carried out, each with the rule that would cut SSH and the line to add. */
-  readonly refusals: readonly PolicyRefusal[];
+  readonly refusals: readonly CodedFault[];
   /** What cannot be proved either way, and what would cut SSH with or without the plan. */
   readonly notes: readonly PolicyNote[];
   /** The ways that nothing was found against, at any moment. */

@@ -1,8 +1,9 @@
 import { type AddressRanges, intersect, networksOf, oneAddress, subtract } from '../../core/address-ranges.ts';
+import type { CodedFault } from '../../core/failure.ts';
 import { few } from '../../core/lists.ts';
 import { relevantDirectRules } from '../../firewalld/filter/direct.ts';
 import { isOurs } from '../../firewalld/model.ts';
-import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
 import { filtersOf } from '../before-and-after.ts';
 import { hintFor } from './lockout-hints.ts';
 import type { Finding, LockoutInput, LockoutVerdict, Stage } from './lockout-types.ts';
@@ -39,7 +40,11 @@ export function lockout(input: LockoutInput): LockoutVerdict {
     }
     if (sound) proved.push(way);
   }
-  return { refusals: grouped(refused, input), notes: [...unique(notes), ...directNotes(input)], proved };
+  return {
+    refusals: grouped(refused, input),
+    notes: [...unique(notes, ({ text }) => text), ...directNotes(input)],
+    proved,
+  };
 }
 
 function stagesOf(input: LockoutInput): Stage[] {
@@ -195,14 +200,14 @@ function triedText(findings: readonly Finding[]): string {
 }
 
 /** One refusal a rule, however many it cuts. */
-function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefusal[] {
+function grouped(findings: readonly Finding[], input: LockoutInput): CodedFault[] {
   const byRule = new Map<string, Finding[]>();
   for (const finding of findings) {
     const { refusal, stage, way } = finding;
     const key = [way.kind, refusal.kind, refusal.owner, refusal.what, refusal.place.port, stage.when].join('\n');
     byRule.set(key, [...(byRule.get(key) ?? []), finding]);
   }
-  const refusals = [...byRule.values()].map((group): PolicyRefusal => {
+  const refusals = [...byRule.values()].map((group): CodedFault => {
     const first = group[0]!;
     const { refusal, stage } = first;
     const loads =
@@ -214,12 +219,12 @@ function grouped(findings: readonly Finding[], input: LockoutInput): PolicyRefus
     const again = first.way.kind === 'controller' || first.way.kind === 'management' ? ' again' : '';
     return {
       code: 'lockout',
-      text: `${because}${whose(first)}${asIs} would not ${whatFor(first)}${again}${stage.when}: ${ways}; ${refusal.what}${triedText(group)}`,
-      hint: hintFor(group, input),
+      what: `${because}${whose(first)}${asIs} would not ${whatFor(first)}${again}${stage.when}: ${ways}; ${refusal.what}${triedText(group)}`,
+      solve: hintFor(group, input),
     };
   });
   // Our own address may be one of `portfw_management` too.
-  return unique(refusals);
+  return unique(refusals, ({ what }) => what);
 }
 
 function directNotes(input: LockoutInput): PolicyNote[] {
@@ -235,6 +240,6 @@ function warning(code: string, text: string): PolicyNote {
   return { severity: 'warning', code, text };
 }
 
-function unique<T extends { readonly text: string }>(said: readonly T[]): T[] {
-  return [...new Map(said.map((one) => [one.text, one])).values()];
+function unique<T>(said: readonly T[], text: (one: T) => string): T[] {
+  return [...new Map(said.map((one) => [text(one), one])).values()];
 }

@@ -1,4 +1,5 @@
-import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { CodedFault } from '../../core/failure.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
 import { doesNotLoad, rehearsalRefusals } from '../notes/rehearsal-refusals.ts';
 import type { Rehearsal } from '../rehearsal.ts';
 import { readKernels } from '../rehearsed-kernels.ts';
@@ -15,9 +16,9 @@ export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'observed
 /** What keeps a host from going back to a generation. */
 export interface RollbackVerdict {
   /** It does not load, or not in time. */
-  readonly refusals: readonly PolicyRefusal[];
+  readonly refusals: readonly CodedFault[];
   /** Somebody who must get in would not. */
-  readonly lockouts: readonly PolicyRefusal[];
+  readonly lockouts: readonly CodedFault[];
   readonly notes: readonly PolicyNote[];
   /** What the reload takes. */
   readonly seconds: number;
@@ -40,8 +41,8 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
       refusals: [
         {
           code: 'would-not-load',
-          text: `firewalld ${cannot} the files of generation ${generation}: ${why}`,
-          hint: 'choose another generation with --to; `portfw history` lists them',
+          what: `firewalld ${cannot} the files of generation ${generation}: ${why}`,
+          solve: 'choose another generation with --to; `portfw history` lists them',
         },
       ],
       lockouts: [],
@@ -79,10 +80,10 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
   });
   return {
     refusals,
-    lockouts: verdict.refusals.map(({ code, text }) => ({
+    lockouts: verdict.refusals.map(({ code, what }) => ({
       code,
-      text: `generation ${generation}: ${text}`,
-      hint: 'choose another generation with --to, or run `portfw apply`; --accept-lockout HOST rolls back anyway',
+      what: `generation ${generation}: ${what}`,
+      solve: 'choose another generation with --to, or run `portfw apply`; --accept-lockout HOST rolls back anyway',
     })),
     notes: [...notes, ...verdict.notes],
     seconds: state.seconds,

@@ -1,7 +1,8 @@
+import type { CodedFault } from '../../core/failure.ts';
 import { compareVersions } from '../../facts/version.ts';
 import { coversInterface, type FirewalldConfig, isOurs } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
-import type { DesiredFirewalld, PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 
 /** From this version on the kernel asks the zone that names an interface before one that has a pattern for it. */
 const NAMES_FIRST = '2.0';
@@ -45,15 +46,15 @@ export function patternFirst(
   observed: ObservedFirewalld,
   desired: DesiredFirewalld,
   version: string,
-): PolicyRefusal | null {
+): CodedFault | null {
   if (compareVersions(version, NAMES_FIRST) >= 0) return null;
   for (const { zone, pattern, interfaces } of coveredBy([observed.permanent], desired)) {
     const held = interfaces.find(({ home }) => zone > home);
     if (held === undefined) continue;
     return {
       code: 'interface-pattern',
-      text: `zone ${zone} binds the pattern ${pattern}, which covers ${held.name}, and from the next reload on firewalld ${version} would use that zone instead of ${held.home}`,
-      hint: `in zone ${zone}, name the interfaces instead of the pattern ${pattern}`,
+      what: `zone ${zone} binds the pattern ${pattern}, which covers ${held.name}, and from the next reload on firewalld ${version} would use that zone instead of ${held.home}`,
+      solve: `in zone ${zone}, name the interfaces instead of the pattern ${pattern}`,
     };
   }
   return null;

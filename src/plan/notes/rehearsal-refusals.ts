@@ -1,4 +1,5 @@
-import type { PolicyNote, PolicyRefusal } from '../../policy/desired.ts';
+import type { CodedFault } from '../../core/failure.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
 import type { Rehearsal, RehearsedName, RehearsedState } from '../rehearsal.ts';
 
 /** A run loads what it is about to reload, reloads, and may be slower than the rehearsal; seconds are left for the rest of it. */
@@ -19,19 +20,19 @@ const MOMENTS: Readonly<Record<RehearsedName, string>> = {
  * @param windowSeconds how long the host waits before it puts itself back
  * @param reload whether the plan reloads or starts firewalld
  */
-export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, reload: boolean): PolicyRefusal[] {
+export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, reload: boolean): CodedFault[] {
   if (rehearsal.kind === 'not-rehearsed') return [];
   const { states } = rehearsal;
   const broken = states.find((state) => !state.loads && state.name !== 'running');
   if (broken !== undefined && !broken.loads) return [doesNotLoad(broken)];
-  const found: PolicyRefusal[] = [];
+  const found: CodedFault[] = [];
   for (const state of states) {
     if (!state.loads) continue;
     for (const text of state.failed)
       found.push({
         code: 'step-would-fail',
-        text: `a step of the plan fails in the rehearsal: ${text}`,
-        hint: 'fix what the error names; if it is correct, report the error with the output of `portfw facts --json`',
+        what: `a step of the plan fails in the rehearsal: ${text}`,
+        solve: 'fix what the error names; if it is correct, report the error with the output of `portfw facts --json`',
       });
   }
   const seconds = Math.max(...states.map((state) => (state.loads ? state.seconds : 0)));
@@ -39,8 +40,8 @@ export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, r
   if (reload && needed > windowSeconds)
     found.push({
       code: 'window-too-short',
-      text: `firewalld takes ${inSeconds(seconds)} to load its files, so a run with its rollback may need ${needed} s, but the host rolls back after ${windowSeconds} s`,
-      hint: `allow more time: --revert-after ${needed}s`,
+      what: `firewalld takes ${inSeconds(seconds)} to load its files, so a run with its rollback may need ${needed} s, but the host rolls back after ${windowSeconds} s`,
+      solve: `allow more time: --revert-after ${needed}s`,
     });
   return found;
 }
@@ -50,21 +51,22 @@ function inSeconds(seconds: number): string {
 }
 
 /** Why a state does not load, in firewalld's words, with the files of others to blame. */
-export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): PolicyRefusal {
+export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): CodedFault {
   const { name, why, files, together, slow } = state;
   if (slow)
     return {
       code: name === 'disk' ? 'cannot-reload' : 'would-not-load',
-      text: `firewalld takes too long to load ${MOMENTS[name]}: ${why}`,
-      hint: 'a rollback would take as long: plan again when the host is less busy, or give firewalld fewer interfaces, sources and entries',
+      what: `firewalld takes too long to load ${MOMENTS[name]}: ${why}`,
+      solve:
+        'a rollback would take as long: plan again when the host is less busy, or give firewalld fewer interfaces, sources and entries',
     };
   const asIs = name === 'disk';
   const paths = files.slice(0, 5).map((path) => `/etc/firewalld/${path}`);
   const blame = paths.length === 0 ? '' : `; without ${paths.join(together ? ' and ' : ' or ')} it would load`;
   return {
     code: asIs ? 'cannot-reload' : 'would-not-load',
-    text: `firewalld cannot load ${MOMENTS[name]}: ${why}${blame}`,
-    hint: asIs
+    what: `firewalld cannot load ${MOMENTS[name]}: ${why}${blame}`,
+    solve: asIs
       ? paths.length === 0
         ? 'fix what the error names: until then every reload, reboot and rollback fails'
         : `fix ${paths.length === 1 ? 'that file' : together ? 'these files' : 'one of these files'}, or move ${together ? 'them' : 'it'} out of /etc/firewalld: until then every reload, reboot and rollback fails`

@@ -1,8 +1,9 @@
+import type { CodedFault } from '../../core/failure.ts';
 import { compareVersions } from '../../facts/version.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import { parseRichRule } from '../../firewalld/rich-rule.ts';
-import type { DesiredFirewalld, PolicyRefusal } from '../../policy/desired.ts';
+import type { DesiredFirewalld } from '../../policy/desired.ts';
 
 /** From this version on firewalld refuses to load an interface that two zones name. */
 const ONE_ZONE_EACH = '1.0';
@@ -12,12 +13,12 @@ const ONE_ZONE_EACH = '1.0';
  *
  * @returns the refusal of a plan that reloads, or `null`
  */
-export function reloadHazard(observed: ObservedFirewalld, version: string): PolicyRefusal | null {
+export function reloadHazard(observed: ObservedFirewalld, version: string): CodedFault | null {
   return missingIpset(observed) ?? (compareVersions(version, ONE_ZONE_EACH) < 0 ? null : namedTwice(observed));
 }
 
 /** A rule for an ipset that is not there: after a reload, some versions are fully open. */
-function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
+function missingIpset(observed: ObservedFirewalld): CodedFault | null {
   const { zones, ipsets } = observed.permanent;
   for (const zone of zones.values()) {
     if (isOurs(zone.name)) continue;
@@ -27,8 +28,8 @@ function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
     if (name !== undefined) {
       return {
         code: 'missing-ipset',
-        text: `zone ${zone.name} (not managed by portfw) uses the ipset ${name}, which has no file; the plan must reload firewalld, and that would leave the host open`,
-        hint: `define the ipset ${name}, or remove it from zone ${zone.name}`,
+        what: `zone ${zone.name} (not managed by portfw) uses the ipset ${name}, which has no file; the plan must reload firewalld, and that would leave the host open`,
+        solve: `define the ipset ${name}, or remove it from zone ${zone.name}`,
       };
     }
   }
@@ -36,7 +37,7 @@ function missingIpset(observed: ObservedFirewalld): PolicyRefusal | null {
 }
 
 /** An interface that two zone files of others name. Where one of the two is ours, the plan writes ours without it. */
-function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
+function namedTwice(observed: ObservedFirewalld): CodedFault | null {
   const holders = new Map<string, string>();
   for (const zone of observed.permanent.zones.values()) {
     if (isOurs(zone.name)) continue;
@@ -45,8 +46,8 @@ function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
       if (other !== undefined) {
         return {
           code: 'interface-in-two-zones',
-          text: `the files of the zones ${other} and ${zone.name} both name ${name}; the plan must reload firewalld, which refuses to load that`,
-          hint: `remove ${name} from one of the two`,
+          what: `the files of the zones ${other} and ${zone.name} both name ${name}; the plan must reload firewalld, which refuses to load that`,
+          solve: `remove ${name} from one of the two`,
         };
       }
       holders.set(name, zone.name);
@@ -56,15 +57,15 @@ function namedTwice(observed: ObservedFirewalld): PolicyRefusal | null {
 }
 
 /** An interface that is to be ours and that the files in a folder of zones name: portfw takes interfaces out of single files alone. */
-export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewalld): PolicyRefusal | null {
+export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewalld): CodedFault | null {
   const wanted = [...desired.zones.values()].flatMap(({ config }) => config.interfaces);
   for (const [zone, paths] of observed.zoneFolders) {
     const name = wanted.find((item) => observed.permanent.zones.get(zone)?.interfaces.includes(item));
     if (name === undefined) continue;
     return {
       code: 'zone-folder',
-      text: `firewalld reads the zone ${zone} from the folder ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
-      hint: `remove ${name} from it, or move the folder out of /etc/firewalld if it is a backup`,
+      what: `firewalld reads the zone ${zone} from the folder ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
+      solve: `remove ${name} from it, or move the folder out of /etc/firewalld if it is a backup`,
     };
   }
   return null;

@@ -33,7 +33,7 @@ function problemText(problem: Problem, style: Style): string {
   const at = problem.location;
   const where = at === null ? '' : `${style.bold(oneLine(`${at.file}:${at.line}:${at.column}`))}: `;
   const paint = problem.severity === 'error' ? style.red : style.yellow;
-  return `${where}${paint(problem.severity)}: ${oneLine(problem.message)}\n    ${oneLine(problem.hint)}`;
+  return `${where}${paint(problem.severity)}: ${oneLine(problem.what)}\n    ${oneLine(problem.solve)}`;
 }
 
 /** Safe for a terminal, and on one line: the name of a file may hold a line feed. */

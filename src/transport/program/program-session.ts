@@ -1,6 +1,7 @@
+import type { Fault } from '../../core/failure.ts';
 import { redacted, type Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { Become, BecomeFailure, CommandOutcome, FailureText, RemoteCommand } from '../connection.ts';
+import type { Become, BecomeFailure, CommandOutcome, RemoteCommand } from '../connection.ts';
 import {
   commandLine,
   createMarkers,
@@ -44,7 +45,7 @@ export interface ProcessEvents {
   /** Nothing follows. `lost` says why the connection went away, `null` when it did not. */
   onClose(lost: string | null): void;
   /** It could not be started. */
-  onStartFailure(failure: FailureText & { readonly kind: 'lost' | 'not-run' }): void;
+  onStartFailure(failure: Fault & { readonly kind: 'lost' | 'not-run' }): void;
 }
 
 /** Starts a command line on the host. */
@@ -122,7 +123,7 @@ class ProgramSession {
   #afterStop: (() => void) | null = null;
   readonly #onAbort = (): void => {
     this.#stopThen(() =>
-      this.#fail({ kind: 'aborted' }, { message: 'The command was interrupted', hint: 'Run it again' }),
+      this.#fail({ kind: 'aborted' }, { what: 'The command was interrupted', solve: 'Run it again' }),
     );
   };
 
@@ -168,7 +169,7 @@ class ProgramSession {
       onStartFailure: (failure) => {
         // Whatever was written went nowhere.
         this.#sentAt = null;
-        const text = { message: failure.message, hint: failure.hint };
+        const text = { what: failure.what, solve: failure.solve };
         if (failure.kind === 'lost') this.#fail({ kind: 'lost' }, text);
         else this.#fail({ kind: 'not-run', exitCode: null }, text);
       },
@@ -269,8 +270,8 @@ class ProgramSession {
       this.#fail(
         { kind: 'lost' },
         {
-          message: `The connection was lost while a program ran${lost === null ? '' : `: ${terminalLine(lost)}`}`,
-          hint: 'Connect again to see what the host did; its state is unknown until then',
+          what: `The connection was lost while a program ran${lost === null ? '' : `: ${terminalLine(lost)}`}`,
+          solve: 'Connect again to see what the host did; its state is unknown until then',
         },
       );
       return;
@@ -287,8 +288,8 @@ class ProgramSession {
       this.#fail(
         { kind: 'broken-off', exitCode: code, signal },
         {
-          message: `The program was broken off on the host: its shell ended ${how}`,
-          hint: 'Look on the host for what killed it (the out-of-memory killer, say)',
+          what: `The program was broken off on the host: its shell ended ${how}`,
+          solve: 'Look on the host for what killed it (the out-of-memory killer, say)',
         },
       );
     }
@@ -298,8 +299,8 @@ class ProgramSession {
     this.#fail(
       { kind: 'deadline' },
       {
-        message: `The program did not end within ${this.#command.deadlineMs / 1000} s and was stopped`,
-        hint: 'See whether the host is overloaded or a command hangs there (a dead mount, a stuck daemon)',
+        what: `The program did not end within ${this.#command.deadlineMs / 1000} s and was stopped`,
+        solve: 'See whether the host is overloaded or a command hangs there (a dead mount, a stuck daemon)',
       },
     );
   }
@@ -309,8 +310,8 @@ class ProgramSession {
       this.#fail(
         { kind: 'too-much-output' },
         {
-          message: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
-          hint: 'Look for a login script that prints without end; the answer was thrown away',
+          what: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
+          solve: 'Look for a login script that prints without end; the answer was thrown away',
         },
       ),
     );
@@ -325,7 +326,7 @@ class ProgramSession {
     this.#settle({ kind: 'become-failed', reason, ...text, ...this.#failedParts() });
   }
 
-  #fail(detail: FailureDetail, text: FailureText): void {
+  #fail(detail: FailureDetail, text: Fault): void {
     this.#settle({ ...detail, ...text, ...this.#failedParts() });
   }
 
@@ -372,16 +373,16 @@ class ProgramSession {
   }
 }
 
-function notRunText(user: string, exitCode: number | null, said: Buffer): FailureText {
+function notRunText(user: string, exitCode: number | null, said: Buffer): Fault {
   const words = terminalLine(said.toString('utf8'));
   if (exitCode === 95 && words.includes('portfw-run: ')) {
     return {
-      message: `The host allows ${user} the programs of another version of portfw alone (${words})`,
-      hint: `Have root install those of this version: "portfw sudoers ${user}" prints the script`,
+      what: `The host allows ${user} the programs of another version of portfw alone (${words})`,
+      solve: `Have root install those of this version: "portfw sudoers ${user}" prints the script`,
     };
   }
   return {
-    message: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
-    hint: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,
+    what: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
+    solve: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,
   };
 }

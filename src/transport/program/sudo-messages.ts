@@ -1,5 +1,6 @@
+import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { BecomeFailure, FailureText } from '../connection.ts';
+import type { BecomeFailure } from '../connection.ts';
 
 /** sudo's own words in the C locale (sudo and sudo-rs), most telling first. */
 const MESSAGES: readonly (readonly [RegExp, BecomeFailure])[] = [
@@ -31,38 +32,39 @@ export function becomeFailureReason(stderr: string, exitCode: number | null): Be
  * @param user the account that sudo was called from.
  * @param stderr sudo's standard error; quoted, made safe, when it is all that we know.
  */
-export function becomeFailureText(reason: BecomeFailure, user: string, stderr: string): FailureText {
+export function becomeFailureText(reason: BecomeFailure, user: string, stderr: string): Fault {
   switch (reason) {
     case 'password-required':
       return {
-        message: `sudo asks for a password of ${user}, and none was given`,
-        hint: 'Set PORTFW_BECOME_PASSWORD or use --ask-become-pass, or give the account NOPASSWD in sudoers',
+        what: `sudo asks for a password of ${user}, and none was given`,
+        solve: 'Set PORTFW_BECOME_PASSWORD or use --ask-become-pass, or give the account NOPASSWD in sudoers',
       };
     case 'password-wrong':
       return {
-        message: `sudo refused the password of ${user}`,
-        hint: 'Check PORTFW_BECOME_PASSWORD; it was sent once and will not be tried again, so that the account is not locked',
+        what: `sudo refused the password of ${user}`,
+        solve:
+          'Check PORTFW_BECOME_PASSWORD; it was sent once and will not be tried again, so that the account is not locked',
       };
     case 'not-allowed':
       return {
-        message: `sudo does not allow ${user} to become root`,
-        hint: `Have root run on the host what "portfw sudoers ${user}" prints, or log in with another account (ansible_user)`,
+        what: `sudo does not allow ${user} to become root`,
+        solve: `Have root run on the host what "portfw sudoers ${user}" prints, or log in with another account (ansible_user)`,
       };
     case 'no-sudo':
       return {
-        message: 'sudo is not installed on the host',
-        hint: 'Install sudo there, or log in as root with ansible_become: false',
+        what: 'sudo is not installed on the host',
+        solve: 'Install sudo there, or log in as root with ansible_become: false',
       };
     case 'tty-required':
       return {
-        message: 'sudo on the host insists on a terminal (requiretty)',
-        hint: `It was given one and still refuses: add "Defaults:${user} !requiretty" to sudoers on the host`,
+        what: 'sudo on the host insists on a terminal (requiretty)',
+        solve: `It was given one and still refuses: add "Defaults:${user} !requiretty" to sudoers on the host`,
       };
     case 'other': {
       const words = terminalLine(stderr);
       return {
-        message: words === '' ? 'sudo did not make us root and did not say why' : `sudo did not make us root: ${words}`,
-        hint: `Log in as ${user} and try "sudo -v"`,
+        what: words === '' ? 'sudo did not make us root and did not say why' : `sudo did not make us root: ${words}`,
+        solve: `Log in as ${user} and try "sudo -v"`,
       };
     }
     default: {

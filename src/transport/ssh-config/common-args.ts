@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { expandHome } from '../../core/home.ts';
-import type { Problem, SourceLocation } from '../../core/problem.ts';
+import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { readConfigLine, splitShellWords } from './ssh-config-words.ts';
 import { findOption, parseValue, type Setting } from './ssh-options.ts';
@@ -76,8 +76,10 @@ class CommonArgsReader {
     this.#home = home;
   }
 
-  problem(code: string, message: string, hint: string): void {
-    this.problems.push({ severity: 'error', code, message: terminalLine(message), hint, location: this.#location });
+  problem(code: string, what: string, solve: string): void {
+    this.problems.push(
+      new Problem({ severity: 'error', code, what: terminalLine(what), solve, location: this.#location }),
+    );
   }
 
   readWords(words: readonly string[]): void {
@@ -126,8 +128,8 @@ class CommonArgsReader {
     const words = readConfigLine(text);
     const name = words === null ? '' : terminalLine(words.name, 60);
     if (words === null || words.rest === '') {
-      const message = `The SSH option "${terminalLine(text)}" is not of the form Key=Value`;
-      this.problem('bad-ssh-argument', message, 'Write -o Key=Value');
+      const what = `The SSH option "${terminalLine(text)}" is not of the form Key=Value`;
+      this.problem('bad-ssh-argument', what, 'Write -o Key=Value');
       return;
     }
     const spec = findOption(words.name);
@@ -140,7 +142,7 @@ class CommonArgsReader {
       return;
     }
     const value = parseValue(spec, words.rest, `-o ${spec.name}`);
-    if (value.kind === 'bad') this.problem('bad-ssh-argument', value.message, value.hint);
+    if (value.kind === 'bad') this.problem('bad-ssh-argument', value.what, value.solve);
     else if (value.kind === 'value') {
       const shown = `-o ${spec.name}`;
       this.settings.push({
@@ -159,7 +161,7 @@ class CommonArgsReader {
     const spec = findOption(option)!;
     const raw = spec.syntax.kind === 'word' || spec.syntax.kind === 'free';
     const parsed = raw ? ({ kind: 'value', words: [value] } as const) : parseValue(spec, value, flag);
-    if (parsed.kind === 'bad') this.problem('bad-ssh-argument', parsed.message, parsed.hint);
+    if (parsed.kind === 'bad') this.problem('bad-ssh-argument', parsed.what, parsed.solve);
     else if (parsed.kind === 'value') {
       const { words } = parsed;
       // The account of -l is a name, in which nothing is replaced.

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { expandHome } from '../../core/home.ts';
-import type { Problem } from '../../core/problem.ts';
+import { Problem } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import type { Keepalive, LoginMethod, SshEndpoint } from '../connection.ts';
 import { defaultGlobalKnownHostsFiles, defaultUserKnownHostsFiles } from '../ssh2/known-hosts-files.ts';
@@ -182,8 +182,8 @@ class EndpointReader {
     if (setting === undefined || word === undefined) return null;
     // It becomes the first word of a line in a file of the user's.
     if (/^[A-Za-z0-9_.:%[\]-]{1,255}$/.test(word)) return word.toLowerCase();
-    const message = `${setting.shown} ${shown(word)} is not a host name`;
-    this.#problem('error', 'bad-ssh-config', message, 'Write the name that the key is recorded under', setting);
+    const what = `${setting.shown} ${shown(word)} is not a host name`;
+    this.#problem('error', 'bad-ssh-config', what, 'Write the name that the key is recorded under', setting);
     return null;
   }
 
@@ -243,8 +243,8 @@ class EndpointReader {
   /** A file name with its tokens replaced, absolute; `null` after a problem. */
   #file(setting: Setting, text: string): string | null {
     if (/^~[^/]/.test(text)) {
-      const hint = 'Write the path out; only your own ~ is replaced';
-      this.#problem('error', 'bad-ssh-config', `${setting.shown} uses a home folder of somebody else`, hint, setting);
+      const solve = 'Write the path out; only your own ~ is replaced';
+      this.#problem('error', 'bad-ssh-config', `${setting.shown} uses a home folder of somebody else`, solve, setting);
       return null;
     }
     const { home, variable } = this.#environment;
@@ -254,7 +254,7 @@ class EndpointReader {
     return null;
   }
 
-  #problem(severity: Problem['severity'], code: string, message: string, hint: string, at: Setting): void {
-    this.#problems.push({ severity, code, message, hint, location: at.location });
+  #problem(severity: Problem['severity'], code: string, what: string, solve: string, at: Setting): void {
+    this.#problems.push(new Problem({ severity, code, what, solve, location: at.location }));
   }
 }

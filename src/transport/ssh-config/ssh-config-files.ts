@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import type { Problem } from '../../core/problem.ts';
+import { fileItself, Problem } from '../../core/problem.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { type ParsedConfig, parseSshConfig } from './ssh-config-parse.ts';
 
@@ -86,9 +86,9 @@ export class SshConfigFiles {
 const NOTHING: ParsedConfig = { statements: [], blockEnds: [], problems: [] };
 
 function readConfig(file: string, source: 'user' | 'system', how: 'named' | 'found' | 'system'): ParsedConfig {
-  const failed = (severity: Problem['severity'], message: string, hint: string): ParsedConfig => ({
+  const failed = (severity: Problem['severity'], what: string, solve: string): ParsedConfig => ({
     ...NOTHING,
-    problems: [{ severity, code: 'ssh-config-unusable', message, hint, location: { file, line: 1, column: 1 } }],
+    problems: [new Problem({ severity, code: 'ssh-config-unusable', what, solve, location: fileItself(file) })],
   });
   try {
     const info = statSync(file);

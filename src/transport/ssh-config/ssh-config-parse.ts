@@ -1,4 +1,4 @@
-import type { Problem, SourceLocation } from '../../core/problem.ts';
+import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { readConfigLine, splitConfigWords } from './ssh-config-words.ts';
 import { findOption, parseValue, type Setting } from './ssh-options.ts';
@@ -47,15 +47,17 @@ export function parseSshConfig(text: string, file: string, source: 'user' | 'sys
     const words = readConfigLine(line);
     if (words === null) continue;
     const name = terminalLine(words.name, 60);
-    const at = (column: number): SourceLocation => ({ file, line: index + 1, column });
-    const bad = (message: string, hint: string): void =>
-      void problems.push({
-        severity: 'error',
-        code: 'bad-ssh-config',
-        message: terminalLine(message),
-        hint,
-        location: at(words.rest === '' ? words.nameColumn : words.restColumn),
-      });
+    const at = (column: number): SourceLocation => ({ file, line: index + 1, column, secret: null });
+    const bad = (what: string, solve: string): void =>
+      void problems.push(
+        new Problem({
+          severity: 'error',
+          code: 'bad-ssh-config',
+          what: terminalLine(what),
+          solve,
+          location: at(words.rest === '' ? words.nameColumn : words.restColumn),
+        }),
+      );
     const keyword = words.name.toLowerCase();
     if (keyword === 'host' || keyword === 'match' || keyword === 'include') {
       const values = splitConfigWords(words.rest);
@@ -75,7 +77,7 @@ export function parseSshConfig(text: string, file: string, source: 'user' | 'sys
       continue;
     }
     const value = parseValue(spec, words.rest, name);
-    if (value.kind === 'bad') bad(value.message, value.hint);
+    if (value.kind === 'bad') bad(value.what, value.solve);
     else if (value.kind === 'value') {
       const location = at(words.restColumn);
       const setting = { name: spec.name, spec, words: value.words, source, location, shown: spec.name };

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Problem } from '../../core/problem.ts';
+import { Problem } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import type { Route, SshEndpoint } from '../connection.ts';
 import { isNone, lookUp, type SshSettings, tokenProblem } from './ssh-config.ts';
@@ -104,8 +104,8 @@ class Resolver {
   #checkedHost(host: string, settings: SshSettings): string {
     const setting = settings.get('HostName');
     if (setting === undefined || ADDRESS.test(host)) return host;
-    const message = `HostName ${shown(host)} is neither an address nor a host name`;
-    this.#problem(setting, 'bad-ssh-config', message, 'Correct it');
+    const what = `HostName ${shown(host)} is neither an address nor a host name`;
+    this.#problem(setting, 'bad-ssh-config', what, 'Correct it');
     return host;
   }
 
@@ -218,8 +218,8 @@ class Resolver {
     );
   }
 
-  #problem(setting: Setting, code: string, message: string, hint: string): void {
-    this.problems.push({ severity: 'error', code, message, hint, location: setting.location });
+  #problem(setting: Setting, code: string, what: string, solve: string): void {
+    this.problems.push(new Problem({ severity: 'error', code, what, solve, location: setting.location }));
   }
 }
 

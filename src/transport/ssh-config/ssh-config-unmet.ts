@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Problem } from '../../core/problem.ts';
+import { Problem } from '../../core/problem.ts';
 import type { SshSettings } from './ssh-config.ts';
 import type { Setting } from './ssh-options.ts';
 import type { Unmet } from './ssh-options-table.ts';
@@ -17,14 +17,14 @@ export function unmetProblems(settings: SshSettings, host: string): readonly Pro
 }
 
 const CERTIFICATE: Unmet = {
-  message: 'is not supported: certificates are not shown to the server, plain keys alone are offered',
-  hint: 'Add the plain key to authorized_keys on the host',
+  what: 'is not supported: certificates are not shown to the server, plain keys alone are offered',
+  solve: 'Add the plain key to authorized_keys on the host',
   inArguments: 'warning',
   inFiles: 'warning',
 };
 const CANONICAL_NAMES: Unmet = {
-  message: 'is not followed: names are used as they are, without CanonicalDomains',
-  hint: 'Write full names, or give HostName or ansible_host',
+  what: 'is not followed: names are used as they are, without CanonicalDomains',
+  solve: 'Write full names, or give HostName or ansible_host',
   inArguments: 'error',
   inFiles: 'warning',
 };
@@ -43,11 +43,11 @@ function problemOf(setting: Setting, unmet: Unmet): Problem | null {
   const inArguments = setting.source === 'arguments' || setting.source === 'variable';
   if (!inArguments && (unmet.inFiles === 'silent' || (unmet.inFiles === 'user-file' && setting.source === 'system')))
     return null;
-  return {
+  return new Problem({
     severity: inArguments ? unmet.inArguments : 'warning',
     code: inArguments ? 'unsupported-ssh-argument' : 'unsupported-ssh-option',
-    message: `${setting.shown} ${unmet.message}`,
-    hint: unmet.hint,
+    what: `${setting.shown} ${unmet.what}`,
+    solve: unmet.solve,
     location: setting.location,
-  };
+  });
 }

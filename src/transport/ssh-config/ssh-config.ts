@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { contains, normaliseAddress, parseAddress, parseNetwork } from '../../core/addresses.ts';
-import type { Problem, SourceLocation } from '../../core/problem.ts';
+import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { SshConfigFiles } from './ssh-config-files.ts';
@@ -186,8 +186,8 @@ class Walk {
     const ignored = this.settings.word('IgnoreUnknown');
     if (ignored !== undefined && matchesPatternList(ignored.toLowerCase(), name.toLowerCase())) return;
     const what = `${shown(name)} is no option that portfw knows, and it is passed over`;
-    const hint = 'Correct its spelling; where a newer OpenSSH knows it, name it in IgnoreUnknown';
-    this.#problem('warning', { code: 'unknown-ssh-option', message: what, hint }, location);
+    const solve = 'Correct its spelling; where a newer OpenSSH knows it, name it in IgnoreUnknown';
+    this.#problem('warning', { code: 'unknown-ssh-option', what: what, solve }, location);
   }
 
   #include(
@@ -208,9 +208,9 @@ class Walk {
       const expanded = expandTokens(pattern, this.#tokens(), this.#input.environment.variable);
       const files = expanded.kind === 'text' ? this.#input.files.include(expanded.text, source) : null;
       if (files === null) {
-        const message = `Include cannot use the path ${shown(pattern)}`;
-        const hint = 'Write an absolute path, or one relative to ~/.ssh (in the system file: to /etc/ssh)';
-        this.#problem('error', { code: 'bad-ssh-config', message, hint }, location);
+        const what = `Include cannot use the path ${shown(pattern)}`;
+        const solve = 'Write an absolute path, or one relative to ~/.ssh (in the system file: to /etc/ssh)';
+        this.#problem('error', { code: 'bad-ssh-config', what, solve }, location);
         continue;
       }
       for (const file of files) this.walk(file, source, active, depth + 1);
@@ -281,38 +281,38 @@ class Walk {
 
   #problem(
     severity: Problem['severity'],
-    text: Pick<Problem, 'code' | 'message' | 'hint'>,
+    text: Pick<Problem, 'code' | 'what' | 'solve'>,
     location: SourceLocation,
   ): void {
     // The place tells problems apart: a second pass finds the same ones again.
     const told = `${text.code}:${location.line}:${location.file}`;
     if (this.#told.has(told)) return;
     this.#told.add(told);
-    this.problems.add({ severity, ...text, location });
+    this.problems.add(new Problem({ severity, ...text, location }));
   }
 }
 
 const UNDECIDED = {
   code: 'ssh-config-undecidable',
-  message: 'portfw runs no command to decide about this Match line: the block is passed over',
-  hint: 'Use criteria such as host or user instead of exec, or set what the block says in the inventory',
+  what: 'portfw runs no command to decide about this Match line: the block is passed over',
+  solve: 'Use criteria such as host or user instead of exec, or set what the block says in the inventory',
 };
 
 const TOO_DEEP = {
   code: 'bad-ssh-config',
-  message: `Include stands more than ${MOST_INCLUDES} files deep`,
-  hint: 'Look for files that include each other',
+  what: `Include stands more than ${MOST_INCLUDES} files deep`,
+  solve: 'Look for files that include each other',
 };
 
 /** The problem of an option whose tokens cannot be replaced. */
 export function tokenProblem(setting: Setting, what: string): Problem {
-  return {
+  return new Problem({
     severity: 'error',
     code: 'bad-ssh-config',
-    message: terminalLine(`${setting.shown} uses ${what}`),
-    hint: 'Write the value out: ssh_config(5), TOKENS, says what each option takes',
+    what: terminalLine(`${setting.shown} uses ${what}`),
+    solve: 'Write the value out: ssh_config(5), TOKENS, says what each option takes',
     location: setting.location,
-  };
+  });
 }
 
 /** Names in lower case, IPv6 addresses in their short form. */

@@ -1,3 +1,5 @@
+import type { Fault } from '../../core/failure.ts';
+
 /**
  * Every option of the OpenSSH client, in one table for ssh_config files and for `-o`: how its value is written, and what
  * becomes of it here. Source: ssh_config(5) up to OpenSSH 10; options of Debian's, Red Hat's and Apple's builds.
@@ -12,13 +14,10 @@ export type Syntax =
   /** One of these words, each with what it stands for. */
   | { readonly kind: 'choice'; readonly values: Readonly<Record<string, string>> };
 
-/** An option that asks for what we cannot do. */
-export interface Unmet {
+/** An option that asks for what we cannot do; `what` follows the option's name. */
+export interface Unmet extends Fault {
   /** Values that ask for nothing, in lower case; `no` and `none` always are. */
   readonly idle?: readonly string[];
-  /** What the user is told, after the option's name. */
-  readonly message: string;
-  readonly hint: string;
   /** How it is said where it stands in the inventory's SSH arguments. */
   readonly inArguments: 'error' | 'warning';
   /** Who is told about it in ssh_config: `user-file` leaves out the system's, where distributions set it for everybody. */
@@ -82,20 +81,20 @@ const HARMLESS = `AddKeysToAgent BatchMode CanonicalDomains CanonicalizeFallback
   RSAAuthentication UsePrivilegedPort UseRoaming UserKnownHostsFile2 UseRsh`.split(/\s+/);
 
 const OWN_ALGORITHMS: Unmet = {
-  message: 'is not followed: portfw offers the algorithms that its own SSH library has, strong ones first',
-  hint: 'Leave it out for these hosts, or go on: the host decides what it takes',
+  what: 'is not followed: portfw offers the algorithms that its own SSH library has, strong ones first',
+  solve: 'Leave it out for these hosts, or go on: the host decides what it takes',
   inArguments: 'error',
   inFiles: 'user-file',
 };
 const NO_FORWARDING: Unmet = {
-  message: 'is not supported: portfw forwards nothing',
-  hint: 'Remove it, or set what it stands for with the ansible_* connection variables',
+  what: 'is not supported: portfw forwards nothing',
+  solve: 'Remove it, or set what it stands for with the ansible_* connection variables',
   inArguments: 'error',
   inFiles: 'silent',
 };
 const NO_TOKENS: Unmet = {
-  message: 'is not supported: keys on tokens (PKCS#11, FIDO) cannot be used by themselves',
-  hint: 'Load the key into an agent, or name a plain key with IdentityFile',
+  what: 'is not supported: keys on tokens (PKCS#11, FIDO) cannot be used by themselves',
+  solve: 'Load the key into an agent, or name a plain key with IdentityFile',
   inArguments: 'error',
   inFiles: 'warning',
 };
@@ -104,8 +103,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   BindInterface: [
     'word',
     {
-      message: 'is not followed: the system chooses the interface',
-      hint: 'Use BindAddress with the address of the interface',
+      what: 'is not followed: the system chooses the interface',
+      solve: 'Use BindAddress with the address of the interface',
       inArguments: 'error',
       inFiles: 'warning',
     },
@@ -123,8 +122,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   PermitLocalCommand: [
     'flag',
     {
-      message: 'is not followed: portfw runs no LocalCommand',
-      hint: 'Run the command yourself if the connection needs it',
+      what: 'is not followed: portfw runs no LocalCommand',
+      solve: 'Run the command yourself if the connection needs it',
       inArguments: 'warning',
       inFiles: 'warning',
     },
@@ -132,8 +131,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   RemoteCommand: [
     'command',
     {
-      message: 'is not run: portfw runs its own programs on the host',
-      hint: 'Leave it out for these hosts: "Match host … " blocks can keep it for others',
+      what: 'is not run: portfw runs its own programs on the host',
+      solve: 'Leave it out for these hosts: "Match host … " blocks can keep it for others',
       inArguments: 'error',
       inFiles: 'warning',
     },
@@ -143,8 +142,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   KnownHostsCommand: [
     'command',
     {
-      message: 'is not run: host keys that only this command knows count as unknown',
-      hint: 'Record the host keys in a known_hosts file',
+      what: 'is not run: host keys that only this command knows count as unknown',
+      solve: 'Record the host keys in a known_hosts file',
       inArguments: 'error',
       inFiles: 'warning',
     },
@@ -152,8 +151,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   RevokedHostKeys: [
     'words',
     {
-      message: 'is not read: keys that it revokes are refused only where known_hosts marks them @revoked',
-      hint: 'Add @revoked lines to known_hosts',
+      what: 'is not read: keys that it revokes are refused only where known_hosts marks them @revoked',
+      solve: 'Add @revoked lines to known_hosts',
       inArguments: 'error',
       inFiles: 'warning',
     },
@@ -161,8 +160,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   GSSAPIAuthentication: [
     'flag',
     {
-      message: 'is not supported: Kerberos tickets are not used to log in',
-      hint: 'Log in with a key or an agent',
+      what: 'is not supported: Kerberos tickets are not used to log in',
+      solve: 'Log in with a key or an agent',
       inArguments: 'warning',
       inFiles: 'user-file',
     },
@@ -170,8 +169,8 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   HostbasedAuthentication: [
     'flag',
     {
-      message: "is not supported: this machine's own host key is not used to log in",
-      hint: 'Log in with a key or an agent',
+      what: "is not supported: this machine's own host key is not used to log in",
+      solve: 'Log in with a key or an agent',
       inArguments: 'warning',
       inFiles: 'user-file',
     },

@@ -1,3 +1,4 @@
+import type { Fault } from '../../core/failure.ts';
 import type { SourceLocation } from '../../core/problem.ts';
 import { splitConfigWords } from './ssh-config-words.ts';
 import { parseJump } from './ssh-options-jump.ts';
@@ -28,7 +29,7 @@ export type ParsedValue =
   | { readonly kind: 'value'; readonly words: readonly string[] }
   /** The option is right but sets nothing: a list without entries, a time of `none`. */
   | { readonly kind: 'empty' }
-  | { readonly kind: 'bad'; readonly message: string; readonly hint: string };
+  | ({ readonly kind: 'bad' } & Fault);
 
 /** A setting that a connection variable, a flag or a ProxyJump stands for. */
 export function settingOf(name: string, word: string, location: SourceLocation | null, shown: string): Setting {
@@ -141,6 +142,6 @@ function one(word: string): ParsedValue {
   return { kind: 'value', words: [word] };
 }
 
-function bad(message: string, hint: string): ParsedValue {
-  return { kind: 'bad', message, hint };
+function bad(what: string, solve: string): ParsedValue {
+  return { kind: 'bad', what, solve };
 }

@@ -45,9 +45,9 @@ export class NodeSshTransport implements Transport {
       const plan = await planAuthentication(goal, this.#keys, this.#ask !== null);
       const texts = plan.kind === 'failed' ? [plan] : plan.warnings;
       const severity = plan.kind === 'failed' ? 'error' : 'warning';
-      for (const { message, hint } of texts) {
-        const same = found.get(`${severity} ${message}`);
-        if (same === undefined) found.set(`${severity} ${message}`, { severity, message, hint, hosts: [...hosts] });
+      for (const { what, solve } of texts) {
+        const same = found.get(`${severity} ${what}`);
+        if (same === undefined) found.set(`${severity} ${what}`, { severity, what, solve, hosts: [...hosts] });
         else same.hosts.push(...hosts.filter((host) => !same.hosts.includes(host)));
       }
     }
@@ -92,7 +92,7 @@ export class NodeSshTransport implements Transport {
     const hostKeys = await prepareHostKeyCheck(goal, this.#knownHosts);
     if (hostKeys.kind !== 'ready') return hostKeys;
     const plan = await planAuthentication(goal, this.#keys, this.#ask !== null);
-    if (plan.kind === 'failed') return { kind: 'local-problem', message: plan.message, hint: plan.hint };
+    if (plan.kind === 'failed') return { kind: 'local-problem', what: plan.what, solve: plan.solve };
     return { kind: 'ready', hostKeys: hostKeys.check, plan };
   }
 

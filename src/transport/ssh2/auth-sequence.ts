@@ -1,6 +1,7 @@
 import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
+import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { FailureText } from '../connection.ts';
+
 import { SingleKeyAgent } from './agent-keys.ts';
 import type { Answers } from './keyboard-interactive.ts';
 import type { LoginGoal } from './login-words.ts';
@@ -127,7 +128,7 @@ export class AuthSequence {
 }
 
 /** What to tell the user when the server took none of it. */
-export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): FailureText {
+export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): Fault {
   const { tried } = sequence;
   const offered = sequence.offered.length === 0 ? '' : `; it takes ${sequence.offered.join(', ')}`;
   const triedText = tried.length === 0 ? 'nothing to offer' : `tried ${tried.join(', ')}`;
@@ -139,19 +140,19 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
     words.role === 'host'
       ? '; for a password set PORTFW_SSH_PASSWORD or use --ask-pass'
       : '; on a terminal you are asked for its password';
-  let hint = `Check ${words.user}, and that this key stands in ~${user}/.ssh/authorized_keys on the ${words.role}`;
+  let solve = `Check ${words.user}, and that this key stands in ~${user}/.ssh/authorized_keys on the ${words.role}`;
   if (tried.length === 0 && wantsKey) {
-    hint = `Set ${words.key}, or load a key into your agent with ssh-add`;
-    if (wantsPassword) hint += byPassword;
+    solve = `Set ${words.key}, or load a key into your agent with ssh-add`;
+    if (wantsPassword) solve += byPassword;
   } else if (
     tried.some((label) => label === 'password' || label === 'keyboard-interactive') &&
     goal.password !== null
   ) {
-    hint = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out`;
+    solve = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out`;
   } else if (wantsPassword && goal.password === null) {
-    hint += byPassword;
+    solve += byPassword;
   } else if (sequence.offered.every((method) => method.startsWith('gssapi') || method === 'hostbased')) {
-    hint = `It takes only ${sequence.offered.join(' and ') || 'what it does not say'}, which portfw cannot do; let it take a key as well`;
+    solve = `It takes only ${sequence.offered.join(' and ') || 'what it does not say'}, which portfw cannot do; let it take a key as well`;
   }
-  return { message: `${user}@${goal.address} refused the login (${triedText}${offered}${passed})`, hint };
+  return { what: `${user}@${goal.address} refused the login (${triedText}${offered}${passed})`, solve };
 }

@@ -20,19 +20,19 @@ export function refusal(
   if (/too many authentication failures/i.test(said)) {
     return {
       ...failure,
-      message: `${text.message}; the ${goal.words.role} then said: ${said}`,
-      hint: `Too many keys were offered before the right one: name it with ${goal.words.key}`,
+      what: `${text.what}; the ${goal.words.role} then said: ${said}`,
+      solve: `Too many keys were offered before the right one: name it with ${goal.words.key}`,
     };
   }
   if (level === 'agent') {
     return {
       ...failure,
-      message: `The agent failed: ${said}`,
-      hint: 'See whether "ssh-add -l" and "ssh" work on this machine',
+      what: `The agent failed: ${said}`,
+      solve: 'See whether "ssh-add -l" and "ssh" work on this machine',
     };
   }
   // A server that hangs up in the middle of a login has refused it (a locked account, a policy): never just try again.
-  return { ...failure, message: `${text.message}; the connection ended: ${said}`, hint: text.hint };
+  return { ...failure, what: `${text.what}; the connection ended: ${said}`, solve: text.solve };
 }
 
 /** A server that never said that it speaks SSH. @param preamble what it said instead; @param ended why the way to it ended */
@@ -50,44 +50,46 @@ export function noIdentification(
     return {
       kind: 'turned-away',
       reason: 'penalty-or-overload',
-      message: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
-      hint: 'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
+      what: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
+      solve:
+        'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
     };
   }
   if (/exceeded maxstartups/i.test(said)) {
     return {
       kind: 'turned-away',
       reason: 'too-many-connections',
-      message: `The SSH server at ${at} has too many logins under way ("${said}")`,
-      hint: 'Try again with fewer --forks, or raise MaxStartups in sshd_config',
+      what: `The SSH server at ${at} has too many logins under way ("${said}")`,
+      solve: 'Try again with fewer --forks, or raise MaxStartups in sshd_config',
     };
   }
   if (ended !== null) {
     return {
       kind: 'unreachable',
-      message: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `There is no way to ${at}: ${ended}`,
-      hint: 'Run the ProxyCommand by hand: an SSH server has to answer on its standard output',
+      what: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `There is no way to ${at}: ${ended}`,
+      solve: 'Run the ProxyCommand by hand: an SSH server has to answer on its standard output',
     };
   }
   if (timedOut) {
     return {
       kind: 'unreachable',
-      message: `${at} accepted the connection but no SSH server answered within ${seconds} s`,
-      hint: `Check ${words.port}, and that the ${words.role} is not hanging`,
+      what: `${at} accepted the connection but no SSH server answered within ${seconds} s`,
+      solve: `Check ${words.port}, and that the ${words.role} is not hanging`,
     };
   }
   if (said !== '') {
     return {
       kind: 'protocol-failed',
-      message: `${at} is no SSH server; it said: ${said}`,
-      hint: `Check ${words.address} and ${words.port}`,
+      what: `${at} is no SSH server; it said: ${said}`,
+      solve: `Check ${words.address} and ${words.port}`,
     };
   }
   return {
     kind: 'turned-away',
     reason: 'unknown',
-    message: `${at} closed the connection without a word`,
-    hint: 'The SSH server may be refusing this machine for a while after failed logins, have too many logins under way, or be starting: wait a minute and look into its log',
+    what: `${at} closed the connection without a word`,
+    solve:
+      'The SSH server may be refusing this machine for a while after failed logins, have too many logins under way, or be starting: wait a minute and look into its log',
   };
 }
 
@@ -95,8 +97,8 @@ export function noIdentification(
 export function tooSlow(goal: LoginGoal): ConnectFailure {
   return {
     kind: 'unreachable',
-    message: `${where(goal)} did not finish the login within ${goal.connectTimeoutMs / 1000} s`,
-    hint: `The ${goal.words.role} may be overloaded, or slow to look up our name (UseDNS); ${goal.words.timeout} raises the limit`,
+    what: `${where(goal)} did not finish the login within ${goal.connectTimeoutMs / 1000} s`,
+    solve: `The ${goal.words.role} may be overloaded, or slow to look up our name (UseDNS); ${goal.words.timeout} raises the limit`,
   };
 }
 
@@ -104,8 +106,9 @@ export function tooSlow(goal: LoginGoal): ConnectFailure {
 export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'protocol-failed',
-    message: `No common ground with the SSH server at ${where(goal)}: ${said}`,
-    hint: 'The server is too old or too strict; it needs one of curve25519 or ECDH key exchange, AES-GCM or AES-CTR, and an Ed25519, ECDSA or RSA (SHA-2) host key',
+    what: `No common ground with the SSH server at ${where(goal)}: ${said}`,
+    solve:
+      'The server is too old or too strict; it needs one of curve25519 or ECDH key exchange, AES-GCM or AES-CTR, and an Ed25519, ECDSA or RSA (SHA-2) host key',
   };
 }
 
@@ -113,7 +116,7 @@ export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
 export function brokeOff(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'unreachable',
-    message: `The connection to ${where(goal)} broke off during the login: ${said}`,
-    hint: `Look into the SSH log of the ${goal.words.role} (journalctl -u ssh -u sshd)`,
+    what: `The connection to ${where(goal)} broke off during the login: ${said}`,
+    solve: `Look into the SSH log of the ${goal.words.role} (journalctl -u ssh -u sshd)`,
   };
 }

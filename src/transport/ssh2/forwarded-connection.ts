@@ -85,8 +85,9 @@ function notForwarded(hop: LoginGoal, goal: LoginGoal, error: Error & { reason?:
   if (reason === ADMINISTRATIVELY_PROHIBITED || reason === UNKNOWN_CHANNEL_TYPE || /prohibited/i.test(said)) {
     return {
       kind: 'unreachable',
-      message: `The jump host ${hop.user}@${where(hop)} does not allow a connection to ${where(goal)} ("${said}")`,
-      hint: 'On the jump host, AllowTcpForwarding and PermitOpen in sshd_config and the options in authorized_keys (restrict, permitopen) have to allow it',
+      what: `The jump host ${hop.user}@${where(hop)} does not allow a connection to ${where(goal)} ("${said}")`,
+      solve:
+        'On the jump host, AllowTcpForwarding and PermitOpen in sshd_config and the options in authorized_keys (restrict, permitopen) have to allow it',
     };
   }
   return fromHop(hop, goal, said);
@@ -94,15 +95,15 @@ function notForwarded(hop: LoginGoal, goal: LoginGoal, error: Error & { reason?:
 
 /** The jump host tried and could not connect. */
 function fromHop(hop: LoginGoal, goal: LoginGoal, said: string): ConnectFailure {
-  const [what, hint] = explain(goal, said);
+  const [what, solve] = explain(goal, said);
   return {
     kind: 'unreachable',
-    message: `The jump host ${where(hop)} cannot connect to ${where(goal)}: ${what}`,
-    hint,
+    what: `The jump host ${where(hop)} cannot connect to ${where(goal)}: ${what}`,
+    solve,
   };
 }
 
-function explain({ words }: LoginGoal, said: string): readonly [what: string, hint: string] {
+function explain({ words }: LoginGoal, said: string): readonly [what: string, solve: string] {
   if (/refused/i.test(said)) {
     return ['nothing listens there', `Check that sshd runs on the ${words.role}, and ${words.port}`];
   }
@@ -131,7 +132,7 @@ function explain({ words }: LoginGoal, said: string): readonly [what: string, hi
 export function lostOnTheWay(hop: LoginGoal, goal: LoginGoal): ConnectFailure {
   return {
     kind: 'unreachable',
-    message: `The connection to the jump host ${where(hop)} was lost while it connected to ${where(goal)}`,
-    hint: 'Run it again; look into the SSH log of the jump host',
+    what: `The connection to the jump host ${where(hop)} was lost while it connected to ${where(goal)}`,
+    solve: 'Run it again; look into the SSH log of the jump host',
   };
 }

@@ -1,3 +1,4 @@
+import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { ConnectFailure, Route, SshEndpoint } from '../connection.ts';
 import {
@@ -72,8 +73,8 @@ async function verify(
         ...shown,
         file,
         line,
-        message: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be listening in`,
-        hint: `Ask whoever runs the host for its fingerprint. Only when it is right, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
+        what: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be listening in`,
+        solve: `Ask whoever runs the host for its fingerprint. Only when it is right, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
       };
     }
     case 'revoked': {
@@ -83,8 +84,8 @@ async function verify(
         ...shown,
         file,
         line,
-        message: `THE HOST KEY OF ${names.primary} IS REVOKED by ${file} line ${line} (${shown.keyType} ${shown.fingerprint})`,
-        hint: 'Do not connect. Give the host a new key, and record that one',
+        what: `THE HOST KEY OF ${names.primary} IS REVOKED by ${file} line ${line} (${shown.keyType} ${shown.fingerprint})`,
+        solve: 'Do not connect. Give the host a new key, and record that one',
       };
     }
     case 'failed':
@@ -102,7 +103,7 @@ function unknownText(
   known: KnownHosts,
   names: HostKeyNames,
   shown: { readonly keyType: string; readonly fingerprint: string },
-): { message: string; hint: string } {
+): Fault {
   const port = target.port === 22 ? '' : `-p ${target.port} `;
   const scan = `ssh-keyscan ${port}${quote(target.address)} >> ${quote(files[0] ?? '~/.ssh/known_hosts')}`;
   const ignored = ignoredFor(known, names)
@@ -116,8 +117,8 @@ function unknownText(
   const direct = target.route === undefined || target.route.kind === 'direct';
   const record = direct ? `record it: ${scan}; or ` : '';
   return {
-    message: `The host key of ${names.primary} is unknown (${shown.keyType} ${shown.fingerprint})${ignored}`,
-    hint: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then ${record}trust keys on first contact with --accept-new-host-keys`,
+    what: `The host key of ${names.primary} is unknown (${shown.keyType} ${shown.fingerprint})${ignored}`,
+    solve: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then ${record}trust keys on first contact with --accept-new-host-keys`,
   };
 }
 

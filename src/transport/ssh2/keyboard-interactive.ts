@@ -1,7 +1,8 @@
 import { concealValue } from '../../core/concealed.ts';
+import type { Fault } from '../../core/failure.ts';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { FailureText } from '../connection.ts';
+
 import type { AnswerQuestion } from '../logins.ts';
 
 /** One question as it comes over the wire. */
@@ -63,7 +64,7 @@ export class Answers {
   }
 
   /** The answers in the order of the questions, or why there are none. */
-  async to(instructions: string, prompts: readonly Prompt[]): Promise<readonly string[] | FailureText> {
+  async to(instructions: string, prompts: readonly Prompt[]): Promise<readonly string[] | Fault> {
     const answers: string[] = [];
     for (const { prompt, echo } of prompts) {
       const answer = await this.#answer(terminalLine(instructions, 300), terminalLine(prompt, 200), echo !== true);
@@ -73,25 +74,26 @@ export class Answers {
     return answers;
   }
 
-  async #answer(instructions: string, prompt: string, hidden: boolean): Promise<string | FailureText> {
+  async #answer(instructions: string, prompt: string, hidden: boolean): Promise<string | Fault> {
     const quoted = `${this.#account} is asked "${prompt}" at the login`;
     if (EXPIRED.test(`${instructions} ${prompt}`)) {
       return {
-        message: `${quoted}: the password has expired`,
-        hint: 'Log in with ssh once and change the password, or log in with a key',
+        what: `${quoted}: the password has expired`,
+        solve: 'Log in with ssh once and change the password, or log in with a key',
       };
     }
     if (asksForPassword(prompt, hidden)) {
       if (this.#passwordGiven) {
         return {
-          message: `${quoted} once more: the password was refused`,
-          hint: 'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out',
+          what: `${quoted} once more: the password was refused`,
+          solve:
+            'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out',
         };
       }
       if (this.#password === null && (this.#ask === null || !this.#asksPassword)) {
         return {
-          message: `${quoted}, and no password was given`,
-          hint: 'Set PORTFW_SSH_PASSWORD or use --ask-pass; better, log in with a key',
+          what: `${quoted}, and no password was given`,
+          solve: 'Set PORTFW_SSH_PASSWORD or use --ask-pass; better, log in with a key',
         };
       }
       this.#passwordGiven = true;
@@ -99,13 +101,14 @@ export class Answers {
     }
     if (this.#ask === null) {
       return {
-        message: `${quoted}, and there is no terminal to ask you on`,
-        hint: 'Run portfw on a terminal, or let this account log in by a key alone (AuthenticationMethods and PAM on the host)',
+        what: `${quoted}, and there is no terminal to ask you on`,
+        solve:
+          'Run portfw on a terminal, or let this account log in by a key alone (AuthenticationMethods and PAM on the host)',
       };
     }
     const said = await this.#ask({ account: this.#account, instructions, prompt, hidden });
     const answer = asksForPassword(prompt, hidden) ? hiddenAnswer(said) : (said?.reveal() ?? null);
-    return answer ?? { message: `${quoted}, and there was no answer`, hint: 'Run it again and answer the question' };
+    return answer ?? { what: `${quoted}, and there was no answer`, solve: 'Run it again and answer the question' };
   }
 }
 

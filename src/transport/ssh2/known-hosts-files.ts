@@ -1,6 +1,7 @@
 import { mkdir, open, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Fault } from '../../core/failure.ts';
 import {
   decideHostKey,
   type HostKeyDecision,
@@ -25,11 +26,9 @@ export function defaultGlobalKnownHostsFiles(): string[] {
   return ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
 }
 
-/** Reading or writing failed; `message` names the file and the system's reason. */
-export interface KnownHostsFileFailure {
+/** Reading or writing failed; `what` names the file and the system's reason. */
+export interface KnownHostsFileFailure extends Fault {
   readonly kind: 'failed';
-  readonly message: string;
-  readonly hint: string;
 }
 
 /**
@@ -52,8 +51,8 @@ export class KnownHostsStore {
         if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') continue;
         return {
           kind: 'failed',
-          message: `Cannot read the known hosts file ${file}: ${errorCode(error)}`,
-          hint: 'Make the file readable: without it no host key can be checked',
+          what: `Cannot read the known hosts file ${file}: ${errorCode(error)}`,
+          solve: 'Make the file readable: without it no host key can be checked',
         };
       }
     }
@@ -109,8 +108,8 @@ export class KnownHostsStore {
     } catch (error) {
       return {
         kind: 'failed',
-        message: `Cannot record the new host key in ${file ?? 'a known hosts file'}: ${errorCode(error)}`,
-        hint: 'Make the file writable, or add the key yourself',
+        what: `Cannot record the new host key in ${file ?? 'a known hosts file'}: ${errorCode(error)}`,
+        solve: 'Make the file writable, or add the key yourself',
       };
     }
   }

@@ -2,9 +2,10 @@ import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ParsedKey } from 'ssh2';
+import type { Fault } from '../../core/failure.ts';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { FailureText } from '../connection.ts';
+
 import type { PassphraseSource } from '../logins.ts';
 import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableText } from './key-formats.ts';
 
@@ -15,7 +16,7 @@ const MOST_BYTES = 256 * 1024;
 export type LoadedKey =
   | { readonly kind: 'key'; readonly key: ParsedKey }
   | { readonly kind: 'absent' }
-  | ({ readonly kind: 'locked' | 'unusable' } & FailureText);
+  | ({ readonly kind: 'locked' | 'unusable' } & Fault);
 
 /**
  * Private keys, each read, unlocked and parsed once however many hosts it opens: unlocking costs some 400 ms of pure
@@ -82,8 +83,8 @@ async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey
     if (code === 'ENOENT' || code === 'ENOTDIR') return { kind: 'absent' };
     return {
       kind: 'unusable',
-      message: `Cannot read the private key ${shown}: ${code}`,
-      hint: 'Make the file readable for your account only',
+      what: `Cannot read the private key ${shown}: ${code}`,
+      solve: 'Make the file readable for your account only',
     };
   }
   const parsed = parsePrivateKey(text, passphrase?.reveal() ?? null);
@@ -93,36 +94,37 @@ async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey
     case 'public':
       return {
         kind: 'unusable',
-        message: `${shown} is a public key`,
-        hint: 'Name the private key, which has no .pub at the end; a public key will do only for a key that your agent holds',
+        what: `${shown} is a public key`,
+        solve:
+          'Name the private key, which has no .pub at the end; a public key will do only for a key that your agent holds',
       };
     case 'needs-passphrase':
       return {
         kind: 'locked',
-        message: `The private key ${shown} is encrypted`,
-        hint: 'Set PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
+        what: `The private key ${shown} is encrypted`,
+        solve: 'Set PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
       };
     case 'wrong-passphrase':
       return {
         kind: 'locked',
-        message: `The passphrase does not open the private key ${shown}`,
-        hint: 'Check PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
+        what: `The passphrase does not open the private key ${shown}`,
+        solve: 'Check PORTFW_KEY_PASSPHRASE, or load the key into an agent with ssh-add',
       };
     case 'putty':
       return {
         kind: 'unusable',
-        message: `The private key ${shown} is in PuTTY's format`,
-        hint: 'Convert it: puttygen KEY.ppk -O private-openssh -o KEY (or "Export OpenSSH key" in PuTTYgen)',
+        what: `The private key ${shown} is in PuTTY's format`,
+        solve: 'Convert it: puttygen KEY.ppk -O private-openssh -o KEY (or "Export OpenSSH key" in PuTTYgen)',
       };
     case 'unusable': {
       const { why, instead } = unusableText(parsed.of);
-      return { kind: 'unusable', message: `The private key ${shown} cannot be used: ${why}`, hint: instead };
+      return { kind: 'unusable', what: `The private key ${shown} cannot be used: ${why}`, solve: instead };
     }
     case 'malformed':
       return {
         kind: 'unusable',
-        message: `The private key ${shown} cannot be used: ${terminalLine(parsed.why)}`,
-        hint: 'Keys in OpenSSH or PEM format work; "ssh-keygen -p -f FILE" rewrites a key in OpenSSH format',
+        what: `The private key ${shown} cannot be used: ${terminalLine(parsed.why)}`,
+        solve: 'Keys in OpenSSH or PEM format work; "ssh-keygen -p -f FILE" rewrites a key in OpenSSH format',
       };
   }
 }

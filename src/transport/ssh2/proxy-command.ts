@@ -53,8 +53,8 @@ export function startProxyCommand(
       stream.destroy();
       resolve({
         kind: 'local-problem',
-        message: `The ProxyCommand cannot be started: ${error.code ?? terminalLine(error.message)}`,
-        hint: 'Check the environment variable SHELL: the command runs in that shell, as with OpenSSH',
+        what: `The ProxyCommand cannot be started: ${error.code ?? terminalLine(error.message)}`,
+        solve: 'Check the environment variable SHELL: the command runs in that shell, as with OpenSSH',
       });
     });
     child.once('spawn', () => {

@@ -1,8 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { AnyAuthMethod, ParsedKey } from 'ssh2';
+import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { FailureText, LoginMethod, SshEndpoint } from '../connection.ts';
+import type { LoginMethod, SshEndpoint } from '../connection.ts';
 import { type AgentKey, type AgentKeys, listAgentKeys, SingleKeyAgent } from './agent-keys.ts';
 import { BY_OPENSSH, unusableText } from './key-formats.ts';
 import { fingerprint } from './known-hosts.ts';
@@ -34,9 +35,9 @@ export type AuthPlan =
       /** Why some keys are not among them, for the text of a failure. */
       readonly notes: readonly string[];
       /** What the user should read before anything is tried: something that they asked for will not be used. */
-      readonly warnings: readonly FailureText[];
+      readonly warnings: readonly Fault[];
     }
-  | ({ readonly kind: 'failed' } & FailureText);
+  | ({ readonly kind: 'failed' } & Fault);
 
 /**
  * Collects what can be offered to an SSH server: the named keys (through the agent where it holds them, so an encrypted
@@ -65,9 +66,9 @@ class Planner {
   readonly #agent: AgentKeys;
   readonly #attempts: AuthAttempt[] = [];
   readonly #notes: string[] = [];
-  readonly #warnings: FailureText[] = [];
+  readonly #warnings: Fault[] = [];
   /** What keeps the keys that would be used from being used; the first is the best explanation. */
-  readonly #obstacles: FailureText[] = [];
+  readonly #obstacles: Fault[] = [];
   readonly #offered = new Set<string>();
 
   constructor(goal: SshEndpoint, words: LoginGoal['words'], keys: PrivateKeyStore, agent: AgentKeys) {
@@ -96,13 +97,13 @@ class Planner {
       const elseLeft = password !== null || (canAsk && named.length === 0);
       if (!elseLeft || (named.length > 0 && !absentOnly)) {
         const why = this.#agent.problem === null ? '' : `; ${this.#agent.problem}`;
-        return { kind: 'failed', message: obstacle.message + why, hint: obstacle.hint };
+        return { kind: 'failed', what: obstacle.what + why, solve: obstacle.solve };
       }
       this.#warnings.push(obstacle);
     } else if (named.length > 0) {
       this.#warnings.push(...this.#obstacles);
     }
-    this.#notes.push(...this.#obstacles.map(({ message }) => message));
+    this.#notes.push(...this.#obstacles.map(({ what }) => what));
     if (this.#attempts.length === 0 && password === null) {
       const kerberos = await kerberosObstacle();
       if (kerberos !== null && !canAsk) return { kind: 'failed', ...kerberos };
@@ -124,7 +125,7 @@ class Planner {
     const useless = this.#agent.unusable.find((key) => publicKey?.equals(key.publicKey));
     if (useless !== undefined) {
       const { why, instead } = unusableText(useless.of);
-      this.#obstacles.push({ message: `The key ${terminalLine(file, 300)} cannot be used: ${why}`, hint: instead });
+      this.#obstacles.push({ what: `The key ${terminalLine(file, 300)} cannot be used: ${why}`, solve: instead });
       return false;
     }
     const loaded = await this.#keys.unlock(file);
@@ -150,7 +151,7 @@ class Planner {
     for (const file of this.#goal.noDefaultKeys === true ? [] : defaultUnusableKeyFiles()) {
       if (!(await fileExists(file))) continue;
       const { why, instead } = unusableText(file.endsWith('_sk') ? 'fido' : 'dsa');
-      this.#obstacles.push({ message: `The private key ${file} cannot be used: ${why}`, hint: instead });
+      this.#obstacles.push({ what: `The private key ${file} cannot be used: ${why}`, solve: instead });
     }
   }
 
@@ -175,13 +176,13 @@ class Planner {
       case 'absent':
         if (!named) return;
         this.#obstacles.push({
-          message: `The private key ${shown} does not exist`,
-          hint: `Correct ${this.#words.key}, or leave it out to use the agent and the default keys`,
+          what: `The private key ${shown} does not exist`,
+          solve: `Correct ${this.#words.key}, or leave it out to use the agent and the default keys`,
         });
         return;
       case 'locked':
       case 'unusable':
-        this.#obstacles.push({ message: loaded.message, hint: loaded.hint });
+        this.#obstacles.push({ what: loaded.what, solve: loaded.solve });
     }
   }
 
@@ -190,18 +191,18 @@ class Planner {
     const certificate = `${file}-cert.pub`;
     if (!(await fileExists(certificate))) return;
     const { why, instead } = unusableText('certificate');
-    const message = `The certificate ${terminalLine(certificate, 300)} cannot be used: ${why}; the key itself is offered without it`;
-    this.#warnings.push({ message, hint: instead });
-    this.#notes.push(message);
+    const what = `The certificate ${terminalLine(certificate, 300)} cannot be used: ${why}; the key itself is offered without it`;
+    this.#warnings.push({ what, solve: instead });
+    this.#notes.push(what);
   }
 
   #offerAgentKeys(): void {
     for (const key of this.#agent.usable) this.#offerAgentKey(key);
     for (const { comment, of } of this.#agent.unusable) {
       const { why, instead } = unusableText(of);
-      const message = `The agent's key ${comment} cannot be used: ${why}`;
-      if (this.#attempts.length === 0) this.#obstacles.push({ message, hint: instead });
-      else this.#notes.push(message);
+      const what = `The agent's key ${comment} cannot be used: ${why}`;
+      if (this.#attempts.length === 0) this.#obstacles.push({ what, solve: instead });
+      else this.#notes.push(what);
     }
   }
 
@@ -242,7 +243,7 @@ function inOrder(attempts: readonly AuthAttempt[], methods: readonly LoginMethod
 }
 
 /** A Kerberos ticket is how OpenSSH would log in, where there is nothing else. */
-async function kerberosObstacle(): Promise<FailureText | null> {
+async function kerberosObstacle(): Promise<Fault | null> {
   const named = process.env['KRB5CCNAME']?.replace(/^(?:FILE|DIR):/, '');
   const own = `krb5cc_${process.getuid?.() ?? 'none'}`;
   const found =
@@ -251,7 +252,7 @@ async function kerberosObstacle(): Promise<FailureText | null> {
       : (await readdir(tmpdir()).catch((): string[] => [])).includes(own);
   if (!found) return null;
   return {
-    message: 'There is a Kerberos ticket and no key: portfw cannot log in with Kerberos (GSSAPI)',
-    hint: `Name a key with ansible_ssh_private_key_file or load one into an agent; on the way to a host, ${BY_OPENSSH}`,
+    what: 'There is a Kerberos ticket and no key: portfw cannot log in with Kerberos (GSSAPI)',
+    solve: `Name a key with ansible_ssh_private_key_file or load one into an agent; on the way to a host, ${BY_OPENSSH}`,
   };
 }

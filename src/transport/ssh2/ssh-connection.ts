@@ -1,6 +1,7 @@
 import type { Client, ClientChannel } from 'ssh2';
+import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { CommandOutcome, Connection, FailureText, RemoteCommand, Target } from '../connection.ts';
+import type { CommandOutcome, Connection, RemoteCommand, Target } from '../connection.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from '../program/program-session.ts';
 import type { Carrier } from './carrier.ts';
 import { where } from './login-words.ts';
@@ -88,19 +89,19 @@ export class SshConnection implements Connection {
     };
   }
 
-  #startFailure(error: Error): FailureText & { readonly kind: 'lost' | 'not-run' } {
+  #startFailure(error: Error): Fault & { readonly kind: 'lost' | 'not-run' } {
     const said = terminalLine(this.#lostBecause ?? error.message);
     if (this.#stream.destroyed || !this.#stream.writable || !/open fail|unable to exec/i.test(error.message)) {
       return {
         kind: 'lost',
-        message: `The connection to ${where(this.target)} was gone before the program was sent: ${said}`,
-        hint: 'Connect again; this program did not run',
+        what: `The connection to ${where(this.target)} was gone before the program was sent: ${said}`,
+        solve: 'Connect again; this program did not run',
       };
     }
     return {
       kind: 'not-run',
-      message: `The SSH server at ${where(this.target)} refused to run a command: ${said}`,
-      hint: 'Look for MaxSessions, ForceCommand and restrictions in authorized_keys on the host',
+      what: `The SSH server at ${where(this.target)} refused to run a command: ${said}`,
+      solve: 'Look for MaxSessions, ForceCommand and restrictions in authorized_keys on the host',
     };
   }
 }

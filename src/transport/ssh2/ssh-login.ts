@@ -1,8 +1,9 @@
 import { NodeSSH } from 'node-ssh';
 import type { AuthHandlerMiddleware, Client, ServerHostKeyAlgorithm } from 'ssh2';
+import type { Fault } from '../../core/failure.ts';
 import { redacted } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { ConnectFailure, FailureText } from '../connection.ts';
+import type { ConnectFailure } from '../connection.ts';
 import type { AnswerQuestion } from '../logins.ts';
 import { AuthSequence } from './auth-sequence.ts';
 import type { Carrier } from './carrier.ts';
@@ -60,7 +61,7 @@ export class SshLogin {
       this.#stopClock();
       void answers.to(instructions, prompts).then((given) => {
         this.#startClock();
-        if ('message' in given) this.#end(this.#refused(this.#withTried(given)));
+        if ('what' in given) this.#end(this.#refused(this.#withTried(given)));
         else finish([...given]);
       });
     });
@@ -154,16 +155,16 @@ export class SshLogin {
     next(password === null ? false : { type: 'password', username: this.#goal.user, password });
   }
 
-  #refused(text: FailureText): ConnectFailure {
+  #refused(text: Fault): ConnectFailure {
     const { tried, offered } = this.#sequence;
     return { kind: 'auth-failed', tried, offered, ...text };
   }
 
   /** A question is mostly asked because a key was not taken, which is then the thing to mend. */
-  #withTried({ message, hint }: FailureText): FailureText {
+  #withTried({ what, solve }: Fault): Fault {
     const keys = this.#sequence.tried.filter((label) => label !== 'keyboard-interactive' && label !== 'password');
     const before = [...(keys.length === 0 ? [] : [`tried ${keys.join(', ')}`]), ...this.#means.plan.notes];
-    return { message: before.length === 0 ? message : `${message} (${before.join('; ')})`, hint };
+    return { what: before.length === 0 ? what : `${what} (${before.join('; ')})`, solve };
   }
 
   async #verifyHostKey(key: Buffer): Promise<boolean> {
@@ -194,9 +195,9 @@ export class SshLogin {
 
   async #explain(error: unknown): Promise<ConnectFailure> {
     const goal = this.#goal;
-    const { level, message } = error as Error & { level?: string };
+    const { level, message: what } = error as Error & { level?: string };
     // A server knows the password that it was sent, and may say it again.
-    const said = terminalLine(redacted(Buffer.from(message), goal.password).toString());
+    const said = terminalLine(redacted(Buffer.from(what), goal.password).toString());
     if (!this.#identified()) {
       return noIdentification(goal, this.#preamble, this.#timedOut, await this.#means.carrier.lastWords());
     }
@@ -209,9 +210,9 @@ export class SshLogin {
   }
 }
 
-function expired(goal: LoginGoal): FailureText {
+function expired(goal: LoginGoal): Fault {
   return {
-    message: `The password of ${goal.user} on ${where(goal)} has expired, and has to be changed`,
-    hint: `Log in with ssh once and change it; ${goal.words.role === 'host' ? 'or use a key' : 'or use a key for the jump host'}`,
+    what: `The password of ${goal.user} on ${where(goal)} has expired, and has to be changed`,
+    solve: `Log in with ssh once and change it; ${goal.words.role === 'host' ? 'or use a key' : 'or use a key for the jump host'}`,
   };
 }

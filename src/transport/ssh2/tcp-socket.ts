@@ -66,7 +66,7 @@ function carrierOf(socket: Socket): Carrier {
 
 /** The outcome of an attempt that the caller gave up. */
 export function interrupted(goal: Pick<LoginGoal, 'address' | 'port'>): ConnectFailure {
-  return { kind: 'unreachable', message: `Connecting to ${where(goal)} was interrupted`, hint: 'Run it again' };
+  return { kind: 'unreachable', what: `Connecting to ${where(goal)} was interrupted`, solve: 'Run it again' };
 }
 
 function errorCode(error: Error): string {
@@ -76,14 +76,14 @@ function errorCode(error: Error): string {
 }
 
 function unreachable(goal: LoginGoal, code: string): ConnectFailure {
-  const [reason, hint] = explain(goal, code);
-  return { kind: 'unreachable', message: `Cannot connect to ${where(goal)}: ${reason}`, hint };
+  const [reason, solve] = explain(goal, code);
+  return { kind: 'unreachable', what: `Cannot connect to ${where(goal)}: ${reason}`, solve };
 }
 
 function explain(
   { words, connectTimeoutMs, bindAddress }: LoginGoal,
   code: string,
-): readonly [reason: string, hint: string] {
+): readonly [reason: string, solve: string] {
   switch (code) {
     case 'ENOTFOUND':
       return ['the name does not exist', `Correct ${words.address}, or add the name to DNS or /etc/hosts`];

@@ -44,7 +44,7 @@ export function sudo(password: string | null): Target['become'] {
 /** The connection of an attempt that must succeed. */
 export function connected(outcome: ConnectOutcome): Connection {
   if (outcome.kind === 'connected') return outcome.connection;
-  throw new Error(`${outcome.kind}: ${outcome.message}`);
+  throw new Error(`${outcome.kind}: ${outcome.what}`);
 }
 
 /** Connects, hands the connection over, and closes it. */
@@ -73,7 +73,7 @@ export function runOn(target: Target, program: string, options: Partial<RemoteCo
 
 /** Exit code and output of a program that must have run to its end. */
 export function ended(outcome: CommandOutcome): { exitCode: number; stdout: string; stderr: string } {
-  if (outcome.kind !== 'exited') throw new Error(`${outcome.kind}: ${outcome.message}`);
+  if (outcome.kind !== 'exited') throw new Error(`${outcome.kind}: ${outcome.what}`);
   return {
     exitCode: outcome.exitCode,
     stdout: outcome.stdout.toString('utf8'),

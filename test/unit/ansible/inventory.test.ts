@@ -26,16 +26,16 @@ describe('where a value comes from', async () => {
     ['v8', 'child file', 'group_vars/child.json', 1, 8],
   ])('%s is set at its place', (name, value, file, line, column) => {
     expect(host.variables.get(name)?.plain).toBe(value);
-    expect(host.origin(name)).toEqual({ file: join(folder, file), line, column });
+    expect(host.origin(name)).toEqual({ file: join(folder, file), line, column, secret: null });
   });
 
   it('knows the place of the key and of inner parts', async () => {
     const inventory = await loadInventory(join(FIXTURES, 'portaswitch-site', 'hosts.yaml'));
     const sip = inventory.hosts.get('sip2.example.net')!;
     const file = join(FIXTURES, 'portaswitch-site', 'hosts.yaml');
-    expect(sip.origin('portfw_interfaces', ['private', 1])).toEqual({ file, line: 9, column: 59 });
-    expect(sip.origin('portfw_interfaces', [], 'key')).toEqual({ file, line: 9, column: 9 });
-    expect(sip.origin('portfw_interfaces', ['private', 7])).toEqual({ file, line: 9, column: 52 });
+    expect(sip.origin('portfw_interfaces', ['private', 1])).toEqual({ file, line: 9, column: 59, secret: null });
+    expect(sip.origin('portfw_interfaces', [], 'key')).toEqual({ file, line: 9, column: 9, secret: null });
+    expect(sip.origin('portfw_interfaces', ['private', 7])).toEqual({ file, line: 9, column: 52, secret: null });
     expect(sip.origin('nothing')).toBeNull();
   });
 
@@ -71,7 +71,7 @@ describe('files on disk', () => {
       return [];
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      return error.problems.map((problem) => `${problem.location?.file.slice(folder.length)}: ${problem.message}`);
+      return error.problems.map((problem) => `${problem.location?.file.slice(folder.length)}: ${problem.what}`);
     }
   };
 
@@ -208,7 +208,7 @@ describe('ranges of hosts', () => {
       fc.property(bound, bound, fc.integer({ min: 1, max: 9 }), (a, b, step) => {
         const [first, last] = [Math.min(a, b), Math.max(a, b)];
         const found = expandHostNames(`n[${first}:${last}:${step}].example.net`, MAX_HOSTS);
-        if ('message' in found) throw new Error(found.message);
+        if ('what' in found) throw new Error(found.what);
         expect(new Set(found.names).size).toBe(Math.floor((last - first) / step) + 1);
         expect(found.names[0]).toBe(`n${first}.example.net`);
       }),

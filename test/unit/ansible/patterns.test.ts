@@ -61,9 +61,9 @@ describe('patterns that go wrong', () => {
       'Check the groups that it names with "portfw inventory FILE"',
     ],
   ])('%s', (pattern, message, hint) => {
-    const location = { file: 'play.yaml', line: 3, column: 5 };
+    const location = { file: 'play.yaml', line: 3, column: 5, secret: null };
     const found = matchHosts(inventory, pattern, location);
-    expect(found.problems).toMatchObject([{ severity: 'error', message, hint, location }]);
+    expect(found.problems).toMatchObject([{ severity: 'error', what: message, solve: hint, location }]);
     expect(() => requireHosts(found)).toThrow(InputError);
   });
 
@@ -73,8 +73,8 @@ describe('patterns that go wrong', () => {
 
   it('says that separators end a regular expression too', () => {
     const { problems } = matchHosts(inventory, '~(?:web|db)');
-    expect(problems[0]!.message).toBe('the regular expression "(?" has "(?", which is not supported');
-    expect(problems[0]!.hint).toBe(
+    expect(problems[0]!.what).toBe('the regular expression "(?" has "(?", which is not supported');
+    expect(problems[0]!.solve).toBe(
       'Correct it; a comma, colon or blank ends a pattern, within a regular expression too',
     );
   });
@@ -100,8 +100,14 @@ describe('--limit @FILE', () => {
     const { problems } = matchLimit(inventory, `@${folder}/wrong.txt`);
     const file = join(folder, 'wrong.txt');
     expect(problems).toMatchObject([
-      { location: { file, line: 2, column: 1 }, hint: 'A file of patterns has no comments: remove the line' },
-      { location: { file, line: 3, column: 4 }, hint: 'In a file, write one host, group or pattern a line' },
+      {
+        location: { file, line: 2, column: 1, secret: null },
+        solve: 'A file of patterns has no comments: remove the line',
+      },
+      {
+        location: { file, line: 3, column: 4, secret: null },
+        solve: 'In a file, write one host, group or pattern a line',
+      },
     ]);
   });
 
@@ -109,7 +115,7 @@ describe('--limit @FILE', () => {
     writeFileSync(join(folder, 'empty.txt'), ' \n\n');
     const { hosts, problems } = matchLimit(inventory, `@${folder}/empty.txt`);
     expect(hosts).toEqual([]);
-    expect(problems).toMatchObject([{ message: 'the file names no host', location: { line: 1, column: 1 } }]);
+    expect(problems).toMatchObject([{ what: 'the file names no host', location: { line: 1, column: 1 } }]);
   });
 
   it('does not tell a thousand times that a file is no list of patterns', () => {
@@ -138,7 +144,7 @@ describe('regular expressions that would keep others busy for ever', () => {
   ])('%s', (pattern, says) => {
     const start = performance.now();
     const { problems } = matchHosts(crowd, pattern);
-    expect(problems.map((problem) => problem.message).join()).toContain(says);
+    expect(problems.map((problem) => problem.what).join()).toContain(says);
     expect(performance.now() - start).toBeLessThan(10_000);
   });
 });

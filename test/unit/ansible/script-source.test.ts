@@ -52,8 +52,13 @@ describe('an inventory program', () => {
       `cat <<'END'\n{"web": {"hosts": ["w1"],\n  "vars": {"a": {"b": [1, 2]}}},\n "_meta": {"hostvars": {"w1": {"portfw_roles": "x"}}}}\nEND`,
     );
     const host = (await loadInventory(file)).hosts.get('w1')!;
-    expect(host.location).toEqual({ file: `${file} --list (web.hosts.0)`, line: 1, column: 20 });
-    expect(host.origin('a', ['b', 1])).toEqual({ file: `${file} --list (web.vars.a.b.1)`, line: 2, column: 27 });
+    expect(host.location).toEqual({ file: `${file} --list (web.hosts.0)`, line: 1, column: 20, secret: null });
+    expect(host.origin('a', ['b', 1])).toEqual({
+      file: `${file} --list (web.vars.a.b.1)`,
+      line: 2,
+      column: 27,
+      secret: null,
+    });
     expect(host.origin('portfw_roles', [], 'key')).toMatchObject({
       file: `${file} --list (_meta.hostvars.w1.portfw_roles)`,
       line: 3,
@@ -209,11 +214,11 @@ describe('sources', () => {
     const file = join(folder, 'hosts.ini');
     writeFileSync(file, '[web]\n  w1 a="x y" "b c"=[1]\n[web:vars]\n  v = {"k": 1}\n');
     const host = (await loadInventory(file)).hosts.get('w1')!;
-    expect(host.location).toEqual({ file, line: 2, column: 3 });
-    expect(host.origin('a', [], 'key')).toEqual({ file, line: 2, column: 6 });
-    expect(host.origin('a')).toEqual({ file, line: 2, column: 9 });
-    expect(host.origin('b c')).toEqual({ file, line: 2, column: 20 });
-    expect(host.origin('v', ['k'])).toEqual({ file, line: 4, column: 7 });
+    expect(host.location).toEqual({ file, line: 2, column: 3, secret: null });
+    expect(host.origin('a', [], 'key')).toEqual({ file, line: 2, column: 6, secret: null });
+    expect(host.origin('a')).toEqual({ file, line: 2, column: 9, secret: null });
+    expect(host.origin('b c')).toEqual({ file, line: 2, column: 20, secret: null });
+    expect(host.origin('v', ['k'])).toEqual({ file, line: 4, column: 7, secret: null });
   });
 
   it('warn of a name of both a group and a host, and of INI in a YAML file', async () => {

@@ -46,7 +46,7 @@ describe('a file that another process writes meanwhile', () => {
           expect(FIRST.startsWith(text) || SECOND.startsWith(text)).toBe(true);
         } catch (error) {
           if (!(error instanceof InputError)) throw error;
-          for (const problem of error.problems) messages.add(problem.message);
+          for (const problem of error.problems) messages.add(problem.what);
           noticed += 1;
         }
         await new Promise((resolve) => setTimeout(resolve, 1));

@@ -164,7 +164,7 @@ describe.concurrent('portfw init without a terminal', { timeout: 60_000 }, () =>
     expect(stdout).toContain(`Next:\n  portfw lint ${file}\n  portfw detect ${file}\n`);
     expect(readdirSync(own)).toEqual(['inventory.yaml']);
     const { problems } = await lintFiles([file], null, TODAY);
-    expect(problems.map(({ code, message }) => `${code}: ${message}`)).toEqual([
+    expect(problems.map(({ code, what }) => `${code}: ${what}`)).toEqual([
       'open-to-all: TFTP is open to anybody on the public side of "web1.example.net", by web-admin/public/udp/69',
     ]);
     const { hosts: found } = await loadInventory(file);
@@ -334,7 +334,7 @@ describe('portfw init', { timeout: 60_000 }, () => {
     expect(text).toContain('ansible_user: ops\n    ansible_become: true\n');
     // Nobody said who administers the hosts, and web1's role is yet to be found.
     expect((await lintFiles([at('inventory.yaml')], null, TODAY)).problems).toMatchObject([
-      { code: 'open-to-all', message: expect.stringMatching(/^SSH is open to anybody/) },
+      { code: 'open-to-all', what: expect.stringMatching(/^SSH is open to anybody/) },
     ]);
   });
 

@@ -22,9 +22,9 @@ function given(name: string): string {
 
 function lines(problems: readonly Problem[]): string {
   return problems
-    .map(({ location, severity, code, message, hint }) => {
+    .map(({ location, severity, code, what, solve }) => {
       const file = location === null ? '' : path.relative(FOLDER, location.file).split(path.sep).slice(1).join('/');
-      return `${file}:${location?.line}:${location?.column}: ${severity} ${code}: ${message}\n    ${hint}\n`;
+      return `${file}:${location?.line}:${location?.column}: ${severity} ${code}: ${what}\n    ${solve}\n`;
     })
     .join('');
 }

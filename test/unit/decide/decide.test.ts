@@ -84,7 +84,7 @@ function decision(given: Given): Decision {
     maxFailPercentage: null,
     onFailure: 'keep-good',
     probes: [],
-    location: { file: 'p', line: 1, column: 1 },
+    location: { file: 'p', line: 1, column: 1, secret: null },
   };
   const context: DecideContext = {
     inventory,

@@ -35,8 +35,8 @@ describe('JSON as Python reads it', () => {
 
   it('has a place for everything', () => {
     const json = parseJson('{"a": {\n  "b": [1,\n 22]}}', 'f');
-    expect(json.locate(['a', 'b', 1])).toEqual({ file: 'f', line: 3, column: 2 });
-    expect(json.locate(['a', 'b'], 'key')).toEqual({ file: 'f', line: 2, column: 3 });
+    expect(json.locate(['a', 'b', 1])).toEqual({ file: 'f', line: 3, column: 2, secret: null });
+    expect(json.locate(['a', 'b'], 'key')).toEqual({ file: 'f', line: 2, column: 3, secret: null });
     expect(json.keys(['a'])).toEqual(['b']);
   });
 

@@ -112,7 +112,7 @@ describe('structure', () => {
 
   it('knows where keys and values stand, through aliases and merges, with CRLF and a byte order mark', () => {
     const yaml = parseYaml('\ufeffbase: &b\r\n  list: [1, two]\r\nuse:\r\n  <<: *b\r\n  own: x\r\nagain: *b\r\n', 'f');
-    const at = (line: number, column: number): object => ({ file: 'f', line, column });
+    const at = (line: number, column: number): object => ({ file: 'f', line, column, secret: null });
     expect(yaml.locate(['base', 'list', 1])).toEqual(at(2, 13));
     expect(yaml.locate(['use', 'list'], 'key')).toEqual(at(2, 3));
     expect(yaml.locate(['use', 'own'])).toEqual(at(5, 8));
@@ -211,7 +211,7 @@ describe('files', () => {
   it('carry their path into the places', () => {
     const file = join(folder, 'g.yaml');
     writeFileSync(file, 'a:\n  b: 1\n');
-    expect(readYamlFile(file).locate(['a', 'b'])).toEqual({ file, line: 2, column: 6 });
+    expect(readYamlFile(file).locate(['a', 'b'])).toEqual({ file, line: 2, column: 6, secret: null });
   });
 
   it('are never a device or a folder', () => {

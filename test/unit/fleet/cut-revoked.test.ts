@@ -26,7 +26,7 @@ function unreachableHost() {
   const transport = {
     connect: async () => {
       tries.push('connect');
-      return { kind: 'unreachable', message: 'no route to the host', hint: '' };
+      return { kind: 'unreachable', what: 'no route to the host', solve: '' };
     },
   };
   return { tries, job: { host: 'web1', transport } as unknown as HostJob };

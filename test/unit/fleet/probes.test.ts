@@ -174,7 +174,7 @@ describe('a TCP probe from a peer', () => {
   });
 
   it.each<[string, ConnectOutcome | Error, string]>([
-    ['cannot be reached', { kind: 'unreachable', message: 'no answer', hint: 'wait' }, 'no answer'],
+    ['cannot be reached', { kind: 'unreachable', what: 'no answer', solve: 'wait' }, 'no answer'],
     ['breaks portfw', new Error('boom\u001b[31m'), 'boom'],
   ])('fails when the peer %s', async (_name, outcome, why) => {
     const transport: Transport = {
@@ -190,7 +190,7 @@ describe('a TCP probe from a peer', () => {
   });
 
   it('is asked by many hosts at once, with few logins under way', async () => {
-    const failing: ConnectOutcome = { kind: 'unreachable', message: 'no answer', hint: 'wait' };
+    const failing: ConnectOutcome = { kind: 'unreachable', what: 'no answer', solve: 'wait' };
     let under = 0;
     let most = 0;
     const transport: Transport = {

@@ -44,9 +44,7 @@ describe('assigning plays', () => {
     const assignment = await assign('mixed', 'portaswitch');
     expect(order(assignment)).toEqual([['PortaSwitch site', 'sip1', 'sip2', 'sip3', 'gcems1', 'web1', 'web2', 'db1']]);
     // A gateway's role is none of a PortaSwitch site.
-    expect(assignment.problems.map((problem) => problem.message)).toEqual([
-      'the matrix "portaswitch" has no role "img"',
-    ]);
+    expect(assignment.problems.map((problem) => problem.what)).toEqual(['the matrix "portaswitch" has no role "img"']);
   });
 
   it('names a --playbook that is not there, without a place in a file', async () => {

@@ -47,7 +47,7 @@ describe('a playbook of a user', () => {
         { kind: 'percent', percent: 50 },
       ],
       maxFailPercentage: 20,
-      location: { file: 'inventories/own-matrix/playbook.yaml', line: 10, column: 10 },
+      location: { file: 'inventories/own-matrix/playbook.yaml', line: 10, column: 10, secret: null },
     });
   });
 
@@ -59,7 +59,12 @@ describe('a playbook of a user', () => {
 
 describe('probes', () => {
   const [play] = loadPlaybook('test/fixtures/matrix/probes.yaml').plays;
-  const at = (line: number, column: number) => ({ file: 'test/fixtures/matrix/probes.yaml', line, column });
+  const at = (line: number, column: number) => ({
+    file: 'test/fixtures/matrix/probes.yaml',
+    line,
+    column,
+    secret: null,
+  });
 
   it('are read with their defaults, places and the folder that commands run in', () => {
     expect(play?.onFailure).toBe('revert-batch');

@@ -50,7 +50,7 @@ describe('an odd value anywhere', () => {
           if (matrix !== null) continue;
           refused += 1;
           expect(problems.length).toBeGreaterThan(0);
-          for (const problem of problems) expect(problem.location?.line, problem.message).toBeGreaterThan(0);
+          for (const problem of problems) expect(problem.location?.line, problem.what).toBeGreaterThan(0);
         }
       }
       expect(refused).toBeGreaterThan(150);
@@ -71,7 +71,7 @@ describe('an odd value anywhere', () => {
         const { playbook, problems } = readPlaybook(file);
         if (playbook !== null) continue;
         refused += 1;
-        for (const problem of problems) expect(problem.location?.line, problem.message).toBeGreaterThan(0);
+        for (const problem of problems) expect(problem.location?.line, problem.what).toBeGreaterThan(0);
       }
     }
     expect(refused).toBeGreaterThan(110);

@@ -85,7 +85,7 @@ function notes(given: Case): string[] {
     starts: given.starts ?? false,
   });
   return [
-    ...found.refusals.map(({ code, text }) => `refused ${code}: ${text}`),
+    ...found.refusals.map(({ code, what }) => `refused ${code}: ${what}`),
     ...found.notes.map(({ severity, code, text }) => `${severity} ${code}: ${text}`),
   ];
 }

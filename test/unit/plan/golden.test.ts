@@ -27,7 +27,7 @@ interface PlanCase extends PolicyCase {
 
 function planned(given: PlanCase, host: Firewalld): ApplyInput {
   const outcome = buildDesired(inputOf(given));
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.text);
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.what);
   const facts = host.facts();
   const observed = observedFirewalld(facts);
   const roles = given.roles.map((role) => ({ role, because: 'declared' as const, confidence: 1, evidence: [] }));

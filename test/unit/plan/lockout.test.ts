@@ -146,17 +146,17 @@ describe('a plan that leaves the way in open is not', () => {
 
 it('says how to keep the way open, in words that fit the inventory', () => {
   const refused = refusal({ desired: OURS(''), path: ['203.0.113.7', '192.0.2.10', 2222] });
-  expect(refused?.text).toBe(
+  expect(refused?.what).toBe(
     'zone portfw-public would not let SSH in again: 203.0.113.7 to 192.0.2.10 port 2222/tcp on eth0; it does not open 2222/tcp',
   );
-  expect(refused?.hint).toContain(
+  expect(refused?.solve).toContain(
     'portfw_extra_rules: [{ name: ssh-2222, interface: public, protocol: tcp, port: 2222, from: [203.0.113.7]',
   );
 });
 
 it('one that is in portfw_management as well is refused once', () => {
   const { refusals } = verdict({ desired: OURS(''), management: from('203.0.113.7') });
-  expect(refusals.map(({ text }) => text)).toEqual([
+  expect(refusals.map(({ what }) => what)).toEqual([
     'zone portfw-public would not let SSH in again: 203.0.113.7 to 192.0.2.10 port 22/tcp on eth0; it does not open 22/tcp',
   ]);
 });

@@ -41,7 +41,7 @@ describe('a pattern of interfaces', () => {
   });
 
   it('refuses a plan where firewalld would ask it before our zone', () => {
-    expect(patternFirst(observed({ work: ['eth+'] }), desired, '1.3.3')?.text).toMatch(
+    expect(patternFirst(observed({ work: ['eth+'] }), desired, '1.3.3')?.what).toMatch(
       /use that zone instead of portfw-public/,
     );
     expect(patternFirst(observed({ work: ['eth+'] }), desired, '0.9.3')).not.toBeNull();

@@ -150,7 +150,7 @@ describe('what would cut us', () => {
     ],
   ])('%s', (_what, given, text) => {
     const { refusals } = verdict(given);
-    expect(refusals.map((one) => one.text).join('\n')).toMatch(text);
+    expect(refusals.map((one) => one.what).join('\n')).toMatch(text);
     expect(refusals[0]!.code).toBe('lockout');
   });
 });
@@ -242,12 +242,12 @@ describe('what does not cut us', () => {
 
   it('does not hide behind such a doubt what is certain', () => {
     const jail = '<zone target="DROP"><source mac="00:00:5E:00:53:01"/></zone>';
-    expect(verdict({ ...inForce({ jail }), desired: OURS('') }).refusals[0]?.text).toContain('zone portfw-public');
+    expect(verdict({ ...inForce({ jail }), desired: OURS('') }).refusals[0]?.what).toContain('zone portfw-public');
   });
 
   it('refuses a doubt that the plan itself makes', () => {
     const { refusals } = verdict({ desired: OURS(`${SSH}<rule><source mac="00:00:5E:00:53:01"/><drop/></rule>`) });
-    expect(refusals[0]?.text).toContain('mac="00:00:5E:00:53:01"');
+    expect(refusals[0]?.what).toContain('mac="00:00:5E:00:53:01"');
   });
 
   it('says of direct rules that they come first', () => {
@@ -271,7 +271,7 @@ describe('what does not cut us', () => {
 });
 
 describe('portfw_management', () => {
-  const texts = (given: Case) => verdict(given).refusals.map(({ text }) => text);
+  const texts = (given: Case) => verdict(given).refusals.map(({ what }) => what);
 
   it.each<[string, Case, RegExp]>([
     [
@@ -396,7 +396,7 @@ describe('portfw_management', () => {
       interfaces: INTERFACES.slice(0, 2),
     });
     expect(refusals).toHaveLength(1);
-    expect(refusals[0]!.hint).toBe(
+    expect(refusals[0]!.solve).toBe(
       "add to the inventory: portfw_extra_rules: [{ name: ssh-22, interface: public, protocol: tcp, port: 22, from: [203.0.113.9, '2001:db8:9::/48'], owner: YOU, reason: administration }]",
     );
   });
@@ -411,8 +411,8 @@ describe('portfw_management', () => {
       management: from('203.0.113.0/24'),
       interfaces: INTERFACES.slice(0, 2),
     });
-    expect(refusals[0]!.hint).toContain('from: [203.0.113.0/24]');
-    expect(refusals[0]!.text.length).toBeLessThan(400);
+    expect(refusals[0]!.solve).toContain('from: [203.0.113.0/24]');
+    expect(refusals[0]!.what.length).toBeLessThan(400);
   });
 
   it('is worked out in time for sets of tens of thousands of addresses', () => {
@@ -423,7 +423,7 @@ describe('portfw_management', () => {
       management: from('10.0.0.0/8'),
       many: entries,
     });
-    expect(refusals[0]?.text).toContain('ipset="portfw-many"');
+    expect(refusals[0]?.what).toContain('ipset="portfw-many"');
     expect(performance.now() - began).toBeLessThan(10_000);
   }, 30_000);
 
@@ -453,7 +453,7 @@ describe('a rollback of a plan that reloads, on a host that cannot rehearse', ()
 
   it('is refused where the files as they are shut SSH', () => {
     const { refusals } = verdict({ ...given, reload: true });
-    expect(refusals.map(({ text }) => text)).toEqual([
+    expect(refusals.map(({ what }) => what)).toEqual([
       expect.stringMatching(/^.*zone public.* would not let SSH in again after a rollback: 203\.0\.113\.7/),
     ]);
     expect(verdict({ ...given, reload: false }).refusals).toEqual([]);
@@ -478,7 +478,7 @@ describe('an address on no interface, as behind a translation', () => {
 describe('a plan that starts firewalld', () => {
   it('is refused where a zone of ours would cut us', () => {
     const { refusals } = verdict({ starts: true, desired: OURS(SSH), path: ['203.0.113.7', '192.0.2.10', 2222] });
-    expect(refusals[0]?.hint).toContain('name: ssh-2222');
+    expect(refusals[0]?.solve).toContain('name: ssh-2222');
   });
 
   it('is refused where the stock zone would, which lets nothing in today either', () => {
@@ -488,10 +488,10 @@ describe('a plan that starts firewalld', () => {
       runtime: { public: '<zone><service name="ssh"/></zone>' },
       path: ['203.0.113.7', '192.0.2.10', 2222],
     });
-    expect(refusals[0]?.text).toMatch(
+    expect(refusals[0]?.what).toMatch(
       /^the plan must start firewalld, and zone public \(as in its file\) would not let SSH in again: /,
     );
-    expect(refusals[0]?.hint).toContain('portfw_interfaces: { public: [eth0] }');
+    expect(refusals[0]?.solve).toContain('portfw_interfaces: { public: [eth0] }');
   });
 
   it('goes on where SSH gets in', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { CodedFault } from '../../../src/core/failure.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../../../src/plan/notes/rehearsal-refusals.ts';
 import type { Rehearsal, RehearsedName, RehearsedState } from '../../../src/plan/rehearsal.ts';
+import type { PolicyNote } from '../../../src/policy/desired.ts';
 
 const RULES = { nft: '{"nftables": []}', save4: '', save6: '', ipsets: '' };
 
@@ -29,8 +31,8 @@ function of(...states: readonly RehearsedState[]): Rehearsal {
   return { kind: 'rehearsed', now: RULES, ways: [], states };
 }
 
-const shown = (items: readonly { readonly code: string; readonly text: string; readonly hint?: string }[]) =>
-  items.map(({ code, text, hint }) => `${code}: ${text}${hint === undefined ? '' : ` / ${hint}`}`);
+const shown = (items: readonly (CodedFault | PolicyNote)[]) =>
+  items.map((item) => ('what' in item ? `${item.code}: ${item.what} / ${item.solve}` : `${item.code}: ${item.text}`));
 
 describe('what the host says keeps a plan from being carried out', () => {
   it('files that do not load, with the reason and the file', () => {

@@ -33,7 +33,7 @@ function refusals(...states: readonly RehearsedState[]) {
     rehearsal: { kind: 'rehearsed', now: RULES, ways: [], states },
     generation: GENERATION,
     windowSeconds: 60,
-  }).refusals.map(({ code, text, hint }) => `${code}: ${text} / ${hint}`);
+  }).refusals.map(({ code, what, solve }) => `${code}: ${what} / ${solve}`);
 }
 
 it('a generation that does not load is refused, and another one is advised', () => {

@@ -125,7 +125,7 @@ describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) =>
     const first = proved({ version, rules: { now: SHUT, disk: SHUT, reload: SHUT }, ...shut });
     expect(first.refusals).toEqual([]);
     expect(first.notes.map(({ code }) => code)).not.toContain('shut-for-a-moment');
-    const lost = proved({ version, rules: { disk: SHUT }, ...shut }).refusals.map(({ text }) => text);
+    const lost = proved({ version, rules: { disk: SHUT }, ...shut }).refusals.map(({ what }) => what);
     expect(lost.filter((text) => text.includes('203.0.113.77'))).toEqual([expect.stringContaining('after a rollback')]);
   });
 
@@ -136,15 +136,15 @@ describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) =>
   it('is made of the rules, and not of the configuration', () => {
     const { refusals } = proved({ version, rules: { running: SHUT, boot: SHUT }, packets: { running: 'refused' } });
     expect(refusals).toHaveLength(1);
-    expect(refusals[0]!.text).toMatch(
+    expect(refusals[0]!.what).toMatch(
       /zone public would not let SSH in again: 203\.0\.113\.7 to 192\.0\.2\.10 port 22\/tcp on eth0/,
     );
-    expect(refusals[0]!.text).toContain('in the rehearsal a real packet from 203.0.113.7 was refused');
+    expect(refusals[0]!.what).toContain('in the rehearsal a real packet from 203.0.113.7 was refused');
   });
 
   it('tells the next boot from what runs', () => {
     const { refusals } = proved({ version, rules: { boot: SHUT }, packets: { boot: 'silent' } });
-    expect(refusals.map(({ text }) => text)).toEqual([expect.stringContaining('after a reload or reboot')]);
+    expect(refusals.map(({ what }) => what)).toEqual([expect.stringContaining('after a reload or reboot')]);
   });
 
   it('names what it does not understand', () => {
@@ -167,7 +167,7 @@ describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) =>
 describe('packets', () => {
   it('that do not get in though no rule says so are a refusal where they got in in another state', () => {
     const { refusals } = proved({ packets: { running: 'silent' } });
-    expect(refusals.map(({ text }) => text)).toEqual([
+    expect(refusals.map(({ what }) => text)).toEqual([
       expect.stringMatching(/no known rule explains it.*was not answered/),
     ]);
   });
@@ -184,7 +184,7 @@ describe('packets', () => {
 
   it('of a network say nothing of its other addresses', () => {
     const { refusals } = proved({ rules: { running: SHUT }, management: ['203.0.113.0/24'] });
-    expect(refusals.map(({ text }) => text)).toEqual([expect.stringContaining('203.0.113.0/24')]);
+    expect(refusals.map(({ what }) => what)).toEqual([expect.stringContaining('203.0.113.0/24')]);
   });
 
   it('are sent to what was dialled as well', () => {

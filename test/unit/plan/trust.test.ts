@@ -29,7 +29,7 @@ function desired(mode: string, interfaces: Readonly<Record<string, string>> = { 
       },
     }),
   );
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.text);
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.what);
   return outcome.desired;
 }
 

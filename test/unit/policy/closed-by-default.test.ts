@@ -87,7 +87,7 @@ function outcomeOf({ matrix, roles, variables = {}, alone = false }: Given): Pol
 /** Everybody for whom a port is open on one interface, and the notes on rules that open nothing. */
 function openTo(given: Given, at: 'public' | 'private', port: string): { who: Who[]; notes: string[] } {
   const outcome = outcomeOf(given);
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ text }) => text).join('\n'));
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ what }) => what).join('\n'));
   const config = desiredConfig(outcome.desired);
   const device = at === 'public' ? 'eth0' : 'eth1';
   const zone = [...config.zones.values()].find(({ interfaces }) => interfaces.includes(device))!;
@@ -232,7 +232,7 @@ describe('on the private side', () => {
 
   it('a trusted side needs neither sets nor notes for the servers of the site', () => {
     const outcome = outcomeOf({ matrix: 'portaswitch', roles: ['configuration'], alone: true });
-    if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.text);
+    if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.what);
     expect([...outcome.desired.ipsets.keys()]).toEqual([]);
     expect(outcome.notes.map(({ code }) => code)).toEqual(['open-to-all']);
   });

@@ -65,7 +65,7 @@ function doubts(
       },
     }),
   );
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ text }) => text).join('\n'));
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ what }) => what).join('\n'));
   const found = outcome.notes.filter(({ code }) => code === 'open-to-all');
   expect(new Set(found.map(({ severity }) => severity))).toEqual(new Set(found.length === 0 ? [] : ['warning']));
   return found.map(({ text }) => text.replace(/ is open to anybody.*/, ''));

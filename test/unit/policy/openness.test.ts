@@ -314,7 +314,7 @@ describe('any inventory', { timeout: 120_000 }, () => {
       },
     });
     const outcome = buildDesired(input);
-    if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.text);
+    if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.what);
     const { zones, services, ipsets } = outcome.desired;
     for (const name of zones.keys()) expect(name).toMatch(/^portfw-[a-z0-9-]{1,10}$/);
     for (const name of services.keys()) expect(name).toMatch(/^portfw-[a-z0-9-]{1,64}$/);

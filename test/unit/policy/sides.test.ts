@@ -28,7 +28,7 @@ function verdict(given: Given): { readonly kind: string; readonly text: string }
     checked: given.checked ?? false,
   });
   const said = [
-    ...refusals.map(({ text }) => ['refused', text]),
+    ...refusals.map(({ what }) => ['refused', what]),
     ...notes.map(({ severity, text }) => [severity, text]),
   ];
   expect(said.length).toBeLessThanOrEqual(1);

@@ -23,7 +23,7 @@ function desiredWith(variables: Readonly<Record<string, unknown>>, roles: readon
       },
     }),
   );
-  if (outcome.kind !== 'desired') throw new Error(outcome.refusals.map(({ text }) => text).join('\n'));
+  if (outcome.kind !== 'desired') throw new Error(outcome.refusals.map(({ what }) => what).join('\n'));
   return outcome;
 }
 

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
-import type { Problem } from '../../../src/core/problem.ts';
+import { Problem } from '../../../src/core/problem.ts';
 import type { HostOutcome, RunSummary } from '../../../src/fleet/events.ts';
 import { detectText } from '../../../src/report/terminal/detect-text.ts';
 import { factsText } from '../../../src/report/terminal/facts-text.ts';
@@ -129,14 +129,9 @@ describe('the closing table', () => {
 });
 
 describe('problems', () => {
-  const at = (file: string, line: number, column: number) => ({ file, line, column });
-  const problem = (severity: Problem['severity'], message: string, location: Problem['location']): Problem => ({
-    severity,
-    code: 'x',
-    message,
-    hint: 'Solve it',
-    location,
-  });
+  const at = (file: string, line: number, column: number) => ({ file, line, column, secret: null });
+  const problem = (severity: Problem['severity'], what: string, location: Problem['location']) =>
+    new Problem({ severity, code: 'x', what, solve: 'Solve it', location });
 
   it('come in the order of the files, once each, and counted', () => {
     const text = problemsText(

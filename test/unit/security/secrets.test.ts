@@ -191,7 +191,7 @@ describe('this machine as a host', () => {
       const options = { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null };
       const { target } = createTarget(settings.get('h')!, { ...options, localUser: 'me' });
       const outcome = await new LocalTransport().connect(target!);
-      if (outcome.kind !== 'connected') throw new Error(outcome.message);
+      if (outcome.kind !== 'connected') throw new Error(outcome.what);
       await outcome.connection.run({ program: 'true', data: '', deadlineMs: 5000, outputLimitBytes: 1000 });
     } finally {
       process.env['PATH'] = PATH;

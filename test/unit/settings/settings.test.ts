@@ -93,7 +93,7 @@ describe('settings of hosts', () => {
         owner: 'ops',
         reason: 'the backup director',
         expires: '2027-01-31',
-        location: { file: FILE, line: 53, column: 19 },
+        location: { file: FILE, line: 53, column: 19, secret: null },
       },
       {
         name: 'ntp',
@@ -104,7 +104,7 @@ describe('settings of hosts', () => {
         owner: 'ops',
         reason: 'time',
         expires: null,
-        location: { file: FILE, line: 61, column: 19 },
+        location: { file: FILE, line: 61, column: 19, secret: null },
       },
     ]);
   });
@@ -115,9 +115,9 @@ describe('settings of hosts', () => {
   });
 
   it('know their places', () => {
-    expect(sip1.locate(['portfw_roles'])).toEqual({ file: FILE, line: 25, column: 29 });
-    expect(sip1.locate(['portfw_features', 1])).toEqual({ file: FILE, line: 26, column: 42 });
-    expect(sip1.locate(['portfw_cluster'], 'key')).toEqual({ file: FILE, line: 13, column: 13 });
+    expect(sip1.locate(['portfw_roles'])).toEqual({ file: FILE, line: 25, column: 29, secret: null });
+    expect(sip1.locate(['portfw_features', 1])).toEqual({ file: FILE, line: 26, column: 42, secret: null });
+    expect(sip1.locate(['portfw_cluster'], 'key')).toEqual({ file: FILE, line: 13, column: 13, secret: null });
     expect(sip1.locate(['portfw_peers'])).toBeNull();
   });
 });
@@ -198,9 +198,10 @@ describe('peers', () => {
       {
         severity: 'warning',
         code: 'unknown-address',
-        message: 'no address of the host "img3" is known, so nothing opens towards it',
-        hint: 'Set portfw_addresses for it, or write its address as ansible_host',
-        location: { file: FILE, line: 47, column: 29 },
+        what: 'no address of the host "img3" is known, so nothing opens towards it',
+        solve: 'Set portfw_addresses for it, or write its address as ansible_host',
+        details: [],
+        location: { file: FILE, line: 47, column: 29, secret: null },
       },
     ]);
   });

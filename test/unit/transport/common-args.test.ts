@@ -3,7 +3,7 @@ import { parseCommonArgs } from '../../../src/transport/ssh-config/common-args.t
 import { createTarget } from '../../../src/transport/target.ts';
 import { supported } from '../../helpers/supported.ts';
 
-const location = { file: 'hosts.yaml', line: 3, column: 7 };
+const location = { file: 'hosts.yaml', line: 3, column: 7, secret: null };
 const parse = (text: string) => parseCommonArgs(text, location, '/home/op');
 
 /** Settings as `Name=value`, in their order. */
@@ -77,12 +77,12 @@ describe('parseCommonArgs', () => {
     expect(target).toBeNull();
     expect(problems).toHaveLength(1);
     expect(problems[0]).toMatchObject({ severity: 'error', code, location });
-    expect(problems[0]?.message).toMatch(named);
-    expect(problems[0]?.hint).not.toBe('');
+    expect(problems[0]?.what).toMatch(named);
+    expect(problems[0]?.solve).not.toBe('');
   });
 
   it('tells a user who turned the check off which relaxation there is', () => {
-    expect(targetWith('-o StrictHostKeyChecking=no').problems[0]?.hint).toContain('--accept-new-host-keys');
+    expect(targetWith('-o StrictHostKeyChecking=no').problems[0]?.solve).toContain('--accept-new-host-keys');
   });
 
   it('collects every problem', () => {
@@ -96,7 +96,7 @@ describe('parseCommonArgs', () => {
 
   it('warns of logins that portfw does not have, and goes on', () => {
     const { target, problems } = targetWith('-o GSSAPIAuthentication=yes -o CertificateFile=/keys/x-cert.pub');
-    expect(problems.map(({ severity, message }) => [severity, message.split(' ')[1]])).toEqual([
+    expect(problems.map(({ severity, what }) => [severity, what.split(' ')[1]])).toEqual([
       ['warning', 'GSSAPIAuthentication'],
       ['warning', 'CertificateFile'],
     ]);

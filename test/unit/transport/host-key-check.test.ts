@@ -49,18 +49,18 @@ describe('a new host key', () => {
     expect(failure).toMatchObject({
       kind: 'host-key-unknown',
       keyType: 'ssh-ed25519',
-      message: expect.stringContaining('[192.0.2.11]:2222'),
-      hint: expect.stringContaining(`ssh-keyscan -p 2222 192.0.2.11 >> ${folder}/.ssh/known_hosts`),
+      what: expect.stringContaining('[192.0.2.11]:2222'),
+      solve: expect.stringContaining(`ssh-keyscan -p 2222 192.0.2.11 >> ${folder}/.ssh/known_hosts`),
     });
-    expect(failure).toMatchObject({ hint: expect.stringContaining('--accept-new-host-keys') });
+    expect(failure).toMatchObject({ solve: expect.stringContaining('--accept-new-host-keys') });
     expect(existsSync(join(folder, '.ssh'))).toBe(false);
   });
 
   it('behind a jump host is not looked for with ssh-keyscan, which could not reach it', async () => {
     const command = { kind: 'command', command: 'ssh -W %h:%p gate' } as const;
     const failure = await verify(target({ acceptNewHostKeys: false, route: command }), 'ed25519');
-    expect(failure).toMatchObject({ hint: expect.stringContaining('then trust keys on first contact') });
-    expect(failure).toMatchObject({ hint: expect.not.stringContaining('ssh-keyscan') });
+    expect(failure).toMatchObject({ solve: expect.stringContaining('then trust keys on first contact') });
+    expect(failure).toMatchObject({ solve: expect.not.stringContaining('ssh-keyscan') });
   });
 
   it('is recorded with its name hidden where the target hashes names', async () => {
@@ -124,8 +124,8 @@ describe('a key that is known to be wrong', () => {
       kind: 'host-key-changed',
       file,
       line: 2,
-      message: expect.stringContaining('HAS CHANGED'),
-      hint: expect.stringContaining(`ssh-keygen -f ${file} -R 192.0.2.11`),
+      what: expect.stringContaining('HAS CHANGED'),
+      solve: expect.stringContaining(`ssh-keygen -f ${file} -R 192.0.2.11`),
     });
     expect(readFileSync(file, 'utf8')).toBe(text);
   });
@@ -145,14 +145,14 @@ describe('files', () => {
   it('that cannot be read are a problem of this machine, not a missing key', async () => {
     mkdirSync(join(folder, 'known_hosts'));
     const failure = await verify(target({ knownHostsFiles: [join(folder, 'known_hosts')] }), 'ed25519');
-    expect(failure).toMatchObject({ kind: 'local-problem', message: expect.stringContaining('EISDIR') });
+    expect(failure).toMatchObject({ kind: 'local-problem', what: expect.stringContaining('EISDIR') });
   });
 
   it('that cannot be written leave the key refused', async () => {
     writeFileSync(join(folder, 'file'), '');
     chmodSync(join(folder, 'file'), 0o400);
     const failure = await verify(target({ knownHostsFiles: [join(folder, 'file', 'known_hosts')] }), 'ed25519');
-    expect(failure).toMatchObject({ kind: 'local-problem', message: expect.stringContaining('Cannot record') });
+    expect(failure).toMatchObject({ kind: 'local-problem', what: expect.stringContaining('Cannot record') });
   });
 
   it('are read again when somebody changes them', async () => {
@@ -168,6 +168,6 @@ describe('files', () => {
     const file = join(folder, 'known_hosts');
     writeFileSync(file, `@cert-authority 192.0.2.* ssh-ed25519 ${key('ed25519').toString('base64')}\n`);
     const failure = await verify(target({ knownHostsFiles: [file], acceptNewHostKeys: false }), 'ed25519');
-    expect(failure).toMatchObject({ message: expect.stringContaining(`@cert-authority at ${file} line 1`) });
+    expect(failure).toMatchObject({ what: expect.stringContaining(`@cert-authority at ${file} line 1`) });
   });
 });

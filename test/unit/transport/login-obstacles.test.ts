@@ -84,24 +84,22 @@ describe('what ssh2 cannot do is said before any host is contacted', () => {
         expect(await look(to)).toEqual([
           {
             severity: 'error',
-            message: expect.stringMatching(/cannot be used: it is a FIDO security key/),
-            hint: expect.stringContaining('ProxyCommand'),
+            what: expect.stringMatching(/cannot be used: it is a FIDO security key/),
+            solve: expect.stringContaining('ProxyCommand'),
             hosts: ['web1'],
           },
         ]);
         const by = new NodeSshTransport({ passphrase: null, ask: null });
-        expect(await by.connect(to)).toMatchObject({ kind: 'local-problem', message: expect.stringContaining('FIDO') });
+        expect(await by.connect(to)).toMatchObject({ kind: 'local-problem', what: expect.stringContaining('FIDO') });
       }
       const named = target({ privateKeyFiles: [file('fido'), file('plain')] });
-      expect(await look(named)).toMatchObject([{ severity: 'warning', message: expect.stringContaining('FIDO') }]);
+      expect(await look(named)).toMatchObject([{ severity: 'warning', what: expect.stringContaining('FIDO') }]);
     },
   );
 
   it('and the default FIDO and DSA files where there is no other key', async () => {
     writeFileSync(join(home, '.ssh', 'id_ecdsa_sk'), 'x');
-    expect(await look(target({}))).toMatchObject([
-      { severity: 'error', message: expect.stringContaining('id_ecdsa_sk') },
-    ]);
+    expect(await look(target({}))).toMatchObject([{ severity: 'error', what: expect.stringContaining('id_ecdsa_sk') }]);
     writeFileSync(join(home, '.ssh', 'id_ed25519'), plain.private);
     expect(await look(target({}))).toEqual([]);
   });
@@ -117,7 +115,7 @@ describe('what ssh2 cannot do is said before any host is contacted', () => {
     const certificate = Buffer.concat([field('ssh-ed25519-cert-v01@openssh.com'), field(Buffer.alloc(32))]);
     const agentSocket = await agentWith('certificate-agent', [certificate, 'me']);
     expect(await look(target({ agentSocket }))).toMatchObject([
-      { severity: 'error', message: expect.stringContaining('it is an SSH certificate') },
+      { severity: 'error', what: expect.stringContaining('it is an SSH certificate') },
     ]);
     const both = await agentWith('both-agent', [certificate, 'me'], [plainBlob, 'plain']);
     expect(await look(target({ agentSocket: both }))).toEqual([]);
@@ -131,9 +129,7 @@ describe('what ssh2 cannot do is said before any host is contacted', () => {
     async () => {
       writeFileSync(file('ticket'), '');
       vi.stubEnv('KRB5CCNAME', `FILE:${file('ticket')}`);
-      expect(await look(target({}))).toMatchObject([
-        { severity: 'error', message: expect.stringContaining('Kerberos') },
-      ]);
+      expect(await look(target({}))).toMatchObject([{ severity: 'error', what: expect.stringContaining('Kerberos') }]);
       expect(await look(target({ privateKeyFiles: [file('plain')] }))).toEqual([]);
       expect(await look(target({ password: new Secret('x') }))).toEqual([]);
     },
@@ -148,8 +144,8 @@ describe('keys that cannot be used', () => {
     expect(await look(missing, { ...missing, name: 'web2' }, behind)).toEqual([
       {
         severity: 'error',
-        message: `The private key ${file('missing')} does not exist`,
-        hint: expect.stringContaining('ansible_ssh_private_key_file'),
+        what: `The private key ${file('missing')} does not exist`,
+        solve: expect.stringContaining('ansible_ssh_private_key_file'),
         hosts: ['web1', 'web2', 'db1'],
       },
     ]);
@@ -162,14 +158,14 @@ describe('keys that cannot be used', () => {
     ['far too big', () => written('x'.repeat(300_000)), /too big/],
   ] as const)('%s', async (_what, make, message) => {
     expect(await look(target({ privateKeyFiles: [make()] }))).toMatchObject([
-      { severity: 'error', message: expect.stringMatching(message) },
+      { severity: 'error', what: expect.stringMatching(message) },
     ]);
   });
 
   it('are passed over with a word where another key will do, or where a password stands in for one that is not there', async () => {
     const missing = { privateKeyFiles: [file('missing')] };
     const agentSocket = await agentWith('plain-agent', [plainBlob, 'plain']);
-    const warning = [{ severity: 'warning', message: expect.stringContaining('does not exist') }];
+    const warning = [{ severity: 'warning', what: expect.stringContaining('does not exist') }];
     expect(await look(target({ ...missing, agentSocket }))).toMatchObject(warning);
     expect(await look(target({ ...missing, password: new Secret('x') }))).toMatchObject(warning);
     expect(await look(target({ ...missing, agentSocket, identitiesOnly: true }))).toMatchObject([
@@ -182,7 +178,7 @@ describe('keys that cannot be used', () => {
 
   it('with a certificate beside one: the key is offered, and the certificate is not', async () => {
     expect(await look(target({ privateKeyFiles: [file('certified')] }))).toMatchObject([
-      { severity: 'warning', message: expect.stringContaining('the key itself is offered without it') },
+      { severity: 'warning', what: expect.stringContaining('the key itself is offered without it') },
     ]);
   });
 });
@@ -206,6 +202,6 @@ describe('an agent', () => {
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(path, resolve));
     const [obstacle] = await look(target({ privateKeyFiles: [file('missing')], agentSocket: path }));
-    expect(obstacle?.message).toMatch(message);
+    expect(obstacle?.what).toMatch(message);
   });
 });

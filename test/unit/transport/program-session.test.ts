@@ -90,7 +90,7 @@ describe('runProgram', () => {
     far.events?.onClose(null);
     const result = await outcome;
     expect(summary(result)).toEqual(['not-run', false]);
-    expect(result).toMatchObject({ exitCode: 1, message: expect.stringContaining('currently not available.') });
+    expect(result).toMatchObject({ exitCode: 1, what: expect.stringContaining('currently not available.') });
   });
 
   it('does not know what happened when the connection goes away', async () => {
@@ -98,7 +98,7 @@ describe('runProgram', () => {
     far.events?.onClose('Keepalive timeout');
     const result = await outcome;
     expect(summary(result)).toEqual(['lost', true]);
-    expect(result).toMatchObject({ message: expect.stringContaining('Keepalive timeout') });
+    expect(result).toMatchObject({ what: expect.stringContaining('Keepalive timeout') });
   });
 
   it('counts an answer that is whole although the connection went away before the exit status', async () => {
@@ -165,7 +165,7 @@ describe('runProgram', () => {
   });
 
   it('reports a process that cannot be started, at once or later', async () => {
-    const failure = { kind: 'not-run', message: 'no', hint: 'try' } as const;
+    const failure = { kind: 'not-run', what: 'no', solve: 'try' } as const;
     const start: StartProcess = (_line, events) => {
       events.onStartFailure(failure);
       return { write: () => undefined, abandon: () => undefined };
@@ -174,7 +174,7 @@ describe('runProgram', () => {
     expect(summary(await runProgram(start, none, 'web', command))).toEqual(['not-run', false]);
     for (const become of [none, withPassword]) {
       const { far, outcome } = play(become);
-      far.events?.onStartFailure({ kind: 'lost', message: 'gone', hint: 'again' });
+      far.events?.onStartFailure({ kind: 'lost', what: 'gone', solve: 'again' });
       expect(summary(await outcome)).toEqual(['lost', false]);
     }
   });
@@ -240,7 +240,7 @@ describe('runProgram through sudo', () => {
     far.events?.onClose(null);
     const result = await outcome;
     expect(result).toMatchObject({ kind: 'become-failed', reason: 'other' });
-    expect('message' in result && result.message).toBe('sudo did not make us root: sudo: strange things');
+    expect('what' in result && result.what).toBe('sudo did not make us root: sudo: strange things');
   });
 
   it('tells sudo not to ask when there is no password', async () => {

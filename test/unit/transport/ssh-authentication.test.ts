@@ -43,7 +43,7 @@ function target(changes: Partial<Target>): Target {
 
 async function sequenceFor(of: Target): Promise<AuthSequence> {
   const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
-  if (plan.kind === 'failed') throw new Error(plan.message);
+  if (plan.kind === 'failed') throw new Error(plan.what);
   const answers = new Answers('op@web1', of.password, null);
   return new AuthSequence(of.user, plan.attempts, answers, () => undefined);
 }
@@ -114,7 +114,7 @@ describe('the ways to log in', () => {
     });
   const methods = async (of: Target): Promise<string[]> => {
     const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
-    if (plan.kind === 'failed') throw new Error(plan.message);
+    if (plan.kind === 'failed') throw new Error(plan.what);
     return plan.attempts.map(({ method }) => method.type);
   };
 
@@ -160,7 +160,7 @@ describe('the ways to log in', () => {
 describe('a server that wants several methods', () => {
   const sequence = async (of: Target, ask: AnswerQuestion | null = null): Promise<AuthSequence> => {
     const plan = await planAuthentication(of, new PrivateKeyStore({ passphrase: null, ask: null }));
-    if (plan.kind === 'failed') throw new Error(plan.message);
+    if (plan.kind === 'failed') throw new Error(plan.what);
     return new AuthSequence('op', plan.attempts, new Answers('op@web1', of.password, ask), () => undefined);
   };
   const type = (method: { type: string } | false): string => (method === false ? 'nothing' : method.type);
@@ -238,9 +238,9 @@ describe('authFailureText', () => {
     sequence.tried.push(...tried);
     sequence.offered = offered;
     const text = authFailureText(hostGoal(target({ password: given })), sequence, ['the agent at /x cannot be used']);
-    expect(text.hint).toMatch(hint);
-    expect(text.message).toContain('op@192.0.2.11 refused the login');
-    expect(text.message).toContain('the agent at /x cannot be used');
-    expect(text.message).not.toContain('s3cret');
+    expect(text.solve).toMatch(hint);
+    expect(text.what).toContain('op@192.0.2.11 refused the login');
+    expect(text.what).toContain('the agent at /x cannot be used');
+    expect(text.what).not.toContain('s3cret');
   });
 });

@@ -203,7 +203,7 @@ describe('the files', () => {
           severity: 'error',
           code: 'ssh-config-unusable',
           location: { file },
-          hint: expect.stringContaining('chmod go-w'),
+          solve: expect.stringContaining('chmod go-w'),
         },
       ]);
     }
@@ -239,9 +239,7 @@ describe('the files', () => {
   it('that include each other end after sixteen, in good time', () => {
     write('.ssh/config', 'Include config config\nInclude config\n');
     const startedAt = performance.now();
-    expect(resolve().problems).toMatchObject([
-      { severity: 'error', message: 'Include stands more than 16 files deep' },
-    ]);
+    expect(resolve().problems).toMatchObject([{ severity: 'error', what: 'Include stands more than 16 files deep' }]);
     expect(performance.now() - startedAt).toBeLessThan(1000);
   });
 

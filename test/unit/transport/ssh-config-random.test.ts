@@ -162,7 +162,7 @@ describe('random configurations, compared with ssh -G', () => {
 function problems(file: string, host: string): readonly string[] {
   const files = new SshConfigFiles({ home: HOME, file });
   const found = lookUp({ originalHost: host, given: [], files, ownFile: null, environment });
-  return found.problems.map(({ message }) => message);
+  return found.problems.map(({ what }) => what);
 }
 
 /** What keeps us from connecting, a way that leads to its own beginning included. */
@@ -176,5 +176,5 @@ function errors(file: string, host: string): readonly string[] {
   };
   const files = new SshConfigFiles({ home: HOME, file });
   const found = resolveHost(host, [], null, { files, environment, defaults });
-  return found.problems.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+  return found.problems.filter(({ severity }) => severity === 'error').map(({ what }) => what);
 }

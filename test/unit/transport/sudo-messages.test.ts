@@ -25,17 +25,17 @@ describe('becomeFailureReason', () => {
 
 describe('becomeFailureText', () => {
   it('quotes sudo, made safe, when it knows no better', () => {
-    const { message } = becomeFailureText('other', 'web', 'sudo: \u001b[31mstrange\n');
-    expect(message).toContain('sudo: strange');
-    expect(message).not.toContain('\u001b');
+    const { what } = becomeFailureText('other', 'web', 'sudo: \u001b[31mstrange\n');
+    expect(what).toContain('sudo: strange');
+    expect(what).not.toContain('\u001b');
   });
 
   it.each(['password-required', 'password-wrong', 'not-allowed', 'no-sudo', 'tty-required', 'other'] as const)(
     'has a message and a hint for %s',
     (reason) => {
-      const { message, hint } = becomeFailureText(reason, 'web', '');
-      expect(message).toMatch(/\w[^.]$/);
-      expect(hint).toMatch(/\w[^.]$/);
+      const { what, solve } = becomeFailureText(reason, 'web', '');
+      expect(what).toMatch(/\w[^.]$/);
+      expect(solve).toMatch(/\w[^.]$/);
     },
   );
 });

@@ -16,7 +16,7 @@ const options: TargetOptions = {
   agentSocket: '/run/agent',
   localUser: 'op',
 };
-const location = { file: 'hosts.yaml', line: 9, column: 5 };
+const location = { file: 'hosts.yaml', line: 9, column: 5, secret: null };
 
 function host(
   connection: Partial<ReachableHost['connection']> = {},

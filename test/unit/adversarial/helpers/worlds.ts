@@ -335,7 +335,7 @@ export function decideOn(
     maxFailPercentage: null,
     onFailure: 'keep-good',
     probes: [],
-    location: { file: 'p', line: 1, column: 1 },
+    location: { file: 'p', line: 1, column: 1, secret: null },
   };
   const job = { host: HOST, settings: settings.get(HOST)! } as HostJob;
   return decidedFromFacts(job, play, facts, { inventory, settings, today: '2026-03-01' });

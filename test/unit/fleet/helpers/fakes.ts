@@ -27,7 +27,7 @@ export function playOf(options: {
     probes: [],
     features: [],
     matrix: { clusters: new Map((options.clusters ?? []).map((cluster) => [cluster.name, cluster])) },
-    location: { file: options.file ?? 'playbook.yaml', line: options.line ?? 1, column: 1 },
+    location: { file: options.file ?? 'playbook.yaml', line: options.line ?? 1, column: 1, secret: null },
   } as unknown as Play;
 }
 

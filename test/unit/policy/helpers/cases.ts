@@ -53,7 +53,7 @@ export function readInventory(document: unknown): {
     const inventory = readInventoryFiles(file);
     const { settings, problems } = readSettings(inventory);
     const errors = problems.filter(({ severity }) => severity === 'error');
-    if (errors.length > 0) throw new Error(errors.map(({ message }) => message).join('\n'));
+    if (errors.length > 0) throw new Error(errors.map(({ what }) => what).join('\n'));
     return { inventory, settings };
   } finally {
     rmSync(folder, { recursive: true });

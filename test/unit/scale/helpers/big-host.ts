@@ -98,7 +98,7 @@ export function bigHost(size: Size): BigHost {
     maxFailPercentage: null,
     onFailure: 'keep-good',
     probes: [],
-    location: { file: 'p', line: 1, column: 1 },
+    location: { file: 'p', line: 1, column: 1, secret: null },
   };
   const context: DecideContext = {
     inventory: inventory.inventory,

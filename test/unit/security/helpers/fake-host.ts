@@ -178,7 +178,7 @@ export async function runFake(
     maxFailPercentage: null,
     onFailure: 'keep-good',
     probes: [],
-    location: { file: 'p', line: 1, column: 1 },
+    location: { file: 'p', line: 1, column: 1, secret: null },
   };
   const hosts = new Map<string, FakeHost>();
   const jobs = new Map<string, HostJob>();
