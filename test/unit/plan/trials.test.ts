@@ -167,7 +167,7 @@ describe.each(VERSIONS)('the proof with the rules of firewalld %s', (version) =>
 describe('packets', () => {
   it('that do not get in though no rule says so are a refusal where they got in in another state', () => {
     const { refusals } = proved({ packets: { running: 'silent' } });
-    expect(refusals.map(({ what }) => text)).toEqual([
+    expect(refusals.map(({ what }) => what)).toEqual([
       expect.stringMatching(/no known rule explains it.*was not answered/),
     ]);
   });
