@@ -7,7 +7,8 @@ import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { suggestion } from '../core/suggest.ts';
 import { terminalLine } from '../core/terminal-text.ts';
-import type { HostJob, RunContext } from '../fleet/operations.ts';
+import type { FleetContext } from '../fleet/books.ts';
+import type { HostJob } from '../fleet/operations.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { probePeers } from '../matrix/probe-peers.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
@@ -24,7 +25,7 @@ import { vaultFrom } from './vault-flags.ts';
 
 /** Everything that is decided before the first host is contacted. */
 export interface PreparedRun {
-  readonly context: Omit<RunContext, 'phase' | 'note' | 'signal'>;
+  readonly context: Omit<FleetContext, 'signal'>;
   /** What is doubtful in the files, but keeps nobody from going on. */
   readonly warnings: readonly Problem[];
   /** Through which servers ask the user during a login. */

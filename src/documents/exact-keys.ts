@@ -1,19 +1,24 @@
 import { UnsafeText, YamlFloat, YamlTimestamp } from './yaml-scalars.ts';
 
 /**
- * What the keys of mappings were before they became text, in the order written. JavaScript's objects know neither: they hold
- * text alone, and put what looks like a whole number first.
+ * The field of a mapping that holds what its keys were before they became text, in the order written. JavaScript's objects
+ * know neither: they hold text alone, and put what looks like a whole number first.
  */
-const KEYS = new WeakMap<object, readonly unknown[]>();
+const KEYS = Symbol('keys as written');
 
-/** Remembers the keys of a mapping where its object does not tell them. */
-export function rememberKeys(mapping: object, keys: readonly unknown[]): void {
-  if (keys.some((key) => typeof key !== 'string' || /^\d/.test(key))) KEYS.set(mapping, keys);
+interface WithKeys {
+  [KEYS]?: readonly unknown[];
+}
+
+/** Notes the keys of a mapping in it, where its object does not tell them. */
+export function noteKeys(mapping: WithKeys, keys: readonly unknown[]): void {
+  if (keys.some((key) => typeof key !== 'string' || /^\d/.test(key)))
+    Object.defineProperty(mapping, KEYS, { value: keys });
 }
 
 /** The keys of a mapping in the order written, as they were written: text, numbers, booleans, `null`, `YamlTimestamp`. */
-export function exactKeys(mapping: object): readonly unknown[] {
-  return KEYS.get(mapping) ?? Object.keys(mapping);
+export function exactKeys(mapping: WithKeys): readonly unknown[] {
+  return mapping[KEYS] ?? Object.keys(mapping);
 }
 
 /** A key as Python's `json.dumps` turns it into text. */

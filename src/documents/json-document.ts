@@ -2,7 +2,7 @@ import type { Fault } from '../core/failure.ts';
 import { InputError, Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
-import { rememberKeys } from './exact-keys.ts';
+import { noteKeys } from './exact-keys.ts';
 import { placesIn } from './source-text.ts';
 import { type Converted, define, type Entry, MAX_DEPTH, type Report, TOO_DEEP } from './yaml-convert.ts';
 import { UnsafeText, VaultValue, YamlFloat } from './yaml-scalars.ts';
@@ -182,7 +182,7 @@ class JsonReader {
       if (name === '__ansible_vault') return leaf(new VaultValue(entry.value.plain), offset);
       if (name === '__ansible_unsafe') return leaf(new UnsafeText(entry.value.plain), offset);
     }
-    rememberKeys(exact, [...entries.keys()]);
+    noteKeys(exact, [...entries.keys()]);
     return { plain, exact, offset, size, entries };
   }
 

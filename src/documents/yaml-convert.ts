@@ -11,7 +11,7 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { shown } from '../core/shown.ts';
-import { keyText, rememberKeys } from './exact-keys.ts';
+import { keyText, noteKeys } from './exact-keys.ts';
 import {
   resolvePlain,
   toBool,
@@ -207,7 +207,7 @@ export function convertDocument(document: Document.Parsed, source: string, repor
       define(exact, name, value.exact);
       size += value.size;
     }
-    rememberKeys(
+    noteKeys(
       exact,
       [...entries.values()].map((entry) => entry.key),
     );

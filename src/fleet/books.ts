@@ -1,13 +1,17 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { Aftermath, FleetEvent, HostOutcome, Phase } from './events.ts';
 import type { RunContext } from './operations.ts';
+import { Gates } from './pool.ts';
 
-/** What the caller decides about a run; the runner adds the two callbacks that operations report through. */
-export type FleetContext = Omit<RunContext, 'phase' | 'note'>;
+/** From ten logins on sshd turns some away (MaxStartups), and that would pass for a failed probe. */
+const PEER_LOGINS = 4;
+
+/** What the caller decides about a run; the runner adds what operations report through and share. */
+export type FleetContext = Omit<RunContext, 'phase' | 'note' | 'peerLogins'>;
 
 /** What a run knows of its hosts, and what it tells of them: outcomes, times, events. */
 export class RunBooks {
-  /** The caller's context with the callbacks that write to these books. */
+  /** The caller's context with the callbacks that write to these books, and what the operations share. */
   readonly context: RunContext;
   readonly outcomes = new Map<string, HostOutcome>();
   readonly #emitRaw: (event: FleetEvent) => void;
@@ -27,6 +31,7 @@ export class RunBooks {
     this.#began = now();
     this.context = {
       ...context,
+      peerLogins: new Gates(PEER_LOGINS),
       phase: (host, phase) => {
         if (this.outcomes.has(host) && !this.#reopened.has(host)) return;
         this.#phases.set(host, phase);

@@ -4,6 +4,7 @@ import type { Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
+import type { Gates } from './pool.ts';
 
 /** Everything that is decided about one host before it is contacted. */
 export interface HostJob extends DecidedHost {
@@ -20,6 +21,8 @@ export interface RunContext extends DecideContext {
   readonly holder: string;
   /** How to reach the hosts that probes connect from and that are not among `jobs` (`--limit`). */
   readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
+  /** The logins under way on hosts that probes connect from, for the run as a whole. */
+  readonly peerLogins: Gates;
   /** `--cut-revoked`: once a change is kept, flows whose permission it took away are ended. */
   readonly cutRevoked?: boolean;
   /** Aborted on SIGINT: nothing new begins; what must not be half done is finished. */

@@ -22,6 +22,22 @@ export async function runLimited<T>(
   return items.slice(next);
 }
 
+/** A gate for each name. */
+export class Gates {
+  readonly #limit: number;
+  readonly #gates = new Map<string, Gate>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  of(name: string): Gate {
+    const gate = this.#gates.get(name) ?? new Gate(this.#limit);
+    this.#gates.set(name, gate);
+    return gate;
+  }
+}
+
 /** Lets at most `limit` pieces of work in at once; the others wait in the order in which they came. */
 export class Gate {
   #free: number;

@@ -6,7 +6,7 @@ import { probePeers } from '../matrix/probe-peers.ts';
 import type { Connection, Target } from '../transport/connection.ts';
 import { commandFailure, connectFailure } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { Gate, runLimited } from './pool.ts';
+import { runLimited } from './pool.ts';
 
 /** sshd allows ten sessions a connection by default. */
 const SESSIONS = 8;
@@ -14,8 +14,6 @@ const SESSIONS = 8;
 const PEER_GRACE_MS = 5_000;
 const PEER_OUTPUT_BYTES = 16 * 1024;
 const OUTPUT_LINES = 8;
-/** Logins under way on one peer: from ten on sshd turns some away (MaxStartups), and that would pass for a failed probe. */
-const LOGINS = 4;
 const NEVER = new AbortController().signal;
 
 type TcpProbe = Extract<Probe, { kind: 'tcp' }>;
@@ -89,7 +87,7 @@ async function fromPeer(
     const way = context.jobs.get(peer) ?? context.peers?.get(peer);
     if (way === undefined) throw new Error('it is not among the hosts of this run');
     const target: Target = { ...way.target, become: { kind: 'none' } };
-    const connected = await loginsOn(peer, context).run(() => way.transport.connect(target));
+    const connected = await context.peerLogins.of(peer).run(() => way.transport.connect(target));
     if (connected.kind === 'connected') connection = connected.connection;
     else why = connectFailure(connected).what;
   } catch (error) {
@@ -103,17 +101,6 @@ async function fromPeer(
     ),
   );
   await connection?.close().catch(() => undefined);
-}
-
-/** The gates of each run's peers; `jobs` is what all contexts of one run share. */
-const gates = new WeakMap<RunContext['jobs'], Map<string, Gate>>();
-
-function loginsOn(peer: string, { jobs }: RunContext): Gate {
-  const ofRun = gates.get(jobs) ?? new Map<string, Gate>();
-  gates.set(jobs, ofRun);
-  const gate = ofRun.get(peer) ?? new Gate(LOGINS);
-  ofRun.set(peer, gate);
-  return gate;
 }
 
 async function reachFromPeer(

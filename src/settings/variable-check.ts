@@ -26,7 +26,7 @@ export type Report = (path: YamlPath, code: string, what: string, solve: string,
  * problems are the same objects for every host.
  */
 export class VariableChecker {
-  private readonly cache = new WeakMap<Variable, CheckedVariable>();
+  private readonly checked = new Map<Variable, CheckedVariable>();
   private readonly said = new Set<string>();
 
   /** Whether something is said for the first time: what holds for a whole inventory is said once. */
@@ -35,10 +35,10 @@ export class VariableChecker {
   }
 
   check(name: string, variable: Variable, schema: z.ZodType, further: FurtherCheck | undefined): CheckedVariable {
-    let checked = this.cache.get(variable);
+    let checked = this.checked.get(variable);
     if (checked === undefined) {
       checked = checkVariable(name, variable, schema, further);
-      this.cache.set(variable, checked);
+      this.checked.set(variable, checked);
     }
     return checked;
   }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import type { Problem, SourceLocation } from '../core/problem.ts';
+import type { Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import type { Target } from './connection.ts';
@@ -131,9 +131,7 @@ function surroundings(options: TargetOptions, files: SshConfigFiles = NO_FILES):
 const ARGUMENT_VARIABLES = ['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'];
 
 function readArgs(host: ReachableHost, text: string): CommonArgs {
-  const location: SourceLocation | null =
-    text === ''
-      ? null
-      : (ARGUMENT_VARIABLES.map((name) => host.locate([name])).find((place) => place !== null) ?? null);
-  return parseCommonArgs(text, location);
+  const places = text === '' ? [] : ARGUMENT_VARIABLES.flatMap((name) => host.locate([name]) ?? []);
+  // They are read as one text: what is secret in one of them may be in any message.
+  return parseCommonArgs(text, places.find(({ secret }) => secret !== null) ?? places[0] ?? null);
 }

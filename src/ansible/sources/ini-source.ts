@@ -1,7 +1,7 @@
 import type { Problem, SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
-import { keyText, rememberKeys } from '../../documents/exact-keys.ts';
+import { keyText, noteKeys } from '../../documents/exact-keys.ts';
 import { placesIn, type SourceText } from '../../documents/source-text.ts';
 import { define } from '../../documents/yaml-convert.ts';
 import { YamlFloat } from '../../documents/yaml-scalars.ts';
@@ -264,6 +264,6 @@ function toPlain(value: unknown, exact: boolean): unknown {
   if (!(value instanceof Map)) return value;
   const object: Record<string, unknown> = {};
   for (const [key, item] of value) define(object, keyText(key), toPlain(item, exact));
-  if (exact) rememberKeys(object, [...value.keys()]);
+  if (exact) noteKeys(object, [...value.keys()]);
   return object;
 }

@@ -25,7 +25,7 @@ export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | '
  */
 export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Impact {
   const starts = stretches([before, after]);
-  const pair: ReachPair = { before: new Reach(before, starts), after: new Reach(after, starts) };
+  const pair = new ReachPair(new Reach(before, starts), new Reach(after, starts));
   const sides = facts.interfaces.filter((item) => item.up && !item.loopback).map(sideOf);
   const alike = socketsAlike(facts.sockets, starts);
   const rows = sides.flatMap((side) => socketRows(alike, side, pair));
@@ -37,9 +37,30 @@ export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Imp
   };
 }
 
-interface ReachPair {
+/** What gets in before and after a plan. */
+class ReachPair {
   readonly before: Reach;
   readonly after: Reach;
+  /** Many doors are behind the same rules, and a set may have 100,000 ranges: what differs is worked out once. */
+  readonly #changes = new Map<AddressRanges, Map<AddressRanges, Change>>();
+
+  constructor(before: Reach, after: Reach) {
+    this.before = before;
+    this.after = after;
+  }
+
+  changeAt(door: Parameters<Reach['through']>[0]): Change {
+    const before = this.before.through(door);
+    const after = this.after.through(door);
+    const seen = this.#changes.get(before) ?? new Map<AddressRanges, Change>();
+    this.#changes.set(before, seen);
+    const held = seen.get(after);
+    if (held !== undefined) return held;
+    const lost = subtract(before, after).length > 0;
+    const change = { before, after, lost, gained: subtract(after, before).length > 0 };
+    seen.set(after, change);
+    return change;
+  }
 }
 
 /** An interface with the addresses that others reach it by. */
@@ -91,7 +112,7 @@ function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPai
     const doors = doorsOf(socket, side);
     const alike = new Map<string, { before: Comers; after: Comers; change: Change; destinations: string[] }>();
     for (const destination of doors) {
-      const change = changeAt(pair, { ...socket, interface: side.name, destination });
+      const change = pair.changeAt({ ...socket, interface: side.name, destination });
       if (!change.lost && !change.gained) continue;
       const family = familyOf(destination);
       const ends = { before: comers(change.before, family), after: comers(change.after, family) };
@@ -127,26 +148,6 @@ interface Change {
   readonly lost: boolean;
   readonly gained: boolean;
 }
-
-function changeAt(pair: ReachPair, door: Parameters<Reach['through']>[0]): Change {
-  const before = pair.before.through(door);
-  const after = pair.after.through(door);
-  const seen = changes.get(before);
-  const held = seen?.get(after);
-  if (held !== undefined) return held;
-  const change = {
-    before,
-    after,
-    lost: subtract(before, after).length > 0,
-    gained: subtract(after, before).length > 0,
-  };
-  if (seen === undefined) changes.set(before, new WeakMap([[after, change]]));
-  else seen.set(after, change);
-  return change;
-}
-
-/** Many doors are behind the same rules, and a set may have 100,000 ranges. */
-const changes = new WeakMap<AddressRanges, WeakMap<AddressRanges, Change>>();
 
 /** Sockets that differ in their ports alone: a media server has thousands. */
 function merged(rows: readonly Row[]): SocketImpact[] {
@@ -185,7 +186,7 @@ function unheard(
 
 function openedRanges(side: Side, pair: ReachPair, protocol: Protocol, starts: readonly number[]): PortRange[] {
   const newcomers = (port: number): boolean =>
-    side.addresses.some((destination) => changeAt(pair, { interface: side.name, destination, protocol, port }).gained);
+    side.addresses.some((destination) => pair.changeAt({ interface: side.name, destination, protocol, port }).gained);
   const found = starts.flatMap((first, index): PortRange[] => {
     const last = (starts[index + 1] ?? 65536) - 1;
     return newcomers(first) ? [{ first, last }] : [];

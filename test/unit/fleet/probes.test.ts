@@ -7,6 +7,7 @@ import { stringify } from 'yaml';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
 import type { Failure } from '../../../src/core/failure.ts';
 import type { HostJob, RunContext } from '../../../src/fleet/operations.ts';
+import { Gates } from '../../../src/fleet/pool.ts';
 import { runProbes } from '../../../src/fleet/probes.ts';
 import { loadPlaybook } from '../../../src/matrix/load-playbook.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
@@ -111,6 +112,7 @@ async function look(
     holder: 'ops@desk',
     today: '2026-01-31',
     signal: AbortSignal.abort(),
+    peerLogins: new Gates(4),
     phase: (_host, phase) => phases.push(phase),
     note: (_host, _severity, text) => notes.push(text),
   };
