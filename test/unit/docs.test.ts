@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { EXIT } from '../../src/cli/exit-codes.ts';
+import { COMMAND_HELP, PROGRAM_HELP } from '../../src/cli/help.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { SECRET_VARIABLES } from '../../src/core/environment.ts';
 import { readMatrix } from '../../src/matrix/load-matrix.ts';
@@ -10,13 +12,15 @@ import { PORTFW_VARIABLES } from '../../src/settings/read-settings.ts';
 import { ANSIBLE_SCHEMAS } from '../../src/settings/schema.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
-const PAGES = [
-  'README.md',
-  'CONTRIBUTING.md',
-  ...readdirSync(path.join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-];
+const DOCS = filesBelow('docs').filter((name) => name.endsWith('.md'));
+const PAGES = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', ...DOCS];
+
+function filesBelow(folder: string): readonly string[] {
+  return readdirSync(path.join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(ROOT, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
 
 function read(file: string): string {
   return readFileSync(path.join(ROOT, file), 'utf8');
@@ -33,10 +37,11 @@ function flagsOf(command: Command): string[] {
 const program = buildProgram('0.0.0', () => {});
 const flags = new Set(flagsOf(program));
 // A name with underscores is for completion scripts, not for people.
-const commands = new Set(program.commands.map((command) => command.name()).filter((name) => !name.startsWith('__')));
+const commands = program.commands.filter((command) => !command.name().startsWith('__'));
+const names = new Set(commands.map((command) => command.name()));
 
-describe('docs/inventory-variables.md', () => {
-  const text = read('docs/inventory-variables.md');
+describe('docs/reference/inventory-variables.md', () => {
+  const text = read('docs/reference/inventory-variables.md');
 
   it.each(PORTFW_VARIABLES)('has a section on %s, and a row for it', (name) => {
     expect(text).toContain(`### \`${name}\`\n`);
@@ -61,68 +66,213 @@ describe.each(PAGES)('%s', (page) => {
   it('names only flags that a command has', () => {
     // Of lines about other programs, flags are theirs.
     const lines = text.split('\n').filter((line) => /\bportfw\b|^\| `-|^- `--|`--?[a-zA-Z]/.test(line));
-    const ours = lines.filter((line) => !/ansible-inventory|busctl|firewall-cmd|npm |sudo |complete reload/.test(line));
+    const ours = lines.filter(
+      (line) => !/ansible-inventory|busctl|firewall-cmd|npm |sudo |nmcli|complete reload/.test(line),
+    );
     const named = ours.flatMap((line) => [...line.matchAll(/(?<=[\s`(])--[a-z][a-z-]+/g)].map(([flag]) => flag));
     expect(named.filter((flag) => !flags.has(flag))).toEqual([]);
   });
 
   it('calls only commands that exist', () => {
     const called = [...text.matchAll(/(?:^ +(?:\$ )?|`|\$ )portfw ([a-z]+)\b/gm)].map(([, name]) => name ?? '');
-    expect(called.filter((name) => !commands.has(name))).toEqual([]);
+    expect(called.filter((name) => !names.has(name) && name !== 'help')).toEqual([]);
   });
 
   it('links to files and headings that exist', () => {
-    const broken = [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, target = '']) => {
-      if (/^https?:/.test(target)) return [];
-      const [file = '', heading] = target.split('#');
-      const at = file === '' ? page : path.join(path.dirname(page), file);
-      if (!existsSync(path.join(ROOT, at))) return [target];
-      return heading === undefined || headings(read(at)).has(heading) ? [] : [target];
-    });
-    expect(broken).toEqual([]);
+    expect(linksOf(text).filter((target) => !leadsSomewhere(page, target))).toEqual([]);
+  });
+
+  it('has no heading twice, so that each has an anchor of its own', () => {
+    // A changelog has the same sections in each release.
+    const found = headingsOf(text).filter((heading) => page !== 'CHANGELOG.md' || /\d/.test(heading));
+    expect(found.filter((heading, index) => found.indexOf(heading) !== index)).toEqual([]);
   });
 });
 
-/** Headings as GitHub makes anchors of them. */
-function headings(text: string): ReadonlySet<string> {
-  return new Set(
-    [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
-      title
-        .toLowerCase()
-        .replace(/[^\p{Letter}\p{Number}\s_-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
+/** The targets of all links, those in the address bar's own words left out. */
+function linksOf(text: string): readonly string[] {
+  const flowing = text.replaceAll(/\s*\n\s*/g, ' ');
+  const inline = [...flowing.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
+  return inline.filter((target) => !/^https?:/.test(target));
+}
+
+/** Whether a relative link leads to a file of the repository, and to a heading of it. */
+function leadsSomewhere(page: string, target: string): boolean {
+  const [file = '', heading] = target.split('#');
+  const at = file === '' ? page : path.normalize(path.join(path.dirname(page), file));
+  if (path.isAbsolute(file) || at.startsWith('..') || !existsSync(path.join(ROOT, at))) return false;
+  if (file.endsWith('/') && !statSync(path.join(ROOT, at)).isDirectory()) return false;
+  return heading === undefined || (at.endsWith('.md') && headingsOf(read(at)).includes(heading));
+}
+
+/** Headings as GitHub makes anchors of them. Lines of examples are indented, and are none. */
+function headingsOf(text: string): readonly string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
+    title
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{Letter}\p{Number}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
   );
+}
+
+/** The part of a page below one heading, up to the next of the same depth or above. */
+function sectionOf(text: string, heading: string): string {
+  const from = text.split(`\n${heading}\n`)[1];
+  expect(from, `section ${heading}`).toBeDefined();
+  const depth = heading.indexOf(' ');
+  return (from ?? '').split(new RegExp(`\n#{1,${depth}} `))[0] ?? '';
+}
+
+/** The code at the beginning of each row of the tables. */
+function firstCells(text: string): readonly string[] {
+  return [...text.matchAll(/^\| `?\[?`?([^`|]+?)`? \|/gm)].map(([, cell = '']) => cell);
 }
 
 describe('README.md', () => {
   const text = read('README.md');
 
-  it.each(Object.values(SECRET_VARIABLES))('names the environment variable %s', (name) => {
-    expect(text).toContain(name);
+  it('is a door: at most 150 lines', () => {
+    expect(text.trimEnd().split('\n').length).toBeLessThanOrEqual(150);
+  });
+});
+
+describe('docs/README.md', () => {
+  it('lists every page', () => {
+    const listed = linksOf(read('docs/README.md')).map((target) => path.join('docs', target.split('#')[0] ?? ''));
+    expect(listed.filter((page) => page.startsWith('docs/')).sort()).toEqual(
+      DOCS.filter((page) => page !== 'docs/README.md').sort(),
+    );
+  });
+});
+
+describe('docs/reference/commands.md', () => {
+  const text = read('docs/reference/commands.md');
+  const shared = {
+    '#flags-over-hosts': flagsOfTable(sectionOf(text, '## Flags over hosts')),
+    '#flags-for-vaults': flagsOfTable(sectionOf(text, '## Flags for vaults')),
+  };
+
+  /** Short and long names of the flags that a section has rows for. */
+  function flagsOfTable(section: string): readonly string[] {
+    return firstCells(section)
+      .filter((cell) => /^--?[a-z]/i.test(cell))
+      .map((cell) => cell.replace(/ [^-].*$/, ''));
+  }
+
+  it.each(commands.map((command) => [command.name(), command] as const).filter(([name]) => name !== 'help'))(
+    'has a row and a section for %s, with its flags and no others',
+    (name, command) => {
+      expect(text).toContain(`| [\`portfw ${name}\`](#portfw-${name}) |`);
+      const section = sectionOf(text, `### \`portfw ${name}\``);
+      const also = Object.entries(shared).flatMap(([anchor, own]) => (section.includes(`(${anchor})`) ? own : []));
+      const visible = command.options.filter(({ hidden }) => !hidden);
+      expect([...flagsOfTable(section), ...also].sort()).toEqual(
+        visible.map(({ short, long }) => [short, long].filter((flag) => flag !== undefined).join(', ')).sort(),
+      );
+    },
+  );
+
+  it('names no command that does not exist', () => {
+    const sections = [...text.matchAll(/^### `portfw (.+)`$/gm)].map(([, name = '']) => name);
+    expect(sections.sort()).toEqual([...names].filter((name) => name !== 'help').sort());
+    expect(Object.keys(COMMAND_HELP).filter((name) => !sections.includes(name))).toEqual([]);
   });
 
-  it.each([...commands].filter((name) => name !== 'help'))('shows the command %s', (name) => {
-    expect(text).toContain(`portfw ${name}`);
+  it('names the other spellings of flags, which the help leaves out', () => {
+    const hidden = commands.flatMap((command) => command.options.filter((option) => option.hidden));
+    expect(hidden.length).toBeGreaterThan(0);
+    expect(hidden.map(({ long }) => long ?? '').filter((flag) => !text.includes(`\`${flag}\``))).toEqual([]);
+  });
+});
+
+describe('docs/reference/exit-codes.md', () => {
+  const text = read('docs/reference/exit-codes.md');
+  const codes = Object.values<number>(EXIT).map(String).sort();
+
+  it('has the codes of the program, as its help has', () => {
+    expect(
+      firstCells(text)
+        .filter((cell) => /^\d+$/.test(cell))
+        .sort(),
+    ).toEqual(codes);
+    const help = [...PROGRAM_HELP.matchAll(/^ {2}(\d+) +\S/gm)].map(([, code]) => code);
+    expect(help.sort()).toEqual(codes);
   });
 
-  it('has every exit code of --help', () => {
-    const help = read('src/cli/help.ts');
-    const codes = [...help.matchAll(/^ {2}(\d+) +\S/gm)].map(([, code]) => code);
-    expect(codes).toHaveLength(7);
-    for (const code of codes) expect(text).toMatch(new RegExp(`^\\| ${code} \\|`, 'm'));
+  it('has the order in which they count, as the help has', () => {
+    const order = /(?<=: )\d+(?:, \d+)+(?=\.)/;
+    expect(order.exec(text)?.[0]).toBe(order.exec(PROGRAM_HELP)?.[0]);
+    expect(order.exec(text)?.[0].split(', ').sort()).toEqual(codes);
+  });
+});
+
+describe('docs/reference/environment.md', () => {
+  const [readOnes = '', given = ''] = read('docs/reference/environment.md').split('\nportfw sets ');
+  const named = firstCells(readOnes).filter((cell) => /^[A-Z]/.test(cell));
+
+  it('has every variable that the program reads, and no other', () => {
+    const source = filesBelow('src')
+      .filter((file) => file.endsWith('.ts'))
+      .map(read)
+      .join('\n');
+    const inSource = [...source.matchAll(/\b(?:environment|env)\['([A-Z_0-9]+)'\]/g)].map(([, name = '']) => name);
+    // Where the home folder comes from is Node's to say: it reads HOME.
+    const all = new Set([...inSource, ...Object.values(SECRET_VARIABLES), 'HOME']);
+    expect([...named].sort()).toEqual([...all].sort());
+  });
+
+  it('has every variable of the help', () => {
+    const help = PROGRAM_HELP.slice(PROGRAM_HELP.indexOf('Environment:'));
+    const inHelp = [...help.matchAll(/\b[A-Z]+_[A-Z_]+\b/g)].map(([name]) => name);
+    expect(inHelp.length).toBeGreaterThan(5);
+    expect(inHelp.filter((name) => !named.includes(name))).toEqual([]);
+  });
+
+  it('has the variables that a probe is given', () => {
+    const probes = read('src/fleet/probes.ts');
+    expect(
+      firstCells(given)
+        .filter((cell) => cell.startsWith('PORTFW_'))
+        .sort(),
+    ).toEqual([...new Set([...probes.matchAll(/\bPORTFW_[A-Z]+\b/g)].map(([name]) => name))].sort());
+  });
+});
+
+describe('docs/architecture.md', () => {
+  const text = read('docs/architecture.md');
+
+  it('names only files and folders that exist', () => {
+    const paths = [...text.matchAll(/(?<=[`\s(]|\.\.\/)(?:src|test|docs|playbooks|inventories)\/[\w./-]+/g)]
+      .map(([found]) => found.replace(/[.,:]+$/, ''))
+      .filter((found) => !/NAME/.test(found));
+    expect(paths.length).toBeGreaterThan(60);
+    expect(paths.filter((found) => !existsSync(path.join(ROOT, found)))).toEqual([]);
+  });
+
+  it('has every room', () => {
+    const rooms = readdirSync(path.join(ROOT, 'src'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const missing = rooms.filter(({ name }) => !new RegExp(`^\\| \`src/${name}\` \\|`, 'm').test(text));
+    expect(missing.map(({ name }) => name)).toEqual([]);
+  });
+});
+
+describe('docs/glossary.md', () => {
+  it('has each word once, in the order of the alphabet', () => {
+    const words = firstCells(read('docs/glossary.md'))
+      .map((cell) => cell.replaceAll('*', ''))
+      .filter((cell) => cell !== 'word' && cell !== '---');
+    expect(words.length).toBeGreaterThan(30);
+    expect(words).toEqual([...new Set(words)].sort((a, b) => a.localeCompare(b, 'en')));
   });
 });
 
 describe('examples of matrices', () => {
-  it.each([
-    ['docs/matrices.md', 2],
-    ['README.md', 1],
-  ])('those of %s pass validation', (page, count) => {
-    const examples = read(page)
+  it('those of docs/reference/matrices.md pass validation', () => {
+    const examples = read('docs/reference/matrices.md')
       .split('\n\n')
       .filter((block) => block.startsWith('    matrix: '));
-    expect(examples).toHaveLength(count);
+    expect(examples).toHaveLength(2);
     for (const example of examples) expect(problemsOf(example.replaceAll(/^ {4}/gm, ''))).toEqual([]);
   });
 });
