@@ -5,8 +5,9 @@ import { closest } from '../../core/suggest.ts';
 import { readTextFile } from '../../documents/read-file.ts';
 import { isSingleHostName } from '../graph/host-names.ts';
 import type { Inventory } from '../inventory.ts';
-import { compileExpression, globExpression, TooComplex } from './name-automaton.ts';
-import { parsePythonRegex } from './python-regex.ts';
+import { translatePythonRegex } from '../python-regex.ts';
+import { globRegex } from './glob.ts';
+import { inTime, TookTooLong } from './in-time.ts';
 
 /** The hosts that a pattern stands for, and what is wrong with it. */
 export interface PatternMatch {
@@ -28,6 +29,8 @@ const COLON_SEPARATED = /(?:[^\s:[\]]|\[[^\]]*\])+/g;
 const LOCALHOST: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 /** The longest single pattern, in characters: more than any name has. */
 const MAX_LENGTH = 1_000;
+/** How long a regular expression may take over all names. */
+const REGEX_TIME_LIMIT_MS = 2_000;
 /** The most problems of one pattern that are told. */
 const MAX_PROBLEMS = 50;
 const LOOK = 'Check the name with "portfw inventory FILE"';
@@ -199,19 +202,19 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
   const test = compile(base, several);
   if (typeof test !== 'function') return test;
 
-  let hosts: string[];
-  let anyGroup: boolean;
+  let found: Found;
   try {
-    const groups = [...inventory.groups.values()].filter((group) => test(group.name));
-    anyGroup = groups.length > 0;
-    hosts = groups.flatMap((group) => group.allHosts);
-    if (!anyGroup || base.startsWith('~') || /[.?*[]/.test(base)) {
-      hosts.push(...inventory.asWritten.filter(test));
-    }
+    found = base.startsWith('~')
+      ? inTime(() => find(inventory, base, test), REGEX_TIME_LIMIT_MS)
+      : find(inventory, base, test);
   } catch (error) {
-    if (!(error instanceof TooComplex)) throw error;
-    return { what: `the pattern ${shown(base)} ${error.message}`, solve: 'Write a simpler one' };
+    if (!(error instanceof TookTooLong)) throw error;
+    return {
+      what: `the pattern ${shown(base)} takes too long on the names of this inventory`,
+      solve: 'Write a simpler one',
+    };
   }
+  const { anyGroup, hosts } = found;
   if (!anyGroup && hosts.length === 0) {
     // Plays that say "all:!localhost" mean no harm where the inventory has no such host.
     return part.startsWith('!') && LOCALHOST.includes(base) ? [] : unmatched(inventory, base);
@@ -225,6 +228,19 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
     what: `${shown(expression)} ${chosen}`,
     solve: size === 0 ? `${shown(base)} has no hosts` : `Positions count from 0; ${shown(base)} has ${size}`,
   };
+}
+
+interface Found {
+  readonly anyGroup: boolean;
+  readonly hosts: readonly string[];
+}
+
+/** The hosts of the groups that fit, and the hosts that fit themselves. */
+function find(inventory: Inventory, base: string, test: (name: string) => boolean): Found {
+  const groups = [...inventory.groups.values()].filter((group) => test(group.name));
+  const hosts = groups.flatMap((group) => group.allHosts);
+  if (groups.length === 0 || /^~|[.?*[]/.test(base)) hosts.push(...inventory.asWritten.filter(test));
+  return { anyGroup: groups.length > 0, hosts };
 }
 
 /** What is said of a pattern that matches nothing. */
@@ -258,22 +274,28 @@ function pick(hosts: readonly string[], subscript: RegExpExecArray): readonly st
   return hosts.slice(first, last + 1);
 }
 
-/** A test for names, or what is wrong with the glob or the regular expression. */
+/** A test for names, or what is wrong with the regular expression. */
 function compile(pattern: string, several: boolean): ((name: string) => boolean) | Fault {
-  if (!pattern.startsWith('~') && !/[*?[]/.test(pattern)) return (name) => name === pattern;
-  const simpler = { solve: 'Write a simpler one' };
-  try {
-    if (!pattern.startsWith('~')) return compileExpression(globExpression(pattern));
-    const expression = parsePythonRegex(pattern.slice(1));
-    if (typeof expression !== 'string') return compileExpression(expression);
+  if (!pattern.startsWith('~')) {
+    const glob = /[*?[]/.test(pattern) ? globRegex(pattern) : null;
+    return (name) => (glob === null ? name === pattern : glob.test(name));
+  }
+  const translated = translatePythonRegex(pattern.slice(1));
+  // To JavaScript a group that took no part matches where it is referred to: other hosts would be chosen than Ansible does.
+  const wrong =
+    typeof translated === 'string'
+      ? translated
+      : translated.refersBack
+        ? 'refers back to a group, which is not supported'
+        : null;
+  if (typeof translated === 'string' || wrong !== null) {
     return {
-      what: `the regular expression ${shown(pattern.slice(1))} ${expression}`,
+      what: `the regular expression ${shown(pattern.slice(1))} ${wrong}`,
       solve: several
         ? 'Correct it; a comma, colon or blank ends a pattern, within a regular expression too'
         : 'Correct it, or use a glob such as "sip*"',
     };
-  } catch (error) {
-    if (!(error instanceof TooComplex)) throw error;
-    return { what: `the pattern ${shown(pattern)} ${error.message}`, ...simpler };
   }
+  const regex = new RegExp(`^(?:${translated.source})`, 'v');
+  return (name) => regex.test(name);
 }
