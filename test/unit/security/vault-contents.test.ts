@@ -8,8 +8,8 @@ import { forgetConcealed } from '../../../src/core/concealed.ts';
 import type { Problem } from '../../../src/core/problem.ts';
 import { VARIABLES } from '../../../src/settings/schema.ts';
 import { sshConfigFiles } from '../../../src/transport/target.ts';
-import { encrypt, PASSWORD } from '../ansible/encrypt.ts';
-import { BuiltPortfw } from '../cli/portfw.ts';
+import { encrypt, PASSWORD } from '../ansible/helpers/encrypt.ts';
+import { BuiltPortfw } from '../cli/helpers/portfw.ts';
 
 const FOLDER = mkdtempSync(path.join(tmpdir(), 'portfw-contents-'));
 afterAll(() => rmSync(FOLDER, { recursive: true }));
