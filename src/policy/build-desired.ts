@@ -1,7 +1,8 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
-import type { IpsetConfig, ServiceConfig } from '../firewalld/model.ts';
-import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../firewalld/rich-rule.ts';
+import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
+import type { ServiceConfig } from '../firewalld/kinds/service.ts';
+import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 import type { HostPeers } from '../settings/addresses-of-hosts.ts';
 import { type ClusterBond, clusterText } from '../settings/clusters.ts';
@@ -134,7 +135,7 @@ class Draft {
       ...strictestTarget(classes, this.#input.settings.zoneTargets),
       interfaces: new ReasonedSet<string>(),
       services: new ReasonedSet<string>(),
-      richRules: new ReasonedSet<string>(),
+      richRules: new ReasonedSet<RichRule>(),
       trusted: false,
     };
     this.#zones.set(name, zone);
@@ -149,7 +150,7 @@ class Draft {
       if (mode === 'trusted') {
         if (zone.classes.size === 1) {
           zone.trusted = true;
-          zone.richRules.add(ACCEPT_ALL, ACCEPT_ALL, [{ kind: 'private-mode', mode }]);
+          zone.richRules.add(ACCEPT_ALL.text, ACCEPT_ALL, [{ kind: 'private-mode', mode }]);
         } else {
           this.#refusals.push({
             code: 'trusted-and-shared',
@@ -179,8 +180,8 @@ class Draft {
         members,
       ])) {
         const port = mode === 'peers' ? null : { port: '22', protocol: 'tcp' };
-        const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
-        zone.richRules.add(rule, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
+        const rule = acceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
+        zone.richRules.add(rule.text, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
       }
     }
   }
@@ -189,7 +190,7 @@ class Draft {
   placeIcmp(): void {
     for (const zone of this.#zones.values()) {
       if (zone.trusted || zone.target === 'default') continue;
-      for (const rule of NEEDED_ICMP) zone.richRules.add(rule, rule, [{ kind: 'needed-icmp' }]);
+      for (const rule of NEEDED_ICMP) zone.richRules.add(rule.text, rule, [{ kind: 'needed-icmp' }]);
     }
   }
 
@@ -214,8 +215,8 @@ class Draft {
     if (addresses.length === 0 || filtered.length === 0) return;
     const members = { stem: 'cluster', identity: 'cluster', addresses };
     for (const [family, ipset] of this.#ipsetsFor(members, reasons)) {
-      const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
-      for (const zone of filtered) zone.richRules.add(rule, rule, reasons);
+      const rule = acceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
+      for (const zone of filtered) zone.richRules.add(rule.text, rule, reasons);
     }
   }
 
@@ -263,8 +264,8 @@ class Draft {
       if (names.length === 0) this.#unmapped(opening);
       for (const zone of new Set(names.map((name) => this.#zoneOf.get(name)!))) {
         if (opening.sources.kind === 'any') {
-          const rule = formatAcceptRule({ family, sourceIpset: null, destination: address, service, port: null });
-          zone.richRules.add(rule, rule, [opening.reason]);
+          const rule = acceptRule({ family, sourceIpset: null, destination: address, service, port: null });
+          zone.richRules.add(rule.text, rule, [opening.reason]);
         } else this.#richRules(zone, opening, opening.sources, service, { family, address });
       }
     }
@@ -278,14 +279,14 @@ class Draft {
     destination: { readonly family: 'ipv4' | 'ipv6'; readonly address: string } | null,
   ): void {
     for (const [family, ipset] of this.#ipsetsFor(sources, [sources.reason], destination?.family ?? null)) {
-      const rule = formatAcceptRule({
+      const rule = acceptRule({
         family,
         sourceIpset: ipset,
         destination: destination?.address ?? null,
         service,
         port: null,
       });
-      zone.richRules.add(rule, rule, [opening.reason, sources.reason]);
+      zone.richRules.add(rule.text, rule, [opening.reason, sources.reason]);
     }
   }
 

@@ -4,8 +4,7 @@ import { parsePortRange } from '../../core/ports.ts';
 import type { FlowKind, HostFacts } from '../../facts/facts.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { familyOf, type Reach } from '../../firewalld/filter/reach.ts';
-import type { ZoneConfig } from '../../firewalld/model.ts';
-import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { FlowImpact, Impact } from '../impact-types.ts';
 
 type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
@@ -18,9 +17,10 @@ type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
 export function flowImpact(facts: Facts, before: Reach, after: Reach): Impact['flows'] {
   const { flows } = facts;
   if (flows === null) return { source: null, cut: [], outlive: [], unseen: null };
+  const holder = holdersOf(facts.interfaces);
   const revoked = (kinds: readonly FlowKind[]) =>
     kinds.flatMap((kind): FlowImpact[] => {
-      const lost = isOurs(kind, facts) ? null : whatIsLost(kind, facts, before, after);
+      const lost = isOurs(kind, facts) ? null : whatIsLost(kind, holder, before, after);
       if (lost === null) return [];
       const { protocol, opener, address, port, count } = kind;
       return [{ protocol, opener, address, port, count, lost }];
@@ -41,9 +41,9 @@ function isOurs(kind: FlowKind, { controllerPath: path }: Facts): boolean {
   );
 }
 
-function whatIsLost(kind: FlowKind, facts: Facts, before: Reach, after: Reach): FlowImpact['lost'] | null {
-  const own = holder(kind.address, facts);
-  if (own !== null && holder(kind.opener, facts) === null) {
+function whatIsLost(kind: FlowKind, holder: Holder, before: Reach, after: Reach): FlowImpact['lost'] | null {
+  const own = holder(kind.address);
+  if (own !== null && holder(kind.opener) === null) {
     if (kind.forwardedTo !== null)
       return forwards(before.filter, own, kind) && !forwards(after.filter, own, kind) ? 'forward-port' : null;
     const door = { interface: own, destination: kind.address, protocol: kind.protocol, port: kind.port };
@@ -53,28 +53,24 @@ function whatIsLost(kind: FlowKind, facts: Facts, before: Reach, after: Reach): 
     return letIn(before) && !letIn(after) ? 'permission' : null;
   }
   // What the host itself opens is not the zones' business.
-  const way = kind.disguisedAs === null || own !== null ? null : holder(kind.disguisedAs, facts);
-  if (way === null || holder(kind.opener, facts) !== null) return null;
+  const way = kind.disguisedAs === null || own !== null ? null : holder(kind.disguisedAs);
+  if (way === null || holder(kind.opener) !== null) return null;
   return zoneOf(before.filter, way)?.masquerade === true && zoneOf(after.filter, way)?.masquerade !== true
     ? 'masquerade'
     : null;
 }
 
 /** The interface that has an address; `null` when the address is somebody else's, or the host's own affair. */
-function holder(address: string, { interfaces }: Facts): string | null {
-  let names = holders.get(interfaces);
-  if (names === undefined) {
-    names = new Map();
-    for (const { name, loopback, addresses } of interfaces) {
-      for (const own of addresses) if (!names.has(own.address)) names.set(own.address, loopback ? null : name);
-    }
-    holders.set(interfaces, names);
-  }
-  return names.get(address) ?? null;
-}
+type Holder = (address: string) => string | null;
 
-/** Interfaces by address, worked out once for thousands of flows. */
-const holders = new WeakMap<Facts['interfaces'], Map<string, string | null>>();
+/** Worked out once, for thousands of flows. */
+function holdersOf(interfaces: Facts['interfaces']): Holder {
+  const names = new Map<string, string | null>();
+  for (const { name, loopback, addresses } of interfaces) {
+    for (const own of addresses) if (!names.has(own.address)) names.set(own.address, loopback ? null : name);
+  }
+  return (address) => names.get(address) ?? null;
+}
 
 function zoneOf(filter: Filter, name: string): ZoneConfig | undefined {
   return filter.config.zones.get(zoneOfInterface(filter, name));
@@ -88,7 +84,7 @@ function forwards(filter: Filter, name: string, { protocol, port }: FlowKind): b
     ...zone.forwardPorts
       .map((text) => text.split(':'))
       .map(([range = '', own = '']) => ({ port: range, protocol: own })),
-    ...zone.richRules.flatMap((text) => parseRichRule(text).forwardPort ?? []),
+    ...zone.richRules.flatMap(({ forwardPort }) => forwardPort ?? []),
   ];
   return asked.some((item) => {
     const range = parsePortRange(item.port);
