@@ -1,5 +1,6 @@
 import { counted } from '../core/lists.ts';
 import type { RememberedState, RunningFirewalld } from '../facts/facts.ts';
+import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
@@ -126,11 +127,10 @@ function rememberChange(input: PlanInput, roles: readonly string[]): Change | nu
 }
 
 function nothingBecause(input: PlanInput): string {
-  const { zones, services, ipsets } = input.desired;
-  const counts = [
-    counted(zones.size, 'zone'),
-    counted(services.size, 'service'),
-    ...(ipsets.size > 0 ? [counted(ipsets.size, 'ipset')] : []),
-  ];
-  return `${counts.join(', ')} are already as matrix ${input.matrix} has them, in the permanent configuration and at runtime`;
+  const counts = eachOurKind(({ object }, folder) => {
+    const { size } = input.desired[folder];
+    // Every host has zones and services; of others a host may need none.
+    return size === 0 && folder !== 'zones' && folder !== 'services' ? [] : [counted(size, object)];
+  });
+  return `${counts.flat().join(', ')} are already as matrix ${input.matrix} has them, in the permanent configuration and at runtime`;
 }

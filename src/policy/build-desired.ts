@@ -1,6 +1,7 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
+import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
 import type { Matrix } from '../matrix/matrix.ts';
@@ -73,7 +74,6 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
     ...resolved.notes,
     ...openToAll(resolved.openings, map),
   ];
-  refusals.push(...resolved.refusals);
 
   const draft = new Draft(input, map, said, refusals);
   draft.placePrivate();
@@ -83,13 +83,10 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   const desired = draft.finish();
   // A rule of several ports has the same to say for each.
   const notes = [...new Map(said.map((note) => [note.text, note])).values()];
-  if (desired.ipsets.size > 0 && !input.firewalld.ipsetsUsable) {
-    refusals.push({
-      code: 'ipsets-unusable',
-      text: 'firewalld on the host refuses every ipset, and the policy needs some',
-      hint: 'install the package ipset on the host and restart firewalld',
-    });
-  }
+  eachOurKind(({ lacks }, folder) => {
+    const lack = desired[folder].size === 0 ? null : (lacks?.(input.firewalld) ?? null);
+    if (lack !== null) refusals.push(lack);
+  });
   if (map.interfaces.size === 0 && refusals.length === 0) {
     refusals.push({
       code: 'no-interface',
