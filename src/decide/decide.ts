@@ -3,8 +3,8 @@ import { type CodedFault, type Failure, failureOf } from '../core/failure.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import { parseRichRule } from '../firewalld/rich-rule.ts';
 import type { Play } from '../matrix/matrix.ts';
+import { filtersOf } from '../plan/before-and-after.ts';
 import { draftPlan, type MadePlan, type PlanInput, withConsequences } from '../plan/build-plan.ts';
 import { connectionRefusal } from '../plan/diff/connection-moves.ts';
 import { trustNotes } from '../plan/diff/trust.ts';
@@ -173,7 +173,7 @@ function planOf(
       ...runNotes(facts),
       ...writerNotes(facts),
       ...entranceNotes(job, facts),
-      ...askedFirst(desired, observed.runtime, firewalld.runtime),
+      ...askedFirst(desired, observed.runtime, firewalld.runtime.direct),
       ...trustNotes(desired, observed.runtime),
       ...patternNotes(observed, desired),
     ],
@@ -225,14 +225,15 @@ function concluded(draft: Draft): Decision {
   const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
   const { firewalld, observed, ensure } = usable;
   const { kernels, notes: beside } = readKernels(rehearsal, facts);
-  const plan = withConsequences(made, input, rehearsal, kernels);
+  const filters = filtersOf({ firewalld, observed, outcome: made.outcome, kernels });
+  const plan = withConsequences(made, input, rehearsal, filters);
   const reload = reloadOf(plan.steps) !== null;
   const starts = ensure !== null;
   const changes = changesFirewalld(plan);
   const proof = lockout({
     facts,
     firewalld,
-    observed,
+    filters,
     outcome: made.outcome,
     reload,
     starts,
@@ -243,7 +244,7 @@ function concluded(draft: Draft): Decision {
     kernels,
   });
   const accepted = context.acceptLockout?.has(job.host) === true;
-  const through = forwarding({ host: job.host, facts, firewalld, observed, outcome: made.outcome, starts, kernels });
+  const through = forwarding({ host: job.host, facts, firewalld, filters, starts });
   const acceptedStop = context.acceptForwardingStop?.has(job.host) === true;
   const window = (context.guard ?? DEFAULT_GUARD).windowSeconds;
   const against = [
@@ -260,7 +261,7 @@ function concluded(draft: Draft): Decision {
     ...(rehearsal === null ? [] : rehearsalNotes(rehearsal)),
     ...beside,
     ...through.notes,
-    ...(changes ? banNotes({ facts, firewalld, observed, outcome: made.outcome, kernels }) : []),
+    ...(changes ? banNotes({ facts, firewalld, filters }) : []),
     ...(acceptedStop
       ? through.refusals.map(({ code, what }): PolicyNote => ({ severity: 'warning', code, text: what }))
       : []),
@@ -374,7 +375,7 @@ function stillUsed(observed: ObservedFirewalld, files: RunningFirewalld['files']
   for (const config of [observed.permanent, observed.runtime]) {
     for (const zone of config.zones.values()) {
       if (isOurs(zone.name)) continue;
-      const rules = zone.richRules.map(parseRichRule);
+      const rules = zone.richRules;
       const used = [
         ...zone.services,
         ...rules.map((rule) => rule.service),

@@ -1,25 +1,23 @@
 import { compareVersions } from '../facts/version.ts';
+import { type Folder, KINDS } from './kinds/kinds.ts';
 
-/** The folders of which firewalld loads the files, and what a name in them may be made of; it asks Python's `isalnum`. */
-const NAMES = {
-  zones: /^[\p{L}\p{N}_-]{1,17}$/u,
-  services: /^[\p{L}\p{N}_-]+$/u,
-  ipsets: /^[\p{L}\p{N}_:.-]+$/u,
-  policies: /^[\p{L}\p{N}_-]{1,18}$/u,
+/** Folders of which firewalld loads the files too. portfw does not look into these; what a file's name may be made of. */
+const OTHER_NAMES = {
   helpers: /^[\p{L}\p{N}.-]+$/u,
   icmptypes: /^[\p{L}\p{N}_-]+$/u,
 } as const;
 
-/** The rest of a name behind a folder's: it has no limit. */
+/** The name of a file in a folder of its own: it has no limit. */
 const FILE_IN_FOLDER = /^[\p{L}\p{N}_-]+$/u;
 
-export type ConfigFolder = keyof typeof NAMES;
+/** A folder below /etc/firewalld that firewalld loads. */
+export type ConfigFolder = Folder | keyof typeof OTHER_NAMES;
 
 /** What becomes of a file below /etc/firewalld when firewalld loads its configuration. */
 export type LoadedFile =
   | { readonly kind: 'ignored' }
   | { readonly kind: 'broken'; readonly why: string }
-  /** The object that it defines. Of a zone in a folder that is the folder's name: all files in it make one zone. */
+  /** The object that it defines. `inFolder`: the name is the folder's, and all files in it make one object. */
   | { readonly kind: 'loaded'; readonly folder: ConfigFolder; readonly name: string; readonly inFolder: boolean }
   /** Direct rules and the whitelist of the lockdown. */
   | { readonly kind: 'single' };
@@ -27,18 +25,17 @@ export type LoadedFile =
 /** A file as firewalld of a version takes it, by its path below /etc/firewalld alone. */
 export function loadedFile(path: string, version: string): LoadedFile {
   if (path === 'direct.xml' || path === 'lockdown-whitelist.xml') return { kind: 'single' };
-  const [folder = '', ...rest] = path.split('/');
-  const file = rest.pop();
-  if (!isConfigFolder(folder) || file === undefined || !file.endsWith('.xml')) return { kind: 'ignored' };
+  const [folder = '', ...inside] = path.split('/');
+  const file = inside.pop();
+  if (!(isKnown(folder) || isOther(folder)) || file === undefined || !file.endsWith('.xml')) return { kind: 'ignored' };
   const stem = file.slice(0, -'.xml'.length);
-  const parent = rest.at(-1);
-  if (parent === undefined) {
-    if (NAMES[folder].test(stem)) return { kind: 'loaded', folder, name: stem, inFolder: false };
-    return badName(stem, version);
-  }
-  if (folder !== 'zones') return { kind: 'ignored' };
-  const bad = rest.find((name) => !NAMES.zones.test(name));
-  if (bad !== undefined) return { kind: 'broken', why: `firewalld takes no folder of zones like ${bad}` };
+  const fileName = isKnown(folder) ? KINDS[folder].fileName : OTHER_NAMES[folder];
+  const parent = inside.at(-1);
+  if (parent === undefined)
+    return fileName.test(stem) ? { kind: 'loaded', folder, name: stem, inFolder: false } : badName(stem, version);
+  if (!isKnown(folder) || KINDS[folder].united === undefined) return { kind: 'ignored' };
+  const bad = inside.find((name) => !fileName.test(name));
+  if (bad !== undefined) return { kind: 'broken', why: `firewalld takes no folder of ${folder} like ${bad}` };
   if (FILE_IN_FOLDER.test(stem)) return { kind: 'loaded', folder, name: parent, inFolder: true };
   return badName(stem, version);
 }
@@ -49,11 +46,16 @@ function badName(stem: string, version: string): LoadedFile {
   return forgives(version) ? { kind: 'ignored' } : { kind: 'broken', why: `firewalld takes no name like ${stem}` };
 }
 
-function isConfigFolder(folder: string): folder is ConfigFolder {
-  return Object.hasOwn(NAMES, folder);
+/** Whether a folder holds objects of a kind that portfw knows. */
+export function isKnown(folder: string): folder is Folder {
+  return Object.hasOwn(KINDS, folder);
 }
 
-/** Whether firewalld leaves out a file that it cannot take, rather than loading nothing at all; so it was before 1.0. */
+function isOther(folder: string): folder is keyof typeof OTHER_NAMES {
+  return Object.hasOwn(OTHER_NAMES, folder);
+}
+
+/** Whether firewalld leaves out a file that it cannot take, rather than loading nothing at all: so do versions before 1.0. */
 export function forgives(version: string): boolean {
   return compareVersions(version, '1.0') < 0;
 }

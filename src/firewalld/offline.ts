@@ -1,5 +1,6 @@
 import type { RunningFirewalld } from '../facts/facts.ts';
-import { EMPTY_ZONE, isOurs, type ZoneConfig } from './model.ts';
+import { EMPTY_ZONE, type ZoneConfig } from './kinds/zone.ts';
+import { isOurs } from './model.ts';
 import { type ObservedFirewalld, observedFirewalld } from './observed.ts';
 import { STOCK_DEFAULT_ZONE } from './stock.ts';
 
@@ -17,7 +18,8 @@ export function offlineObserved(firewalld: RunningFirewalld): ObservedFirewalld 
       ? zone
       : { ...EMPTY_ZONE, name, short: zone.short, description: zone.description, ...bound(zone), target: 'ACCEPT' },
   ]);
-  return { ...observed, runtime: { ...permanent, zones: new Map(zones) } };
+  // No policy is in force.
+  return { ...observed, runtime: { ...permanent, zones: new Map(zones), policies: new Map() } };
 }
 
 function bound({ interfaces, sources }: ZoneConfig): Pick<ZoneConfig, 'interfaces' | 'sources'> {

@@ -1,5 +1,6 @@
 import { compareVersions } from '../facts/version.ts';
-import { EMPTY_ZONE, type ServiceConfig, type ZoneConfig } from './model.ts';
+import type { ServiceConfig } from './kinds/service.ts';
+import { EMPTY_ZONE, type ZoneConfig } from './kinds/zone.ts';
 
 /**
  * The zones that every firewalld brings along, as far as they let SSH in: the facts hold a built-in zone only while it is in

@@ -1,11 +1,18 @@
 import type { Protocol } from '../core/ports.ts';
-import { type IpsetConfig, isOurs, type OurZoneConfig, type ServiceConfig } from '../firewalld/model.ts';
-import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../firewalld/write-xml.ts';
+import {
+  eachOurKind,
+  type ObjectKind,
+  type OurFolder,
+  ourFolderOf,
+  perOurKind,
+  type Settings,
+} from '../firewalld/kinds/kinds.ts';
+import { isOurs } from '../firewalld/model.ts';
 import type { MadePlan } from '../plan/build-plan.ts';
 import type { GuardSettings } from '../plan/guard-settings.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RehearsedName, TrialWay } from '../plan/rehearsal.ts';
-import { type ObjectKind, type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
+import { type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
 /** What every request that begins a run says. */
 interface RunHead {
@@ -53,13 +60,13 @@ export interface RunState {
   readonly appliedAt: string;
 }
 
+/** Settings that the daemon takes over, by kind and name. */
+type WireSettings = { readonly [F in OurFolder]: Readonly<Record<string, Settings<F>>> };
+
 /** Move 3: what runs now becomes what is loaded at boot. */
-export interface PermanentRequest {
+export interface PermanentRequest extends WireSettings {
   readonly operation: 'permanent';
   readonly id: string;
-  readonly zones: Readonly<Record<string, OurZoneConfig>>;
-  readonly services: Readonly<Record<string, ServiceConfig>>;
-  readonly ipsets: Readonly<Record<string, IpsetConfig>>;
   readonly releases: readonly WireRelease[];
   readonly deletions: readonly (readonly [ObjectKind, string])[];
   /** Zones of NetworkManager's connections, by UUID; empty for none. */
@@ -171,22 +178,18 @@ export function rehearseRequest(
   { plan, outcome }: MadePlan,
   trials: { readonly ways: readonly TrialWay[]; readonly listen: readonly number[] },
 ): RehearseRequest {
-  const { zones, services, ipsets } = outcome.permanent;
-  const ours = <T extends { readonly name: string }>(folder: string, items: Iterable<T>, write: (item: T) => string) =>
-    [...items]
+  const ours = eachOurKind((kind, folder) =>
+    [...outcome.permanent[folder].values()]
       .filter(({ name }) => isOurs(name))
-      .map((item): WireFile => ({ path: `${folder}/${item.name}.xml`, text: write(item) }));
+      .map((item): WireFile => ({ path: `${folder}/${item.name}.xml`, text: kind.writeXml(item) })),
+  );
   const starts = startsFirewalld(plan.steps);
   return {
     operation: 'rehearse',
     starts,
     reload: !starts && reloadOf(plan.steps) !== null,
     files: filesOf(plan),
-    ours: [
-      ...ours('zones', zones.values(), writeZoneXml),
-      ...ours('services', services.values(), writeServiceXml),
-      ...ours('ipsets', ipsets.values(), writeIpsetXml),
-    ],
+    ours: ours.flat(),
     edits: releasesOf(plan),
     calls: stepsOfKind(plan.steps, 'call').map(({ call }) => call),
     connections: connectionsOf(plan),
@@ -229,7 +232,7 @@ export function startRequest(input: ApplyInput): StartRequest {
     ...headOf(input, `apply ${matrix}, which starts firewalld`),
     observedHash,
     files: filesOf(input.plan),
-    deletions: stepsOfKind(steps, 'delete').map(({ object, name }) => `${object}s/${name}.xml`),
+    deletions: stepsOfKind(steps, 'delete').map(({ object, name }) => `${ourFolderOf(object)}/${name}.xml`),
     edits: releasesOf(input.plan),
     foreign: foreignOf(input.plan),
     connections: connectionsOf(input.plan),
@@ -242,22 +245,15 @@ export function startRequest(input: ApplyInput): StartRequest {
  * everything is permanent already: the host then only reads what is there.
  */
 export function permanentRequest({ id, plan }: ApplyInput): PermanentRequest {
-  const none = { zones: {}, services: {}, ipsets: {}, releases: [], deletions: [], connections: [] };
-  if (startsFirewalld(plan.steps)) return { operation: 'permanent', id, ...none };
-  const zones: Record<string, OurZoneConfig> = {};
-  const services: Record<string, ServiceConfig> = {};
-  const ipsets: Record<string, IpsetConfig> = {};
-  for (const step of stepsOfKind(plan.steps, 'settings')) {
-    if (step.object === 'zone') zones[step.settings.name] = step.settings;
-    else if (step.object === 'service') services[step.settings.name] = step.settings;
-    else ipsets[step.settings.name] = step.settings;
-  }
+  const settings = perOurKind<{ [F in OurFolder]: Record<string, Settings<F>> }>(() => ({}));
+  const nothing = { ...settings, releases: [], deletions: [], connections: [] };
+  if (startsFirewalld(plan.steps)) return { operation: 'permanent', id, ...nothing };
+  for (const step of stepsOfKind(plan.steps, 'settings'))
+    Object.assign(settings[ourFolderOf(step.object)], { [step.settings.name]: step.settings });
   return {
     operation: 'permanent',
     id,
-    zones,
-    services,
-    ipsets,
+    ...settings,
     releases: releasesOf(plan),
     deletions: stepsOfKind(plan.steps, 'delete').map(({ object, name }) => [object, name] as const),
     connections: connectionsOf(plan),

@@ -1,10 +1,11 @@
-import type { RunningFirewalld } from '../facts/facts.ts';
-import type { Filter, KernelFilter } from '../firewalld/filter/dispatch.ts';
+import { type Filter, filterOf, type KernelFilter } from '../firewalld/filter/dispatch.ts';
 import type { FilterFacts } from '../firewalld/filter/facts.ts';
-import { observedPolicies, type PolicyConfig } from '../firewalld/kinds/policy.ts';
-import { type FirewalldConfig, isOurs, type ZoneConfig } from '../firewalld/model.ts';
+import { IpsetRanges } from '../firewalld/filter/ipset-ranges.ts';
+import { eachKind, emptyLayer, type FirewalldConfig } from '../firewalld/kinds/kinds.ts';
+import type { PolicyConfig } from '../firewalld/kinds/policy.ts';
+import type { ZoneConfig } from '../firewalld/kinds/zone.ts';
+import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import { parseRichRule } from '../firewalld/rich-rule.ts';
 import { confValue, dispatchOf, keepsOnReload } from '../firewalld/stock.ts';
 import { OF_ENGINES } from '../policy/interfaces.ts';
 import type { Kernels } from './rehearsed-kernels.ts';
@@ -33,35 +34,11 @@ export interface Filters {
   readonly reloaded: Filter | null;
 }
 
-/** Builds the filters that the proof asks. */
+/** Builds the filters of one plan, once for all that asks them. */
 export function filtersOf(input: FiltersInput): Filters {
-  const { firewalld, observed, outcome } = input;
+  const { firewalld, observed, outcome, kernels } = input;
   const { permanent, runtime } = observed;
-  const conf = firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
-  const drifts = confValue(conf, 'AllowZoneDrifting')?.toLowerCase();
-  const { files: held, version } = firewalld;
-  const policies = observedPolicies({ files: held, version, runtime: { ...EMPTY_RUNTIME, ...firewalld.runtime } });
-  const atRuntime = {
-    // A policy that is not in force yet comes into force when something is bound to its zones; whether the daemon has
-    // read its file is not known, so only what it refuses counts.
-    policies: [
-      ...policies.runtime.values(),
-      ...[...policies.permanent.values()].filter(({ name }) => !policies.runtime.has(name)).map(refusing),
-    ],
-    defaultZone: firewalld.defaultZone,
-    dispatch: dispatchOf(firewalld.version, firewalld.zoneDrifting),
-  };
-  const files = new Set(firewalld.files.map(({ path }) => path));
-  const atBoot = {
-    policies: [...policies.permanent.values()].map((policy) =>
-      files.has(`policies/${policy.name}.xml`) ? policy : refusing(policy),
-    ),
-    defaultZone: confValue(conf, 'DefaultZone') ?? firewalld.defaultZone,
-    dispatch: dispatchOf(
-      firewalld.version,
-      drifts === undefined ? firewalld.zoneDrifting : ['yes', 'true'].includes(drifts),
-    ),
-  };
+  const { atRuntime, atBoot } = circumstances(firewalld, observed);
   const inFiles: FirewalldConfig = { ...permanent, services: new Map([...runtime.services, ...permanent.services]) };
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
@@ -74,24 +51,52 @@ export function filtersOf(input: FiltersInput): Filters {
     ),
   ]);
   const wanted = withOurs(inFiles, outcome.permanent, runtime);
-  const keeps = keepsOnReload(firewalld.files);
-  const { kernels } = input;
-  const known = (kernel: KernelFilter | undefined) => (kernel === undefined ? {} : { kernel });
-  const reloaded = { config: rebound(wanted, homes), ...atBoot, ...known(kernels?.running) };
+  const sets = new IpsetRanges();
+  const filter = (config: FirewalldConfig, around: Around, kernel: KernelFilter | undefined) =>
+    filterOf({ config, ...around, ...(kernel === undefined ? {} : { kernel }) }, sets);
   return {
     now: {
-      before: { config: runtime, ...atRuntime, ...known(kernels?.now) },
-      after: { config: withOurs(runtime, outcome.runtime, runtime), ...atRuntime, ...known(kernels?.running) },
+      before: filter(runtime, atRuntime, kernels?.now),
+      after: filter(withOurs(runtime, outcome.runtime, runtime), atRuntime, kernels?.running),
     },
     boot: {
-      before: { config: rebound(inFiles, managed), ...atBoot, ...known(kernels?.disk) },
-      after: { config: rebound(wanted, managed), ...atBoot, ...known(kernels?.boot) },
+      before: filter(rebound(inFiles, managed), atBoot, kernels?.disk),
+      after: filter(rebound(wanted, managed), atBoot, kernels?.boot),
     },
-    reloaded: keeps || kernels?.reload !== undefined ? reloaded : null,
+    reloaded:
+      keepsOnReload(firewalld.files) || kernels?.reload !== undefined
+        ? filter(rebound(wanted, homes), atBoot, kernels?.running)
+        : null,
   };
 }
 
-const EMPTY_RUNTIME: RunningFirewalld['runtime'] = { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] };
+type Around = Pick<Filter, 'policies' | 'defaultZone' | 'dispatch'>;
+
+/** What besides zones and their definitions decides, now and after a boot. */
+function circumstances(
+  { files, version, defaultZone, zoneDrifting }: FilterFacts,
+  { permanent, runtime }: ObservedFirewalld,
+): { readonly atRuntime: Around; readonly atBoot: Around } {
+  const conf = files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
+  const drifts = confValue(conf, 'AllowZoneDrifting')?.toLowerCase();
+  // Policies that are built in have no file: they are known from runtime alone.
+  const builtIn = [...runtime.policies.values()].filter(({ name }) => !permanent.policies.has(name));
+  const waiting = [...permanent.policies.values()].filter(({ name }) => !runtime.policies.has(name));
+  return {
+    atRuntime: {
+      // A policy that is not in force yet comes into force when something is bound to its zones; whether the daemon has
+      // read its file is not known, so only what it refuses counts.
+      policies: [...runtime.policies.values(), ...waiting.map(refusing)],
+      defaultZone,
+      dispatch: dispatchOf(version, zoneDrifting),
+    },
+    atBoot: {
+      policies: [...permanent.policies.values(), ...builtIn.map(refusing)],
+      defaultZone: confValue(conf, 'DefaultZone') ?? defaultZone,
+      dispatch: dispatchOf(version, drifts === undefined ? zoneDrifting : ['yes', 'true'].includes(drifts)),
+    },
+  };
+}
 
 /** What a policy refuses, alone. */
 function refusing(policy: PolicyConfig): PolicyConfig {
@@ -102,7 +107,7 @@ function refusing(policy: PolicyConfig): PolicyConfig {
     ports: [],
     protocols: [],
     masquerade: false,
-    richRules: policy.richRules.filter((text) => parseRichRule(text).action !== 'accept'),
+    richRules: policy.richRules.filter(({ action }) => action !== 'accept'),
   };
 }
 
@@ -118,13 +123,16 @@ function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: Fir
     const priority = layer.zones.get(zone.name)?.ingressPriority ?? runtime.zones.get(zone.name)?.ingressPriority;
     return priority === undefined ? zone : { ...zone, ingressPriority: priority };
   });
-  const other = <T>(items: ReadonlyMap<string, T>) => [...items].filter(([name]) => !isOurs(name));
-  const own = <T>(items: ReadonlyMap<string, T>) => [...items].filter(([name]) => isOurs(name));
-  return {
-    zones: new Map([...others, ...prioritised].map((zone) => [zone.name, zone])),
-    services: new Map([...other(runtime.services), ...other(layer.services), ...own(outcome.services)]),
-    ipsets: new Map([...other(layer.ipsets), ...own(outcome.ipsets)]),
-  };
+  const merged = emptyLayer();
+  eachKind((_, folder) => {
+    const add = (from: FirewalldConfig, ours: boolean) => {
+      for (const [name, item] of from[folder]) if (isOurs(name) === ours) merged[folder].set(name, item);
+    };
+    if (folder === 'services') add(runtime, false);
+    add(layer, false);
+    add(outcome, true);
+  });
+  return { ...merged, zones: new Map([...others, ...prioritised].map((zone) => [zone.name, zone])) };
 }
 
 /** A configuration with interfaces bound as somebody else binds them, but for those that are in a zone of ours. */

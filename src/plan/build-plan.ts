@@ -1,10 +1,11 @@
 import { counted } from '../core/lists.ts';
 import type { RememberedState, RunningFirewalld } from '../facts/facts.ts';
+import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
-import { filtersOf } from './before-and-after.ts';
+import { type Filters, filtersOf } from './before-and-after.ts';
 import { differences } from './diff/diff.ts';
 import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
 import { type ImpactFacts, impactOf } from './impact/impact.ts';
@@ -12,7 +13,6 @@ import { NO_IMPACT } from './impact-types.ts';
 import { reloadNotes } from './notes/reload-notes.ts';
 import { type Change, type HostPlan, PLAN_FORMAT } from './plan.ts';
 import type { Rehearsal } from './rehearsal.ts';
-import type { Kernels } from './rehearsed-kernels.ts';
 import { stepsFor } from './steps/build-steps.ts';
 import { plannedState } from './steps/planned-state.ts';
 import { outcomeOf, type StepOutcome } from './steps/step-outcome.ts';
@@ -81,17 +81,17 @@ export function draftPlan(input: PlanInput): MadePlan {
 /**
  * The same plan with what it does to the host's listening sockets and live traffic, and for how long a reload holds new flows.
  *
- * @param rehearsal what the host said beforehand; `null` where it was not asked: then it is worked out from the configuration
+ * @param rehearsal what the host said beforehand; `null` where it was not asked
+ * @param filters what decides about flows before and after the plan
  */
 export function withConsequences(
-  { plan, outcome }: MadePlan,
+  { plan }: MadePlan,
   input: PlanInput,
   rehearsal: Rehearsal | null,
-  kernels: Kernels | null,
+  { now, boot, reloaded }: Filters,
 ): HostPlan {
-  const { ensure, observed, live } = input;
+  const { ensure, live } = input;
   const reload = reloadOf(plan.steps);
-  const { now, boot, reloaded } = filtersOf({ outcome, observed, firewalld: input.facts, kernels });
   const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
   const measured = measuredHoldMs(rehearsal);
   const { version } = input.facts;
@@ -108,7 +108,9 @@ export function withConsequences(
 /** The whole plan, worked out from facts alone. */
 export function makePlan(input: PlanInput): MadePlan {
   const made = draftPlan(input);
-  return { ...made, plan: withConsequences(made, input, null, null) };
+  const { observed, facts: firewalld } = input;
+  const filters = filtersOf({ outcome: made.outcome, observed, firewalld, kernels: null });
+  return { ...made, plan: withConsequences(made, input, null, filters) };
 }
 
 /** For how long the host's own firewalld loaded the plan's definitions, to the nearest ten milliseconds; `null` where it did not. */
@@ -125,11 +127,10 @@ function rememberChange(input: PlanInput, roles: readonly string[]): Change | nu
 }
 
 function nothingBecause(input: PlanInput): string {
-  const { zones, services, ipsets } = input.desired;
-  const counts = [
-    counted(zones.size, 'zone'),
-    counted(services.size, 'service'),
-    ...(ipsets.size > 0 ? [counted(ipsets.size, 'ipset')] : []),
-  ];
-  return `${counts.join(', ')} already match matrix ${input.matrix}, in the permanent configuration and at runtime`;
+  const counts = eachOurKind(({ object }, folder) => {
+    const { size } = input.desired[folder];
+    // Every host has zones and services; of others a host may need none.
+    return size === 0 && folder !== 'zones' && folder !== 'services' ? [] : [counted(size, object)];
+  });
+  return `${counts.flat().join(', ')} already match matrix ${input.matrix}, in the permanent configuration and at runtime`;
 }

@@ -1,15 +1,19 @@
 import { z } from 'zod';
-import { type HostPlan, PLAN_FORMAT } from './plan.ts';
-import type { RuntimeOperation, StrayField } from './steps.ts';
+import { eachOurKind, type ObjectKind, type OurFolder, type Settings } from '../firewalld/kinds/kinds.ts';
+import { type HostPlan, PLAN_FORMAT, type PlannedState } from './plan.ts';
+import type { RuntimeOperation, SettingsStep, StrayField } from './steps.ts';
 
 const count = z.int().min(0);
-const strings = z.array(z.string());
 const stringOrNull = z.string().nullable();
-const object = z.enum(['zone', 'service', 'ipset']);
+const object = z.enum(eachOurKind((kind): ObjectKind => kind.object));
 const layers = z.strictObject({ permanent: z.boolean(), runtime: z.boolean() });
+const strings = z.array(z.string());
 const portNumber = z.int().min(0).max(65_535);
-const range = z.strictObject({ first: portNumber, last: portNumber });
-const port = z.strictObject({ protocol: z.string(), range });
+const port = z.strictObject({
+  protocol: z.string(),
+  range: z.strictObject({ first: portNumber, last: portNumber }),
+});
+
 const protocol = z.enum(['tcp', 'udp']);
 
 const stray = z.enum([
@@ -112,49 +116,57 @@ const change = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('ensure-firewalld'), action: z.enum(['start', 'install']) }),
 ]);
 
-/** Of ours: without the target ACCEPT, which forwards as well. */
-const zone = z.strictObject({
-  name: z.string(),
-  short: z.string(),
-  description: z.string(),
-  target: z.enum(['default', 'DROP', '%%REJECT%%']),
-  interfaces: strings,
-  sources: strings,
-  services: strings,
-  ports: z.array(port),
-  protocols: strings,
-  sourcePorts: z.array(port),
-  icmpBlocks: strings,
-  icmpBlockInversion: z.boolean(),
-  masquerade: z.boolean(),
-  forward: z.boolean(),
-  forwardPorts: strings,
-  richRules: strings,
-  ingressPriority: z.int().exactOptional(),
-});
+const head = { name: z.string(), short: z.string(), description: z.string() };
 
-const service = z.strictObject({
-  name: z.string(),
-  short: z.string(),
-  description: z.string(),
-  ports: z.array(port),
-  protocols: strings,
-  sourcePorts: z.array(port),
-  helpers: strings,
-  modules: strings,
-  includes: strings,
-  destination: z.strictObject({ ipv4: stringOrNull, ipv6: stringOrNull }),
-});
+/** A schema for settings of a type. It does not compile when the schema lacks a key that the type has, optional or not. */
+function schemaFor<S>() {
+  return <Z extends z.ZodType<S>>(schema: keyof S extends keyof z.infer<Z> ? Z : never): z.ZodType<S> => schema;
+}
 
-const ipset = z.strictObject({
-  name: z.string(),
-  short: z.string(),
-  description: z.string(),
-  type: z.string(),
-  family: z.enum(['ipv4', 'ipv6']),
-  options: z.record(z.string(), z.string()),
-  entries: strings,
-});
+/** The settings of each kind that portfw writes, as the JSON of a plan holds them. */
+const SETTINGS_SCHEMAS: { readonly [F in OurFolder]: z.ZodType<Settings<F>> } = {
+  /** Of ours: without the target ACCEPT, which forwards as well. */
+  zones: schemaFor<Settings<'zones'>>()(
+    z.strictObject({
+      ...head,
+      target: z.enum(['default', 'DROP', '%%REJECT%%']),
+      interfaces: strings,
+      sources: strings,
+      services: strings,
+      ports: z.array(port),
+      protocols: strings,
+      sourcePorts: z.array(port),
+      icmpBlocks: strings,
+      icmpBlockInversion: z.boolean(),
+      masquerade: z.boolean(),
+      forward: z.boolean(),
+      forwardPorts: strings,
+      richRules: strings,
+      ingressPriority: z.int().exactOptional(),
+    }),
+  ),
+  services: schemaFor<Settings<'services'>>()(
+    z.strictObject({
+      ...head,
+      ports: z.array(port),
+      protocols: strings,
+      sourcePorts: z.array(port),
+      helpers: strings,
+      modules: strings,
+      includes: strings,
+      destination: z.strictObject({ ipv4: stringOrNull, ipv6: stringOrNull }),
+    }),
+  ),
+  ipsets: schemaFor<Settings<'ipsets'>>()(
+    z.strictObject({
+      ...head,
+      type: z.string(),
+      family: z.enum(['ipv4', 'ipv6']),
+      options: z.record(z.string(), z.string()),
+      entries: strings,
+    }),
+  ),
+};
 
 const operation = z.enum([
   'move-connection',
@@ -170,15 +182,23 @@ const operation = z.enum([
 ]) satisfies z.ZodType<RuntimeOperation>;
 
 const serves = z.array(count).min(1);
-const settings = z.literal('settings');
+/** One form for each kind; the objects' own schemas hold them to their types. */
+const settings = z.union(
+  eachOurKind(({ object: kind }, folder) =>
+    z.strictObject({
+      kind: z.literal('settings'),
+      object: z.literal(kind),
+      settings: SETTINGS_SCHEMAS[folder],
+      serves,
+    }),
+  ),
+) as unknown as z.ZodType<Mutable<SettingsStep & { serves: number[] }>>;
 const step = z.union([
   z.strictObject({ kind: z.literal('file'), path: z.string(), text: z.string(), serves }),
   z.strictObject({ kind: z.literal('reload'), because: z.string(), serves }),
   z.strictObject({ kind: z.literal('call'), call: z.tuple([operation], z.string()), serves }),
   z.strictObject({ kind: z.literal('edit-zone'), zone: z.string(), interfaces: strings, serves }),
-  z.strictObject({ kind: settings, object: z.literal('zone'), settings: zone, serves }),
-  z.strictObject({ kind: settings, object: z.literal('service'), settings: service, serves }),
-  z.strictObject({ kind: settings, object: z.literal('ipset'), settings: ipset, serves }),
+  settings,
   z.strictObject({ kind: z.literal('delete'), object, name: z.string(), serves }),
   z.strictObject({ kind: z.literal('connection'), uuid: z.string(), zone: z.string(), serves }),
   z.strictObject({ kind: z.literal('remember'), matrix: z.string(), roles: strings, serves }),
@@ -247,6 +267,10 @@ const role = z.strictObject({
   ),
 });
 
+const result = z.strictObject(
+  Object.fromEntries(eachOurKind((_, folder) => [folder, z.array(SETTINGS_SCHEMAS[folder])])),
+) as unknown as z.ZodType<Mutable<PlannedState>>;
+
 const planSchema = z.strictObject({
   format: z.literal(PLAN_FORMAT),
   host: z.string(),
@@ -255,7 +279,7 @@ const planSchema = z.strictObject({
   observedHash: z.string(),
   changes: z.array(change),
   steps: z.array(step),
-  result: z.strictObject({ zones: z.array(zone), services: z.array(service), ipsets: z.array(ipset) }),
+  result,
   disruption,
   impact,
   notes: z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() })),

@@ -1,4 +1,5 @@
-import type { IpsetConfig, OurZoneConfig, PortProtocol, ServiceConfig } from '../firewalld/model.ts';
+import type { ObjectKind, OurFolder, Settings } from '../firewalld/kinds/kinds.ts';
+import type { PortProtocol } from '../firewalld/model.ts';
 import type { PolicyNote, Reason } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import type { Impact } from './impact-types.ts';
@@ -36,7 +37,7 @@ export type Change =
   | {
       readonly kind: 'definition';
       readonly action: 'create' | 'edit' | 'delete';
-      readonly object: 'service' | 'ipset' | 'zone';
+      readonly object: ObjectKind;
       readonly name: string;
       readonly inUse: boolean;
       readonly fields: readonly FieldChange[];
@@ -114,12 +115,8 @@ export type Disruption =
       readonly holdMs: number;
     };
 
-/** Ours on a host once the plan is carried out: what the proof after an apply compares with. Sorted by name. */
-export interface PlannedState {
-  readonly zones: readonly OurZoneConfig[];
-  readonly services: readonly ServiceConfig[];
-  readonly ipsets: readonly IpsetConfig[];
-}
+/** Our objects on a host once the plan is carried out, by kind. The proof after an apply compares with them. Sorted by name. */
+export type PlannedState = { readonly [F in OurFolder]: readonly Settings<F>[] };
 
 /** The version of a plan's form; a plan of another one is not read. */
 export const PLAN_FORMAT = 1;

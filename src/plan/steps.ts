@@ -1,4 +1,4 @@
-import type { IpsetConfig, OurZoneConfig, ServiceConfig } from '../firewalld/model.ts';
+import type { ObjectKind, ObjectNames, OurFolder, Settings } from '../firewalld/kinds/kinds.ts';
 
 /** The operations on a running daemon, by the names that the host's program knows (steps.py). */
 export type RuntimeOperation =
@@ -27,8 +27,10 @@ export type StrayField =
 /** One call on the running daemon: the operation and its arguments; the first is the zone, ipset or connection. */
 export type RuntimeCall = readonly [operation: RuntimeOperation, ...args: string[]];
 
-/** The kinds of objects that are ours, each with a folder of its own below /etc/firewalld. */
-export type ObjectKind = 'zone' | 'service' | 'ipset';
+/** The daemon takes an object's settings over into its memory and its file. */
+export type SettingsStep = {
+  [F in OurFolder]: { readonly kind: 'settings'; readonly object: ObjectNames[F]; readonly settings: Settings<F> };
+}[OurFolder];
 
 /**
  * One thing that is done on the host. Steps are carried out in the order in which the plan lists them; the host's program
@@ -52,10 +54,8 @@ export type Step = {
   | { readonly kind: 'call'; readonly call: RuntimeCall }
   /** Permanence: these interfaces leave a zone's file; every other byte of somebody else's file stays. */
   | { readonly kind: 'edit-zone'; readonly zone: string; readonly interfaces: readonly string[] }
-  /** Permanence: the daemon takes an object's settings over into its memory and its file. */
-  | { readonly kind: 'settings'; readonly object: 'zone'; readonly settings: OurZoneConfig }
-  | { readonly kind: 'settings'; readonly object: 'service'; readonly settings: ServiceConfig }
-  | { readonly kind: 'settings'; readonly object: 'ipset'; readonly settings: IpsetConfig }
+  /** Permanence: see {@link SettingsStep}. */
+  | SettingsStep
   /** Permanence: an object of ours goes. */
   | { readonly kind: 'delete'; readonly object: ObjectKind; readonly name: string }
   /** Permanence: the saved profile of NetworkManager's connection names this zone; empty for none. */

@@ -1,20 +1,15 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
+import type { CodedFault } from '../core/failure.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
-import type { IpsetConfig, ServiceConfig } from '../firewalld/model.ts';
-import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../firewalld/rich-rule.ts';
+import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
+import { eachOurKind } from '../firewalld/kinds/kinds.ts';
+import type { ServiceConfig } from '../firewalld/kinds/service.ts';
+import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 import type { HostPeers } from '../settings/addresses-of-hosts.ts';
 import { type ClusterBond, clusterText } from '../settings/clusters.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
-import type {
-  DesiredFirewalld,
-  DesiredZone,
-  PolicyNote,
-  PolicyOutcome,
-  PolicyRefusal,
-  Reason,
-  Reasoned,
-} from './desired.ts';
+import type { DesiredFirewalld, DesiredZone, PolicyNote, PolicyOutcome, Reason, Reasoned } from './desired.ts';
 import {
   ipsetConfig,
   loadable,
@@ -62,7 +57,7 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   const checked = input.settings.sidesChecked;
   const sides = mixedUpSides({ map, facts: input.facts, mode: input.privateMode, checked });
   // The question whether public and private are mixed up comes first: the answer may explain everything else.
-  const refusals: PolicyRefusal[] = [...sides.refusals, ...map.refusals];
+  const refusals: CodedFault[] = [...sides.refusals, ...map.refusals];
   const resolved = openingsOf(input);
   const conf = input.firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
   const said: PolicyNote[] = [
@@ -72,7 +67,6 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
     ...resolved.notes,
     ...openToAll(resolved.openings, map),
   ];
-  refusals.push(...resolved.refusals);
 
   const draft = new Draft(input, map, said, refusals);
   draft.placePrivate();
@@ -82,13 +76,10 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   const desired = draft.finish();
   // A rule of several ports has the same to say for each.
   const notes = [...new Map(said.map((note) => [note.text, note])).values()];
-  if (desired.ipsets.size > 0 && !input.firewalld.ipsetsUsable) {
-    refusals.push({
-      code: 'ipsets-unusable',
-      what: 'firewalld on the host refuses every ipset, and the policy needs some',
-      solve: 'install the package ipset on the host and restart firewalld',
-    });
-  }
+  eachOurKind(({ lacks }, folder) => {
+    const lack = desired[folder].size === 0 ? null : (lacks?.(input.firewalld) ?? null);
+    if (lack !== null) refusals.push(lack);
+  });
   if (map.interfaces.size === 0 && refusals.length === 0) {
     refusals.push({
       code: 'no-interface',
@@ -103,7 +94,7 @@ class Draft {
   readonly #input: PolicyInput;
   readonly #map: InterfaceMap;
   readonly #notes: PolicyNote[];
-  readonly #refusals: PolicyRefusal[];
+  readonly #refusals: CodedFault[];
   readonly #zones = new Map<string, ZoneDraft>();
   readonly #zoneOf = new Map<string, ZoneDraft>();
   readonly #services = new Map<string, ServiceDraft>();
@@ -113,7 +104,7 @@ class Draft {
   readonly #ipsetStems = new UniqueNames();
   readonly #ipsetNames = new UniqueNames();
 
-  constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: PolicyRefusal[]) {
+  constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: CodedFault[]) {
     this.#input = input;
     this.#map = map;
     this.#notes = notes;
@@ -134,7 +125,7 @@ class Draft {
       ...strictestTarget(classes, this.#input.settings.zoneTargets),
       interfaces: new ReasonedSet<string>(),
       services: new ReasonedSet<string>(),
-      richRules: new ReasonedSet<string>(),
+      richRules: new ReasonedSet<RichRule>(),
       trusted: false,
     };
     this.#zones.set(name, zone);
@@ -149,7 +140,7 @@ class Draft {
       if (mode === 'trusted') {
         if (zone.classes.size === 1) {
           zone.trusted = true;
-          zone.richRules.add(ACCEPT_ALL, ACCEPT_ALL, [{ kind: 'private-mode', mode }]);
+          zone.richRules.add(ACCEPT_ALL.text, ACCEPT_ALL, [{ kind: 'private-mode', mode }]);
         } else {
           this.#refusals.push({
             code: 'trusted-and-shared',
@@ -180,8 +171,8 @@ class Draft {
         members,
       ])) {
         const port = mode === 'peers' ? null : { port: '22', protocol: 'tcp' };
-        const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
-        zone.richRules.add(rule, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
+        const rule = acceptRule({ family, sourceIpset: ipset, destination: null, service: null, port });
+        zone.richRules.add(rule.text, rule, [mode === 'peers' ? reason : { kind: 'site-ssh' }, members]);
       }
     }
   }
@@ -190,7 +181,7 @@ class Draft {
   placeIcmp(): void {
     for (const zone of this.#zones.values()) {
       if (zone.trusted || zone.target === 'default') continue;
-      for (const rule of NEEDED_ICMP) zone.richRules.add(rule, rule, [{ kind: 'needed-icmp' }]);
+      for (const rule of NEEDED_ICMP) zone.richRules.add(rule.text, rule, [{ kind: 'needed-icmp' }]);
     }
   }
 
@@ -215,8 +206,8 @@ class Draft {
     if (addresses.length === 0 || filtered.length === 0) return;
     const members = { stem: 'cluster', identity: 'cluster', addresses };
     for (const [family, ipset] of this.#ipsetsFor(members, reasons)) {
-      const rule = formatAcceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
-      for (const zone of filtered) zone.richRules.add(rule, rule, reasons);
+      const rule = acceptRule({ family, sourceIpset: ipset, destination: null, service: null, port: null });
+      for (const zone of filtered) zone.richRules.add(rule.text, rule, reasons);
     }
   }
 
@@ -264,8 +255,8 @@ class Draft {
       if (names.length === 0) this.#unmapped(opening);
       for (const zone of new Set(names.map((name) => this.#zoneOf.get(name)!))) {
         if (opening.sources.kind === 'any') {
-          const rule = formatAcceptRule({ family, sourceIpset: null, destination: address, service, port: null });
-          zone.richRules.add(rule, rule, [opening.reason]);
+          const rule = acceptRule({ family, sourceIpset: null, destination: address, service, port: null });
+          zone.richRules.add(rule.text, rule, [opening.reason]);
         } else this.#richRules(zone, opening, opening.sources, service, { family, address });
       }
     }
@@ -279,14 +270,14 @@ class Draft {
     destination: { readonly family: 'ipv4' | 'ipv6'; readonly address: string } | null,
   ): void {
     for (const [family, ipset] of this.#ipsetsFor(sources, [sources.reason], destination?.family ?? null)) {
-      const rule = formatAcceptRule({
+      const rule = acceptRule({
         family,
         sourceIpset: ipset,
         destination: destination?.address ?? null,
         service,
         port: null,
       });
-      zone.richRules.add(rule, rule, [opening.reason, sources.reason]);
+      zone.richRules.add(rule.text, rule, [opening.reason, sources.reason]);
     }
   }
 

@@ -1,5 +1,9 @@
 import type { CodedFault } from '../core/failure.ts';
-import type { IpsetConfig, OurZoneConfig, ServiceConfig } from '../firewalld/model.ts';
+import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
+import type { OurObjects } from '../firewalld/kinds/kinds.ts';
+import type { ServiceConfig } from '../firewalld/kinds/service.ts';
+import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
+import type { RichRule } from '../firewalld/rich-rule.ts';
 
 /** Why something is in the desired configuration. */
 export type Reason =
@@ -50,7 +54,7 @@ export interface DesiredZone {
   readonly reasons: readonly Reason[];
   readonly interfaces: readonly Reasoned<string>[];
   readonly services: readonly Reasoned<string>[];
-  readonly richRules: readonly Reasoned<string>[];
+  readonly richRules: readonly Reasoned<RichRule>[];
 }
 
 /** What a host's firewalld should hold of ours. Everything else on the host is none of our business. */
@@ -60,6 +64,35 @@ export interface DesiredFirewalld {
   readonly ipsets: ReadonlyMap<string, Reasoned<IpsetConfig>>;
 }
 
+/** The objects of a desired configuration without their reasons. */
+export function desiredObjects({ zones, services, ipsets }: DesiredFirewalld): OurObjects {
+  const values = <T>(items: ReadonlyMap<string, Reasoned<T>>) =>
+    new Map([...items].map(([name, { value }]) => [name, value]));
+  return {
+    zones: new Map([...zones].map(([name, { config }]) => [name, config])),
+    services: values(services),
+    ipsets: values(ipsets),
+  };
+}
+
+/** Objects as a desired configuration that gives no reasons: to be compared with a host. */
+export function withoutReasons({ zones, services, ipsets }: OurObjects): DesiredFirewalld {
+  const bare = <T>(value: T): Reasoned<T> => ({ value, reasons: [] });
+  const all = <T>(items: ReadonlyMap<string, T>) => new Map([...items].map(([name, item]) => [name, bare(item)]));
+  const zone = (config: OurZoneConfig): DesiredZone => ({
+    config,
+    reasons: [],
+    interfaces: config.interfaces.map(bare),
+    services: config.services.map(bare),
+    richRules: config.richRules.map(bare),
+  });
+  return {
+    zones: new Map([...zones].map(([name, config]) => [name, zone(config)])),
+    services: all(services),
+    ipsets: all(ipsets),
+  };
+}
+
 /** Something the operator should know that is not a change: an expired exception, a rule whose peers are unknown. */
 export interface PolicyNote {
   readonly severity: 'info' | 'warning';
@@ -67,9 +100,6 @@ export interface PolicyNote {
   readonly text: string;
 }
 
-/** Why no desired configuration can be worked out for a host. */
-export type PolicyRefusal = CodedFault;
-
 export type PolicyOutcome =
   | { readonly kind: 'desired'; readonly desired: DesiredFirewalld; readonly notes: readonly PolicyNote[] }
-  | { readonly kind: 'refused'; readonly refusals: readonly PolicyRefusal[]; readonly notes: readonly PolicyNote[] };
+  | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };

@@ -1,12 +1,9 @@
-import {
-  EMPTY_ZONE,
-  type IpsetConfig,
-  type OurZoneConfig,
-  type PortProtocol,
-  type ServiceConfig,
-} from '../firewalld/model.ts';
+import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
+import type { ServiceConfig } from '../firewalld/kinds/service.ts';
+import { EMPTY_ZONE, type OurZoneConfig } from '../firewalld/kinds/zone.ts';
+import type { PortProtocol } from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
-import { parseRichRule } from '../firewalld/rich-rule.ts';
+import type { RichRule } from '../firewalld/rich-rule.ts';
 import type { InterfaceClass, PrivateMode, ZoneTarget } from '../settings/settings-types.ts';
 import type { DesiredZone, Reason, Reasoned } from './desired.ts';
 import type { Opening } from './openings.ts';
@@ -33,7 +30,8 @@ export interface ZoneDraft {
   readonly classes: ReadonlySet<InterfaceClass>;
   readonly interfaces: ReasonedSet<string>;
   readonly services: ReasonedSet<string>;
-  readonly richRules: ReasonedSet<string>;
+  /** By their text. */
+  readonly richRules: ReasonedSet<RichRule>;
   trusted: boolean;
   /** What becomes of that which nothing in the zone accepts; the strictest that its classes ask for. */
   readonly target: ZoneTarget;
@@ -77,7 +75,7 @@ export function loadable(entry: string): string[] {
 
 /** The services that a zone opens, to everybody or by a rule. */
 export function usedServices(zone: ZoneDraft): string[] {
-  const inRules = zone.richRules.entries().map(([rule]) => parseRichRule(rule).service);
+  const inRules = zone.richRules.entries().map(([, { value }]) => value.service);
   return [...zone.services.entries().map(([name]) => name), ...inRules.filter((name) => name !== null)];
 }
 

@@ -1,7 +1,8 @@
 import { contains, parseAddress, parseNetwork } from '../core/addresses.ts';
+import type { CodedFault } from '../core/failure.ts';
 import type { InterfaceFacts } from '../facts/facts.ts';
 import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../settings/settings-types.ts';
-import type { PolicyNote, PolicyRefusal } from './desired.ts';
+import type { PolicyNote } from './desired.ts';
 import { zoneName } from './names.ts';
 import { carriesVips, holds, MADE_BY_KEEPALIVED, onNetworkOf, standsOn, takesVips } from './virtual-addresses.ts';
 
@@ -12,7 +13,7 @@ export interface InterfaceMap {
   /** Virtual address → the interfaces in whose zones its rules stand: each that holds it, or may come to. */
   readonly vips: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly PolicyNote[];
-  readonly refusals: readonly PolicyRefusal[];
+  readonly refusals: readonly CodedFault[];
 }
 
 /** The interfaces that serve a class, sorted. */
@@ -53,7 +54,7 @@ class Mapping {
   readonly #carriers: readonly InterfaceFacts[];
   readonly #found = new Map<string, { classes: Set<InterfaceClass>; given: string }>();
   readonly #notes: PolicyNote[] = [];
-  readonly #refusals: PolicyRefusal[] = [];
+  readonly #refusals: CodedFault[] = [];
 
   constructor(settings: HostSettings, facts: readonly InterfaceFacts[]) {
     this.#settings = settings;

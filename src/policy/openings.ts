@@ -4,7 +4,7 @@ import type { HostFacts } from '../facts/facts.ts';
 import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import { type HostPeers, meansAnyone } from '../settings/addresses-of-hosts.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
-import type { PolicyNote, PolicyRefusal, Reason } from './desired.ts';
+import type { PolicyNote, Reason } from './desired.ts';
 import { slug } from './names.ts';
 import { rpcPorts } from './rpc-ports.ts';
 import { allowSelector, type Narrowing, narrowingOf, type SourceSet, sourcesOf, standingRule } from './sources.ts';
@@ -34,92 +34,72 @@ interface OpeningsInput {
   readonly today: string;
 }
 
-/** What the matrix and the inventory's extra rules open on a host that plays these roles. */
-export function openingsOf(input: OpeningsInput): {
+/** What is open on a host, and what is to be said of rules that open nothing. */
+export interface Openings {
   readonly openings: readonly Opening[];
   readonly notes: readonly PolicyNote[];
-  readonly refusals: readonly PolicyRefusal[];
-} {
-  const openings: Opening[] = [];
-  const notes: PolicyNote[] = [];
-  const refusals: PolicyRefusal[] = [];
-  for (const name of [...input.roles].sort()) {
-    const role = input.matrix.roles.get(name);
-    if (role === undefined || role.appliance) continue;
-    for (const rule of role.rules) {
-      if (rule.feature !== null && !input.features.has(rule.feature)) continue;
-      openRule(input, role, rule, openings, notes);
-    }
-  }
-  for (const rule of input.settings.extraRules) {
-    if (rule.expires !== null && rule.expires < input.today) {
-      notes.push({
-        severity: 'warning',
-        code: 'extra-rule-expired',
-        text: `extra rule ${rule.name} (owner ${rule.owner}) expired on ${rule.expires} and is not applied`,
-      });
-      continue;
-    }
-    const said = rule.from !== null && meansAnyone(rule.from);
-    const addresses = rule.from === null || said ? null : input.peers.addressesOf(rule.from);
-    if (addresses !== null && addresses.length === 0) {
-      notes.push({
-        severity: 'warning',
-        code: 'no-peers',
-        text: `extra rule ${rule.name} opens nothing: ${listed(rule.from!)} have no known address`,
-      });
-      continue;
-    }
-    const reason: Reason = {
-      kind: 'extra-rule',
-      name: rule.name,
-      owner: rule.owner,
-      text: rule.reason,
-      expires: rule.expires,
-    };
-    for (const range of rule.ports) {
-      openings.push({
-        owner: { kind: 'extra', name: rule.name, title: rule.reason },
-        interface: rule.interface,
-        protocol: rule.protocol,
-        range,
-        helper: null,
-        sources:
-          addresses === null
-            ? { kind: 'any' }
-            : {
-                kind: 'set',
-                label: 'from',
-                stem: `extra-${slug(rule.name)}`,
-                identity: `extra ${rule.name}`,
-                addresses,
-                reason,
-              },
-        narrowing: {
-          line: `from: [NETWORKS] in the extra rule ${rule.name}`,
-          anyone: `from: [any] in the extra rule ${rule.name}`,
-          said,
-        },
-        reason,
-      });
-    }
-  }
-  return { openings, notes, refusals };
 }
 
-function openRule(
-  input: OpeningsInput,
-  role: MatrixRole,
-  written: MatrixRule,
-  openings: Opening[],
-  notes: PolicyNote[],
-): void {
+/** What the matrix and the inventory's extra rules open on a host that plays these roles. */
+export function openingsOf(input: OpeningsInput): Openings {
+  const roles = [...input.roles].sort().flatMap((name) => input.matrix.roles.get(name) ?? []);
+  const found = [
+    ...roles.flatMap((role) =>
+      role.appliance ? [] : role.rules.filter(isOn(input.features)).map((rule) => openedByRule(input, role, rule)),
+    ),
+    ...input.settings.extraRules.map((rule) => openedByExtraRule(rule, input)),
+  ];
+  return { openings: found.flatMap(({ openings }) => openings), notes: found.flatMap(({ notes }) => notes) };
+}
+
+function isOn(features: ReadonlySet<string>): (rule: MatrixRule) => boolean {
+  return ({ feature }) => feature === null || features.has(feature);
+}
+
+function openedByExtraRule(rule: HostSettings['extraRules'][number], { today, peers }: OpeningsInput): Openings {
+  const { name, owner, from, expires } = rule;
+  const nothing = (code: string, text: string): Openings => ({
+    openings: [],
+    notes: [{ severity: 'warning', code, text }],
+  });
+  if (expires !== null && expires < today)
+    return nothing(
+      'extra-rule-expired',
+      `extra rule ${name} (owner ${owner}) expired on ${expires} and is not applied`,
+    );
+  const said = from !== null && meansAnyone(from);
+  const addresses = from === null || said ? null : peers.addressesOf(from);
+  if (addresses !== null && addresses.length === 0)
+    return nothing('no-peers', `extra rule ${name} opens nothing: ${listed(from!)} have no known address`);
+  const reason: Reason = { kind: 'extra-rule', name, owner, text: rule.reason, expires };
+  const sources: SourceSet =
+    addresses === null
+      ? { kind: 'any' }
+      : { kind: 'set', label: 'from', stem: `extra-${slug(name)}`, identity: `extra ${name}`, addresses, reason };
+  const openings = rule.ports.map(
+    (range): Opening => ({
+      owner: { kind: 'extra', name, title: rule.reason },
+      interface: rule.interface,
+      protocol: rule.protocol,
+      range,
+      helper: null,
+      sources,
+      narrowing: {
+        line: `from: [NETWORKS] in the extra rule ${name}`,
+        anyone: `from: [any] in the extra rule ${name}`,
+        said,
+      },
+      reason,
+    }),
+  );
+  return { openings, notes: [] };
+}
+
+function openedByRule(input: OpeningsInput, role: MatrixRole, written: MatrixRule): Openings {
   const { rule, interface: side } = standingRule(written, role, input.matrix, input.settings, input.privateMode);
   const sources = sourcesOf(rule, input.matrix, input.settings, input.peers);
-  if (sources.kind === 'set' && sources.addresses.length === 0) {
-    notes.push(opensNothing(rule, input));
-    return;
-  }
+  if (sources.kind === 'set' && sources.addresses.length === 0)
+    return { openings: [], notes: [opensNothing(rule, input)] };
   const opening = {
     owner: { kind: 'role', name: role.name, title: role.title },
     interface: side,
@@ -136,19 +116,14 @@ function openRule(
       feature: rule.feature,
     },
   } as const;
-  if (rule.port.kind === 'range') {
-    openings.push({ ...opening, range: rule.port.range });
-    return;
-  }
-  const ports = rpcPorts(rule.port.program, rule.protocol, input.facts.rpc);
-  if (ports.length === 0) {
-    notes.push({
-      severity: 'warning',
-      code: 'rpc-unregistered',
-      text: `${rule.id} opens nothing: the host's portmapper does not know ${rule.port.program} over ${rule.protocol}`,
-    });
-  }
-  for (const port of ports) openings.push({ ...opening, range: { first: port, last: port } });
+  if (rule.port.kind === 'range') return { openings: [{ ...opening, range: rule.port.range }], notes: [] };
+  const { program } = rule.port;
+  const ports = rpcPorts(program, rule.protocol, input.facts.rpc);
+  const text = `${rule.id} opens nothing: the host's portmapper does not know ${program} over ${rule.protocol}`;
+  return {
+    openings: ports.map((port) => ({ ...opening, range: { first: port, last: port } })),
+    notes: ports.length > 0 ? [] : [{ severity: 'warning', code: 'rpc-unregistered', text }],
+  };
 }
 
 /** What is said of a rule that nobody may use: of whom no address is known, and where to name them. */

@@ -1,8 +1,9 @@
 import { addressSpace } from '../core/address-space.ts';
 import { type AddressFamily, parseAddress } from '../core/addresses.ts';
+import type { CodedFault } from '../core/failure.ts';
 import type { DefaultRoute, HostFacts, InterfaceFacts } from '../facts/facts.ts';
 import type { PrivateMode } from '../settings/settings-types.ts';
-import type { PolicyNote, PolicyRefusal } from './desired.ts';
+import type { PolicyNote } from './desired.ts';
 import { type InterfaceMap, interfacesOf } from './interfaces.ts';
 
 /** What the comparison of a host's two sides needs to know. */
@@ -26,11 +27,11 @@ const QUESTION = 'are public and private mixed up?';
  * it is not. A default route or an address alone may be meant (a host behind a NAT gateway of its site): a warning.
  */
 export function mixedUpSides(input: SidesInput): {
-  readonly refusals: readonly PolicyRefusal[];
+  readonly refusals: readonly CodedFault[];
   readonly notes: readonly PolicyNote[];
 } {
   const publics = named(input, interfacesOf(input.map, 'public'));
-  const refusals: PolicyRefusal[] = [];
+  const refusals: CodedFault[] = [];
   const notes: PolicyNote[] = [];
   const note = (severity: PolicyNote['severity'], text: string) =>
     notes.push({ severity, code: 'sides-mixed-up', text });

@@ -1,5 +1,6 @@
 import { parseFacts } from '../../src/facts/parse-facts.ts';
 import { observedFirewalld } from '../../src/firewalld/observed.ts';
+import { filtersOf } from '../../src/plan/before-and-after.ts';
 import { makePlan } from '../../src/plan/build-plan.ts';
 import { lockout } from '../../src/plan/lockout/lockout.ts';
 import { waysOf } from '../../src/plan/lockout/ways.ts';
@@ -62,7 +63,7 @@ function measure({ text, job, play, context }: BigHost): Record<string, number> 
     lockout({
       facts,
       firewalld,
-      observed,
+      filters: filtersOf({ firewalld, observed, outcome: result, kernels: null }),
       outcome: result,
       reload: false,
       changes: true,

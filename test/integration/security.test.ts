@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readServiceXml } from '../../src/firewalld/read-xml.ts';
+import { readServiceXml } from '../../src/firewalld/kinds/service.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';

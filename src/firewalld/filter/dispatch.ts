@@ -9,19 +9,32 @@ import {
 } from '../../core/address-ranges.ts';
 import type { AddressFamily } from '../../core/addresses.ts';
 import type { Ruleset } from '../../kernel/ruleset.ts';
+import type { FirewalldConfig } from '../kinds/kinds.ts';
 import type { PolicyConfig } from '../kinds/policy.ts';
-import { coversInterface, EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../model.ts';
+import { coversInterface, EMPTY_ZONE, type ZoneConfig } from '../kinds/zone.ts';
 import { type Dispatch, stockZone } from '../stock.ts';
-import { type Approach, diversionsOf, members, type RuleHolder, type Step, stepsOf } from './rules.ts';
+import { IpsetRanges, type Matched } from './ipset-ranges.ts';
+import { type Approach, diversionsOf, type RuleHolder, type Step, stepsOf } from './rules.ts';
 
-/** Everything of one host's firewalld, at one moment, that decides about flows to the host itself. */
-export interface Filter {
+/** What a filter is made of. */
+export interface FilterParts {
   readonly config: FirewalldConfig;
   readonly policies: readonly PolicyConfig[];
   readonly defaultZone: string;
   readonly dispatch: Dispatch;
   /** The kernel's own rules for it, where they are known: then these decide, and the rest is for names. */
   readonly kernel?: KernelFilter;
+}
+
+/** Everything of one host's firewalld, at one moment, that decides about flows to the host itself. */
+export interface Filter extends FilterParts {
+  readonly bindings: Bindings;
+  readonly sets: IpsetRanges;
+}
+
+/** Builds a filter. @param sets given where several filters of one host hold the same ipsets */
+export function filterOf(parts: FilterParts, sets: IpsetRanges = new IpsetRanges()): Filter {
+  return { ...parts, bindings: new Bindings(parts.config), sets };
 }
 
 /** The rules of a kernel, and what they depend on. */
@@ -60,10 +73,8 @@ interface Decide {
 }
 
 /** A rule that hands sources to a chain. What that leaves undecided comes back, after a `goto` to the end of this chain. */
-interface Branch {
+interface Branch extends Matched {
   readonly kind: 'jump' | 'goto';
-  readonly must: AddressRanges;
-  readonly may: AddressRanges;
   readonly chain: Chain;
 }
 
@@ -122,7 +133,7 @@ function follow(chain: Chain, sources: AddressRanges, worst: boolean, refused: R
 }
 
 /** A zone that is asked about some sources, as the host asks in turn. */
-interface Asked extends Omit<Branch, 'chain' | 'kind'> {
+interface Asked extends Matched {
   readonly zone: ZoneConfig;
   readonly bySource: boolean;
 }
@@ -141,9 +152,9 @@ class Chains {
   }
 
   translation(): Chain {
-    const { config, policies } = this.#filter;
+    const { policies } = this.#filter;
     const diversions = (holder: RuleHolder, kind: Refusal['kind'], owner: string): Chain =>
-      diversionsOf(holder, config, this.#approach).map((step) => ({ kind: 'step', step, holder: kind, owner }));
+      diversionsOf(holder, this.#filter, this.#approach).map((step) => ({ kind: 'step', step, holder: kind, owner }));
     return [
       // Whether a policy's translation reaches this host depends on more than we know: only what it may take away counts.
       ...policies.map((policy): Branch => {
@@ -195,7 +206,7 @@ class Chains {
   }
 
   #steps(holder: RuleHolder, kind: Refusal['kind'], owner: string): Chain {
-    return stepsOf(holder, this.#filter.config, this.#approach, this.#worst).map((step) => ({
+    return stepsOf(holder, this.#filter, this.#approach, this.#worst).map((step) => ({
       kind: 'step',
       step,
       holder: kind,
@@ -242,7 +253,7 @@ class Chains {
   }
 
   /** From which of the sources flows come to a policy, on this interface and, from 2.0 on, out of this zone. */
-  #reach(policy: PolicyConfig, zone: ZoneConfig | null): { readonly must: AddressRanges; readonly may: AddressRanges } {
+  #reach(policy: PolicyConfig, zone: ZoneConfig | null): Matched {
     const every = EVERY_ADDRESS[this.#approach.family];
     const all = { must: every, may: every };
     const none = { must: [], may: [] };
@@ -257,7 +268,7 @@ class Chains {
       return all;
     const bound = zones
       .flatMap(({ sources }) => sources)
-      .map((source) => sourceRanges(source, this.#filter.config, this.#approach));
+      .map((source) => sourceRanges(source, this.#filter, this.#approach));
     return { must: uniteAll(bound.map(({ must }) => must)), may: uniteAll(bound.map(({ may }) => may)) };
   }
 
@@ -277,11 +288,10 @@ class Chains {
 
 /** The zones that are asked about an approach, first come, first served. */
 function askedZones(filter: Filter, approach: Approach): Asked[] {
-  const { config, dispatch } = filter;
+  const { config, dispatch, bindings } = filter;
   const every = EVERY_ADDRESS[approach.family];
-  const bindings = bindingsOf(config);
   const bySource = bindings.bySource.flatMap((zone) =>
-    zone.sources.map((source): Asked => ({ zone, bySource: true, ...sourceRanges(source, config, approach) })),
+    zone.sources.map((source): Asked => ({ zone, bySource: true, ...sourceRanges(source, filter, approach) })),
   );
   const named = bindings.of(approach.interface).sort((a, b) => (a.name < b.name ? -1 : 1));
   // Before 2.0 nothing orders a zone with the interface's name and one with a pattern for it: either may be asked.
@@ -304,7 +314,7 @@ function zoneNamed(name: string, config: FirewalldConfig): ZoneConfig {
   return config.zones.get(name) ?? stockZone(name) ?? { ...EMPTY_ZONE, name, short: '', description: '' };
 }
 
-/** What is bound to which zone, worked out once for a configuration: hosts have hundreds of interfaces and zones. */
+/** What is bound to which zone, worked out once for a filter: hosts have hundreds of interfaces and zones. */
 class Bindings {
   /** Zones with sources, by name. */
   readonly bySource: readonly ZoneConfig[];
@@ -334,29 +344,15 @@ class Bindings {
   }
 }
 
-const known = new WeakMap<FirewalldConfig, Bindings>();
-
-function bindingsOf(config: FirewalldConfig): Bindings {
-  let bindings = known.get(config);
-  if (bindings === undefined) {
-    bindings = new Bindings(config);
-    known.set(config, bindings);
-  }
-  return bindings;
-}
-
 /** The addresses that a zone's source binding is about; of a MAC that is not known. */
-function sourceRanges(
-  source: string,
-  config: FirewalldConfig,
-  approach: Approach,
-): { readonly must: AddressRanges; readonly may: AddressRanges } {
-  if (source.startsWith('ipset:')) return members(config.ipsets.get(source.slice('ipset:'.length)), approach.family);
+function sourceRanges(source: string, { config, sets }: Filter, approach: Approach): Matched {
+  if (source.startsWith('ipset:'))
+    return sets.members(config.ipsets.get(source.slice('ipset:'.length)), approach.family);
   const ranges = addressRanges([source], approach.family);
   return ranges === null ? { must: [], may: EVERY_ADDRESS[approach.family] } : { must: ranges, may: ranges };
 }
 
 /** The zone that takes an interface of its own accord, without a look at sources: for sentences. */
 export function zoneOfInterface(filter: Filter, name: string): string {
-  return bindingsOf(filter.config).of(name)[0]?.name ?? filter.defaultZone;
+  return filter.bindings.of(name)[0]?.name ?? filter.defaultZone;
 }

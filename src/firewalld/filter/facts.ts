@@ -5,5 +5,5 @@ export type FilterFacts = Pick<
   RunningFirewalld,
   'version' | 'defaultZone' | 'zoneDrifting' | 'files' | 'networkManager'
 > & {
-  readonly runtime: Pick<RunningFirewalld['runtime'], 'policies' | 'direct'>;
+  readonly runtime: Pick<RunningFirewalld['runtime'], 'direct'>;
 };

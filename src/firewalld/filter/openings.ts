@@ -6,9 +6,12 @@ import {
   parsePortRange,
   subtractPortRanges,
 } from '../../core/ports.ts';
-import type { FirewalldConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../model.ts';
+import type { FirewalldConfig } from '../kinds/kinds.ts';
+import type { ServiceConfig } from '../kinds/service.ts';
+import type { ZoneConfig } from '../kinds/zone.ts';
+import type { PortProtocol } from '../model.ts';
 import { formatPort } from '../normalise.ts';
-import { acceptsAll, parseRichRule, type RichRule } from '../rich-rule.ts';
+import { acceptsAll, type RichRule } from '../rich-rule.ts';
 
 /** A packet that opens a flow, as far as a zone looks at it. */
 export interface Knock {
@@ -20,7 +23,7 @@ export interface Knock {
 
 /** Whether a zone lets in whatever nothing else in it refuses, by its target or by a rule. */
 export function acceptsEverything(zone: Pick<ZoneConfig, 'target' | 'richRules'>): boolean {
-  return zone.target === 'ACCEPT' || zone.richRules.some((rule) => acceptsAll(parseRichRule(rule)));
+  return zone.target === 'ACCEPT' || zone.richRules.some(acceptsAll);
 }
 
 /** The ports that a zone opens to everybody, by protocol; `null` when it accepts everything. */
@@ -60,56 +63,67 @@ export function lostOpenings(
   after: ZoneConfig,
   afterConfig: FirewalldConfig,
 ): string[] {
+  const stay = new Set(after.richRules.map(({ text }) => text));
+  const rules = before.richRules.filter(({ text }) => !stay.has(text));
+  const lost = lostTranslations(before, after, rules);
+  const kept = openToAll(after, afterConfig);
+  if (kept === null) return lost;
+  if (acceptsEverything(before)) lost.push('everything that the new zone does not open (the old one accepts all)');
+  lost.push(...lostPorts(before, beforeConfig, after.services, kept));
+  const others = (zone: ZoneConfig) => [
+    ...zone.protocols.map((protocol) => `protocol ${protocol}`),
+    ...zone.sourcePorts.map((port) => `source port ${formatPort(port)}`),
+  ];
+  const held = others(after);
+  lost.push(...others(before).filter((text) => !held.includes(text)));
+  // What accepts everything has a line of its own above.
+  lost.push(...rules.filter((rule) => rule.action === 'accept' && !acceptsAll(rule)).map(({ text }) => text));
+  return [...new Set(lost)];
+}
+
+/** Address translation and forwarding that ends. @param rules the rich rules that `after` lacks */
+function lostTranslations(before: ZoneConfig, after: ZoneConfig, rules: readonly RichRule[]): string[] {
   const lost: string[] = [];
-  const stay = new Set(after.richRules);
   if (before.masquerade && !after.masquerade) lost.push('masquerading');
   for (const forward of before.forwardPorts)
     if (!after.forwardPorts.includes(forward)) lost.push(`forward port ${forward}`);
   if (before.forward && !after.forward && before.interfaces.length > 1)
     lost.push("forwarding between the zone's interfaces");
-  for (const rule of before.richRules) {
-    if (stay.has(rule)) continue;
-    const { words } = parseRichRule(rule);
-    if (words.includes('masquerade') || words.includes('forward-port')) lost.push(rule);
-  }
-  const kept = openToAll(after, afterConfig);
-  if (kept === null) return lost;
-  const report = (ports: readonly PortProtocol[], where: string) => {
-    for (const { protocol, range } of ports) {
-      for (const rest of subtractPortRanges([range], kept.get(protocol) ?? [])) {
-        lost.push(`${formatPortRange(rest)}/${protocol}${where}`);
-      }
-    }
-  };
-  if (acceptsEverything(before)) lost.push('everything that the new zone does not open (the old one accepts all)');
-  report(before.ports, '');
-  for (const name of before.services) {
-    if (after.services.includes(name)) continue;
-    const services = withIncludes(name, beforeConfig);
-    const others = services.flatMap((service) => [
-      ...service.protocols.map((protocol) => `protocol ${protocol} (service ${name})`),
-      ...service.sourcePorts.map((port) => `source port ${formatPort(port)} (service ${name})`),
-    ]);
-    const ports = servicePorts(name, beforeConfig);
-    if (ports.length + others.length === 0) lost.push(`service ${name}`);
-    report(ports, ` (service ${name})`);
-    lost.push(...others);
-  }
-  for (const protocol of before.protocols) if (!after.protocols.includes(protocol)) lost.push(`protocol ${protocol}`);
-  const sourcePorts = after.sourcePorts.map(formatPort);
-  for (const port of before.sourcePorts.map(formatPort))
-    if (!sourcePorts.includes(port)) lost.push(`source port ${port}`);
-  for (const rule of before.richRules) {
-    const parsed = parseRichRule(rule);
-    // What accepts everything has a line of its own above.
-    if (!stay.has(rule) && parsed.action === 'accept' && !acceptsAll(parsed)) lost.push(rule);
-  }
-  return [...new Set(lost)];
+  for (const { text, words } of rules)
+    if (words.includes('masquerade') || words.includes('forward-port')) lost.push(text);
+  return lost;
+}
+
+/** Ports and services that end. What stays open is in `keptServices` and `kept`. */
+function lostPorts(
+  zone: ZoneConfig,
+  config: FirewalldConfig,
+  keptServices: readonly string[],
+  kept: ReadonlyMap<string, readonly PortRange[]>,
+): string[] {
+  const closed = (ports: readonly PortProtocol[], where: string) =>
+    ports.flatMap(({ protocol, range }) =>
+      subtractPortRanges([range], kept.get(protocol) ?? []).map(
+        (rest) => `${formatPortRange(rest)}/${protocol}${where}`,
+      ),
+    );
+  const services = zone.services
+    .filter((name) => !keptServices.includes(name))
+    .flatMap((name) => {
+      const others = withIncludes(name, config).flatMap((service) => [
+        ...service.protocols.map((protocol) => `protocol ${protocol} (service ${name})`),
+        ...service.sourcePorts.map((port) => `source port ${formatPort(port)} (service ${name})`),
+      ]);
+      const ports = servicePorts(name, config);
+      const nothing = ports.length + others.length === 0 ? [`service ${name}`] : [];
+      return [...nothing, ...closed(ports, ` (service ${name})`), ...others];
+    });
+  return [...closed(zone.ports, ''), ...services];
 }
 
 /** Whether a zone lets a new flow in. Of what we do not understand fully, only refusals count. */
 export function letsIn(zone: ZoneConfig, config: FirewalldConfig, knock: Knock): boolean {
-  const rules = zone.richRules.map(parseRichRule).filter((rule) => concerns(rule, knock, config));
+  const rules = zone.richRules.filter((rule) => concerns(rule, knock, config));
   if (rules.some((rule) => rule.action === 'reject' || rule.action === 'drop')) return false;
   const open = openToAll(zone, config);
   if (open === null) return true;

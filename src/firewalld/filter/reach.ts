@@ -9,7 +9,6 @@ import {
 import type { AddressFamily } from '../../core/addresses.ts';
 import { type PortRange, type Protocol, parsePortRange } from '../../core/ports.ts';
 import { stretches as portStretches } from '../../kernel/stretches.ts';
-import { parseRichRules } from '../rich-rule.ts';
 import type { Comers } from './comers.ts';
 import { type Filter, passage } from './passage.ts';
 
@@ -33,6 +32,7 @@ export class Reach {
   readonly filter: Filter;
   readonly #starts: readonly number[];
   readonly #known = new Map<string, AddressRanges>();
+  readonly #told = new Map<string, Comers>();
 
   /** @param starts see {@link stretches} */
   constructor(filter: Filter, starts: readonly number[]) {
@@ -42,15 +42,31 @@ export class Reach {
 
   /** The sources whose new flows get in by a door. */
   through(door: Door): AddressRanges {
-    const family = familyOf(door.destination);
-    const key = `${door.interface} ${door.destination} ${door.protocol} ${stretchOf(this.#starts, door.port)}`;
+    const key = doorKey(door, this.#starts);
     let ranges = this.#known.get(key);
     if (ranges === undefined) {
+      const family = familyOf(door.destination);
       ranges = passage(this.filter, { ...door, family, sources: EVERY_ADDRESS[family] }, false).accepted;
       this.#known.set(key, ranges);
     }
     return ranges;
   }
+
+  /** The same in words. */
+  comersAt(door: Door): Comers {
+    const key = doorKey(door, this.#starts);
+    let told = this.#told.get(key);
+    if (told === undefined) {
+      told = comers(this.through(door), familyOf(door.destination));
+      this.#told.set(key, told);
+    }
+    return told;
+  }
+}
+
+/** The same text for doors that all filters treat alike. @param starts see {@link stretches} */
+export function doorKey({ interface: name, destination, protocol, port }: Door, starts: readonly number[]): string {
+  return `${name} ${destination} ${protocol} ${stretchOf(starts, port)}`;
 }
 
 /** The ports at which the treatment by any of the filters may change, sorted. */
@@ -70,7 +86,7 @@ export function stretches(filters: readonly Filter[]): readonly number[] {
     for (const holder of [...config.zones.values(), ...policies]) {
       for (const { range } of holder.ports) add(range);
       for (const forward of holder.forwardPorts) add(parsePortRange(forward.split(':')[0] ?? ''));
-      for (const { port, forwardPort } of parseRichRules(holder.richRules)) {
+      for (const { port, forwardPort } of holder.richRules) {
         if (port !== null) add(parsePortRange(port.port));
         if (forwardPort !== null) add(parsePortRange(forwardPort.port));
       }
@@ -97,20 +113,8 @@ export function familyOf(address: string): AddressFamily {
 }
 
 /** A set of sources in as few words as it takes. */
-export function comers(ranges: AddressRanges, family: AddressFamily): Comers {
+function comers(ranges: AddressRanges, family: AddressFamily): Comers {
   if (ranges.length === 0) return { who: 'nobody', sources: [], more: 0 };
-  let said = told.get(ranges);
-  if (said === undefined) {
-    said = inWords(ranges, family);
-    told.set(ranges, said);
-  }
-  return said;
-}
-
-/** Thousands of sockets may be behind one rule. */
-const told = new WeakMap<AddressRanges, Comers>();
-
-function inWords(ranges: AddressRanges, family: AddressFamily): Comers {
   const every = EVERY_ADDRESS[family];
   if (sameRanges(ranges, every)) return { who: 'anybody', sources: [], more: 0 };
   const others = subtract(every, ranges);

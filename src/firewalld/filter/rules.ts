@@ -1,9 +1,11 @@
 import { type AddressRanges, addressRanges, EVERY_ADDRESS, holds, subtract } from '../../core/address-ranges.ts';
 import { type AddressFamily, parseAddress, parseNetwork } from '../../core/addresses.ts';
 import { type Protocol, parsePortRange } from '../../core/ports.ts';
-import type { FirewalldConfig, IpsetConfig, PortProtocol } from '../model.ts';
-import { parseRichRules, type RichRule } from '../rich-rule.ts';
+import type { FirewalldConfig } from '../kinds/kinds.ts';
+import type { PortProtocol } from '../model.ts';
+import type { RichRule } from '../rich-rule.ts';
 import { STOCK_SSH } from '../stock.ts';
+import { type IpsetRanges, isReadable, MACS, type Matched } from './ipset-ranges.ts';
 import { withIncludes, within } from './openings.ts';
 
 /** New flows from any of a set of addresses of one family to one port of one address of the host. */
@@ -25,10 +27,8 @@ export interface Approach {
  * One rule, seen from an approach: which sources it matches for certain, and which perhaps (`must` lies in `may`). What
  * cannot be known from facts (a MAC, a rate, an ipset whose entries expire) is perhaps.
  */
-export interface Step {
+export interface Step extends Matched {
   readonly verdict: 'accept' | 'refuse';
-  readonly must: AddressRanges;
-  readonly may: AddressRanges;
   /** The rule in words, as part of a sentence: `its rich rule "…" drops it`. */
   readonly what: string;
 }
@@ -39,7 +39,13 @@ export interface RuleHolder {
   readonly ports: readonly PortProtocol[];
   readonly protocols: readonly string[];
   readonly forwardPorts: readonly string[];
-  readonly richRules: readonly string[];
+  readonly richRules: readonly RichRule[];
+}
+
+/** What rules refer to: services and ipsets, and the addresses in these. A filter is one. */
+export interface Definitions {
+  readonly config: FirewalldConfig;
+  readonly sets: IpsetRanges;
 }
 
 type Certainty = 'yes' | 'no' | 'perhaps';
@@ -51,10 +57,9 @@ type Certainty = 'yes' | 'no' | 'perhaps';
  * Rich rules of one priority other than 0 have no order among each other: with `worst` their refusals come first, else
  * last.
  */
-export function stepsOf(holder: RuleHolder, config: FirewalldConfig, approach: Approach, worst: boolean): Step[] {
-  const rules = parseRichRules(holder.richRules);
-  const ranked = rules.flatMap((rule) => {
-    const step = richStep(rule, config, approach);
+export function stepsOf(holder: RuleHolder, known: Definitions, approach: Approach, worst: boolean): Step[] {
+  const ranked = holder.richRules.flatMap((rule) => {
+    const step = richStep(rule, known, approach);
     return step === null ? [] : [{ step, priority: rule.priority }];
   });
   const refusesFirst = (step: Step) => ((step.verdict === 'refuse') === worst ? 0 : 1);
@@ -67,7 +72,7 @@ export function stepsOf(holder: RuleHolder, config: FirewalldConfig, approach: A
   return [
     ...sorted((priority) => priority < 0),
     ...plain.filter((step) => step.verdict === 'refuse'),
-    ...(opens(holder, config, approach)
+    ...(opens(holder, known, approach)
       ? [{ verdict: 'accept', must: approach.sources, may: approach.sources, what: '' } as const]
       : []),
     ...plain.filter((step) => step.verdict === 'accept'),
@@ -76,7 +81,7 @@ export function stepsOf(holder: RuleHolder, config: FirewalldConfig, approach: A
 }
 
 /** Forward ports of a zone or policy that take the approach's port away from sshd, before any other rule is asked. */
-export function diversionsOf(holder: RuleHolder, config: FirewalldConfig, approach: Approach): Step[] {
+export function diversionsOf(holder: RuleHolder, known: Definitions, approach: Approach): Step[] {
   const everybody = approach.sources;
   const plain = holder.forwardPorts.flatMap((text): Step[] => {
     const [port = '', protocol = '', toPort = '', ...address] = text.split(':');
@@ -87,10 +92,10 @@ export function diversionsOf(holder: RuleHolder, config: FirewalldConfig, approa
       ? [{ verdict: 'accept', must: everybody, may: everybody, what: '' }]
       : [{ verdict: 'refuse', must: everybody, may: everybody, what: `its forward port ${text} takes it elsewhere` }];
   });
-  const rich = parseRichRules(holder.richRules).flatMap((rule): Step[] => {
+  const rich = holder.richRules.flatMap((rule): Step[] => {
     const forward = rule.forwardPort;
     if (forward === null || !matchesPort(forward, approach)) return [];
-    const found = sourcesOf(rule, config, approach);
+    const found = sourcesOf(rule, known, approach);
     if (found === null || staysHere(forward.toPort, forward.toAddress, approach)) return [];
     return [{ verdict: 'refuse', ...found, what: `its rich rule "${rule.text}" takes it elsewhere` }];
   });
@@ -112,11 +117,11 @@ function covers(ports: readonly PortProtocol[], { protocol: own = 'tcp', port }:
   return ports.some(({ protocol, range }) => protocol === own && range.first <= port && port <= range.last);
 }
 
-function opens(holder: RuleHolder, config: FirewalldConfig, approach: Approach): boolean {
+function opens(holder: RuleHolder, known: Definitions, approach: Approach): boolean {
   return (
     covers(holder.ports, approach) ||
     holder.protocols.some((protocol) => isOwn(protocol, approach)) ||
-    holder.services.some((name) => serviceMatches(name, config, approach) === 'yes')
+    holder.services.some((name) => serviceMatches(name, known, approach) === 'yes')
   );
 }
 
@@ -124,8 +129,8 @@ function isOwn(protocol: string, { protocol: own = 'tcp' }: Approach): boolean {
   return protocol === own || protocol === (own === 'tcp' ? '6' : '17');
 }
 
-function serviceMatches(name: string, config: FirewalldConfig, approach: Approach): Certainty {
-  const found = withIncludes(name, config);
+function serviceMatches(name: string, known: Definitions, approach: Approach): Certainty {
+  const found = withIncludes(name, known.config);
   if (found.length === 0 && name !== STOCK_SSH.name) return 'perhaps';
   return (found.length === 0 ? [STOCK_SSH] : found).some((service) => {
     if (!covers(service.ports, approach) && !service.protocols.some((item) => isOwn(item, approach))) return false;
@@ -141,14 +146,14 @@ function serviceMatches(name: string, config: FirewalldConfig, approach: Approac
 /** Elements that are about something else than a new TCP flow to this host. */
 const OTHER_ELEMENTS = ['icmp-block', 'icmp-type', 'masquerade', 'forward-port', 'tcp-mss-clamp'];
 
-function richStep(rule: RichRule, config: FirewalldConfig, approach: Approach): Step | null {
+function richStep(rule: RichRule, known: Definitions, approach: Approach): Step | null {
   const { action } = rule;
   if (action !== 'accept' && action !== 'reject' && action !== 'drop') return null;
   if (rule.words.some((word) => OTHER_ELEMENTS.includes(word))) return null;
   // The port first: of thousands of rules few are about it.
-  const element = elementMatches(rule, config, approach);
+  const element = elementMatches(rule, known, approach);
   if (element === 'no') return null;
-  const found = sourcesOf(rule, config, approach);
+  const found = sourcesOf(rule, known, approach);
   if (found === null) return null;
   const certain = element === 'yes' && !rule.limited;
   const what = `its rich rule "${rule.text}" ${action === 'drop' ? 'drops' : action === 'reject' ? 'rejects' : 'accepts'} it`;
@@ -160,8 +165,8 @@ function richStep(rule: RichRule, config: FirewalldConfig, approach: Approach): 
   };
 }
 
-function elementMatches(rule: RichRule, config: FirewalldConfig, approach: Approach): Certainty {
-  if (rule.service !== null) return serviceMatches(rule.service, config, approach);
+function elementMatches(rule: RichRule, known: Definitions, approach: Approach): Certainty {
+  if (rule.service !== null) return serviceMatches(rule.service, known, approach);
   if (rule.port !== null) return matchesPort(rule.port, approach) ? 'yes' : 'no';
   if (rule.protocol !== null) return isOwn(rule.protocol, approach) ? 'yes' : 'no';
   // `source-port`, and whatever a later firewalld brings. Log lines and limits take nothing away.
@@ -169,71 +174,41 @@ function elementMatches(rule: RichRule, config: FirewalldConfig, approach: Appro
 }
 
 /** Which sources a rule is about, by its family, source and destination; `null` when none. */
-function sourcesOf(
-  rule: RichRule,
-  config: FirewalldConfig,
-  approach: Approach,
-): { readonly must: AddressRanges; readonly may: AddressRanges } | null {
+function sourcesOf(rule: RichRule, known: Definitions, approach: Approach): Matched | null {
   const every = EVERY_ADDRESS[approach.family];
   if (rule.family !== null && rule.family !== approach.family) return null;
-  const destination = destinationMatches(rule, config, approach);
+  const destination = destinationMatches(rule, known, approach);
   if (destination === 'no') return null;
-  let found = { must: every, may: every };
+  let found: Matched = { must: every, may: every };
   if (rule.sourceAddress !== null) {
     // An address of the other family is about that family alone, negated too.
     const network = parseNetwork(rule.sourceAddress);
     if (network !== null && network.family !== approach.family) return null;
     found = exactly(addressRanges([rule.sourceAddress], approach.family), approach);
   } else if (rule.sourceIpset !== null) {
-    const ipset = config.ipsets.get(rule.sourceIpset);
+    const ipset = known.config.ipsets.get(rule.sourceIpset);
     if (ipset !== undefined && ipset.type !== MACS && ipset.family !== approach.family) return null;
-    found = members(ipset, approach.family);
+    found = known.sets.members(ipset, approach.family);
   } else if (rule.sourceMac !== null) found = { must: [], may: every };
   // What a negated source leaves out is what it matches for certain, and the other way round.
   if (rule.sourceInverted) found = { must: subtract(every, found.may), may: subtract(every, found.must) };
   return destination === 'yes' ? found : { must: [], may: found.may };
 }
 
-function destinationMatches(rule: RichRule, config: FirewalldConfig, approach: Approach): Certainty {
+function destinationMatches(rule: RichRule, known: Definitions, approach: Approach): Certainty {
   let found: Certainty = 'yes';
   if (rule.destination !== null) found = within(approach.destination, [rule.destination]) ? 'yes' : 'no';
   else if (rule.destinationIpset !== null) {
-    const ipset = config.ipsets.get(rule.destinationIpset);
-    if (ipset === undefined || !readable(ipset)) return 'perhaps';
+    const ipset = known.config.ipsets.get(rule.destinationIpset);
+    if (ipset === undefined || !isReadable(ipset)) return 'perhaps';
     const own = parseAddress(approach.destination);
-    const ranges = ipset.family === approach.family ? members(ipset, approach.family).must : [];
+    const ranges = ipset.family === approach.family ? known.sets.members(ipset, approach.family).must : [];
     found = own !== null && holds(ranges, own.first) ? 'yes' : 'no';
   }
   if (!rule.destinationInverted) return found;
   return found === 'yes' ? 'no' : 'yes';
 }
 
-function exactly(ranges: AddressRanges | null, approach: Approach): { must: AddressRanges; may: AddressRanges } {
+function exactly(ranges: AddressRanges | null, approach: Approach): Matched {
   return ranges === null ? { must: [], may: EVERY_ADDRESS[approach.family] } : { must: ranges, may: ranges };
 }
-
-/** Whether an ipset's entries say which addresses are in it, and stay. */
-function readable(ipset: IpsetConfig): boolean {
-  return /^hash:(?:ip|net)$/.test(ipset.type) && !Object.hasOwn(ipset.options, 'timeout');
-}
-
-/** The addresses of one family in an ipset. Of one that is not known, of MACs or with further dimensions: perhaps all. */
-export function members(
-  ipset: IpsetConfig | undefined,
-  family: AddressFamily,
-): { readonly must: AddressRanges; readonly may: AddressRanges } {
-  const perhaps = { must: [], may: EVERY_ADDRESS[family] };
-  if (ipset === undefined) return perhaps;
-  if (ipset.type !== MACS && ipset.family !== family) return { must: [], may: [] };
-  let ranges = known.get(ipset);
-  if (ranges === undefined) {
-    ranges = readable(ipset) ? addressRanges(ipset.entries, family) : null;
-    known.set(ipset, ranges);
-  }
-  return ranges === null ? perhaps : { must: ranges, may: ranges };
-}
-
-const MACS = 'hash:mac';
-
-/** A set may have thousands of entries, and many approaches ask about it. */
-const known = new WeakMap<IpsetConfig, AddressRanges | null>();

@@ -1,6 +1,7 @@
+import type { CodedFault } from '../../core/failure.ts';
 import type { ManagedConnection } from '../../facts/facts.ts';
 import { isOurs } from '../../firewalld/model.ts';
-import type { DesiredFirewalld, PolicyRefusal } from '../../policy/desired.ts';
+import type { DesiredFirewalld } from '../../policy/desired.ts';
 import type { Change, ConnectionMove } from '../plan.ts';
 
 /**
@@ -52,7 +53,7 @@ export function connectionRefusal(
   connections: readonly ManagedConnection[],
   changes: readonly Change[],
   desired: DesiredFirewalld,
-): PolicyRefusal | null {
+): CodedFault | null {
   const homes = new Map(
     [...desired.zones.values()].flatMap(({ config }) => config.interfaces.map((name) => [name, config.name] as const)),
   );

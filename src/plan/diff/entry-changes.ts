@@ -1,4 +1,4 @@
-import type { FirewalldConfig } from '../../firewalld/model.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { DesiredFirewalld, Reason } from '../../policy/desired.ts';
 import type { Change } from '../plan.ts';
 

@@ -1,5 +1,6 @@
 import { openToAll } from '../../firewalld/filter/openings.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 
 /** Whether a zone lets in everything: the one place to ask, however firewalld is told so. */

@@ -1,10 +1,11 @@
 import type { ManagedConnection } from '../../facts/facts.ts';
 import { isBan } from '../../firewalld/bans.ts';
 import { lostOpenings, servicePorts } from '../../firewalld/filter/openings.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
-import { isOurs, zoneHolding } from '../../firewalld/model.ts';
+import { asLayer, type FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
+import { type ZoneConfig, zoneHolding } from '../../firewalld/kinds/zone.ts';
+import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
-import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../policy/desired.ts';
+import { type DesiredFirewalld, type DesiredZone, desiredObjects, type Reasoned } from '../../policy/desired.ts';
 import type { Change, Layers } from '../plan.ts';
 import type { StrayField } from '../steps.ts';
 import { connectionMove, leftConnections } from './connection-moves.ts';
@@ -21,23 +22,39 @@ export interface ZonesInput {
   readonly connections: readonly ManagedConnection[];
 }
 
-/** What changes inside our zones: interfaces, services, rich rules, and strays that somebody put there by hand. */
+/** What changes inside our zones: interfaces, services, rich rules, and what somebody put there by hand. */
 export function zoneChanges(input: ZonesInput): Change[] {
-  const changes: Change[] = [];
-  const wanted = desiredConfig(input.desired);
-  const homes = new Map<string, string>();
-  for (const zone of input.desired.zones.values())
-    for (const name of zone.config.interfaces) homes.set(name, zone.config.name);
-  for (const zone of input.desired.zones.values()) changes.push(...changesOf(zone, input, wanted));
+  const { desired, permanent, runtime, connections, defaultZone } = input;
+  const wanted = asLayer(desiredObjects(desired));
+  const homes = new Map(
+    [...desired.zones.values()].flatMap(({ config }) => config.interfaces.map((name) => [name, config.name] as const)),
+  );
+  const changes = [...desired.zones.values()].flatMap((zone) => changesOf(zone, input, wanted));
   for (const zone of ourZones(input)) {
-    const permanent = input.permanent.zones.get(zone);
-    const runtime = input.runtime.zones.get(zone);
-    for (const name of new Set([...(permanent?.interfaces ?? []), ...(runtime?.interfaces ?? [])])) {
-      const home = homes.get(name);
-      if (home !== undefined && !namedTwice(name, zone, home, input)) continue;
-      const next = home ?? zoneLeftTo(name, input);
-      const nextZone = input.runtime.zones.get(home === undefined ? next : input.defaultZone);
-      changes.push({
+    changes.push(...releases(zone, homes, input));
+    if (desired.zones.has(zone)) continue;
+    // A zone that goes may still be asked for flows from a source that somebody bound to it.
+    const held = [permanent.zones.get(zone), runtime.zones.get(zone)] as const;
+    for (const [, item, where] of compareLists([], (value) => value.sources, ...held))
+      changes.push({ kind: 'stray', zone, field: 'source', value: item.value, layers: where });
+  }
+  changes.push(...leftConnections(connections, homes, changes, defaultZone));
+  return changes;
+}
+
+/** Interfaces that leave a zone of ours. */
+function releases(zone: string, homes: ReadonlyMap<string, string>, input: ZonesInput): Change[] {
+  const permanent = input.permanent.zones.get(zone);
+  const runtime = input.runtime.zones.get(zone);
+  const names = new Set([...(permanent?.interfaces ?? []), ...(runtime?.interfaces ?? [])]);
+  return [...names].flatMap((name): Change[] => {
+    const home = homes.get(name);
+    if (home !== undefined && !namedTwice(name, zone, home, input)) return [];
+    const next = home ?? zoneLeftTo(name, input);
+    const nextZone = input.runtime.zones.get(home === undefined ? next : input.defaultZone);
+    const isLoaded = runtime?.interfaces.includes(name) ?? false;
+    return [
+      {
         kind: 'interface',
         action: 'release',
         interface: name,
@@ -46,23 +63,13 @@ export function zoneChanges(input: ZonesInput): Change[] {
         otherZone: next,
         editsZone: null,
         ...(home === undefined ? connectionMove(input.connections, name, '') : {}),
-        closes: runtime?.interfaces.includes(name) ? closedBy(runtime, nextZone, input.runtime, input.runtime) : [],
-        opens:
-          home === undefined && runtime?.interfaces.includes(name)
-            ? openedByMove(runtime, nextZone, input.runtime)
-            : [],
-        layers: layers(permanent?.interfaces.includes(name) ?? false, runtime?.interfaces.includes(name) ?? false),
+        closes: isLoaded ? closedBy(runtime, nextZone, input.runtime, input.runtime) : [],
+        opens: home === undefined && isLoaded ? openedByMove(runtime, nextZone, input.runtime) : [],
+        layers: layers(permanent?.interfaces.includes(name) ?? false, isLoaded),
         reasons: [],
-      });
-    }
-    if (input.desired.zones.has(zone)) continue;
-    // A zone that goes may still be asked for flows from a source that somebody bound to it.
-    for (const [, item, where] of compareLists([], (value) => value.sources, permanent, runtime)) {
-      changes.push({ kind: 'stray', zone, field: 'source', value: item.value, layers: where });
-    }
-  }
-  changes.push(...leftConnections(input.connections, homes, changes, input.defaultZone));
-  return changes;
+      },
+    ];
+  });
 }
 
 /** The zone that an interface falls to when no zone names it any more: one with a pattern for it, or the default one. */
@@ -75,15 +82,6 @@ function zoneLeftTo(name: string, { runtime, defaultZone }: ZonesInput): string 
 function namedTwice(name: string, zone: string, home: string, input: ZonesInput): boolean {
   const names = (other: string) => input.permanent.zones.get(other)?.interfaces.includes(name) ?? false;
   return zone !== home && names(zone) && names(home);
-}
-
-/** The desired configuration as one of firewalld's layers would hold it. */
-export function desiredConfig(desired: DesiredFirewalld): FirewalldConfig {
-  return {
-    zones: new Map([...desired.zones].map(([name, zone]) => [name, zone.config])),
-    services: new Map([...desired.services].map(([name, item]) => [name, item.value])),
-    ipsets: new Map([...desired.ipsets].map(([name, item]) => [name, item.value])),
-  };
 }
 
 function layers(permanent: boolean, runtime: boolean): Layers {
@@ -107,64 +105,65 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
   const name = zone.config.name;
   const permanent = input.permanent.zones.get(name);
   const runtime = input.runtime.zones.get(name);
-  const changes: Change[] = [];
-  for (const { value, reasons } of zone.interfaces) {
-    const bound = layers(
-      !(permanent?.interfaces.includes(value) ?? false),
-      !(runtime?.interfaces.includes(value) ?? false),
-    );
-    const [editsZone = null, ...more] = [...input.zoneFiles]
-      .filter((other) => !isOurs(other) && input.permanent.zones.get(other)?.interfaces.includes(value))
-      .sort();
-    const move = connectionMove(input.connections, value, name);
-    if (!bound.permanent && !bound.runtime && editsZone === null && move.networkManager === undefined) continue;
-    const holder = zoneHolding(input.runtime, value)?.name ?? input.defaultZone;
-    const classes = reasons.flatMap((reason) => (reason.kind === 'interface-class' ? reason.classes : []));
-    const opens = bound.runtime ? openedByMove(input.runtime.zones.get(holder), zone.config, input.runtime) : [];
-    const closes = bound.runtime ? closedBy(input.runtime.zones.get(holder), zone.config, input.runtime, wanted) : [];
-    changes.push({
-      kind: 'interface',
-      action: 'bind',
-      interface: value,
-      zone: name,
-      classes,
-      otherZone: holder,
+  const services = compareLists(zone.services, (value) => value.services, permanent, runtime).map(
+    ([action, { value: service, reasons }, where]): Change => {
+      const ports = servicePorts(service, action === 'add' ? wanted : input.runtime);
+      return { kind: 'zone-service', action, zone: name, service, ports, layers: where, reasons };
+    },
+  );
+  const wantedRules = zone.richRules.map(({ value, reasons }) => ({ value: value.text, reasons }));
+  // Bans of others stay where they are.
+  const heldRules = (value: ZoneConfig) => value.richRules.filter((rule) => !isBan(rule)).map(({ text }) => text);
+  const rules = compareLists(wantedRules, heldRules, permanent, runtime).map(
+    ([action, { value: rule, reasons }, where]): Change => {
+      return { kind: 'rich-rule', action, zone: name, rule, layers: where, reasons };
+    },
+  );
+  const strays = STRAYS.flatMap(([field, pick]) =>
+    compareLists([], pick, permanent, runtime).map(([, { value }, where]): Change => {
+      return { kind: 'stray', zone: name, field, value, layers: where };
+    }),
+  );
+  const interfaces = zone.interfaces.flatMap((item) => interfaceChanges(item, zone, input, wanted));
+  return [...interfaces, ...services, ...rules, ...strays];
+}
+
+/** What brings an interface into its zone of ours; nothing where it is there and no other file names it. */
+function interfaceChanges(
+  { value, reasons }: Reasoned<string>,
+  { config }: DesiredZone,
+  input: ZonesInput,
+  wanted: FirewalldConfig,
+): Change[] {
+  const { permanent, runtime, zoneFiles, defaultZone } = input;
+  const zone = config.name;
+  const missingIn = (layer: FirewalldConfig) => layer.zones.get(zone)?.interfaces.includes(value) !== true;
+  const bound = layers(missingIn(permanent), missingIn(runtime));
+  const [editsZone = null, ...more] = [...zoneFiles]
+    .filter((other) => !isOurs(other) && permanent.zones.get(other)?.interfaces.includes(value))
+    .sort();
+  const move = connectionMove(input.connections, value, zone);
+  if (!bound.permanent && !bound.runtime && editsZone === null && move.networkManager === undefined) return [];
+  const otherZone = zoneHolding(runtime, value)?.name ?? defaultZone;
+  const holder = bound.runtime ? runtime.zones.get(otherZone) : undefined;
+  const classes = reasons.flatMap((reason) => (reason.kind === 'interface-class' ? reason.classes : []));
+  const bind = { kind: 'interface', action: 'bind', interface: value, zone, classes } as const;
+  return [
+    {
+      ...bind,
+      otherZone,
       editsZone,
       ...move,
-      closes,
-      opens,
+      closes: closedBy(holder, config, runtime, wanted),
+      opens: bound.runtime ? openedByMove(holder, config, runtime) : [],
       layers: bound,
       reasons,
-    });
-    for (const other of more) {
+    },
+    ...more.map((other): Change => {
       const where = { otherZone: other, editsZone: other, closes: [], opens: [], layers: layers(false, false) };
-      changes.push({ kind: 'interface', action: 'bind', interface: value, zone: name, classes, ...where, reasons });
-    }
-  }
-  const services = (value: ZoneConfig) => value.services;
-  for (const [action, item, where] of compareLists(zone.services, services, permanent, runtime)) {
-    const ports = servicePorts(item.value, action === 'add' ? wanted : input.runtime);
-    changes.push({
-      kind: 'zone-service',
-      action,
-      zone: name,
-      service: item.value,
-      ports,
-      layers: where,
-      reasons: item.reasons,
-    });
-  }
-  // Bans of others stay where they are.
-  const rules = (value: ZoneConfig) => value.richRules.filter((rule) => !isBan(rule));
-  for (const [action, item, where] of compareLists(zone.richRules, rules, permanent, runtime)) {
-    changes.push({ kind: 'rich-rule', action, zone: name, rule: item.value, layers: where, reasons: item.reasons });
-  }
-  for (const [field, pick] of STRAYS) {
-    for (const [, item, where] of compareLists([], pick, permanent, runtime)) {
-      changes.push({ kind: 'stray', zone: name, field, value: item.value, layers: where });
-    }
-  }
-  return changes;
+      return { ...bind, ...where, reasons };
+    }),
+  ];
 }
 
 const flag = (on: boolean) => (on ? ['yes'] : []);

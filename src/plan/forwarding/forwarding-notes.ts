@@ -3,9 +3,10 @@ import { few } from '../../core/lists.ts';
 import type { HostFacts } from '../../facts/facts.ts';
 import { compareVersions } from '../../facts/version.ts';
 import type { Filter } from '../../firewalld/filter/dispatch.ts';
+import type { FilterFacts } from '../../firewalld/filter/facts.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
-import { type FiltersInput, filtersOf } from '../before-and-after.ts';
+import type { Filters } from '../before-and-after.ts';
 import { type ForwardedFlow, forwardedFlows } from './forwarded-flows.ts';
 import {
   BY_INGRESS_ALONE,
@@ -21,7 +22,9 @@ import { fateOf, fateOfPort, isAbout, refusalOf } from './forwarding-passed.ts';
 type Family = 'ipv4' | 'ipv6';
 
 /** What the notes on forwarding are made from. */
-export interface ForwardingInput extends FiltersInput {
+export interface ForwardingInput {
+  readonly filters: Filters;
+  readonly firewalld: FilterFacts;
   readonly host: string;
   readonly facts: Pick<HostFacts, 'interfaces' | 'forwarding' | 'writers' | 'flows'> &
     Partial<Pick<HostFacts, 'routeTable'>>;
@@ -66,7 +69,7 @@ export function forwarding(input: ForwardingInput): ForwardingVerdict {
     return links.filter((to) => to !== from).flatMap((to) => families.map((family) => ({ from, to, family })));
   });
   if (ways.length === 0) return { notes: [], refusals: [] };
-  const filters = filtersOf(input);
+  const { filters } = input;
   const after = input.starts ? filters.boot.after : filters.now.after;
   const stops = new Stops(input, filters.now.before, after, filters.boot);
   const found = [...ways.flatMap((way) => stops.of(way)), ...links.flatMap((name) => stops.ofPorts(name))];

@@ -3,8 +3,8 @@ import { compareVersions } from '../../facts/version.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { servicePorts } from '../../firewalld/filter/openings.ts';
 import type { PolicyConfig } from '../../firewalld/kinds/policy.ts';
-import { EMPTY_ZONE, type PortProtocol, type ZoneConfig } from '../../firewalld/model.ts';
-import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import { EMPTY_ZONE, type ZoneConfig } from '../../firewalld/kinds/zone.ts';
+import type { PortProtocol } from '../../firewalld/model.ts';
 import { STOCK_SSH } from '../../firewalld/stock.ts';
 
 /** From this version on the zone by which packets leave does not let them through, and ICMP has no way of its own. */
@@ -102,8 +102,7 @@ export function forwardPortsOf(name: string, filter: Filter): ForwardPort[] {
     ...filter.policies.filter((policy) => enters(policy, filter, zone)).map((holder) => ({ what: 'policy', holder })),
   ];
   return holders.flatMap(({ what, holder }) => {
-    const rich = holder.richRules.flatMap((text) => {
-      const forward = parseRichRule(text).forwardPort;
+    const rich = holder.richRules.flatMap(({ forwardPort: forward }) => {
       return forward === null ? [] : [[forward.port, forward.protocol, forward.toPort, forward.toAddress]];
     });
     return [...holder.forwardPorts.map((text) => text.split(':')), ...rich].flatMap(
@@ -157,8 +156,7 @@ function openedBy(policy: PolicyConfig, filter: Filter, destinations: readonly s
     const ports = servicePorts(name, filter.config);
     return (ports.length === 0 && name === STOCK_SSH.name ? STOCK_SSH.ports : ports).map(toPort);
   };
-  const rich = policy.richRules.flatMap((text): Opening[] => {
-    const rule = parseRichRule(text);
+  const rich = policy.richRules.flatMap((rule): Opening[] => {
     if (rule.action !== 'accept') return [];
     const destination = rule.destination === null || rule.destinationInverted ? '' : firstOf(rule.destination);
     const port = rule.port === null ? null : Number(rule.port.port.split('-')[0]);
@@ -172,7 +170,7 @@ function openedBy(policy: PolicyConfig, filter: Filter, destinations: readonly s
     ];
     return [
       opening(
-        `traffic that "${text}" accepts`,
+        `traffic that "${rule.text}" accepts`,
         probes.map((item) => ({ ...item, destination, family: rule.family })),
       ),
     ];

@@ -1,5 +1,6 @@
 import { servicePorts } from '../../firewalld/filter/openings.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../firewalld/model.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import { dispatchOf } from '../../firewalld/stock.ts';
 import type { Change, Disruption } from '../plan.ts';
 

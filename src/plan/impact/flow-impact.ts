@@ -4,8 +4,7 @@ import { parsePortRange } from '../../core/ports.ts';
 import type { FlowKind, HostFacts } from '../../facts/facts.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { familyOf, type Reach } from '../../firewalld/filter/reach.ts';
-import type { ZoneConfig } from '../../firewalld/model.ts';
-import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { FlowImpact, Impact } from '../impact-types.ts';
 
 type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
@@ -18,10 +17,10 @@ type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
 export function flowImpact(facts: Facts, before: Reach, after: Reach): Impact['flows'] {
   const { flows } = facts;
   if (flows === null) return { source: null, cut: [], outlive: [], unseen: null };
-  const holders = holdersIn(facts.interfaces);
+  const holder = holdersOf(facts.interfaces);
   const revoked = (kinds: readonly FlowKind[]) =>
     kinds.flatMap((kind): FlowImpact[] => {
-      const lost = isOurs(kind, facts) ? null : whatIsLost(kind, holders, before, after);
+      const lost = isOurs(kind, facts) ? null : whatIsLost(kind, holder, before, after);
       if (lost === null) return [];
       const { protocol, opener, address, port, count } = kind;
       return [{ protocol, opener, address, port, count, lost }];
@@ -42,8 +41,7 @@ function isOurs(kind: FlowKind, { controllerPath: path }: Facts): boolean {
   );
 }
 
-function whatIsLost(kind: FlowKind, holders: Holders, before: Reach, after: Reach): FlowImpact['lost'] | null {
-  const holder = (address: string): string | null => holders.get(address) ?? null;
+function whatIsLost(kind: FlowKind, holder: Holder, before: Reach, after: Reach): FlowImpact['lost'] | null {
   const own = holder(kind.address);
   if (own !== null && holder(kind.opener) === null) {
     if (kind.forwardedTo !== null)
@@ -62,15 +60,16 @@ function whatIsLost(kind: FlowKind, holders: Holders, before: Reach, after: Reac
     : null;
 }
 
-/** The interface that has an address; `null` for an address that is the host's own affair, none for somebody else's. */
-type Holders = ReadonlyMap<string, string | null>;
+/** The interface that has an address; `null` when the address is somebody else's, or the host's own affair. */
+type Holder = (address: string) => string | null;
 
-function holdersIn(interfaces: Facts['interfaces']): Holders {
+/** Worked out once, for thousands of flows. */
+function holdersOf(interfaces: Facts['interfaces']): Holder {
   const names = new Map<string, string | null>();
   for (const { name, loopback, addresses } of interfaces) {
     for (const own of addresses) if (!names.has(own.address)) names.set(own.address, loopback ? null : name);
   }
-  return names;
+  return (address) => names.get(address) ?? null;
 }
 
 function zoneOf(filter: Filter, name: string): ZoneConfig | undefined {
@@ -85,7 +84,7 @@ function forwards(filter: Filter, name: string, { protocol, port }: FlowKind): b
     ...zone.forwardPorts
       .map((text) => text.split(':'))
       .map(([range = '', own = '']) => ({ port: range, protocol: own })),
-    ...zone.richRules.flatMap((text) => parseRichRule(text).forwardPort ?? []),
+    ...zone.richRules.flatMap(({ forwardPort }) => forwardPort ?? []),
   ];
   return asked.some((item) => {
     const range = parsePortRange(item.port);

@@ -1,4 +1,4 @@
-import { type AddressRanges, subtract } from '../../core/address-ranges.ts';
+import { subtract } from '../../core/address-ranges.ts';
 import {
   formatPortRange,
   mergePortRanges,
@@ -10,7 +10,7 @@ import { isLoopback } from '../../facts/addresses.ts';
 import type { HostFacts, InterfaceFacts, SocketFacts } from '../../facts/facts.ts';
 import type { Comers } from '../../firewalld/filter/comers.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
-import { comers, familyOf, Reach, stretches, stretchOf } from '../../firewalld/filter/reach.ts';
+import { type Door, doorKey, Reach, stretches, stretchOf } from '../../firewalld/filter/reach.ts';
 import type { Impact, SocketImpact, UnheardImpact } from '../impact-types.ts';
 import { flowImpact } from './flow-impact.ts';
 
@@ -25,7 +25,7 @@ export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | '
  */
 export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Impact {
   const starts = stretches([before, after]);
-  const pair = new ReachPair(new Reach(before, starts), new Reach(after, starts));
+  const pair = new ReachPair(before, after, starts);
   const sides = facts.interfaces.filter((item) => item.up && !item.loopback).map(sideOf);
   const alike = socketsAlike(facts.sockets, starts);
   const rows = sides.flatMap((side) => socketRows(alike, side, pair));
@@ -37,29 +37,34 @@ export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Imp
   };
 }
 
-/** What gets in before and after a plan. */
+/** Whether some sources get in no more at a door, and whether others do now. */
+interface Turn {
+  readonly lost: boolean;
+  readonly gained: boolean;
+}
+
+/** The same doors under two configurations. Each door is compared once: a set of sources may have 100,000 ranges. */
 class ReachPair {
   readonly before: Reach;
   readonly after: Reach;
-  /** Many doors are behind the same rules, and a set may have 100,000 ranges: what differs is worked out once. */
-  readonly #changes = new Map<AddressRanges, Map<AddressRanges, Change>>();
+  readonly #starts: readonly number[];
+  readonly #turns = new Map<string, Turn>();
 
-  constructor(before: Reach, after: Reach) {
-    this.before = before;
-    this.after = after;
+  constructor(before: Filter, after: Filter, starts: readonly number[]) {
+    this.before = new Reach(before, starts);
+    this.after = new Reach(after, starts);
+    this.#starts = starts;
   }
 
-  changeAt(door: Parameters<Reach['through']>[0]): Change {
-    const before = this.before.through(door);
-    const after = this.after.through(door);
-    const seen = this.#changes.get(before) ?? new Map<AddressRanges, Change>();
-    this.#changes.set(before, seen);
-    const held = seen.get(after);
-    if (held !== undefined) return held;
-    const lost = subtract(before, after).length > 0;
-    const change = { before, after, lost, gained: subtract(after, before).length > 0 };
-    seen.set(after, change);
-    return change;
+  turnAt(door: Door): Turn {
+    const key = doorKey(door, this.#starts);
+    let turn = this.#turns.get(key);
+    if (turn === undefined) {
+      const [before, after] = [this.before.through(door), this.after.through(door)];
+      turn = { lost: subtract(before, after).length > 0, gained: subtract(after, before).length > 0 };
+      this.#turns.set(key, turn);
+    }
+    return turn;
   }
 }
 
@@ -110,18 +115,18 @@ function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPai
   return groups.flatMap((group) => {
     const socket = group[0]!;
     const doors = doorsOf(socket, side);
-    const alike = new Map<string, { before: Comers; after: Comers; change: Change; destinations: string[] }>();
+    const alike = new Map<string, { before: Comers; after: Comers; turn: Turn; destinations: string[] }>();
     for (const destination of doors) {
-      const change = pair.changeAt({ ...socket, interface: side.name, destination });
-      if (!change.lost && !change.gained) continue;
-      const family = familyOf(destination);
-      const ends = { before: comers(change.before, family), after: comers(change.after, family) };
+      const door = { ...socket, interface: side.name, destination };
+      const turn = pair.turnAt(door);
+      if (!turn.lost && !turn.gained) continue;
+      const ends = { before: pair.before.comersAt(door), after: pair.after.comersAt(door) };
       const key = JSON.stringify(ends);
       const found = alike.get(key);
-      if (found === undefined) alike.set(key, { ...ends, change, destinations: [destination] });
+      if (found === undefined) alike.set(key, { ...ends, turn, destinations: [destination] });
       else found.destinations.push(destination);
     }
-    return [...alike.values()].flatMap(({ before, after, change, destinations }) =>
+    return [...alike.values()].flatMap(({ before, after, turn, destinations }) =>
       group.map(
         (one): Row => ({
           protocol: one.protocol,
@@ -134,19 +139,11 @@ function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPai
           zoneAfter,
           before,
           after,
-          lost: change.lost,
-          gained: change.gained,
+          ...turn,
         }),
       ),
     );
   });
-}
-
-interface Change {
-  readonly before: AddressRanges;
-  readonly after: AddressRanges;
-  readonly lost: boolean;
-  readonly gained: boolean;
 }
 
 /** Sockets that differ in their ports alone: a media server has thousands. */
@@ -186,7 +183,7 @@ function unheard(
 
 function openedRanges(side: Side, pair: ReachPair, protocol: Protocol, starts: readonly number[]): PortRange[] {
   const newcomers = (port: number): boolean =>
-    side.addresses.some((destination) => pair.changeAt({ interface: side.name, destination, protocol, port }).gained);
+    side.addresses.some((destination) => pair.turnAt({ interface: side.name, destination, protocol, port }).gained);
   const found = starts.flatMap((first, index): PortRange[] => {
     const last = (starts[index + 1] ?? 65536) - 1;
     return newcomers(first) ? [{ first, last }] : [];

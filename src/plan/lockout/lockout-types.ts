@@ -1,8 +1,8 @@
 import type { CodedFault } from '../../core/failure.ts';
 import type { FilterFacts } from '../../firewalld/filter/facts.ts';
 import type { Filter, Refusal } from '../../firewalld/filter/passage.ts';
-import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
+import type { Filters } from '../before-and-after.ts';
 import type { Rehearsal, RehearsedName } from '../rehearsal.ts';
 import type { Kernels } from '../rehearsed-kernels.ts';
 import type { StepOutcome } from '../steps/step-outcome.ts';
@@ -12,7 +12,8 @@ import type { Trials, Tried } from './trials.ts';
 export interface LockoutInput {
   readonly facts: WayFacts;
   readonly firewalld: FilterFacts;
-  readonly observed: ObservedFirewalld;
+  /** What decides who gets in, at each moment. */
+  readonly filters: Filters;
   /** What the plan's steps lead to. */
   readonly outcome: StepOutcome;
   /** Whether the plan reloads firewalld, which puts into force what is pending in the files of others. */

@@ -4,7 +4,6 @@ import { few } from '../../core/lists.ts';
 import { relevantDirectRules } from '../../firewalld/filter/direct.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
-import { filtersOf } from '../before-and-after.ts';
 import { hintFor } from './lockout-hints.ts';
 import type { Finding, LockoutInput, LockoutVerdict, Stage } from './lockout-types.ts';
 import { shutOut, sshPorts, type Way } from './proof-ways.ts';
@@ -48,7 +47,7 @@ export function lockout(input: LockoutInput): LockoutVerdict {
 }
 
 function stagesOf(input: LockoutInput): Stage[] {
-  const { now, boot, reloaded } = filtersOf(input);
+  const { now, boot, reloaded } = input.filters;
   if (input.starts === true) return [{ when: '', after: boot.after, before: null, state: 'boot' }];
   const { reload, kernels } = input;
   const stages: Stage[] = [

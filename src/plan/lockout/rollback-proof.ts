@@ -1,5 +1,7 @@
 import type { CodedFault } from '../../core/failure.ts';
+import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
+import { filtersOf } from '../before-and-after.ts';
 import { doesNotLoad, rehearsalRefusals } from '../notes/rehearsal-refusals.ts';
 import type { Rehearsal } from '../rehearsal.ts';
 import { readKernels } from '../rehearsed-kernels.ts';
@@ -7,7 +9,8 @@ import { lockout } from './lockout.ts';
 import type { LockoutInput } from './lockout-types.ts';
 
 /** What of a host a rollback is judged by. */
-export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'observed' | 'ways' | 'trials'> & {
+export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'ways' | 'trials'> & {
+  readonly observed: ObservedFirewalld;
   readonly rehearsal: Extract<Rehearsal, { kind: 'rehearsed' }>;
   readonly generation: string;
   readonly windowSeconds: number;
@@ -65,12 +68,13 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
       seconds: state.seconds,
     };
   }
+  // Names for what the kernel's rules refuse.
+  const outcome = { permanent: observed.permanent, runtime: observed.runtime };
   const verdict = lockout({
     facts,
     firewalld,
-    observed,
-    // Names for what the kernel's rules refuse.
-    outcome: { permanent: observed.permanent, runtime: observed.runtime },
+    filters: filtersOf({ firewalld, observed, outcome, kernels }),
+    outcome,
     reload: false,
     changes: true,
     ways,

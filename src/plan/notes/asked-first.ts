@@ -1,9 +1,10 @@
 import { few } from '../../core/lists.ts';
-import type { RunningFirewalld } from '../../facts/facts.ts';
 import { acceptsEverything } from '../../firewalld/filter/openings.ts';
-import { type FirewalldConfig, isOurs, type ZoneConfig } from '../../firewalld/model.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
+import type { PolicyConfig } from '../../firewalld/kinds/policy.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
+import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
-import { parseRichRule } from '../../firewalld/rich-rule.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 
 /**
@@ -13,7 +14,7 @@ import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 export function askedFirst(
   desired: DesiredFirewalld,
   runtime: FirewalldConfig,
-  facts: RunningFirewalld['runtime'],
+  direct: readonly string[],
 ): PolicyNote[] {
   if (desired.zones.size === 0) return [];
   const notes: PolicyNote[] = [];
@@ -24,20 +25,19 @@ export function askedFirst(
       `zone ${zone.name} (not managed by portfw) takes precedence over portfw's zones for traffic from ${few(zone.sources)}: it ${verdict(zone)}`,
     );
   }
-  for (const [name, settings] of Object.entries(facts.policies)) {
-    const ingress = strings(settings['ingress_zones']);
-    if (isOurs(name) || !strings(settings['egress_zones']).includes('HOST')) continue;
-    if (!ingress.some((zone) => zone === 'ANY' || desired.zones.has(zone))) continue;
-    const opened = openedBy(settings);
+  for (const policy of runtime.policies.values()) {
+    const { name, ingressZones, egressZones, priority } = policy;
+    if (isOurs(name) || !egressZones.includes('HOST')) continue;
+    if (!ingressZones.some((zone) => zone === 'ANY' || desired.zones.has(zone))) continue;
+    const opened = openedBy(policy);
     if (opened.length === 0) continue;
-    const when = Number(settings['priority'] ?? 0) < 0 ? 'before' : 'after';
     say(
-      `policy ${name} (not managed by portfw) is evaluated ${when} portfw's zones for traffic to this host from ${few(ingress)}: ${few(opened)}`,
+      `policy ${name} (not managed by portfw) is evaluated ${priority < 0 ? 'before' : 'after'} portfw's zones for traffic to this host from ${few(ingressZones)}: ${few(opened)}`,
     );
   }
-  if (facts.direct.length > 0)
+  if (direct.length > 0)
     say(
-      `${facts.direct.length} direct rule${facts.direct.length === 1 ? '' : 's'} may decide before any zone is evaluated: ${few(facts.direct)}`,
+      `${direct.length} direct rule${direct.length === 1 ? '' : 's'} may decide before any zone is evaluated: ${few(direct)}`,
     );
   return notes;
 }
@@ -49,32 +49,22 @@ function verdict(zone: ZoneConfig): string {
     ...zone.ports.map(formatPort),
     ...zone.protocols.map((name) => `protocol ${name}`),
     ...zone.sourcePorts.map((port) => `source port ${formatPort(port)}`),
-    ...zone.richRules.filter((rule) => parseRichRule(rule).action === 'accept'),
+    ...zone.richRules.filter(({ action }) => action === 'accept').map(({ text }) => text),
   ];
   return open.length === 0 ? 'opens nothing' : `opens ${few(open)}`;
 }
 
 /** What a policy does to new flows; one that is only about ICMP or log lines does nothing to ports. */
-function openedBy(settings: Readonly<Record<string, unknown>>): string[] {
-  const target = settings['target'];
-  const rules = strings(settings['rich_rules']).filter((text) => {
-    const rule = parseRichRule(text);
-    return rule.action !== null && !rule.words.some((word) => word === 'icmp-type' || word === 'icmp-block');
-  });
+function openedBy(policy: PolicyConfig): string[] {
+  const rules = policy.richRules.filter(
+    ({ action, words }) => action !== null && !words.some((word) => word === 'icmp-type' || word === 'icmp-block'),
+  );
   return [
-    ...(typeof target === 'string' && target !== 'CONTINUE' && target !== '' ? [`target ${target}`] : []),
-    ...strings(settings['services']).map((name) => `service ${name}`),
-    ...pairs(settings['ports']),
-    ...strings(settings['protocols']).map((name) => `protocol ${name}`),
-    ...pairs(settings['source_ports']).map((port) => `source port ${port}`),
-    ...rules,
+    ...(policy.target === 'CONTINUE' ? [] : [`target ${policy.target}`]),
+    ...policy.services.map((name) => `service ${name}`),
+    ...policy.ports.map(formatPort),
+    ...policy.protocols.map((name) => `protocol ${name}`),
+    ...policy.sourcePorts.map((port) => `source port ${formatPort(port)}`),
+    ...rules.map(({ text }) => text),
   ];
-}
-
-function strings(value: unknown): string[] {
-  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
-}
-
-function pairs(value: unknown): string[] {
-  return Array.isArray(value) ? value.flatMap((item) => (Array.isArray(item) ? [item.map(String).join('/')] : [])) : [];
 }

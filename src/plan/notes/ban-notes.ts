@@ -1,11 +1,13 @@
-import type { HostFacts } from '../../facts/facts.ts';
+import type { HostFacts, RunningFirewalld } from '../../facts/facts.ts';
 import { isBan } from '../../firewalld/bans.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
-import { type FiltersInput, filtersOf } from '../before-and-after.ts';
+import type { Filters } from '../before-and-after.ts';
 
-interface BansInput extends FiltersInput {
+interface BansInput {
+  readonly filters: Filters;
+  readonly firewalld: Pick<RunningFirewalld, 'defaultZone'>;
   readonly facts: Pick<HostFacts, 'interfaces' | 'writers'>;
 }
 
@@ -14,7 +16,7 @@ interface BansInput extends FiltersInput {
  * fail2ban runs and its default zone is left, the same is said of the bans to come. Pure.
  */
 export function banNotes(input: BansInput): PolicyNote[] {
-  const { now } = filtersOf(input);
+  const { now } = input.filters;
   const links = input.facts.interfaces.filter(({ loopback }) => !loopback).map(({ name }) => name);
   const held = (filter: Filter) => new Set(links.map((name) => zoneOfInterface(filter, name)));
   const [before, after] = [held(now.before), held(now.after)];
@@ -39,7 +41,7 @@ export function banNotes(input: BansInput): PolicyNote[] {
         {
           severity: 'warning',
           code: 'bans-lose-effect',
-          text: `${bans.length === 1 ? 'one ban' : `${bans.length} bans`} in zone ${name} (${bans[0]}${bans.length > 1 ? ', …' : ''}) will have no effect, because no interface is left in it; ${point}`,
+          text: `${bans.length === 1 ? 'one ban' : `${bans.length} bans`} in zone ${name} (${bans[0]!.text}${bans.length > 1 ? ', …' : ''}) will have no effect, because no interface is left in it; ${point}`,
         },
       ];
     if (!fail2ban || name !== defaultZone) return [];

@@ -1,6 +1,8 @@
 import type { CodedFault } from '../../core/failure.ts';
 import { compareVersions } from '../../facts/version.ts';
-import { coversInterface, type FirewalldConfig, isOurs } from '../../firewalld/model.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
+import { coversInterface } from '../../firewalld/kinds/zone.ts';
+import { isOurs } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 

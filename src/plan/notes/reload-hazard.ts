@@ -1,8 +1,8 @@
 import type { CodedFault } from '../../core/failure.ts';
 import { compareVersions } from '../../facts/version.ts';
+import { zoneRefersTo } from '../../firewalld/kinds/zone.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
-import { parseRichRule } from '../../firewalld/rich-rule.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
 
 /** From this version on firewalld refuses to load an interface that two zones name. */
@@ -22,9 +22,7 @@ function missingIpset(observed: ObservedFirewalld): CodedFault | null {
   const { zones, ipsets } = observed.permanent;
   for (const zone of zones.values()) {
     if (isOurs(zone.name)) continue;
-    const rules = zone.richRules.map(parseRichRule).flatMap((rule) => [rule.sourceIpset, rule.destinationIpset]);
-    const bound = zone.sources.filter((source) => source.startsWith('ipset:')).map((source) => source.slice(6));
-    const name = [...rules, ...bound].find((item) => item !== null && !ipsets.has(item));
+    const name = zoneRefersTo(zone).ipsets.find((item) => !ipsets.has(item));
     if (name !== undefined) {
       return {
         code: 'missing-ipset',

@@ -1,7 +1,8 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
-import { observedPolicies, type PolicyConfig } from '../../firewalld/kinds/policy.ts';
+import type { PolicyConfig } from '../../firewalld/kinds/policy.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
+import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import { keepsOnReload } from '../../firewalld/stock.ts';
 import { attribute, children, parseXml, XmlError } from '../../firewalld/xml.ts';
 
@@ -16,10 +17,13 @@ export interface TwoLayers {
 }
 
 /** Policies and direct rules of others: what a reload takes away from them, and what it brings. */
-export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime' | 'version'>): readonly TwoLayers[] {
-  const { permanent, runtime } = observedPolicies(facts);
-  const policies = [...runtime.values()].flatMap((policy): TwoLayers[] => {
-    const file = permanent.get(policy.name);
+export function othersLayers(
+  { permanent, runtime }: Pick<ObservedFirewalld, 'permanent' | 'runtime'>,
+  facts: Pick<RunningFirewalld, 'files' | 'runtime'>,
+): readonly TwoLayers[] {
+  const policies = [...runtime.policies.values()].flatMap((policy): TwoLayers[] => {
+    const file = permanent.policies.get(policy.name);
+    // One without a file is built in.
     if (isOurs(policy.name) || file === undefined) return [];
     return [{ what: `policy ${policy.name}`, runtime: contents(policy), permanent: contents(file), kept: false }];
   });
@@ -44,7 +48,7 @@ function contents(policy: PolicyConfig): string[] {
     ...policy.ports.map((port) => `port ${formatPort(port)}`),
     ...policy.protocols.map((protocol) => `protocol ${protocol}`),
     ...policy.forwardPorts.map((forward) => `forward port ${forward}`),
-    ...policy.richRules,
+    ...policy.richRules.map(({ text }) => text),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { listed } from '../../core/lists.ts';
-import { isOurs, type ZoneConfig } from '../../firewalld/model.ts';
+import { isBound, type ZoneConfig } from '../../firewalld/kinds/zone.ts';
+import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import { keepsOnReload } from '../../firewalld/stock.ts';
@@ -13,7 +14,7 @@ import { othersLayers } from './reload-losses.ts';
  */
 export function reloadNotes(
   { permanent, runtime }: ObservedFirewalld,
-  facts: Parameters<typeof othersLayers>[0],
+  facts: Parameters<typeof othersLayers>[1],
   homes: ReadonlySet<string>,
 ): PolicyNote[] {
   const notes: PolicyNote[] = [];
@@ -38,7 +39,7 @@ export function reloadNotes(
   }
   for (const [name, zone] of permanent.zones) {
     // A zone that nothing is bound to is not among those that the host shows, and its file has no effect.
-    if (isOurs(name) || runtime.zones.has(name) || zone.interfaces.length + zone.sources.length === 0) continue;
+    if (isOurs(name) || runtime.zones.has(name) || !isBound(zone)) continue;
     compare(`zone ${name}`, [], contents(zone, homes));
   }
   for (const [name, ipset] of runtime.ipsets) {
@@ -48,7 +49,7 @@ export function reloadNotes(
       if (!keeps) say('reload-loses', `ipset ${name} exists at runtime only: the reload removes it`);
     } else compare(`ipset ${name}`, ipset.entries, file.entries, keeps);
   }
-  for (const { what, runtime: loaded, permanent: inFile, kept } of othersLayers(facts))
+  for (const { what, runtime: loaded, permanent: inFile, kept } of othersLayers({ permanent, runtime }, facts))
     compare(what, loaded, inFile, kept);
   return notes;
 }
@@ -64,7 +65,7 @@ function contents(zone: ZoneConfig, homes: ReadonlySet<string>): string[] {
     ...zone.sourcePorts.map((port) => `source port ${formatPort(port)}`),
     ...zone.icmpBlocks.map((name) => `ICMP block ${name}`),
     ...(zone.icmpBlockInversion ? ['ICMP block inversion'] : []),
-    ...zone.richRules.map(macInCapitals),
+    ...zone.richRules.map(({ text }) => macInCapitals(text)),
     ...zone.forwardPorts.map((forward) => `forward port ${forward}`),
     ...(zone.masquerade ? ['masquerading'] : []),
   ];

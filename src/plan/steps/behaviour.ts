@@ -36,7 +36,7 @@ export function behaviourSteps(work: StepsWork): readonly Step[] {
       case 'rich-rule':
         if (!isDue(work, change.zone, change.layers, change.action)) return;
         add(
-          change.rule === ACCEPT_ALL ? turning : change.action === 'add' ? opened : closed,
+          change.rule === ACCEPT_ALL.text ? turning : change.action === 'add' ? opened : closed,
           [index],
           [`${change.action}-rich-rule`, change.zone, change.rule],
         );

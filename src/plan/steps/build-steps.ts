@@ -1,9 +1,12 @@
-import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../firewalld/write-xml.ts';
+import { writeIpsetXml } from '../../firewalld/kinds/ipset.ts';
+import { eachOurKind, type OurFolder, type OurObjects } from '../../firewalld/kinds/kinds.ts';
+import { type OurZoneConfig, writeZoneXml } from '../../firewalld/kinds/zone.ts';
+import { desiredObjects } from '../../policy/desired.ts';
 import { needsReload } from '../diff/definitions.ts';
 import type { Change } from '../plan.ts';
 import type { Step } from '../steps.ts';
 import { behaviourSteps } from './behaviour.ts';
-import { Ledger } from './change-ledger.ts';
+import { Ledger, united } from './change-ledger.ts';
 import { joined, sameList } from './entry-calls.ts';
 import { connections, deletions, ownersEdits, permanenceSteps, remembered } from './permanence.ts';
 import type { StepsInput, StepsWork } from './steps-work.ts';
@@ -29,49 +32,72 @@ export function stepsFor(input: StepsInput): readonly Step[] {
 }
 
 function runningSteps(input: StepsInput, ledger: Ledger): Step[] {
-  const reload = reloadReason(input.changes);
+  const { changes, desired } = input;
+  const reload = reloadReason(changes);
   const written = writtenZones(input, ledger, reload !== null);
-  const files: Step[] = [];
-  const entries = new Map<string, readonly string[]>();
-  const writeIpset = (name: string, held: readonly string[], serves: readonly number[]) => {
-    entries.set(name, held);
-    const text = writeIpsetXml({ ...input.desired.ipsets.get(name)!.value, entries: held });
-    files.push({ kind: 'file', path: `ipsets/${name}.xml`, text, serves });
-  };
-  input.changes.forEach((change, index) => {
-    if (change.kind !== 'definition' || !needsReload(change) || change.object === 'zone') return;
-    if (change.object === 'ipset')
-      writeIpset(change.name, input.desired.ipsets.get(change.name)!.value.entries, [
-        index,
-        ...ledger.entries(change.name),
-      ]);
-    else {
-      const text = writeServiceXml(input.desired.services.get(change.name)!.value);
-      files.push({ kind: 'file', path: `services/${change.name}.xml`, text, serves: [index] });
-    }
-  });
-  if (reload !== null) {
-    input.changes.forEach((change, index) => {
-      if (change.kind !== 'ipset-entries' || !change.layers.permanent || entries.has(change.ipset)) return;
-      if (!input.desired.ipsets.has(change.ipset)) return;
-      // A reload brings the entries that the file has: better the right ones at once, where they are not those that are
-      // loaded. Where they are, the new ones join them, and calls take the old ones away: with FlushAllOnReload off, the
-      // reload adds the loaded entries to the new file's; and what it narrows in a zone, these may have to keep open.
-      const { permanent, runtime } = input.observed;
-      const held = permanent.ipsets.get(change.ipset)?.entries ?? [];
-      const pending = !sameList(held, runtime.ipsets.get(change.ipset)?.entries ?? []);
-      const wanted = input.desired.ipsets.get(change.ipset)!.value.entries;
-      writeIpset(change.ipset, pending || isBulk(change) ? wanted : joined(held, change.add), [index]);
-    });
+  const sets = reload === null ? new Map<string, WrittenSet>() : writtenSets(input, ledger);
+  const files = definitionFiles(input);
+  for (const [name, { entries, serves }] of sets) {
+    const text = writeIpsetXml({ ...desired.ipsets.get(name)!.value, entries });
+    files.push({ kind: 'file', path: pathOf('ipsets', name), text, serves });
   }
   for (const [name, { config, serves }] of written)
-    files.push({ kind: 'file', path: `zones/${name}.xml`, text: writeZoneXml(config), serves });
+    files.push({ kind: 'file', path: pathOf('zones', name), text: writeZoneXml(config), serves });
+  const entries = new Map([...sets].map(([name, set]) => [name, set.entries]));
   const work: StepsWork = { ...input, ledger, reload, written, entries };
   const behaviour = behaviourSteps(work);
   const permanence = permanenceSteps(work);
   const steps: Step[] = [...files];
-  if (reload !== null) steps.push({ kind: 'reload', because: reload, serves: reloadServes(input.changes, behaviour) });
+  if (reload !== null) steps.push({ kind: 'reload', because: reload, serves: reloadServes(changes, behaviour) });
   return [...steps, ...behaviour, ...permanence];
+}
+
+/** The path of an object's file below /etc/firewalld. */
+function pathOf(folder: OurFolder, name: string): string {
+  return `${folder}/${name}.xml`;
+}
+
+/** Files of definitions that a reload has to load, but for kinds whose files hold more than that: zones and ipsets. */
+function definitionFiles({ changes, desired }: StepsInput): Step[] {
+  const objects = desiredObjects(desired);
+  return eachOurKind(({ object, writeXml }, folder) =>
+    changes.flatMap((change, index): Step[] => {
+      if (change.kind !== 'definition' || change.object !== object || !needsReload(change)) return [];
+      if (folder === 'zones' || folder === 'ipsets') return [];
+      const item = objects[folder].get(change.name)!;
+      return [{ kind: 'file', path: pathOf(folder, change.name), text: writeXml(item), serves: [index] }];
+    }),
+  ).flat();
+}
+
+/** The file of an ipset as the reload is to find it. */
+interface WrittenSet {
+  readonly entries: readonly string[];
+  readonly serves: readonly number[];
+}
+
+function writtenSets({ changes, desired, observed }: StepsInput, ledger: Ledger): Map<string, WrittenSet> {
+  const sets = new Map<string, WrittenSet>();
+  changes.forEach((change, index) => {
+    if (change.kind !== 'definition' || change.object !== 'ipset' || !needsReload(change)) return;
+    const { entries } = desired.ipsets.get(change.name)!.value;
+    sets.set(change.name, { entries, serves: [index, ...ledger.entries(change.name)] });
+  });
+  changes.forEach((change, index) => {
+    if (change.kind !== 'ipset-entries' || !change.layers.permanent || sets.has(change.ipset)) return;
+    const wanted = desired.ipsets.get(change.ipset)?.value.entries;
+    if (wanted === undefined) return;
+    // A reload brings the entries that the file has: better the right ones at once, where they are not those that are
+    // loaded. Where they are, the new ones join them, and calls take the old ones away: with FlushAllOnReload off, the
+    // reload adds the loaded entries to the new file's; and what it narrows in a zone, these may have to keep open.
+    const held = observed.permanent.ipsets.get(change.ipset)?.entries ?? [];
+    const pending = !sameList(held, observed.runtime.ipsets.get(change.ipset)?.entries ?? []);
+    sets.set(change.ipset, {
+      entries: pending || isBulk(change) ? wanted : joined(held, change.add),
+      serves: [index],
+    });
+  });
+  return sets;
 }
 
 /** More entries than this are not moved call by call, at some milliseconds each: a reload loads them all in about a second. */
@@ -114,31 +140,37 @@ export function reloadReason(changes: readonly Change[]): string | null {
 
 /** Where firewalld does not run: all that changes is written, and then it is started. */
 function startSteps(input: StepsInput, ledger: Ledger): Step[] {
-  const { changes, desired } = input;
-  const files: Step[] = [];
-  const write = (path: string, text: string, serves: readonly number[]) => {
-    if (serves.length > 0) files.push({ kind: 'file', path, text, serves });
-  };
-  for (const [name, { value }] of desired.services)
-    write(`services/${name}.xml`, writeServiceXml(value), ledger.definition('service', name));
-  for (const [name, { value }] of desired.ipsets)
-    write(`ipsets/${name}.xml`, writeIpsetXml(value), [...ledger.definition('ipset', name), ...ledger.entries(name)]);
-  for (const [name, { config }] of desired.zones) {
-    // As on one that runs: we write none, and leave one that somebody gave our zone.
-    const ingressPriority = input.observed.permanent.zones.get(name)?.ingressPriority;
-    const kept = ingressPriority === undefined ? config : { ...config, ingressPriority };
-    write(`zones/${name}.xml`, writeZoneXml(kept), ledger.zone(name));
-  }
+  const { changes } = input;
   const ensure = changes.findIndex(({ kind }) => kind === 'ensure-firewalld');
   const given = changes[ensure];
   const install = given?.kind === 'ensure-firewalld' && given.action === 'install';
   const started = changes.flatMap((change, index) => ('layers' in change && change.layers.runtime ? [index] : []));
   return [
-    ...files,
+    ...allFiles(input, ledger),
     ...deletions(input, ledger),
     ...ownersEdits(input),
     ...connections(input, ledger),
     { kind: 'start-firewalld', install, serves: [ensure, ...started] },
     ...remembered(input, ledger),
   ];
+}
+
+/** The file of each object of which anything changes. */
+function allFiles({ desired, observed }: StepsInput, ledger: Ledger): Step[] {
+  const objects = desiredObjects(desired);
+  const kept = [...objects.zones].map(([name, config]): [string, OurZoneConfig] => {
+    // portfw sets no priority, and leaves one that somebody gave a zone of ours.
+    const ingressPriority = observed.permanent.zones.get(name)?.ingressPriority;
+    return [name, ingressPriority === undefined ? config : { ...config, ingressPriority }];
+  });
+  const wanted: OurObjects = { ...objects, zones: new Map(kept) };
+  const [zones = [], ...others] = eachOurKind(({ object, writeXml }, folder) =>
+    [...wanted[folder]].flatMap(([name, item]): Step[] => {
+      const inside = folder === 'zones' ? ledger.zone(name) : folder === 'ipsets' ? ledger.entries(name) : [];
+      const serves = united(ledger.definition(object, name), inside);
+      return serves.length === 0 ? [] : [{ kind: 'file', path: pathOf(folder, name), text: writeXml(item), serves }];
+    }),
+  );
+  // Zones come last, since they refer to the others.
+  return [...others.flat(), ...zones];
 }

@@ -1,5 +1,5 @@
+import type { ObjectKind } from '../../firewalld/kinds/kinds.ts';
 import type { Change } from '../plan.ts';
-import type { ObjectKind } from '../steps.ts';
 
 type InterfaceChange = Extract<Change, { kind: 'interface' }>;
 

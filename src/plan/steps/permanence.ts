@@ -1,7 +1,9 @@
+import { eachOurKind, type ObjectKind, type OurFolder } from '../../firewalld/kinds/kinds.ts';
 import { isOurs } from '../../firewalld/model.ts';
+import { desiredObjects } from '../../policy/desired.ts';
 import { connectionMoves } from '../diff/connection-moves.ts';
 import { needsReload } from '../diff/definitions.ts';
-import type { ObjectKind, Step } from '../steps.ts';
+import type { Step } from '../steps.ts';
 import { interfaceChanges, type Ledger, united } from './change-ledger.ts';
 import { sameList } from './entry-calls.ts';
 import type { StepsInput, StepsWork } from './steps-work.ts';
@@ -11,9 +13,7 @@ export function permanenceSteps(work: StepsWork): readonly Step[] {
   return [
     ...ownersEdits(work),
     ...editsBetweenOurs(work),
-    ...zoneSettings(work),
-    ...serviceSettings(work),
-    ...ipsetSettings(work),
+    ...settings(work),
     ...deletions(work, work.ledger),
     ...connections(work, work.ledger),
     ...remembered(work, work.ledger),
@@ -53,58 +53,69 @@ function editsBetweenOurs({ desired, observed, written, reload, ledger }: StepsW
   });
 }
 
-/** Zones whose files are not yet as they are to be. */
-function zoneSettings({ changes, desired, written, ledger }: StepsWork): readonly Step[] {
-  return [...desired.zones].flatMap(([name, { config }]): Step[] => {
-    const file = written.get(name);
-    const due = ledger.zone(name).filter((index) => {
-      const change = changes[index]!;
-      const inFile = change.kind === 'definition' || ('layers' in change && change.layers.permanent);
-      if (file === undefined || !inFile) return inFile;
-      if (file.mode === 'empty') return change.kind !== 'definition';
-      // Its file lost one already that is not to come back.
-      return change.kind === 'interface' && (change.action === 'bind' || !file.dropped.includes(change.interface));
-    });
-    const back = (file?.dropped ?? []).filter((item) => config.interfaces.includes(item));
-    const serves = united(due, ...back.map((item) => ledger.interface(item)));
-    return serves.length === 0 ? [] : [{ kind: 'settings', object: 'zone', settings: config, serves }];
+/** Objects whose files are not yet as they are to be, though no file of theirs is written before the reload. */
+function settings(work: StepsWork): readonly Step[] {
+  const { desired } = work;
+  const objects = desiredObjects(desired);
+  return eachOurKind(({ object, settingsOf }, folder) =>
+    [...objects[folder]].flatMap(([name, item]): Step[] => {
+      const serves = DUE[folder]?.(work, name) ?? textsDue(work, object, name);
+      // TypeScript cannot tell that `object` and the settings are of one kind; they are.
+      return serves.length === 0 ? [] : [{ kind: 'settings', object, settings: settingsOf(item), serves } as Step];
+    }),
+  ).flat();
+}
+
+/** The changes that an object's settings are for, where these are more than its texts. */
+const DUE: Readonly<Partial<Record<OurFolder, (work: StepsWork, name: string) => readonly number[]>>> = {
+  zones: zoneDue,
+  ipsets: entriesDue,
+};
+
+/** Changes of texts alone: no reload is made for them. */
+function textsDue({ changes, ledger }: StepsWork, object: ObjectKind, name: string): readonly number[] {
+  return ledger.definition(object, name).filter((index) => {
+    const change = changes[index]!;
+    return change.kind === 'definition' && !needsReload(change);
   });
 }
 
-/** Services of which texts alone change. */
-function serviceSettings({ changes, desired }: StepsWork): readonly Step[] {
-  return changes.flatMap((change, index): Step[] => {
-    if (change.kind !== 'definition' || change.object !== 'service') return [];
-    if (change.action === 'delete' || needsReload(change)) return [];
-    const settings = desired.services.get(change.name)!.value;
-    return [{ kind: 'settings', object: 'service', settings, serves: [index] }];
+function zoneDue({ changes, desired, written, ledger }: StepsWork, name: string): readonly number[] {
+  const file = written.get(name);
+  const due = ledger.zone(name).filter((index) => {
+    const change = changes[index]!;
+    const inFile = change.kind === 'definition' || ('layers' in change && change.layers.permanent);
+    if (file === undefined || !inFile) return inFile;
+    if (file.mode === 'empty') return change.kind !== 'definition';
+    // Its file lost one already that is not to come back.
+    return change.kind === 'interface' && (change.action === 'bind' || !file.dropped.includes(change.interface));
   });
+  const home = desired.zones.get(name)?.config.interfaces ?? [];
+  const back = (file?.dropped ?? []).filter((item) => home.includes(item));
+  return united(due, ...back.map((item) => ledger.interface(item)));
 }
 
-/** Ipsets of which texts alone change, or whose entries are not in their file yet. */
-function ipsetSettings({ changes, desired, entries, ledger }: StepsWork): readonly Step[] {
-  return [...desired.ipsets].flatMap(([name, { value }]): Step[] => {
-    const serves = [...ledger.definition('ipset', name), ...ledger.entries(name)].filter((index) => {
-      const change = changes[index]!;
-      if (change.kind === 'definition') return !needsReload(change);
-      const done = sameList(entries.get(name), value.entries);
-      return change.kind === 'ipset-entries' && change.layers.permanent && !done;
-    });
-    return serves.length === 0 ? [] : [{ kind: 'settings', object: 'ipset', settings: value, serves }];
+/** Texts, and entries that the set's file does not have yet. */
+function entriesDue(work: StepsWork, name: string): readonly number[] {
+  const { changes, desired, entries, ledger } = work;
+  const inFile = sameList(entries.get(name), desired.ipsets.get(name)?.value.entries ?? []);
+  const due = ledger.entries(name).filter((index) => {
+    const change = changes[index]!;
+    return change.kind === 'ipset-entries' && change.layers.permanent && !inFile;
   });
+  return [...textsDue(work, 'ipset', name), ...due];
 }
 
-const DELETION_ORDER: Readonly<Record<ObjectKind, number>> = { zone: 0, service: 1, ipset: 2 };
-
-/** Ours that go; zones first, since they name the others. */
+/** Ours that go, in the order of the kinds: what refers to others goes first. */
 export function deletions({ changes }: StepsInput, ledger: Ledger): readonly Step[] {
-  const steps = changes.flatMap((change, index): Extract<Step, { kind: 'delete' }>[] => {
-    if (change.kind !== 'definition' || change.action !== 'delete') return [];
-    const { object, name } = change;
-    const along = object === 'zone' ? ledger.zone(name) : object === 'ipset' ? ledger.entries(name) : [];
-    return [{ kind: 'delete', object, name, serves: united([index], along) }];
-  });
-  return steps.sort((a, b) => DELETION_ORDER[a.object] - DELETION_ORDER[b.object]);
+  return eachOurKind(({ object: kind }) =>
+    changes.flatMap((change, index): Step[] => {
+      if (change.kind !== 'definition' || change.action !== 'delete' || change.object !== kind) return [];
+      const { object, name } = change;
+      const along = object === 'zone' ? ledger.zone(name) : object === 'ipset' ? ledger.entries(name) : [];
+      return [{ kind: 'delete', object, name, serves: united([index], along) }];
+    }),
+  ).flat();
 }
 
 /** Zones of NetworkManager's connections that become part of their saved profiles. */

@@ -1,34 +1,23 @@
-import type { DesiredFirewalld, Reasoned } from '../../policy/desired.ts';
+import { eachOurKind, type OurFolder, type OurLayer, perOurKind, type Settings } from '../../firewalld/kinds/kinds.ts';
+import { type DesiredFirewalld, desiredObjects, withoutReasons } from '../../policy/desired.ts';
 import type { PlannedState } from '../plan.ts';
 
 /** The desired configuration without its reasons, as a plan holds it. */
-export function plannedState({ zones, services, ipsets }: DesiredFirewalld): PlannedState {
-  const sorted = <T extends { readonly name: string }>(items: Iterable<T>) =>
-    [...items].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return {
-    zones: sorted([...zones.values()].map(({ config }) => config)),
-    services: sorted([...services.values()].map(({ value }) => value)),
-    ipsets: sorted([...ipsets.values()].map(({ value }) => value)),
-  };
+export function plannedState(desired: DesiredFirewalld): PlannedState {
+  const objects = desiredObjects(desired);
+  const state = perOurKind<{ readonly [F in OurFolder]: Settings<F>[] }>(() => []);
+  eachOurKind((kind, folder) => {
+    const sorted = [...objects[folder].values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    state[folder].push(...sorted.map(kind.settingsOf));
+  });
+  return state;
 }
 
 /** The configuration that a plan ends with, to be compared with a host. Reasons are not part of it. */
-export function stateAsDesired({ zones, services, ipsets }: PlannedState): DesiredFirewalld {
-  const bare = <T>(value: T): Reasoned<T> => ({ value, reasons: [] });
-  return {
-    zones: new Map(
-      zones.map((config) => [
-        config.name,
-        {
-          config,
-          reasons: [],
-          interfaces: config.interfaces.map(bare),
-          services: config.services.map(bare),
-          richRules: config.richRules.map(bare),
-        },
-      ]),
-    ),
-    services: new Map(services.map((value) => [value.name, bare(value)])),
-    ipsets: new Map(ipsets.map((value) => [value.name, bare(value)])),
-  };
+export function stateAsDesired(state: PlannedState): DesiredFirewalld {
+  const objects = perOurKind<OurLayer>(() => new Map());
+  eachOurKind((kind, folder) => {
+    for (const settings of state[folder]) objects[folder].set(settings.name, kind.ofSettings(settings));
+  });
+  return withoutReasons(objects);
 }

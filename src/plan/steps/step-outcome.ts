@@ -1,27 +1,30 @@
 import { isBan } from '../../firewalld/bans.ts';
+import type { IpsetConfig } from '../../firewalld/kinds/ipset.ts';
 import {
+  copyOf,
+  eachOurKind,
   type FirewalldConfig,
-  type IpsetConfig,
-  isOurs,
-  type ServiceConfig,
-  type ZoneConfig,
-} from '../../firewalld/model.ts';
+  type Folder,
+  KINDS,
+  type Layer,
+  OUR_KINDS,
+  type OurFolder,
+  ourFolderOf,
+  type Settings,
+} from '../../firewalld/kinds/kinds.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
+import { isKnown } from '../../firewalld/loaded.ts';
+import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
-import { readIpsetXml, readServiceXml, readZoneXml } from '../../firewalld/read-xml.ts';
-import type { RuntimeCall, Step } from '../steps.ts';
+import { normaliseRules, parseRichRule } from '../../firewalld/rich-rule.ts';
+import type { RuntimeCall, RuntimeOperation, SettingsStep, Step } from '../steps.ts';
 import { joined } from './entry-calls.ts';
 
 /** Both layers of a host's firewalld once steps are carried out. */
 export interface StepOutcome {
   readonly runtime: FirewalldConfig;
   readonly permanent: FirewalldConfig;
-}
-
-interface Layer {
-  readonly zones: Map<string, ZoneConfig>;
-  readonly services: Map<string, ServiceConfig>;
-  readonly ipsets: Map<string, IpsetConfig>;
 }
 
 interface State {
@@ -37,8 +40,8 @@ interface State {
  * @param keeps whether a reload keeps the entries that ipsets have at runtime (`FlushAllOnReload=no`)
  */
 export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld, keeps = false): StepOutcome {
-  const permanent = copy(observed.permanent);
-  const runtime = copy(observed.runtime);
+  const permanent = copyOf(observed.permanent);
+  const runtime = copyOf(observed.runtime);
   const state: State = { permanent, runtime, entries: new Map() };
   for (const step of steps) {
     switch (step.kind) {
@@ -65,14 +68,10 @@ export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld, k
         }));
         break;
       case 'settings':
-        if (step.object === 'zone') {
-          const held = permanent.zones.get(step.settings.name);
-          permanent.zones.set(step.settings.name, withBans(withPriority(step.settings, held?.ingressPriority), held));
-        } else if (step.object === 'service') permanent.services.set(step.settings.name, step.settings);
-        else permanent.ipsets.set(step.settings.name, step.settings);
+        takeSettings(permanent, step);
         break;
       case 'delete':
-        permanent[`${step.object}s`].delete(step.name);
+        permanent[ourFolderOf(step.object)].delete(step.name);
         break;
       case 'connection':
       case 'remember':
@@ -83,27 +82,44 @@ export function outcomeOf(steps: readonly Step[], observed: ObservedFirewalld, k
   return { runtime, permanent };
 }
 
-function copy(config: FirewalldConfig): Layer {
-  return { zones: new Map(config.zones), services: new Map(config.services), ipsets: new Map(config.ipsets) };
-}
-
 function readFile(layer: Layer, path: string, text: string): void {
   const [folder = '', file = ''] = path.split('/');
   const name = file.replace(/\.xml$/, '');
-  if (folder === 'zones') layer.zones.set(name, withBans(readZoneXml(name, text), layer.zones.get(name)));
-  else if (folder === 'services') layer.services.set(name, readServiceXml(name, text));
-  else layer.ipsets.set(name, readIpsetXml(name, text));
+  const held = layer.zones.get(name);
+  if (isKnown(folder)) readInto(layer, folder, name, text);
+  const written = layer.zones.get(name);
+  // The host copies the bans of others into the new file of a zone.
+  if (folder === 'zones' && written !== undefined) layer.zones.set(name, withBans(written, held));
+}
+
+function readInto<F extends Folder>(layer: Layer, folder: F, name: string, text: string): void {
+  const item = KINDS[folder].readXml(name, text);
+  if (item !== null) layer[folder].set(name, item);
+}
+
+/** What the daemon makes of an object's settings. */
+function takeSettings(layer: Layer, { object, settings }: SettingsStep): void {
+  const held = layer.zones.get(settings.name);
+  take(layer, ourFolderOf(object), settings);
+  const taken = layer.zones.get(settings.name);
+  if (object === 'zone' && taken !== undefined)
+    layer.zones.set(settings.name, withBans(withPriority(taken, held?.ingressPriority), held));
+}
+
+function take<F extends OurFolder>(layer: Layer, folder: F, settings: Settings<F>): void {
+  layer[folder].set(settings.name, OUR_KINDS[folder].ofSettings(settings));
 }
 
 /** What firewalld reads when it loads its files; of others the proof takes the files for itself. */
 function load(permanent: Layer, runtime: Layer): void {
   const before = new Map(runtime.zones);
-  replaceOurs(permanent.zones, runtime.zones);
+  eachOurKind((_, folder) => {
+    for (const name of [...runtime[folder].keys()].filter(isOurs)) runtime[folder].delete(name);
+    for (const [name, item] of permanent[folder]) if (isOurs(name)) runtime[folder].set(name, item);
+  });
   // The host puts bans back that a reload has lost.
   for (const [name, zone] of permanent.zones)
     if (isOurs(name)) runtime.zones.set(name, withBans(zone, before.get(name)));
-  replaceOurs(permanent.services, runtime.services);
-  replaceOurs(permanent.ipsets, runtime.ipsets);
   const bound = new Set(
     [...runtime.zones.values()].filter(({ name }) => isOurs(name)).flatMap((zone) => zone.interfaces),
   );
@@ -121,15 +137,10 @@ function keepEntries(before: ReadonlyMap<string, IpsetConfig>, { ipsets }: Layer
   }
 }
 
-function replaceOurs<T>(from: ReadonlyMap<string, T>, to: Map<string, T>): void {
-  for (const name of [...to.keys()].filter(isOurs)) to.delete(name);
-  for (const [name, item] of from) if (isOurs(name)) to.set(name, item);
-}
-
 /** A zone of ours as it is written, with the bans that others have put into it. */
 function withBans(zone: ZoneConfig, held: ZoneConfig | undefined): ZoneConfig {
   const bans = held?.richRules.filter(isBan) ?? [];
-  return bans.length === 0 ? zone : { ...zone, richRules: [...new Set([...zone.richRules, ...bans])].sort() };
+  return bans.length === 0 ? zone : { ...zone, richRules: normaliseRules([...zone.richRules, ...bans]) };
 }
 
 function withPriority(zone: ZoneConfig, priority: number | undefined): ZoneConfig {
@@ -151,13 +162,9 @@ function bind(layer: Layer, zone: string, name: string): void {
 
 function call(state: State, [operation, owner = '', first = '', ...rest]: RuntimeCall): void {
   const layer = state.runtime;
-  const edit = (parts: (zone: ZoneConfig) => Partial<ZoneConfig>) => change(layer, owner, parts);
   switch (operation) {
     case 'bind-interface':
       bind(layer, owner, first);
-      return;
-    case 'release-interface':
-      edit(({ interfaces }) => ({ interfaces: without(interfaces, first) }));
       return;
     case 'move-connection':
       // The connection's interfaces follow it; an empty zone is the default one, which no zone need name.
@@ -169,50 +176,39 @@ function call(state: State, [operation, owner = '', first = '', ...rest]: Runtim
               change(layer, zone.name, ({ interfaces }) => ({ interfaces: without(interfaces, name) }));
       }
       return;
-    case 'add-service':
-      edit(({ services }) => ({ services: added(services, first) }));
-      return;
-    case 'remove-service':
-      edit(({ services }) => ({ services: without(services, first) }));
-      return;
-    case 'add-rich-rule':
-      edit(({ richRules }) => ({ richRules: added(richRules, first) }));
-      return;
-    case 'remove-rich-rule':
-      edit(({ richRules }) => ({ richRules: without(richRules, first) }));
-      return;
-    case 'remove-port':
-      edit(({ ports }) => ({ ports: ports.filter((port) => formatPort(port) !== `${first}/${rest[0]}`) }));
-      return;
-    case 'remove-source-port':
-      edit(({ sourcePorts }) => ({
-        sourcePorts: sourcePorts.filter((port) => formatPort(port) !== `${first}/${rest[0]}`),
-      }));
-      return;
-    case 'remove-protocol':
-      edit(({ protocols }) => ({ protocols: without(protocols, first) }));
-      return;
-    case 'remove-source':
-      edit(({ sources }) => ({ sources: without(sources, first) }));
-      return;
-    case 'remove-masquerade':
-      edit(() => ({ masquerade: false }));
-      return;
-    case 'remove-icmp-block':
-      edit(({ icmpBlocks }) => ({ icmpBlocks: without(icmpBlocks, first) }));
-      return;
-    case 'remove-icmp-block-inversion':
-      edit(() => ({ icmpBlockInversion: false }));
-      return;
-    case 'remove-forward-port':
-      edit(({ forwardPorts }) => ({ forwardPorts: without(forwardPorts, [first, ...rest].join(':')) }));
-      return;
     case 'add-entry':
     case 'remove-entry':
       entry(state, operation === 'add-entry', owner, first);
       return;
+    default:
+      change(layer, owner, (zone) => ZONE_EDITS[operation](zone, first, ...rest));
   }
 }
+
+type ZoneOperation = Exclude<RuntimeOperation, 'bind-interface' | 'move-connection' | 'add-entry' | 'remove-entry'>;
+
+/** What each call that is about one zone makes of it. */
+const ZONE_EDITS: Readonly<
+  Record<ZoneOperation, (zone: ZoneConfig, value: string, ...more: readonly string[]) => Partial<ZoneConfig>>
+> = {
+  'release-interface': ({ interfaces }, name) => ({ interfaces: without(interfaces, name) }),
+  'add-service': ({ services }, name) => ({ services: added(services, name) }),
+  'remove-service': ({ services }, name) => ({ services: without(services, name) }),
+  'add-rich-rule': ({ richRules }, text) => ({ richRules: normaliseRules([...richRules, parseRichRule(text)]) }),
+  'remove-rich-rule': ({ richRules }, text) => ({ richRules: richRules.filter((rule) => rule.text !== text) }),
+  'remove-port': ({ ports }, port, protocol) => ({
+    ports: ports.filter((held) => formatPort(held) !== `${port}/${protocol}`),
+  }),
+  'remove-source-port': ({ sourcePorts }, port, protocol) => ({
+    sourcePorts: sourcePorts.filter((held) => formatPort(held) !== `${port}/${protocol}`),
+  }),
+  'remove-protocol': ({ protocols }, name) => ({ protocols: without(protocols, name) }),
+  'remove-source': ({ sources }, source) => ({ sources: without(sources, source) }),
+  'remove-masquerade': () => ({ masquerade: false }),
+  'remove-icmp-block': ({ icmpBlocks }, name) => ({ icmpBlocks: without(icmpBlocks, name) }),
+  'remove-icmp-block-inversion': () => ({ icmpBlockInversion: false }),
+  'remove-forward-port': ({ forwardPorts }, ...parts) => ({ forwardPorts: without(forwardPorts, parts.join(':')) }),
+};
 
 /** The entries of a set at runtime while calls change them: a plan may have a hundred thousand. */
 function entry(state: State, comes: boolean, name: string, value: string): void {

@@ -1,4 +1,4 @@
-import type { ZoneConfig } from '../../firewalld/model.ts';
+import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
 import type { Change } from '../plan.ts';

@@ -3,17 +3,17 @@ import { describe, expect, it } from 'vitest';
 import { addressFamily, contains, parseAddress, parseNetwork } from '../../../src/core/addresses.ts';
 import type { Decision } from '../../../src/decide/decide.ts';
 import type { ControllerPath } from '../../../src/facts/facts.ts';
+import { asLayer, copyOf, type Layer } from '../../../src/firewalld/kinds/kinds.ts';
 import type { PortProtocol } from '../../../src/firewalld/model.ts';
-import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
 import { stateAsDesired } from '../../../src/plan/steps/planned-state.ts';
+import { desiredObjects } from '../../../src/policy/desired.ts';
 import { jsonLine } from '../../../src/report/ndjson.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
-import { DaemonError, Firewalld, type Layer } from '../plan/helpers/simulator.ts';
+import { DaemonError, Firewalld } from '../plan/helpers/simulator.ts';
 import {
   decideOn,
   interfaceWith,
@@ -112,7 +112,7 @@ function entrance(layer: Layer, way: ControllerPath, interfaceName: string): { i
     const service = layer.services.get(name);
     return service !== undefined && (opens(service.ports) || service.includes.some(serves));
   };
-  const rules = zone.richRules.map(parseRichRule).filter((rule) => {
+  const rules = zone.richRules.filter((rule) => {
     if (rule.family !== null && rule.family !== addressFamily(clientAddress)) return false;
     if (rule.sourceIpset !== null && !inSet(rule.sourceIpset)) return false;
     if (rule.sourceAddress !== null && !isIn(clientAddress, [rule.sourceAddress])) return false;
@@ -133,8 +133,7 @@ function ours(layer: Layer): unknown {
 }
 
 function wanted({ result }: HostPlan): unknown {
-  const { zones, services, ipsets } = desiredConfig(stateAsDesired(result));
-  return ours({ zones: new Map(zones), services: new Map(services), ipsets: new Map(ipsets) });
+  return ours(copyOf(asLayer(desiredObjects(stateAsDesired(result)))));
 }
 
 /** Characters that no report may hand on: they would steer a terminal. */

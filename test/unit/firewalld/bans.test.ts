@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isBan } from '../../../src/firewalld/bans.ts';
+import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 
 const RULE = 'rule family="ipv4" source address="203.0.113.7"';
 const CASES: readonly (readonly [string, boolean])[] = [
@@ -25,7 +26,9 @@ const CASES: readonly (readonly [string, boolean])[] = [
 
 describe('what a ban is', () => {
   it.each(CASES)('%s: %s', (rule, expected) => {
-    expect(isBan(rule)).toBe(expected);
+    const parsed = parseRichRule(rule);
+    expect(parsed.text).toBe(rule);
+    expect(isBan(parsed)).toBe(expected);
   });
 
   it('is the same on the host', () => {
@@ -35,6 +38,6 @@ describe('what a ban is', () => {
     const found: unknown = JSON.parse(
       execFileSync('python3', ['-c', script, JSON.stringify(rules)], { encoding: 'utf8' }),
     );
-    expect(found).toEqual(rules.filter(isBan));
+    expect(found).toEqual(rules.filter((rule) => isBan(parseRichRule(rule))));
   });
 });

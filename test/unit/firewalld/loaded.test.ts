@@ -42,7 +42,7 @@ describe('the permanent configuration', () => {
       version,
       files: files.map((file) => ({ text: '', ...file })),
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
-      runtime: { zones: {}, services: {}, ipsets: {} },
+      runtime: { zones: {}, services: {}, ipsets: {}, policies: {} },
     } as unknown as RunningFirewalld);
   const A = {
     path: 'zones/in/a.xml',

@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PortRange } from '../../../src/core/ports.ts';
 import type { RunningFirewalld } from '../../../src/facts/facts.ts';
-import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../../../src/firewalld/model.ts';
+import { type IpsetConfig, readIpsetXml, writeIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
+import { readServiceXml, type ServiceConfig, writeServiceXml } from '../../../src/firewalld/kinds/service.ts';
+import { readZoneXml, writeZoneXml, type ZoneConfig } from '../../../src/firewalld/kinds/zone.ts';
+import type { PortProtocol } from '../../../src/firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../../../src/firewalld/normalise.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
-import { readIpsetXml, readServiceXml, readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { ACCEPT_ALL, formatAcceptRule, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
-import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../src/firewalld/write-xml.ts';
+import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, normaliseRules } from '../../../src/firewalld/rich-rule.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
 import { withoutInterface } from '../../helpers/without-interface.ts';
 
@@ -31,7 +32,7 @@ const rule = fc
     what: fc.oneof(fc.record({ service: name }), fc.record({ port: range })),
   })
   .map(({ what, ...rest }) =>
-    formatAcceptRule({
+    acceptRule({
       ...rest,
       service: 'service' in what ? what.service : null,
       port: 'port' in what ? { port: String(what.port.first), protocol: 'udp' } : null,
@@ -56,7 +57,7 @@ const zone: fc.Arbitrary<ZoneConfig> = fc.record({
   masquerade: fc.constant(false),
   forward: fc.boolean(),
   forwardPorts: fc.constant([]),
-  richRules: strings(anyRule),
+  richRules: fc.array(anyRule, { maxLength: 4 }).map(normaliseRules),
 });
 
 const service: fc.Arbitrary<ServiceConfig> = fc.record({
@@ -127,7 +128,7 @@ it('writes a file that an admin can read', () => {
       forward: false,
       forwardPorts: [],
       richRules: [
-        formatAcceptRule({
+        acceptRule({
           family: 'ipv4',
           sourceIpset: 'portfw-peer-img',
           destination: '192.0.2.80',
@@ -257,6 +258,7 @@ describe('files that firewalld cannot use', () => {
       version: '1.3.3',
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
       runtime: {
+        policies: {},
         zones: { odd: { services: 'ssh' }, odder: { ports: [['http', 'tcp']] }, fine: { services: ['ssh'] } },
         services: { odd: { ports: 5 } },
         ipsets: { odd: { entries: [1] } },
@@ -284,7 +286,7 @@ describe('files that firewalld cannot use', () => {
       version: '1.3.3',
       files: [{ path: 'zones/public.xml', text: '<zone><service name="http"/></zone>' }],
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
-      runtime: { zones: {}, services: {}, ipsets: {} },
+      runtime: { zones: {}, services: {}, ipsets: {}, policies: {} },
     } as unknown as RunningFirewalld);
     expect(observed.permanent.zones.get('public')?.services).toEqual(['http']);
   });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { offlineObserved } from '../../../src/firewalld/offline.ts';
-import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { startRequest } from '../../../src/host/requests.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { ourZone } from '../plan/helpers/our-zone.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { connectionMoves } from '../../../src/plan/diff/connection-moves.ts';
 import type { Change } from '../../../src/plan/plan.ts';

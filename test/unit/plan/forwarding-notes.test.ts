@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { FlowKind, InterfaceFacts, PermanentFile } from '../../../src/facts/facts.ts';
-import type { FirewalldConfig } from '../../../src/firewalld/model.ts';
-import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import type { FilterFacts } from '../../../src/firewalld/filter/facts.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
+import { filtersOf } from '../../../src/plan/before-and-after.ts';
 import { forwarding } from '../../../src/plan/forwarding/forwarding-notes.ts';
 import { ours } from './helpers/our-zone.ts';
-import { withOurs } from './helpers/proof-case.ts';
+import { policiesOf, withOurs } from './helpers/proof-case.ts';
 
 const TRUSTED = '<rule priority="32767"><accept/></rule>';
 
@@ -48,7 +50,9 @@ function policyFile(name: string, policy: Readonly<Record<string, unknown>>): Pe
 
 /** Warnings, and what the plan is refused for. */
 function notes(given: Case): string[] {
-  const layer: FirewalldConfig = { zones: read(given.zones), services: new Map(), ipsets: new Map() };
+  const files = Object.entries(given.policies ?? {}).map(([name, policy]) => policyFile(name, policy));
+  const policies = policiesOf(files, given.policies ?? {});
+  const layer: FirewalldConfig = { ...emptyLayer(), zones: read(given.zones), policies: policies.runtime };
   const after = withOurs(layer, [...read(given.desired).values()].map(ours), []);
   const names = given.interfaces ?? ['eth0', 'eth1'];
   const interfaces = ['lo', ...names].map((name): InterfaceFacts => {
@@ -60,9 +64,20 @@ function notes(given: Case): string[] {
       addresses: address === undefined ? [] : [{ address, prefix: 24, family: 'ipv4' }],
     };
   });
+  const firewalld: FilterFacts = {
+    version: given.version ?? '1.3.3',
+    defaultZone: 'public',
+    zoneDrifting: false,
+    files,
+    networkManager: [],
+    runtime: { direct: [] },
+  };
+  const permanent = { ...layer, policies: policies.permanent };
+  const observed = { permanent, runtime: layer, zoneFiles: new Set<string>(), zoneFolders: new Map(), broken: [] };
+  const outcome = { runtime: after, permanent: after };
   const found = forwarding({
     host: 'gw1',
-    kernels: null,
+    filters: filtersOf({ firewalld, observed, outcome, kernels: null }),
     facts: {
       interfaces,
       forwarding: { ipv4: given.ipv4 ?? ['eth0', 'eth1', 'docker0'], ipv6: given.ipv6 ?? [] },
@@ -72,16 +87,7 @@ function notes(given: Case): string[] {
           ? null
           : { source: 'conntrack', kinds: given.flows, omitted: 0, cut: false, untracked: [] },
     },
-    firewalld: {
-      version: given.version ?? '1.3.3',
-      defaultZone: 'public',
-      zoneDrifting: false,
-      files: Object.entries(given.policies ?? {}).map(([name, policy]) => policyFile(name, policy)),
-      networkManager: [],
-      runtime: { policies: given.policies ?? {}, direct: [] },
-    },
-    observed: { permanent: layer, runtime: layer, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
-    outcome: { runtime: after, permanent: after },
+    firewalld,
     starts: given.starts ?? false,
   });
   return [

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowFacts, FlowKind, SocketFacts } from '../../../src/facts/facts.ts';
 import type { Comers } from '../../../src/firewalld/filter/comers.ts';
+import { filterOf } from '../../../src/firewalld/filter/dispatch.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
 import { reloadHoldMs, ruleCount } from '../../../src/plan/impact/disruption.ts';
 import { impactOf } from '../../../src/plan/impact/impact.ts';
@@ -72,8 +73,8 @@ function impact(given: Given): Impact {
       flows,
       controllerPath: given.path === null ? null : { clientAddress, clientPort: 40000, serverAddress, serverPort },
     },
-    filter(given.before),
-    filter(given.after),
+    filterOf(filter(given.before)),
+    filterOf(filter(given.after)),
   );
 }
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunningFirewalld } from '../../../src/facts/facts.ts';
-import { type FirewalldConfig, isOurs } from '../../../src/firewalld/model.ts';
-import { readIpsetXml } from '../../../src/firewalld/read-xml.ts';
+import { readIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
+import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { isOurs } from '../../../src/firewalld/model.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
 import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';

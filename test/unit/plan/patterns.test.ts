@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { EMPTY_ZONE, type FirewalldConfig, zoneHolding } from '../../../src/firewalld/model.ts';
+import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { EMPTY_ZONE, zoneHolding } from '../../../src/firewalld/kinds/zone.ts';
 import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
 import { patternFirst, patternNotes } from '../../../src/plan/notes/patterns.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
@@ -13,6 +14,7 @@ const config = (zones: Readonly<Record<string, readonly string[]>>): FirewalldCo
   ),
   services: new Map(),
   ipsets: new Map(),
+  policies: new Map(),
 });
 const observed = (zones: Readonly<Record<string, readonly string[]>>): ObservedFirewalld => ({
   permanent: config(zones),

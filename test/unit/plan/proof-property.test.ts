@@ -2,10 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { addressRanges, intersect, oneAddress, subtract } from '../../../src/core/address-ranges.ts';
 import { parseNetwork, rangeNetworks } from '../../../src/core/addresses.ts';
-import { dispatched, type Filter } from '../../../src/firewalld/filter/dispatch.ts';
+import { dispatched, type Filter, filterOf } from '../../../src/firewalld/filter/dispatch.ts';
+import { readIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
+import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import type { PolicyConfig } from '../../../src/firewalld/kinds/policy.ts';
-import { EMPTY_ZONE, type FirewalldConfig } from '../../../src/firewalld/model.ts';
-import { readIpsetXml, readServiceXml } from '../../../src/firewalld/read-xml.ts';
+import { readServiceXml } from '../../../src/firewalld/kinds/service.ts';
+import { EMPTY_ZONE } from '../../../src/firewalld/kinds/zone.ts';
+import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
 import {
   letsIn,
@@ -118,7 +121,7 @@ function world(certain: boolean): fc.Arbitrary<World> {
 const SSH = readServiceXml('ssh', '<service><port port="22" protocol="tcp"/></service>');
 
 /** The same world in the model that the proof reads. */
-function filterOf({ zones, policies, ipsets, ...rest }: World): Filter {
+function filterFor({ zones, policies, ipsets, ...rest }: World): Filter {
   const config: FirewalldConfig = {
     zones: new Map(
       zones.map((one) => [
@@ -135,7 +138,7 @@ function filterOf({ zones, policies, ipsets, ...rest }: World): Filter {
           services: one.ssh ? ['ssh'] : [],
           ports: one.port ? [{ protocol: 'tcp', range: { first: 20, last: 22 } }] : [],
           forwardPorts: one.forwarded ? ['22:tcp:2222:'] : [],
-          richRules: one.rules.map(ruleText),
+          richRules: one.rules.map((rule) => parseRichRule(ruleText(rule))),
         },
       ]),
     ),
@@ -146,8 +149,9 @@ function filterOf({ zones, policies, ipsets, ...rest }: World): Filter {
         readIpsetXml(name, `<ipset type="hash:net">${entries.map((one) => `<entry>${one}</entry>`).join('')}</ipset>`),
       ]),
     ),
+    policies: new Map(),
   };
-  return {
+  return filterOf({
     ...rest,
     config,
     policies: policies.map(
@@ -160,12 +164,13 @@ function filterOf({ zones, policies, ipsets, ...rest }: World): Filter {
         services: one.ssh ? ['ssh'] : [],
         ports: [],
         protocols: [],
+        sourcePorts: [],
         masquerade: false,
         forwardPorts: [],
-        richRules: one.rules.map(ruleText),
+        richRules: one.rules.map((rule) => parseRichRule(ruleText(rule))),
       }),
     ),
-  };
+  });
 }
 
 /** Addresses at the edges of everything that is named anywhere, and some beyond. */
@@ -196,7 +201,7 @@ function check(
 ): void {
   fc.assert(
     fc.property(world(certain), packets, management, fc.boolean(), (given, packet, given2, reversed) => {
-      const filter = filterOf(given);
+      const filter = filterFor(given);
       const sources = addressRanges([given2], 'ipv4')!;
       const approach = { family: 'ipv4', sources, port: 22, ...packet } as const;
       const sure = dispatched(filter, approach, true).accepted;

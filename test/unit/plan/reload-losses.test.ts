@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { observedFirewalld } from '../../../src/firewalld/observed.ts';
+import { stockFirewalld } from '../../../src/firewalld/offline.ts';
 import { othersLayers, type TwoLayers } from '../../../src/plan/notes/reload-losses.ts';
 
 function differences(input: {
@@ -15,12 +17,11 @@ function differences(input: {
   }));
   const runtime = { zones: {}, services: {}, ipsets: {}, policies: input.policies ?? {}, direct: input.direct ?? [] };
   const missing = (from: readonly string[], to: readonly string[]) => from.filter((item) => !to.includes(item));
-  return othersLayers({ files, runtime, version: '1.3.3' }).flatMap(
-    ({ what, runtime: loaded, permanent }: TwoLayers) => [
-      ...missing(loaded, permanent).map((item) => `${what} loses ${item}`),
-      ...missing(permanent, loaded).map((item) => `${what} gets ${item}`),
-    ],
-  );
+  const observed = observedFirewalld({ ...stockFirewalld(), files, runtime });
+  return othersLayers(observed, { files, runtime }).flatMap(({ what, runtime: loaded, permanent }: TwoLayers) => [
+    ...missing(loaded, permanent).map((item) => `${what} loses ${item}`),
+    ...missing(permanent, loaded).map((item) => `${what} gets ${item}`),
+  ]);
 }
 
 const DIRECT = `<direct>

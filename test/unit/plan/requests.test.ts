@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { FirewalldConfig, OurZoneConfig } from '../../../src/firewalld/model.ts';
-import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { type OurZoneConfig, readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
+import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
@@ -16,14 +17,15 @@ function zone(
   richRules: readonly string[] = [],
   target: OurZoneConfig['target'] = 'default',
 ): DesiredZone {
-  const config: OurZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces, richRules };
-  const reasoned = (value: string) => ({ value, reasons: [] });
+  const rules = richRules.map(parseRichRule);
+  const config: OurZoneConfig = { ...readZoneXml(name, '<zone/>'), target, interfaces, richRules: rules };
+  const reasoned = <T>(value: T) => ({ value, reasons: [] });
   return {
     config,
     reasons: [],
     interfaces: interfaces.map(reasoned),
     services: [],
-    richRules: richRules.map(reasoned),
+    richRules: rules.map(reasoned),
   };
 }
 
@@ -31,7 +33,7 @@ function zone(
 function requests(files: Readonly<Record<string, string>>, desired: readonly DesiredZone[]) {
   const facts = new Firewalld([]).facts();
   const zones = new Map(Object.entries(files).map(([name, text]) => [name, readZoneXml(name, text)]));
-  const layer: FirewalldConfig = { zones, services: new Map(), ipsets: new Map() };
+  const layer: FirewalldConfig = { ...emptyLayer(), zones };
   const observed = {
     permanent: layer,
     runtime: layer,
@@ -63,7 +65,10 @@ describe('the requests of an apply', () => {
       zone('portfw-public', ['eth0']),
     ]);
     const written = begin.files.find(({ path }) => path === 'zones/portfw-private.xml')!;
-    expect(readZoneXml('portfw-private', written.text)).toMatchObject({ richRules: [TRUSTED], interfaces: [] });
+    expect(readZoneXml('portfw-private', written.text)).toMatchObject({
+      richRules: [{ text: TRUSTED }],
+      interfaces: [],
+    });
     expect(begin.calls).toContainEqual(['bind-interface', 'portfw-public', 'eth0']);
   });
 

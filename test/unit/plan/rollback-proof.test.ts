@@ -25,7 +25,7 @@ function refusals(...states: readonly RehearsedState[]) {
       zoneDrifting: false,
       files: [],
       networkManager: [],
-      runtime: { policies: {}, direct: [] },
+      runtime: { direct: [] },
     },
     observed: { runtime: held, permanent: held, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
     ways: [],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { filtersOf } from '../../../src/plan/before-and-after.ts';
 import { lockout } from '../../../src/plan/lockout/lockout.ts';
 import type { LockoutVerdict } from '../../../src/plan/lockout/lockout-types.ts';
 import type { Dialled, WayFacts } from '../../../src/plan/lockout/proof-ways.ts';
@@ -83,24 +84,28 @@ function proved({
     })),
   } as const;
   const config = layer(PUBLIC_OPEN);
+  const firewalld = {
+    version,
+    defaultZone: 'public',
+    zoneDrifting: false,
+    files: [],
+    networkManager: [],
+    runtime: { direct: [] },
+  };
+  const outcome = { runtime: config, permanent: config };
+  const observed = { ...outcome, zoneFiles: new Set<string>(), zoneFolders: new Map(), broken: [] };
+  const kernels = kernelsOf(rehearsal, FACTS);
   return lockout({
     facts: FACTS,
-    firewalld: {
-      version,
-      defaultZone: 'public',
-      zoneDrifting: false,
-      files: [],
-      networkManager: [],
-      runtime: { policies: {}, direct: [] },
-    },
-    observed: { runtime: config, permanent: config, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
-    outcome: { runtime: config, permanent: config },
+    firewalld,
+    filters: filtersOf({ firewalld, observed, outcome, kernels }),
+    outcome,
     reload,
     changes: true,
     ways,
     trials,
     rehearsal,
-    kernels: kernelsOf(rehearsal, FACTS),
+    kernels,
   });
 }
 

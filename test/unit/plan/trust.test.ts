@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
-import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import { trustNotes } from '../../../src/plan/diff/trust.ts';
 import type { Change } from '../../../src/plan/plan.ts';
@@ -83,6 +83,7 @@ describe('a move that opens everything', () => {
       zones: new Map([['portfw-private', readZoneXml('portfw-private', text)]]),
       services: new Map(),
       ipsets: new Map(),
+      policies: new Map(),
     });
     const filtered = runtime('<zone><interface name="eth1"/></zone>');
     expect(trustNotes(desired('trusted'), filtered)).toMatchObject([

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { letsIn } from '../../../src/firewalld/filter/openings.ts';
-import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
+import { asLayer } from '../../../src/firewalld/kinds/kinds.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { PolicyOutcome } from '../../../src/policy/desired.ts';
+import { desiredObjects } from '../../../src/policy/desired.ts';
 import { inputOf } from './helpers/cases.ts';
 
 /** Who knocks, by the address that he comes from. */
@@ -87,8 +88,8 @@ function outcomeOf({ matrix, roles, variables = {}, alone = false }: Given): Pol
 /** Everybody for whom a port is open on one interface, and the notes on rules that open nothing. */
 function openTo(given: Given, at: 'public' | 'private', port: string): { who: Who[]; notes: string[] } {
   const outcome = outcomeOf(given);
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ what }) => what).join('\n'));
-  const config = desiredConfig(outcome.desired);
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ text }) => text).join('\n'));
+  const config = asLayer(desiredObjects(outcome.desired));
   const device = at === 'public' ? 'eth0' : 'eth1';
   const zone = [...config.zones.values()].find(({ interfaces }) => interfaces.includes(device))!;
   const [protocol = '', number = ''] = port.split('/');

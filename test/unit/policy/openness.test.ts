@@ -2,10 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contains, parseAddress, parseNetwork } from '../../../src/core/addresses.ts';
 import { type Knock, letsIn } from '../../../src/firewalld/filter/openings.ts';
+import { asLayer } from '../../../src/firewalld/kinds/kinds.ts';
 import { ACCEPT_ALL, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
-import { desiredConfig } from '../../../src/plan/diff/zone-changes.ts';
 import { buildDesired, type PolicyInput } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { desiredObjects } from '../../../src/policy/desired.ts';
 import type { InterfaceClass, ZoneTarget } from '../../../src/settings/settings-types.ts';
 import { inputOf, type PolicyCase } from './helpers/cases.ts';
 
@@ -182,7 +183,7 @@ describe('any inventory', { timeout: 120_000 }, () => {
         const outcome = buildDesired(input);
         if (outcome.kind === 'refused') return;
         planned += 1;
-        const config = desiredConfig(outcome.desired);
+        const config = asLayer(desiredObjects(outcome.desired));
         for (const zone of config.zones.values()) {
           for (const name of zone.interfaces) {
             for (const knock of knocksOn(name)) {
@@ -210,7 +211,9 @@ describe('any inventory', { timeout: 120_000 }, () => {
         }
         const { zones, services, ipsets } = outcome.desired;
         for (const item of eachReasoned(outcome.desired)) expect(item.reasons.length).toBeGreaterThan(0);
-        const uses = JSON.stringify([...zones.values()].map(({ config }) => [...config.services, ...config.richRules]));
+        const uses = JSON.stringify(
+          [...zones.values()].map(({ config }) => [...config.services, ...config.richRules.map(({ text }) => text)]),
+        );
         for (const name of [...services.keys(), ...ipsets.keys()]) expect(uses).toContain(name);
         for (const name of [...zones.keys()]) expect(name).toMatch(/^portfw-[a-z0-9-]{1,10}$/);
         for (const name of services.keys()) expect(name).toMatch(/^portfw-[a-z0-9-]{1,64}$/);
@@ -239,8 +242,8 @@ describe('any inventory', { timeout: 120_000 }, () => {
           expect(config.target).toBe(strictest);
           expect(config.forward).toBe(false);
           const trusted = input.privateMode === 'trusted' && classes.join() === 'private';
-          expect(config.richRules.includes(ACCEPT_ALL)).toBe(trusted);
-          const icmp = config.richRules.filter((rule) => NEEDED_ICMP.includes(rule)).length;
+          expect(config.richRules.some(({ text }) => text === ACCEPT_ALL.text)).toBe(trusted);
+          const icmp = config.richRules.filter((rule) => NEEDED_ICMP.some(({ text }) => text === rule.text)).length;
           expect(icmp).toBe(trusted || strictest === 'default' ? 0 : NEEDED_ICMP.length);
           kinds.add(`${strictest} ${trusted}`);
         }

@@ -41,7 +41,7 @@ const extra = (name: string, port: number, from: readonly string[], side = 'publ
 function admitted(desired: DesiredFirewalld): Record<string, string[]> {
   const found: Record<string, string[]> = {};
   for (const zone of desired.zones.values()) {
-    for (const rule of zone.config.richRules.filter((text) => text !== ACCEPT_ALL)) {
+    for (const { text: rule } of zone.config.richRules.filter(({ text }) => text !== ACCEPT_ALL.text)) {
       const [, family, ipset, service] = /family="(\w+)" source ipset="([^"]+)" service name="([^"]+)"/.exec(rule)!;
       const { value } = desired.ipsets.get(ipset!)!;
       expect(value.family, rule).toBe(family);

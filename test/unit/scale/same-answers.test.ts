@@ -14,7 +14,7 @@ import {
   uniteAll,
 } from '../../../src/core/address-ranges.ts';
 import { addressFamily, formatNetwork, parseAddress, parseNetwork } from '../../../src/core/addresses.ts';
-import { readIpsetXml } from '../../../src/firewalld/read-xml.ts';
+import { readIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
 
 /** The ways that are quick for 100,000 of something say what the plain ways say. */

@@ -1,8 +1,10 @@
 import { isBan } from '../../../../src/firewalld/bans.ts';
-import type { FirewalldConfig, ZoneConfig } from '../../../../src/firewalld/model.ts';
+import { readIpsetXml } from '../../../../src/firewalld/kinds/ipset.ts';
+import type { FirewalldConfig } from '../../../../src/firewalld/kinds/kinds.ts';
+import { readServiceXml } from '../../../../src/firewalld/kinds/service.ts';
+import { readZoneXml, ZONE, type ZoneConfig } from '../../../../src/firewalld/kinds/zone.ts';
 import { formatPort } from '../../../../src/firewalld/normalise.ts';
 import type { ObservedFirewalld } from '../../../../src/firewalld/observed.ts';
-import { readIpsetXml, readServiceXml, readZoneXml } from '../../../../src/firewalld/read-xml.ts';
 import type { BeginRequest, PermanentRequest } from '../../../../src/host/requests.ts';
 import type { Change } from '../../../../src/plan/plan.ts';
 
@@ -55,7 +57,7 @@ function zoneParts(zone: ZoneConfig | undefined, name: string): Parts {
   for (const item of zone.services)
     both(`service ${item}`, `add service ${name} ${item}`, `remove service ${name} ${item}`);
   // Bans of others stay, and no request names them.
-  for (const item of zone.richRules.filter((rule) => !isBan(rule)))
+  for (const { text: item } of zone.richRules.filter((rule) => !isBan(rule)))
     both(`rule ${item}`, `add rule ${name} ${item}`, `remove rule ${name} ${item}`);
   const stray = (field: string, values: readonly string[]) => {
     for (const value of values) both(`${field} ${value}`, 'no change adds this', `stray ${name} ${field} ${value}`);
@@ -186,7 +188,7 @@ export function unnamed(
       ...interfaces.map((name) => (zone.startsWith('portfw-') ? `interface ${name}` : `edits ${zone} ${name}`)),
     );
   for (const [name, zone] of Object.entries(permanent.zones)) {
-    const words = moved(zoneParts(files.zones.get(name), name), zoneParts(zone, name));
+    const words = moved(zoneParts(files.zones.get(name), name), zoneParts(ZONE.ofSettings(zone), name));
     found.push(...asked(words, held.zones.has(name) ? null : `create zone ${name}`));
   }
   for (const [name, service] of Object.entries(permanent.services))

@@ -1,5 +1,4 @@
-import type { OurZoneConfig, ZoneConfig } from '../../../../src/firewalld/model.ts';
-import { readZoneXml } from '../../../../src/firewalld/read-xml.ts';
+import { type OurZoneConfig, readZoneXml, type ZoneConfig } from '../../../../src/firewalld/kinds/zone.ts';
 
 /** A zone as one of ours. @throws when it has a target that no zone of ours has */
 export function ours(zone: ZoneConfig): OurZoneConfig {

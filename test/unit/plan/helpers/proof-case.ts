@@ -1,6 +1,13 @@
-import type { ControllerPath, InterfaceFacts } from '../../../../src/facts/facts.ts';
-import { type FirewalldConfig, type IpsetConfig, isOurs, type ZoneConfig } from '../../../../src/firewalld/model.ts';
-import { readIpsetXml, readServiceXml, readZoneXml } from '../../../../src/firewalld/read-xml.ts';
+import type { ControllerPath, InterfaceFacts, PermanentFile } from '../../../../src/facts/facts.ts';
+import type { FilterFacts } from '../../../../src/firewalld/filter/facts.ts';
+import { type IpsetConfig, readIpsetXml } from '../../../../src/firewalld/kinds/ipset.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../../src/firewalld/kinds/kinds.ts';
+import { readServiceXml } from '../../../../src/firewalld/kinds/service.ts';
+import { readZoneXml, type ZoneConfig } from '../../../../src/firewalld/kinds/zone.ts';
+import { isOurs } from '../../../../src/firewalld/model.ts';
+import { observedFirewalld } from '../../../../src/firewalld/observed.ts';
+import { stockFirewalld } from '../../../../src/firewalld/offline.ts';
+import { filtersOf } from '../../../../src/plan/before-and-after.ts';
 import { lockout } from '../../../../src/plan/lockout/lockout.ts';
 import type { LockoutVerdict } from '../../../../src/plan/lockout/lockout-types.ts';
 import type { ManagementSource } from '../../../../src/plan/lockout/management-ways.ts';
@@ -40,9 +47,23 @@ function read<T>(texts: Readonly<Record<string, string>>, reader: (name: string,
   return new Map(Object.entries(texts).map(([name, text]) => [name, reader(name, text)]));
 }
 
+/** The policies of a host in both layers, read as they come from it: out of its files, and as D-Bus has them. */
+export function policiesOf(
+  files: readonly PermanentFile[],
+  policies: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
+): Readonly<Record<'permanent' | 'runtime', FirewalldConfig['policies']>> {
+  const { permanent, runtime } = observedFirewalld({
+    ...stockFirewalld(),
+    files: files.filter(({ path }) => path.startsWith('policies/')),
+    runtime: { zones: {}, services: {}, ipsets: {}, policies, direct: [] },
+  });
+  return { permanent: permanent.policies, runtime: runtime.policies };
+}
+
 /** A layer of a host with the services and ipsets above. */
 export function layer(zones: Readonly<Record<string, string>>): FirewalldConfig {
   return {
+    ...emptyLayer(),
     zones: read(zones, readZoneXml),
     services: read(SERVICES, readServiceXml),
     ipsets: read(IPSETS, readIpsetXml),
@@ -108,8 +129,19 @@ export function verdict(given: Case): LockoutVerdict {
     readIpsetXml('portfw-site', IPSETS['admins']!),
     { ...readIpsetXml('portfw-many', IPSETS['admins']!), entries: given.many ?? [] },
   ];
-  const runtime = layer(given.runtime ?? PUBLIC_OPEN);
-  const permanent = layer(given.permanent ?? given.runtime ?? PUBLIC_OPEN);
+  const files = Object.entries(given.files ?? {}).map(([name, text]) => ({
+    path: name,
+    text,
+    mode: '0644',
+    owner: '0:0',
+    sha256: 'a',
+  }));
+  const read = policiesOf(files, given.policies ?? {});
+  const runtime = { ...layer(given.runtime ?? PUBLIC_OPEN), policies: read.runtime };
+  const permanent = {
+    ...layer(given.permanent ?? given.runtime ?? PUBLIC_OPEN),
+    policies: read.permanent,
+  };
   const facts: WayFacts = {
     controllerPath: given.path === null ? null : path,
     interfaces: given.interfaces ?? INTERFACES,
@@ -121,30 +153,27 @@ export function verdict(given: Case): LockoutVerdict {
     })),
   };
   const { ways, doubts } = waysOf(facts, given.management ?? [], null);
+  const firewalld: FilterFacts = {
+    version: given.version ?? '1.3.3',
+    defaultZone: given.defaultZone ?? 'public',
+    zoneDrifting: given.drifting ?? false,
+    files,
+    networkManager: Object.entries(given.networkManager ?? {}).map(([name, zone]) => ({
+      uuid: name,
+      connection: name,
+      zone,
+      interfaces: [name],
+      unsaved: false,
+    })),
+    runtime: { direct: given.direct ?? [] },
+  };
+  const outcome = { runtime: withOurs(runtime, zones, ipsets), permanent: withOurs(permanent, zones, ipsets) };
+  const observed = { runtime, permanent, zoneFiles: new Set<string>(), zoneFolders: new Map(), broken: [] };
   const proof = lockout({
     facts,
-    firewalld: {
-      version: given.version ?? '1.3.3',
-      defaultZone: given.defaultZone ?? 'public',
-      zoneDrifting: given.drifting ?? false,
-      files: Object.entries(given.files ?? {}).map(([name, text]) => ({
-        path: name,
-        text,
-        mode: '0644',
-        owner: '0:0',
-        sha256: 'a',
-      })),
-      networkManager: Object.entries(given.networkManager ?? {}).map(([name, zone]) => ({
-        uuid: name,
-        connection: name,
-        zone,
-        interfaces: [name],
-        unsaved: false,
-      })),
-      runtime: { policies: given.policies ?? {}, direct: given.direct ?? [] },
-    },
-    outcome: { runtime: withOurs(runtime, zones, ipsets), permanent: withOurs(permanent, zones, ipsets) },
-    observed: { runtime, permanent, zoneFiles: new Set(), zoneFolders: new Map(), broken: [] },
+    firewalld,
+    filters: filtersOf({ firewalld, observed, outcome, kernels: null }),
+    outcome,
     reload: given.reload ?? false,
     changes: given.changes ?? true,
     starts: given.starts ?? false,

@@ -2,11 +2,13 @@ import { contains, parseNetwork } from '../../../../src/core/addresses.ts';
 import { formatPortRange, parsePortRange } from '../../../../src/core/ports.ts';
 import type { RunningFirewalld } from '../../../../src/facts/facts.ts';
 import { isBan } from '../../../../src/firewalld/bans.ts';
-import type { IpsetConfig, PortProtocol, ServiceConfig, ZoneConfig } from '../../../../src/firewalld/model.ts';
+import { type IpsetConfig, readIpsetXml, writeIpsetXml } from '../../../../src/firewalld/kinds/ipset.ts';
+import { emptyLayer, type Layer } from '../../../../src/firewalld/kinds/kinds.ts';
+import { readServiceXml, type ServiceConfig, writeServiceXml } from '../../../../src/firewalld/kinds/service.ts';
+import { readZoneXml, writeZoneXml, ZONE, type ZoneConfig } from '../../../../src/firewalld/kinds/zone.ts';
+import type { PortProtocol } from '../../../../src/firewalld/model.ts';
 import { formatPort } from '../../../../src/firewalld/normalise.ts';
-import { readIpsetXml, readServiceXml, readZoneXml } from '../../../../src/firewalld/read-xml.ts';
-import { parseRichRule } from '../../../../src/firewalld/rich-rule.ts';
-import { writeIpsetXml, writeServiceXml, writeZoneXml } from '../../../../src/firewalld/write-xml.ts';
+import { normaliseRules, parseRichRule, type RichRule } from '../../../../src/firewalld/rich-rule.ts';
 import type { BeginRequest, PermanentRequest } from '../../../../src/host/requests.ts';
 import type { RuntimeCall } from '../../../../src/plan/steps.ts';
 import { withoutInterface } from '../../../helpers/without-interface.ts';
@@ -26,24 +28,16 @@ const BUILTIN_SERVICES: Readonly<Record<string, string>> = {
   'dhcpv6-client': '<service><port port="546" protocol="udp"/></service>',
 };
 
-/** A zone, service or ipset as the daemon holds it in one of its layers. */
-export interface Layer {
-  readonly zones: Map<string, ZoneConfig>;
-  readonly services: Map<string, ServiceConfig>;
-  readonly ipsets: Map<string, IpsetConfig>;
-}
-
 const HASH = 'a'.repeat(64);
 
 /** A zone of ours with the bans that others have put into it: the host carries them over (src/host/remote/bans.py). */
-function keptIn(zone: ZoneConfig, held: readonly string[]): ZoneConfig {
-  return { ...zone, richRules: [...new Set([...zone.richRules, ...held.filter(isBan)])].sort() };
+function keptIn(zone: ZoneConfig, held: readonly RichRule[]): ZoneConfig {
+  return { ...zone, richRules: normaliseRules([...zone.richRules, ...held.filter(isBan)]) };
 }
 
 /** A zone file with the bans of a zone. */
 function withBans(text: string, { richRules }: ZoneConfig): string {
-  const bans = richRules.filter(isBan).map((rule) => {
-    const { family, sourceAddress, action } = parseRichRule(rule);
+  const bans = richRules.filter(isBan).map(({ family, sourceAddress, action }) => {
     return `  <rule${family === null ? '' : ` family="${family}"`}><source address="${sourceAddress}"/><${action}/></rule>\n`;
   });
   return text.replace('</zone>', `${bans.join('')}</zone>`);
@@ -71,7 +65,7 @@ export class Firewalld {
   }
 
   #parse(): Layer {
-    const layer: Layer = { zones: new Map(), services: new Map(), ipsets: new Map() };
+    const layer = emptyLayer();
     for (const [name, text] of Object.entries(BUILTIN_ZONES)) layer.zones.set(name, readZoneXml(name, text));
     for (const [name, text] of Object.entries(BUILTIN_SERVICES)) layer.services.set(name, readServiceXml(name, text));
     for (const [path, text] of this.files) {
@@ -110,8 +104,7 @@ export class Firewalld {
     }
   }
 
-  #checkRule(layer: Layer, text: string): void {
-    const { service, sourceIpset } = parseRichRule(text);
+  #checkRule(layer: Layer, { text, service, sourceIpset }: RichRule): void {
     if (service !== null && !layer.services.has(service)) throw new DaemonError(`INVALID_SERVICE: ${text}`);
     if (sourceIpset !== null && !layer.ipsets.has(sourceIpset)) throw new DaemonError(`open: ${text}`);
   }
@@ -217,11 +210,11 @@ export class Firewalld {
         change({ services: without(zone.services, first) });
         break;
       case 'add-rich-rule':
-        this.#checkRule(this.runtime, first);
-        change({ richRules: added(zone.richRules, first) });
+        this.#checkRule(this.runtime, parseRichRule(first));
+        change({ richRules: added(texts(zone), first).map(parseRichRule) });
         break;
       case 'remove-rich-rule':
-        change({ richRules: without(zone.richRules, first) });
+        change({ richRules: without(texts(zone), first).map(parseRichRule) });
         break;
       case 'remove-port':
         change({ ports: withoutPort(zone.ports, port()) });
@@ -283,7 +276,7 @@ export class Firewalld {
       this.files.set(`zones/${zone}.xml`, text ?? writeZoneXml(rest));
     }
     for (const name of Object.keys(request.zones).sort()) {
-      const zone = request.zones[name]!;
+      const zone = ZONE.ofSettings(request.zones[name]!);
       if (!this.memory.zones.has(name)) throw new DaemonError(`INVALID_ZONE: ${name}`);
       const kept = keptIn(zone, this.memory.zones.get(name)!.richRules);
       this.memory.zones.set(name, kept);
@@ -324,7 +317,7 @@ export class Firewalld {
         zone.interfaces.length + zone.sources.length > 0,
     );
     const used = new Set(
-      shownZones.flatMap((zone) => [...zone.services, ...zone.richRules.map((rule) => parseRichRule(rule).service)]),
+      shownZones.flatMap((zone) => [...zone.services, ...zone.richRules.map(({ service }) => service)]),
     );
     const services = [...this.runtime.services.values()].filter(
       ({ name }) => used.has(name) || name.startsWith('portfw-'),
@@ -375,7 +368,7 @@ export class Firewalld {
       ports.some(({ protocol, range }) => protocol === 'tcp' && range.first <= port && port <= range.last);
     const service = (name: string) => opens(this.runtime.services.get(name)?.ports ?? []);
     if (zone.target === 'ACCEPT' || opens(zone.ports) || zone.services.some(service)) return true;
-    return zone.richRules.map(parseRichRule).some((rule) => {
+    return zone.richRules.some((rule) => {
       if (rule.action !== 'accept' || rule.destination !== null) return false;
       if (rule.icmpType !== null || rule.protocol !== null) return false;
       if (rule.sourceIpset !== null && !inSet(rule.sourceIpset)) return false;
@@ -403,8 +396,12 @@ function zoneSettings(zone: ZoneConfig): Record<string, unknown> {
     masquerade: zone.masquerade,
     forward: zone.forward,
     forward_ports: zone.forwardPorts.map((forward) => forward.split(':')),
-    rules_str: zone.richRules,
+    rules_str: texts(zone),
   };
+}
+
+function texts({ richRules }: ZoneConfig): string[] {
+  return richRules.map(({ text }) => text);
 }
 
 function serviceSettings(service: ServiceConfig): Record<string, unknown> {

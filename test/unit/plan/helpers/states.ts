@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { aggregate } from '../../../../src/core/addresses.ts';
-import type { IpsetConfig, OurZoneConfig, ServiceConfig, ZoneConfig } from '../../../../src/firewalld/model.ts';
+import type { IpsetConfig } from '../../../../src/firewalld/kinds/ipset.ts';
+import type { ServiceConfig } from '../../../../src/firewalld/kinds/service.ts';
+import type { OurZoneConfig, ZoneConfig } from '../../../../src/firewalld/kinds/zone.ts';
 import { normalisePorts, normaliseStrings } from '../../../../src/firewalld/normalise.ts';
-import { ACCEPT_ALL, canonicalRichRule, NEEDED_ICMP } from '../../../../src/firewalld/rich-rule.ts';
+import { ACCEPT_ALL, NEEDED_ICMP, normaliseRules, parseRichRule } from '../../../../src/firewalld/rich-rule.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../../../src/policy/desired.ts';
 import { Firewalld } from './simulator.ts';
 
@@ -128,8 +130,8 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
         target: choice.target,
         interfaces,
         services: normaliseStrings(choice.services),
-        richRules: normaliseStrings([
-          ...rules,
+        richRules: normaliseRules([
+          ...rules.map(parseRichRule),
           ...(choice.accept && name === TRUSTED_ZONE ? [ACCEPT_ALL] : choice.target === 'default' ? [] : NEEDED_ICMP),
         ]),
       };
@@ -141,7 +143,9 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
         richRules: config.richRules.map(reasoned),
       });
     }
-    const text = [...built.values()].flatMap(({ config }) => [...config.services, ...config.richRules]).join(' ');
+    const text = [...built.values()]
+      .flatMap(({ config }) => [...config.services, ...config.richRules.map((rule) => rule.text)])
+      .join(' ');
     const mentioned = (name: string) => new RegExp(`${name}(?![a-z0-9-])`).test(text);
     const services = SERVICES.map((name, index) => service(name, ports[index]!, texts)).filter(({ name }) =>
       mentioned(name),
@@ -245,7 +249,7 @@ const STRAYS: readonly Partial<ZoneConfig>[] = [
   { icmpBlocks: ['echo-request'] },
   { icmpBlockInversion: true },
   { forwardPorts: ['80:tcp:8080:2001:db8::9'] },
-  { richRules: [canonicalRichRule('rule family="ipv4" source address="203.0.113.5" drop')] },
+  { richRules: [parseRichRule('rule family="ipv4" source address="203.0.113.5" drop')] },
   { services: ['http'] },
   { target: 'DROP' },
   { forward: true },

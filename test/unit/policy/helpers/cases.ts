@@ -178,7 +178,7 @@ export function shownOutcome(outcome: PolicyOutcome): string {
             reasons: zone.reasons.map(reasonText),
             interfaces: why(zone.interfaces),
             services: why(zone.services),
-            richRules: why(zone.richRules),
+            richRules: why(zone.richRules.map(({ value, reasons }) => ({ value: value.text, reasons }))),
           },
         ]),
       ),
