@@ -8,7 +8,7 @@ import {
   uniteAll,
 } from '../../core/address-ranges.ts';
 import type { AddressFamily } from '../../core/addresses.ts';
-import type { Ruleset } from '../../kernel/ruleset.ts';
+import type { Evaluator } from '../../kernel/evaluate.ts';
 import type { PolicyConfig } from '../kinds/policy.ts';
 import { coversInterface, EMPTY_ZONE, type FirewalldConfig, type ZoneConfig } from '../model.ts';
 import { type Dispatch, stockZone } from '../stock.ts';
@@ -26,7 +26,7 @@ export interface Filter {
 
 /** The rules of a kernel, and what they depend on. */
 export interface KernelFilter {
-  readonly rules: Ruleset;
+  readonly rules: Evaluator;
   /** The host's own addresses. */
   readonly addresses: readonly string[];
   /** The interface by which the host sends to an address. */
