@@ -12,6 +12,7 @@ import type { Request } from '../../../src/host/requests.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../src/matrix/matrix.ts';
 import type { Become, Connection, Target, Transport } from '../../../src/transport/connection.ts';
+import { Accounts } from '../../../src/transport/program/account.ts';
 import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program/program-session.ts';
 import { createTarget } from '../../../src/transport/target.ts';
 import { probeOf } from '../adversarial/worlds.ts';
@@ -41,6 +42,7 @@ export class FakeHost {
   readonly runs: { readonly bootstrap: string; readonly program: string; readonly data: string }[] = [];
   readonly firewalld: Firewalld;
   readonly #behaviour: Behaviour;
+  readonly #accounts = new Accounts();
 
   constructor(behaviour: Behaviour = {}, firewalld: Firewalld = new Firewalld()) {
     this.#behaviour = behaviour;
@@ -61,7 +63,7 @@ export class FakeHost {
       target,
       endpoints: null,
       notes: [],
-      run: (command) => runProgram(this.#start(target.become), target.become, target.user, command),
+      run: (command) => runProgram(this.#start(target.become), this.#accounts.of(target), command),
       close: () => Promise.resolve(),
     };
   }
