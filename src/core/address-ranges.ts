@@ -1,4 +1,5 @@
 import { type AddressFamily, countRangeNetworks, parseAddress, parseNetwork, rangeNetworks } from './addresses.ts';
+import { rememberingPairs } from './remember.ts';
 
 /** An inclusive range of addresses, as numbers. */
 export interface AddressRange {
@@ -52,21 +53,7 @@ const LARGE = 256;
  * all others is asked for each port of each interface, and must not be there a thousand times.
  */
 function remembering(operation: Operation): Operation {
-  const results = new WeakMap<AddressRanges, WeakMap<AddressRanges, AddressRanges>>();
-  return (left, right) => {
-    if (left.length + right.length < LARGE) return operation(left, right);
-    let ofLeft = results.get(left);
-    if (ofLeft === undefined) {
-      ofLeft = new WeakMap();
-      results.set(left, ofLeft);
-    }
-    let result = ofLeft.get(right);
-    if (result === undefined) {
-      result = operation(left, right);
-      ofLeft.set(right, result);
-    }
-    return result;
-  };
+  return rememberingPairs(operation, (left, right) => left.length + right.length >= LARGE);
 }
 
 /** What is in either. */

@@ -68,39 +68,55 @@ const NOTHING: Converted = { plain: null, exact: null, offset: 0, size: 1, entri
  * @param source the text that was parsed
  */
 export function convertDocument(document: Document.Parsed, source: string, report: Report): Converted {
-  const anchors = new Map<string, Converted>();
-  let aliased = 0;
+  return document.contents === null ? NOTHING : new Converter(source, report).root(document.contents);
+}
 
-  const anchored = (node: { anchor?: string | undefined }, converted: Converted): Converted => {
-    if (node.anchor !== undefined) anchors.set(node.anchor, converted);
+class Converter {
+  readonly #source: string;
+  readonly #report: Report;
+  readonly #anchors = new Map<string, Converted>();
+  /** How many nodes aliases have added. */
+  #aliased = 0;
+
+  constructor(source: string, report: Report) {
+    this.#source = source;
+    this.#report = report;
+  }
+
+  root(contents: unknown): Converted {
+    return this.#convert(contents, 0, 0, false);
+  }
+
+  #anchored(node: { anchor?: string | undefined }, converted: Converted): Converted {
+    if (node.anchor !== undefined) this.#anchors.set(node.anchor, converted);
     return converted;
-  };
+  }
 
-  const convert = (node: unknown, depth: number, fallback: number, unsafe: boolean): Converted => {
-    if (isAlias(node)) return convertAlias(node);
-    if (isScalar(node)) return anchored(node, convertScalar(node, fallback, unsafe));
+  #convert(node: unknown, depth: number, fallback: number, unsafe: boolean): Converted {
+    if (isAlias(node)) return this.#convertAlias(node);
+    if (isScalar(node)) return this.#anchored(node, this.#convertScalar(node, fallback, unsafe));
     if (!isMap(node) && !isSeq(node)) return { ...NOTHING, offset: fallback };
     const offset = node.range?.[0] ?? fallback;
     if (depth >= MAX_DEPTH) {
-      report(offset, 'nesting-too-deep', ...TOO_DEEP);
+      this.#report(offset, 'nesting-too-deep', ...TOO_DEEP);
       return { ...NOTHING, offset };
     }
     const tag = shortTag(node.tag);
     if (isSeq(node) && (tag === '!!omap' || tag === '!!pairs')) {
-      return anchored(node, convertPairs(node, depth, offset, unsafe));
+      return this.#anchored(node, this.#convertPairs(node, depth, offset, unsafe));
     }
-    const tagUnsafe = checkCollectionTag(node, offset) || unsafe;
+    const tagUnsafe = this.#checkCollectionTag(node, offset) || unsafe;
     const converted = isMap(node)
-      ? convertMap(node, depth, offset, tagUnsafe)
-      : convertSeq(node, depth, offset, tagUnsafe);
-    return anchored(node, converted);
-  };
+      ? this.#convertMap(node, depth, offset, tagUnsafe)
+      : this.#convertSeq(node, depth, offset, tagUnsafe);
+    return this.#anchored(node, converted);
+  }
 
-  const convertAlias = (node: Alias): Converted => {
+  #convertAlias(node: Alias): Converted {
     const offset = node.range?.[0] ?? 0;
-    const target = anchors.get(node.source);
+    const target = this.#anchors.get(node.source);
     if (target === undefined) {
-      report(
+      this.#report(
         offset,
         'unknown-anchor',
         `there is no anchor ${shown(node.source)} above this alias`,
@@ -108,10 +124,10 @@ export function convertDocument(document: Document.Parsed, source: string, repor
       );
       return { ...NOTHING, offset };
     }
-    aliased += target.size;
-    if (aliased > MAX_ALIASED_NODES) {
-      if (aliased - target.size <= MAX_ALIASED_NODES) {
-        report(
+    this.#aliased += target.size;
+    if (this.#aliased > MAX_ALIASED_NODES) {
+      if (this.#aliased - target.size <= MAX_ALIASED_NODES) {
+        this.#report(
           offset,
           'alias-expansion',
           `aliases expand this file by more than ${MAX_ALIASED_NODES} values`,
@@ -121,32 +137,32 @@ export function convertDocument(document: Document.Parsed, source: string, repor
       return { ...NOTHING, offset };
     }
     return { ...target, offset };
-  };
+  }
 
-  const checkCollectionTag = (node: YAMLMap | YAMLSeq, offset: number): boolean => {
+  #checkCollectionTag(node: YAMLMap | YAMLSeq, offset: number): boolean {
     const expected = isMap(node) ? 'map' : 'seq';
     const tag = shortTag(node.tag);
     if (tag === null || tag === `!!${expected}` || tag === '!' || (isMap(node) && tag === '!!python/dict'))
       return false;
     if (tag === '!unsafe') return true;
-    reportTag(offset, tag, report);
+    reportTag(offset, tag, this.#report);
     return false;
-  };
+  }
 
-  const convertSeq = (node: YAMLSeq, depth: number, offset: number, unsafe: boolean): Converted => {
+  #convertSeq(node: YAMLSeq, depth: number, offset: number, unsafe: boolean): Converted {
     return listOf(
-      node.items.map((item) => convert(item, depth + 1, offset, unsafe)),
+      node.items.map((item) => this.#convert(item, depth + 1, offset, unsafe)),
       offset,
     );
-  };
+  }
 
   /** `!!omap` and `!!pairs`: a list of mappings with one entry each, which PyYAML turns into a list of pairs. */
-  const convertPairs = (node: YAMLSeq, depth: number, offset: number, unsafe: boolean): Converted => {
+  #convertPairs(node: YAMLSeq, depth: number, offset: number, unsafe: boolean): Converted {
     const pairs = node.items.map((item): Converted => {
       const at = offsetOf(item) ?? offset;
       const pair = isMap(item) && item.items.length === 1 ? (item.items[0] as Pair) : null;
       if (pair === null) {
-        report(
+        this.#report(
           at,
           'wrong-type',
           'an ordered mapping is a list of mappings with one entry each',
@@ -154,35 +170,43 @@ export function convertDocument(document: Document.Parsed, source: string, repor
         );
         return { ...NOTHING, offset: at };
       }
-      return listOf([convert(pair.key, depth + 2, at, unsafe), convert(pair.value, depth + 2, at, unsafe)], at);
+      return listOf(
+        [this.#convert(pair.key, depth + 2, at, unsafe), this.#convert(pair.value, depth + 2, at, unsafe)],
+        at,
+      );
     });
     return listOf(pairs, offset);
-  };
+  }
 
-  const convertMap = (node: YAMLMap, depth: number, offset: number, unsafe: boolean): Converted => {
+  #convertMap(node: YAMLMap, depth: number, offset: number, unsafe: boolean): Converted {
     const own = new Map<string, Entry>();
     const identities = new Set<unknown>();
     const merged: Converted[] = [];
     for (const pair of node.items as Pair[]) {
       const keyOffset = offsetOf(pair.key) ?? offsetOf(pair.value) ?? offset;
       if (isMergeKey(pair.key)) {
-        merged.push(...mergeSources(pair.value, depth, keyOffset, unsafe));
+        merged.push(...this.#mergeSources(pair.value, depth, keyOffset, unsafe));
         continue;
       }
-      const key = convert(pair.key, depth + 1, keyOffset, false);
+      const key = this.#convert(pair.key, depth + 1, keyOffset, false);
       if (isMap(pair.key) && pair.key.flow === true && node.flow === true && pair.value === null) {
         const solve = 'Write "{{ … }}" with quotes around it';
-        report(offset, 'unquoted-template', 'a template has to stand in quotes, or it is a mapping', solve);
+        this.#report(offset, 'unquoted-template', 'a template has to stand in quotes, or it is a mapping', solve);
         continue;
       }
       if (key.entries !== null || key.plain instanceof VaultValue) {
-        report(keyOffset, 'complex-key', 'a list, a mapping or a secret cannot be a key', 'Use plain text as the key');
+        this.#report(
+          keyOffset,
+          'complex-key',
+          'a list, a mapping or a secret cannot be a key',
+          'Use plain text as the key',
+        );
         continue;
       }
       const name = keyText(key.exact);
-      const value = convert(pair.value, depth + 1, keyOffset, unsafe);
+      const value = this.#convert(pair.value, depth + 1, keyOffset, unsafe);
       if (own.has(name) || identities.has(identityOf(key.exact))) {
-        report(
+        this.#report(
           keyOffset,
           'duplicate-key',
           `the key ${shown(name)} appears twice in one mapping`,
@@ -199,23 +223,11 @@ export function convertDocument(document: Document.Parsed, source: string, repor
       for (const [name, entry] of source.entries ?? []) entries.set(String(name), entry);
     }
     for (const [name, entry] of own) entries.set(name, entry);
-    const plain: Record<string, unknown> = {};
-    const exact: Record<string, unknown> = {};
-    let size = 1;
-    for (const [name, { value }] of entries) {
-      define(plain, name, value.plain);
-      define(exact, name, value.exact);
-      size += value.size;
-    }
-    noteKeys(
-      exact,
-      [...entries.values()].map((entry) => entry.key),
-    );
-    return { plain, exact, offset, size, entries };
-  };
+    return mappingOf(entries, offset);
+  }
 
-  const mergeSources = (node: unknown, depth: number, fallback: number, unsafe: boolean): Converted[] => {
-    const converted = convert(node, depth + 1, fallback, unsafe);
+  #mergeSources(node: unknown, depth: number, fallback: number, unsafe: boolean): Converted[] {
+    const converted = this.#convert(node, depth + 1, fallback, unsafe);
     if (isPlainObject(converted.plain)) return [converted];
     const items = Array.isArray(converted.plain)
       ? [...(converted.entries?.values() ?? [])].map((entry) => entry.value)
@@ -223,32 +235,45 @@ export function convertDocument(document: Document.Parsed, source: string, repor
     // Of a list the first source wins, so it comes last; of several "<<" the last one wins.
     if (items?.every((item) => isPlainObject(item.plain))) return items.reverse();
     // What would have been merged was too large, and that is said already.
-    if (aliased > MAX_ALIASED_NODES) return [];
-    report(
+    if (this.#aliased > MAX_ALIASED_NODES) return [];
+    this.#report(
       converted.offset,
       'bad-merge',
       '"<<" can only merge a mapping or a list of mappings',
       'Put an alias of a mapping after "<<:"',
     );
     return [];
-  };
+  }
 
-  const convertScalar = (node: Scalar, fallback: number, unsafe: boolean): Converted => {
+  #convertScalar(node: Scalar, fallback: number, unsafe: boolean): Converted {
     const offset = node.range?.[0] ?? fallback;
     const written = typeof node.value === 'string' ? node.value : node.value === null ? '' : String(node.value);
     // What stands in the last line has no line end when the file has none there.
-    const isLast = isBlock(node) && (node.range?.[1] ?? 0) >= source.length;
+    const isLast = isBlock(node) && (node.range?.[1] ?? 0) >= this.#source.length;
     // Blanks beyond the indentation are text too.
     const unended =
       isLast &&
       written.endsWith('\n') &&
-      (!/(?:^|\n) *$/.test(source) || (/ $/.test(source) && /\n +\n$/.test(written)));
+      (!/(?:^|\n) *$/.test(this.#source) || (/ $/.test(this.#source) && /\n +\n$/.test(written)));
     const text = unended ? written.slice(0, -1) : written;
-    return scalar(scalarValue(text, node, offset, unsafe, report), offset);
-  };
+    return scalar(scalarValue(text, node, offset, unsafe, this.#report), offset);
+  }
+}
 
-  if (document.contents === null) return NOTHING;
-  return convert(document.contents, 0, 0, false);
+function mappingOf(entries: ReadonlyMap<string, Entry>, offset: number): Converted {
+  const plain: Record<string, unknown> = {};
+  const exact: Record<string, unknown> = {};
+  let size = 1;
+  for (const [name, { value }] of entries) {
+    define(plain, name, value.plain);
+    define(exact, name, value.exact);
+    size += value.size;
+  }
+  noteKeys(
+    exact,
+    [...entries.values()].map((entry) => entry.key),
+  );
+  return { plain, exact, offset, size, entries };
 }
 
 function listOf(items: readonly Converted[], offset: number): Converted {

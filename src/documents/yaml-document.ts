@@ -3,7 +3,7 @@ import { InputError, Problem, type SourceLocation } from '../core/problem.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { convertJson } from './json-document.ts';
 import { placesIn, type SourceText } from './source-text.ts';
-import { convertDocument, MAX_DEPTH, TOO_DEEP } from './yaml-convert.ts';
+import { convertDocument, MAX_DEPTH, type Report, TOO_DEEP } from './yaml-convert.ts';
 import { syntaxProblems } from './yaml-syntax.ts';
 import { viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';
 
@@ -29,57 +29,76 @@ export function parseYaml(text: string, file: string): YamlFile {
 
 /** The same of a text that may have been decrypted. */
 export function parseYamlSource(given: SourceText): YamlFile {
-  const { file } = given;
   const source = given.text.startsWith('\ufeff') ? given.text.slice(1) : given.text;
-  const problems: Problem[] = [];
   const locate = placesIn({ ...given, text: source });
   const place = (offset: number): SourceLocation => locate(Math.max(0, Math.min(offset, source.length)));
-  const report = (offset: number, code: string, what: string, solve: string): void => {
-    if (problems.length < MAX_ERRORS)
-      problems.push(new Problem({ severity: 'error', code, what, solve, location: place(offset) }));
-  };
-
+  const problems = new Findings(place);
   // Ansible tries JSON first, whose numbers are not YAML's: `1e3` is one, which YAML 1.1 denies.
   if (/^[ \t\r\n]*[[{"]/.test(source)) {
-    const json = convertJson(source, report);
+    const json = convertJson(source, problems.report);
     if (!('what' in json)) {
-      if (problems.length > 0) throw new InputError(sortProblems(problems));
-      return viewOf(json, file, place);
+      problems.throwAny();
+      return viewOf(json, given.file, place);
     }
-    problems.length = 0;
+    problems.clear();
   }
+  const document = parsed(source, problems);
+  const directives = document.warnings.filter((warning) => warning.code === 'BAD_DIRECTIVE');
+  for (const { offset, what, solve } of syntaxProblems([...document.errors, ...directives], source)) {
+    problems.report(offset, 'yaml-syntax', what, solve);
+  }
+  problems.throwAny();
+  const root = convertDocument(document, source, problems.report);
+  problems.throwAny();
+  return viewOf(root, given.file, place);
+}
+
+/** What is wrong with one text. */
+class Findings {
+  readonly #place: (offset: number) => SourceLocation;
+  readonly #problems: Problem[] = [];
+
+  constructor(place: (offset: number) => SourceLocation) {
+    this.#place = place;
+  }
+
+  readonly report: Report = (offset, code, what, solve) => {
+    if (this.#problems.length >= MAX_ERRORS) return;
+    this.#problems.push(new Problem({ severity: 'error', code, what, solve, location: this.#place(offset) }));
+  };
+
+  clear(): void {
+    this.#problems.length = 0;
+  }
+
+  throwAny(): void {
+    if (this.#problems.length > 0) throw new InputError(sortProblems(this.#problems));
+  }
+
+  /** Reports something after which nothing else can be said. */
+  fail(...last: Parameters<Report>): InputError {
+    this.report(...last);
+    return new InputError(this.#problems);
+  }
+}
+
+/**
+ * What the parser makes of a text, unless it is none that may be parsed.
+ *
+ * @throws InputError
+ */
+function parsed(source: string, problems: Findings): Document.Parsed {
   const tooMuch = findTooMuch(source);
   if (tooMuch !== null) {
     const what = `the file holds more than ${MAX_MARKS} lines, colons, commas and brackets`;
-    report(tooMuch, 'file-too-big', what, 'Split it, or check that it is the right file');
-    throw new InputError(problems);
+    throw problems.fail(tooMuch, 'file-too-big', what, 'Split it, or check that it is the right file');
   }
-  const control = source.search(/[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
   const depthAt = findDeepNesting(source);
-  let document: Document.Parsed | null = null;
-  if (depthAt === null) {
-    // Of a file that is no YAML at all the parser makes an error for each line, and nobody wants their stacks.
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    try {
-      document = parseDocument(source, {
-        prettyErrors: false,
-        // Scalars are resolved here, PyYAML's way, and duplicates found in linear time.
-        schema: 'failsafe',
-        resolveKnownTags: false,
-        uniqueKeys: false,
-        keepSourceTokens: false,
-        logLevel: 'error',
-      });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-    } finally {
-      Error.stackTraceLimit = stackTraceLimit;
-    }
-  }
+  const document = depthAt === null ? parseQuietly(source) : null;
+  const control = source.search(/[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
   if (control !== -1) {
     const character = source.codePointAt(control)!.toString(16).toUpperCase().padStart(4, '0');
-    report(
+    problems.report(
       control,
       'control-character',
       `the character U+${character} may not stand in a YAML file`,
@@ -88,35 +107,45 @@ export function parseYamlSource(given: SourceText): YamlFile {
   }
   const loneReturn = source.search(/\r(?!\n)/);
   if (loneReturn !== -1) {
-    report(
+    throw problems.fail(
       loneReturn,
       'carriage-return',
       'a carriage return stands here without a line feed',
       'Save the file with line feeds at the ends of its lines',
     );
-    throw new InputError(problems);
   }
-  if (document === null) {
-    report(depthAt ?? 0, 'nesting-too-deep', ...TOO_DEEP);
-    throw new InputError(problems);
-  }
+  if (document === null) throw problems.fail(depthAt ?? 0, 'nesting-too-deep', ...TOO_DEEP);
   const overflowed = (error: YAMLError): boolean => /call stack/i.test(error.message);
   if (document.errors.some(overflowed)) {
     // How deep the parser came differs from run to run: what it said before that does not.
     const before = document.errors.filter((error) => !overflowed(error)).map((error) => error.pos[0]);
-    report(before.length === 0 ? 0 : Math.min(...before.slice(0, 100)), 'nesting-too-deep', ...TOO_DEEP);
-    throw new InputError(problems);
+    const at = before.length === 0 ? 0 : Math.min(...before.slice(0, 100));
+    throw problems.fail(at, 'nesting-too-deep', ...TOO_DEEP);
   }
-  const directives = document.warnings.filter((warning) => warning.code === 'BAD_DIRECTIVE');
-  for (const { offset, what, solve } of syntaxProblems([...document.errors, ...directives], source)) {
-    report(offset, 'yaml-syntax', what, solve);
+  return document;
+}
+
+/** The parser's document; `null` when it nests too deep for it. */
+function parseQuietly(source: string): Document.Parsed | null {
+  // Of a file that is no YAML at all the parser makes an error for each line, and nobody wants their stacks.
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return parseDocument(source, {
+      prettyErrors: false,
+      // Scalars are resolved here, PyYAML's way, and duplicates found in linear time.
+      schema: 'failsafe',
+      resolveKnownTags: false,
+      uniqueKeys: false,
+      keepSourceTokens: false,
+      logLevel: 'error',
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return null;
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
-  if (problems.length > 0) throw new InputError(sortProblems(problems));
-
-  const root = convertDocument(document, source, report);
-  if (problems.length > 0) throw new InputError(sortProblems(problems));
-
-  return viewOf(root, file, place);
 }
 
 /** Where flow brackets or block indentation go deeper than we read, or `null`; a rough count that errs towards `null`. */

@@ -42,76 +42,81 @@ export function syntaxProblems(errors: readonly YAMLError[], source: string): Sy
 
 function explain(error: YAMLError, source: string): SyntaxProblem {
   const offset = error.pos[0];
-  const at = (what: string, solve: string, place = offset): SyntaxProblem => ({ offset: place, what, solve });
-  const written = source.slice(offset, error.pos[1]);
   const closing = /end with a ([\]}])$/.exec(error.message)?.[1];
   if (closing !== undefined) {
     const opening = closing === ']' ? '[' : '{';
-    const place = openingBracket(source, offset);
-    return at(`this "${opening}" is not closed`, `Close it with "${closing}"`, place);
+    const what = `this "${opening}" is not closed`;
+    return { offset: openingBracket(source, offset), what, solve: `Close it with "${closing}"` };
   }
   const quote = /^Missing closing (["'])/.exec(error.message)?.[1];
   if (quote !== undefined) {
-    const name = quote === '"' ? 'double' : 'single';
-    return at(
-      'the quote that begins here is not closed',
-      `Write a ${name} quote at its end`,
-      openingQuote(source, offset, quote),
-    );
+    const solve = `Write a ${quote === '"' ? 'double' : 'single'} quote at its end`;
+    return { offset: openingQuote(source, offset, quote), what: 'the quote that begins here is not closed', solve };
   }
-  switch (error.code) {
-    case 'TAB_AS_INDENT':
-      return at('a tab stands where YAML wants spaces', 'Indent with spaces');
-    case 'MULTIPLE_DOCS':
-      return at('the file holds more than one YAML document', 'Remove the second "---" and what follows it');
+  const [what, solve] = explained(error, source) ?? [inParsersWords(error), PLAIN_SOLUTION];
+  return { offset, what, solve };
+}
+
+const PLAIN_SOLUTION = 'Correct the YAML syntax here; quote text with special characters';
+
+function inParsersWords({ message }: YAMLError): string {
+  return shown(`${message.charAt(0).toLowerCase()}${message.slice(1)}`).slice(1, -1);
+}
+
+type Explained = readonly [what: string, solve: string];
+
+const NO_COLON: Explained = [
+  'this line has no colon',
+  'Write "name:" or "name: value"; put text of several lines in quotes',
+];
+
+/** What each complaint of the parser means, where that is always the same. */
+const MEANINGS: { readonly [C in YAMLError['code']]?: Explained } = {
+  TAB_AS_INDENT: ['a tab stands where YAML wants spaces', 'Indent with spaces'],
+  MULTIPLE_DOCS: ['the file holds more than one YAML document', 'Remove the second "---" and what follows it'],
+  BAD_INDENT: ['the indentation does not fit what stands above', 'Align entries of one list or mapping in one column'],
+  MULTILINE_IMPLICIT_KEY: NO_COLON,
+  BLOCK_AS_IMPLICIT_KEY: ['a second ": " stands in this line', 'Put text with ": " in quotes, or begin a new line'],
+  KEY_OVER_1024_CHARS: ['a key has more than 1024 characters', 'Shorten it; or is a quote not closed?'],
+  BAD_DIRECTIVE: ['this directive is not known', 'Remove the line: YAML needs none here'],
+};
+
+/** What a complaint of the parser means; `null` for one that is said in the parser's own words. */
+function explained({ code, message, pos }: YAMLError, source: string): Explained | null {
+  const [offset, end] = pos;
+  const written = source.slice(offset, end);
+  switch (code) {
     case 'BAD_ALIAS':
-      return error.message.startsWith('Anchor')
-        ? at('this anchor has no name', 'Write one after the "&", or put the text in quotes')
-        : at(
+      return message.startsWith('Anchor')
+        ? ['this anchor has no name', 'Write one after the "&", or put the text in quotes']
+        : [
             'this alias is empty or ends in a colon',
             'Write the name of an anchor after the "*", or put the text in quotes',
-          );
-    case 'BAD_INDENT':
-      return at('the indentation does not fit what stands above', 'Align entries of one list or mapping in one column');
-    case 'MULTILINE_IMPLICIT_KEY':
-      return at('this line has no colon', 'Write "name:" or "name: value"; put text of several lines in quotes');
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return at('a second ": " stands in this line', 'Put text with ": " in quotes, or begin a new line');
-    case 'KEY_OVER_1024_CHARS':
-      return at('a key has more than 1024 characters', 'Shorten it; or is a quote not closed?');
+          ];
     case 'BAD_SCALAR_START':
-      return at(`a value cannot begin with ${shown(written)} unless it is in quotes`, 'Put the value in quotes');
-    case 'BAD_DQ_ESCAPE':
-      return at(
-        `${shown(/\S+$/.exec(error.message)?.[0] ?? written)} means nothing in double quotes`,
-        'Write a backslash twice, or use single quotes',
-      );
-    case 'BAD_DIRECTIVE':
-      return at('this directive is not known', 'Remove the line: YAML needs none here');
+      return [`a value cannot begin with ${shown(written)} unless it is in quotes`, 'Put the value in quotes'];
+    case 'BAD_DQ_ESCAPE': {
+      const sequence = shown(/\S+$/.exec(message)?.[0] ?? written);
+      return [`${sequence} means nothing in double quotes`, 'Write a backslash twice, or use single quotes'];
+    }
     case 'MISSING_CHAR':
-      if (error.message.startsWith('Sequence item'))
-        return at(
-          'this does not begin with "-", as what stands above it',
-          'Begin it with "- ", or indent it like the lines of the entry',
-        );
-      if (error.message.startsWith('Implicit map keys'))
-        return at('this line has no colon', 'Write "name:" or "name: value"; put text of several lines in quotes');
-      break;
+      if (message.startsWith('Implicit map keys')) return NO_COLON;
+      if (!message.startsWith('Sequence item')) return null;
+      return [
+        'this does not begin with "-", as what stands above it',
+        'Begin it with "- ", or indent it like the lines of the entry',
+      ];
     case 'UNEXPECTED_TOKEN':
       if (/^[\]}]/.test(source.slice(offset)))
-        return at(`this "${source[offset]}" closes nothing`, 'Remove it, or put the text in quotes');
-      if (error.message.endsWith('at node end'))
-        return at(
-          'text follows where the value has ended',
-          'Put the whole value in quotes, or remove what is too much',
-        );
-      if (error.message.startsWith('Block scalar header'))
-        return at('no text may follow "|" or ">" in its line', 'Begin the text on the next line, or put it in quotes');
-      break;
+        return [`this "${source[offset]}" closes nothing`, 'Remove it, or put the text in quotes'];
+      if (message.endsWith('at node end'))
+        return ['text follows where the value has ended', 'Put the whole value in quotes, or remove what is too much'];
+      if (message.startsWith('Block scalar header'))
+        return ['no text may follow "|" or ">" in its line', 'Begin the text on the next line, or put it in quotes'];
+      return null;
     default:
+      return MEANINGS[code] ?? null;
   }
-  const what = `${error.message.charAt(0).toLowerCase()}${error.message.slice(1)}`;
-  return at(shown(what).slice(1, -1), 'Correct the YAML syntax here; quote text with special characters');
 }
 
 /** The bracket before a place that no bracket up to there closes. */

@@ -59,3 +59,13 @@ export function viewOf(root: Converted, file: string, place: (offset: number) =>
     },
   };
 }
+
+/** The part at a path of plain data; `undefined` when there is none. */
+export function valueAt(value: unknown, path: YamlPath): unknown {
+  let current = value;
+  for (const step of path) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
+    current = (current as Record<string | number, unknown>)[step];
+  }
+  return current;
+}

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
+import type { CodedFault } from '../core/failure.ts';
 import { isMapping } from '../core/mapping.ts';
 import { Problem, type SourceLocation } from '../core/problem.ts';
 import { safeText, shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlPath } from './yaml-document.ts';
+import { valueAt, type YamlPath } from './yaml-view.ts';
 
 /** What `zodProblems` needs of a document: its data and the place of each part (a `YamlFile` has both). */
 export interface Located {
@@ -72,99 +73,85 @@ function problemsOf(
   document: Located,
   options: ZodProblemOptions,
 ): Problem[] {
-  const problem = (code: string, what: string, solve: string, location: SourceLocation | null): Problem =>
-    new Problem({
-      severity: 'error',
-      code,
-      what,
-      solve,
-      location,
-    });
+  const problem = (fault: CodedFault, location: SourceLocation | null): Problem =>
+    new Problem({ severity: 'error', ...fault, location });
   const value = valueAt(document.value, path);
-  const name = describePath(path);
   if (issue.code === 'unrecognized_keys') {
     const known = options.schema === undefined ? [] : keysOf(options.schema, schemaPath);
     const present = isMapping(value) ? Object.keys(value) : [];
-    return issue.keys.map((key) =>
-      problem(
-        'unknown-key',
-        `unknown key ${shown(key)}${path.length === 0 ? '' : ` in ${name}`}`,
-        suggestion(
-          key,
-          known.filter((name) => !present.includes(name)),
-          'keys',
-        ),
+    const free = known.filter((name) => !present.includes(name));
+    const inside = path.length === 0 ? '' : ` in ${describePath(path)}`;
+    return issue.keys.map((key) => {
+      const what = `unknown key ${shown(key)}${inside}`;
+      return problem(
+        { code: 'unknown-key', what, solve: suggestion(key, free, 'keys') },
         document.locate([...path, key], 'key'),
-      ),
-    );
+      );
+    });
   }
-  const at = document.locate(path);
-  const [given, givenHint] = issue.message.split('\n', 2) as [string, string | undefined];
-  if (
-    value === undefined &&
-    (issue.code === 'invalid_type' || issue.code === 'invalid_value' || issue.code === 'invalid_union')
-  ) {
-    const key = path.at(-1);
-    const parent = path.slice(0, -1);
-    const where = parent.length === 0 ? '' : ` in ${describePath(parent)}`;
-    return [
-      problem(
-        'missing-key',
-        `the key ${shown(key)} is missing${where}`,
-        `Add ${safeText(String(key))}: …`,
-        document.locate(parent, 'key'),
-      ),
-    ];
+  if (value === undefined && isTypeMismatch(issue)) {
+    return [problem(missingKey(path), document.locate(path.slice(0, -1), 'key'))];
   }
+  const at = issue.code === 'invalid_key' ? 'key' : 'value';
+  return [problem(faultOf(issue, path, value), document.locate(path, at))];
+}
+
+function missingKey(path: YamlPath): CodedFault {
+  const key = path.at(-1);
+  const parent = path.slice(0, -1);
+  const inside = parent.length === 0 ? '' : ` in ${describePath(parent)}`;
+  return {
+    code: 'missing-key',
+    what: `the key ${shown(key)} is missing${inside}`,
+    solve: `Add ${safeText(String(key))}: …`,
+  };
+}
+
+/** What is wrong with a value or key that is there. */
+function faultOf(issue: Exclude<Issue, { code: 'unrecognized_keys' }>, path: YamlPath, value: unknown): CodedFault {
+  const [given, givenSolve] = issue.message.split('\n', 2) as [string, string | undefined];
+  const wrong = `${describePath(path)} cannot be ${shown(value)}`;
   switch (issue.code) {
-    case 'invalid_type':
-      if (givenHint !== undefined) return [problem('wrong-type', safeText(given), safeText(givenHint), at)];
-      return [
-        problem(
-          'wrong-type',
-          `${name} must be ${kindName(issue.expected)}, not ${shown(value)}`,
-          `Write ${kindExample(issue.expected)}`,
-          at,
-        ),
-      ];
+    case 'invalid_type': {
+      if (givenSolve !== undefined) return asGiven('wrong-type', given, givenSolve);
+      const what = `${describePath(path)} must be ${kindName(issue.expected)}, not ${shown(value)}`;
+      return { code: 'wrong-type', what, solve: `Write ${kindExample(issue.expected)}` };
+    }
     case 'invalid_value': {
       const values = issue.values.map(String);
       const solve =
         typeof value === 'string' ? suggestion(value, values, 'values') : `Use one of: ${values.join(', ')}`;
-      return [problem('bad-value', `${name} cannot be ${shown(value)}`, solve, at)];
+      return { code: 'bad-value', what: wrong, solve };
     }
     case 'invalid_key': {
-      const inner = issue.issues[0]?.message.split('\n', 2) ?? [];
-      const what = `${shown(path.at(-1))} cannot be a key of ${describePath(path.slice(0, -1))}: ${safeText(inner[0] ?? given)}`;
-      return [problem('bad-key', what, safeText(inner[1] ?? 'Rename the key'), document.locate(path, 'key'))];
+      const [why = given, solve = 'Rename the key'] = issue.issues[0]?.message.split('\n', 2) ?? [];
+      const what = `${shown(path.at(-1))} cannot be a key of ${describePath(path.slice(0, -1))}: ${safeText(why)}`;
+      return { code: 'bad-key', what, solve: safeText(solve) };
     }
     case 'custom': {
       const code = typeof issue.params?.['code'] === 'string' ? issue.params['code'] : 'bad-value';
-      return [problem(code, safeText(given), safeText(givenHint ?? 'Correct the value'), at)];
+      return asGiven(code, given, givenSolve ?? 'Correct the value');
     }
     case 'invalid_union': {
-      const kinds = issue.errors
-        .flat()
-        .flatMap((inner) => (inner.code === 'invalid_type' ? [kindName(inner.expected)] : []));
-      const solve = givenHint ?? (kinds.length === 0 ? given : `It can be ${[...new Set(kinds)].join(' or ')}`);
-      return [
-        problem(
-          'bad-value',
-          givenHint === undefined ? `${name} cannot be ${shown(value)}` : safeText(given),
-          safeText(solve),
-          at,
-        ),
-      ];
+      if (givenSolve !== undefined) return asGiven('bad-value', given, givenSolve);
+      const inner = issue.errors.flat();
+      const kinds = inner.flatMap((one) => (one.code === 'invalid_type' ? [kindName(one.expected)] : []));
+      const solve = kinds.length === 0 ? given : `It can be ${[...new Set(kinds)].join(' or ')}`;
+      return { code: 'bad-value', what: wrong, solve: safeText(solve) };
     }
     case 'invalid_format':
     case 'too_small':
     case 'too_big':
     case 'not_multiple_of':
-    case 'invalid_element': {
-      if (givenHint !== undefined) return [problem('bad-value', safeText(given), safeText(givenHint), at)];
-      return [problem('bad-value', `${name} cannot be ${shown(value)}`, safeText(given), at)];
-    }
+    case 'invalid_element':
+      if (givenSolve !== undefined) return asGiven('bad-value', given, givenSolve);
+      return { code: 'bad-value', what: wrong, solve: safeText(given) };
   }
+}
+
+/** A fault in the words of the schema. */
+function asGiven(code: string, what: string, solve: string): CodedFault {
+  return { code, what: safeText(what), solve: safeText(solve) };
 }
 
 /** `roles.web-admin.rules[3].port`, or `the document` for the empty path. */
@@ -174,16 +161,6 @@ function describePath(path: YamlPath): string {
   for (const step of path)
     text += typeof step === 'number' ? `[${step}]` : `${text === '' ? '' : '.'}${safeText(step)}`;
   return text;
-}
-
-function valueAt(value: unknown, path: YamlPath): unknown {
-  let current = value;
-  for (const step of path) {
-    if (Array.isArray(current)) current = current[Number(step)];
-    else if (isMapping(current) && Object.hasOwn(current, step)) current = current[String(step)];
-    else return undefined;
-  }
-  return current;
 }
 
 function kindName(expected: string): string {

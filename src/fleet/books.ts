@@ -1,10 +1,7 @@
 import { terminalLine } from '../core/terminal-text.ts';
 import type { Aftermath, FleetEvent, HostOutcome, Phase } from './events.ts';
 import type { RunContext } from './operations.ts';
-import { Gates } from './pool.ts';
-
-/** From ten logins on sshd turns some away (MaxStartups), and that would pass for a failed probe. */
-const PEER_LOGINS = 4;
+import { peerLogins } from './probes.ts';
 
 /** What the caller decides about a run; the runner adds what operations report through and share. */
 export type FleetContext = Omit<RunContext, 'phase' | 'note' | 'peerLogins'>;
@@ -31,7 +28,7 @@ export class RunBooks {
     this.#began = now();
     this.context = {
       ...context,
-      peerLogins: new Gates(PEER_LOGINS),
+      peerLogins: peerLogins(),
       phase: (host, phase) => {
         if (this.outcomes.has(host) && !this.#reopened.has(host)) return;
         this.#phases.set(host, phase);

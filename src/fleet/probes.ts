@@ -6,7 +6,7 @@ import { probePeers } from '../matrix/probe-peers.ts';
 import type { Connection, Target } from '../transport/connection.ts';
 import { commandFailure, connectFailure } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { runLimited } from './pool.ts';
+import { Gates, runLimited } from './pool.ts';
 
 /** sshd allows ten sessions a connection by default. */
 const SESSIONS = 8;
@@ -14,6 +14,8 @@ const SESSIONS = 8;
 const PEER_GRACE_MS = 5_000;
 const PEER_OUTPUT_BYTES = 16 * 1024;
 const OUTPUT_LINES = 8;
+/** Logins under way on one peer: from ten on sshd turns some away (MaxStartups), and that would pass for a failed probe. */
+const LOGINS = 4;
 const NEVER = new AbortController().signal;
 
 type TcpProbe = Extract<Probe, { kind: 'tcp' }>;
@@ -27,6 +29,11 @@ interface Miss {
 
 interface FailedProbe extends Miss {
   readonly probe: Probe;
+}
+
+/** What the probes of one run share. */
+export function peerLogins(): Gates {
+  return new Gates(LOGINS);
 }
 
 /**

@@ -2,6 +2,7 @@ import { type AddressRanges, intersect, networksOf, subtract, uniteAll } from '.
 import { type Approach, type Flow, type Setting, type Stage, settingOf, type Translation } from './flow.ts';
 import { isLocal } from './match.ts';
 import type { BaseChain, Chain, Hook, Ruleset, Table } from './ruleset.ts';
+import { SetContents } from './sets.ts';
 import { merge, sourcesOf } from './split.ts';
 import { ENDLESS, nameOf, type Refusal, Walk } from './walk.ts';
 
@@ -31,47 +32,74 @@ export interface Passage {
   readonly unknown: readonly string[];
 }
 
-/**
- * Sends an approach through the rules in force, as the kernel would: `prerouting`, and then `input`, or `forward` and
- * `postrouting`; at each hook all chains of all tables in the order of their priorities.
- *
- * Assumed: packets are whole and sound; they come in by the interface by which the routes lead back to their source; what
- * an established flow belongs to has not been translated.
- *
- * @param worst how to take what nobody can know (rates, MACs, elements that expire, expressions that are not understood):
- *   `true` follows every way that a packet may take, and one refusal on any of them counts; `false` lets no such rule match.
- *   A permission counts where it is certain, either way.
- */
-export function passage(ruleset: Ruleset, approach: Approach, worst: boolean): Passage {
-  // To ask them costs a second: once is enough, and thousands of sockets may be asked about.
-  if (GIVEN_UP.has(ruleset)) return refusedUnasked(approach);
-  const setting = settingOf(approach);
-  const walk = new Walk(setting, worst);
-  const start: Flow = {
-    sources: approach.sources,
-    gone: [],
-    mark: 0n,
-    ctMark: approach.state === 'new' ? 0n : null,
-    untracked: false,
-    masked: false,
-    translation: null,
-  };
-  const arrived = atHook(ruleset, walk, setting, 'prerouting', '', approach.sources.length === 0 ? [] : [start]);
-  const through: Flow[] = [];
-  for (const [translation, flows] of byTranslation(arrived)) {
-    const local = localOf(translation, setting);
-    if (local !== false) through.push(...atHook(ruleset, walk, setting, 'input', '', flows));
-    if (local === true) continue;
-    const out = outOf(translation, setting);
-    const passed = atHook(ruleset, walk, setting, 'forward', out, flows);
-    through.push(...atHook(ruleset, walk, setting, 'postrouting', out, passed));
-  }
-  if (walk.endless) GIVEN_UP.add(ruleset);
-  return result(walk, setting, through);
-}
+/** Evaluates the rules in force, for as many approaches as there are questions. */
+export class Evaluator {
+  readonly ruleset: Ruleset;
+  readonly #sets = new SetContents();
+  readonly #places = new Map<string, readonly Place[]>();
+  /** The rules jump to each other without end: to ask them costs a second, and thousands of sockets may be asked about. */
+  #isEndless = false;
 
-/** Rules that jump to each other without end. */
-const GIVEN_UP = new WeakSet<Ruleset>();
+  constructor(ruleset: Ruleset) {
+    this.ruleset = ruleset;
+  }
+
+  /**
+   * Sends an approach through the rules, as the kernel would: `prerouting`, and then `input`, or `forward` and
+   * `postrouting`; at each hook all chains of all tables in the order of their priorities.
+   *
+   * Assumed: packets are whole and sound; they come in by the interface by which the routes lead back to their source; what
+   * an established flow belongs to has not been translated.
+   *
+   * @param worst how to take what nobody can know (rates, MACs, elements that expire, expressions that are not understood):
+   *   `true` follows every way that a packet may take, and one refusal on any of them counts; `false` lets no such rule match.
+   *   A permission counts where it is certain, either way.
+   */
+  passage(approach: Approach, worst: boolean): Passage {
+    if (this.#isEndless) return refusedUnasked(approach);
+    const setting = settingOf(approach);
+    const walk = new Walk(setting, worst);
+    const start: Flow = {
+      sources: approach.sources,
+      gone: [],
+      mark: 0n,
+      ctMark: approach.state === 'new' ? 0n : null,
+      untracked: false,
+      masked: false,
+      translation: null,
+    };
+    const arrived = this.#atHook(walk, setting, 'prerouting', '', approach.sources.length === 0 ? [] : [start]);
+    const through: Flow[] = [];
+    for (const [translation, flows] of byTranslation(arrived)) {
+      const local = localOf(translation, setting);
+      if (local !== false) through.push(...this.#atHook(walk, setting, 'input', '', flows));
+      if (local === true) continue;
+      const out = outOf(translation, setting);
+      const passed = this.#atHook(walk, setting, 'forward', out, flows);
+      through.push(...this.#atHook(walk, setting, 'postrouting', out, passed));
+    }
+    if (walk.endless) this.#isEndless = true;
+    return result(walk, setting, through);
+  }
+
+  #atHook(walk: Walk, setting: Setting, hook: Hook, out: string | null, flows: readonly Flow[]): readonly Flow[] {
+    let here = flows;
+    for (const { table, chain, base } of this.#chainsAt(hook, setting.approach.family)) {
+      const stage: Stage = { setting, sets: this.#sets, base, table, out };
+      const [asked, others] = base.type === 'nat' ? translatable(here, setting, hook) : [here, []];
+      if (asked.length > 0) here = merge([...others, ...walk.through(chain, stage, asked)]);
+    }
+    return here;
+  }
+
+  /** The base chains that see packets of a family at a hook, in their order. */
+  #chainsAt(hook: Hook, family: Approach['family']): readonly Place[] {
+    const key = `${hook} ${family}`;
+    const places = this.#places.get(key) ?? placesAt(this.ruleset, hook, family);
+    this.#places.set(key, places);
+    return places;
+  }
+}
 
 function refusedUnasked({ sources }: Approach): Passage {
   const refusal: Refusal = {
@@ -108,23 +136,6 @@ function byTranslation(flows: readonly Flow[]): Map<Translation | null, Flow[]> 
   return groups;
 }
 
-function atHook(
-  ruleset: Ruleset,
-  walk: Walk,
-  setting: Setting,
-  hook: Hook,
-  out: string | null,
-  flows: readonly Flow[],
-): readonly Flow[] {
-  let here = flows;
-  for (const { table, chain, base } of chainsAt(ruleset, hook, setting.approach.family)) {
-    const stage: Stage = { setting, base, table, out };
-    const [asked, others] = base.type === 'nat' ? translatable(here, setting, hook) : [here, []];
-    if (asked.length > 0) here = merge([...others, ...walk.through(chain, stage, asked)]);
-  }
-  return here;
-}
-
 /** Only the first packet of a connection is translated, and once for each end. */
 function translatable(flows: readonly Flow[], { approach }: Setting, hook: Hook): [Flow[], Flow[]] {
   const open = (flow: Flow) =>
@@ -138,19 +149,9 @@ interface Place {
   readonly base: BaseChain;
 }
 
-const PLACES = new WeakMap<Ruleset, Map<string, readonly Place[]>>();
-
-/** The base chains that see packets of a family at a hook, in their order. */
-function chainsAt(ruleset: Ruleset, hook: Hook, family: Approach['family']): readonly Place[] {
-  let known = PLACES.get(ruleset);
-  if (known === undefined) {
-    known = new Map();
-    PLACES.set(ruleset, known);
-  }
-  const key = `${hook} ${family}`;
-  let places = known.get(key);
-  if (places === undefined) {
-    places = ruleset.tables
+function placesAt({ tables }: Ruleset, hook: Hook, family: Approach['family']): readonly Place[] {
+  return (
+    tables
       .filter((table) => !table.dormant && table.family !== (family === 'ipv4' ? 'ip6' : 'ip'))
       .flatMap((table) =>
         [...table.chains.values()].flatMap((chain) =>
@@ -159,10 +160,8 @@ function chainsAt(ruleset: Ruleset, hook: Hook, family: Approach['family']): rea
       )
       // Of equal ones the kernel asks the youngest first.
       .reverse()
-      .sort((a, b) => calledAt(a.base) - calledAt(b.base) || a.base.priority - b.base.priority);
-    known.set(key, places);
-  }
-  return places;
+      .sort((a, b) => calledAt(a.base) - calledAt(b.base) || a.base.priority - b.base.priority)
+  );
 }
 
 /** Translation happens at one point of each hook; the chains' own priorities only order them among each other there. */

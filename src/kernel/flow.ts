@@ -2,6 +2,7 @@ import { type AddressRanges, EVERY_ADDRESS, uniteAll } from '../core/address-ran
 import type { AddressFamily } from '../core/addresses.ts';
 import { parseAddress } from '../core/addresses.ts';
 import type { BaseChain, Rule, Table } from './ruleset.ts';
+import type { SetContents } from './sets.ts';
 import { one, protocolNumber, WITH_PORTS } from './values.ts';
 
 /** Packets from any of a set of addresses that come to the host, and where they want to go. */
@@ -112,6 +113,7 @@ export function hasPorts({ protocol }: Setting): boolean {
 /** Where on its way a packet is. */
 export interface Stage {
   readonly setting: Setting;
+  readonly sets: SetContents;
   readonly base: BaseChain;
   readonly table: Table;
   /** By which interface it leaves; empty where that is not yet decided, `null` when nobody knows. */

@@ -1,7 +1,7 @@
 import { type AddressRanges, holds, intersect, subtract, uniteAll } from '../core/address-ranges.ts';
 import { type Flow, hasPorts, type Stage, type Translation, tracked } from './flow.ts';
 import type { Field, Match } from './ruleset.ts';
-import { type Content, contentOf } from './sets.ts';
+import type { Content } from './sets.ts';
 import { interfaceNumber, one } from './values.ts';
 
 /** The sources of a flow that a match is true for: for certain, and perhaps. */
@@ -25,7 +25,7 @@ export function matched(match: Match, flow: Flow, stage: Stage): Certainty {
   if (match.test === 'any-bit' || match.test === 'no-bit' || match.mask !== null) {
     return certainty(masked(match, first!), every);
   }
-  const content = contentOf(match.values, stage.table, match.fields.length);
+  const content = stage.sets.of(match.values, stage.table, match.fields.length);
   const inside = content === null ? { must: [], may: every } : within(content, found, every);
   return match.test === 'not-in' ? { must: subtract(every, inside.may), may: subtract(every, inside.must) } : inside;
 }
@@ -51,7 +51,7 @@ function sourceType({ values, test }: Match & { readonly kind: 'match' }, { sett
 
 /** Whether a set that a match names does not exist, so that nobody knows what the match means. */
 export function namesNothing(match: Match, stage: Stage): boolean {
-  return match.kind === 'match' && contentOf(match.values, stage.table, match.fields.length) === null;
+  return match.kind === 'match' && stage.sets.of(match.values, stage.table, match.fields.length) === null;
 }
 
 /** Which sources of a flow are among the keys of a map. */

@@ -8,26 +8,50 @@ export type Content =
   /** Nobody knows what is in it, or what is in it next. */
   | { readonly kind: 'open'; readonly must: readonly Box[] };
 
-/** Each set is turned into ranges once, when a rule asks about it. */
-const KNOWN = new WeakMap<object, Content>();
+/** What the sets and maps of a ruleset hold: each is turned into ranges once, when a rule asks about it. */
+export class SetContents {
+  readonly #contents = new Map<object, Content>();
+  readonly #groups = new Map<object, readonly Group<unknown>[]>();
 
-/** @returns `null` for a set that does not exist or that is about something else */
-export function contentOf(values: Values, table: Table, dimensions: number): Content | null {
-  if (values.kind === 'ranges') return { kind: 'ranges', must: values.ranges, may: values.ranges };
-  if (values.kind === 'boxes') {
-    return remembered(values, () => ({ kind: 'boxes', boxes: values.boxes.map((box) => ({ box, lasting: true })) }));
+  /** @returns `null` for a set that does not exist or that is about something else */
+  of(values: Values, table: Table, dimensions: number): Content | null {
+    if (values.kind === 'ranges') return { kind: 'ranges', must: values.ranges, may: values.ranges };
+    if (values.kind === 'boxes') {
+      const boxes = (): Content => ({ kind: 'boxes', boxes: values.boxes.map((box) => ({ box, lasting: true })) });
+      return this.#once(values, boxes);
+    }
+    const set = table.sets.get(values.name);
+    return set === undefined || set.types.length !== dimensions ? null : this.#once(set, () => ofSet(set));
   }
-  const set = table.sets.get(values.name);
-  return set === undefined || set.types.length !== dimensions ? null : remembered(set, () => ofSet(set));
-}
 
-function remembered(key: object, make: () => Content): Content {
-  let content = KNOWN.get(key);
-  if (content === undefined) {
-    content = make();
-    KNOWN.set(key, content);
+  #once(key: object, make: () => Content): Content {
+    const content = this.#contents.get(key) ?? make();
+    this.#contents.set(key, content);
+    return content;
   }
-  return content;
+
+  /** The entries of a map by their value; `null` when nobody knows them. */
+  groupsOf<T extends object>(
+    map: MapData<T>,
+    table: Table,
+    dimensions: number,
+    read: (element: SetElement) => T | null,
+  ): readonly Group<T>[] | null {
+    const set = map.kind === 'named' ? table.sets.get(map.name) : null;
+    if (set === undefined || (set !== null && (set.changing || set.types.length !== dimensions))) return null;
+    const key = set ?? map;
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known as readonly Group<T>[];
+    const content = set?.elements();
+    if (content !== undefined && content.unknown.length > 0) return null;
+    const entries =
+      map.kind === 'inline'
+        ? map.entries.map((entry) => ({ ...entry, lasting: true }))
+        : (content?.elements ?? []).map((element) => ({ ...element, value: read(element) }));
+    const groups = grouped(entries, dimensions);
+    if (groups !== null) this.#groups.set(key, groups);
+    return groups;
+  }
 }
 
 function ofSet(set: NamedSet): Content {
@@ -55,26 +79,11 @@ export interface Group<T> {
   readonly keys: Content;
 }
 
-const GROUPS = new WeakMap<object, readonly Group<unknown>[]>();
-
-/** The entries of a map by their value; `null` when nobody knows them. */
-export function groupsOf<T extends object>(
-  map: MapData<T>,
-  table: Table,
+/** Entries by their value; `null` when one has none that is known. */
+function grouped<T extends object>(
+  entries: readonly (Pick<SetElement, 'box' | 'lasting'> & { readonly value: T | null })[],
   dimensions: number,
-  read: (element: SetElement) => T | null,
 ): readonly Group<T>[] | null {
-  const set = map.kind === 'named' ? table.sets.get(map.name) : null;
-  if (set === undefined || (set !== null && (set.changing || set.types.length !== dimensions))) return null;
-  const key = set ?? map;
-  const known = GROUPS.get(key);
-  if (known !== undefined) return known as readonly Group<T>[];
-  const content = set?.elements();
-  if (content !== undefined && content.unknown.length > 0) return null;
-  const entries =
-    map.kind === 'inline'
-      ? map.entries.map((entry) => ({ ...entry, lasting: true }))
-      : (content?.elements ?? []).map((element) => ({ ...element, value: read(element) }));
   const byValue = new Map<string, { readonly value: T; readonly elements: Pick<SetElement, 'box' | 'lasting'>[] }>();
   for (const { value, box, lasting } of entries) {
     if (value === null) return null;
@@ -83,12 +92,7 @@ export function groupsOf<T extends object>(
     if (group === undefined) byValue.set(name, { value, elements: [{ box, lasting }] });
     else group.elements.push({ box, lasting });
   }
-  const groups = [...byValue.values()].map(({ value, elements }) => ({
-    value,
-    keys: contentOfElements(elements, dimensions),
-  }));
-  GROUPS.set(key, groups);
-  return groups;
+  return [...byValue.values()].map(({ value, elements }) => ({ value, keys: contentOfElements(elements, dimensions) }));
 }
 
 function keyOf(value: object): string {

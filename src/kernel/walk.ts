@@ -2,7 +2,7 @@ import { type AddressRange, type AddressRanges, intersect } from '../core/addres
 import { type Flow, type Setting, type Stage, type Translation, tracked } from './flow.ts';
 import { keyed, matched, namesNothing } from './match.ts';
 import type { Chain, Destination, Field, MarkValue, Rule, Statement, Table, Target, Verdict } from './ruleset.ts';
-import { type Group, groupsOf } from './sets.ts';
+import type { Group } from './sets.ts';
 import { isAll, merge, part, rest, sourcesOf } from './split.ts';
 
 /** Packets that do not get through, and what stops them. */
@@ -149,7 +149,7 @@ export class Walk {
         }
         case 'verdict-map': {
           const aim: Aim = { rule, stage, flow, must, may };
-          const groups = groupsOf(item.map, stage.table, item.fields.length, ({ verdict }) => verdict);
+          const groups = stage.sets.groupsOf(item.map, stage.table, item.fields.length, ({ verdict }) => verdict);
           if (groups === null) this.#unknownStatement(rule.text, aim, outcome);
           else this.#map(groups, item.fields, aim, outcome, (verdict, one) => this.#verdict(verdict, one, outcome));
           return;
@@ -284,7 +284,7 @@ export class Walk {
     const groups =
       to.map === null
         ? null
-        : groupsOf(to.map.data, stage.table, to.map.fields.length, (element) => element.destination);
+        : stage.sets.groupsOf(to.map.data, stage.table, to.map.fields.length, (element) => element.destination);
     if (to.map !== null && groups !== null) this.#map(groups, to.map.fields, aim, outcome, send);
     else {
       if (to.map !== null) this.unknown.add(rule.text);

@@ -10,8 +10,10 @@ import { type MatrixFile, matrixSchema } from './matrix-schema.ts';
 import { mergeClusters } from './merge-clusters.ts';
 import { mergeRole } from './merge-role.ts';
 import type { KnownNames } from './rules.ts';
-import { type Checked, checkAgainst } from './schema-problems.ts';
+import { type Checked, SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
+
+const CHECKER = new SchemaChecker(matrixSchema);
 
 /** A matrix with everything that is wrong or doubtful about its file and those that it extends. */
 export interface MatrixReading {
@@ -82,7 +84,7 @@ function readChain(
     if (!(error instanceof InputError)) throw error;
     return { matrix: null, problems: error.problems.map((problem) => blameReference(problem, location)) };
   }
-  const checked = checkAgainst(matrixSchema, yaml);
+  const checked = CHECKER.check(yaml);
   if (!checked.usable([])) return { matrix: null, problems: checked.problems };
   const written = yaml.value as MatrixFile;
   const base =

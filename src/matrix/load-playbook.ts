@@ -9,8 +9,10 @@ import { type MatrixReading, readMatrix } from './load-matrix.ts';
 import { readProbes } from './load-probes.ts';
 import type { BatchSize, Matrix, Play, Playbook } from './matrix.ts';
 import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-schema.ts';
-import { type Checked, checkAgainst } from './schema-problems.ts';
+import { type Checked, SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
+
+const CHECKER = new SchemaChecker(playbookSchema);
 
 /** A playbook with everything that is wrong or doubtful about it and its matrices. */
 export interface PlaybookReading {
@@ -54,7 +56,7 @@ export function readPlaybook(
     );
     return { playbook: null, problems };
   }
-  const checked = checkAgainst(playbookSchema, yaml);
+  const checked = CHECKER.check(yaml);
   if (!checked.usable([])) return { playbook: null, problems: checked.problems };
   const own = [...checked.problems];
   const ofMatrices: Problem[] = [];

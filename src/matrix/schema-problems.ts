@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { Problem, type SourceLocation } from '../core/problem.ts';
+import type { CodedFault } from '../core/failure.ts';
+import { Problem } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
+import { valueAt, type YamlFile, type YamlPath } from '../documents/yaml-view.ts';
 
 /** A document held against a schema: what is wrong with it, and which of its parts can still be used. */
 export interface Checked {
@@ -17,25 +18,40 @@ type Issue = z.core.$ZodIssue;
 type SchemaNode = z.core.JSONSchema.BaseSchema;
 
 /**
- * Holds a YAML document against a schema and turns every issue into a problem with a place and a hint.
+ * Holds YAML documents against a schema and turns every issue into a problem with its place and how to solve it.
  * An unknown key is a problem, but leaves the mapping that it stands in usable.
  */
-export function checkAgainst(schema: z.ZodType, yaml: YamlFile): Checked {
-  const result = schema.safeParse(yaml.value);
-  if (result.success) return { problems: [], sound: () => true, usable: () => true };
-  const described = describedBy(schema);
-  const problems = result.error.issues.flatMap((issue) => toProblems(issue, yaml, described));
-  // Kept by their names: a file of many broken entries asks about each of them.
-  const broken = new Set<string>();
-  const above = new Set<string>();
-  for (const issue of result.error.issues) {
-    if (issue.code === 'unrecognized_keys') continue;
-    const names = prefixes(issue.path.map((step) => (typeof step === 'number' ? step : String(step))));
-    broken.add(names.at(-1)!);
-    for (const name of names) above.add(name);
+export class SchemaChecker {
+  readonly #schema: z.ZodType;
+  /** The JSON Schema, for its descriptions and key names; made for the first document with a problem. */
+  #described: SchemaNode | null = null;
+
+  constructor(schema: z.ZodType) {
+    this.#schema = schema;
   }
-  const usable = (path: YamlPath): boolean => !prefixes(path).some((name) => broken.has(name));
-  return { problems, sound: (path) => usable(path) && !above.has(prefixes(path).at(-1)!), usable };
+
+  check(yaml: YamlFile): Checked {
+    const result = this.#schema.safeParse(yaml.value);
+    if (result.success) return { problems: [], sound: () => true, usable: () => true };
+    this.#described ??= z.toJSONSchema(this.#schema, { io: 'input' });
+    const described = this.#described;
+    const problems = result.error.issues.flatMap((issue) => toProblems(issue, yaml, described));
+    // Kept by their names: a file of many broken entries asks about each of them.
+    const broken = new Set<string>();
+    const above = new Set<string>();
+    for (const issue of result.error.issues) {
+      if (issue.code === 'unrecognized_keys') continue;
+      const names = prefixes(pathOf(issue));
+      broken.add(names.at(-1)!);
+      for (const name of names) above.add(name);
+    }
+    const usable = (path: YamlPath): boolean => !prefixes(path).some((name) => broken.has(name));
+    return { problems, sound: (path) => usable(path) && !above.has(prefixes(path).at(-1)!), usable };
+  }
+}
+
+function pathOf(issue: Issue): YamlPath {
+  return issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
 }
 
 /** A name for each part of the document that a path leads through, from the whole to the path's end. */
@@ -43,91 +59,71 @@ function prefixes(path: YamlPath): readonly string[] {
   return Array.from({ length: path.length + 1 }, (_, length) => JSON.stringify(path.slice(0, length)));
 }
 
-const descriptions = new WeakMap<z.ZodType, SchemaNode>();
-
-/** The JSON Schema of a schema, for its descriptions and key names; made once. */
-function describedBy(schema: z.ZodType): SchemaNode {
-  const known = descriptions.get(schema) ?? z.toJSONSchema(schema, { io: 'input' });
-  descriptions.set(schema, known);
-  return known;
+function toProblems(issue: Issue, yaml: YamlFile, described: SchemaNode): Problem[] {
+  const path = pathOf(issue);
+  const node = nodeAt(described, path);
+  if (issue.code === 'unrecognized_keys') {
+    const inside = path.length === 0 ? '' : ` in ${nameOf(path)}`;
+    const known = Object.keys(node?.properties ?? {});
+    return issue.keys.map((key) => {
+      const fault = { code: 'unknown-key', what: `unknown key ${shown(key)}${inside}` };
+      const location = yaml.locate([...path, key], 'key');
+      return new Problem({ severity: 'error', ...fault, solve: suggestion(key, known, 'keys here'), location });
+    });
+  }
+  const meaning = node?.description === undefined ? 'Correct the value' : `Expected here: ${node.description}`;
+  const value = valueAt(yaml.value, path);
+  const isMissing = value === undefined && path.length > 0;
+  const fault = isMissing ? { code: 'missing-key', what: `${nameOf(path)} is missing` } : faultOf(issue, path, value);
+  const location = yaml.locate(path, issue.code === 'invalid_key' && !isMissing ? 'key' : 'value');
+  return [new Problem({ severity: 'error', solve: meaning, ...fault, location })];
 }
 
-function toProblems(issue: Issue, yaml: YamlFile, described: SchemaNode): Problem[] {
-  const path = issue.path.map((step) => (typeof step === 'number' ? step : String(step)));
-  const problem = (code: string, what: string, solve: string, location: SourceLocation): Problem =>
-    new Problem({
-      severity: 'error',
-      code,
-      what,
-      solve,
-      location,
-    });
-  const node = nodeAt(described, path);
+/** What is wrong with a value that is there; how to solve it where the schema's description does not say it. */
+function faultOf(
+  issue: Exclude<Issue, { code: 'unrecognized_keys' }>,
+  path: YamlPath,
+  value: unknown,
+): Omit<CodedFault, 'solve'> & { readonly solve?: string } {
   const name = nameOf(path);
-  const value = valueAt(yaml.value, path);
-  const meaning = node?.description === undefined ? 'Correct the value' : `Expected here: ${node.description}`;
-  if (value === undefined && issue.code !== 'unrecognized_keys' && path.length > 0) {
-    return [problem('missing-key', `${name} is missing`, meaning, yaml.locate(path))];
-  }
   switch (issue.code) {
-    case 'unrecognized_keys':
-      return issue.keys.map((key) =>
-        problem(
-          'unknown-key',
-          `unknown key ${shown(key)}${path.length === 0 ? '' : ` in ${name}`}`,
-          suggestion(key, Object.keys(node?.properties ?? {}), 'keys here'),
-          yaml.locate([...path, key], 'key'),
-        ),
-      );
     case 'invalid_key':
-      return [
-        problem(
-          'bad-name',
-          `${shown(path.at(-1))} cannot be a name`,
-          'A name has lower-case letters, digits and single hyphens, starts with a letter and is short',
-          yaml.locate(path, 'key'),
-        ),
-      ];
+      return {
+        code: 'bad-name',
+        what: `${shown(path.at(-1))} cannot be a name`,
+        solve: 'A name has lower-case letters, digits and single hyphens, starts with a letter and is short',
+      };
     case 'invalid_format':
-      return [problem('bad-name', `${name} cannot be ${shown(value)}`, meaning, yaml.locate(path))];
-    case 'invalid_value':
-      return [
-        problem(
-          'unknown-value',
-          `${name} cannot be ${shown(value)}`,
-          suggestion(String(value), issue.values.map(String), 'values'),
-          yaml.locate(path),
-        ),
-      ];
-    case 'too_big':
-    case 'too_small': {
-      const counted = issue.origin === 'string' ? 'characters' : issue.origin === 'array' ? 'entries' : null;
-      if (issue.code === 'too_small' && counted !== null && issue.minimum === 1) {
-        return [problem('empty-value', `${name} cannot be empty`, meaning, yaml.locate(path))];
-      }
-      const limit =
-        issue.code === 'too_big'
-          ? `at most ${issue.maximum}`
-          : `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
-      const must = counted === null ? `be ${limit}` : `have ${limit} ${counted}`;
-      return [problem('out-of-range', `${name} must ${must}`, meaning, yaml.locate(path))];
+      return { code: 'bad-name', what: `${name} cannot be ${shown(value)}` };
+    case 'invalid_value': {
+      const solve = suggestion(String(value), issue.values.map(String), 'values');
+      return { code: 'unknown-value', what: `${name} cannot be ${shown(value)}`, solve };
     }
+    case 'too_big':
+    case 'too_small':
+      return outOfRange(issue, name);
     case 'custom':
-      return [problem('bad-text', `${name} ${issue.message}`, meaning, yaml.locate(path))];
+      return { code: 'bad-text', what: `${name} ${issue.message}` };
     case 'invalid_type':
-      return [
-        problem(
-          'wrong-type',
-          `${name} must be ${kindName(issue.expected)}, not ${shown(value)}`,
-          meaning,
-          yaml.locate(path),
-        ),
-      ];
-    case 'invalid_union':
-      return [problem('wrong-type', `${name} cannot be ${shown(value)}`, meaning, yaml.locate(path))];
+      return { code: 'wrong-type', what: `${name} must be ${kindName(issue.expected)}, not ${shown(value)}` };
     default:
-      return [problem('wrong-type', `${name} cannot be ${shown(value)}`, meaning, yaml.locate(path))];
+      return { code: 'wrong-type', what: `${name} cannot be ${shown(value)}` };
   }
+}
+
+function outOfRange(issue: Extract<Issue, { code: 'too_big' | 'too_small' }>, name: string) {
+  const counted = issue.origin === 'string' ? 'characters' : issue.origin === 'array' ? 'entries' : null;
+  if (issue.code === 'too_small' && counted !== null && issue.minimum === 1) {
+    return { code: 'empty-value', what: `${name} cannot be empty` };
+  }
+  const limit =
+    issue.code === 'too_big'
+      ? `at most ${issue.maximum}`
+      : `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}`;
+  return {
+    code: 'out-of-range',
+    what: `${name} must ${counted === null ? `be ${limit}` : `have ${limit} ${counted}`}`,
+  };
 }
 
 function kindName(expected: string): string {
@@ -156,15 +152,6 @@ function nameOf(path: YamlPath): string {
   if (typeof last === 'string') return shown(last);
   const list = path.findLast((step) => typeof step === 'string');
   return list === undefined ? `entry ${last + 1}` : `entry ${last + 1} of ${shown(list)}`;
-}
-
-function valueAt(value: unknown, path: YamlPath): unknown {
-  let current = value;
-  for (const step of path) {
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
-    current = (current as Record<string | number, unknown>)[step];
-  }
-  return current;
 }
 
 /** The part of a JSON Schema that describes what stands at `path`; the first branch that fits where there are several. */

@@ -3,6 +3,7 @@ import { addressFamily } from '../core/addresses.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { HostFacts } from '../facts/facts.ts';
 import type { KernelFilter } from '../firewalld/filter/dispatch.ts';
+import { Evaluator } from '../kernel/evaluate.ts';
 import { readRules } from '../kernel/rules-text.ts';
 import type { Ruleset } from '../kernel/ruleset.ts';
 import type { PolicyNote } from '../policy/desired.ts';
@@ -29,7 +30,12 @@ export function kernelsOf(
     const own = facts.interfaces.find((item) => item.name === name)?.addresses.find((one) => one.family === family);
     return own === undefined ? {} : { redirectedTo: own.address };
   };
-  const filter = (rules: Ruleset): KernelFilter => ({ rules, addresses, route, redirectedTo });
+  const filter = (rules: Ruleset): KernelFilter => ({
+    rules: new Evaluator(rules),
+    addresses,
+    route,
+    redirectedTo,
+  });
   const now = readRules(rehearsal.now);
   const found: { now: KernelFilter } & { -readonly [K in RehearsedName]?: KernelFilter } = { now: filter(now) };
   for (const state of rehearsal.states) {
@@ -52,7 +58,7 @@ export interface ReadKernels {
 export function readKernels(rehearsal: Rehearsal | null, facts: Parameters<typeof kernelsOf>[1]): ReadKernels {
   const kernels = kernelsOf(rehearsal, facts);
   if (kernels === null) return { kernels, notes: [] };
-  const all = Object.values(kernels).map(({ rules }) => rules);
+  const all = Object.values(kernels).map(({ rules }) => rules.ruleset);
   const [problem] = all.flatMap(({ problems }) => problems);
   if (problem !== undefined) {
     const text = `a line of the kernel's rules cannot be read (${terminalLine(problem, 200)}): who gets in is computed from the configuration and the packets of the rehearsal only`;

@@ -137,72 +137,91 @@ export function hostPeers(
   settings: ReadonlyMap<string, HostSettings>,
   lookup: AddressLookup = NO_LOOKUP,
 ): HostPeers {
-  const others = [...settings.values()].filter((other) => other.name !== host.name);
-  const addressesOfHosts = (hosts: readonly HostSettings[]): readonly string[] =>
-    resolveHosts(
-      hosts.map((other) => other.name),
-      [],
-      settings,
-      lookup,
-    ).addresses;
-  const membersOf = (group: string): HostSettings[] => {
-    const members = new Set(inventory.groups.get(group)?.allHosts ?? []);
-    return others.filter((other) => members.has(other.name));
-  };
-  const siteHosts = (): { readonly hosts: readonly HostSettings[]; readonly from: string } => {
-    const hosts = others.filter(siteMembers(host, inventory));
-    if (host.site !== null) return { hosts, from: `the group ${host.site}` };
-    return { hosts, from: host.playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook' };
-  };
-  return {
-    peerSet({ name, roles, site }) {
-      const given = host.peers[name];
-      if (given !== undefined) {
-        return {
-          addresses: resolveSources(given, inventory, settings, lookup).addresses,
-          from: `portfw_peers.${name}: ${listed(given)}`,
-        };
-      }
-      if (roles.length === 0 && !site) return { addresses: [], from: `nothing: portfw_peers.${name} is not set` };
-      const among = site ? siteHosts() : { hosts: others, from: null };
-      const playing = (other: HostSettings): boolean => roles.some((role) => other.roles?.includes(role) === true);
-      const hosts = roles.length === 0 ? among.hosts : among.hosts.filter(playing);
-      return { addresses: addressesOfHosts(hosts), from: peersFrom(roles, among.from) };
-    },
-    addressesOf: (names) => resolveSources(names, inventory, settings, lookup).addresses,
-    site() {
-      const { hosts, from } = siteHosts();
-      return { addresses: addressesOfHosts(hosts), from };
-    },
-    clusters(own) {
-      const found: ClusterPeers[] = [];
-      const add = (bond: ClusterBond, members: readonly HostSettings[]): void => {
-        if (members.length > 0 || bond.kind === 'group') found.push({ bond, addresses: addressesOfHosts(members) });
-      };
-      if (host.cluster !== null) add({ kind: 'group', group: host.cluster }, membersOf(host.cluster));
-      for (const address of virtualAddresses(host)) {
-        add(
-          { kind: 'address', address },
-          others.filter((other) => virtualAddresses(other).includes(address)),
-        );
-      }
-      for (const cluster of own.clusters) {
-        if (cluster.filtered || !playsIn(cluster, own.roles, own.features)) continue;
-        // On without a word in the host's own settings: the play turns it on, for all of its hosts.
-        const everywhere = cluster.feature !== null && !host.features.includes(cluster.feature);
-        const isOfSite = siteMembers(host, inventory);
-        add(
-          { kind: 'roles', cluster: cluster.name, description: cluster.description, site: host.site },
-          others.filter(
-            (other) =>
-              isOfSite(other) &&
-              playsIn(cluster, other.roles ?? [], everywhere ? own.features : new Set(other.features)),
-          ),
-        );
-      }
-      return found;
-    },
-  };
+  return new PeersOfHost(host, inventory, settings, lookup);
+}
+
+class PeersOfHost implements HostPeers {
+  readonly #host: HostSettings;
+  readonly #others: readonly HostSettings[];
+  readonly #inventory: Inventory;
+  readonly #settings: ReadonlyMap<string, HostSettings>;
+  readonly #lookup: AddressLookup;
+
+  constructor(
+    host: HostSettings,
+    inventory: Inventory,
+    settings: ReadonlyMap<string, HostSettings>,
+    lookup: AddressLookup,
+  ) {
+    this.#host = host;
+    this.#others = [...settings.values()].filter((other) => other.name !== host.name);
+    this.#inventory = inventory;
+    this.#settings = settings;
+    this.#lookup = lookup;
+  }
+
+  peerSet({ name, roles, site }: PeerQuery): { readonly addresses: readonly string[]; readonly from: string } {
+    const given = this.#host.peers[name];
+    if (given !== undefined)
+      return { addresses: this.addressesOf(given), from: `portfw_peers.${name}: ${listed(given)}` };
+    if (roles.length === 0 && !site) return { addresses: [], from: `nothing: portfw_peers.${name} is not set` };
+    const among = site ? this.#siteHosts() : { hosts: this.#others, from: null };
+    const playing = (other: HostSettings): boolean => roles.some((role) => other.roles?.includes(role) === true);
+    const hosts = roles.length === 0 ? among.hosts : among.hosts.filter(playing);
+    return { addresses: this.#addressesOfHosts(hosts), from: peersFrom(roles, among.from) };
+  }
+
+  addressesOf(names: readonly string[]): readonly string[] {
+    return resolveSources(names, this.#inventory, this.#settings, this.#lookup).addresses;
+  }
+
+  site(): { readonly addresses: readonly string[]; readonly from: string } {
+    const { hosts, from } = this.#siteHosts();
+    return { addresses: this.#addressesOfHosts(hosts), from };
+  }
+
+  clusters(own: OwnRoles): readonly ClusterPeers[] {
+    const { cluster, site, features } = this.#host;
+    const found: ClusterPeers[] = [];
+    const add = (bond: ClusterBond, members: readonly HostSettings[]): void => {
+      if (members.length === 0 && bond.kind !== 'group') return;
+      found.push({ bond, addresses: this.#addressesOfHosts(members) });
+    };
+    if (cluster !== null) add({ kind: 'group', group: cluster }, this.#membersOf(cluster));
+    for (const address of virtualAddresses(this.#host)) {
+      add(
+        { kind: 'address', address },
+        this.#others.filter((other) => virtualAddresses(other).includes(address)),
+      );
+    }
+    for (const roles of own.clusters) {
+      if (roles.filtered || !playsIn(roles, own.roles, own.features)) continue;
+      // On without a word in the host's own settings: the play turns it on, for all of its hosts.
+      const everywhere = roles.feature !== null && !features.includes(roles.feature);
+      const isOfSite = siteMembers(this.#host, this.#inventory);
+      const isMember = (other: HostSettings): boolean =>
+        isOfSite(other) && playsIn(roles, other.roles ?? [], everywhere ? own.features : new Set(other.features));
+      add({ kind: 'roles', cluster: roles.name, description: roles.description, site }, this.#others.filter(isMember));
+    }
+    return found;
+  }
+
+  #membersOf(group: string): readonly HostSettings[] {
+    const members = new Set(this.#inventory.groups.get(group)?.allHosts ?? []);
+    return this.#others.filter((other) => members.has(other.name));
+  }
+
+  #siteHosts(): { readonly hosts: readonly HostSettings[]; readonly from: string } {
+    const { site, playbook } = this.#host;
+    const hosts = this.#others.filter(siteMembers(this.#host, this.#inventory));
+    if (site !== null) return { hosts, from: `the group ${site}` };
+    return { hosts, from: playbook === null ? 'the managed hosts' : 'the managed hosts under the same playbook' };
+  }
+
+  #addressesOfHosts(hosts: readonly HostSettings[]): readonly string[] {
+    const names = hosts.map(({ name }) => name);
+    return resolveHosts(names, [], this.#settings, this.#lookup).addresses;
+  }
 }
 
 /** Who a peer set is by default, in words. */

@@ -2,12 +2,19 @@ import { userInfo } from 'node:os';
 import { execa } from 'execa';
 import { withoutSecrets } from '../core/environment.ts';
 import type { CommandOutcome, Connection, ConnectOutcome, RemoteCommand, Target, Transport } from './connection.ts';
+import { type Account, Accounts } from './program/account.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from './program/program-session.ts';
 
 /** The machine that portfw runs on (`ansible_connection: local`). */
 export class LocalTransport implements Transport {
+  readonly #accounts = new Accounts();
+
   connect(target: Target): Promise<ConnectOutcome> {
-    return Promise.resolve({ kind: 'connected', connection: new LocalConnection(target), connectMs: 0 });
+    return Promise.resolve({
+      kind: 'connected',
+      connection: new LocalConnection(target, this.#accounts.of(target, userInfo().username)),
+      connectMs: 0,
+    });
   }
 }
 
@@ -17,13 +24,15 @@ class LocalConnection implements Connection {
   readonly notes: readonly string[] = [];
   /** Ends our interest in each running process. */
   readonly #running = new Set<() => void>();
+  readonly #account: Account;
 
-  constructor(target: Target) {
+  constructor(target: Target, account: Account) {
     this.target = target;
+    this.#account = account;
   }
 
   run(command: RemoteCommand): Promise<CommandOutcome> {
-    return runProgram((line, events) => this.#start(line, events), this.target.become, userInfo().username, command);
+    return runProgram((line, events) => this.#start(line, events), this.#account, command);
   }
 
   close(): Promise<void> {

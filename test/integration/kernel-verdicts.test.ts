@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EVERY_ADDRESS, holds } from '../../src/core/address-ranges.ts';
 import { parseAddress } from '../../src/core/addresses.ts';
-import { passage } from '../../src/kernel/evaluate.ts';
+import { Evaluator } from '../../src/kernel/evaluate.ts';
 import { combine, readIptablesSave } from '../../src/kernel/read-iptables-save.ts';
 import { readNft } from '../../src/kernel/read-nft.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
@@ -164,6 +164,7 @@ function predicted(
   const address = parseAddress(caller)!.first;
   const direction = destination === around.address ? 'input' : 'forward';
   const local = [around.address, around.privateAddress];
+  const evaluator = new Evaluator(rules);
   const open: string[] = [];
   const unknown = new Set<string>();
   for (const [protocol, ports] of [
@@ -172,8 +173,7 @@ function predicted(
   ] as const) {
     for (const port of ports) {
       const answers = [true, false].map((worst) => {
-        const found = passage(
-          rules,
+        const found = evaluator.passage(
           {
             direction,
             interface: around.interface,

@@ -8,7 +8,7 @@ import {
   uniteAll,
 } from '../../core/address-ranges.ts';
 import type { AddressFamily } from '../../core/addresses.ts';
-import type { Ruleset } from '../../kernel/ruleset.ts';
+import type { Evaluator } from '../../kernel/evaluate.ts';
 import type { FirewalldConfig } from '../kinds/kinds.ts';
 import type { PolicyConfig } from '../kinds/policy.ts';
 import { coversInterface, EMPTY_ZONE, type ZoneConfig } from '../kinds/zone.ts';
@@ -39,7 +39,7 @@ export function filterOf(parts: FilterParts, sets: IpsetRanges = new IpsetRanges
 
 /** The rules of a kernel, and what they depend on. */
 export interface KernelFilter {
-  readonly rules: Ruleset;
+  readonly rules: Evaluator;
   /** The host's own addresses. */
   readonly addresses: readonly string[];
   /** The interface by which the host sends to an address. */

@@ -1,5 +1,5 @@
 import { type AddressRanges, intersect } from '../../core/address-ranges.ts';
-import { passage as throughKernel } from '../../kernel/evaluate.ts';
+import type { Evaluator } from '../../kernel/evaluate.ts';
 import { dispatched, type Filter, type Refusal, unopened } from './dispatch.ts';
 import type { Approach } from './rules.ts';
 
@@ -34,8 +34,7 @@ export interface Passage {
 export function passage(filter: Filter, approach: Approach, worst: boolean): Passage {
   const { kernel } = filter;
   if (kernel === undefined) return { ...dispatched(filter, approach, worst), diverted: [], unknown: [] };
-  const found = throughKernel(
-    kernel.rules,
+  const found = kernel.rules.passage(
     {
       direction: approach.outInterface === undefined ? 'input' : 'forward',
       interface: approach.interface,
@@ -66,7 +65,7 @@ export function passage(filter: Filter, approach: Approach, worst: boolean): Pas
   };
 }
 
-type KernelRefusal = ReturnType<typeof throughKernel>['refused'][number];
+type KernelRefusal = ReturnType<Evaluator['passage']>['refused'][number];
 
 /** Chains of firewalld's for packets that come to the host, by the zone or policy that they are about; all versions and backends. */
 const OWN_CHAIN = /^(?:filter_|mangle_|raw_|nat_)?(?:IN|FWD|FWDI|FWDO|PRE|FWD_IN|FWD_OUT)_(policy_)?(.+)$/;

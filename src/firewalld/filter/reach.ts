@@ -79,7 +79,7 @@ export function stretches(filters: readonly Filter[]): readonly number[] {
   };
   for (const { config, policies, kernel } of filters) {
     if (kernel !== undefined) {
-      for (const port of portStretches([kernel.rules])) starts.add(port);
+      for (const port of portStretches([kernel.rules.ruleset])) starts.add(port);
       continue;
     }
     for (const { ports } of config.services.values()) for (const { range } of ports) add(range);

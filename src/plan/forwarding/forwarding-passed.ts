@@ -3,7 +3,6 @@ import { addressFamily } from '../../core/addresses.ts';
 import type { Filter } from '../../firewalld/filter/dispatch.ts';
 import { passage } from '../../firewalld/filter/passage.ts';
 import type { Approach } from '../../firewalld/filter/rules.ts';
-import { passage as throughKernel } from '../../kernel/evaluate.ts';
 import type { ForwardPort, Probe, Way } from './forwarding-openings.ts';
 
 type Family = 'ipv4' | 'ipv6';
@@ -20,8 +19,7 @@ function passed(filter: Filter, { from, to, family, probe, opener }: Through): A
   const { kernel } = filter;
   if (kernel === undefined) return null;
   const sources = opener === undefined ? EVERY_ADDRESS[family] : oneAddress(opener, family);
-  return throughKernel(
-    kernel.rules,
+  return kernel.rules.passage(
     {
       direction: 'forward',
       interface: from,

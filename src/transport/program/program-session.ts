@@ -11,6 +11,7 @@ import {
   programInput,
   unframe,
 } from '../program-framing.ts';
+import type { Account } from './account.ts';
 import { ByteSink } from './byte-sink.ts';
 import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
 
@@ -60,33 +61,28 @@ export type StartProcess = (commandLine: string, events: ProcessEvents) => Proce
  */
 export async function runProgram(
   start: StartProcess,
-  become: Become,
-  user: string,
+  account: Account,
   command: RemoteCommand,
 ): Promise<CommandOutcome> {
-  if (needsTerminal.has(become)) return runOnce(start, become, user, command, true);
-  const outcome = await runOnce(start, become, user, command, false);
+  if (account.needsTerminal) return runOnce(start, account, command, true);
+  const outcome = await runOnce(start, account, command, false);
   if (outcome.kind !== 'become-failed' || outcome.reason !== 'tty-required' || outcome.mayHaveRun) return outcome;
   // sudo refused before it asked for anything and before the program was sent, so this costs no attempt.
-  needsTerminal.add(become);
-  return runOnce(start, become, user, command, true);
+  account.needsTerminal = true;
+  return runOnce(start, account, command, true);
 }
-
-/** The accounts whose sudo has said that it insists on a terminal; later programs of theirs ask for one at once. */
-const needsTerminal = new WeakSet<Become>();
 
 function runOnce(
   start: StartProcess,
-  become: Become,
-  user: string,
+  account: Account,
   command: RemoteCommand,
   terminal: boolean,
 ): Promise<CommandOutcome> {
   const markers = createMarkers();
   const input = programInput(command.program, command.data, command.deadlineMs, markers);
-  const line = commandLine(become, markers, terminal);
+  const line = commandLine(account.become, markers, terminal);
   return new Promise((resolve) => {
-    new ProgramSession(start, line, become, user, command, markers, input, resolve).begin();
+    new ProgramSession(start, line, account, command, markers, input, resolve).begin();
   });
 }
 
@@ -130,8 +126,7 @@ class ProgramSession {
   constructor(
     start: StartProcess,
     line: string,
-    become: Become,
-    user: string,
+    account: Account,
     command: RemoteCommand,
     markers: Markers,
     input: ProgramInput,
@@ -139,8 +134,8 @@ class ProgramSession {
   ) {
     this.#start = start;
     this.#line = line;
-    this.#become = become;
-    this.#user = user;
+    this.#become = account.become;
+    this.#user = account.user;
     this.#command = command;
     this.#markers = markers;
     this.#input = input;

@@ -1,5 +1,6 @@
 import type { ConnectFailure, ConnectOutcome, Target, Transport } from '../connection.ts';
 import type { AnswerQuestion, LoginObstacle, PassphraseSource } from '../logins.ts';
+import { Accounts } from '../program/account.ts';
 import type { Carrier } from './carrier.ts';
 import { type HostKeyCheck, prepareHostKeyCheck } from './host-key-check.ts';
 import { JumpHosts } from './jump-hosts.ts';
@@ -18,6 +19,7 @@ export class NodeSshTransport implements Transport {
   readonly #ask: AnswerQuestion | null;
   readonly #knownHosts = new KnownHostsStore();
   readonly #jumpHosts = new JumpHosts((goal, carrier, signal) => this.#logInOnTheWay(goal, carrier, signal));
+  readonly #accounts = new Accounts();
 
   /** @param ask answers the questions of servers; `null` when nobody can be asked */
   constructor(passphrases: PassphraseSource, ask: AnswerQuestion | null = null) {
@@ -69,7 +71,7 @@ export class NodeSshTransport implements Transport {
     const login = await this.#logIn(goal, opened.carrier, ready, remainingMs, signal);
     if (login.kind !== 'ready') return login;
     const notes = [...opened.notes, ...login.notes];
-    const connection = new SshConnection(target, login.client, opened.carrier, notes);
+    const connection = new SshConnection(target, this.#accounts.of(target), login.client, opened.carrier, notes);
     return { kind: 'connected', connection, connectMs: performance.now() - startedAt };
   }
 

@@ -2,6 +2,7 @@ import type { Client, ClientChannel } from 'ssh2';
 import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { CommandOutcome, Connection, RemoteCommand, Target } from '../connection.ts';
+import type { Account } from '../program/account.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from '../program/program-session.ts';
 import type { Carrier } from './carrier.ts';
 import { where } from './login-words.ts';
@@ -16,13 +17,15 @@ export class SshConnection implements Connection {
   readonly target: Target;
   readonly endpoints: Connection['endpoints'];
   readonly notes: readonly string[];
+  readonly #account: Account;
   readonly #client: Client;
   readonly #stream: Carrier['stream'];
   #lostBecause: string | null = null;
   #closed: Promise<void> | null = null;
 
-  constructor(target: Target, client: Client, carrier: Carrier, notes: readonly string[]) {
+  constructor(target: Target, account: Account, client: Client, carrier: Carrier, notes: readonly string[]) {
     this.target = target;
+    this.#account = account;
     this.notes = notes;
     this.#client = client;
     this.#stream = carrier.stream;
@@ -33,7 +36,7 @@ export class SshConnection implements Connection {
   }
 
   run(command: RemoteCommand): Promise<CommandOutcome> {
-    return runProgram((line, events) => this.#start(line, events), this.target.become, this.target.user, command);
+    return runProgram((line, events) => this.#start(line, events), this.#account, command);
   }
 
   close(): Promise<void> {

@@ -7,8 +7,7 @@ import { stringify } from 'yaml';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
 import type { Failure } from '../../../src/core/failure.ts';
 import type { HostJob, RunContext } from '../../../src/fleet/operations.ts';
-import { Gates } from '../../../src/fleet/pool.ts';
-import { runProbes } from '../../../src/fleet/probes.ts';
+import { peerLogins, runProbes } from '../../../src/fleet/probes.ts';
 import { loadPlaybook } from '../../../src/matrix/load-playbook.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 import type { ConnectOutcome, Target, Transport } from '../../../src/transport/connection.ts';
@@ -74,7 +73,7 @@ async function look(
   probes: readonly object[],
   when: 'before' | 'after' = 'after',
   transport: Transport = real,
-  jobs = new Map<string, HostJob>(),
+  shared = peerLogins(),
 ): Promise<Look> {
   const file = path.join(folder, 'playbook.yaml');
   writeFileSync(file, stringify([{ hosts: 'all', matrix: 'portaswitch', ...(probes.length > 0 ? { probes } : {}) }]));
@@ -100,6 +99,7 @@ async function look(
     const become = { kind: 'sudo', password: null } as const;
     return { host, settings: own, play, target: { ...target, become }, transport: watched };
   };
+  const jobs = new Map<string, HostJob>();
   for (const host of ['sip1', 'sip2']) jobs.set(host, job(host));
   const phases: string[] = [];
   const notes: string[] = [];
@@ -112,7 +112,7 @@ async function look(
     holder: 'ops@desk',
     today: '2026-01-31',
     signal: AbortSignal.abort(),
-    peerLogins: new Gates(4),
+    peerLogins: shared,
     phase: (_host, phase) => phases.push(phase),
     note: (_host, _severity, text) => notes.push(text),
   };
@@ -204,9 +204,9 @@ describe('a TCP probe from a peer', () => {
         return failing;
       },
     };
-    const jobs = new Map<string, HostJob>();
+    const shared = peerLogins();
     const looks = await Promise.all(
-      Array.from({ length: 20 }, () => look([{ tcp: openPort, from: 'sip3' }], 'after', transport, jobs)),
+      Array.from({ length: 20 }, () => look([{ tcp: openPort, from: 'sip3' }], 'after', transport, shared)),
     );
     expect(looks.map(({ failure }) => failure?.code)).toEqual(Array.from({ length: 20 }, () => 'probe-failed'));
     expect(most).toBe(4);

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { holds } from '../../../src/core/address-ranges.ts';
-import { passage } from '../../../src/kernel/evaluate.ts';
+import { Evaluator } from '../../../src/kernel/evaluate.ts';
 import type { Approach } from '../../../src/kernel/flow.ts';
 import { randomFrom } from '../../helpers/seeded-random.ts';
 import { certainWay, everyWay, type Packet } from './helpers/naive.ts';
@@ -36,8 +36,8 @@ it('treats a set of sources as a packet from each of them', () => {
       state: 'new',
       local: [text(HOST), text(HOST_TOO)],
     };
-    const worst = passage(ruleset, approach, true);
-    const best = passage(ruleset, approach, false);
+    const worst = new Evaluator(ruleset).passage(approach, true);
+    const best = new Evaluator(ruleset).passage(approach, false);
     for (let source = BASE; source < BASE + 16n; source += 1n) {
       const packet: Packet = {
         source,

@@ -88,7 +88,7 @@ function outcomeOf({ matrix, roles, variables = {}, alone = false }: Given): Pol
 /** Everybody for whom a port is open on one interface, and the notes on rules that open nothing. */
 function openTo(given: Given, at: 'public' | 'private', port: string): { who: Who[]; notes: string[] } {
   const outcome = outcomeOf(given);
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ text }) => text).join('\n'));
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals.map(({ what }) => what).join('\n'));
   const config = asLayer(desiredObjects(outcome.desired));
   const device = at === 'public' ? 'eth0' : 'eth1';
   const zone = [...config.zones.values()].find(({ interfaces }) => interfaces.includes(device))!;

@@ -59,12 +59,16 @@ function spawnable(bin: string, sudo: string): string {
 
 async function run(sudo: string, program = 'echo ran; id -u'): Promise<{ outcome: CommandOutcome; written: string }> {
   const { start, written } = hostWith(sudo);
-  const outcome = await runProgram(start, { kind: 'sudo', password: new Secret(PASSWORD) }, 'web', {
-    program,
-    data: 'the data',
-    deadlineMs: 10_000,
-    outputLimitBytes: 100_000,
-  });
+  const outcome = await runProgram(
+    start,
+    { user: 'web', become: { kind: 'sudo', password: new Secret(PASSWORD) }, needsTerminal: false },
+    {
+      program,
+      data: 'the data',
+      deadlineMs: 10_000,
+      outputLimitBytes: 100_000,
+    },
+  );
   return { outcome, written: written() };
 }
 
@@ -146,12 +150,16 @@ describe('a host that sends its answer byte by byte', () => {
       written.push(line);
       return { write: (bytes) => void written.push(bytes.toString('latin1')), abandon: () => undefined };
     };
-    const outcome = runProgram(start, { kind: 'none' }, 'web', {
-      program: 'x',
-      data: '',
-      deadlineMs: 60_000,
-      outputLimitBytes: 1_000_000,
-    });
+    const outcome = runProgram(
+      start,
+      { user: 'web', become: { kind: 'none' }, needsTerminal: false },
+      {
+        program: 'x',
+        data: '',
+        deadlineMs: 60_000,
+        outputLimitBytes: 1_000_000,
+      },
+    );
     return { events: events!, nonce: /[0-9a-f]{32}/.exec(written.join(''))![0], outcome };
   };
 

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../../src/core/secret.ts';
 import type { Become, CommandOutcome, RemoteCommand } from '../../../src/transport/connection.ts';
+import type { Account } from '../../../src/transport/program/account.ts';
 import { type ProcessEvents, runProgram, type StartProcess } from '../../../src/transport/program/program-session.ts';
 
 /**
@@ -39,9 +40,11 @@ class FarEnd {
 const none: Become = { kind: 'none' };
 const withPassword: Become = { kind: 'sudo', password: new Secret('s3cret') };
 
+const account = (become: Become): Account => ({ user: 'web', become, needsTerminal: false });
+
 function play(become: Become, options: Partial<RemoteCommand> = {}) {
   const far = new FarEnd();
-  const outcome = runProgram(far.start, become, 'web', {
+  const outcome = runProgram(far.start, account(become), {
     program: 'the-program',
     data: 'the-data',
     deadlineMs: 10_000,
@@ -171,7 +174,7 @@ describe('runProgram', () => {
       return { write: () => undefined, abandon: () => undefined };
     };
     const command = { program: 'x', data: '', deadlineMs: 1, outputLimitBytes: 1 };
-    expect(summary(await runProgram(start, none, 'web', command))).toEqual(['not-run', false]);
+    expect(summary(await runProgram(start, account(none), command))).toEqual(['not-run', false]);
     for (const become of [none, withPassword]) {
       const { far, outcome } = play(become);
       far.events?.onStartFailure({ kind: 'lost', what: 'gone', solve: 'again' });
@@ -258,6 +261,30 @@ describe('runProgram through sudo', () => {
     expect(summary(await outcome)).toEqual(['too-much-output', false]);
   });
 
+  it('asks for a terminal at once, once sudo has insisted on one', async () => {
+    const ends: FarEnd[] = [];
+    const start: StartProcess = (line, events) => {
+      const far = new FarEnd();
+      ends.push(far);
+      const handle = far.start(line, events);
+      if (ends.length !== 1) setTimeout(() => events.onStartFailure({ kind: 'lost', what: 'gone', solve: 'again' }));
+      else {
+        far.stderr('sudo: sorry, you must have a tty to run sudo\n');
+        events.onExit(1, null);
+        events.onClose(null);
+      }
+      return handle;
+    };
+    const own = account(withPassword);
+    const command = { program: 'x', data: '', deadlineMs: 10_000, outputLimitBytes: 1000 };
+    await runProgram(start, own, command);
+    expect(own.needsTerminal).toBe(true);
+    await runProgram(start, own, command);
+    const [first, second, third] = ends.map(({ line }) => line.replaceAll(/[0-9a-f]{32}/g, 'NONCE'));
+    expect(second).not.toBe(first);
+    expect(third).toBe(second);
+  });
+
   it('is lost, not refused, when the connection goes away before sudo answers', async () => {
     const { far, outcome } = play(withPassword);
     far.events?.onClose('reset');
@@ -281,13 +308,13 @@ describe('runProgram over a real shell', () => {
   const command = { program: 'sleep 30', data: '', deadlineMs: 200, outputLimitBytes: 1000 };
 
   it('reports the deadline that the shell kept', async () => {
-    const result = await runProgram(local, none, 'web', command);
+    const result = await runProgram(local, account(none), command);
     expect(summary(result)).toEqual(['deadline', true]);
     expect(result.durationMs).toBeLessThan(2000);
   });
 
   it('reports the deadline of a program that shrugs off TERM', async () => {
-    const result = await runProgram(local, none, 'web', { ...command, program: `trap '' TERM; sleep 30; sleep 30` });
+    const result = await runProgram(local, account(none), { ...command, program: `trap '' TERM; sleep 30; sleep 30` });
     expect(summary(result)).toEqual(['deadline', true]);
     expect(result.durationMs).toBeGreaterThan(2000);
     expect(result.durationMs).toBeLessThan(5000);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { EVERY_ADDRESS, holds } from '../../../../src/core/address-ranges.ts';
 import { parseAddress } from '../../../../src/core/addresses.ts';
-import { type Passage, passage } from '../../../../src/kernel/evaluate.ts';
+import { Evaluator, type Passage } from '../../../../src/kernel/evaluate.ts';
 import type { Approach } from '../../../../src/kernel/flow.ts';
 import type { Ruleset } from '../../../../src/kernel/ruleset.ts';
 
@@ -11,10 +11,9 @@ export function fixture(name: string): string {
 }
 
 /** New TCP flows from anywhere to 198.51.100.1 on eth0, apart from what is given. */
-export function ask(ruleset: Ruleset, given: Partial<Approach> = {}, worst = true): Passage {
+export function ask(rules: Ruleset | Evaluator, given: Partial<Approach> = {}, worst = true): Passage {
   const family = given.family ?? 'ipv4';
-  return passage(
-    ruleset,
+  return (rules instanceof Evaluator ? rules : new Evaluator(rules)).passage(
     {
       direction: 'input',
       interface: 'eth0',

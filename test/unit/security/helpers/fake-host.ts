@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
+
 import type { Secret } from '../../../../src/core/secret.ts';
 import type { FleetEvent } from '../../../../src/fleet/events.ts';
 import { createHostOperations } from '../../../../src/fleet/host-operations.ts';
@@ -12,6 +13,7 @@ import type { Request } from '../../../../src/host/requests.ts';
 import { loadMatrix } from '../../../../src/matrix/load-matrix.ts';
 import type { Play } from '../../../../src/matrix/matrix.ts';
 import type { Become, Connection, Target, Transport } from '../../../../src/transport/connection.ts';
+import { Accounts } from '../../../../src/transport/program/account.ts';
 import {
   type ProcessEvents,
   runProgram,
@@ -45,6 +47,7 @@ export class FakeHost {
   readonly runs: { readonly bootstrap: string; readonly program: string; readonly data: string }[] = [];
   readonly firewalld: Firewalld;
   readonly #behaviour: Behaviour;
+  readonly #accounts = new Accounts();
 
   constructor(behaviour: Behaviour = {}, firewalld: Firewalld = new Firewalld()) {
     this.#behaviour = behaviour;
@@ -65,7 +68,7 @@ export class FakeHost {
       target,
       endpoints: null,
       notes: [],
-      run: (command) => runProgram(this.#start(target.become), target.become, target.user, command),
+      run: (command) => runProgram(this.#start(target.become), this.#accounts.of(target), command),
       close: () => Promise.resolve(),
     };
   }
