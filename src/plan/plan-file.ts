@@ -54,7 +54,7 @@ const reason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
 ]);
-const reasons = z.array(reason);
+const reasons = z.array(reason.meta({ id: 'reason', description: 'why something is in the configuration' }));
 
 const move = z.strictObject({ uuid: z.string(), connection: z.string(), before: z.string(), after: z.string() });
 
@@ -247,7 +247,7 @@ const role = z.strictObject({
   ),
 });
 
-const planSchema = z.strictObject({
+export const planSchema = z.strictObject({
   format: z.literal(PLAN_FORMAT),
   host: z.string(),
   matrix: z.string(),

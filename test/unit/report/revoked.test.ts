@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { CutFlows } from '../../../src/fleet/events.ts';
-import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
+import { jsonLine } from '../../../src/report/json/json-line.ts';
+import { NdjsonReport } from '../../../src/report/json/ndjson.ts';
 import { outcomeView } from '../../../src/report/outcome-view.ts';
 import { DRIFT, SETTLED } from './plans.ts';
 
