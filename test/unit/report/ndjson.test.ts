@@ -31,6 +31,18 @@ function expectPublished(said: readonly string[]): void {
   }
 }
 
+type Option = (typeof publishedEvent.options)[number];
+
+function optionOf<K extends FleetEvent['kind']>(kind: K) {
+  const option = publishedEvent.options.find(({ shape }) => shape.kind.value === kind);
+  return option as Extract<Option, { shape: { kind: z.ZodLiteral<K> } }>;
+}
+
+function outcomeKinds(): readonly string[] {
+  const { outcome } = optionOf('host-finished').shape;
+  return outcome.options.map(({ shape }) => shape.kind.value).sort();
+}
+
 describe('NDJSON', () => {
   const said = lines(EVENTS);
   const values = said.map((line) => JSON.parse(line));
@@ -116,11 +128,8 @@ describe('the published form of events', () => {
     const values = said.map((line) => JSON.parse(line));
     const kinds = publishedEvent.options.map((option) => option.shape.kind.value);
     expect([...new Set(values.map(({ kind }) => kind))].sort()).toEqual([...kinds].sort());
-    const finished = publishedEvent.options.find((option) => option.shape.kind.value === 'host-finished')!;
-    if (!('outcome' in finished.shape)) throw new Error('host-finished has no outcome');
-    const outcomes = finished.shape.outcome.options.map((option) => option.shape.kind.value);
     const seen = new Set(values.flatMap((value) => (value.kind === 'host-finished' ? [value.outcome.kind] : [])));
-    expect([...seen].sort()).toEqual([...outcomes].sort());
+    expect([...seen].sort()).toEqual(outcomeKinds());
   });
 
   it('is that of the facts of every recorded host', () => {
@@ -158,6 +167,22 @@ describe('the published form of events', () => {
       'good changed',
       'refusing failed',
     ]);
+  });
+
+  it('is documented: one example a kind, which fits it, and every outcome and phase by name', () => {
+    const page = readFileSync('docs/reference/events.md', 'utf8');
+    const examples = page.split('\n').filter((line) => line.startsWith('    {'));
+    expectPublished(examples);
+    const kinds = publishedEvent.options.map((option) => option.shape.kind.value);
+    expect(examples.map((line) => JSON.parse(line).kind).sort()).toEqual([...kinds].sort());
+    for (const kind of kinds) expect(page).toMatch(new RegExp(`^\`${kind}\`: `, 'm'));
+
+    const table = page.slice(page.indexOf('## Outcomes'));
+    const documented = [...table.matchAll(/^\| (`.*?`) \|/gm)].flatMap(([, cell]) => cell!.split(', ')).slice(1);
+    expect(documented.sort()).toEqual(outcomeKinds().map((kind) => `\`${kind}\``));
+    const phases = [...page.matchAll(/`([a-z ]+)`(?=,|\n| or|\.)/g)].map(([, name]) => name);
+    for (const phase of optionOf('host-phase').shape.phase.options) expect(phases).toContain(phase);
+    expect(page.split('\n').length).toBeLessThanOrEqual(81);
   });
 
   it('does not take what is not it', () => {
