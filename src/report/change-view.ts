@@ -70,7 +70,7 @@ function detailsOf(change: Shown, saying: Saying, explained: boolean): readonly 
     case 'rich-rule':
       return reasonsOr(change.reasons, change.action === 'remove', saying);
     case 'stray':
-      return [because('it was set by hand in a zone of ours and no rule asks for it')];
+      return [because('it was added by hand to a zone of portfw, and no rule asks for it')];
     case 'ipset-entries':
       return [
         ...entriesOf('add', change.add, saying.extent),
@@ -91,16 +91,21 @@ function moveDetails(change: Extract<Change, { kind: 'interface' }>): readonly D
   return [
     ...(editsZone === null
       ? []
-      : [{ kind: 'edits-zone', label: 'edits', text: `zone ${editsZone}, which names it now` } as const]),
+      : [{ kind: 'edits-zone', label: 'edits', text: `zone ${editsZone}, which lists this interface now` } as const]),
     ...(networkManager === undefined
       ? []
       : [{ kind: 'connection', label: 'NetworkManager', text: connectionText(networkManager) } as const]),
     ...closes.map(
-      (what) => ({ kind: 'closes', label: 'closes', text: `${what}, open on it in zone ${from} now` }) as const,
+      (what) =>
+        ({ kind: 'closes', label: 'closes', text: `${what}, which is open on it in zone ${from} now` }) as const,
     ),
     ...opens.map(
       (what) =>
-        ({ kind: 'opens', label: 'opens', text: `${what} to whoever comes in on ${change.interface}` }) as const,
+        ({
+          kind: 'opens',
+          label: 'opens',
+          text: `${what} to whoever comes in on ${change.interface}`,
+        }) as const,
     ),
   ];
 }

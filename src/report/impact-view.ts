@@ -70,8 +70,8 @@ export function impactParts(impact: Impact, extent: Extent): readonly ImpactPart
   };
   const fates = flowFates(impact, extent);
   return [
-    ...sockets('closed', 'listening sockets that fewer can reach'),
-    ...sockets('opened', 'listening sockets that more can reach'),
+    ...sockets('closed', 'listening sockets that fewer clients can reach'),
+    ...sockets('opened', 'listening sockets that more clients can reach'),
     ...impact.unheard.map(({ interface: name, ports }): ImpactPart => {
       const title = `nothing listens on these ports that are opened on ${name}`;
       return { kind: 'unheard', title, ports: shorten(ports, FEW * 3, extent) };
@@ -135,15 +135,15 @@ function flowFates({ flows, closed }: Impact, extent: Extent): readonly FlowFate
   if (flows.outlive.length > 0) {
     const count = total(flows.outlive);
     const them = count === 1 ? 'it' : 'them';
-    const live = `${counted(count, 'flow')} ${count === 1 ? 'lives' : 'live'} on without what let ${them} in`;
+    const live = `${counted(count, 'flow')} ${count === 1 ? 'goes' : 'go'} on, though nothing allows ${them} any more`;
     const text = `${live} (apply ${CUT_FLAG} ends ${them})`;
     fates.push({ kind: 'outlive', count, text, flows: views(flows.outlive) });
   }
   if (flows.source === null && closed.length > 0)
-    fates.push({ kind: 'unknown', text: 'not known: the host could not tell' });
+    fates.push({ kind: 'unknown', text: 'not known: the host could not list them' });
   if (flows.source !== null && flows.unseen !== 0 && closed.length > 0) {
     const more = flows.unseen === null ? 'an unknown number of' : flows.unseen;
-    fates.push({ kind: 'unseen', text: `${more} further flows were not looked at: the host has too many` });
+    fates.push({ kind: 'unseen', text: `${more} more flows were not checked: the host has too many` });
   }
   return fates;
 }

@@ -151,8 +151,8 @@ function impactSections(plans: readonly HostPlan[], extent: Extent): readonly Pl
 function startSection(changes: readonly Change[]): readonly PlanSection[] {
   const steps = changes.flatMap((change) => {
     if (change.kind !== 'ensure-firewalld') return [];
-    const start = { what: 'firewalld', text: 'is started with what follows, and enabled' };
-    const install = { what: 'package firewalld', text: 'is installed, and does not start yet' };
+    const start = { what: 'firewalld', text: 'will be started with the configuration below, and enabled at boot' };
+    const install = { what: 'package firewalld', text: 'will be installed; it does not start yet' };
     return change.action === 'install' ? [install, start] : [start];
   });
   return steps.length === 0 ? [] : [{ kind: 'start', steps }];
@@ -216,7 +216,7 @@ function disruptionSection(disruption: Disruption): readonly PlanSection[] {
     case 'none':
       return [];
     case 'firewalld-starts':
-      return section('nothing is filtered now; from the start on only what zones open gets in');
+      return section('nothing is filtered now; once firewalld runs, only what its zones allow gets in');
     case 'reload':
       return section(`one reload${holdText(disruption.holdMs)}: ${disruption.because}`);
     case 'interface-moves': {

@@ -21,11 +21,11 @@ function reasonText(reason: Reason): string {
     case 'private-mode':
       return PRIVATE_MODES[reason.mode];
     case 'site-ssh':
-      return 'the site keeps its way in over SSH';
+      return 'SSH access from the site is always kept';
     case 'zone-target':
       return `portfw_zone_target is ${reason.target} for ${reason.classes.join(' and ')}`;
     case 'needed-icmp':
-      return 'path MTU discovery and IPv6 need this ICMP, which the target of the zone would refuse';
+      return 'path MTU discovery and IPv6 need this ICMP type, which the target of the zone would reject';
     case 'cluster':
       return `members of cluster "${reason.group}" are never filtered from each other`;
     case 'shared-address':
@@ -43,7 +43,7 @@ function reasonText(reason: Reason): string {
 
 const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = {
   trusted: 'private mode "trusted": nothing is filtered between the servers of the site',
-  peers: 'private mode "peers": only the site\'s own hosts come in unfiltered',
+  peers: 'private mode "peers": only traffic from the site\'s own hosts is not filtered',
   matrix: 'private mode "matrix": only what the matrix lists is open',
 };
 

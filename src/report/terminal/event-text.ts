@@ -39,11 +39,11 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     case 'batch-finished':
       return event.stop === null
         ? null
-        : { weight: 'bad', lines: [style.red(`No further batch of this playbook: ${oneLine(event.stop)}`)] };
+        : { weight: 'bad', lines: [style.red(`No more batches of this playbook: ${oneLine(event.stop)}`)] };
     case 'interrupted':
       return {
         weight: 'run',
-        lines: [style.yellow('Interrupted: finishing what must not be half done; no further host is begun')],
+        lines: [style.yellow('Interrupted: finishing hosts in progress; no new hosts will be started')],
       };
     case 'run-finished':
       return null;
@@ -63,8 +63,10 @@ const FEW_HOSTS = 5;
 function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>): EventText {
   const what = play === '' ? 'the hosts' : `play "${oneLine(play)}"`;
   const how =
-    batches === serial ? 'with other hosts than serial alone would take' : `instead of the ${serial} of serial alone`;
-  const why = 'since hosts of a cluster are never changed at the same time';
+    batches === serial
+      ? 'with other hosts than "serial" alone gives'
+      : `instead of the ${serial} that "serial" alone gives`;
+  const why = 'because hosts of a cluster are never changed at the same time';
   const members = clusters.map((cluster) => {
     const hosts = shortenedText(
       firstOf(

@@ -23,7 +23,7 @@ export function historyText(
     { text: oneLine(one.savedBy) },
     { text: oneLine(one.before) },
     { text: oneLine(one.permanentHash).slice(0, 12) },
-    { text: one.current ? '← the host is on this one now' : '', paint: style.green },
+    { text: one.current ? '← current configuration' : '', paint: style.green },
   ]);
   return `${[title, ...columnLines([head, ...rows]), ...runs].join('\n')}\n`;
 }

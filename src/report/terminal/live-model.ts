@@ -21,7 +21,7 @@ export class LiveModel {
   readonly #changed = new Set<string>();
   #failed = 0;
   #skipped = 0;
-  #putBack = 0;
+  #reverted = 0;
   #interrupted = false;
   #batch: string | null = null;
   readonly #active = new Map<string, ActiveHost>();
@@ -72,7 +72,7 @@ export class LiveModel {
   #count(host: string, outcome: HostOutcome): void {
     if (outcome.kind === 'changed') this.#changed.add(host);
     if (outcome.kind === 'skipped') this.#skipped += 1;
-    if (outcome.kind === 'reverted') this.#putBack += 1;
+    if (outcome.kind === 'reverted') this.#reverted += 1;
     if (failureOf(outcome) !== null) this.#failed += 1;
   }
 
@@ -107,7 +107,7 @@ export class LiveModel {
     if (this.#batch !== null) parts.push(this.#batch);
     if (this.#changed.size > 0) parts.push(`${this.#changed.size} changed`);
     if (this.#failed > 0) parts.push(`${this.#failed} failed`);
-    if (this.#putBack > 0) parts.push(`${this.#putBack} put back`);
+    if (this.#reverted > 0) parts.push(`${this.#reverted} reverted`);
     if (this.#skipped > 0) parts.push(`${this.#skipped} skipped`);
     if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
     if (this.#active.size > 0) parts.push(`${this.#active.size} active`);

@@ -15,7 +15,7 @@ export function matrixText(matrix: Matrix, style: Style): string {
   ];
   const rows = fullRows(matrix);
   for (const role of matrix.roles.values()) {
-    const kind = role.appliance ? ' (an appliance: nobody logs in to it)' : role.everyHost ? ' (every host)' : '';
+    const kind = role.appliance ? ' (an appliance: portfw cannot log in to it)' : role.everyHost ? ' (every host)' : '';
     lines.push('', `${style.cyan(oneLine(role.name))}: ${oneLine(role.title)}${kind}`);
     const own = rows.filter((row) => row.role === role.name);
     const shown = columnLines(own.map(rowCells));
@@ -85,7 +85,7 @@ export function comparisonText(left: string, right: string, comparison: MatrixCo
       lines.push(`      ${oneLine(`${column}: ${before} → ${difference.right[column] ?? 'none'}`)}`);
     }
   }
-  const counts = `${onlyRight.length} added, ${onlyLeft.length} gone, ${different.length} different, ${same} the same`;
+  const counts = `${onlyRight.length} added, ${onlyLeft.length} removed, ${different.length} different, ${same} the same`;
   return `${[...lines, '', counts].join('\n')}\n`;
 }
 

@@ -56,7 +56,7 @@ function sectionLines(section: PlanSection, style: Style): readonly string[] {
     case 'disruption':
       return [`  disruption: ${section.text}`];
     case 'remember':
-      return [`  remembers on the host: ${section.after} (until now: ${section.before ?? 'nothing'})`];
+      return [`  remembered on the host: ${section.after} (before: ${section.before ?? 'nothing'})`];
     case 'notes':
       return noteLines(section.notes, style);
     case 'counts':

@@ -13,7 +13,7 @@ export function statusText(host: string, status: Status, style: Style): string {
   const lines = status.pending.map((run) => `  ${style.yellow(runText(run))}`);
   if (status.pending.length === 0 && status.lock !== null)
     lines.push(`  ${oneLine(status.lock.holder)} has held the lock since ${oneLine(status.lock.since)}`);
-  if (lines.length === 0) lines.push('  nothing is pending');
+  if (lines.length === 0) lines.push('  no run is pending');
   if (status.last !== null) lines.push(`  the last run: ${endText(status.last)}`);
   return `${style.bold(terminalLine(host))}\n${lines.join('\n')}\n`;
 }
