@@ -9,13 +9,13 @@ import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
 import { CUT_FLAG } from './impact-view.ts';
 
-/** `bad` needs somebody, `notable` is worth a look: something changed or waits. */
+/** `bad`: somebody must act. `notable`: something changed or is pending. */
 export type Tone = 'good' | 'notable' | 'bad';
 
-/** How one host ended, for every output; every text is on one line and safe to show. */
+/** How one host ended, for all outputs. Every text is one line and safe to show (`clean.ts`). */
 export interface OutcomeView {
   readonly kind: HostOutcome['kind'];
-  /** The one word (or two) for it. */
+  /** One or two words. */
   readonly label: string;
   readonly tone: Tone;
   /** Changes that were planned or made; `null` where there is no plan. */
@@ -48,7 +48,7 @@ export function outcomeView(outcome: HostOutcome): OutcomeView {
   });
 }
 
-/** What stands in the way of a host: it failed, was refused or could not be reached. */
+/** The failure of a host that failed, was refused or could not be reached. */
 export function failureOf(outcome: HostOutcome): Failure | null {
   return 'failure' in outcome ? outcome.failure : null;
 }
@@ -100,7 +100,7 @@ const ROLE_LABELS = { settled: good('settled'), ambiguous: notable('ambiguous'),
 
 function noteOf(outcome: HostOutcome): string {
   const other = unsettledBy(outcome);
-  // Before all else: what the plan says is true for as long as that run lets it be.
+  // First, because that run may still change the host, and then the plan is out of date.
   if (other !== null) return otherRunText(other);
   switch (outcome.kind) {
     case 'facts':
@@ -155,7 +155,7 @@ function rolesNote({ findings }: Extract<HostOutcome, { kind: 'roles' }>): strin
   }
 }
 
-/** `firewalld 1.3.3 running`, or what stands in the way. */
+/** `firewalld 1.3.3 running`. */
 function firewalldText({ firewalld, root }: HostFacts): string {
   switch (firewalld.kind) {
     case 'absent':
@@ -188,7 +188,7 @@ function revokedText({ plan, cut }: Extract<HostOutcome, { kind: 'changed' }>): 
   return `; ended ${counted(cut.ended, 'flow')} that nothing allows any more${left}`;
 }
 
-/** How the host stands after a failure. */
+/** The state of the host after a failure. */
 function aftermathText(aftermath: Aftermath): string {
   switch (aftermath.kind) {
     case 'untouched':

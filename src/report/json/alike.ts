@@ -1,12 +1,12 @@
-/** Every field at every depth, the optional ones as well. */
+/** The type with all optional fields required, at every depth. */
 type Whole<T> = { readonly [K in keyof T]-?: Whole<T[K]> };
 
 /** Whether two types have the same fields at every depth. */
 export type Alike<A, B> = [Whole<A>] extends [Whole<B>] ? ([Whole<B>] extends [Whole<A>] ? true : false) : false;
 
 /**
- * A value of an internal type that is published as it stands. Does not compile when the internal type and the published one
- * differ in a field: then the change is to be mapped, or the published form gets it as well.
+ * Publishes a value of an internal type unchanged. This does not compile when the two types differ in any field: then add the
+ * field to the published form (event-schema.ts), or map it.
  */
 export function asPublished<Internal, Published>(
   value: Alike<Internal, Published> extends true ? Internal : never,

@@ -4,8 +4,8 @@ import { EVENT_FORMAT } from './event-format.ts';
 import { hostFacts } from './facts-schema.ts';
 import { holder, runEnd, unfinishedRun } from './run-schema.ts';
 
-// What `--json` prints: one event a line. `playbooks/schemas/events.schema.json` is made of this file; a run never loads it,
-// only its types. `publish.ts` makes events of this form out of the internal ones.
+// The published form of events: one line of `--json` each. `playbooks/schemas/events.schema.json` is generated from this file.
+// A run imports only its types, so that it does not load zod.
 
 const text = z.string();
 const count = z.int().min(0);
@@ -192,7 +192,7 @@ export const publishedEvent = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** The same type, of values that nobody changes. */
+/** The same type with everything read-only. */
 type Unchanging<T> = { readonly [K in keyof T]: Unchanging<T[K]> };
 
 export type PublishedEvent = Unchanging<z.infer<typeof publishedEvent>>;

@@ -1,4 +1,4 @@
-/** Not escaped by JSON itself, yet able to steer a terminal that the stream is shown on. */
+/** Characters that JSON does not escape but that could control a terminal. */
 const UNSAFE =
   /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
 

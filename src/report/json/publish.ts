@@ -11,7 +11,7 @@ type Published<K extends PublishedEvent['kind']> = Extract<PublishedEvent, { kin
 type InternalOutcome<K extends HostOutcome['kind']> = Extract<HostOutcome, { kind: K }>;
 type OutcomeOf<K extends PublishedOutcome['kind']> = Extract<PublishedOutcome, { kind: K }>;
 
-/** Kinds whose published form is the internal one. */
+/** Kinds whose published form is the same as the internal one. */
 type SameEvent = 'host-phase' | 'host-note' | 'batches-split' | 'batch-started' | 'batch-finished' | 'interrupted';
 type SameOutcome =
   | 'facts'
@@ -24,14 +24,14 @@ type SameOutcome =
   | 'reverted'
   | 'skipped';
 
-/** Kinds whose plan stands in an event of its own, and that name the number of its changes instead. */
+/** Kinds that have a plan. It is published in its own event; the outcome has only the number of changes. */
 type PlannedOutcome = 'unchanged' | 'planned' | 'changed' | 'awaiting';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
 /**
- * Makes the published events of a run out of the internal ones. A host's plan stands in its `host-planned` event and nowhere
- * else: where the run itself tells of none, that event is added before the host's end.
+ * Turns the internal events of a run into published ones. A host's plan is published once, as `host-planned`. For commands
+ * that emit no such event, it is added before the host's `host-finished`.
  */
 export class Publisher {
   readonly #planned = new Set<string>();
@@ -103,7 +103,7 @@ function publishedOutcome(outcome: HostOutcome): PublishedOutcome {
   }
 }
 
-/** Field by field: what a failure is made of inside stays inside. */
+/** Field by field, so that no other field of a failure is ever published. */
 function publishedFailure({ code, what, details, solve }: Failure): OutcomeOf<'failed'>['failure'] {
   return { code, what, details, solve };
 }
@@ -122,7 +122,7 @@ function publishedSummary(summary: RunSummary): Published<'run-finished'>['summa
   return { command, durationMs, interrupted, counts, outcomes: Object.fromEntries(outcomes) };
 }
 
-/** What the closing table says of a host; its facts and its plan stand in the stream already. */
+/** The short form of an outcome for the summary. Facts and plans were published before. */
 function summarised(outcome: HostOutcome): PublishedSummary {
   const published = publishedOutcome(outcome);
   const changes = changesOf(outcome);

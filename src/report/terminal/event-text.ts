@@ -7,14 +7,14 @@ import { type FailureView, outcomeView } from '../outcome-view.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
 import { paintOf, type Style } from './style.ts';
 
-/** What a line is about: only the quiet ones may be left out. */
+/** The lines for an event, and how important they are. */
 export interface EventText {
   readonly lines: readonly string[];
-  /** `detail`: shown with -v only. `good`: a host that ended well. */
+  /** `detail`: only with -v. `good`: a host that ended well. */
   readonly weight: 'detail' | 'good' | 'bad' | 'note' | 'run';
 }
 
-/** An event as plain lines, or `null` for one that has nothing to say on its own. */
+/** The lines for an event, or `null` when there are none. */
 export function eventText(event: FleetEvent, style: Style, verbosity: number): EventText | null {
   switch (event.kind) {
     case 'run-started':
@@ -91,7 +91,7 @@ function outcomeText(
   return { weight: 'bad', lines: [head, ...failureLines(failure, verbosity).map((line) => `    ${line}`)] };
 }
 
-/** What a line on a failure does not say: details, and how to solve it. The stack of an internal error is for -vv. */
+/** The lines below a failure: details, and how to solve it. The stack of an internal error is shown with -vv only. */
 function failureLines({ code, details, solve }: FailureView, verbosity: number): readonly string[] {
   const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
   return [...shown.map((line) => `  ${line}`), `To solve it: ${solve}`];

@@ -5,7 +5,7 @@ import { oneLine } from '../clean.ts';
 import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';
 
-/** What a host said of itself, for people; `--json` has all of it. */
+/** The main facts of a host; `--json` has all of them. */
 export function factsText(host: string, facts: HostFacts, style: Style): string {
   const lines = [style.bold(terminalLine(host)), ...columnLines(headRows(facts))];
   lines.push(...section('interfaces', columnLines(interfaceRows(facts))));
@@ -109,7 +109,7 @@ function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [`  ${title}`, ...lines];
 }
 
-/** Words in lines of about a hundred columns. */
+/** Joins words into lines of about 100 columns. */
 function wrapped(words: readonly string[]): readonly string[] {
   const lines: string[] = [];
   let line = '';

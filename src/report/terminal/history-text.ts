@@ -6,7 +6,7 @@ import { columnLines } from './layout.ts';
 import { runText } from './status-text.ts';
 import type { Style } from './style.ts';
 
-/** A host's saved generations, one a line, in the order given. */
+/** A host's saved generations, one per line, in the given order. */
 export function historyText(
   host: string,
   { generations, pending }: { readonly generations: readonly Generation[]; readonly pending: readonly PendingRun[] },

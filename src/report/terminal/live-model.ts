@@ -10,10 +10,10 @@ interface ActiveHost {
   readonly since: number;
 }
 
-/** Rows of active hosts at most, however tall the terminal is: more would be noise. */
+/** At most this many rows of active hosts, on any terminal. */
 const MAX_ACTIVE_ROWS = 20;
 
-/** What the live view shows, kept up to date by events at constant cost each; it does no output of its own. */
+/** The state of the live view. Each event costs constant time; nothing is written here. */
 export class LiveModel {
   #command = '';
   #total = 0;
@@ -77,8 +77,8 @@ export class LiveModel {
   }
 
   /**
-   * The view at one moment: a line of counters, and below it the active hosts, longest first. At most `rows - 1` lines of
-   * at most `columns - 1` columns each, so that a terminal neither scrolls nor wraps.
+   * The view at one moment: a line of counters, and below it the active hosts, those that began first on top. At most
+   * `rows - 1` lines of at most `columns - 1` columns, so that the terminal does not scroll or wrap.
    *
    * @param at milliseconds since the run began
    */
@@ -87,7 +87,7 @@ export class LiveModel {
     const room = Math.max(1, rows - 1);
     const lines = [this.#counters(at)];
     const space = Math.min(room - 1, MAX_ACTIVE_ROWS);
-    // A row for "and … more" is only worth having beside a host.
+    // Without room for at least one host, "and … more" is left out.
     const hidden = this.#active.size > space;
     const shown = hidden ? Math.max(0, space - 1) : this.#active.size;
     const names = [...this.#active.keys()].slice(0, shown).map((host) => cutToWidth(terminalLine(host), 40));
