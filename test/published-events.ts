@@ -1,4 +1,4 @@
-import type { PublishedEvent, PublishedOutcome } from '../src/report/json/event-schema.ts';
+import { type PublishedEvent, type PublishedOutcome, publishedEvent } from '../src/report/json/event-schema.ts';
 
 type Plan = Extract<PublishedEvent, { kind: 'host-planned' }>['plan'];
 type WithPlan<T> = T extends { readonly changes: number } ? T & { readonly plan: Plan } : T;
@@ -6,9 +6,9 @@ type WithPlan<T> = T extends { readonly changes: number } ? T & { readonly plan:
 /** How a host ended, together with its plan, which stands in an event of its own. */
 export type SeenOutcome = WithPlan<PublishedOutcome>;
 
-/** One line of `--json`. */
+/** One line of `--json`. Throws when it is not of the published form. */
 export function readEvent(line: string): PublishedEvent {
-  return JSON.parse(line) as PublishedEvent;
+  return publishedEvent.parse(JSON.parse(line));
 }
 
 /** How each host ended, by name; what a host that was put back ended with counts. */

@@ -193,7 +193,7 @@ export const publishedEvent = z.discriminatedUnion('kind', [
 ]);
 
 /** The same type with everything read-only. */
-type Unchanging<T> = { readonly [K in keyof T]: Unchanging<T[K]> };
+type Unchanging<T> = T extends object ? { readonly [K in keyof T]: Unchanging<T[K]> } : T;
 
 export type PublishedEvent = Unchanging<z.infer<typeof publishedEvent>>;
 export type PublishedOutcome = Unchanging<z.infer<typeof outcome>>;
