@@ -26,8 +26,12 @@ type SameOutcome =
 
 /** Kinds that have a plan. It is published in its own event; the outcome has only the number of changes. */
 type PlannedOutcome = 'unchanged' | 'planned' | 'changed' | 'awaiting';
+type FailedOutcome = 'refused' | 'unreachable' | 'failed';
+type Ended = 'host-finished' | 'host-put-back';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
+type PlannedWithoutPlan = Without<Published<'host-planned'>, 'plan'>;
+type Summary = Published<'run-finished'>['summary'];
 
 /**
  * Turns the internal events of a run into published ones. A host's plan is published once, as `host-planned`. For commands
@@ -39,9 +43,9 @@ export class Publisher {
   publish(event: FleetEvent): readonly PublishedEvent[] {
     switch (event.kind) {
       case 'run-started': {
-        const { kind, ...rest } = event;
-        type Rest = Omit<Published<'run-started'>, 'kind' | 'format'>;
-        return [{ kind, format: EVENT_FORMAT, ...asPublished<Omit<typeof event, 'kind'>, Rest>(rest) }];
+        const published = asPublished<Internal<'run-started'>, Without<Published<'run-started'>, 'format'>>(event);
+        const { kind, ...rest } = published;
+        return [{ kind, format: EVENT_FORMAT, ...rest }];
       }
       case 'host-phase':
       case 'host-note':
@@ -50,25 +54,32 @@ export class Publisher {
       case 'batch-finished':
       case 'interrupted':
         return [asPublished<Internal<SameEvent>, Published<SameEvent>>(event)];
-      case 'host-planned':
-        return this.#plan(event.host, event.plan, event.at);
+      case 'host-planned': {
+        const { plan, ...rest } = event;
+        return this.#planOnce(asPublished<Without<typeof event, 'plan'>, PlannedWithoutPlan>(rest), plan);
+      }
       case 'host-finished':
       case 'host-put-back': {
-        const { kind, outcome, ...rest } = event;
-        const planned = 'plan' in outcome ? this.#plan(event.host, outcome.plan, event.at) : [];
-        type Rest = Omit<Published<'host-finished'>, 'kind' | 'outcome'>;
-        const where = asPublished<Omit<typeof event, 'kind' | 'outcome'>, Rest>(rest);
-        return [...planned, { kind, outcome: publishedOutcome(outcome), ...where }];
+        const { outcome, ...rest } = event;
+        const { host, at } = event;
+        const planned = 'plan' in outcome ? this.#planOnce({ kind: 'host-planned', host, at }, outcome.plan) : [];
+        const published = asPublished<Without<typeof event, 'outcome'>, Without<Published<Ended>, 'outcome'>>(rest);
+        return [...planned, { ...published, outcome: publishedOutcome(outcome) }];
       }
-      case 'run-finished':
-        return [{ kind: event.kind, summary: publishedSummary(event.summary), at: event.at }];
+      case 'run-finished': {
+        const { summary, ...rest } = event;
+        const published = asPublished<Without<typeof event, 'summary'>, Without<Published<'run-finished'>, 'summary'>>(
+          rest,
+        );
+        return [{ ...published, summary: publishedSummary(summary) }];
+      }
     }
   }
 
-  #plan(host: string, plan: HostPlan, at: number): readonly PublishedEvent[] {
-    if (this.#planned.has(host)) return [];
-    this.#planned.add(host);
-    return [{ kind: 'host-planned', host, plan: asPublished<HostPlan, Published<'host-planned'>['plan']>(plan), at }];
+  #planOnce(event: PlannedWithoutPlan, plan: HostPlan): readonly PublishedEvent[] {
+    if (this.#planned.has(event.host)) return [];
+    this.#planned.add(event.host);
+    return [{ ...event, plan: asPublished<HostPlan, Published<'host-planned'>['plan']>(plan) }];
   }
 }
 
@@ -95,10 +106,11 @@ function publishedOutcome(outcome: HostOutcome): PublishedOutcome {
     }
     case 'refused':
     case 'unreachable':
-      return { kind: outcome.kind, failure: publishedFailure(outcome.failure) };
     case 'failed': {
-      const { kind, phase, failure, aftermath } = outcome;
-      return { kind, phase, failure: publishedFailure(failure), aftermath: publishedAftermath(aftermath) };
+      const { failure, ...rest } = outcome;
+      type Given = Without<InternalOutcome<FailedOutcome>, 'failure'>;
+      const published = asPublished<Given, Without<OutcomeOf<FailedOutcome>, 'failure'>>(rest);
+      return { ...published, failure: publishedFailure(failure) };
     }
   }
 }
@@ -108,18 +120,15 @@ function publishedFailure({ code, what, details, solve }: Failure): OutcomeOf<'f
   return { code, what, details, solve };
 }
 
-type Aftermath = InternalOutcome<'failed'>['aftermath'];
-
-function publishedAftermath(aftermath: Aftermath): OutcomeOf<'failed'>['aftermath'] {
-  return asPublished<Aftermath, OutcomeOf<'failed'>['aftermath']>(aftermath);
-}
-
-function publishedSummary(summary: RunSummary): Published<'run-finished'>['summary'] {
-  const { command, durationMs, interrupted } = summary;
+function publishedSummary(summary: RunSummary): Summary {
+  const { outcomes, ...rest } = summary;
   const counts: Record<string, number> = {};
-  for (const { kind } of summary.outcomes.values()) counts[kind] = (counts[kind] ?? 0) + 1;
-  const outcomes = [...summary.outcomes].map(([host, outcome]) => [host, summarised(outcome)] as const);
-  return { command, durationMs, interrupted, counts, outcomes: Object.fromEntries(outcomes) };
+  for (const { kind } of outcomes.values()) counts[kind] = (counts[kind] ?? 0) + 1;
+  return {
+    ...asPublished<Omit<RunSummary, 'outcomes'>, Omit<Summary, 'counts' | 'outcomes'>>(rest),
+    counts,
+    outcomes: Object.fromEntries([...outcomes].map(([host, outcome]) => [host, summarised(outcome)])),
+  };
 }
 
 /** The short form of an outcome for the summary. Facts and plans were published before. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import type { FleetEvent } from '../../../src/fleet/events.ts';
+import { asPublished } from '../../../src/report/json/alike.ts';
 import { publishedEvent } from '../../../src/report/json/event-schema.ts';
 import { jsonLine } from '../../../src/report/json/json-line.ts';
 import { NdjsonReport } from '../../../src/report/json/ndjson.ts';
@@ -183,6 +184,19 @@ describe('the published form of events', () => {
     const phases = [...page.matchAll(/`([a-z ]+)`(?=,|\n| or|\.)/g)].map(([, name]) => name);
     for (const phase of optionOf('host-phase').shape.phase.options) expect(phases).toContain(phase);
     expect(page.split('\n').length).toBeLessThanOrEqual(81);
+  });
+
+  it('takes no internal type that has a field more, less or other: that does not compile', () => {
+    type Form = { readonly list: readonly { readonly name: string }[] };
+    const more: { readonly list: readonly { readonly name: string; readonly hidden?: string }[] } = { list: [] };
+    const other: { readonly list: readonly { readonly name: string | null }[] } = { list: [] };
+    expect(asPublished<{ list: { name: string }[] }, Form>({ list: [] })).toEqual({ list: [] });
+    // @ts-expect-error an optional field more, below an array
+    asPublished<typeof more, Form>(more);
+    // @ts-expect-error a field of another type
+    asPublished<typeof other, Form>(other);
+    // @ts-expect-error a field less
+    asPublished<Record<never, never>, Form>({});
   });
 
   it('does not take what is not it', () => {
