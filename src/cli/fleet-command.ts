@@ -1,6 +1,6 @@
 import type { FleetEvent } from '../fleet/events.ts';
 import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
-import { NdjsonReport } from '../report/ndjson.ts';
+import { NdjsonReport } from '../report/json/ndjson.ts';
 import type { Report } from '../report/report.ts';
 import { PlainReport } from '../report/terminal/plain.ts';
 import { problemsText } from '../report/terminal/problems-text.ts';

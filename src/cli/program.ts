@@ -187,8 +187,10 @@ export function buildProgram(version: string, done: (code: number) => void): Com
 
   program
     .command('schema')
-    .description('print a JSON Schema for editors: of inventories, files of variables, playbooks or matrices')
-    .argument('[name]', 'inventory, vars, playbook or matrix; none lists them with their files')
+    .description(
+      'print a JSON Schema: of inventories, files of variables, playbooks, matrices, or the events of --json',
+    )
+    .argument('[name]', 'inventory, vars, playbook, matrix or events; none lists them with their files')
     .action(async (name) => done((await import('./commands/schema.ts')).showSchema(name ?? null)));
 
   program

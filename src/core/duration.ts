@@ -15,7 +15,7 @@ export function parseDuration(text: string): number | null {
 /**
  * Seconds as a person reads them: `45 s`, `2 min 5 s`, `1 h 10 min`.
  *
- * @param decimals of what is measured and takes less than a minute: 1 for `4.2 s`
+ * @param decimals for times below a minute: 1 gives `4.2 s`
  */
 export function durationText(seconds: number, decimals = 0): string {
   const precise = seconds.toFixed(decimals);

@@ -58,7 +58,7 @@ const reason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
 ]);
-const reasons = z.array(reason);
+const reasons = z.array(reason.meta({ id: 'reason', description: 'why something is in the configuration' }));
 
 const move = z.strictObject({ uuid: z.string(), connection: z.string(), before: z.string(), after: z.string() });
 
@@ -271,7 +271,7 @@ const result = z.strictObject(
   Object.fromEntries(eachOurKind((_, folder) => [folder, z.array(SETTINGS_SCHEMAS[folder])])),
 ) as unknown as z.ZodType<Mutable<PlannedState>>;
 
-const planSchema = z.strictObject({
+export const planSchema = z.strictObject({
   format: z.literal(PLAN_FORMAT),
   host: z.string(),
   matrix: z.string(),

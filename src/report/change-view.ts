@@ -5,7 +5,7 @@ import type { Reason } from '../policy/desired.ts';
 import { because, type ReasonView, reasonViews } from './reason-view.ts';
 import { type Extent, type Shortened, shorten, shortenedText } from './shortened.ts';
 
-/** One change as a line with lines below it. */
+/** One change: a line, and the lines below it. */
 export interface ChangeView {
   readonly kind: Change['kind'];
   readonly sign: ChangeSign;
@@ -13,25 +13,25 @@ export interface ChangeView {
   readonly text: string;
   /** The ports of a service: `8442/tcp`. */
   readonly ports: readonly string[];
-  /** The layer of firewalld's that it is needed in, where it is not both. */
+  /** The layer of firewalld that changes, when only one does. */
   readonly onlyIn: keyof Layers | null;
   /** Whether live traffic depends on what changes. */
   readonly inUse: boolean;
   readonly details: readonly DetailView[];
 }
 
-/** A line below a change. `label` is what it begins with: `because`, `closes`, `ports:`; `text` is the rest. */
+/** A line below a change. It begins with `label` (`because`, `closes`, `ports:`); `text` is the rest. */
 export type DetailView =
   | ReasonView
   | {
-      /** `closes` and `opens` are what a move of an interface does to it: they are to be as loud as the change itself. */
+      /** `closes` and `opens` say what moving an interface does. Outputs highlight them. */
       readonly kind: 'field' | 'edits-zone' | 'connection' | 'closes' | 'opens';
       readonly label: string;
       readonly text: string;
     }
   | { readonly kind: 'entries'; readonly action: 'add' | 'remove'; readonly entries: Shortened<string> };
 
-/** How the changes of one plan are said, and which reasons were given already. */
+/** How much is said of one plan, and which lists of reasons it has shown already. */
 export interface Saying {
   readonly extent: Extent;
   readonly given: Set<string>;
@@ -39,7 +39,7 @@ export interface Saying {
 
 type Shown = Exclude<Change, { kind: 'remember' | 'ensure-firewalld' }>;
 
-/** @param explained whether the reasons are given with another change already */
+/** @param explained leave out the reasons, because another change shows them */
 export function changeView(change: Shown, saying: Saying, explained = false): ChangeView {
   return {
     kind: change.kind,
@@ -70,7 +70,7 @@ function detailsOf(change: Shown, saying: Saying, explained: boolean): readonly 
     case 'rich-rule':
       return reasonsOr(change.reasons, change.action === 'remove', saying);
     case 'stray':
-      return [because('it was set by hand in a zone of ours and no rule asks for it')];
+      return [because('it was added by hand to a zone of portfw, and no rule asks for it')];
     case 'ipset-entries':
       return [
         ...entriesOf('add', change.add, saying.extent),
@@ -91,16 +91,21 @@ function moveDetails(change: Extract<Change, { kind: 'interface' }>): readonly D
   return [
     ...(editsZone === null
       ? []
-      : [{ kind: 'edits-zone', label: 'edits', text: `zone ${editsZone}, which names it now` } as const]),
+      : [{ kind: 'edits-zone', label: 'edits', text: `zone ${editsZone}, which lists this interface now` } as const]),
     ...(networkManager === undefined
       ? []
       : [{ kind: 'connection', label: 'NetworkManager', text: connectionText(networkManager) } as const]),
     ...closes.map(
-      (what) => ({ kind: 'closes', label: 'closes', text: `${what}, open on it in zone ${from} now` }) as const,
+      (what) =>
+        ({ kind: 'closes', label: 'closes', text: `${what}, which is open on it in zone ${from} now` }) as const,
     ),
     ...opens.map(
       (what) =>
-        ({ kind: 'opens', label: 'opens', text: `${what} to whoever comes in on ${change.interface}` }) as const,
+        ({
+          kind: 'opens',
+          label: 'opens',
+          text: `${what} to whoever comes in on ${change.interface}`,
+        }) as const,
     ),
   ];
 }
@@ -109,17 +114,17 @@ const LABELS: ReadonlySet<string> = new Set(['short', 'description']);
 
 function fieldsOf(change: Extract<Change, { kind: 'definition' }>, extent: Extent): readonly DetailView[] {
   if (change.action === 'delete') return [];
-  // The title and description of a new object say nothing that its reasons do not say.
+  // The title and description of a new object repeat its reasons.
   return change.fields
     .filter(({ field }) => extent === 'full' || change.action === 'edit' || !LABELS.has(field))
     .map((field) => ({ kind: 'field', label: `${field.field}:`, text: fieldValues(field, extent) }));
 }
 
-/** As many entries of a set as a reader looks through. */
+/** At most this many entries of an ipset are shown in the short form. */
 const MOST_ENTRIES = 50;
 
 function fieldValues(field: FieldChange, extent: Extent): string {
-  // A new set brings all its entries along.
+  // A new ipset comes with all its entries.
   if (field.field === 'entries' && field.after !== null)
     return shortenedText(shorten(field.after.split(' '), MOST_ENTRIES, extent), ' ');
   return valuesText(field);

@@ -1,16 +1,16 @@
 import { terminalLine } from '../core/terminal-text.ts';
 
-/** Long enough for every rich rule and list of entries; the cut only bounds what a hostile host can print. */
+/** Longer than any rich rule or list of entries. The limit is for hostile hosts. */
 const LONG = 4000;
 
-/** Text from a host or a file on one line, without anything that could steer a terminal or a browser's text direction. */
+/** Text from a host or a file, on one line, without control characters and invisible characters. */
 export function oneLine(text: string): string {
   return terminalLine(text, LONG);
 }
 
 /**
- * The same value with every text in it on one line and safe to show. Views pass through here once, as they are made, so no
- * output can forget it; an output only escapes what its own form gives a meaning (`<` in HTML, `*` in Markdown).
+ * The same value with every text in it made safe by `oneLine`. This is the one place where the texts of views are cleaned, so
+ * no output can forget it. An output must only escape its own markup (`<` in HTML, `*` in Markdown).
  */
 export function cleaned<T>(value: T): T {
   return cleanedValue(value) as T;

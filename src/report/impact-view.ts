@@ -4,14 +4,14 @@ import type { Comers } from '../firewalld/filter/comers.ts';
 import type { FlowImpact, Impact, SocketImpact } from '../plan/impact-types.ts';
 import { type Extent, type Shortened, shorten, shortenedText } from './shortened.ts';
 
-/** The flag that ends flows whose permission goes. */
+/** The flag that ends flows that nothing allows any more. */
 export const CUT_FLAG = '--cut-revoked';
 
-/** What a plan does to the programs and the traffic of a host, part by part. */
+/** What a plan does to the programs and the traffic of a host. */
 export type ImpactPart =
   /** Sockets that fewer (`closed`) or more (`opened`) can reach. */
   | { readonly kind: 'closed' | 'opened'; readonly title: string; readonly sockets: Shortened<SocketView> }
-  /** Ports that are opened on an interface and that nothing listens on. */
+  /** Ports that the plan opens on an interface, but no program listens on. */
   | { readonly kind: 'unheard'; readonly title: string; readonly ports: Shortened<string> }
   | { readonly kind: 'flows'; readonly title: string; readonly fates: readonly FlowFate[] };
 
@@ -20,27 +20,27 @@ export interface SocketView {
   /** `443, 8442-8449` */
   readonly ports: string;
   readonly protocol: Protocol;
-  /** Named where IPv4 and IPv6 fare differently. */
+  /** Only when IPv4 and IPv6 are affected differently. */
   readonly family: 'IPv4' | 'IPv6' | null;
   readonly processes: readonly string[];
   readonly interface: string;
-  /** The addresses of the interface that this is about; empty for all. */
+  /** The affected addresses of the interface; empty for all. */
   readonly addresses: readonly string[];
   /** Who can reach them: `anybody`, `192.0.2.0/24`, `anybody but 192.0.2.66`, `nobody`. */
   readonly before: string;
   readonly after: string;
 }
 
-/** What becomes of established flows. */
+/** What happens to established flows. */
 export type FlowFate =
-  /** `cut`: the plan ends them; `outlive`: they go on, though nothing lets new ones of their kind in. */
+  /** `cut`: the plan ends them. `outlive`: they go on, but new ones like them are not allowed. */
   | {
       readonly kind: 'cut' | 'outlive';
       readonly count: number;
       readonly text: string;
       readonly flows: Shortened<FlowView>;
     }
-  /** `unknown`: the host could not tell; `unseen`: there are flows beside those that were looked at. */
+  /** `unknown`: the host could not list them. `unseen`: there are more than were checked. */
   | { readonly kind: 'unknown' | 'unseen'; readonly text: string };
 
 /** Established flows of one kind. */
@@ -50,15 +50,15 @@ export interface FlowView {
   readonly opener: string;
   readonly address: string;
   readonly port: number;
-  /** What else than a rule had let them in, as words in brackets; empty for a rule. */
+  /** What allowed them, if it was not a rule: a forward port, or masquerading. */
   readonly by: string;
 }
 
-/** As many rows of a kind as a reader looks at. */
+/** At most this many rows of a kind are shown in the short form. */
 const FEW = 4;
 const FEW_PORTS = 12;
 
-/** What a plan does to listening sockets and established flows; no part where it does nothing to them. */
+/** What a plan does to listening sockets and established flows. Empty parts are left out. */
 export function impactParts(impact: Impact, extent: Extent): readonly ImpactPart[] {
   const sockets = (kind: 'closed' | 'opened', title: string): readonly ImpactPart[] => {
     const views = new Map<string, SocketView>();
@@ -70,8 +70,8 @@ export function impactParts(impact: Impact, extent: Extent): readonly ImpactPart
   };
   const fates = flowFates(impact, extent);
   return [
-    ...sockets('closed', 'listening sockets that fewer can reach'),
-    ...sockets('opened', 'listening sockets that more can reach'),
+    ...sockets('closed', 'listening sockets that fewer clients can reach'),
+    ...sockets('opened', 'listening sockets that more clients can reach'),
     ...impact.unheard.map(({ interface: name, ports }): ImpactPart => {
       const title = `nothing listens on these ports that are opened on ${name}`;
       return { kind: 'unheard', title, ports: shorten(ports, FEW * 3, extent) };
@@ -102,7 +102,7 @@ export function socketText(socket: SocketView): string {
   return `${ports}/${protocol}${family}${owner} on ${socket.interface}${at}: ${before} → ${after}`;
 }
 
-/** Whether a socket of one family fares otherwise than its like of the other one, so that its line has to name the family. */
+/** Whether the same socket of the other address family is affected differently; then the family must be named. */
 function differs(socket: SocketImpact, { closed, opened }: Impact): boolean {
   if (socket.address !== '::' && socket.address !== '0.0.0.0') return false;
   const key = ({ protocol, ports, interface: name, processes }: SocketImpact) =>
@@ -135,15 +135,15 @@ function flowFates({ flows, closed }: Impact, extent: Extent): readonly FlowFate
   if (flows.outlive.length > 0) {
     const count = total(flows.outlive);
     const them = count === 1 ? 'it' : 'them';
-    const live = `${counted(count, 'flow')} ${count === 1 ? 'lives' : 'live'} on without what let ${them} in`;
+    const live = `${counted(count, 'flow')} ${count === 1 ? 'goes' : 'go'} on, though nothing allows ${them} any more`;
     const text = `${live} (apply ${CUT_FLAG} ends ${them})`;
     fates.push({ kind: 'outlive', count, text, flows: views(flows.outlive) });
   }
   if (flows.source === null && closed.length > 0)
-    fates.push({ kind: 'unknown', text: 'not known: the host could not tell' });
+    fates.push({ kind: 'unknown', text: 'not known: the host could not list them' });
   if (flows.source !== null && flows.unseen !== 0 && closed.length > 0) {
     const more = flows.unseen === null ? 'an unknown number of' : flows.unseen;
-    fates.push({ kind: 'unseen', text: `${more} further flows were not looked at: the host has too many` });
+    fates.push({ kind: 'unseen', text: `${more} more flows were not checked: the host has too many` });
   }
   return fates;
 }

@@ -9,13 +9,13 @@ import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
 import { CUT_FLAG } from './impact-view.ts';
 
-/** `bad` needs somebody, `notable` is worth a look: something changed or waits. */
+/** `bad`: somebody must act. `notable`: something changed or is pending. */
 export type Tone = 'good' | 'notable' | 'bad';
 
-/** How one host ended, for every output; every text is on one line and safe to show. */
+/** How one host ended, for all outputs. Every text is one line and safe to show (`clean.ts`). */
 export interface OutcomeView {
   readonly kind: HostOutcome['kind'];
-  /** The one word (or two) for it. */
+  /** One or two words. */
   readonly label: string;
   readonly tone: Tone;
   /** Changes that were planned or made; `null` where there is no plan. */
@@ -48,7 +48,7 @@ export function outcomeView(outcome: HostOutcome): OutcomeView {
   });
 }
 
-/** What stands in the way of a host: it failed, was refused or could not be reached. */
+/** The failure of a host that failed, was refused or could not be reached. */
 export function failureOf(outcome: HostOutcome): Failure | null {
   return 'failure' in outcome ? outcome.failure : null;
 }
@@ -69,7 +69,7 @@ function labelOf(outcome: HostOutcome): Label {
     case 'roles':
       return ROLE_LABELS[outcome.findings.verdict.kind];
     case 'status':
-      return outcome.pending.length === 0 && outcome.lock === null ? good('quiet') : notable('pending');
+      return outcome.pending.length === 0 && outcome.lock === null ? good('idle') : notable('pending');
     case 'facts':
     case 'history':
       return good('ok');
@@ -77,7 +77,7 @@ function labelOf(outcome: HostOutcome): Label {
     case 'confirmed':
       return good(outcome.kind);
     case 'nothing-pending':
-      return good('nothing');
+      return good('nothing pending');
     case 'rolled-back':
       return good(outcome.changed ? 'rolled back' : 'unchanged');
     case 'planned':
@@ -85,7 +85,7 @@ function labelOf(outcome: HostOutcome): Label {
     case 'awaiting':
       return notable('to confirm');
     case 'reverted':
-      return notable('put back');
+      return notable('reverted');
     case 'changed':
     case 'skipped':
       return notable(outcome.kind);
@@ -100,7 +100,7 @@ const ROLE_LABELS = { settled: good('settled'), ambiguous: notable('ambiguous'),
 
 function noteOf(outcome: HostOutcome): string {
   const other = unsettledBy(outcome);
-  // Before all else: what the plan says is true for as long as that run lets it be.
+  // First, because that run may still change the host, and then the plan is out of date.
   if (other !== null) return otherRunText(other);
   switch (outcome.kind) {
     case 'facts':
@@ -113,26 +113,26 @@ function noteOf(outcome: HostOutcome): string {
       return `${counted(outcome.plan.changes.length, 'change')} to make`;
     case 'changed': {
       const reloads = outcome.reloads === 0 ? 'no reload' : counted(outcome.reloads, 'reload');
-      return `${reloads}; the state before is generation ${outcome.generation}${revokedText(outcome)}`;
+      return `${reloads}; ${savedText(outcome.generation)}${revokedText(outcome)}`;
     }
     case 'history':
       return counted(outcome.generations.length, 'generation');
     case 'status':
       return statusNote(outcome);
     case 'awaiting':
-      return `proved; the host puts itself back in ${durationText(outcome.pending.secondsLeft)} unless you say \`portfw confirm\``;
+      return `applied and verified; the host rolls back in ${durationText(outcome.pending.secondsLeft)} unless you run \`portfw confirm\``;
     case 'confirmed': {
-      const but = outcome.drifted ? '; firewalld was changed by others since it was proved' : '';
-      return `kept${but}; the state before is generation ${outcome.generation}`;
+      const but = outcome.drifted ? '; others changed firewalld after it was verified' : '';
+      return `${savedText(outcome.generation)}${but}`;
     }
     case 'nothing-pending':
-      return `no run waits for confirmation${outcome.last === null ? '' : `; ${endText(outcome.last)}`}`;
+      return `no run is waiting for confirmation${outcome.last === null ? '' : `; ${endText(outcome.last)}`}`;
     case 'rolled-back': {
-      const did = outcome.changed ? 'is back on' : 'already was on';
-      return `${did} generation ${outcome.generation}, proved by hash ${outcome.hash.slice(0, 12)}`;
+      const did = outcome.changed ? 'now on' : 'already on';
+      return `${did} generation ${outcome.generation}, verified by hash ${outcome.hash.slice(0, 12)}`;
     }
     case 'reverted':
-      return `because ${outcome.because}; it is back on generation ${outcome.generation}`;
+      return `rolled back to generation ${outcome.generation} because ${outcome.because}`;
     case 'refused':
     case 'unreachable':
       return outcome.failure.what;
@@ -155,7 +155,7 @@ function rolesNote({ findings }: Extract<HostOutcome, { kind: 'roles' }>): strin
   }
 }
 
-/** `firewalld 1.3.3 running`, or what stands in the way. */
+/** `firewalld 1.3.3 running`. */
 function firewalldText({ firewalld, root }: HostFacts): string {
   switch (firewalld.kind) {
     case 'absent':
@@ -173,34 +173,37 @@ function statusNote({ pending, lock, last }: Extract<HostOutcome, { kind: 'statu
   return last === null ? 'no run yet' : endText(last);
 }
 
-/** What became of established flows that nothing lets in any more. */
+function savedText(generation: string): string {
+  return `previous state saved as generation ${generation}`;
+}
+
+/** What became of established flows that nothing allows any more. */
 function revokedText({ plan, cut }: Extract<HostOutcome, { kind: 'changed' }>): string {
   const count = plan.impact.flows.outlive.reduce((sum, flow) => sum + flow.count, 0);
   if (count === 0) return '';
-  const revoked = counted(count, 'flow');
-  if (cut === undefined)
-    return `; ${revoked} without permission ${count === 1 ? 'lives' : 'live'} on (${CUT_FLAG} ends such flows)`;
-  if (cut.kind === 'failed') return `; ${revoked} without permission could not be ended: ${cut.why}`;
-  const left = cut.left === 0 ? '' : `, ${counted(cut.left, 'connection')} of theirs could not be closed`;
-  return `; ${counted(cut.ended, 'flow')} without permission ended${left}`;
+  const revoked = `${counted(count, 'flow')} that nothing allows any more`;
+  if (cut === undefined) return `; ${revoked} ${count === 1 ? 'goes' : 'go'} on (${CUT_FLAG} ends such flows)`;
+  if (cut.kind === 'failed') return `; ${revoked} could not be ended: ${cut.why}`;
+  const left = cut.left === 0 ? '' : `, ${counted(cut.left, 'connection')} could not be closed`;
+  return `; ended ${counted(cut.ended, 'flow')} that nothing allows any more${left}`;
 }
 
-/** How the host stands after a failure. */
+/** The state of the host after a failure. */
 function aftermathText(aftermath: Aftermath): string {
   switch (aftermath.kind) {
     case 'untouched':
       return 'nothing was changed on the host';
     case 'restored': {
       const { by, differs = [], generation } = aftermath;
-      const itself = by === 'timer' || by === 'boot' ? `, put back by ${byText(by)}` : '';
-      const other = differs.length === 0 ? '' : `; other than before: ${differs.join(', ')}`;
-      return `the host is back on generation ${generation}, proved by its hash${itself}${other}`;
+      const itself = by === 'timer' || by === 'boot' ? `, by ${byText(by)}` : '';
+      const other = differs.length === 0 ? '' : `; not as before: ${differs.join(', ')}`;
+      return `rolled back to generation ${generation}, verified by its hash${itself}${other}`;
     }
     case 'restore-failed':
-      return `RESTORING GENERATION ${aftermath.generation} FAILED SO FAR (${aftermath.why}): the host goes on trying, look at it now`;
+      return `ROLLBACK TO GENERATION ${aftermath.generation} HAS FAILED SO FAR (${aftermath.why}): the host keeps trying, check it now`;
     case 'still-changed':
-      return `THE HOST KEEPS THE NEW CONFIGURATION; the state before is generation ${aftermath.generation}`;
+      return `THE HOST STILL HAS THE NEW CONFIGURATION; ${savedText(aftermath.generation)}`;
     case 'unknown':
-      return `how the host stands is UNKNOWN (${aftermath.why}): look at the host now`;
+      return `the state of the host is UNKNOWN (${aftermath.why}): check it now`;
   }
 }

@@ -9,25 +9,25 @@ import { type RoleView, roleView } from './role-view.ts';
 import { type Extent, firstOf, type Shortened } from './shortened.ts';
 
 /**
- * What there is to say about the plans of a run, for every output: in the order in which it is said, with what is left out
- * counted, and every text on one line and safe to show (`clean.ts`). No colours, no widths, no markup.
+ * What all outputs say about the plans of a run, as data: sections in their order, and a count of what is left out. Every text
+ * is one line and safe to show (`clean.ts`). There are no colours, no widths and no markup.
  */
 export interface PlansView {
-  /** Hosts whose plans read the same stand together, in the order in which they come first. */
+  /** Hosts with the same plan are in one group. Groups are in the order of their first host. */
   readonly groups: readonly PlanGroup[];
   readonly totals: PlanTotals;
 }
 
-/** One plan that one or more hosts have. */
+/** One plan, and the hosts that have it. */
 export interface PlanGroup {
   readonly hosts: readonly string[];
   readonly matrix: string;
   readonly sections: readonly PlanSection[];
 }
 
-/** A part of a plan. A section that would say nothing is not there. */
+/** A part of a plan. Empty sections are left out. */
 export type PlanSection =
-  /** Empty where the host plays no role. */
+  /** Empty when the host has no role. */
   | { readonly kind: 'roles'; readonly roles: readonly RoleView[] }
   | { readonly kind: 'no-changes'; readonly because: string | null }
   /** firewalld is installed or started first. */
@@ -36,19 +36,19 @@ export type PlanSection =
   /** Services and ipsets that the zones refer to. */
   | { readonly kind: 'definitions'; readonly title: string; readonly changes: readonly ChangeView[] }
   | { readonly kind: 'entries'; readonly title: string; readonly changes: readonly ChangeView[] }
-  /** `hosts`: of those of the group that it is about, where the others fare differently; else `null`. */
+  /** `hosts`: those of the group with this impact, or `null` when all have the same. */
   | { readonly kind: 'impact'; readonly hosts: readonly string[] | null; readonly parts: readonly ImpactPart[] }
   | {
       readonly kind: 'disruption';
       readonly disruption: Exclude<Disruption['kind'], 'none'>;
       readonly text: string;
     }
-  /** What the host remembers of the run from then on, and what it does until now. */
+  /** The matrix and roles that the host remembers, before and after. */
   | { readonly kind: 'remember'; readonly before: string | null; readonly after: string }
   | { readonly kind: 'notes'; readonly notes: readonly PolicyNote[] }
   | ({ readonly kind: 'counts' } & ChangeCounts);
 
-/** How many changes there are, and of which kind. */
+/** The number of changes, by sign. */
 export interface ChangeCounts {
   readonly changes: number;
   readonly add: number;
@@ -56,7 +56,7 @@ export interface ChangeCounts {
   readonly remove: number;
 }
 
-/** Over all hosts of a run. */
+/** Totals over all hosts of a run. */
 export interface PlanTotals extends ChangeCounts {
   readonly hosts: number;
   /** Hosts with changes. */
@@ -64,13 +64,13 @@ export interface PlanTotals extends ChangeCounts {
   readonly warnings: number;
 }
 
-/** Notes of hosts that need nothing. */
+/** Notes of hosts without changes. */
 export interface NotesGroup {
   readonly hosts: Shortened<string>;
   readonly notes: readonly PolicyNote[];
 }
 
-/** The plans of a run for a reviewer. What differs in their impact alone is told host by host within a group. */
+/** The plans of a run. Hosts whose plans differ only in their impact share a group, with one impact section each. */
 export function plansView(plans: readonly HostPlan[], extent: Extent): PlansView {
   const groups = new Map<string, { plan: Body; members: HostPlan[] }>();
   for (const member of plans) {
@@ -90,10 +90,10 @@ export function plansView(plans: readonly HostPlan[], extent: Extent): PlansView
   };
 }
 
-/** As many names as a reader looks through; the closing table has all. */
+/** At most this many names are shown; the closing table has all. */
 const MOST_NAMES = 20;
 
-/** The notes of hosts that need nothing; hosts of which the same is to be said stand together. */
+/** The notes of hosts without changes. Hosts with the same notes are in one group. */
 export function notesView(plans: readonly HostPlan[]): readonly NotesGroup[] {
   const groups = new Map<string, { notes: readonly PolicyNote[]; hosts: string[] }>();
   for (const plan of plans) {
@@ -111,7 +111,7 @@ export function countsText({ changes, add, change, remove }: ChangeCounts): stri
   return `${counted(changes, 'change')}: ${add} to add, ${change} to change, ${remove} to remove`;
 }
 
-/** What is said of a plan before and after its impact, which is told for each host of a group. */
+/** The sections of a plan before and after its impact. */
 interface Body {
   readonly matrix: string;
   readonly changes: boolean;
@@ -151,8 +151,8 @@ function impactSections(plans: readonly HostPlan[], extent: Extent): readonly Pl
 function startSection(changes: readonly Change[]): readonly PlanSection[] {
   const steps = changes.flatMap((change) => {
     if (change.kind !== 'ensure-firewalld') return [];
-    const start = { what: 'firewalld', text: 'is started with what follows, and enabled' };
-    const install = { what: 'package firewalld', text: 'is installed, and does not start yet' };
+    const start = { what: 'firewalld', text: 'will be started with the configuration below, and enabled at boot' };
+    const install = { what: 'package firewalld', text: 'will be installed; it does not start yet' };
     return change.action === 'install' ? [install, start] : [start];
   });
   return steps.length === 0 ? [] : [{ kind: 'start', steps }];
@@ -160,7 +160,7 @@ function startSection(changes: readonly Change[]): readonly PlanSection[] {
 
 type ZoneChange = Extract<Change, { zone: string }> | Extract<Change, { kind: 'definition' }>;
 
-/** Interfaces first: they decide what everything below applies to. */
+/** The order of changes in a zone. Interfaces come before the rules that apply to them. */
 const ZONE_ORDER: readonly Change['kind'][] = ['definition', 'interface', 'zone-service', 'rich-rule', 'stray'];
 
 function zoneSections(changes: readonly Change[], saying: Saying): readonly PlanSection[] {
@@ -181,7 +181,7 @@ function zoneSections(changes: readonly Change[], saying: Saying): readonly Plan
   });
 }
 
-/** Services, ipsets, and ipset entries: what the zones above refer to. */
+/** Services, ipsets and ipset entries, which the zones refer to. */
 function definitionSections(changes: readonly Change[], saying: Saying): readonly PlanSection[] {
   const explained = new Set(
     changes.flatMap((change) => (change.kind === 'zone-service' && change.action === 'add' ? [change.service] : [])),
@@ -216,7 +216,7 @@ function disruptionSection(disruption: Disruption): readonly PlanSection[] {
     case 'none':
       return [];
     case 'firewalld-starts':
-      return section('nothing is filtered now; from the start on only what zones open gets in');
+      return section('nothing is filtered now; once firewalld runs, only what its zones allow gets in');
     case 'reload':
       return section(`one reload${holdText(disruption.holdMs)}: ${disruption.because}`);
     case 'interface-moves': {
@@ -229,7 +229,7 @@ function disruptionSection(disruption: Disruption): readonly PlanSection[] {
   }
 }
 
-/** A client whose first packet is dropped tries again after a second. */
+/** During a reload the first packets of new connections are dropped; clients try again after a second. */
 function holdText(holdMs: number): string {
   return ` (no new connections for about ${holdMs} ms; established ones go on)`;
 }

@@ -1,13 +1,13 @@
 import type { Reason } from '../policy/desired.ts';
 
-/** A line below a change: `label` says what kind of line it is, in the word or words that it begins with. */
+/** A line below a change. It begins with `label`. */
 export interface ReasonView {
   readonly kind: 'because' | 'source';
   readonly label: string;
   readonly text: string;
 }
 
-/** One reason, as it stands after "because"; the source of a rule is left out: see `reasonViews`. */
+/** One reason, without the word "because" and without the source of a rule. */
 function reasonText(reason: Reason): string {
   switch (reason.kind) {
     case 'rule': {
@@ -21,11 +21,11 @@ function reasonText(reason: Reason): string {
     case 'private-mode':
       return PRIVATE_MODES[reason.mode];
     case 'site-ssh':
-      return 'the site keeps its way in over SSH';
+      return 'SSH access from the site is always kept';
     case 'zone-target':
       return `portfw_zone_target is ${reason.target} for ${reason.classes.join(' and ')}`;
     case 'needed-icmp':
-      return 'path MTU discovery and IPv6 need this ICMP, which the target of the zone would refuse';
+      return 'path MTU discovery and IPv6 need this ICMP type, which the target of the zone would reject';
     case 'cluster':
       return `members of cluster "${reason.group}" are never filtered from each other`;
     case 'shared-address':
@@ -43,17 +43,17 @@ function reasonText(reason: Reason): string {
 
 const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = {
   trusted: 'private mode "trusted": nothing is filtered between the servers of the site',
-  peers: 'private mode "peers": only the site\'s own hosts come in unfiltered',
+  peers: 'private mode "peers": only traffic from the site\'s own hosts is not filtered',
   matrix: 'private mode "matrix": only what the matrix lists is open',
 };
 
-/** From this many matrix rows on, a list that was given before is not given again. */
+/** A list of more matrix rows than this is not repeated in the same plan. */
 const FEW_ROWS = 2;
 
 /**
- * The reasons, each once. Rules that the vendor prints in the same place are followed by one line that names it.
+ * The reasons, without duplicates. Consecutive rules with the same source share one line for it.
  *
- * @param given the lists of matrix rows that the same plan has given already; a list that is new is added to it
+ * @param given the lists of matrix rows already shown in this plan; a new list is added
  */
 export function reasonViews(reasons: readonly Reason[], given: Set<string>): readonly ReasonView[] {
   const rows = reasons.filter((reason) => reason.kind === 'rule');
@@ -66,7 +66,7 @@ export function reasonViews(reasons: readonly Reason[], given: Set<string>): rea
     if (!views.has(line)) views.set(line, view);
   };
   if (again) add(because(`of the same ${rows.length} matrix rows as above`));
-  // Rows of one place stay together, whatever else is a reason too.
+  // Rows first, so that rows with the same source are next to each other.
   const ordered = [...rows, ...reasons.filter((reason) => reason.kind !== 'rule')];
   ordered.forEach((reason, index) => {
     if (again && reason.kind === 'rule') return;
@@ -79,7 +79,7 @@ export function reasonViews(reasons: readonly Reason[], given: Set<string>): rea
   return [...views.values()];
 }
 
-/** The line for one reason in words. */
+/** A line with one reason. */
 export function because(text: string): ReasonView {
   return { kind: 'because', label: 'because', text };
 }

@@ -1,15 +1,15 @@
 import type { FleetEvent } from '../fleet/events.ts';
 
-/** Follows a run while it goes on. It sees events and nothing else of the run. */
+/** Shows a run while it is in progress. It gets events and nothing else. */
 export interface Report {
   event(event: FleetEvent): void;
-  /** Shows a line (or several) that is not part of the run's events. */
+  /** Shows one or more lines that are not an event. */
   say(text: string): void;
-  /** Leaves the terminal alone (before a question, say) until the next event, and at the end. */
+  /** Stops drawing until the next event: before a question, and at the end. */
   rest(): Promise<void>;
 }
 
-/** Where a report writes; `process.stdout` is one. `columns` and `rows` are those of a terminal. */
+/** Where a report writes, such as `process.stdout`. `columns` and `rows` exist on a terminal only. */
 export interface Output {
   write(text: string): unknown;
   readonly columns?: number | undefined;

@@ -1,16 +1,16 @@
 import type { RoleAssignment } from '../roles/findings.ts';
 import { firstOf, type Shortened } from './shortened.ts';
 
-/** A role that a host plays, and why. */
+/** A role of a host, and why it has it. */
 export interface RoleView {
   readonly role: string;
   /** `detected (95 %)`, `declared in the inventory`. */
   readonly because: string;
-  /** The strongest first; "portfw detect" has all of it. */
+  /** Strongest first; `portfw detect` shows all of it. */
   readonly evidence: Shortened<string>;
 }
 
-/** Why a role is played, in words. */
+/** Why a host has a role, in words. */
 export const ROLE_REASONS: Readonly<Record<RoleAssignment['because'], string>> = {
   declared: 'declared in the inventory',
   detected: 'detected',
@@ -18,7 +18,7 @@ export const ROLE_REASONS: Readonly<Record<RoleAssignment['because'], string>> =
   'every-host': 'played by every host',
 };
 
-/** As much evidence as fits a line. */
+/** At most this many pieces of evidence fit on a line. */
 const MOST_EVIDENCE = 4;
 
 /** A role with the strongest evidence for it. */

@@ -3,32 +3,32 @@ import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
 import { type OutcomeView, outcomeView, type Tone } from './outcome-view.ts';
 
-/** How a run ended, host by host and in numbers. */
+/** How a run ended: one row per host, and counts. */
 export interface RunView {
   readonly rows: readonly RunRow[];
   readonly hosts: number;
-  /** Hosts by label, in the order in which the labels come first. */
+  /** Hosts per label, in the order of first appearance. */
   readonly counts: readonly { readonly label: string; readonly tone: Tone; readonly hosts: number }[];
   readonly durationMs: number;
   readonly interrupted: boolean;
 }
 
 export type RunRow =
-  /** `durationMs` is `null` for a host that was not worked on. */
+  /** `durationMs` is `null` when portfw did not work on the host. */
   | {
       readonly kind: 'host';
       readonly host: string;
       readonly outcome: OutcomeView;
       readonly durationMs: number | null;
     }
-  /** So many hosts with the same label, none of which needs a look; `note` is what is said of all of them. */
+  /** Several hosts with the same label and without news. */
   | { readonly kind: 'folded'; readonly hosts: number; readonly outcome: OutcomeView; readonly note: string };
 
 const UNEVENTFUL: ReadonlySet<HostOutcome['kind']> = new Set(['unchanged', 'skipped', 'facts', 'roles', 'history']);
 
 /**
- * How a run ended. Of fleets of more than `mostRows` hosts, every host that changed or failed has its row, and the uneventful
- * ones share one a label.
+ * How a run ended. In a fleet of more than `mostRows` hosts, hosts without news share one row per label. Hosts that changed
+ * or failed always have their own row.
  *
  * @param durations milliseconds spent on each host
  */

@@ -1,13 +1,13 @@
-/** A list of which a reader sees the first items; `more` counts those that are left out. */
+/** The first items of a list; `more` says how many are left out. */
 export interface Shortened<T> {
   readonly shown: readonly T[];
   readonly more: number;
 }
 
-/** How much of a plan is said: whole lists, and titles and descriptions of new definitions, or what fits a screen. */
+/** `full` has complete lists, and titles and descriptions of new definitions; `short` fits a screen. */
 export type Extent = 'short' | 'full';
 
-/** The first `most` items and a count of the rest. One more is shown as well: a line that counts it takes as much room. */
+/** At most `most` items and a count of the rest. One item more is shown too, because a line that counts it is no shorter. */
 export function shorten<T>(items: readonly T[], most: number, extent: Extent = 'short'): Shortened<T> {
   return extent === 'full' || items.length <= most + 1 ? { shown: items, more: 0 } : firstOf(items, most);
 }

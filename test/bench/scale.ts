@@ -5,7 +5,7 @@ import { makePlan } from '../../src/plan/build-plan.ts';
 import { lockout } from '../../src/plan/lockout/lockout.ts';
 import { waysOf } from '../../src/plan/lockout/ways.ts';
 import { buildDesired } from '../../src/policy/build-desired.ts';
-import { jsonLine } from '../../src/report/ndjson.ts';
+import { jsonLine } from '../../src/report/json/json-line.ts';
 import { plansText } from '../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../src/report/terminal/style.ts';
 import { hostPeers } from '../../src/settings/addresses-of-hosts.ts';

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { FleetEvent, HostOutcome } from '../../src/fleet/events.ts';
+import type { PublishedEvent } from '../../src/report/json/event-schema.ts';
+import { outcomesIn, readEvent, type SeenOutcome } from '../helpers/published-events.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLOCK_SHIM = join(import.meta.dirname, 'clock-shim.mjs');
@@ -9,7 +10,7 @@ const CLOCK_SHIM = join(import.meta.dirname, 'clock-shim.mjs');
 export interface Ended {
   /** `null` when a signal ended it. */
   readonly exitCode: number | null;
-  readonly outcome: HostOutcome | null;
+  readonly outcome: SeenOutcome | null;
   readonly stderr: string;
 }
 
@@ -17,8 +18,8 @@ export interface Ended {
 export class Controller {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
-  readonly #events: FleetEvent[] = [];
-  readonly #waiting: { readonly holds: (event: FleetEvent) => boolean; readonly resolve: () => void }[] = [];
+  readonly #events: PublishedEvent[] = [];
+  readonly #waiting: { readonly holds: (event: PublishedEvent) => boolean; readonly resolve: () => void }[] = [];
   #rest = '';
   #over = false;
 
@@ -66,7 +67,7 @@ export class Controller {
   }
 
   /** Whether an event happens before the process ends. */
-  async sees(holds: (event: FleetEvent) => boolean): Promise<boolean> {
+  async sees(holds: (event: PublishedEvent) => boolean): Promise<boolean> {
     if (this.#events.some(holds)) return true;
     const happened = new Promise<boolean>((resolve) => this.#waiting.push({ holds, resolve: () => resolve(true) }));
     return Promise.race([happened, this.ended.then(() => false)]);
@@ -76,14 +77,13 @@ export class Controller {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
-      const event = JSON.parse(line) as FleetEvent;
+      const event = readEvent(line);
       this.#events.push(event);
       for (const { holds, resolve } of this.#waiting) if (holds(event)) resolve();
     }
   }
 
-  #outcome(): HostOutcome | null {
-    for (const event of this.#events) if (event.kind === 'host-finished') return event.outcome;
-    return null;
+  #outcome(): SeenOutcome | null {
+    return [...outcomesIn(this.#events).values()][0] ?? null;
   }
 }

@@ -99,9 +99,9 @@ describe('zone files that are links, mounted, and in other encodings', () => {
     before = await each(standing);
     const { stdout, exitCode } = await portfw('plan', inventory);
     expect(exitCode, stdout).toBe(0);
-    expect(stdout.match(/edits zone edge, which names it now/g)).toHaveLength(3);
-    expect(stdout.match(/edits zone inner, which names it now/g)).toHaveLength(3);
-    expect(stdout.match(/closes 7777\/tcp, open on it in zone edge now/g)).toHaveLength(3);
+    expect(stdout.match(/edits zone edge, which lists this interface now/g)).toHaveLength(3);
+    expect(stdout.match(/edits zone inner, which lists this interface now/g)).toHaveLength(3);
+    expect(stdout.match(/closes 7777\/tcp, which is open on it in zone edge now/g)).toHaveLength(3);
     expect(stdout).not.toMatch(/exists at runtime only|puts into force/);
   });
 

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { FleetEvent } from '../../src/fleet/events.ts';
+import type { PublishedEvent } from '../../src/report/json/event-schema.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { type HostState, statesOf } from './helpers/host-state.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';
@@ -143,7 +143,7 @@ describe('batches', () => {
     );
     expect(kinds(run)).toEqual({ bad: 'refused', one: 'changed', two: 'changed' });
     expect(batches(run)).toEqual([['bad', 'one'], ['two']]);
-    const at = (holds: (event: FleetEvent) => boolean) => run.events.findIndex(holds);
+    const at = (holds: (event: PublishedEvent) => boolean) => run.events.findIndex(holds);
     const finished = at((event) => event.kind === 'host-finished' && event.host === 'one');
     const began = at((event) => event.kind === 'host-phase' && event.host === 'two' && event.phase === 'writing');
     expect(finished).toBeGreaterThan(0);
@@ -176,7 +176,12 @@ describe('--json', () => {
     const run = await portfwJson('plan', inventory);
     expect(run.stderr).toBe('');
     expect(run.stdout.endsWith('\n')).toBe(true);
-    expect(run.events[0]).toMatchObject({ kind: 'run-started', command: 'plan', hosts: ['bad', 'one', 'two'] });
+    expect(run.events[0]).toMatchObject({
+      kind: 'run-started',
+      format: 1,
+      command: 'plan',
+      hosts: ['bad', 'one', 'two'],
+    });
     const times = run.events.map(({ at }) => at);
     expect(times).toEqual([...times].sort((a, b) => a - b));
     const finished = run.events.flatMap((event) => (event.kind === 'host-finished' ? [event.host] : []));

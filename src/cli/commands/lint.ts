@@ -11,7 +11,7 @@ import { doubts } from '../../lint/lint.ts';
 import { matrixDoubts } from '../../lint/lint-matrix.ts';
 import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
-import { jsonLine } from '../../report/ndjson.ts';
+import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';

@@ -5,7 +5,7 @@ import { loadMatrix } from '../../matrix/load-matrix.ts';
 import type { Matrix, MatrixRow } from '../../matrix/matrix.ts';
 import { compareMatrices, matrixRows } from '../../matrix/rows.ts';
 import { shippedNames } from '../../matrix/shipped.ts';
-import { jsonLine } from '../../report/ndjson.ts';
+import { jsonLine } from '../../report/json/json-line.ts';
 import { columnLines } from '../../report/terminal/layout.ts';
 import { comparisonText, matrixText } from '../../report/terminal/matrix-text.ts';
 import { EXIT } from '../exit-codes.ts';

@@ -6,7 +6,7 @@ import { oneLine } from '../clean.ts';
 import { ROLE_REASONS } from '../role-view.ts';
 import type { Style } from './style.ts';
 
-/** A host's roles with the evidence for each, what else was considered, and what has to be decided. */
+/** A host's roles with their evidence, other candidates, and what the operator has to decide. */
 export function detectText(
   host: string,
   { findings, facts }: { readonly findings: RoleFindings; readonly facts: Pick<HostFacts, 'lock' | 'unfinished'> },

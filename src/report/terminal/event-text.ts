@@ -7,14 +7,14 @@ import { type FailureView, outcomeView } from '../outcome-view.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
 import { paintOf, type Style } from './style.ts';
 
-/** What a line is about: only the quiet ones may be left out. */
+/** The lines for an event, and how important they are. */
 export interface EventText {
   readonly lines: readonly string[];
-  /** `detail`: shown with -v only. `good`: a host that ended well. */
+  /** `detail`: only with -v. `good`: a host that ended well. */
   readonly weight: 'detail' | 'good' | 'bad' | 'note' | 'run';
 }
 
-/** An event as plain lines, or `null` for one that has nothing to say on its own. */
+/** The lines for an event, or `null` when there are none. */
 export function eventText(event: FleetEvent, style: Style, verbosity: number): EventText | null {
   switch (event.kind) {
     case 'run-started':
@@ -39,11 +39,11 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     case 'batch-finished':
       return event.stop === null
         ? null
-        : { weight: 'bad', lines: [style.red(`No further batch of this playbook: ${oneLine(event.stop)}`)] };
+        : { weight: 'bad', lines: [style.red(`No more batches of this playbook: ${oneLine(event.stop)}`)] };
     case 'interrupted':
       return {
         weight: 'run',
-        lines: [style.yellow('Interrupted: finishing what must not be half done; no further host is begun')],
+        lines: [style.yellow('Interrupted: finishing hosts in progress; no new hosts will be started')],
       };
     case 'run-finished':
       return null;
@@ -63,8 +63,10 @@ const FEW_HOSTS = 5;
 function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>): EventText {
   const what = play === '' ? 'the hosts' : `play "${oneLine(play)}"`;
   const how =
-    batches === serial ? 'with other hosts than serial alone would take' : `instead of the ${serial} of serial alone`;
-  const why = 'since hosts of a cluster are never changed at the same time';
+    batches === serial
+      ? 'with other hosts than "serial" alone gives'
+      : `instead of the ${serial} that "serial" alone gives`;
+  const why = 'because hosts of a cluster are never changed at the same time';
   const members = clusters.map((cluster) => {
     const hosts = shortenedText(
       firstOf(
@@ -89,7 +91,7 @@ function outcomeText(
   return { weight: 'bad', lines: [head, ...failureLines(failure, verbosity).map((line) => `    ${line}`)] };
 }
 
-/** What a line on a failure does not say: details, and how to solve it. The stack of an internal error is for -vv. */
+/** The lines below a failure: details, and how to solve it. The stack of an internal error is shown with -vv only. */
 function failureLines({ code, details, solve }: FailureView, verbosity: number): readonly string[] {
   const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
   return [...shown.map((line) => `  ${line}`), `To solve it: ${solve}`];

@@ -5,15 +5,15 @@ import { oneLine } from '../clean.ts';
 import { columnLines } from './layout.ts';
 import type { Style } from './style.ts';
 
-/** What a host said of itself, for people; `--json` has all of it. */
+/** The main facts of a host; `--json` has all of them. */
 export function factsText(host: string, facts: HostFacts, style: Style): string {
   const lines = [style.bold(terminalLine(host)), ...columnLines(headRows(facts))];
   lines.push(...section('interfaces', columnLines(interfaceRows(facts))));
   lines.push(...section('listening', columnLines(socketRows(facts.sockets))));
   const units = facts.units.filter((unit) => unit.active === 'active').map((unit) => oneLine(unit.name));
   lines.push(...section('active units', wrapped(units)));
-  lines.push(...section('packages asked for', wrapped(facts.packages.map(oneLine))));
-  lines.push(...section('files asked for', wrapped(facts.files.map(oneLine))));
+  lines.push(...section('packages looked for', wrapped(facts.packages.map(oneLine))));
+  lines.push(...section('files looked for', wrapped(facts.files.map(oneLine))));
   const rpc = facts.rpc.map((one) =>
     oneLine(`${one.service === '' ? one.program : one.service} ${one.protocol}/${one.port}`),
   );
@@ -26,9 +26,9 @@ function headRows(facts: HostFacts): { text: string }[][] {
     ['system', `${facts.os.prettyName}, kernel ${facts.kernel}`],
     ['hostname', facts.hostname],
     ['firewalld', firewalldDetails(facts)],
-    ['other writers', writersText(facts)],
+    ['other firewall tools', writersText(facts)],
     ['forwarding', forwardingText(facts)],
-    ['our way in', wayIn(facts)],
+    ['connection', wayIn(facts)],
     ['remembered', rememberedText(facts)],
   ];
   if (!facts.root) rows.push(['root', 'no: without root most facts are missing']);
@@ -40,7 +40,7 @@ function headRows(facts: HostFacts): { text: string }[][] {
 
 function firewalldDetails(facts: HostFacts): string {
   const { firewalld } = facts;
-  if (firewalld.kind === 'stopped' && !facts.root) return `${firewalld.version}; whether it runs only root may know`;
+  if (firewalld.kind === 'stopped' && !facts.root) return `${firewalld.version}; only root can see whether it runs`;
   if (firewalld.kind === 'stopped') return `${firewalld.version} stopped: ${firewalld.reason}`;
   if (firewalld.kind === 'absent') return 'not installed';
   const zones = Object.keys(firewalld.runtime.zones).length;
@@ -109,7 +109,7 @@ function section(title: string, lines: readonly string[]): readonly string[] {
   return lines.length === 0 ? [] : [`  ${title}`, ...lines];
 }
 
-/** Words in lines of about a hundred columns. */
+/** Joins words into lines of about 100 columns. */
 function wrapped(words: readonly string[]): readonly string[] {
   const lines: string[] = [];
   let line = '';

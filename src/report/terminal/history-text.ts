@@ -6,7 +6,7 @@ import { columnLines } from './layout.ts';
 import { runText } from './status-text.ts';
 import type { Style } from './style.ts';
 
-/** A host's saved generations, one a line, in the order given. */
+/** A host's saved generations, one per line, in the given order. */
 export function historyText(
   host: string,
   { generations, pending }: { readonly generations: readonly Generation[]; readonly pending: readonly PendingRun[] },
@@ -23,7 +23,7 @@ export function historyText(
     { text: oneLine(one.savedBy) },
     { text: oneLine(one.before) },
     { text: oneLine(one.permanentHash).slice(0, 12) },
-    { text: one.current ? '← the host is on this one now' : '', paint: style.green },
+    { text: one.current ? '← current configuration' : '', paint: style.green },
   ]);
   return `${[title, ...columnLines([head, ...rows]), ...runs].join('\n')}\n`;
 }

@@ -2,13 +2,13 @@ import stringWidth from 'string-width';
 
 const graphemes = new Intl.Segmenter();
 
-/** Cuts a text without escape sequences to so many columns of a terminal; an ellipsis shows the cut. */
+/** Cuts a text without escape sequences to this many columns of a terminal; a cut text ends with an ellipsis. */
 export function cutToWidth(text: string, columns: number): string {
   if (stringWidth(text) <= columns) return text;
   if (columns < 1) return '';
   let width = 0;
   let kept = '';
-  // What a terminal draws as one character is not cut in two.
+  // By grapheme, so that a character made of several code points is not cut in two.
   for (const { segment } of graphemes.segment(text)) {
     width += stringWidth(segment);
     if (width > columns - 1) break;
@@ -17,20 +17,20 @@ export function cutToWidth(text: string, columns: number): string {
   return `${kept}…`;
 }
 
-/** Fills a text up with spaces to so many columns. */
+/** Pads a text with spaces to this many columns. */
 export function padToWidth(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - stringWidth(text)));
 }
 
-/** One cell of a table: its text, and how to paint it once it has its width. */
+/** One cell of a table: its text, and a function that colours it after padding. */
 export interface Cell {
   readonly text: string;
   readonly paint?: (text: string) => string;
 }
 
 /**
- * Lays rows out in columns two spaces apart, each as wide as its widest cell; the last column is not filled up, and one
- * that is empty in every row is left out. Rows may be shorter than others.
+ * Lays out rows in columns with two spaces between them, each as wide as its widest cell. The last column is not padded, and a
+ * column that is empty in all rows is left out. Rows may have different lengths.
  */
 export function columnLines(rows: readonly (readonly Cell[])[]): readonly string[] {
   const widths: number[] = [];

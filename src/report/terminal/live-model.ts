@@ -10,10 +10,10 @@ interface ActiveHost {
   readonly since: number;
 }
 
-/** Rows of active hosts at most, however tall the terminal is: more would be noise. */
+/** At most this many rows of active hosts, on any terminal. */
 const MAX_ACTIVE_ROWS = 20;
 
-/** What the live view shows, kept up to date by events at constant cost each; it does no output of its own. */
+/** The state of the live view. Each event costs constant time; nothing is written here. */
 export class LiveModel {
   #command = '';
   #total = 0;
@@ -21,7 +21,7 @@ export class LiveModel {
   readonly #changed = new Set<string>();
   #failed = 0;
   #skipped = 0;
-  #putBack = 0;
+  #reverted = 0;
   #interrupted = false;
   #batch: string | null = null;
   readonly #active = new Map<string, ActiveHost>();
@@ -72,13 +72,13 @@ export class LiveModel {
   #count(host: string, outcome: HostOutcome): void {
     if (outcome.kind === 'changed') this.#changed.add(host);
     if (outcome.kind === 'skipped') this.#skipped += 1;
-    if (outcome.kind === 'reverted') this.#putBack += 1;
+    if (outcome.kind === 'reverted') this.#reverted += 1;
     if (failureOf(outcome) !== null) this.#failed += 1;
   }
 
   /**
-   * The view at one moment: a line of counters, and below it the active hosts, longest first. At most `rows - 1` lines of
-   * at most `columns - 1` columns each, so that a terminal neither scrolls nor wraps.
+   * The view at one moment: a line of counters, and below it the active hosts, those that began first on top. At most
+   * `rows - 1` lines of at most `columns - 1` columns, so that the terminal does not scroll or wrap.
    *
    * @param at milliseconds since the run began
    */
@@ -87,7 +87,7 @@ export class LiveModel {
     const room = Math.max(1, rows - 1);
     const lines = [this.#counters(at)];
     const space = Math.min(room - 1, MAX_ACTIVE_ROWS);
-    // A row for "and … more" is only worth having beside a host.
+    // Without room for at least one host, "and … more" is left out.
     const hidden = this.#active.size > space;
     const shown = hidden ? Math.max(0, space - 1) : this.#active.size;
     const names = [...this.#active.keys()].slice(0, shown).map((host) => cutToWidth(terminalLine(host), 40));
@@ -107,7 +107,7 @@ export class LiveModel {
     if (this.#batch !== null) parts.push(this.#batch);
     if (this.#changed.size > 0) parts.push(`${this.#changed.size} changed`);
     if (this.#failed > 0) parts.push(`${this.#failed} failed`);
-    if (this.#putBack > 0) parts.push(`${this.#putBack} put back`);
+    if (this.#reverted > 0) parts.push(`${this.#reverted} reverted`);
     if (this.#skipped > 0) parts.push(`${this.#skipped} skipped`);
     if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
     if (this.#active.size > 0) parts.push(`${this.#active.size} active`);

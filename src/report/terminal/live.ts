@@ -6,7 +6,7 @@ import { eventText } from './event-text.ts';
 import { LiveModel } from './live-model.ts';
 import type { Style } from './style.ts';
 
-/** 10 paintings a second: fast enough to look alive, slow enough to cost nothing at 1,000 hosts. */
+/** 10 frames a second: it looks alive and costs almost nothing, even with 1,000 hosts. */
 const FRAME_MS = 100;
 
 interface PainterOptions {
@@ -14,8 +14,8 @@ interface PainterOptions {
 }
 
 /**
- * The renderer that listr2 drives. The default one costs events × tasks; this one paints what the model knows at a fixed
- * rate, whatever the number of tasks, and keeps no state of its own.
+ * The renderer for listr2. The default renderer costs events × tasks. This one paints the model at a fixed rate, for any
+ * number of tasks.
  */
 class FleetRenderer {
   static readonly nonTTY = true;
@@ -36,7 +36,7 @@ class FleetRenderer {
   }
 }
 
-/** Paints the model's lines over those it painted before, and prints other lines above them. */
+/** Repaints the model's lines in place, and prints other lines above them. */
 class Painter {
   readonly #model: LiveModel;
   readonly #output: Output;
@@ -79,7 +79,7 @@ class Painter {
     this.#write(`${erase}${above}${lines.join('\n')}\n`);
   }
 
-  /** Goes back to the first painted line and clears from there: after a resize a line may take several rows. */
+  /** Moves to the first painted line and clears from there. After a resize, a line may take several rows. */
   #erase(): string {
     if (this.#painted.length === 0) return '';
     const columns = this.#columns();
@@ -97,15 +97,15 @@ class Painter {
 }
 
 /**
- * For a terminal: counters and the active hosts, painted in place at 10 Hz, never taller or wider than the terminal.
- * Failures and notes scroll away above as plain lines; with -v so does every host that ends.
+ * For a terminal: counters and the active hosts, repainted in place 10 times a second, within the size of the terminal.
+ * Failures and notes are printed above as plain lines; with -v also every host that ends.
  */
 export class LiveReport implements Report {
   readonly #model = new LiveModel();
   readonly #painter: Painter;
   readonly #style: Style;
   readonly #verbosity: number;
-  /** One promise a host that has not ended: the tasks that listr2 waits for. */
+  /** One promise per host that has not ended; listr2 waits for them. */
   readonly #open = new Map<string, PromiseWithResolve>();
   #listr: Promise<unknown> | null = null;
   #began = 0;
@@ -123,7 +123,7 @@ export class LiveReport implements Report {
       for (const host of event.hosts) this.#open.set(host, promiseWithResolve());
     }
     if (event.kind === 'run-finished') return;
-    // A host that had finished is taken up again, to be put back.
+    // A host that had finished is being rolled back.
     if (event.kind === 'host-phase' && !this.#open.has(event.host)) this.#open.set(event.host, promiseWithResolve());
     this.#start();
     this.#print(event);
@@ -139,7 +139,7 @@ export class LiveReport implements Report {
 
   async rest(): Promise<void> {
     this.#painter.stop();
-    // listr2 sees the end of every task; the hosts that are still open get new ones when the view starts again.
+    // Ends all tasks of listr2. Hosts that have not ended get new ones when the view starts again.
     const open = [...this.#open];
     for (const [host, task] of open) {
       this.#open.set(host, promiseWithResolve());
@@ -155,14 +155,14 @@ export class LiveReport implements Report {
     const listr = new Listr(tasks, {
       concurrent: true,
       exitOnError: false,
-      // Its own handler would end the process in the middle of a write.
+      // listr2's own handler would end the process at once, in the middle of a change.
       registerSignalListeners: false,
       renderer: FleetRenderer,
       rendererOptions: { painter: this.#painter },
     });
     const run = listr.run();
     this.#listr = run;
-    // The view of a run whose hosts have all ended is over; it starts again when one is taken up once more.
+    // When all hosts have ended, the view ends. It starts again if one is rolled back.
     void run.then(() => {
       if (this.#listr === run) this.#listr = null;
     });

@@ -15,13 +15,13 @@ export function matrixText(matrix: Matrix, style: Style): string {
   ];
   const rows = fullRows(matrix);
   for (const role of matrix.roles.values()) {
-    const kind = role.appliance ? ' (an appliance: nobody logs in to it)' : role.everyHost ? ' (every host)' : '';
+    const kind = role.appliance ? ' (an appliance: portfw cannot log in to it)' : role.everyHost ? ' (every host)' : '';
     lines.push('', `${style.cyan(oneLine(role.name))}: ${oneLine(role.title)}${kind}`);
     const own = rows.filter((row) => row.role === role.name);
     const shown = columnLines(own.map(rowCells));
     own.forEach((row, index) => {
       lines.push(shown[index]!);
-      // Said once where several rows in a row share it.
+      // Consecutive rows with the same note show it once, after the last of them.
       const again = row.note === own[index + 1]?.note;
       if (row.note !== null && !again) lines.push(style.dim(`      note: ${oneLine(row.note)}`));
     });
@@ -46,7 +46,7 @@ function rowCells(row: FullRow): Cell[] {
   ];
 }
 
-/** Who may come; nothing for anyone. */
+/** Which senders a row allows; empty for any. */
 function senderText({ from, from_public: onPublic, administration }: FullRow): string {
   const always = from === 'any' ? '' : `from ${from}`;
   if (onPublic !== null) return `${always === '' ? 'from anyone' : always}, on public from ${onPublic}`;
@@ -70,7 +70,7 @@ function inWords({ name, description, roles, feature, filtered }: RoleCluster): 
   return { name, description: `${description}: ${roles.join(', ')}${where}${traffic}` };
 }
 
-/** How two matrices differ, row by row: `-` only in the first, `+` only in the second, `~` in both but not the same. */
+/** How two matrices differ, row by row: `-` only in the first, `+` only in the second, `~` changed. */
 export function comparisonText(left: string, right: string, comparison: MatrixComparison, style: Style): string {
   const { onlyLeft, onlyRight, different, same } = comparison;
   const lines = [
@@ -85,7 +85,7 @@ export function comparisonText(left: string, right: string, comparison: MatrixCo
       lines.push(`      ${oneLine(`${column}: ${before} → ${difference.right[column] ?? 'none'}`)}`);
     }
   }
-  const counts = `${onlyRight.length} added, ${onlyLeft.length} gone, ${different.length} different, ${same} the same`;
+  const counts = `${onlyRight.length} added, ${onlyLeft.length} removed, ${different.length} different, ${same} the same`;
   return `${[...lines, '', counts].join('\n')}\n`;
 }
 

@@ -3,7 +3,7 @@ import type { Output, Report } from '../report.ts';
 import { eventText } from './event-text.ts';
 import { PLAIN_STYLE } from './style.ts';
 
-/** For logs and pipes: one line per host event (`-v`: per phase as well), without a single escape sequence. */
+/** For logs and pipes: one line per event (with `-v` also per phase), without escape sequences. */
 export class PlainReport implements Report {
   readonly #output: Output;
   readonly #verbosity: number;
@@ -16,7 +16,7 @@ export class PlainReport implements Report {
   event(event: FleetEvent): void {
     const text = eventText(event, PLAIN_STYLE, this.#verbosity);
     if (text === null || (text.weight === 'detail' && this.#verbosity < 1)) return;
-    // One line an event, so that a log can be searched by host.
+    // One line per event, so that a log can be searched by host.
     this.say(text.lines.map((line, index) => (index === 0 ? line : line.trim())).join('; '));
   }
 

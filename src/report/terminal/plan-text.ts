@@ -11,17 +11,17 @@ import type { Style } from './style.ts';
 /** How much of a plan is printed. */
 export interface PlanTextOptions {
   readonly style: Style;
-  /** 1 and more prints whole lists, and titles and descriptions of new definitions. */
+  /** From 1 on: complete lists, and titles and descriptions of new definitions. */
   readonly verbosity: number;
 }
 
-/** The plans of many hosts for a reviewer; see `plansView` for what is said of them. */
+/** Prints the view of plans (`plan-view.ts`). */
 export function plansText(plans: readonly HostPlan[], { style, verbosity }: PlanTextOptions): string {
   const { groups } = plansView(plans, verbosity > 0 ? 'full' : 'short');
   return groups.map((group) => groupText(group, style)).join('\n');
 }
 
-/** One plan: roles with their evidence, then zone by zone what comes and goes, each with its reasons. */
+/** One plan, with the names of its hosts. */
 function groupText({ hosts, matrix, sections }: PlanGroup, style: Style): string {
   const many = hosts.length === 1 ? '' : ` ${style.dim(`(${hosts.length} hosts, the same plan)`)}`;
   const lines = [`${hosts.map(style.bold).join(', ')}${many} ${style.dim(`· matrix ${matrix}`)}`];
@@ -33,7 +33,7 @@ function groupText({ hosts, matrix, sections }: PlanGroup, style: Style): string
   return `${lines.join('\n')}\n`;
 }
 
-/** Single lines that stand together below a plan. */
+/** Sections without a blank line between them. */
 const ENDS: ReadonlySet<PlanSection['kind']> = new Set(['disruption', 'remember', 'notes']);
 
 function sectionLines(section: PlanSection, style: Style): readonly string[] {
@@ -56,7 +56,7 @@ function sectionLines(section: PlanSection, style: Style): readonly string[] {
     case 'disruption':
       return [`  disruption: ${section.text}`];
     case 'remember':
-      return [`  remembers on the host: ${section.after} (until now: ${section.before ?? 'nothing'})`];
+      return [`  remembered on the host: ${section.after} (before: ${section.before ?? 'nothing'})`];
     case 'notes':
       return noteLines(section.notes, style);
     case 'counts':
@@ -64,7 +64,7 @@ function sectionLines(section: PlanSection, style: Style): readonly string[] {
   }
 }
 
-/** The roles, one a line: the name, why it is played, and the strongest evidence. */
+/** The roles, one per line, each with its reason and the strongest evidence. */
 function roleLines(roles: readonly RoleView[], style: Style): readonly string[] {
   if (roles.length === 0) return ['  plays no role'];
   const rows = roles.map(({ role, because, evidence: { shown, more } }) => {
@@ -107,7 +107,7 @@ function detailLines(detail: DetailView, style: Style): readonly string[] {
   }
 }
 
-/** The notes of hosts that need nothing; hosts of which the same is to be said stand together. */
+/** The notes of hosts without changes; hosts with the same notes are printed together. */
 export function notesText(plans: readonly HostPlan[], style: Style): string {
   return notesView(plans)
     .map(({ hosts, notes }) => {

@@ -3,12 +3,12 @@ import type { Problem } from '../../core/problem.ts';
 import { terminalText } from '../../core/terminal-text.ts';
 import type { Style } from './style.ts';
 
-/** Nobody reads more; a file that is something else altogether has a problem in every line. */
+/** At most this many are printed: a file of the wrong kind has a problem on every line. */
 const MOST_SHOWN = 500;
 
 /**
  * All problems, file by file and line by line as `file:line:column: severity: what is wrong`, each with its hint below,
- * and how many they are. A problem that was found twice on different ways is shown once.
+ * and their number. A problem that was found twice is shown once.
  */
 export function problemsText(problems: readonly Problem[], style: Style): string {
   const seen = new Set<string>();
@@ -36,7 +36,7 @@ function problemText(problem: Problem, style: Style): string {
   return `${where}${paint(problem.severity)}: ${oneLine(problem.what)}\n    ${oneLine(problem.solve)}`;
 }
 
-/** Safe for a terminal, and on one line: the name of a file may hold a line feed. */
+/** Safe for a terminal, and on one line: a file name may contain a line feed. */
 function oneLine(text: string): string {
   return terminalText(text).replaceAll(/[\n\t]/g, ' ');
 }

@@ -13,14 +13,14 @@ export interface ResultsOptions {
 }
 
 /**
- * What a command was asked for, host by host: facts, roles, plans or generations. For commands whose result is the closing
- * table (apply shows its plans before the review), only the notes of unchanged hosts.
+ * The results of a command: facts, roles, plans, generations or status of each host. Commands whose result is the closing
+ * table have only the notes of unchanged hosts here (apply shows its plans before the review).
  */
 export function resultsText(summary: RunSummary, options: ResultsOptions): string {
   const { style } = options;
   const texts: string[] = [];
   const plans: HostPlan[] = [];
-  /** Hosts that an apply left as they were: nobody has seen their plans, nor what is to be said of them. */
+  /** Hosts without changes in an apply. Their plans were not reviewed, so nobody has seen their notes. */
   const noted: HostPlan[] = [];
   for (const [host, outcome] of summary.outcomes) {
     switch (outcome.kind) {

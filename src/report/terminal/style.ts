@@ -13,7 +13,7 @@ export interface Style {
 
 /** The style for a terminal with colours, or for everything else. */
 export function createStyle(colours: boolean): Style {
-  // `wantsColours` has decided. Asked to look at the stream itself, Node would decide again, and by version differently.
+  // `wantsColours` decides. Node's own check of the stream and the environment differs between versions, so it is off.
   const paint = (format: keyof Style) => (text: string) =>
     colours ? styleText(format, text, { validateStream: false }) : text;
   return {
@@ -29,14 +29,13 @@ export function createStyle(colours: boolean): Style {
 /** No colours at all. */
 export const PLAIN_STYLE = createStyle(false);
 
-/** How loud an outcome is: bad ones are red, what changed or waits yellow, good ones green. */
+/** The colour of an outcome: red for bad, yellow for notable, green for good. */
 export function paintOf(tone: Tone, style: Style): (text: string) => string {
   return { good: style.green, notable: style.yellow, bad: style.red }[tone];
 }
 
 /**
- * Whether to colour: only on a terminal, and never when `NO_COLOR` is set to anything (https://no-color.org) or the
- * terminal calls itself dumb.
+ * Whether to use colours: only on a terminal, and not when `NO_COLOR` is set (https://no-color.org) or `TERM` is `dumb`.
  */
 export function wantsColours(isTty: boolean, environment: Readonly<Record<string, string | undefined>>): boolean {
   if (!isTty || environment['TERM'] === 'dumb') return false;

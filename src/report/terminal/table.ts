@@ -13,7 +13,7 @@ export interface TableOptions {
   readonly width: number | null;
 }
 
-/** A fleet larger than this has its uneventful hosts folded into one row a kind. */
+/** In larger fleets, hosts without news share one row per outcome. */
 const MAX_ROWS = 40;
 
 /**
@@ -30,12 +30,12 @@ export function closingTable(
   return `${[...tableLines(view.rows, style, width), '', countsLine(view, style)].join('\n')}\n`;
 }
 
-/** The note, with the failure's code first: it is what one searches the documentation for. */
+/** The note. A failure's code comes first, because it can be looked up in the documentation. */
 function noteOf({ kind, failure, note }: OutcomeView): string {
   return failure === null || failure.code === kind ? note : `${failure.code}: ${note}`;
 }
 
-/** The cells of a row but the last, which is the note. */
+/** The cells of a row except the note. */
 function cellsOf(row: RunRow): readonly string[] {
   if (row.kind === 'folded') return [counted(row.hosts, 'host'), row.outcome.label, '', ''];
   const { host, outcome, durationMs } = row;

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import type { FleetEvent, HostOutcome } from '../../../src/fleet/events.ts';
+import type { PublishedEvent } from '../../../src/report/json/event-schema.ts';
+import { outcomesIn, readEvent } from '../../helpers/published-events.ts';
 import type { JsonRun } from './portfw-cli.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -9,10 +10,10 @@ const DEADLINE_MS = 120_000;
 
 /** A run with `--json` that is watched while it goes on, and that signals can be sent to. */
 export class CliProcess {
-  readonly events: FleetEvent[] = [];
+  readonly events: PublishedEvent[] = [];
   readonly ended: Promise<JsonRun>;
   readonly #child: ChildProcess;
-  readonly #waiting: { readonly holds: (event: FleetEvent) => boolean; readonly resolve: () => void }[] = [];
+  readonly #waiting: { readonly holds: (event: PublishedEvent) => boolean; readonly resolve: () => void }[] = [];
   #rest = '';
 
   constructor(...args: readonly string[]) {
@@ -37,7 +38,7 @@ export class CliProcess {
       this.#child.on('error', reject);
       this.#child.on('close', (code, signal) => {
         if (code === null) reject(new Error(`portfw ${args.join(' ')} was ended by ${signal}\n${stdout}${stderr}`));
-        else resolve({ exitCode: code, stdout, stderr, events: this.events, outcomes: this.#outcomes() });
+        else resolve({ exitCode: code, stdout, stderr, events: this.events, outcomes: outcomesIn(this.events) });
       });
     });
   }
@@ -47,7 +48,7 @@ export class CliProcess {
   }
 
   /** Waits for an event; throws when the run ends without one. */
-  async seen(what: string, holds: (event: FleetEvent) => boolean): Promise<void> {
+  async seen(what: string, holds: (event: PublishedEvent) => boolean): Promise<void> {
     if (this.events.some(holds)) return;
     const happened = new Promise<void>((resolve) => this.#waiting.push({ holds, resolve }));
     const over = this.ended.then((run) => {
@@ -61,15 +62,9 @@ export class CliProcess {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
-      const event = JSON.parse(line) as FleetEvent;
+      const event = readEvent(line);
       this.events.push(event);
       for (const { holds, resolve } of this.#waiting) if (holds(event)) resolve();
     }
-  }
-
-  #outcomes(): ReadonlyMap<string, HostOutcome> {
-    return new Map(
-      this.events.flatMap((event) => (event.kind === 'host-finished' ? [[event.host, event.outcome] as const] : [])),
-    );
   }
 }

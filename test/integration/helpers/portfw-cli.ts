@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FleetEvent, HostOutcome } from '../../../src/fleet/events.ts';
+import type { PublishedEvent } from '../../../src/report/json/event-schema.ts';
+import { outcomesIn, readEvent, type SeenOutcome } from '../../helpers/published-events.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
@@ -18,9 +19,9 @@ export interface CliResult {
 
 /** A run with `--json`, read back. */
 export interface JsonRun extends CliResult {
-  readonly events: readonly FleetEvent[];
+  readonly events: readonly PublishedEvent[];
   /** How each host ended, by name. */
-  readonly outcomes: ReadonlyMap<string, HostOutcome>;
+  readonly outcomes: ReadonlyMap<string, SeenOutcome>;
 }
 
 /**
@@ -50,22 +51,18 @@ export async function portfwJson(...args: readonly string[]): Promise<JsonRun> {
   const events = result.stdout
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as FleetEvent);
-  const outcomes = new Map<string, HostOutcome>();
-  for (const event of events) {
-    if (event.kind === 'host-finished' || event.kind === 'host-put-back') outcomes.set(event.host, event.outcome);
-  }
-  return { ...result, events, outcomes };
+    .map(readEvent);
+  return { ...result, events, outcomes: outcomesIn(events) };
 }
 
 /** The outcome of one host, which must be of that kind; throws with all that is known otherwise. */
-export function outcomeOf<K extends HostOutcome['kind']>(
+export function outcomeOf<K extends SeenOutcome['kind']>(
   run: JsonRun,
   host: string,
   kind: K,
-): Extract<HostOutcome, { kind: K }> {
+): Extract<SeenOutcome, { kind: K }> {
   const outcome = run.outcomes.get(host);
-  if (outcome?.kind === kind) return outcome as Extract<HostOutcome, { kind: K }>;
+  if (outcome?.kind === kind) return outcome as Extract<SeenOutcome, { kind: K }>;
   throw new Error(
     `${host} should have ended as "${kind}" (exit code ${run.exitCode}): ${JSON.stringify(outcome, null, 2)}\n${run.stderr}`,
   );

@@ -299,6 +299,7 @@ describe.concurrent('a run without a terminal', { timeout: 30_000 }, () => {
       .map((line) => JSON.parse(line));
     expect(events[0]).toEqual({
       kind: 'run-started',
+      format: 1,
       command: 'plan',
       hosts: ['web1.example.net'],
       at: expect.any(Number),

@@ -34,7 +34,7 @@ function lines(...sockets: readonly (readonly [address: string, after: Comers])[
 
 it('names the family where IPv4 and IPv6 fare differently', () => {
   expect(lines(['0.0.0.0', who('nobody', '192.0.2.0/24')], ['::', who('nobody')])).toEqual([
-    'listening sockets that fewer can reach',
+    'listening sockets that fewer clients can reach',
     '- 22/tcp, IPv4 sshd on eth0: anybody → 192.0.2.0/24',
     '- 22/tcp, IPv6 sshd on eth0: anybody → nobody',
   ]);
@@ -42,7 +42,7 @@ it('names the family where IPv4 and IPv6 fare differently', () => {
 
 it('says it once where both fare alike', () => {
   expect(lines(['0.0.0.0', who('nobody')], ['::', who('nobody')])).toEqual([
-    'listening sockets that fewer can reach',
+    'listening sockets that fewer clients can reach',
     '- 22/tcp sshd on eth0: anybody → nobody',
   ]);
 });

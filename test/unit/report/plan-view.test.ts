@@ -66,7 +66,7 @@ describe('the view of plans', () => {
       {
         kind: 'closes',
         label: 'closes',
-        text: 'udp/5060 (service portfw-sip-pub), open on it in zone portfw-public now',
+        text: 'udp/5060 (service portfw-sip-pub), which is open on it in zone portfw-public now',
       },
     ]);
     expect(section(DRIFT, 'definitions').changes.map(({ inUse }) => inUse)).toEqual([true, false]);

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { CutFlows } from '../../../src/fleet/events.ts';
-import { jsonLine, NdjsonReport } from '../../../src/report/ndjson.ts';
+import { jsonLine } from '../../../src/report/json/json-line.ts';
+import { NdjsonReport } from '../../../src/report/json/ndjson.ts';
 import { outcomeView } from '../../../src/report/outcome-view.ts';
 import { DRIFT, SETTLED } from './helpers/plans.ts';
 
@@ -9,20 +10,20 @@ const changed = (cut?: CutFlows, plan = DRIFT) =>
 
 it.each<[string, ReturnType<typeof changed>, string]>([
   ['nothing was revoked', changed(undefined, SETTLED), ''],
-  ['without the flag', changed(), '; 4 flows without permission live on (--cut-revoked ends such flows)'],
-  ['all were ended', changed({ kind: 'cut', ended: 4, left: 0 }), '; 4 flows without permission ended'],
+  ['without the flag', changed(), '; 4 flows that nothing allows any more go on (--cut-revoked ends such flows)'],
+  ['all were ended', changed({ kind: 'cut', ended: 4, left: 0 }), '; ended 4 flows that nothing allows any more'],
   [
     'sockets that the kernel does not close',
     changed({ kind: 'cut', ended: 3, left: 1 }),
-    '; 3 flows without permission ended, 1 connection of theirs could not be closed',
+    '; ended 3 flows that nothing allows any more, 1 connection could not be closed',
   ],
   [
     'it failed, and what a host says of it cannot steer the terminal',
     changed({ kind: 'failed', why: 'no route\u001b[2J' }),
-    '; 4 flows without permission could not be ended: no route',
+    '; 4 flows that nothing allows any more could not be ended: no route',
   ],
 ])('the outcome says what became of revoked flows: %s', (_what, outcome, expected) => {
-  expect(outcomeView(outcome).note).toBe(`no reload; the state before is generation g1${expected}`);
+  expect(outcomeView(outcome).note).toBe(`no reload; previous state saved as generation g1${expected}`);
 });
 
 it('the summary of --json says it too, and plans carry their impact as plain JSON', () => {

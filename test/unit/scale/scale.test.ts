@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
-import { jsonLine } from '../../../src/report/ndjson.ts';
+import { jsonLine } from '../../../src/report/json/json-line.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { decidedFromFacts } from '../decide/helpers/decided.ts';

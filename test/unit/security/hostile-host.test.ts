@@ -5,7 +5,7 @@ import { SECTIONS, type SectionName } from '../../../src/facts/sections.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { parseXml, XmlError } from '../../../src/firewalld/xml.ts';
 import { parseAnswer } from '../../../src/host/answers.ts';
-import { jsonLine } from '../../../src/report/ndjson.ts';
+import { jsonLine } from '../../../src/report/json/json-line.ts';
 import { factsText } from '../../../src/report/terminal/facts-text.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';

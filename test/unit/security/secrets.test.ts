@@ -6,7 +6,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { redacted, Secret } from '../../../src/core/secret.ts';
 import type { FleetEvent } from '../../../src/fleet/events.ts';
-import { NdjsonReport } from '../../../src/report/ndjson.ts';
+import { NdjsonReport } from '../../../src/report/json/ndjson.ts';
 import type { Report } from '../../../src/report/report.ts';
 import { LiveReport } from '../../../src/report/terminal/live.ts';
 import { PlainReport } from '../../../src/report/terminal/plain.ts';
