@@ -1,3 +1,4 @@
+import { UNSAFE_CHARACTERS } from '../core/unsafe-characters.ts';
 import type { FleetEvent, HostOutcome, RunSummary } from '../fleet/events.ts';
 import { unsettledBy } from '../fleet/unsettled.ts';
 import type { Output, Report } from './report.ts';
@@ -33,15 +34,11 @@ export class NdjsonReport implements Report {
   async rest(): Promise<void> {}
 }
 
-/** Not escaped by JSON itself, yet able to steer a terminal that the stream is shown on. */
-const UNSAFE =
-  /[\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\udb40[\udc00-\udc7f]/g;
-
 /** One value as one line of JSON; Maps become objects, and every control character is an escape. */
 export function jsonLine(value: unknown): string {
   const text = JSON.stringify(value, (_key, part: unknown) => (part instanceof Map ? Object.fromEntries(part) : part));
   const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return text.replace(UNSAFE, (character) => character.split('').map(escaped).join(''));
+  return text.replace(UNSAFE_CHARACTERS, (character) => character.split('').map(escaped).join(''));
 }
 
 function summaryValue(summary: RunSummary): unknown {
