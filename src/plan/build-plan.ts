@@ -105,12 +105,6 @@ export function withConsequences(
   };
 }
 
-/** The whole plan, worked out from facts alone. */
-export function makePlan(input: PlanInput): MadePlan {
-  const made = draftPlan(input);
-  return { ...made, plan: withConsequences(made, input, null, null) };
-}
-
 /** For how long the host's own firewalld loaded the plan's definitions, to the nearest ten milliseconds; `null` where it did not. */
 function measuredHoldMs(rehearsal: Rehearsal | null): number | null {
   const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'reload') : undefined;

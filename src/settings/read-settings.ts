@@ -33,9 +33,6 @@ type PortfwName = keyof typeof PORTFW_SCHEMAS;
 
 const NAMES = Object.keys(PORTFW_SCHEMAS) as PortfwName[];
 
-/** The name of every variable of ours, for completion and schemas. */
-export const PORTFW_VARIABLES: readonly string[] = NAMES;
-
 /**
  * Validates the variables of every host that portfw uses: its own (`portfw_…`) and Ansible's for connections.
  *

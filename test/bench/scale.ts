@@ -1,6 +1,5 @@
 import { parseFacts } from '../../src/facts/parse-facts.ts';
 import { observedFirewalld } from '../../src/firewalld/observed.ts';
-import { makePlan } from '../../src/plan/build-plan.ts';
 import { lockout } from '../../src/plan/lockout/lockout.ts';
 import { waysOf } from '../../src/plan/lockout/ways.ts';
 import { buildDesired } from '../../src/policy/build-desired.ts';
@@ -8,6 +7,7 @@ import { jsonLine } from '../../src/report/ndjson.ts';
 import { plansText } from '../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../src/report/terminal/style.ts';
 import { hostPeers } from '../../src/settings/addresses-of-hosts.ts';
+import { makePlan } from '../make-plan.ts';
 import { decidedFromFacts } from '../unit/decide/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/big-host.ts';
 

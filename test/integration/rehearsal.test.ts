@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rulesDifference } from '../../src/kernel/compare.ts';
 import { readRules } from '../../src/kernel/rules-text.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { rulesDifference } from '../rules-difference.ts';
 import { HAZARDS } from './hazards.ts';
 import { writeInventory } from './lab-inventory.ts';
 import { portfwJson } from './portfw-cli.ts';

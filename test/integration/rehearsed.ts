@@ -2,11 +2,11 @@ import { gzipSync } from 'node:zlib';
 import { firewalldProgram } from '../../src/host/programs.ts';
 import { parseRehearsal } from '../../src/host/rehearsal-answer.ts';
 import { type RehearseRequest, rehearsedNames } from '../../src/host/requests.ts';
-import { type RulesDifference, rulesDifference } from '../../src/kernel/compare.ts';
 import { readRules } from '../../src/kernel/rules-text.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
 import type { Rehearsal, RehearsedState } from '../../src/plan/rehearsal.ts';
 import type { LabHost } from '../lab/host.ts';
+import { type RulesDifference, rulesDifference } from '../rules-difference.ts';
 
 const NOTHING: RehearseRequest = {
   operation: 'rehearse',

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EVERY_ADDRESS } from '../../../src/core/address-ranges.ts';
-import { rulesDifference } from '../../../src/kernel/compare.ts';
 import { readIpsetSave } from '../../../src/kernel/read-ipset-save.ts';
 import { readIptablesSave } from '../../../src/kernel/read-iptables-save.ts';
 import { readNft } from '../../../src/kernel/read-nft.ts';
 import { stretches } from '../../../src/kernel/stretches.ts';
+import { rulesDifference } from '../../rules-difference.ts';
 import { ask, fixture, verdict } from './asking.ts';
 
 type Line = Record<string, Record<string, unknown>>;

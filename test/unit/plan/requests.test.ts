@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { FirewalldConfig, OurZoneConfig } from '../../../src/firewalld/model.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
+import { makePlan } from '../../make-plan.ts';
 import { withoutInterface } from '../../without-interface.ts';
 import { Firewalld } from './simulator.ts';
 

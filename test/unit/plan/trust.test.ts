@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { readZoneXml } from '../../../src/firewalld/read-xml.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import { trustNotes } from '../../../src/plan/diff/trust.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { makePlan } from '../../make-plan.ts';
 import { inputOf } from '../policy/cases.ts';
 import { Firewalld } from './simulator.ts';
 
