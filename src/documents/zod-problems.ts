@@ -4,6 +4,7 @@ import type { Problem, SourceLocation } from '../core/problem.ts';
 import { safeText, shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlPath } from './yaml-document.ts';
+import { valueAt } from './yaml-view.ts';
 
 /** What `zodProblems` needs of a document: its data and the place of each part (a `YamlFile` has both). */
 export interface Located {
@@ -172,16 +173,6 @@ function describePath(path: YamlPath): string {
   for (const step of path)
     text += typeof step === 'number' ? `[${step}]` : `${text === '' ? '' : '.'}${safeText(step)}`;
   return text;
-}
-
-function valueAt(value: unknown, path: YamlPath): unknown {
-  let current = value;
-  for (const step of path) {
-    if (Array.isArray(current)) current = current[Number(step)];
-    else if (isMapping(current) && Object.hasOwn(current, step)) current = current[String(step)];
-    else return undefined;
-  }
-  return current;
 }
 
 function kindName(expected: string): string {

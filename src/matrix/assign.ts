@@ -1,6 +1,6 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
-import { three } from '../core/lists.ts';
+import { threeShown } from '../core/lists.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
@@ -119,7 +119,7 @@ function usedPlaybooks(
     problems.add({
       severity: 'error',
       code: 'no-playbook',
-      message: `${listed(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
+      message: `${threeShown(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
       hint: `Set portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
       location: inventory.hosts.get(without[0] ?? '')?.location ?? null,
     });
@@ -166,7 +166,7 @@ function coveringPlays(
     problems.add({
       severity: 'error',
       code: 'host-in-two-plays',
-      message: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
+      message: `${threeShown(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
       hint: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
       location: play.location,
     });
@@ -184,13 +184,8 @@ function reportUncovered(
   problems.add({
     severity: 'error',
     code: 'no-play',
-    message: `${listed(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
+    message: `${threeShown(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
     hint: `Add ${hosts.length === 1 ? 'it' : 'them'} to the "hosts" of a play in ${playbook.file}, or set portfw_managed: false`,
     location: inventory.hosts.get(hosts[0] ?? '')?.location ?? null,
   });
-}
-
-/** Up to three names, and how many more there are. */
-function listed(names: readonly string[]): string {
-  return three(names.map(shown));
 }

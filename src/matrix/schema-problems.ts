@@ -3,6 +3,7 @@ import type { Problem, SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
+import { valueAt } from '../documents/yaml-view.ts';
 
 /** A document held against a schema: what is wrong with it, and which of its parts can still be used. */
 export interface Checked {
@@ -155,15 +156,6 @@ function nameOf(path: YamlPath): string {
   if (typeof last === 'string') return shown(last);
   const list = path.findLast((step) => typeof step === 'string');
   return list === undefined ? `entry ${last + 1}` : `entry ${last + 1} of ${shown(list)}`;
-}
-
-function valueAt(value: unknown, path: YamlPath): unknown {
-  let current = value;
-  for (const step of path) {
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
-    current = (current as Record<string | number, unknown>)[step];
-  }
-  return current;
 }
 
 /** The part of a JSON Schema that describes what stands at `path`; the first branch that fits where there are several. */

@@ -1,10 +1,10 @@
-import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Variable } from '../ansible/graph/variables.ts';
 import type { Inventory, InventoryHost } from '../ansible/inventory.ts';
 import { withoutVaultContents } from '../ansible/vault/vault-places.ts';
 import { normaliseAddress, parseSource } from '../core/addresses.ts';
+import { expandHome } from '../core/home.ts';
 import { isMapping } from '../core/mapping.ts';
 import { mergePortRanges, parsePortRange } from '../core/ports.ts';
 import type { Problem } from '../core/problem.ts';
@@ -140,9 +140,8 @@ class HostReader {
     const name = this.value<string>('portfw_playbook');
     if (name === undefined) return null;
     if (!name.includes('/') && !/\.(?:ya?ml|json)$/.test(name)) return name;
-    if (name.startsWith('~/')) return join(homedir(), name.slice(2));
     const file = this.host.origin('portfw_playbook')?.file;
-    return resolve(file === undefined ? '.' : dirname(file), name);
+    return resolve(file === undefined ? '.' : dirname(file), expandHome(name));
   }
 
   private interfaces(): Record<InterfaceClass, readonly string[]> {

@@ -1,5 +1,6 @@
 import type { Problem, SourceLocation } from '../../core/problem.ts';
 import type { YamlFile, YamlPath } from '../../documents/yaml-document.ts';
+import { valueAt } from '../../documents/yaml-view.ts';
 
 /** The value of a variable together with the place that it comes from. */
 export interface Variable {
@@ -48,13 +49,4 @@ export function combine(layers: Iterable<Variables>): Map<string, Variable> {
   const result = new Map<string, Variable>();
   for (const layer of layers) for (const [name, variable] of layer) result.set(name, variable);
   return result;
-}
-
-function valueAt(value: unknown, path: YamlPath): unknown {
-  let current = value;
-  for (const step of path) {
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
-    current = (current as Record<string | number, unknown>)[step];
-  }
-  return current;
 }
