@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { buildProgram } from '../../src/cli/program.ts';
+import { buildProgram } from '../../src/cli/build-program.ts';
 import { SECRET_VARIABLES } from '../../src/core/environment.ts';
 import { readMatrix } from '../../src/matrix/load-matrix.ts';
 import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../../src/settings/schema.ts';
