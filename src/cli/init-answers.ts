@@ -45,13 +45,71 @@ export class GaveUp extends Error {}
  * @throws UsageError for an answer of a flag that cannot be; GaveUp
  */
 export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask | null): Promise<InitAnswers> {
-  const put = async <T>(
-    given: string | undefined,
-    flag: string,
-    question: string,
-    fallback: string | null,
-    read: (text: string) => T | string,
-  ): Promise<T> => {
+  const put = putting(ask);
+  const { playbook, loaded } = await put(
+    flags.playbook,
+    '--playbook',
+    `Which system is it (${world.playbooks.join(', ')}, or the path of a playbook)?`,
+    world.playbooks.includes('portaswitch') ? 'portaswitch' : null,
+    (text) => readPlaybook(text, world),
+  );
+  const hosts = world.existing === null ? await newHosts(flags, put) : [];
+  const open = await put(
+    joined(flags.public),
+    '--public',
+    'Public interfaces or networks (a list with commas; empty: the only interface of each host)?',
+    '',
+    readEntries,
+  );
+  const closed = await put(joined(flags.private), '--private', 'Private ones, between the servers?', '', readEntries);
+  const account = await accountOf(flags, world.existing === null, put);
+  const groups = world.existing?.groups ?? new Set(hosts.flatMap((host) => host.group ?? []));
+  const { vips } = await put(
+    joined(flags.vip),
+    '--vip',
+    'Virtual addresses, as GROUP=ADDRESS (empty: none)?',
+    '',
+    (text) => readVips(text, groups),
+  );
+  const management = await put(
+    joined(flags.management),
+    '--management',
+    'From which networks must SSH always get in (empty: not said)?',
+    '',
+    readSources,
+  );
+  const known = world.existing?.hosts ?? new Set(hosts.map((host) => host.name));
+  const roles = readRoles(flags.role ?? [], loaded, known);
+  const withRoles =
+    world.existing === null
+      ? hosts.map((host) => ({ ...host, roles: roles.get(host.name) ?? [] }))
+      : [...roles].map(([name, own]) => ({ group: null, name, address: null, roles: own }));
+  return {
+    playbook,
+    public: open.entries,
+    private: closed.entries,
+    ...account,
+    hosts: withRoles,
+    vips,
+    management: management.sources,
+  };
+}
+
+/** Who logs in, and whether with sudo: asked of a new inventory alone, since another says so itself. */
+async function accountOf(flags: InitFlags, isNew: boolean, put: Put): Promise<Pick<InitAnswers, 'user' | 'become'>> {
+  const user =
+    isNew || flags.user !== undefined
+      ? (await put(flags.user, '--user', 'Which user do we log in as?', 'root', readUser)).user
+      : null;
+  if (flags.become !== undefined) return { user, become: flags.become };
+  if (!isNew || user === 'root') return { user, become: null };
+  const { yes } = await put(undefined, '--become', 'Become root with sudo (yes or no)?', 'yes', readYes);
+  return { user, become: yes };
+}
+
+/** What takes an answer from its flag, or asks for it until it can be used. */
+function putting(ask: Ask | null): Put {
+  return async (given, flag, question, fallback, read) => {
     if (given !== undefined || ask === null) {
       const text = given ?? fallback;
       if (text === null)
@@ -66,64 +124,11 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
       note = `${value}.\n`;
     }
   };
-  const listed = (values: readonly string[] | undefined): string | undefined => values?.join(',');
+}
 
-  const shippedList = world.playbooks.join(', ');
-  const { playbook, loaded } = await put(
-    flags.playbook,
-    '--playbook',
-    `Which system is it (${shippedList}, or the path of a playbook)?`,
-    world.playbooks.includes('portaswitch') ? 'portaswitch' : null,
-    (text) => readPlaybook(text, world),
-  );
-  const hosts = world.existing === null ? await newHosts(flags, put) : [];
-  const [open, closed] = [
-    await put(
-      listed(flags.public),
-      '--public',
-      'Public interfaces or networks (a list with commas; empty: the only interface of each host)?',
-      '',
-      readEntries,
-    ),
-    await put(listed(flags.private), '--private', 'Private ones, between the servers?', '', readEntries),
-  ];
-  const isNew = world.existing === null;
-  const user =
-    isNew || flags.user !== undefined
-      ? await put(flags.user, '--user', 'Which user do we log in as?', 'root', readUser)
-      : null;
-  const become =
-    isNew && flags.become === undefined && user?.user !== 'root'
-      ? await put(undefined, '--become', 'Become root with sudo (yes or no)?', 'yes', readYes)
-      : flags.become === undefined
-        ? null
-        : { yes: flags.become };
-  const groups = world.existing?.groups ?? new Set(hosts.flatMap((host) => host.group ?? []));
-  const vips = await put(listed(flags.vip), '--vip', 'Virtual addresses, as GROUP=ADDRESS (empty: none)?', '', (text) =>
-    readVips(text, groups),
-  );
-  const management = await put(
-    listed(flags.management),
-    '--management',
-    'From which networks must SSH always get in (empty: not said)?',
-    '',
-    readSources,
-  );
-  const known = isNew ? new Set(hosts.map((host) => host.name)) : (world.existing?.hosts ?? new Set<string>());
-  const roles = readRoles(flags.role ?? [], loaded, known);
-  const withRoles = isNew
-    ? hosts.map((host) => ({ ...host, roles: roles.get(host.name) ?? [] }))
-    : [...roles].map(([name, own]) => ({ group: null, name, address: null, roles: own }));
-  return {
-    playbook,
-    public: open.entries,
-    private: closed.entries,
-    user: user?.user ?? null,
-    become: become?.yes ?? null,
-    hosts: withRoles,
-    vips: vips.vips,
-    management: management.sources,
-  };
+/** The values of a flag that was repeated, as an answer has them. */
+function joined(values: readonly string[] | undefined): string | undefined {
+  return values?.join(',');
 }
 
 function accepted<T>(flag: string, value: T | string): T {

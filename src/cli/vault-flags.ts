@@ -1,5 +1,5 @@
 import type { Vault } from '../ansible/vault/vault.ts';
-import { SECRET_VARIABLES, secretFromEnvironment, withoutSecrets } from '../core/environment.ts';
+import { SECRET_VARIABLES, secretFromEnvironment } from '../core/environment.ts';
 import type { Secret } from '../core/secret.ts';
 import { promptSecret } from './prompt-secret.ts';
 import { UsageError } from './usage-error.ts';
@@ -27,7 +27,6 @@ export async function vaultFrom(flags: VaultFlags, environment: NodeJS.ProcessEn
     ask: flags.askVaultPass === true || flags.askVaultPassword === true,
     password: secretFromEnvironment('vaultPassword', environment),
     environment,
-    scriptEnvironment: withoutSecrets(environment),
     prompt: ask,
   });
 }

@@ -79,7 +79,7 @@ export function holds(ranges: AddressRanges, address: bigint): boolean {
 }
 
 /** The place of the first range, from a place on, that ends at an address or behind it. */
-function reaching(ranges: AddressRanges, address: bigint, from: number): number {
+export function reaching(ranges: AddressRanges, address: bigint, from = 0): number {
   let low = from;
   let high = ranges.length;
   while (low < high) {

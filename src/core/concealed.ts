@@ -70,7 +70,11 @@ export function concealed(text: string): string {
   return shownTo === 0 ? text : result + text.slice(shownTo);
 }
 
-/** Forgets every secret; for tests, whose process goes on. */
+/**
+ * Forgets every secret; for tests, whose process goes on.
+ *
+ * @internal
+ */
 export function forgetConcealed(): void {
   secrets.clear();
   beginnings.clear();

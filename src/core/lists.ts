@@ -1,3 +1,5 @@
+import { shown } from './shown.ts';
+
 /** A list in words, its end by count where it is long; a list of addresses may have 100,000, and a reason is told with every change. */
 export function listed(items: readonly string[]): string {
   return inWords(items, 20, 20, ', ');
@@ -11,6 +13,11 @@ export function few(items: readonly string[], separator = ', '): string {
 /** The same where there is room for three. */
 export function three(items: readonly string[]): string {
   return inWords(items, 3, 3, ', ');
+}
+
+/** Up to three names as messages show them, and how many more there are. */
+export function threeShown(names: readonly string[]): string {
+  return three(names.map(shown));
 }
 
 /** `1 host`, `2 hosts`. */

@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { withoutSecrets } from './environment.ts';
 
 /** A program to run for its output. */
@@ -5,18 +6,24 @@ export interface ProgramRun {
   /** The program and its arguments; no shell reads them. */
   readonly argv: readonly [string, ...string[]];
   readonly timeoutMs: number;
-  /** The most that it may print, in bytes. */
-  readonly maxBytes: number;
+  /** The most that it may print, in bytes; `null`: what it prints is not collected, and its end is kept with the errors. */
+  readonly maxBytes: number | null;
+  /** Where it runs, when not in our own folder. */
+  readonly directory?: string;
   /** Added to our own environment, from which our passwords are taken out. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Whether it may read our standard input: a script may ask at the terminal. */
+  readonly mayAsk?: boolean;
+  /** Whether it is a process group of its own, so that an interrupt at the keyboard is for us alone. */
+  readonly ownGroup?: boolean;
 }
 
-/** How a {@link ProgramRun} ended; `stderr` is the last part of what it wrote there. */
+/** How a {@link ProgramRun} ended; `said` is the last part of its error output. */
 export type ProgramOutcome =
-  | { readonly kind: 'exited'; readonly exitCode: number; readonly stdout: Buffer; readonly stderr: string }
-  | { readonly kind: 'killed'; readonly signal: string; readonly stderr: string }
-  | { readonly kind: 'timeout'; readonly stderr: string }
-  | { readonly kind: 'too-much'; readonly stderr: string }
+  | { readonly kind: 'exited'; readonly exitCode: number; readonly stdout: Buffer; readonly said: string }
+  | { readonly kind: 'killed'; readonly signal: string; readonly said: string }
+  | { readonly kind: 'timeout'; readonly said: string }
+  | { readonly kind: 'too-much'; readonly said: string }
   | { readonly kind: 'not-started'; readonly errno: string; readonly why: string };
 
 /** Of the error output the end is kept: it is where programs say what went wrong. */
@@ -26,71 +33,55 @@ const KILL_AFTER_MS = 1000;
 /** How long after its end the rest of its output may take; a child that it left behind may hold the streams open. */
 const DRAIN_MS = 300;
 
+/** What execa is told of every program: it gets none of our passwords, and a failure is a result and no exception. */
+export function houseOptions(environment: ProgramRun['environment'] = {}) {
+  return { env: { ...withoutSecrets(process.env), ...environment }, extendEnv: false, reject: false } as const;
+}
+
 /**
- * Runs a program without a shell and without input, in our own folder, and collects what it prints. It belongs to our process
- * group, so an interrupt at the keyboard ends it with us.
+ * Runs a program of this machine without a shell and collects what it prints. It is ended when its time is up, when it
+ * prints too much, and when portfw ends (unless it is a group of its own).
  */
 export async function runProgram(run: ProgramRun): Promise<ProgramOutcome> {
-  const { execa } = await import('execa');
   const [program, ...args] = run.argv;
-  return new Promise((resolve) => {
-    const child = execa(program, args, {
-      env: { ...withoutSecrets(process.env), ...run.environment },
-      extendEnv: false,
-      buffer: false,
-      reject: false,
-      stdin: 'ignore',
-    });
-    // Its promise only repeats what the events below say.
-    child.catch(() => undefined);
-    const chunks: Buffer[] = [];
-    let size = 0;
-    let stderr = Buffer.alloc(0);
-    let outcome: (() => ProgramOutcome) | null = null;
-    let waiting: NodeJS.Timeout | null = null;
-    const said = (): string => stderr.toString('utf8');
-    const settle = (): void => {
-      clearTimeout(timer);
-      if (waiting !== null) clearTimeout(waiting);
+  const child = execa(program, args, {
+    ...(run.directory === undefined ? {} : { cwd: run.directory }),
+    ...houseOptions(run.environment),
+    encoding: 'buffer',
+    stripFinalNewline: false,
+    stdin: run.mayAsk === true ? 'inherit' : 'ignore',
+    buffer: { stdout: run.maxBytes !== null, stderr: false },
+    maxBuffer: run.maxBytes ?? 1,
+    timeout: run.timeoutMs,
+    forceKillAfterDelay: KILL_AFTER_MS,
+    detached: run.ownGroup === true,
+  });
+  // execa keeps the beginning of a stream, or ends the program; here the end of a long one counts.
+  let said = Buffer.alloc(0);
+  const keep = (chunk: Buffer): void => {
+    said = Buffer.concat([said, chunk]).subarray(-KEPT_BYTES);
+  };
+  child.stderr.on('data', keep);
+  if (run.maxBytes === null) child.stdout.on('data', keep);
+  // Of a program that prints too much, execa only closes the stream: one that does not care would run on.
+  child.stdout.once('close', () => {
+    if (!child.stdout.readableEnded) child.kill();
+  });
+  // execa waits for the streams, also where only a child that the program left behind still holds them.
+  let drain: NodeJS.Timeout | undefined;
+  child.once('exit', () => {
+    drain = setTimeout(() => {
       child.stdout.destroy();
       child.stderr.destroy();
-      child.unref();
-      if (outcome !== null) resolve(outcome());
-    };
-    const stop = (ending: () => ProgramOutcome): void => {
-      if (outcome !== null) return;
-      outcome = ending;
-      child.kill('SIGTERM');
-      waiting = setTimeout(() => {
-        child.kill('SIGKILL');
-        settle();
-      }, KILL_AFTER_MS);
-    };
-    const timer = setTimeout(() => stop(() => ({ kind: 'timeout', stderr: said() })), run.timeoutMs);
-    child.stdout.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= run.maxBytes) chunks.push(chunk);
-      else stop(() => ({ kind: 'too-much', stderr: said() }));
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr = Buffer.concat([stderr, chunk]).subarray(-KEPT_BYTES);
-    });
-    child.stdout.on('error', () => undefined);
-    child.stderr.on('error', () => undefined);
-    child.on('error', (error) => {
-      const errno = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-      outcome ??= () => ({ kind: 'not-started', errno, why: error.message });
-      settle();
-    });
-    child.on('exit', (code, signal) => {
-      outcome ??= () =>
-        code === null
-          ? { kind: 'killed', signal: signal ?? 'unknown', stderr: said() }
-          : { kind: 'exited', exitCode: code, stdout: Buffer.concat(chunks), stderr: said() };
-      clearTimeout(timer);
-      if (waiting !== null) clearTimeout(waiting);
-      waiting = setTimeout(settle, DRAIN_MS);
-    });
-    child.on('close', settle);
+    }, DRAIN_MS);
   });
+  const result = await child;
+  clearTimeout(drain);
+  const text = said.toString('utf8');
+  if (result.timedOut) return { kind: 'timeout', said: text };
+  if (result.isMaxBuffer) return { kind: 'too-much', said: text };
+  if (result.signal !== undefined) return { kind: 'killed', signal: result.signal, said: text };
+  if (result.exitCode === undefined)
+    return { kind: 'not-started', errno: result.code ?? 'unknown error', why: result.originalMessage ?? '' };
+  return { kind: 'exited', exitCode: result.exitCode, stdout: Buffer.from(result.stdout ?? []), said: text };
 }

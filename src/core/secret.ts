@@ -1,21 +1,7 @@
 import { inspect } from 'node:util';
 
-/**
- * A password or passphrase that cannot be printed by accident: as a string, in JSON, in a template and in a debugger it
- * reads `[secret]`. Only {@link Secret.reveal} gives it away, and only the code that sends it calls that.
- */
-export class Secret {
-  readonly #value: string;
-
-  constructor(value: string) {
-    this.#value = value;
-  }
-
-  /** The secret itself; never log it, never put it into an argument list. */
-  reveal(): string {
-    return this.#value;
-  }
-
+/** What cannot be printed by accident: as a string, in JSON, in a template and in a debugger it reads `[secret]`. */
+export class Unprintable {
   toString(): string {
     return '[secret]';
   }
@@ -26,6 +12,21 @@ export class Secret {
 
   [inspect.custom](): string {
     return '[secret]';
+  }
+}
+
+/** A password or passphrase. Only {@link Secret.reveal} gives it away, and only the code that sends it calls that. */
+export class Secret extends Unprintable {
+  readonly #value: string;
+
+  constructor(value: string) {
+    super();
+    this.#value = value;
+  }
+
+  /** The secret itself; never log it, never put it into an argument list. */
+  reveal(): string {
+    return this.#value;
   }
 }
 

@@ -1,3 +1,5 @@
+import { UNSAFE_CHARACTERS } from './unsafe-characters.ts';
+
 /**
  * Text that hosts and files control, made fit for a terminal.
  *
@@ -10,11 +12,7 @@ const STRING_SEQUENCE =
   /(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?/g;
 const CONTROL_SEQUENCE = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?/g;
 const ESCAPE_SEQUENCE = /\u001b[ -/]*[0-~]?/g;
-const CONTROLS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-// Bidirectional marks, zero-width characters, line and paragraph separators, annotation anchors, tag characters.
-const INVISIBLES =
-  /[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
-const LONE_SURROGATES = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const LONE_SURROGATES = /\p{Cs}/gu;
 
 /**
  * Makes untrusted text safe to print over several lines.
@@ -29,9 +27,8 @@ export function terminalText(untrusted: string): string {
     .replace(CONTROL_SEQUENCE, '')
     .replace(ESCAPE_SEQUENCE, '')
     .replace(/\t/g, ' ')
-    .replace(CONTROLS, '')
-    .replace(INVISIBLES, '')
-    .replace(LONE_SURROGATES, '\ufffd');
+    .replace(LONE_SURROGATES, '\ufffd')
+    .replace(UNSAFE_CHARACTERS, (character) => (character === '\n' ? character : ''));
 }
 
 const MOST_READ = 64 * 1024;

@@ -119,18 +119,21 @@ export function decide(
       'declare the roles in portfw_roles; an empty list means only the roles of every host',
     );
   }
-  return planOf(job, play, facts, usable, findings, context, dialled);
+  return planOf({ job, play, facts, usable, findings, context }, dialled);
 }
 
-function planOf(
-  job: DecidedHost,
-  play: Play,
-  facts: HostFacts,
-  usable: UsableFirewalld,
-  findings: RoleFindings,
-  context: DecideContext,
-  dialled: Dialled | null,
-): FirstDecision {
+/** What a plan is made from, once firewalld and the roles are known. */
+interface Ground {
+  readonly job: DecidedHost;
+  readonly play: Play;
+  readonly facts: HostFacts;
+  readonly usable: UsableFirewalld;
+  readonly findings: RoleFindings;
+  readonly context: DecideContext;
+}
+
+function planOf(ground: Ground, dialled: Dialled | null): FirstDecision {
+  const { job, play, facts, usable, findings, context } = ground;
   const { firewalld, observed, ensure } = usable;
   if (observed.broken.length > 0) {
     const [first] = observed.broken;
@@ -155,29 +158,7 @@ function planOf(
   });
   if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
   const { desired } = outcome;
-  const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
-  const input: PlanInput = {
-    host: job.host,
-    matrix: play.matrix.name,
-    roles: findings.roles,
-    facts: firewalld,
-    observed,
-    desired,
-    remembered: facts.remembered,
-    live: facts,
-    ...(ensure === null ? {} : { ensure }),
-    notes: [
-      ...(ensure === null ? [] : startNotes(facts, observed, desired, firewalld.defaultZone)),
-      ...warnings,
-      ...outcome.notes,
-      ...runNotes(facts),
-      ...writerNotes(facts),
-      ...entranceNotes(job, facts),
-      ...askedFirst(desired, observed.runtime, firewalld.runtime.direct),
-      ...trustNotes(desired, observed.runtime),
-      ...patternNotes(observed, desired),
-    ],
-  };
+  const input = inputOf(ground, desired, outcome.notes);
   const made = draftPlan(input);
   const against = [
     // First, since a proof without what is deleted may fail for that very reason.
@@ -203,6 +184,35 @@ function planOf(
     made,
     packets: { ways: trials.ways, listen: sshPorts(facts) },
     decide: conclude,
+  };
+}
+
+/** @param notes what the policy has to say of the desired configuration */
+function inputOf(ground: Ground, desired: DesiredFirewalld, notes: readonly PolicyNote[]): PlanInput {
+  const { job, play, facts, usable, findings } = ground;
+  const { firewalld, observed, ensure } = usable;
+  const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
+  return {
+    host: job.host,
+    matrix: play.matrix.name,
+    roles: findings.roles,
+    facts: firewalld,
+    observed,
+    desired,
+    remembered: facts.remembered,
+    live: facts,
+    ...(ensure === null ? {} : { ensure }),
+    notes: [
+      ...(ensure === null ? [] : startNotes(facts, observed, desired, firewalld.defaultZone)),
+      ...warnings,
+      ...notes,
+      ...runNotes(facts),
+      ...writerNotes(facts),
+      ...entranceNotes(job, facts),
+      ...askedFirst(desired, observed.runtime, firewalld.runtime.direct),
+      ...trustNotes(desired, observed.runtime),
+      ...patternNotes(observed, desired),
+    ],
   };
 }
 

@@ -4,6 +4,16 @@ import type { Converted, Entry, KeyKind } from './yaml-convert.ts';
 /** A path into a document: mapping keys and list positions. */
 export type YamlPath = readonly (string | number)[];
 
+/** The part of plain data at a path; `undefined` where there is none. */
+export function valueAt(value: unknown, path: YamlPath): unknown {
+  let current = value;
+  for (const step of path) {
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
+    current = (current as Record<string | number, unknown>)[step];
+  }
+  return current;
+}
+
 /** One YAML document with the place of everything in it. */
 export interface YamlFile {
   readonly file: string;
@@ -58,14 +68,4 @@ export function viewOf(root: Converted, file: string, place: (offset: number) =>
       return complete ? (entry?.keyKind ?? null) : null;
     },
   };
-}
-
-/** The part at a path of plain data; `undefined` when there is none. */
-export function valueAt(value: unknown, path: YamlPath): unknown {
-  let current = value;
-  for (const step of path) {
-    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, step)) return undefined;
-    current = (current as Record<string | number, unknown>)[step];
-  }
-  return current;
 }

@@ -151,25 +151,34 @@ function goalOf(probe: TcpProbe, job: HostJob, context: RunContext): string {
 }
 
 async function runCommand(probe: CommandProbe, job: HostJob): Promise<Miss | null> {
-  const { runLocalCommand } = await import('../core/local-command.ts');
-  const outcome = await runLocalCommand({
+  const { runProgram } = await import('../core/run-program.ts');
+  const outcome = await runProgram({
     argv: probe.argv,
     directory: probe.directory,
     environment: { PORTFW_HOST: job.host, PORTFW_ADDRESS: job.target.address },
     timeoutMs: probe.timeoutMs,
+    maxBytes: null,
+    ownGroup: true,
   });
   const program = terminalLine(probe.argv[0], 80);
   switch (outcome.kind) {
     case 'exited':
       if (outcome.exitCode === 0) return null;
-      return { what: `${program} ended with exit code ${outcome.exitCode}`, details: lastLines(outcome.output) };
+      return { what: `${program} ended with exit code ${outcome.exitCode}`, details: lastLines(outcome.said) };
     case 'killed':
-      return { what: `${program} was ended by ${outcome.signal}`, details: lastLines(outcome.output) };
+      return { what: `${program} was ended by ${outcome.signal}`, details: lastLines(outcome.said) };
+    case 'too-much':
+      return { what: `${program} printed too much`, details: lastLines(outcome.said) };
     case 'timeout':
-      return { what: `${program} did not end within ${probe.timeoutMs / 1000} s`, details: lastLines(outcome.output) };
+      return { what: `${program} did not end within ${probe.timeoutMs / 1000} s`, details: lastLines(outcome.said) };
     case 'not-started':
-      return { what: `${program} cannot be started: ${terminalLine(outcome.why)}`, details: [] };
+      return { what: `${program} cannot be started: ${startReason(outcome.errno, outcome.why)}`, details: [] };
   }
+}
+
+function startReason(errno: string, why: string): string {
+  if (errno === 'ENOENT') return 'there is no such program';
+  return errno === 'EACCES' ? 'it may not be executed' : terminalLine(why);
 }
 
 /** The end of what a program said, fit for a terminal. */

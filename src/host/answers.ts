@@ -90,6 +90,7 @@ export function parseAnswer(text: string): Answer {
   }
 }
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one case a kind of answer, each with its fields; a table of functions would hide that all kinds are there
 function read(answer: JsonObject): Answer {
   const kind = answer.text('kind');
   const line = (key: string) => terminalLine(answer.text(key, 20_000), 600);

@@ -150,6 +150,7 @@ const ACK = 16;
 /** What a caller sets who would like to be told of congestion. */
 const ECN = 64 + 128;
 
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one case a field, nearly all of one line; the compiler holds it complete
 function valueIn(field: Field, flow: Flow, stage: Stage): Found {
   const { setting, base } = stage;
   const { approach, protocol } = setting;

@@ -117,6 +117,7 @@ function rangesMatch(of: Field, ranges: AddressRanges, negated: boolean, text: s
 }
 
 /** `null` when the option is not known or not understood. */
+// biome-ignore lint/complexity/noExcessiveLinesPerFunction: one case an option of iptables, nearly all of one line
 function matchOf(option: Option, module: string, family: Family): Match | null {
   const { name, values, negated } = option;
   const [value = ''] = values;

@@ -1,4 +1,4 @@
-import { type AddressRange, type AddressRanges, intersect, subtract, unite } from '../core/address-ranges.ts';
+import { type AddressRange, type AddressRanges, intersect, reaching, subtract, unite } from '../core/address-ranges.ts';
 import type { Flow } from './flow.ts';
 
 /**
@@ -50,18 +50,6 @@ function inserted(gone: AddressRanges, ranges: AddressRanges): AddressRanges {
   const result = [...gone];
   for (const range of ranges) result.splice(reaching(result, range.first), 0, range);
   return result;
-}
-
-/** The place of the first range that ends at an address or behind it. */
-function reaching(ranges: AddressRanges, address: bigint): number {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (ranges[middle]!.last < address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A set without sorted holes. The ranges that no hole touches are the very same: hundreds of such sets are kept. */

@@ -1,8 +1,9 @@
 import { normaliseAddress } from '../core/addresses.ts';
+import { threeShown } from '../core/lists.ts';
 import { shown } from '../core/shown.ts';
 import { virtualAddresses } from '../settings/clusters.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
-import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
+import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
 /** Checks of hosts, groups, sites and clusters, and of variables that have no effect. */
 export const FLEET_CHECKS: readonly LintCheck[] = [
@@ -62,7 +63,7 @@ function twoSites(world: LintWorld): Finding[] {
     if (others.length === 0) return [];
     return [
       {
-        what: `${shown(host.name)} is in the site ${shown(host.site)}, and in ${listed(others)}, which ${others.length === 1 ? 'is a site' : 'are sites'} too`,
+        what: `${shown(host.name)} is in the site ${shown(host.site)}, and in ${threeShown(others)}, which ${others.length === 1 ? 'is a site' : 'are sites'} too`,
         solve: 'Take it out of the other group: the servers of that site let it in as one of theirs',
         location: world.inventory.hosts.get(host.name)?.location ?? null,
       },

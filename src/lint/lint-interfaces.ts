@@ -1,9 +1,10 @@
 import { addressSpace } from '../core/address-space.ts';
 import { contains, type Network, parseAddress, parseNetwork } from '../core/addresses.ts';
+import { threeShown } from '../core/lists.ts';
 import { shown } from '../core/shown.ts';
 import type { MatrixRole } from '../matrix/matrix.ts';
 import { type HostSettings, INTERFACE_CLASSES, type InterfaceClass } from '../settings/settings-types.ts';
-import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
+import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
 /** Checks of interfaces and virtual addresses. */
 export const INTERFACE_CHECKS: readonly LintCheck[] = [
@@ -47,8 +48,8 @@ function notMapped(world: LintWorld): Finding[] {
   return values.map(({ value: { missed, roles }, location, hosts }) => ({
     what:
       missed === 'vip'
-        ? `rules of ${listed(roles)} stand on a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
-        : `rules of ${listed(roles)} stand on the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
+        ? `rules of ${threeShown(roles)} stand on a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
+        : `rules of ${threeShown(roles)} stand on the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
     solve:
       missed === 'vip'
         ? 'List the virtual addresses in portfw_vips; without one the host is refused'
@@ -80,7 +81,7 @@ function nobodyMaps(world: LintWorld): Finding[] {
       if (roles.length === 0) return [];
       return [
         {
-          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${listed(roles)} stand on it`,
+          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${threeShown(roles)} stand on it`,
           solve: `Set portfw_interfaces.${one}, or declare the hosts' roles with portfw_roles if none of these is among them`,
           location: first.locate(['portfw_interfaces'], 'key') ?? world.place(first, ['portfw_playbook']),
         },
@@ -227,7 +228,7 @@ function vipNotShared(world: LintWorld): Finding[] {
     if (without.length === 0) return [];
     return [
       {
-        what: `the virtual address ${value} floats in the cluster ${listed([...clusters])}, and ${hostNames(without)} ${without.length === 1 ? 'does' : 'do'} not list it`,
+        what: `the virtual address ${value} floats in the cluster ${threeShown([...clusters])}, and ${hostNames(without)} ${without.length === 1 ? 'does' : 'do'} not list it`,
         solve: 'Set portfw_vips for the whole group, so that each node is ready before the address moves',
         location,
       },

@@ -1,11 +1,12 @@
 import { contains, parseNetwork } from '../core/addresses.ts';
+import { threeShown } from '../core/lists.ts';
 import { shown } from '../core/shown.ts';
 import type { MatrixRule } from '../matrix/matrix.ts';
 import { ruleSelectors } from '../matrix/selectors.ts';
 import { allowSelector, intersection } from '../policy/sources.ts';
 import { meansAnyone, peerWarnings } from '../settings/addresses-of-hosts.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
-import { type Finding, hostNames, type LintCheck, type LintWorld, listed } from './lint-world.ts';
+import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
 /** Checks of who may come: peers, `portfw_allow_from`, lists of sources. */
 export const SOURCE_CHECKS: readonly LintCheck[] = [
@@ -146,7 +147,7 @@ function emptyAllowFrom(world: LintWorld): Finding[] {
     if (shut.length === 0) return [];
     return [
       {
-        what: `portfw_allow_from leaves nobody for ${shown(selector)}: it has no address in common with the peers ${listed([...new Set(shut)])}`,
+        what: `portfw_allow_from leaves nobody for ${shown(selector)}: it has no address in common with the peers ${threeShown([...new Set(shut)])}`,
         solve: 'For a rule towards peers both must agree: name some of the peers here, or leave the entry out',
         location,
       },
@@ -184,7 +185,7 @@ function unusedAllowFrom(world: LintWorld): Finding[] {
     if (selected.length === 0 || selected.some(({ on }) => on)) return [];
     return [
       {
-        what: `portfw_allow_from narrows ${shown(selector)}, and the feature ${listed([...new Set(features)])} that opens it is off`,
+        what: `portfw_allow_from narrows ${shown(selector)}, and the feature ${threeShown([...new Set(features)])} that opens it is off`,
         solve: 'Turn it on with portfw_features, or leave the entry out',
         location,
       },

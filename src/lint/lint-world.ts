@@ -1,9 +1,8 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { normaliseAddress } from '../core/addresses.ts';
-import { three } from '../core/lists.ts';
+import { threeShown } from '../core/lists.ts';
 import { isMapping } from '../core/mapping.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
-import { shown } from '../core/shown.ts';
 import type { YamlPath } from '../documents/yaml-document.ts';
 import type { Matrix, MatrixRole, Play } from '../matrix/matrix.ts';
 import { type StandingRule, standingRule } from '../policy/sources.ts';
@@ -206,12 +205,7 @@ export class LintWorld {
   }
 }
 
-/** Up to three names, and how many more there are. */
-export function listed(names: readonly string[]): string {
-  return three(names.map(shown));
-}
-
 /** The names of hosts, up to three. */
 export function hostNames(hosts: readonly HostSettings[]): string {
-  return listed(hosts.map((host) => host.name));
+  return threeShown(hosts.map((host) => host.name));
 }

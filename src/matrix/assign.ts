@@ -1,6 +1,6 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
-import { three } from '../core/lists.ts';
+import { threeShown } from '../core/lists.ts';
 import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
@@ -120,7 +120,7 @@ function usedPlaybooks(
       new Problem({
         severity: 'error',
         code: 'no-playbook',
-        what: `${listed(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
+        what: `${threeShown(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
         solve: `Set portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
         location: inventory.hosts.get(without[0] ?? '')?.location ?? null,
       }),
@@ -171,7 +171,7 @@ function coveringPlays(
       new Problem({
         severity: 'error',
         code: 'host-in-two-plays',
-        what: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
+        what: `${threeShown(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
         solve: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
         location: play.location,
       }),
@@ -191,14 +191,9 @@ function reportUncovered(
     new Problem({
       severity: 'error',
       code: 'no-play',
-      what: `${listed(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
+      what: `${threeShown(hosts)} ${hosts.length === 1 ? 'is' : 'are'} in no play of the playbook ${shown(playbook.name)}`,
       solve: `Add ${hosts.length === 1 ? 'it' : 'them'} to the "hosts" of a play in ${playbook.file}, or set portfw_managed: false`,
       location: inventory.hosts.get(hosts[0] ?? '')?.location ?? null,
     }),
   );
-}
-
-/** Up to three names, and how many more there are. */
-function listed(names: readonly string[]): string {
-  return three(names.map(shown));
 }

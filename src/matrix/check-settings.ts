@@ -6,6 +6,23 @@ import type { Matrix, MatrixRole } from './matrix.ts';
 import { ruleKey } from './rules.ts';
 import { ruleSelectors } from './selectors.ts';
 
+/** One host's settings beside the matrix of its play. */
+interface Pair {
+  readonly settings: HostSettings;
+  readonly matrix: Matrix;
+  readonly report: (code: string, message: string, hint: string, path: Path, at?: 'key') => void;
+  /** Reports a name that the matrix does not have. */
+  readonly unknown: (what: keyof typeof NAMES_OF, name: string, path: Path, at?: 'key') => void;
+}
+
+type Path = readonly (string | number)[];
+
+const NAMES_OF = {
+  role: (matrix: Matrix) => matrix.roles.keys(),
+  feature: (matrix: Matrix) => matrix.features.keys(),
+  'peer set': (matrix: Matrix) => matrix.peers.keys(),
+};
+
 /**
  * Holds what the inventory says of one host against the matrix of its play: roles, features, interface choices, peer
  * sets and the selectors of `portfw_allow_from`.
@@ -20,35 +37,33 @@ export function checkSettings(
   complete = true,
 ): Problem[] {
   const problems: Problem[] = [];
-  const report = (
-    code: string,
-    what: string,
-    solve: string,
-    path: readonly (string | number)[],
-    at: 'key' | 'value' = 'value',
-  ): void => {
+  const report: Pair['report'] = (code, what, solve, path, at) => {
     problems.push(
       new Problem({ severity: 'error', code, what, solve, location: settings.locate(path, at) ?? fallback }),
     );
   };
-  const unknown = (
-    what: 'role' | 'feature' | 'peer set',
-    name: string,
-    known: Iterable<string>,
-    path: readonly (string | number)[],
-    at?: 'key',
-  ): void =>
-    report(
-      `unknown-${what.replace(' ', '-')}`,
-      `the matrix ${shown(matrix.name)} has no ${what} ${shown(name)}`,
-      suggestion(name, known, `${what}s`),
-      path,
-      at,
-    );
+  const unknown: Pair['unknown'] = (what, name, path, at) => {
+    const message = `the matrix ${shown(matrix.name)} has no ${what} ${shown(name)}`;
+    const hint = suggestion(name, NAMES_OF[what](matrix), `${what}s`);
+    report(`unknown-${what.replace(' ', '-')}`, message, hint, path, at);
+  };
+  const pair: Pair = { settings, matrix, report, unknown };
+  checkRoles(pair);
+  for (const [index, name] of settings.features.entries()) {
+    if (!matrix.features.has(name)) unknown('feature', name, ['portfw_features', index]);
+  }
+  checkInterfaceChoices(pair, complete);
+  for (const name of Object.keys(settings.peers)) {
+    if (!matrix.peers.has(name)) unknown('peer set', name, ['portfw_peers', name], 'key');
+  }
+  checkSelectors(pair, complete);
+  return problems;
+}
 
+function checkRoles({ settings, matrix, report, unknown }: Pair): void {
   for (const [index, name] of (settings.roles ?? []).entries()) {
     const role = matrix.roles.get(name);
-    if (role === undefined) unknown('role', name, matrix.roles.keys(), ['portfw_roles', index]);
+    if (role === undefined) unknown('role', name, ['portfw_roles', index]);
     else if (role.appliance && settings.managed) {
       report(
         'appliance-role',
@@ -58,13 +73,13 @@ export function checkSettings(
       );
     }
   }
-  for (const [index, name] of settings.features.entries()) {
-    if (!matrix.features.has(name)) unknown('feature', name, matrix.features.keys(), ['portfw_features', index]);
-  }
+}
+
+function checkInterfaceChoices({ settings, matrix, report, unknown }: Pair, complete: boolean): void {
   for (const [name, interfaceClass] of Object.entries(settings.roleInterfaces)) {
     const path = ['portfw_role_interfaces', name];
     const role = matrix.roles.get(name);
-    if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
+    if (role === undefined) unknown('role', name, path, 'key');
     else if (complete && !role.interfaceChoices.includes(interfaceClass)) {
       const choices = role.interfaceChoices.join(' or ');
       report(
@@ -77,14 +92,14 @@ export function checkSettings(
       );
     }
   }
-  for (const name of Object.keys(settings.peers)) {
-    if (!matrix.peers.has(name)) unknown('peer set', name, matrix.peers.keys(), ['portfw_peers', name], 'key');
-  }
+}
+
+function checkSelectors({ settings, matrix, report, unknown }: Pair, complete: boolean): void {
   for (const selector of Object.keys(settings.allowFrom)) {
     const path = ['portfw_allow_from', selector];
     const name = selector.split('/')[0] ?? '';
     const role = matrix.roles.get(name);
-    if (role === undefined) unknown('role', name, matrix.roles.keys(), path, 'key');
+    if (role === undefined) unknown('role', name, path, 'key');
     else if (complete && !role.rules.some((rule) => ruleSelectors(rule).includes(selector))) {
       report(
         'unknown-rule',
@@ -95,7 +110,6 @@ export function checkSettings(
       );
     }
   }
-  return problems;
 }
 
 function rolesWithChoice(matrix: Matrix): string[] {

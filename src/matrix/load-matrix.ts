@@ -107,6 +107,16 @@ function blameReference(problem: Problem, location: SourceLocation | null): Prob
   return new Problem({ ...problem, what: `${name}: ${problem.what}`, location });
 }
 
+/** What a file says of a matrix, and what it builds on. */
+interface Part {
+  readonly written: MatrixFile;
+  readonly yaml: YamlFile;
+  readonly checked: Checked;
+  /** The matrix that it extends; `null` for none, and for one that cannot be read. */
+  readonly base: Matrix | null;
+  readonly report: Report;
+}
+
 function resolveMatrix(
   written: MatrixFile,
   yaml: YamlFile,
@@ -114,16 +124,52 @@ function resolveMatrix(
   reading: MatrixReading | null,
 ): MatrixReading {
   const problems: Problem[] = [...checked.problems];
-  const report = (code: string, what: string, solve: string, location: SourceLocation): void => {
+  const report: Report = (code, what, solve, location) => {
     problems.push(new Problem({ severity: 'error', code, what, solve, location }));
   };
   const base = reading?.matrix ?? null;
+  const part: Part = { written, yaml, checked, base, report };
   // Against a base that cannot be read nothing can be checked: its own problems come first.
   const baseless = written.extends !== undefined && base === null;
 
-  checkHead(written, yaml, base, report);
+  checkHead(part);
   const features = new Map<string, MatrixFeature>(base?.features);
   for (const [name, description] of entriesOf(written.features)) features.set(name, { name, description });
+  const peers = peersOf(part);
+  const known: KnownNames = { features: new Set(features.keys()), peers: new Set(peers.keys()) };
+
+  let clusters: Matrix['clusters'] = base?.clusters ?? new Map();
+  const roles = new Map<string, MatrixRole>(base?.roles);
+  if (!baseless) dropRoles(part, roles);
+  if (!baseless && checked.usable(['roles'])) {
+    mergeRoles(part, roles, known, problems);
+    const named = new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]);
+    checkPeerRoles(part, peers, named);
+    clusters = mergeClusters({ ...part, roles: named, features: known.features });
+  }
+
+  // A set that keeps some of its roles goes on with these.
+  for (const [name, peer] of peers) {
+    const left = peer.roles.filter((role) => roles.has(role));
+    if (left.length > 0 && left.length < peer.roles.length) peers.set(name, { ...peer, roles: left });
+  }
+
+  const content = { roles, features, peers, clusters };
+  const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
+  if (all.some((problem) => problem.severity === 'error')) {
+    const partial = baseless || !checked.usable(['roles']) ? null : partialMatrix(written, yaml, content);
+    return { matrix: null, partial, problems: all };
+  }
+  const print = written.print ?? base?.print;
+  const title = written.title ?? base?.title;
+  if (print === undefined || title === undefined) return { matrix: null, problems: all };
+  const { file } = yaml;
+  const matrix: Matrix = { name: written.matrix, title, file, extends: base?.name ?? null, print, ...content };
+  return { matrix, problems: all };
+}
+
+/** The peer sets of the base, with those that the file adds or writes anew. */
+function peersOf({ written, yaml, checked, base, report }: Part): Map<string, PeerSet> {
   const peers = new Map<string, PeerSet>(base?.peers);
   for (const [name, peer] of entriesOf(written.peers)) {
     const sound = checked.sound(['peers', name]);
@@ -142,59 +188,24 @@ function resolveMatrix(
       );
     }
   }
-  const known: KnownNames = { features: new Set(features.keys()), peers: new Set(peers.keys()) };
+  return peers;
+}
 
-  let clusters: Matrix['clusters'] = base?.clusters ?? new Map();
-  const roles = new Map<string, MatrixRole>(base?.roles);
-  if (!baseless) dropRoles(written, yaml, checked, base, roles, report);
-  if (!baseless && checked.usable(['roles'])) {
-    for (const [name, entry] of entriesOf(written.roles)) {
-      if (!checked.usable(['roles', name])) continue;
-      const merged = mergeRole(name, entry, base?.roles.get(name) ?? null, {
-        matrix: written.matrix,
-        extending: base !== null,
-        baseRoles: [...(base?.roles.keys() ?? [])],
-        yaml,
-        checked,
-        known,
-        problems,
-      });
-      roles.set(name, merged);
-    }
-    const named = new Set([...roles.keys(), ...entriesOf(written.roles).map(([name]) => name)]);
-    checkPeerRoles(written, yaml, peers, named, report);
-    clusters = mergeClusters({ written, yaml, checked, base, roles: named, features: known.features, report });
+function mergeRoles(part: Part, roles: Map<string, MatrixRole>, known: KnownNames, problems: Problem[]): void {
+  const { written, yaml, checked, base } = part;
+  for (const [name, entry] of entriesOf(written.roles)) {
+    if (!checked.usable(['roles', name])) continue;
+    const merged = mergeRole(name, entry, base?.roles.get(name) ?? null, {
+      matrix: written.matrix,
+      extending: base !== null,
+      baseRoles: [...(base?.roles.keys() ?? [])],
+      yaml,
+      checked,
+      known,
+      problems,
+    });
+    roles.set(name, merged);
   }
-
-  // A set that keeps some of its roles goes on with these.
-  for (const [name, peer] of peers) {
-    const left = peer.roles.filter((role) => roles.has(role));
-    if (left.length > 0 && left.length < peer.roles.length) peers.set(name, { ...peer, roles: left });
-  }
-
-  const all = [...(reading?.problems ?? []), ...sortProblems(problems)];
-  if (all.some((problem) => problem.severity === 'error')) {
-    const partial =
-      baseless || !checked.usable(['roles'])
-        ? null
-        : partialMatrix(written, yaml, { roles, features, peers, clusters });
-    return { matrix: null, partial, problems: all };
-  }
-  const print = written.print ?? base?.print;
-  const title = written.title ?? base?.title;
-  if (print === undefined || title === undefined) return { matrix: null, problems: all };
-  const matrix: Matrix = {
-    name: written.matrix,
-    title,
-    file: yaml.file,
-    extends: base?.name ?? null,
-    print,
-    roles,
-    features,
-    peers,
-    clusters,
-  };
-  return { matrix, problems: all };
 }
 
 /** What there is of a matrix with errors; a role that cannot be read is there by its name. */
@@ -222,7 +233,7 @@ function partialMatrix(
 
 type Report = (code: string, what: string, solve: string, location: SourceLocation) => void;
 
-function checkHead(written: MatrixFile, yaml: YamlFile, base: Matrix | null, report: Report): void {
+function checkHead({ written, yaml, base, report }: Part): void {
   if (written.extends === undefined) {
     for (const key of ['title', 'print', 'roles'] as const) {
       if (written[key] !== undefined) continue;
@@ -250,14 +261,7 @@ function checkHead(written: MatrixFile, yaml: YamlFile, base: Matrix | null, rep
   }
 }
 
-function dropRoles(
-  written: MatrixFile,
-  yaml: YamlFile,
-  checked: Checked,
-  base: Matrix | null,
-  roles: Map<string, MatrixRole>,
-  report: Report,
-): void {
+function dropRoles({ written, yaml, checked, base, report }: Part, roles: Map<string, MatrixRole>): void {
   if (written.drop_roles === undefined || !checked.usable(['drop_roles'])) return;
   for (const [index, name] of written.drop_roles.entries()) {
     if (!checked.sound(['drop_roles', index])) continue;
@@ -287,11 +291,9 @@ function dropRoles(
 
 /** A peer set may only follow roles that are there; one whose roles are all dropped would have lost its addresses. */
 function checkPeerRoles(
-  written: MatrixFile,
-  yaml: YamlFile,
+  { written, yaml, report }: Part,
   peers: ReadonlyMap<string, PeerSet>,
   roles: ReadonlySet<string>,
-  report: Report,
 ): void {
   for (const peer of peers.values()) {
     const missing = peer.roles.filter((role) => !roles.has(role));

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expandHome } from '../core/home.ts';
 import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { closest } from '../core/suggest.ts';
@@ -61,8 +61,7 @@ export function resolveReference(
   location: SourceLocation | null,
 ): string | Problem {
   if (isPath(reference)) {
-    const home = reference.startsWith('~/') ? path.join(homedir(), reference.slice(2)) : reference;
-    return path.resolve(directory, home);
+    return path.resolve(directory, expandHome(reference));
   }
   const names = shippedNames(kind);
   if (names.includes(reference)) return path.join(folderOf(kind), `${reference}.yaml`);

@@ -5,7 +5,7 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
-import { type Filters, filtersOf } from './before-and-after.ts';
+import type { Filters } from './before-and-after.ts';
 import { differences } from './diff/diff.ts';
 import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
 import { type ImpactFacts, impactOf } from './impact/impact.ts';
@@ -103,14 +103,6 @@ export function withConsequences(
         : { kind: 'firewalld-starts' },
     impact: live === undefined || plan.changes.length === 0 ? NO_IMPACT : impactOf(live, now.before, after),
   };
-}
-
-/** The whole plan, worked out from facts alone. */
-export function makePlan(input: PlanInput): MadePlan {
-  const made = draftPlan(input);
-  const { observed, facts: firewalld } = input;
-  const filters = filtersOf({ outcome: made.outcome, observed, firewalld, kernels: null });
-  return { ...made, plan: withConsequences(made, input, null, filters) };
 }
 
 /** For how long the host's own firewalld loaded the plan's definitions, to the nearest ten milliseconds; `null` where it did not. */

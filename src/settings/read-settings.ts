@@ -1,9 +1,9 @@
-import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import type { Variable } from '../ansible/graph/variables.ts';
 import type { Inventory, InventoryHost } from '../ansible/inventory.ts';
 import { normaliseAddress, parseSource } from '../core/addresses.ts';
+import { expandHome } from '../core/home.ts';
 import { isMapping } from '../core/mapping.ts';
 import { mergePortRanges, parsePortRange } from '../core/ports.ts';
 import { Problem } from '../core/problem.ts';
@@ -31,9 +31,6 @@ type OneOrMore = string | readonly string[];
 type PortfwName = keyof typeof PORTFW_SCHEMAS;
 
 const NAMES = Object.keys(PORTFW_SCHEMAS) as PortfwName[];
-
-/** The name of every variable of ours, for completion and schemas. */
-export const PORTFW_VARIABLES: readonly string[] = NAMES;
 
 /**
  * Validates the variables of every host that portfw uses: its own (`portfw_…`) and Ansible's for connections.
@@ -142,9 +139,8 @@ class HostReader {
     const name = this.value<string>('portfw_playbook');
     if (name === undefined) return null;
     if (!name.includes('/') && !/\.(?:ya?ml|json)$/.test(name)) return name;
-    if (name.startsWith('~/')) return join(homedir(), name.slice(2));
     const file = this.host.origin('portfw_playbook')?.file;
-    return resolve(file === undefined ? '.' : dirname(file), name);
+    return resolve(file === undefined ? '.' : dirname(file), expandHome(name));
   }
 
   private interfaces(): Record<InterfaceClass, readonly string[]> {

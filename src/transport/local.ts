@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { execa } from 'execa';
-import { withoutSecrets } from '../core/environment.ts';
+import { houseOptions } from '../core/run-program.ts';
 import type { CommandOutcome, Connection, ConnectOutcome, RemoteCommand, Target, Transport } from './connection.ts';
 import { type Account, Accounts } from './program/account.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from './program/program-session.ts';
@@ -41,29 +41,26 @@ class LocalConnection implements Connection {
   }
 
   #start(line: string, events: ProcessEvents): ProcessHandle {
-    // A process group of its own: an interrupt at the keyboard is ours to handle, not the program's.
+    // Not `runProgram`: its output is read as it comes, and answered. It is a process group of its own: an interrupt at the
+    // keyboard is ours to handle, not the program's.
     const child = execa('/bin/sh', ['-c', line], {
-      env: withoutSecrets(process.env),
-      extendEnv: false,
+      ...houseOptions(),
       buffer: false,
-      reject: false,
       stdin: 'pipe',
       detached: true,
     });
-    // Its promise only repeats what the events below say.
-    child.catch(() => undefined);
     child.stdin.on('error', () => undefined);
     child.stdout.on('data', (chunk: Buffer) => events.onStdout(chunk));
     child.stderr.on('data', (chunk: Buffer) => events.onStderr(chunk));
-    child.on('error', (error) => {
-      events.onStartFailure({
-        kind: 'not-run',
-        what: `Cannot start /bin/sh on this machine: ${error.message}`,
-        solve: 'Check the limits on processes (ulimit -u) and memory',
-      });
-    });
     child.on('exit', (code, signal) => events.onExit(code, signal));
-    child.on('close', () => {
+    void child.then(({ exitCode, signal, originalMessage }) => {
+      if (exitCode === undefined && signal === undefined) {
+        events.onStartFailure({
+          kind: 'not-run',
+          what: `Cannot start /bin/sh on this machine: ${originalMessage}`,
+          solve: 'Check the limits on processes (ulimit -u) and memory',
+        });
+      }
       this.#running.delete(end);
       events.onClose(null);
     });

@@ -1,7 +1,6 @@
 import { parseFacts } from '../../src/facts/parse-facts.ts';
 import { observedFirewalld } from '../../src/firewalld/observed.ts';
 import { filtersOf } from '../../src/plan/before-and-after.ts';
-import { makePlan } from '../../src/plan/build-plan.ts';
 import { lockout } from '../../src/plan/lockout/lockout.ts';
 import { waysOf } from '../../src/plan/lockout/ways.ts';
 import { buildDesired } from '../../src/policy/build-desired.ts';
@@ -9,6 +8,7 @@ import { jsonLine } from '../../src/report/json/json-line.ts';
 import { plansText } from '../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../src/report/terminal/style.ts';
 import { hostPeers } from '../../src/settings/addresses-of-hosts.ts';
+import { makePlan } from '../helpers/make-plan.ts';
 import { decidedFromFacts } from '../unit/decide/helpers/decided.ts';
 import { type BigHost, bigHost, type Size, SMALL } from '../unit/scale/helpers/big-host.ts';
 

@@ -43,7 +43,7 @@ describe('what ansible-vault encrypts now', () => {
       expect(bare.split('\n')[0]).toBe('$ANSIBLE_VAULT;1.1;AES256');
       const sources = { ids: [source], passwordFiles: [], ask: false, password: null, environment: {} };
       const prompt = () => Promise.reject(new Error('nobody is to be asked'));
-      const vault = await openVault({ ...sources, scriptEnvironment: {}, prompt });
+      const vault = await openVault({ ...sources, prompt });
       expect(vault.open(labelled)).toEqual({ kind: 'opened', text: texts[0] });
       expect(vault.open(bare)).toEqual({ kind: 'opened', text: texts[1] });
     }

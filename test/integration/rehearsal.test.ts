@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { rulesDifference } from '../../src/kernel/compare.ts';
 import { readRules } from '../../src/kernel/rules-text.ts';
+import { rulesDifference } from '../helpers/rules-difference.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { HAZARDS } from './helpers/hazards.ts';

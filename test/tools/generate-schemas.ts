@@ -1,7 +1,7 @@
 /** Writes the JSON Schemas to `playbooks/schemas/`; run it after changing what users write, or the events of `--json`. */
 import { writeFileSync } from 'node:fs';
-import { shippedSchemas } from '../../src/matrix/json-schemas.ts';
 import { EVENTS_SCHEMA } from '../helpers/events-schema.ts';
+import { shippedSchemas } from '../helpers/schemas/json-schemas.ts';
 
 for (const { file, schema } of [...shippedSchemas(), EVENTS_SCHEMA]) {
   writeFileSync(new URL(`../../playbooks/schemas/${file}`, import.meta.url), `${JSON.stringify(schema, null, 2)}\n`);

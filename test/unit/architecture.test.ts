@@ -221,7 +221,7 @@ describe('the shape of the code', () => {
     const slow: Readonly<Record<string, readonly string[]>> = {
       ssh2: ['transport'],
       'node-ssh': ['transport'],
-      execa: ['core', 'transport', 'ansible/vault/vault-passwords.ts'],
+      execa: ['core/run-program.ts', 'transport/local.ts'],
       listr2: ['report'],
       '@xmldom/xmldom': ['firewalld'],
       commander: ['cli'],

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
-import { type ProgramOutcome, type ProgramRun, runProgram } from '../../core/run-program.ts';
+import type { ProgramOutcome, ProgramRun } from '../../core/run-program.ts';
 import { safeText, shown } from '../../core/shown.ts';
 import { parseJson } from '../../documents/json-document.ts';
 import { parseYaml } from '../../documents/yaml-document.ts';
@@ -39,7 +39,7 @@ export async function runForSource(
 async function runScript(file: string, timeoutMs: number): Promise<ProgramSource> {
   const ask = async (args: readonly string[]): Promise<{ text: string; remarks: string }> => {
     const call = { argv: [resolve(file), ...args] as const, timeoutMs, maxBytes: MAX_OUTPUT_BYTES };
-    return answerOf(await runProgram(call as ProgramRun), call as ProgramRun, fileItself(file));
+    return answerOf(await run(call as ProgramRun), call as ProgramRun, fileItself(file));
   };
   const { text, remarks } = await ask(['--list']);
   const command = `${file} --list`;
@@ -74,7 +74,7 @@ async function runAnsible(
 ): Promise<ProgramSource> {
   const { file, location } = unread;
   const sources = [...earlier, resolve(file)].flatMap((source) => ['-i', source]);
-  const run: ProgramRun = {
+  const call: ProgramRun = {
     argv: ['ansible-inventory', ...sources, '--list', '--export'],
     timeoutMs,
     maxBytes: MAX_OUTPUT_BYTES,
@@ -84,7 +84,7 @@ async function runAnsible(
       ANSIBLE_NOCOLOR: 'true',
     },
   };
-  const outcome = await runProgram(run);
+  const outcome = await run(call);
   if (outcome.kind === 'not-started' && outcome.errno === 'ENOENT') {
     throw new InputError([
       new Problem({
@@ -96,16 +96,22 @@ async function runAnsible(
       }),
     ]);
   }
-  const failure = 'stderr' in outcome ? pluginFailure(outcome.stderr) : null;
+  const failure = 'said' in outcome ? pluginFailure(outcome.said) : null;
   if (outcome.kind === 'exited' && outcome.exitCode !== 0 && failure !== null) {
     const solve = `Try it with "ansible-inventory -i ${safeText(file)} --list"`;
     const what = `Ansible cannot use this inventory: ${failure}`;
     throw new InputError([new Problem({ severity: 'error', code: 'inventory-plugin', what, solve, location })]);
   }
-  const { text, remarks } = answerOf(outcome, run, location);
+  const { text, remarks } = answerOf(outcome, call, location);
   const command = `${file} through ansible-inventory --list --export`;
   const list = outputView(parseJson(text, command), command);
   return { source: { kind: 'plugin', output: { file, list, hosts: new Map() } }, remarks };
+}
+
+/** What runs programs is loaded by those alone who need one. */
+async function run(program: ProgramRun): Promise<ProgramOutcome> {
+  const { runProgram } = await import('../../core/run-program.ts');
+  return runProgram(program);
 }
 
 /** What a program printed, as text; an InputError when it did not succeed. */
@@ -114,7 +120,7 @@ function answerOf(
   run: ProgramRun,
   location: SourceLocation,
 ): { text: string; remarks: string } {
-  const said = 'stderr' in outcome ? lastWords(outcome.stderr) : '';
+  const said = 'said' in outcome ? lastWords(outcome.said) : '';
   const wrote = said === '' ? '' : `: ${said}`;
   const call =
     run.argv[0] === 'ansible-inventory' ? 'ansible-inventory' : `the program (${shown(run.argv.slice(1).join(' '))})`;
@@ -132,7 +138,7 @@ function answerOf(
       );
     case 'too-much':
       throw fail(
-        `printed more than ${run.maxBytes / 1024 / 1024} MiB${wrote}`,
+        `printed more than ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB${wrote}`,
         'Let it print fewer hosts or variables',
       );
     case 'killed':

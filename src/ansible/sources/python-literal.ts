@@ -1,4 +1,5 @@
 import { YamlFloat } from '../../documents/yaml-scalars.ts';
+import { PYTHON_ESCAPES } from '../python-escapes.ts';
 
 /**
  * Python literals, as `ast.literal_eval` takes them: what Ansible makes of values in INI inventories.
@@ -204,7 +205,7 @@ class LiteralReader {
     }
     this.at += found[0].length;
     const [, letter, octal, digits] = found;
-    if (letter !== undefined) return ESCAPED[letter]!;
+    if (letter !== undefined) return PYTHON_ESCAPES[letter]!;
     const code = octal === undefined ? Number.parseInt(digits!.slice(1), 16) : Number.parseInt(octal, 8);
     if (code > 0x10ffff) throw new NotLiteral();
     return String.fromCodePoint(bytes ? code & 0xff : code);
@@ -238,18 +239,6 @@ class LiteralReader {
   }
 }
 
-const ESCAPED: Readonly<Record<string, string>> = {
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-};
 const TEXT_ESCAPE = /^\\(?:([\\'"abfnrtv])|([0-7]{1,3})|(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}))/;
 const BYTES_ESCAPE = /^\\(?:([\\'"abfnrtv])|([0-7]{1,3})|(x[0-9a-fA-F]{2}))/;
 

@@ -45,12 +45,8 @@ export async function resolveInventory(inventory: Inventory, options: ResolveOpt
   return resolver.resolve();
 }
 
-/** Everything that templates may refer to, in a form that can be sent to the thread that evaluates them. */
-export function worldOf(inventory: Inventory, options: ResolveOptions): TemplateWorld {
-  return new Resolver(inventory, options).world();
-}
-
-class Resolver {
+/** Does what `resolveInventory` says, for one inventory. */
+export class Resolver {
   private readonly contents = new WeakMap<Variable, Contents>();
   private readonly raws = new WeakMap<Variable, RawVariable>();
   private readonly rawObjects = new WeakMap<object, Raw>();
@@ -126,6 +122,7 @@ class Resolver {
     });
   }
 
+  /** Everything that templates may refer to, in a form that can be sent to the thread that evaluates them. */
   world(): TemplateWorld {
     const { hosts, groups } = this.inventory;
     const environment = Object.entries(this.options.environment).filter(

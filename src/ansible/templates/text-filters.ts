@@ -167,6 +167,7 @@ function percentFormat(text: string, args: readonly Value[], named: Named): stri
   let next = 0;
   return text.replace(
     /%(?:\((\w+)\))?([-0]*)(\d{0,3})(?:\.(\d{1,2}))?([sdifxX%])/g,
+    // biome-ignore lint/complexity/useMaxParams: JavaScript hands the groups of a match over one by one
     (_whole, name: string | undefined, flags: string, width: string, digits: string | undefined, kind: string) => {
       if (kind === '%') return '%';
       const value = name === undefined ? args[next++] : named.get(name);

@@ -1,5 +1,5 @@
 import type { CodedFault } from '../../core/failure.ts';
-
+import { PYTHON_ESCAPES } from '../python-escapes.ts';
 /**
  * Values inside templates, and Python's view of them. Mappings are Maps, since they come from files: no key of theirs can
  * touch a prototype, and their order stays.
@@ -257,19 +257,7 @@ class LiteralReader {
   }
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n',
-  t: '\t',
-  r: '\r',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  v: '\v',
-  '0': '\0',
-};
+const ESCAPES: Readonly<Record<string, string>> = { ...PYTHON_ESCAPES, '0': '\0' };
 
 /** What a quoted string of Python's or Jinja's stands for. @param escapes whether backslashes have a meaning */
 export function unquote(quoted: string, escapes: boolean): string {

@@ -19,8 +19,6 @@ export interface VaultSources {
   readonly password: Secret | null;
   /** The process's environment: `ANSIBLE_VAULT_PASSWORD_FILE` and `ANSIBLE_VAULT_IDENTITY_LIST`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** The environment that password scripts are given. */
-  readonly scriptEnvironment: Readonly<Record<string, string | undefined>>;
   /** Asks for a password without showing it; throws when nobody can be asked. */
   readonly prompt: (question: string) => Promise<Secret>;
 }
@@ -57,7 +55,7 @@ export async function openVault(sources: VaultSources): Promise<Vault> {
       continue;
     }
     try {
-      const password = await readPassword(source, sources.scriptEnvironment);
+      const password = await readPassword(source);
       secrets.push(new VaultSecret(source.id ?? DEFAULT_VAULT_ID, password));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -89,11 +87,11 @@ function withId(entry: string, origin: string): Source {
   return { id: entry.slice(0, at) || null, value: entry.slice(at + 1), origin };
 }
 
-async function readPassword(source: Source, environment: VaultSources['scriptEnvironment']): Promise<Buffer> {
+async function readPassword(source: Source): Promise<Buffer> {
   if (source.value.trim() === '') throw failure(source, 'no file is named', 'Write ID@FILE, FILE or ID@prompt');
   const path = expandHome(source.value);
   const password = isExecutable(path)
-    ? await runScript(source, path, environment)
+    ? await runScript(source, path)
     : trimmed(isPipe(path) ? await readPipe(source, path) : readBytes(path));
   if (password.length === 0) {
     throw failure(source, `${shownPath(path)} holds no password`, 'Write the password into it, on one line');
@@ -151,41 +149,37 @@ function tryRead(descriptor: number, into: Buffer, from: number): number | null 
   }
 }
 
-async function runScript(source: Source, path: string, env: VaultSources['scriptEnvironment']): Promise<Buffer> {
-  const { execa } = await import('execa');
+async function runScript(source: Source, path: string): Promise<Buffer> {
+  const { runProgram } = await import('../../core/run-program.ts');
   const isClient = basename(path, extname(path)).endsWith('-client');
   const args = isClient ? ['--vault-id', source.id ?? DEFAULT_VAULT_ID] : [];
-  const result = await execa(resolve(path), args, {
-    encoding: 'buffer',
-    stripFinalNewline: false,
-    // A script may ask at the terminal itself, or unlock an agent through it.
-    stdin: 'inherit',
-    stderr: 'pipe',
-    timeout: TIME_LIMIT_MS,
-    maxBuffer: MOST_PASSWORD_BYTES,
-    extendEnv: false,
-    env: Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined)),
-    reject: false,
-  });
+  // A script may ask at the terminal itself, or unlock an agent through it.
+  const limits = { timeoutMs: TIME_LIMIT_MS, maxBytes: MOST_PASSWORD_BYTES, mayAsk: true };
+  const outcome = await runProgram({ argv: [resolve(path), ...args], ...limits });
   const script = `the password script ${shownPath(path)}`;
-  const said = terminalLine(Buffer.from(result.stderr).toString('utf8'));
+  switch (outcome.kind) {
+    case 'timeout':
+      throw failure(source, `${script} did not end within ${TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
+    case 'too-much':
+      throw failure(source, `${script} prints too much`, 'It must print the password alone');
+    case 'killed':
+    case 'not-started': {
+      const reason = outcome.kind === 'killed' ? outcome.signal : outcome.errno;
+      const hint = 'Check its first line, or take away its x bits';
+      throw failure(source, `${script} could not be run (${terminalLine(reason)})`, hint);
+    }
+    case 'exited':
+  }
+  const said = terminalLine(outcome.said);
   const because = said === '' ? '' : `: ${said}`;
-  if (result.timedOut) {
-    throw failure(source, `${script} did not end within ${TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
-  }
-  if (result.isMaxBuffer) throw failure(source, `${script} prints too much`, 'It must print the password alone');
-  if (result.exitCode === undefined) {
-    const reason = terminalLine(result.code ?? result.signal ?? 'unknown error');
-    throw failure(source, `${script} could not be run (${reason})`, 'Check its first line, or take away its x bits');
-  }
-  if (isClient && result.exitCode === 2) {
+  if (isClient && outcome.exitCode === 2) {
     const id = terminalLine(source.id ?? DEFAULT_VAULT_ID);
     throw failure(source, `${script} knows no password for the id "${id}"${because}`, 'Check the id before the "@"');
   }
-  if (result.exitCode !== 0) {
-    throw failure(source, `${script} ended with ${result.exitCode}${because}`, 'Run it by hand to see why');
+  if (outcome.exitCode !== 0) {
+    throw failure(source, `${script} ended with ${outcome.exitCode}${because}`, 'Run it by hand to see why');
   }
-  const password = Buffer.from(result.stdout);
+  const password = outcome.stdout;
   let end = password.length;
   let start = 0;
   while (start < end && (password[start] === 0x0a || password[start] === 0x0d)) start += 1;

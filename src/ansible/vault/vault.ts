@@ -1,8 +1,8 @@
 import { createDecipheriv, createHash, createHmac, pbkdf2, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
-import { inspect, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import type { CodedFault } from '../../core/failure.ts';
 import { fileItself, InputError, Problem } from '../../core/problem.ts';
-import type { Secret } from '../../core/secret.ts';
+import { type Secret, Unprintable } from '../../core/secret.ts';
 import { shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
 
@@ -13,11 +13,12 @@ export const VAULT_HEADER = '$ANSIBLE_VAULT';
 export const DEFAULT_VAULT_ID = 'default';
 
 /** A password with the id that it goes by. It prints as `[secret]`, like a `Secret`; unlike one it is bytes, as Ansible has it. */
-export class VaultSecret {
+export class VaultSecret extends Unprintable {
   readonly id: string;
   readonly #password: Buffer;
 
   constructor(id: string, password: Buffer) {
+    super();
     this.id = id;
     this.#password = password;
   }
@@ -30,18 +31,6 @@ export class VaultSecret {
   /** The bytes themselves: for the derivation of keys, and to hand them to the thread that evaluates templates. */
   bytes(): Buffer {
     return this.#password;
-  }
-
-  toString(): string {
-    return '[secret]';
-  }
-
-  toJSON(): string {
-    return '[secret]';
-  }
-
-  [inspect.custom](): string {
-    return '[secret]';
   }
 }
 

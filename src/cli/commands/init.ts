@@ -134,7 +134,7 @@ async function report(file: string, from: readonly string[], vault: Vault, termi
   terminal.out(`${terminalLine(file)} is written\n`);
   const sources = isVariablesFile(file) ? from : [...from, file];
   const today = new Date().toISOString().slice(0, 10);
-  const { problems } = await lintFiles([], null, today, undefined, vault, sources);
+  const { problems } = await lintFiles([], { today, vault, together: sources });
   if (problems.length > 0) terminal.out(`\n${problemsText(problems, terminal.style)}`);
   terminal.out(
     `\nNext:\n${nextCommands(file, from)

@@ -44,7 +44,8 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   const together = flags.inventory ?? [];
   if (files.length + together.length === 0)
     throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
-  const { problems, checked } = await lintFiles(files, flags.playbook ?? null, today, sshConfig, vault, together);
+  const playbook = flags.playbook ?? null;
+  const { problems, checked } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
   else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
@@ -58,23 +59,26 @@ function jsonForm({ severity, code, what, solve, location }: Problem): object {
   return { severity, code, message: what, hint: solve, location: place };
 }
 
-/**
- * Everything wrong and doubtful with files or folders.
- *
- * @param playbook `--playbook`, or `null`
- * @param today `YYYY-MM-DD`: which exceptions have expired
- * @param sshConfig the ssh_config files that hosts are reached by; none unless they are given
- * @param vault decrypts what is encrypted
- * @param together inventories that are one (`-i`), besides `paths`, of which each is looked at by itself
- */
+/** How files are looked at. */
+interface LintOptions {
+  /** `--playbook`. */
+  readonly playbook?: string | null;
+  /** `YYYY-MM-DD`: which exceptions have expired. */
+  readonly today: string;
+  /** The ssh_config files that hosts are reached by; none unless they are given. */
+  readonly sshConfig?: SshConfigFiles;
+  /** Decrypts what is encrypted. */
+  readonly vault?: Vault;
+  /** Inventories that are one (`-i`), besides the paths, of which each is looked at by itself. */
+  readonly together?: readonly string[];
+}
+
+/** Everything wrong and doubtful with files or folders. */
 export async function lintFiles(
   paths: readonly string[],
-  playbook: string | null,
-  today: string,
-  sshConfig: SshConfigFiles = sshConfigFiles('none'),
-  vault: Vault = new Vault([]),
-  together: readonly string[] = [],
+  options: LintOptions,
 ): Promise<{ readonly problems: readonly Problem[]; readonly checked: number }> {
+  const { playbook = null, today, sshConfig = sshConfigFiles('none'), vault = new Vault([]), together = [] } = options;
   const found: Problem[] = [];
   let checked = 0;
   const joined: LintTarget[] = together.length === 0 ? [] : [{ kind: 'inventory', sources: together }];

@@ -50,15 +50,7 @@ def progress(step):
 
 
 def release_lock():
-    for name in ("holder.json", "step"):
-        try:
-            os.unlink(os.path.join(LOCK, name))
-        except OSError:
-            pass
-    try:
-        os.rmdir(LOCK)
-    except OSError:
-        pass
+    remove_folder(LOCK, ("holder.json", "step"))
 
 
 def stamp():
@@ -253,8 +245,12 @@ def save_generation(observed, request):
 
 
 def remove_generation(identity):
-    folder = os.path.join(GENERATIONS, identity)
-    for name in ("meta.json", "files.json", "runtime.json", "rules.json.gz", "memory.json", "kept", "reverted"):
+    files = ("meta.json", "files.json", "runtime.json", "rules.json.gz", "memory.json", "kept", "reverted")
+    remove_folder(os.path.join(GENERATIONS, identity), files)
+
+
+def remove_folder(folder, files):
+    for name in files:
         try:
             os.unlink(os.path.join(folder, name))
         except OSError:

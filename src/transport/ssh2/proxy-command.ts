@@ -15,7 +15,8 @@ const LAST_WORDS_MS = 300;
  * Starts a ProxyCommand as OpenSSH does (`$SHELL -c "exec COMMAND"`): its standard input and output are the connection.
  *
  * The command comes from the user's own ssh_config or inventory and runs with all that the user may do. It does not get
- * our passwords, and has no terminal to ask on: it is in a session of its own, which ends with the connection.
+ * our passwords, and has no terminal to ask on: it is in a session of its own, which ends with the connection. Not through
+ * execa, which signals a process alone: here all that the command started has to end, also when portfw itself ends.
  */
 export function startProxyCommand(
   command: string,

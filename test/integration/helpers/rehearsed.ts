@@ -2,10 +2,10 @@ import { gzipSync } from 'node:zlib';
 import { firewalldProgram } from '../../../src/host/programs.ts';
 import { parseRehearsal } from '../../../src/host/rehearsal-answer.ts';
 import { type RehearseRequest, rehearsedNames } from '../../../src/host/requests.ts';
-import { type RulesDifference, rulesDifference } from '../../../src/kernel/compare.ts';
 import { readRules } from '../../../src/kernel/rules-text.ts';
 import type { Ruleset } from '../../../src/kernel/ruleset.ts';
 import type { Rehearsal, RehearsedState } from '../../../src/plan/rehearsal.ts';
+import { type RulesDifference, rulesDifference } from '../../helpers/rules-difference.ts';
 import type { LabHost } from '../../lab/host.ts';
 
 const NOTHING: RehearseRequest = {

@@ -32,7 +32,6 @@ function sources(given: Partial<VaultSources>): VaultSources {
     ask: false,
     password: null,
     environment: {},
-    scriptEnvironment: process.env,
   };
   const prompt = () => Promise.reject(new Error('nobody is to be asked'));
   return { ...none, prompt, ...given };

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildProgram } from '../../../src/cli/build-program.ts';
 import { complete, shellWords } from '../../../src/cli/complete.ts';
-import { buildProgram } from '../../../src/cli/program.ts';
 import { BuiltPortfw } from './helpers/portfw.ts';
 import { InteractiveShell, requireShells, run, SHELLS, type Shell } from './helpers/shells.ts';
 

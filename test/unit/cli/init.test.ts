@@ -163,7 +163,7 @@ describe.concurrent('portfw init without a terminal', { timeout: 60_000 }, () =>
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`Next:\n  portfw lint ${file}\n  portfw detect ${file}\n`);
     expect(readdirSync(own)).toEqual(['inventory.yaml']);
-    const { problems } = await lintFiles([file], null, TODAY);
+    const { problems } = await lintFiles([file], { today: TODAY });
     expect(problems.map(({ code, what }) => `${code}: ${what}`)).toEqual([
       'open-to-all: TFTP is open to anybody on the public side of "web1.example.net", by web-admin/public/udp/69',
     ]);
@@ -333,7 +333,7 @@ describe('portfw init', { timeout: 60_000 }, () => {
     expect(text).toContain('portfw_playbook: portaswitch\n');
     expect(text).toContain('ansible_user: ops\n    ansible_become: true\n');
     // Nobody said who administers the hosts, and web1's role is yet to be found.
-    expect((await lintFiles([at('inventory.yaml')], null, TODAY)).problems).toMatchObject([
+    expect((await lintFiles([at('inventory.yaml')], { today: TODAY })).problems).toMatchObject([
       { code: 'open-to-all', what: expect.stringMatching(/^SSH is open to anybody/) },
     ]);
   });

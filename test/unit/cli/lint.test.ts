@@ -31,7 +31,7 @@ function lines(problems: readonly Problem[]): string {
 
 describe('portfw lint', { timeout: 30_000 }, () => {
   it.each(cases)('%s', async (name) => {
-    const { problems } = await lintFiles([given(name)], null, TODAY);
+    const { problems } = await lintFiles([given(name)], { today: TODAY });
     await expect(lines(problems)).toMatchFileSnapshot(path.resolve(FOLDER, name, 'expected.txt'));
     // What is expected is read by people; that it is about the check of that name is held here.
     if (CODES.includes(name)) expect(problems.map(({ code }) => code)).toContain(name);
@@ -59,13 +59,13 @@ describe('portfw lint', { timeout: 30_000 }, () => {
   });
 
   it('has no doubts about what ships', async () => {
-    const { problems, checked } = await lintFiles(['inventories', 'playbooks'], null, TODAY);
+    const { problems, checked } = await lintFiles(['inventories', 'playbooks'], { today: TODAY });
     expect(problems).toEqual([]);
     expect(checked).toBeGreaterThanOrEqual(10);
   });
 
   it('asks once about what a group says for a thousand hosts', async () => {
-    const { problems } = await lintFiles([given('many-hosts')], null, TODAY);
+    const { problems } = await lintFiles([given('many-hosts')], { today: TODAY });
     expect(problems.length).toBeLessThan(6);
     expect(statSync(given('many-hosts')).isFile()).toBe(true);
   });

@@ -94,7 +94,7 @@ describe('the SSH arguments of an inventory', () => {
 describe('portfw lint', () => {
   it(supported('ssh_config', '`portfw lint` says what of it is wrong or cannot be had'), async () => {
     const sshConfig = new SshConfigFiles({ file: config(`${DOUBTFUL}Colour red\nUser "op\n`) });
-    const { problems } = await lintFiles([inventory], null, '2026-06-01', sshConfig);
+    const { problems } = await lintFiles([inventory], { today: '2026-06-01', sshConfig });
     const found = problems.filter(({ location }) => location?.file === join(folder, 'config'));
     expect(found.map(({ severity, location }) => `${severity} ${location?.line}:${location?.column}`).sort()).toEqual([
       'error 6:6',

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EVERY_ADDRESS } from '../../../src/core/address-ranges.ts';
-import { rulesDifference } from '../../../src/kernel/compare.ts';
 import { Evaluator } from '../../../src/kernel/evaluate.ts';
 import { readIpsetSave } from '../../../src/kernel/read-ipset-save.ts';
 import { readIptablesSave } from '../../../src/kernel/read-iptables-save.ts';
 import { readNft } from '../../../src/kernel/read-nft.ts';
 import { stretches } from '../../../src/kernel/stretches.ts';
+import { rulesDifference } from '../../helpers/rules-difference.ts';
 import { ask, fixture, verdict } from './helpers/asking.ts';
 
 type Line = Record<string, Record<string, unknown>>;

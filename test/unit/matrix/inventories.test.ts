@@ -3,7 +3,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { assignPlays } from '../../../src/matrix/assign.ts';
-import { PORTFW_VARIABLES, readSettings } from '../../../src/settings/read-settings.ts';
+import { readSettings } from '../../../src/settings/read-settings.ts';
+import { PORTFW_SCHEMAS } from '../../../src/settings/schema.ts';
 
 const EXAMPLES = readdirSync('inventories').filter((name) => existsSync(`inventories/${name}/inventory.yaml`));
 
@@ -32,7 +33,7 @@ describe('worked examples', () => {
     const text = yamlFiles('inventories')
       .map((file) => readFileSync(file, 'utf8'))
       .join('');
-    expect(PORTFW_VARIABLES.filter((name) => !new RegExp(`\\b${name}:`).test(text))).toEqual([]);
+    expect(Object.keys(PORTFW_SCHEMAS).filter((name) => !new RegExp(`\\b${name}:`).test(text))).toEqual([]);
   });
 
   it('use names and addresses that are made for documentation', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { readYamlFile } from '../../../src/documents/read-file.ts';
-import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
+import { shippedSchemas } from '../../helpers/schemas/json-schemas.ts';
 import { fixture } from './helpers/fixtures.ts';
 
 const FOLDER = 'playbooks/schemas';

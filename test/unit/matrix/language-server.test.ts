@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { readYamlFile } from '../../../src/documents/read-file.ts';
 import { parseYaml } from '../../../src/documents/yaml-document.ts';
-import { shippedSchemas } from '../../../src/matrix/json-schemas.ts';
 import { readMatrix } from '../../../src/matrix/load-matrix.ts';
 import { checkVarsFile } from '../../../src/settings/vars-file-check.ts';
+import { shippedSchemas } from '../../helpers/schemas/json-schemas.ts';
 import { fixture } from './helpers/fixtures.ts';
 import { LanguageServer } from './helpers/language-server.ts';
 

@@ -4,9 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { Step } from '../../../src/plan/steps.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
+import { makePlan } from '../../helpers/make-plan.ts';
 import { inputOf, type PolicyCase } from '../policy/helpers/cases.ts';
 import { Firewalld } from './helpers/simulator.ts';
 

@@ -3,8 +3,8 @@ import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/k
 import { type OurZoneConfig, readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
+import { makePlan } from '../../helpers/make-plan.ts';
 import { withoutInterface } from '../../helpers/without-interface.ts';
 import { Firewalld } from './helpers/simulator.ts';
 

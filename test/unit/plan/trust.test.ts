@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
-import { makePlan } from '../../../src/plan/build-plan.ts';
+
 import { trustNotes } from '../../../src/plan/diff/trust.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { makePlan } from '../../helpers/make-plan.ts';
 import { inputOf } from '../policy/helpers/cases.ts';
 import { Firewalld } from './helpers/simulator.ts';
 

@@ -74,7 +74,7 @@ const SSH_CONFIG = sshConfigFiles(write('ssh_config', 'Host *\n  ProxyCommand /u
 
 async function problemsOf(...files: readonly string[]): Promise<readonly Problem[]> {
   const vault = new Vault([new VaultSecret('default', PASSWORD)]);
-  return (await lintFiles(files, null, '2026-01-01', SSH_CONFIG, vault)).problems;
+  return (await lintFiles(files, { today: '2026-01-01', sshConfig: SSH_CONFIG, vault })).problems;
 }
 
 /** The variables of which something was said, without their contents. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { loadInventory } from '../../../../src/ansible/inventory.ts';
-import { worldOf } from '../../../../src/ansible/templates/resolve.ts';
+import { Resolver } from '../../../../src/ansible/templates/resolve.ts';
 import { evaluateInThread } from '../../../../src/ansible/templates/thread.ts';
 import type { Outcome } from '../../../../src/ansible/templates/world.ts';
 import { Vault } from '../../../../src/ansible/vault/vault.ts';
@@ -32,7 +32,8 @@ export async function evaluateExpressions(
   timeLimitMs?: number,
 ): Promise<Awaited<ReturnType<typeof evaluateInThread>>> {
   const vault = new Vault([]);
-  const world = worldOf(await loadInventory(INVENTORY), { vault, variables: VARIABLES, environment: ENVIRONMENT });
+  const options = { vault, variables: VARIABLES, environment: ENVIRONMENT };
+  const world = new Resolver(await loadInventory(INVENTORY), options).world();
   const own = expressions.map((value, index) => [`case_${index}`, { value, secret: false }] as const);
   const hosts = new Map([...world.hosts, [HOST, new Map([...world.hosts.get(HOST)!, ...own])]]);
   const wanted = own.map(([name]) => [HOST, name] as const);

@@ -1,7 +1,8 @@
 import { type ObservedFirewalld, observedFirewalld } from '../../../../src/firewalld/observed.ts';
-import { makePlan, type PlanInput } from '../../../../src/plan/build-plan.ts';
+import type { PlanInput } from '../../../../src/plan/build-plan.ts';
 import type { HostPlan } from '../../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../../src/policy/desired.ts';
+import { makePlan } from '../../../helpers/make-plan.ts';
 import type { Firewalld } from './simulator.ts';
 
 /** The plan that brings a simulated host to a desired configuration, with what the host was seen to be. */

@@ -1,4 +1,4 @@
-import type { BaseChain, Ruleset, Table } from './ruleset.ts';
+import type { BaseChain, Ruleset, Table } from '../../src/kernel/ruleset.ts';
 
 /** What one ruleset has and another has not: lines such as `inet firewalld filter_INPUT: iifname lo accept`. */
 export interface RulesDifference {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { VARIABLE_DESCRIPTIONS } from '../settings/descriptions.ts';
-import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../settings/schema.ts';
-import { TEMPLATE } from '../settings/schema-patterns.ts';
-import { matrixSchema } from './matrix-schema.ts';
-import { playbookSchema } from './playbook-schema.ts';
+import { matrixSchema } from '../../../src/matrix/matrix-schema.ts';
+import { playbookSchema } from '../../../src/matrix/playbook-schema.ts';
+import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../../../src/settings/schema.ts';
+import { TEMPLATE } from '../../../src/settings/schema-patterns.ts';
+import { VARIABLE_DESCRIPTIONS } from './descriptions.ts';
 
 type JsonSchema = z.core.JSONSchema.BaseSchema;
 

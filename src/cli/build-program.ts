@@ -1,0 +1,246 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
+import { inventorySources } from './inventory-sources.ts';
+
+/** Enough to hide the round trips, and no burden for this machine. */
+const DEFAULT_FORKS = 20;
+
+const SSH_CONFIG = "read this instead of the user's and the system's ssh_config; none reads no file";
+
+const ACCEPT_LOCKOUT = 'go on with this host though its plan would cut SSH; by name, may be repeated';
+
+const ACCEPT_FORWARDING_STOP = 'go on with this host though others lose a way through it; by name, may be repeated';
+
+const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or names with commas';
+
+const INVENTORY_FLAG = 'an inventory, as with Ansible; may be repeated, and comes after the arguments';
+
+/** The values of a flag that may be repeated. */
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+/** Takes the exit code of a command. */
+type Done = (code: number) => void;
+
+/** All commands with their flags. Each loads its own code only when it runs. */
+export function buildProgram(version: string, done: Done): Command {
+  const program = new Command('portfw')
+    .description('Brings firewalld on a fleet of hosts, over SSH, to exactly what a reviewed port matrix says.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', PROGRAM_HELP)
+    .showHelpAfterError('    Run "portfw COMMAND --help" for examples and all flags')
+    .exitOverride();
+
+  showCommands(program, done);
+  lookCommands(program, done);
+  changeCommands(program, done);
+  fileCommands(program, done);
+  toolCommands(program, done, version);
+
+  for (const command of program.commands) {
+    // Settings of the program reach only commands that are made after them.
+    command.copyInheritedSettings(program).helpOption('-h, --help', 'show this help');
+    const help = COMMAND_HELP[command.name()];
+    if (help !== undefined) command.addHelpText('after', help);
+  }
+  return program;
+}
+
+/** What files say, without any host. */
+function showCommands(program: Command, done: Done): void {
+  const inventory = program
+    .command('inventory')
+    .description('show what an inventory says, as Ansible understands it')
+    .argument('[inventory...]', INVENTORY)
+    .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
+    .addOption(new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host']))
+    .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host']))
+    .option('--host <name>', 'print the variables of one host');
+  vaultFlags(inventory).action(async (files, flags) => {
+    const sources = inventorySources(files, flags);
+    done(await (await import('./commands/inventory.ts')).showInventory(sources, flags));
+  });
+
+  program
+    .command('matrix')
+    .description('show a port matrix, or compare two')
+    .argument('[name]', 'a matrix that ships with portfw, or a file; none lists those that ship')
+    .option('--json', 'print a JSON array, one row a line')
+    .option('--compare <name-or-file>', 'show how another matrix differs')
+    .option('--role <name>', 'show the rows of this role alone; may be repeated', collect)
+    .option('--no-color', 'no colours')
+    .action(async (name, flags) => done((await import('./commands/matrix.ts')).showMatrix(name ?? null, flags)));
+}
+
+/** What hosts say, and what a run would do. */
+function lookCommands(program: Command, done: Done): void {
+  fleetCommand(program, 'facts', 'show what the hosts say of themselves').action(async (files, flags) =>
+    done(await (await import('./commands/facts.ts')).facts(inventorySources(files, flags), flags)),
+  );
+  fleetCommand(program, 'detect', 'show which roles the hosts play, with the evidence').action(async (files, flags) =>
+    done(await (await import('./commands/detect.ts')).detect(inventorySources(files, flags), flags)),
+  );
+  fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
+    .option('--detailed-exitcode', 'end with 2 when changes are pending')
+    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
+    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
+    .action(async (files, flags) =>
+      done(await (await import('./commands/plan.ts')).plan(inventorySources(files, flags), flags)),
+    );
+}
+
+/** What changes hosts, and says how they stand since. */
+function changeCommands(program: Command, done: Done): void {
+  fleetCommand(program, 'apply', 'bring the hosts to what the matrix says')
+    .option('-y, --yes', 'apply without asking')
+    .option(
+      '--revert-after <time>',
+      'the host puts itself back unless it is kept within this time (60s; 10m with --confirm manual)',
+    )
+    .option('--confirm <who>', 'auto keeps what a fresh connection proves; manual waits for "portfw confirm"')
+    .option('--cut-revoked', 'once kept, end established flows whose permission the change takes away')
+    .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .option('--detailed-exitcode', 'with --dry-run: end with 2 when changes are pending')
+    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
+    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
+    .action(async (files, flags) =>
+      done(await (await import('./commands/apply.ts')).apply(inventorySources(files, flags), flags)),
+    );
+  fleetCommand(program, 'confirm', 'say yes to runs that wait for it (apply --confirm manual)')
+    .option('--revert', 'say no: put the hosts back now')
+    .action(async (files, flags) =>
+      done(await (await import('./commands/confirm.ts')).confirmRuns(inventorySources(files, flags), flags)),
+    );
+  fleetCommand(program, 'status', 'show what is pending on the hosts, and how their last run ended').action(
+    async (files, flags) =>
+      done(await (await import('./commands/status.ts')).status(inventorySources(files, flags), flags)),
+  );
+  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
+    done(await (await import('./commands/history.ts')).history(inventorySources(files, flags), flags)),
+  );
+  fleetCommand(program, 'rollback', 'return hosts to a saved generation')
+    .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
+    .option('--revert-after <time>', 'the host puts itself back unless it is kept within this time (60s)')
+    .option('-y, --yes', 'roll back without asking')
+    .option(
+      '--accept-lockout <host>',
+      'go on with this host though the generation would cut SSH; by name, may be repeated',
+      collect,
+    )
+    .action(async (files, flags) =>
+      done(await (await import('./commands/rollback.ts')).rollback(inventorySources(files, flags), flags)),
+    );
+}
+
+/** What checks or writes files. */
+function fileCommands(program: Command, done: Done): void {
+  const lint = program
+    .command('lint')
+    .description('check inventories, playbooks and matrices: everything that is wrong or doubtful, at once')
+    .argument('[file...]', 'inventories, playbooks, matrices, files of variables, or folders of them')
+    .option('-i, --inventory <source>', 'inventories that are one; may be repeated', collect)
+    .option('--playbook <name-or-file>', 'check the inventories against this playbook instead of their own')
+    .option('--strict', 'end with 4 for warnings too')
+    .option('--ssh-config <file>', SSH_CONFIG)
+    .option('--json', 'print one JSON object a problem')
+    .option('--no-color', 'no colours');
+  vaultFlags(lint).action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
+
+  const init = program
+    .command('init')
+    .description('write a first inventory, or what an Ansible inventory lacks, beside it')
+    .argument('[file]', 'the file to write: inventory.yaml, or portfw.yaml with --from')
+    .option('--from <inventory>', 'an Ansible inventory that is there and stays as it is; may be repeated', collect)
+    .option('--playbook <name-or-file>', 'which system it is: a playbook that ships, or a file')
+    .option('--public <interface>', 'a public interface, address or network; may be repeated', collect)
+    .option('--private <interface>', 'a private one; may be repeated', collect)
+    .option('--host <host>', 'a host, as [GROUP/]NAME[=ADDRESS]; may be repeated', collect)
+    .option('--role <host=role>', 'a role that a host plays, instead of detecting it; may be repeated', collect)
+    .option('--vip <group=address>', 'a virtual address that floats in a group; may be repeated', collect)
+    .option('--management <source>', 'from where SSH must always get in; may be repeated', collect)
+    .option('-u, --user <name>', 'log in as this user')
+    .option('-b, --become', 'become root with sudo')
+    .option('--no-become', 'log in as root, without sudo')
+    .option('-y, --yes', 'ask nothing: take the defaults for what the flags leave out')
+    .option('--force', 'write the file anew when it is there');
+  vaultFlags(init).action(async (file, flags) =>
+    done(await (await import('./commands/init.ts')).init(file ?? null, flags)),
+  );
+}
+
+/** What serves editors, sudo and shells. */
+function toolCommands(program: Command, done: Done, version: string): void {
+  program
+    .command('schema')
+    .description('print a JSON Schema for editors: of inventories, files of variables, playbooks or matrices')
+    .argument('[name]', 'inventory, vars, playbook or matrix; none lists them with their files')
+    .action(async (name) => done((await import('./commands/schema.ts')).showSchema(name ?? null)));
+
+  program
+    .command('sudoers')
+    .description('print the script that limits an account to what portfw runs with sudo')
+    .argument('<account>', 'the account that portfw logs in as')
+    .option('--password', 'sudo asks for the password of the account')
+    .action(async (account, flags) => done((await import('./commands/sudoers.ts')).sudoers(account, flags, version)));
+
+  program
+    .command('completion')
+    .description('print a completion script for your shell')
+    .argument('<shell>', 'bash, zsh or fish')
+    .action(async (shell) => done((await import('./commands/completion.ts')).completion(shell, program)));
+
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .option('--line <line>')
+    .option('--breaks <characters>')
+    .action(async (words, flags) =>
+      done(await (await import('./commands/completion.ts')).printCandidates(words, flags, program)),
+    );
+}
+
+/** A command over the hosts of an inventory, with the flags that all of them share. */
+function fleetCommand(program: Command, name: string, description: string): Command {
+  const command = program
+    .command(name)
+    .description(description)
+    .argument('[inventory...]', INVENTORY)
+    .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
+    .option('-l, --limit <pattern>', 'only the hosts that this Ansible pattern matches')
+    .option('--playbook <name-or-file>', 'this playbook for all hosts: one that ships with portfw, or a file')
+    .option('-f, --forks <number>', 'how many hosts to work on at once', wholeNumber(1, 1000), DEFAULT_FORKS)
+    .option('--json', 'print events as NDJSON, one JSON object a line')
+    .option('-v, --verbose', 'say more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)
+    .option('-u, --user <name>', 'log in as this user where the inventory names none')
+    .option('--private-key <file>', 'offer this key where the inventory names none')
+    .option('-k, --ask-pass', 'ask for the SSH password')
+    .option('-b, --become', 'become root with sudo')
+    .option('-K, --ask-become-pass', 'ask for the password of sudo')
+    .option('--accept-new-host-keys', 'record the keys of hosts never seen before; a changed key is always refused')
+    .option('--known-hosts <file>', "check host keys against this file instead of the user's and the system's")
+    .option('--ssh-config <file>', SSH_CONFIG)
+    .option('--connect-timeout <seconds>', 'give up connecting after this time', wholeNumber(1, 3600))
+    .option('--no-color', 'no colours');
+  return vaultFlags(command);
+}
+
+/** Where the passwords of vaults come from, as with Ansible. */
+function vaultFlags(command: Command): Command {
+  return command
+    .option('--vault-password-file <file>', 'a file, or an executable that prints it: the password of vaults', collect)
+    .addOption(new Option('--vault-pass-file <file>').argParser(collect).hideHelp())
+    .option('--vault-id <[id@]source>', 'an id with its file, or "prompt": may be repeated', collect)
+    .option('-J, --ask-vault-pass', 'ask for the password of vaults')
+    .addOption(new Option('--ask-vault-password').hideHelp());
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+  };
+}
