@@ -23,7 +23,7 @@ export function resultText(results: readonly Result[], run: RunFigures, planned:
     '',
     '### Every fault',
     '',
-    'Each cell says which configuration the host has in the end, and after how many seconds it was whole, counted from the injection. An empty cell: that step was tried on another version.',
+    'Each cell has the configuration at the end, and the seconds from the injection until the host was whole. An empty cell: that step was tried on another version.',
     '',
     `| stand | fault | scenario | step | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
     `| --- | --- | --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
@@ -57,19 +57,19 @@ function summary(
   const share = (part: number): string =>
     (seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))] ?? 0).toFixed(1);
   return [
-    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s where the run may go on behind the fault, and of more where the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} of them).`,
+    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s if the run can go on after the fault, and of more if the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} of them).`,
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
-    `${bad.length === 0 ? 'Nothing that is asserted failed.' : `In ${bad.length} of them something that is asserted failed: see the end of the page.`}`,
+    `${bad.length === 0 ? 'No assertion failed.' : `In ${bad.length} of them an assertion failed: see the end of the page.`}`,
     ...(results.length < planned
-      ? [`The run was ended before its time, after ${results.length} of ${planned} faults.`]
+      ? [`The run was stopped early, after ${results.length} of ${planned} faults.`]
       : []),
     ...(again === 0
       ? []
       : [
-          `${again} of them had failed in that run; portfw or the suite was mended, and they were injected again: they are marked †.`,
+          `${again} of them had failed in that run; portfw or the suite was fixed, and they were injected again: they are marked †.`,
         ]),
-    `From outside each port was looked at ${results.reduce((sum, { looks }) => sum + looks, 0)} times. SSH, or the way to a machine behind, was shut for at most ${Math.max(...results.filter(({ fault }) => !CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s, but for what the fault itself shut; under a plan that cuts it, for at most ${Math.max(0, ...results.filter(({ fault }) => CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s.`,
+    `From outside each port was tried ${results.reduce((sum, { looks }) => sum + looks, 0)} times. SSH, or the connection to a machine behind, was shut for at most ${Math.max(...results.filter(({ fault }) => !CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s, apart from what the fault itself shut; under a plan that cuts SSH, for at most ${Math.max(0, ...results.filter(({ fault }) => CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s.`,
     `Half of the hosts were whole after ${share(0.5)} s, nine in ten after ${share(0.9)} s, all after ${share(1)} s.`,
   ].join('\n');
 }
