@@ -61,9 +61,7 @@ function summary(
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
     `${bad.length === 0 ? 'No assertion failed.' : `In ${bad.length} of them an assertion failed: see the end of the page.`}`,
-    ...(results.length < planned
-      ? [`The run was stopped early, after ${results.length} of ${planned} faults.`]
-      : []),
+    ...(results.length < planned ? [`The run was stopped early, after ${results.length} of ${planned} faults.`] : []),
     ...(again === 0
       ? []
       : [

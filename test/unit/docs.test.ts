@@ -10,6 +10,9 @@ import { SECRET_VARIABLES } from '../../src/core/environment.ts';
 import { readMatrix } from '../../src/matrix/load-matrix.ts';
 import { PORTFW_VARIABLES } from '../../src/settings/read-settings.ts';
 import { ANSIBLE_SCHEMAS } from '../../src/settings/schema.ts';
+import { FAULTS } from '../faults/faults.ts';
+import { KINDS } from '../faults/kinds.ts';
+import { faultText, kindText } from '../faults/table.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const DOCS = filesBelow('docs').filter((name) => name.endsWith('.md'));
@@ -89,7 +92,7 @@ describe.each(PAGES)('%s', (page) => {
   });
 });
 
-/** The targets of all links, those in the address bar's own words left out. */
+/** The targets of all links within the repository. */
 function linksOf(text: string): readonly string[] {
   const flowing = text.replaceAll(/\s*\n\s*/g, ' ');
   const inline = [...flowing.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
@@ -236,6 +239,15 @@ describe('docs/reference/environment.md', () => {
         .filter((cell) => cell.startsWith('PORTFW_'))
         .sort(),
     ).toEqual([...new Set([...probes.matchAll(/\bPORTFW_[A-Z]+\b/g)].map(([name]) => name))].sort());
+  });
+});
+
+describe('docs/evidence/faults.md', () => {
+  const text = read('docs/evidence/faults.md');
+
+  it('has the faults and the stands of the suite', () => {
+    expect(text).toContain(faultText(Object.values(FAULTS)));
+    expect(text).toContain(kindText(Object.values(KINDS)));
   });
 });
 
