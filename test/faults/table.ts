@@ -23,13 +23,13 @@ export function resultText(results: readonly Result[], run: RunFigures, planned:
     '',
     '### Every fault',
     '',
-    'Each cell has the configuration at the end, and the seconds from the injection until the host was whole. An empty cell: that step was tried on another version.',
+    'For each scenario and step: the configuration at the end, and the seconds from the injection until the host was whole.',
     '',
-    `| stand | fault | scenario | step | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
-    `| --- | --- | --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
+    `| stand | fault | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
+    `| --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
     ...rowsOf(results).map(
-      (row) =>
-        `| ${row.kind} | ${row.fault} | ${row.scenario} | ${row.step} | ${hosts.map((host) => cell(results, row, host)).join(' | ')} |`,
+      ([{ kind, fault }, those]) =>
+        `| ${kind} | ${fault} | ${hosts.map((host) => cell(those.filter((result) => result.host === host))).join(' | ')} |`,
     ),
     ...(bad.length === 0 ? [] : ['', '### What went wrong', '', ...bad.flatMap(wrong)]),
   ].join('\n');
@@ -102,40 +102,34 @@ function byName(what: string, results: readonly Result[], nameOf: (result: Resul
   ].join('\n');
 }
 
-type Row = Pick<Result, 'kind' | 'fault' | 'scenario' | 'step'>;
-
-/** What was injected on any host, faults and steps in the order of the catalogue. */
-function rowsOf(results: readonly Result[]): Row[] {
-  const rows = new Map<string, Row>();
-  for (const { kind, fault, scenario, step } of results)
-    rows.set(`${kind}, ${fault}, ${scenario}, ${step}`, { kind, fault, scenario, step });
+/** The results of each stand and fault, all in the order of the catalogue. */
+function rowsOf(results: readonly Result[]): readonly (readonly [Result, readonly Result[]])[] {
   const kinds = Object.values<Kind>(KINDS).map(({ name }) => name);
   const faults = Object.values(FAULTS).map(({ name }) => name);
   const steps: readonly string[] = [...ROLLBACK_ONLY, ...APPLY_STEPS];
-  const place = ({ kind, fault, scenario, step }: Row): number =>
+  const place = ({ kind, fault, scenario, step }: Result): number =>
     kinds.indexOf(kind) * 1_000_000 +
     faults.indexOf(fault) * 1000 +
     (scenario === 'rollback' ? 500 : 0) +
     steps.indexOf(step) * 10 +
     scenario.length;
-  return [...rows.values()].sort((a, b) => place(a) - place(b));
+  const rows = new Map<string, [Result, Result[]]>();
+  for (const result of [...results].sort((a, b) => place(a) - place(b))) {
+    const name = `${result.kind}, ${result.fault}`;
+    const row = rows.get(name);
+    if (row === undefined) rows.set(name, [result, [result]]);
+    else row[1].push(result);
+  }
+  return [...rows.values()];
 }
 
-function cell(results: readonly Result[], row: Row, host: string): string {
-  const found = results.filter(
-    (result) =>
-      result.host === host &&
-      result.kind === row.kind &&
-      result.fault === row.fault &&
-      result.step === row.step &&
-      result.scenario === row.scenario,
-  );
-  return found
+function cell(results: readonly Result[]): string {
+  return results
     .map(
-      ({ problems, outcome, seconds, again }) =>
-        `${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s${again === true ? ' †' : ''}`,
+      ({ scenario, step, problems, outcome, seconds, again }) =>
+        `${scenario}, ${step}: ${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s${again === true ? ' †' : ''}`,
     )
-    .join(', ');
+    .join('; ');
 }
 
 function wrong({ kind, fault, step, scenario, host, problems }: Result): string[] {
