@@ -63,6 +63,10 @@ describe('docs/reference/inventory-variables.md', () => {
   });
 });
 
+/** What a reader would have to puzzle out, where the words are "roll back", "SSH" and "confirm". */
+const INSTEAD_OF_ROLLBACK_OR_CONFIRM =
+  /\bways? (?:back|in)\b|\bput(?:s|ting)? (?:\w+ ){0,3}back\b|\b(?:taken|takes?|brought|brings?) back\b|\ba yes\b|\bsay yes\b|\bmend(?:s|ed)?\b/gi;
+
 describe.each(PAGES)('%s', (page) => {
   const text = read(page);
 
@@ -83,6 +87,12 @@ describe.each(PAGES)('%s', (page) => {
 
   it('links to files and headings that exist', () => {
     expect(linksOf(text).filter((target) => !leadsSomewhere(page, target))).toEqual([]);
+  });
+
+  it('uses the words of the glossary', () => {
+    // Examples are indented; texts of the program stand between backticks, names of tests between quotes.
+    const prose = text.replaceAll(/^ {4}.*$/gm, '').replaceAll(/`[^`]*`|“[^”]*”/g, '');
+    expect(prose.match(INSTEAD_OF_ROLLBACK_OR_CONFIRM) ?? []).toEqual([]);
   });
 
   it('has no heading twice, so that each has an anchor of its own', () => {
