@@ -30,7 +30,7 @@ export const CANNOT_LOAD = {
   },
   cannotReload: {
     name: 'files that no longer load',
-    how: "somebody's file that firewalld cannot load, while the run goes on; it is mended when the host has gone back",
+    how: "somebody's file that firewalld cannot load, while the run goes on; it is repaired after the rollback",
     grace: 25,
     onlyOld: true,
     inject: async (scene) => {

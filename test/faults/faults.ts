@@ -127,7 +127,7 @@ export const FAULTS = {
   },
   firewalldHung: {
     name: 'firewalld hung',
-    how: 'SIGSTOP, and left so',
+    how: 'SIGSTOP, for good',
     leavesFirewalldDown: NOT_OURS_TO_START,
     inject: async ({ stand }) => void (await stand.host.run('systemctl', 'kill', '--signal=STOP', 'firewalld.service')),
   },
@@ -304,7 +304,7 @@ export const FAULTS = {
   ...CANNOT_LOAD,
   laterEdits: {
     name: 'controller killed, later edits of others',
-    how: 'somebody writes a source and a drop rule into the very file that the run takes an interface out of, and SIGKILL to the controller; the edits stay when the host goes back',
+    how: 'somebody writes a source and a drop rule into the file that the run removes an interface from, and SIGKILL to the controller; the edits stay after the rollback',
     onlyOld: true,
     inject: async (scene) => {
       await scene.stand.host.sh(EDIT_EDGE, EDGE);

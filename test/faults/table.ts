@@ -23,13 +23,13 @@ export function resultText(results: readonly Result[], run: RunFigures, planned:
     '',
     '### Every fault',
     '',
-    'Each cell says which configuration the host has in the end, and after how many seconds it was whole, counted from the injection. An empty cell: that step was tried on another version.',
+    'For each scenario and step: the configuration at the end, and the seconds from the injection until the host was whole.',
     '',
-    `| stand | fault | scenario | step | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
-    `| --- | --- | --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
+    `| stand | fault | ${hosts.map((host) => `firewalld ${VERSIONS[host]}`).join(' | ')} |`,
+    `| --- | --- | ${hosts.map(() => '---').join(' | ')} |`,
     ...rowsOf(results).map(
-      (row) =>
-        `| ${row.kind} | ${row.fault} | ${row.scenario} | ${row.step} | ${hosts.map((host) => cell(results, row, host)).join(' | ')} |`,
+      ([{ kind, fault }, those]) =>
+        `| ${kind} | ${fault} | ${hosts.map((host) => cell(those.filter((result) => result.host === host))).join(' | ')} |`,
     ),
     ...(bad.length === 0 ? [] : ['', '### What went wrong', '', ...bad.flatMap(wrong)]),
   ].join('\n');
@@ -57,19 +57,17 @@ function summary(
   const share = (part: number): string =>
     (seconds[Math.min(seconds.length - 1, Math.floor(seconds.length * part))] ?? 0).toFixed(1);
   return [
-    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s where the run may go on behind the fault, and of more where the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} of them).`,
+    `Run of ${day}, on ${cores} cores, in ${minutes.toFixed(0)} minutes, with a window of ${window} s, of 20 s if the run can go on after the fault, and of more if the host was too busy for that (${results.filter((result) => result.window > Math.max(window, 25)).length} of them).`,
     '',
     `**${results.length} faults: ${count('old')} hosts ended on the old configuration, ${count('new')} on the new one, ${count('neither')} on neither.**`,
-    `${bad.length === 0 ? 'Nothing that is asserted failed.' : `In ${bad.length} of them something that is asserted failed: see the end of the page.`}`,
-    ...(results.length < planned
-      ? [`The run was ended before its time, after ${results.length} of ${planned} faults.`]
-      : []),
+    `${bad.length === 0 ? 'No assertion failed.' : `In ${bad.length} of them an assertion failed: see the end of the page.`}`,
+    ...(results.length < planned ? [`The run was stopped early, after ${results.length} of ${planned} faults.`] : []),
     ...(again === 0
       ? []
       : [
-          `${again} of them had failed in that run; portfw or the suite was mended, and they were injected again: they are marked †.`,
+          `${again} of them had failed in that run; portfw or the suite was fixed, and they were injected again: they are marked †.`,
         ]),
-    `From outside each port was looked at ${results.reduce((sum, { looks }) => sum + looks, 0)} times. SSH, or the way to a machine behind, was shut for at most ${Math.max(...results.filter(({ fault }) => !CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s, but for what the fault itself shut; under a plan that cuts it, for at most ${Math.max(0, ...results.filter(({ fault }) => CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s.`,
+    `From outside each port was tried ${results.reduce((sum, { looks }) => sum + looks, 0)} times. SSH, or the connection to a machine behind, was shut for at most ${Math.max(...results.filter(({ fault }) => !CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s, apart from what the fault itself shut; under a plan that cuts SSH, for at most ${Math.max(0, ...results.filter(({ fault }) => CUTS.includes(fault)).map(({ shut }) => shut)).toFixed(1)} s.`,
     `Half of the hosts were whole after ${share(0.5)} s, nine in ten after ${share(0.9)} s, all after ${share(1)} s.`,
   ].join('\n');
 }
@@ -104,40 +102,34 @@ function byName(what: string, results: readonly Result[], nameOf: (result: Resul
   ].join('\n');
 }
 
-type Row = Pick<Result, 'kind' | 'fault' | 'scenario' | 'step'>;
-
-/** What was injected on any host, faults and steps in the order of the catalogue. */
-function rowsOf(results: readonly Result[]): Row[] {
-  const rows = new Map<string, Row>();
-  for (const { kind, fault, scenario, step } of results)
-    rows.set(`${kind}, ${fault}, ${scenario}, ${step}`, { kind, fault, scenario, step });
+/** The results of each stand and fault, all in the order of the catalogue. */
+function rowsOf(results: readonly Result[]): readonly (readonly [Result, readonly Result[]])[] {
   const kinds = Object.values<Kind>(KINDS).map(({ name }) => name);
   const faults = Object.values(FAULTS).map(({ name }) => name);
   const steps: readonly string[] = [...ROLLBACK_ONLY, ...APPLY_STEPS];
-  const place = ({ kind, fault, scenario, step }: Row): number =>
+  const place = ({ kind, fault, scenario, step }: Result): number =>
     kinds.indexOf(kind) * 1_000_000 +
     faults.indexOf(fault) * 1000 +
     (scenario === 'rollback' ? 500 : 0) +
     steps.indexOf(step) * 10 +
     scenario.length;
-  return [...rows.values()].sort((a, b) => place(a) - place(b));
+  const rows = new Map<string, [Result, Result[]]>();
+  for (const result of [...results].sort((a, b) => place(a) - place(b))) {
+    const name = `${result.kind}, ${result.fault}`;
+    const row = rows.get(name);
+    if (row === undefined) rows.set(name, [result, [result]]);
+    else row[1].push(result);
+  }
+  return [...rows.values()];
 }
 
-function cell(results: readonly Result[], row: Row, host: string): string {
-  const found = results.filter(
-    (result) =>
-      result.host === host &&
-      result.kind === row.kind &&
-      result.fault === row.fault &&
-      result.step === row.step &&
-      result.scenario === row.scenario,
-  );
-  return found
+function cell(results: readonly Result[]): string {
+  return results
     .map(
-      ({ problems, outcome, seconds, again }) =>
-        `${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s${again === true ? ' †' : ''}`,
+      ({ scenario, step, problems, outcome, seconds, again }) =>
+        `${scenario}, ${step}: ${problems.length > 0 ? '**failed** ' : ''}${outcome} ${seconds.toFixed(1)} s${again === true ? ' †' : ''}`,
     )
-    .join(', ');
+    .join('; ');
 }
 
 function wrong({ kind, fault, step, scenario, host, problems }: Result): string[] {

@@ -29,7 +29,7 @@ export const DIFFERENCES: readonly Difference[] = [
       /broken\.yaml:1:6: error: .*\n[\s\S]*missing\.yaml:1:1: error: there is no such file[\s\S]*nobody\.example\.net:1:1: error/,
   },
   {
-    title: 'An inventory without anything in it is an error',
+    title: 'An empty inventory is an error',
     files: { 'hosts.yaml': '---\n' },
     ansible: /"hostvars": \{\}/,
     portfw: /hosts\.yaml:1:\d+: error: the inventory is empty/,
@@ -42,13 +42,13 @@ export const DIFFERENCES: readonly Difference[] = [
       /hosts\.yaml:2:3: error: unknown key "host" in the group "web"[\s\S]*hosts\.yaml:6:5: error: the group "db" must be a mapping/,
   },
   {
-    title: 'Names hold no characters that mean something elsewhere',
+    title: 'Names have no special characters',
     files: { 'hosts.yaml': 'web:\n  hosts:\n    "w1;reboot":\n    "w 2":\n' },
     ansible: /"w1;reboot"/,
     portfw: /hosts\.yaml:3:5: error: the host name "w1;reboot" holds the character ";"/,
   },
   {
-    title: 'A range that runs backwards is an error',
+    title: 'A reversed range is an error',
     files: { 'hosts.yaml': 'web:\n  hosts:\n    w[3:1]:\n    other:\n' },
     ansible: /"other"/,
     portfw: /hosts\.yaml:3:5: error: the range \[3:1\] is reversed/,
@@ -60,7 +60,7 @@ export const DIFFERENCES: readonly Difference[] = [
     portfw: /hosts\.yaml:3:5: error: port 65536 is not between 1 and 65535/,
   },
   {
-    title: 'Some oddities of YAML are errors',
+    title: 'Some unusual forms of YAML are errors',
     files: { 'hosts.yaml': 'web:\n  vars:\n    list: [-, a]\n    text: "one\ntwo"\n  hosts:\n    w1:\n' },
     ansible: /"one two"/,
     portfw: /hosts\.yaml:3:\d+: error/,
@@ -98,7 +98,7 @@ export const DIFFERENCES: readonly Difference[] = [
     portfw: /"complex": "1j",\s*"dots": "\.\.\.",\s*"named": "'\\\\N\{BULLET\}'",\s*"set": \[\s*1,\s*2\s*\]/,
   },
   {
-    title: 'A byte order mark before an INI inventory is passed over',
+    title: 'A byte order mark before an INI inventory is ignored',
     files: { 'hosts.ini': '\ufeff[web]\nw1\n' },
     sources: ['hosts.ini'],
     ansible: /^(?![\s\S]*"web")/,

@@ -55,10 +55,10 @@ export function compatibilityPage(): string {
   });
   return `# Compatibility
 
-What of Ansible's inventories and of OpenSSH's habits works with portfw. Every line is the title of a test that proves it,
-against the real ansible-inventory, ansible-vault, ssh or sshd wherever there is one; \`npm run compatibility\` makes this page anew.
+What of Ansible and OpenSSH works with portfw. Every line is the title of a test that proves it, against the real ansible-inventory,
+ansible-vault, ssh or sshd if there is one. \`npm run compatibility\` generates this page.
 
-Where portfw knowingly does otherwise: [Differences from Ansible](../reference/ansible-differences.md) and [SSH](../ssh.md).
+Where portfw differs on purpose: [Differences from Ansible](../reference/ansible-differences.md) and [SSH](../ssh.md).
 
 ${parts.join('\n')}`;
 }

@@ -9,6 +9,9 @@ import { COMMAND_HELP, PROGRAM_HELP } from '../../src/cli/help.ts';
 import { SECRET_VARIABLES } from '../../src/core/environment.ts';
 import { readMatrix } from '../../src/matrix/load-matrix.ts';
 import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from '../../src/settings/schema.ts';
+import { FAULTS } from '../faults/faults.ts';
+import { KINDS } from '../faults/kinds.ts';
+import { faultText, kindText } from '../faults/table.ts';
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const DOCS = filesBelow('docs').filter((name) => name.endsWith('.md'));
@@ -59,6 +62,10 @@ describe('docs/reference/inventory-variables.md', () => {
   });
 });
 
+/** What a reader would have to puzzle out, where the words are "roll back", "SSH" and "confirm". */
+const INSTEAD_OF_ROLLBACK_OR_CONFIRM =
+  /\bways? (?:back|in)\b|\bput(?:s|ting)? (?:\w+ ){0,3}back\b|\b(?:taken|takes?|brought|brings?) back\b|\ba yes\b|\bsay yes\b|\bmend(?:s|ed)?\b/gi;
+
 describe.each(PAGES)('%s', (page) => {
   const text = read(page);
 
@@ -81,6 +88,12 @@ describe.each(PAGES)('%s', (page) => {
     expect(linksOf(text).filter((target) => !leadsSomewhere(page, target))).toEqual([]);
   });
 
+  it('uses the words of the glossary', () => {
+    // Examples are indented; texts of the program stand between backticks, names of tests between quotes.
+    const prose = text.replaceAll(/^ {4}.*$/gm, '').replaceAll(/`[^`]*`|“[^”]*”/g, '');
+    expect(prose.match(INSTEAD_OF_ROLLBACK_OR_CONFIRM) ?? []).toEqual([]);
+  });
+
   it('has no heading twice, so that each has an anchor of its own', () => {
     // A changelog has the same sections in each release.
     const found = headingsOf(text).filter((heading) => page !== 'CHANGELOG.md' || /\d/.test(heading));
@@ -88,7 +101,7 @@ describe.each(PAGES)('%s', (page) => {
   });
 });
 
-/** The targets of all links, those in the address bar's own words left out. */
+/** The targets of all links within the repository. */
 function linksOf(text: string): readonly string[] {
   const flowing = text.replaceAll(/\s*\n\s*/g, ' ');
   const inline = [...flowing.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = '']) => target);
@@ -160,22 +173,27 @@ describe('docs/reference/commands.md', () => {
   }
 
   it.each(commands.map((command) => [command.name(), command] as const).filter(([name]) => name !== 'help'))(
-    'has a row and a section for %s, with its flags and no others',
+    'has a row for %s, and its flags and no others',
     (name, command) => {
-      expect(text).toContain(`| [\`portfw ${name}\`](#portfw-${name}) |`);
-      const section = sectionOf(text, `### \`portfw ${name}\``);
-      const also = Object.entries(shared).flatMap(([anchor, own]) => (section.includes(`(${anchor})`) ? own : []));
+      const row = text.split('\n').find((line) => new RegExp(`^\\| \`portfw ${name}\\b`).test(line)) ?? '';
+      const listed = [
+        ...(row.includes(`(#portfw-${name})`) ? flagsOfTable(sectionOf(text, `### \`portfw ${name}\``)) : []),
+        ...Object.entries(shared).flatMap(([anchor, own]) => (row.includes(`(${anchor})`) ? own : [])),
+      ];
       const visible = command.options.filter(({ hidden }) => !hidden);
-      expect([...flagsOfTable(section), ...also].sort()).toEqual(
+      expect(row).not.toBe('');
+      expect(listed.sort()).toEqual(
         visible.map(({ short, long }) => [short, long].filter((flag) => flag !== undefined).join(', ')).sort(),
       );
     },
   );
 
   it('names no command that does not exist', () => {
+    const rows = [...text.matchAll(/^\| `portfw ([a-z]+)/gm)].map(([, name = '']) => name);
+    expect(rows.sort()).toEqual([...names].filter((name) => name !== 'help').sort());
+    expect(Object.keys(COMMAND_HELP).filter((name) => !rows.includes(name))).toEqual([]);
     const sections = [...text.matchAll(/^### `portfw (.+)`$/gm)].map(([, name = '']) => name);
-    expect(sections.sort()).toEqual([...names].filter((name) => name !== 'help').sort());
-    expect(Object.keys(COMMAND_HELP).filter((name) => !sections.includes(name))).toEqual([]);
+    expect(sections.filter((name) => !text.includes(`[its own](#portfw-${name})`))).toEqual([]);
   });
 
   it('names the other spellings of flags, which the help leaves out', () => {
@@ -235,6 +253,15 @@ describe('docs/reference/environment.md', () => {
         .filter((cell) => cell.startsWith('PORTFW_'))
         .sort(),
     ).toEqual([...new Set([...probes.matchAll(/\bPORTFW_[A-Z]+\b/g)].map(([name]) => name))].sort());
+  });
+});
+
+describe('docs/evidence/faults.md', () => {
+  const text = read('docs/evidence/faults.md');
+
+  it('has the faults and the stands of the suite', () => {
+    expect(text).toContain(faultText(Object.values(FAULTS)));
+    expect(text).toContain(kindText(Object.values(KINDS)));
   });
 });
 
