@@ -167,7 +167,7 @@ function coveringPlays(
       severity: 'error',
       code: 'host-in-two-plays',
       message: `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
-      hint: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
+      hint: 'A host belongs to one play: remove it from one, for example with ":!host" in "hosts"',
       location: play.location,
     });
   }

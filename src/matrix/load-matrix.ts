@@ -70,7 +70,7 @@ function readChain(
       message: chain.includes(file)
         ? `the matrices extend each other in a circle: ${cycle}`
         : `more than ${MAX_CHAIN} matrices extend each other`,
-      hint: 'Let one of them stand alone, without "extends"',
+      hint: 'Remove "extends" from one of them',
       location,
     };
     return { matrix: null, problems: [problem] };
@@ -224,12 +224,7 @@ function checkHead(written: MatrixFile, yaml: YamlFile, base: Matrix | null, rep
   if (written.extends === undefined) {
     for (const key of ['title', 'print', 'roles'] as const) {
       if (written[key] !== undefined) continue;
-      report(
-        'missing-key',
-        `${shown(key)} is missing`,
-        'A matrix that extends no other says it itself',
-        yaml.locate([]),
-      );
+      report('missing-key', `${shown(key)} is missing`, 'A matrix without "extends" must set it', yaml.locate([]));
     }
     return;
   }
@@ -263,14 +258,14 @@ function dropRoles(
     if (base === null) {
       report(
         'nothing-to-drop',
-        'there is no base to drop a role of',
+        'there is no base to drop a role from',
         'Name the base with "extends", or leave "drop_roles" out',
         at,
       );
     } else if (entriesOf(written.roles).some(([role]) => role === name)) {
       report(
         'contradiction',
-        `the role ${shown(name)} is dropped and written anew`,
+        `the role ${shown(name)} is both dropped and defined`,
         'Do one of the two; "rules" replaces all of its rules',
         at,
       );
@@ -305,8 +300,8 @@ function checkPeerRoles(
     } else if (missing.length === peer.roles.length) {
       report(
         'dangling-peers',
-        `the peer set ${shown(peer.name)} follows the dropped role ${shown(first)}`,
-        `Write the peer set ${shown(peer.name)} anew under "peers", without "role"`,
+        `the peer set ${shown(peer.name)} refers to the dropped role ${shown(first)}`,
+        `Define the peer set ${shown(peer.name)} again under "peers", without "role"`,
         yaml.locate(['drop_roles', written.drop_roles?.indexOf(first) ?? 0]),
       );
     }

@@ -71,10 +71,10 @@ function dropClusters(
     const at = yaml.locate(['drop_clusters', index]);
     if (base === null) {
       const hint = 'Name the base with "extends", or leave "drop_clusters" out';
-      report('nothing-to-drop', 'there is no base to drop a cluster of', hint, at);
+      report('nothing-to-drop', 'there is no base to drop a cluster from', hint, at);
     } else if (own.includes(name)) {
-      const hint = 'Do one of the two; a cluster under "clusters" takes the place of the base\'s';
-      report('contradiction', `the cluster ${shown(name)} is dropped and written anew`, hint, at);
+      const hint = 'Do one of the two; a cluster under "clusters" replaces the base\'s';
+      report('contradiction', `the cluster ${shown(name)} is both dropped and defined`, hint, at);
     } else if (!base.clusters.has(name) || dropped.has(name)) {
       const hint = dropped.has(name)
         ? 'It is in the list twice: keep one'

@@ -51,8 +51,8 @@ function tooMany(pattern: string, count: number, location: SourceLocation): Prob
   return {
     severity: 'error',
     code: 'too-many-peers',
-    message: `a probe comes from at most ${MAX_PEERS} hosts, and ${shown(pattern)} are ${count}`,
-    hint: 'Take some of them, such as "sip[0:2]"',
+    message: `a probe may come from at most ${MAX_PEERS} hosts, but ${shown(pattern)} are ${count}`,
+    hint: 'Choose some of them, such as "sip[0:2]"',
     location,
   };
 }

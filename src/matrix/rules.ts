@@ -181,7 +181,7 @@ export function checkOverlaps(rules: readonly RuleDraft[], problems: Problem[]):
       problems.push({
         severity: 'error',
         code: same ? 'duplicate-rule' : 'overlapping-rules',
-        message: same ? `${what} is there twice` : `${what} overlaps with ${formatRulePort(other.port)}`,
+        message: same ? `${what} is defined twice` : `${what} overlaps with ${formatRulePort(other.port)}`,
         hint: `Keep one; the other is at ${where}`,
         location: rule.location,
       });

@@ -67,11 +67,11 @@ export function resolveReference(
   const names = shippedNames(kind);
   if (names.includes(reference)) return path.join(folderOf(kind), `${reference}.yaml`);
   const near = closest(reference, names);
-  const own = 'one of your own is given as a path that ends in .yaml';
+  const own = 'give your own as a path that ends in .yaml';
   return {
     severity: 'error',
     code: `unknown-${kind}`,
-    message: `no ${kind} ships under the name ${shown(reference)}`,
+    message: `no ${kind} named ${shown(reference)} ships with portfw`,
     hint: near === null ? `There are ${names.join(', ')}; ${own}` : `Did you mean "${near}"? Otherwise, ${own}`,
     location,
   };

@@ -98,7 +98,7 @@ const EXPECTED: readonly (readonly [host: string, kind: HostOutcome['kind'], cod
   ['wrong-password', 'failed', 'become-password-wrong', /^sudo refused the password of admin$/],
   ['no-password', 'failed', 'become-password-required', /^sudo asks for a password of admin/],
   ['not-root', 'refused', 'not-root', /^the account has no root rights/],
-  ['closed', 'failed', 'command-not-run', /did not run our program .*not available/],
+  ['closed', 'failed', 'command-not-run', /did not run portfw's program .*not available/],
   ['nobody', 'unreachable', 'unreachable', /^Cannot connect|within 2 s/],
   ['wrong-key', 'unreachable', 'auth-failed', /refused the login \(tried key /],
   ['changed-key', 'unreachable', 'host-key-changed', /line 1/],

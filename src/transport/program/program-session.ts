@@ -287,8 +287,8 @@ class ProgramSession {
       this.#fail(
         { kind: 'broken-off', exitCode: code, signal },
         {
-          message: `The program was broken off on the host: its shell ended ${how}`,
-          hint: 'Look on the host for what killed it (the out-of-memory killer, say)',
+          message: `The program was cut short on the host: its shell ended ${how}`,
+          hint: 'Look on the host for what killed it (for example the out-of-memory killer)',
         },
       );
     }
@@ -310,7 +310,7 @@ class ProgramSession {
         { kind: 'too-much-output' },
         {
           message: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
-          hint: 'Look for a login script that prints without end; the answer was thrown away',
+          hint: 'Look for a login script that prints endlessly; the answer was discarded',
         },
       ),
     );
@@ -376,12 +376,12 @@ function notRunText(user: string, exitCode: number | null, said: Buffer): Failur
   const words = terminalLine(said.toString('utf8'));
   if (exitCode === 95 && words.includes('portfw-run: ')) {
     return {
-      message: `The host allows ${user} the programs of another version of portfw alone (${words})`,
-      hint: `Have root install those of this version: "portfw sudoers ${user}" prints the script`,
+      message: `The host allows ${user} only the programs of another version of portfw (${words})`,
+      hint: `Run the output of this version's "portfw sudoers ${user}" as root on the host`,
     };
   }
   return {
-    message: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
-    hint: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,
+    message: `The host did not run portfw's program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
+    hint: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be installed`,
   };
 }

@@ -46,7 +46,7 @@ export function becomeFailureText(reason: BecomeFailure, user: string, stderr: s
     case 'not-allowed':
       return {
         message: `sudo does not allow ${user} to become root`,
-        hint: `Have root run on the host what "portfw sudoers ${user}" prints, or log in with another account (ansible_user)`,
+        hint: `Run the output of "portfw sudoers ${user}" as root on the host, or log in with another account (ansible_user)`,
       };
     case 'no-sudo':
       return {
@@ -55,13 +55,13 @@ export function becomeFailureText(reason: BecomeFailure, user: string, stderr: s
       };
     case 'tty-required':
       return {
-        message: 'sudo on the host insists on a terminal (requiretty)',
+        message: 'sudo on the host requires a terminal (requiretty)',
         hint: `It was given one and still refuses: add "Defaults:${user} !requiretty" to sudoers on the host`,
       };
     case 'other': {
       const words = terminalLine(stderr);
       return {
-        message: words === '' ? 'sudo did not make us root and did not say why' : `sudo did not make us root: ${words}`,
+        message: words === '' ? 'sudo gave no root rights and no reason' : `sudo gave no root rights: ${words}`,
         hint: `Log in as ${user} and try "sudo -v"`,
       };
     }

@@ -17,13 +17,13 @@ export function unmetProblems(settings: SshSettings, host: string): readonly Pro
 }
 
 const CERTIFICATE: Unmet = {
-  message: 'is not supported: certificates are not shown to the server, plain keys alone are offered',
+  message: 'is not supported: certificates are not sent to the server, only plain keys are',
   hint: 'Add the plain key to authorized_keys on the host',
   inArguments: 'warning',
   inFiles: 'warning',
 };
 const CANONICAL_NAMES: Unmet = {
-  message: 'is not followed: names are used as they are, without CanonicalDomains',
+  message: 'is ignored: names are used as written, without CanonicalDomains',
   hint: 'Write full names, or give HostName or ansible_host',
   inArguments: 'error',
   inFiles: 'warning',

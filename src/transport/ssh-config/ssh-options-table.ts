@@ -82,19 +82,19 @@ const HARMLESS = `AddKeysToAgent BatchMode CanonicalDomains CanonicalizeFallback
   RSAAuthentication UsePrivilegedPort UseRoaming UserKnownHostsFile2 UseRsh`.split(/\s+/);
 
 const OWN_ALGORITHMS: Unmet = {
-  message: 'is not followed: portfw offers the algorithms that its own SSH library has, strong ones first',
-  hint: 'Leave it out for these hosts, or go on: the host decides what it takes',
+  message: 'is ignored: portfw offers the algorithms of its own SSH library, strong ones first',
+  hint: 'Leave it out for these hosts, or go on: the host decides what it accepts',
   inArguments: 'error',
   inFiles: 'user-file',
 };
 const NO_FORWARDING: Unmet = {
   message: 'is not supported: portfw forwards nothing',
-  hint: 'Remove it, or set what it stands for with the ansible_* connection variables',
+  hint: 'Remove it, or use the matching ansible_* connection variable',
   inArguments: 'error',
   inFiles: 'silent',
 };
 const NO_TOKENS: Unmet = {
-  message: 'is not supported: keys on tokens (PKCS#11, FIDO) cannot be used by themselves',
+  message: 'is not supported: keys on tokens (PKCS#11, FIDO) cannot be used directly',
   hint: 'Load the key into an agent, or name a plain key with IdentityFile',
   inArguments: 'error',
   inFiles: 'warning',
@@ -104,7 +104,7 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   BindInterface: [
     'word',
     {
-      message: 'is not followed: the system chooses the interface',
+      message: 'is ignored: the system chooses the interface',
       hint: 'Use BindAddress with the address of the interface',
       inArguments: 'error',
       inFiles: 'warning',
@@ -123,7 +123,7 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   PermitLocalCommand: [
     'flag',
     {
-      message: 'is not followed: portfw runs no LocalCommand',
+      message: 'is ignored: portfw runs no LocalCommand',
       hint: 'Run the command yourself if the connection needs it',
       inArguments: 'warning',
       inFiles: 'warning',

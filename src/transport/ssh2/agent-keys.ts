@@ -58,10 +58,10 @@ export function listAgentKeys(socketPath: string | null): Promise<AgentKeys> {
     socket.on('error', (error: NodeJS.ErrnoException) =>
       finish(null, `the agent at ${name} cannot be used: ${error.code ?? terminalLine(error.message)}`),
     );
-    socket.on('close', () => finish(null, `the agent at ${name} hung up`));
+    socket.on('close', () => finish(null, `the agent at ${name} closed the connection`));
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (received.length > MOST_BYTES) finish(null, `the agent at ${name} says too much`);
+      if (received.length > MOST_BYTES) finish(null, `the answer of the agent at ${name} is too long`);
       const message = readField(received, 0)?.value;
       if (message === undefined) return;
       if (message[0] === IDENTITIES_ANSWER) finish(message, null);

@@ -129,8 +129,8 @@ export class AuthSequence {
 /** What to tell the user when the server took none of it. */
 export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): FailureText {
   const { tried } = sequence;
-  const offered = sequence.offered.length === 0 ? '' : `; it takes ${sequence.offered.join(', ')}`;
-  const triedText = tried.length === 0 ? 'nothing to offer' : `tried ${tried.join(', ')}`;
+  const offered = sequence.offered.length === 0 ? '' : `; it accepts ${sequence.offered.join(', ')}`;
+  const triedText = tried.length === 0 ? 'no key or password to offer' : `tried ${tried.join(', ')}`;
   const passed = notes.length === 0 ? '' : `; ${notes.join('; ')}`;
   const wantsPassword = sequence.offered.some((method) => method === 'password' || method === 'keyboard-interactive');
   const wantsKey = sequence.offered.includes('publickey');
@@ -139,7 +139,7 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
     words.role === 'host'
       ? '; for a password set PORTFW_SSH_PASSWORD or use --ask-pass'
       : '; on a terminal you are asked for its password';
-  let hint = `Check ${words.user}, and that this key stands in ~${user}/.ssh/authorized_keys on the ${words.role}`;
+  let hint = `Check ${words.user}, and that this key is in ~${user}/.ssh/authorized_keys on the ${words.role}`;
   if (tried.length === 0 && wantsKey) {
     hint = `Set ${words.key}, or load a key into your agent with ssh-add`;
     if (wantsPassword) hint += byPassword;
@@ -147,11 +147,11 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
     tried.some((label) => label === 'password' || label === 'keyboard-interactive') &&
     goal.password !== null
   ) {
-    hint = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out`;
+    hint = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock the account`;
   } else if (wantsPassword && goal.password === null) {
     hint += byPassword;
   } else if (sequence.offered.every((method) => method.startsWith('gssapi') || method === 'hostbased')) {
-    hint = `It takes only ${sequence.offered.join(' and ') || 'what it does not say'}, which portfw cannot do; let it take a key as well`;
+    hint = `It accepts only ${sequence.offered.join(' and ') || 'unnamed methods'}, which portfw does not support; let it accept a key as well`;
   }
   return { message: `${user}@${goal.address} refused the login (${triedText}${offered}${passed})`, hint };
 }

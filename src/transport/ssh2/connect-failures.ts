@@ -50,7 +50,7 @@ export function noIdentification(
     return {
       kind: 'turned-away',
       reason: 'penalty-or-overload',
-      message: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
+      message: `The SSH server at ${at} refuses this machine for now ("${said}"): it penalises failed logins, or has too many logins in progress`,
       hint: 'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
     };
   }
@@ -58,15 +58,15 @@ export function noIdentification(
     return {
       kind: 'turned-away',
       reason: 'too-many-connections',
-      message: `The SSH server at ${at} has too many logins under way ("${said}")`,
+      message: `The SSH server at ${at} has too many logins in progress ("${said}")`,
       hint: 'Try again with fewer --forks, or raise MaxStartups in sshd_config',
     };
   }
   if (ended !== null) {
     return {
       kind: 'unreachable',
-      message: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `There is no way to ${at}: ${ended}`,
-      hint: 'Run the ProxyCommand by hand: an SSH server has to answer on its standard output',
+      message: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `Cannot reach ${at}: ${ended}`,
+      hint: 'Run the ProxyCommand by hand: an SSH server must answer on its standard output',
     };
   }
   if (timedOut) {
@@ -79,15 +79,15 @@ export function noIdentification(
   if (said !== '') {
     return {
       kind: 'protocol-failed',
-      message: `${at} is no SSH server; it said: ${said}`,
+      message: `${at} is not an SSH server; it said: ${said}`,
       hint: `Check ${words.address} and ${words.port}`,
     };
   }
   return {
     kind: 'turned-away',
     reason: 'unknown',
-    message: `${at} closed the connection without a word`,
-    hint: 'The SSH server may be refusing this machine for a while after failed logins, have too many logins under way, or be starting: wait a minute and look into its log',
+    message: `${at} closed the connection without a message`,
+    hint: 'The SSH server may be refusing this machine for a while after failed logins, have too many logins in progress, or be starting: wait a minute and check its log',
   };
 }
 
@@ -96,7 +96,7 @@ export function tooSlow(goal: LoginGoal): ConnectFailure {
   return {
     kind: 'unreachable',
     message: `${where(goal)} did not finish the login within ${goal.connectTimeoutMs / 1000} s`,
-    hint: `The ${goal.words.role} may be overloaded, or slow to look up our name (UseDNS); ${goal.words.timeout} raises the limit`,
+    hint: `The ${goal.words.role} may be overloaded, or slow to look up this machine's name (UseDNS); ${goal.words.timeout} raises the limit`,
   };
 }
 
@@ -104,7 +104,7 @@ export function tooSlow(goal: LoginGoal): ConnectFailure {
 export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'protocol-failed',
-    message: `No common ground with the SSH server at ${where(goal)}: ${said}`,
+    message: `SSH negotiation with ${where(goal)} failed: ${said}`,
     hint: 'The server is too old or too strict; it needs one of curve25519 or ECDH key exchange, AES-GCM or AES-CTR, and an Ed25519, ECDSA or RSA (SHA-2) host key',
   };
 }
@@ -113,7 +113,7 @@ export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
 export function brokeOff(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'unreachable',
-    message: `The connection to ${where(goal)} broke off during the login: ${said}`,
+    message: `The connection to ${where(goal)} was lost during the login: ${said}`,
     hint: `Look into the SSH log of the ${goal.words.role} (journalctl -u ssh -u sshd)`,
   };
 }

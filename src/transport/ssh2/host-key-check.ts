@@ -72,8 +72,8 @@ async function verify(
         ...shown,
         file,
         line,
-        message: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be listening in`,
-        hint: `Ask whoever runs the host for its fingerprint. Only when it is right, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
+        message: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be intercepting the connection`,
+        hint: `Ask the host's administrator for its fingerprint. Only if it matches, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
       };
     }
     case 'revoked': {

@@ -128,7 +128,7 @@ export class JumpHosts {
     }
     return {
       kind: 'unreachable',
-      message: `The jump host ${last.user}@${where(last)} lets us in and hangs up at once`,
+      message: `The jump host ${last.user}@${where(last)} accepts the login and closes the connection at once`,
       hint: 'Look into the SSH log of the jump host (journalctl -u ssh -u sshd)',
     };
   }
@@ -247,5 +247,5 @@ function lastsMs(failure: ConnectFailure): number {
 
 /** A failure with the jump host's name in front: a user knows it may not be the host that they asked for. */
 function blamed<F extends ConnectFailure>(goal: LoginGoal, failure: F): F {
-  return { ...failure, message: `The jump host ${goal.user}@${where(goal)} is in the way: ${failure.message}` };
+  return { ...failure, message: `The jump host ${goal.user}@${where(goal)} failed: ${failure.message}` };
 }

@@ -28,7 +28,7 @@ export function unusableText(kind: NonNullable<ReturnType<typeof unusableKind>>)
       };
     case 'certificate':
       return {
-        why: 'it is an SSH certificate, which portfw cannot show to a server',
+        why: 'it is an SSH certificate, which portfw cannot use',
         instead: `Add the plain key to authorized_keys on the host, or let OpenSSH make the connection to a jump host that takes the certificate: ${BY_OPENSSH}`,
       };
     case 'dsa':

@@ -85,7 +85,7 @@ export class Answers {
       if (this.#passwordGiven) {
         return {
           message: `${quoted} once more: the password was refused`,
-          hint: 'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out',
+          hint: 'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock the account',
         };
       }
       if (this.#password === null && (this.#ask === null || !this.#asksPassword)) {
@@ -100,7 +100,7 @@ export class Answers {
     if (this.#ask === null) {
       return {
         message: `${quoted}, and there is no terminal to ask you on`,
-        hint: 'Run portfw on a terminal, or let this account log in by a key alone (AuthenticationMethods and PAM on the host)',
+        hint: 'Run portfw on a terminal, or let this account log in with only a key (AuthenticationMethods and PAM on the host)',
       };
     }
     const said = await this.#ask({ account: this.#account, instructions, prompt, hidden });

@@ -94,7 +94,7 @@ async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey
       return {
         kind: 'unusable',
         message: `${shown} is a public key`,
-        hint: 'Name the private key, which has no .pub at the end; a public key will do only for a key that your agent holds',
+        hint: 'Name the private key, which has no .pub at the end; a public key is enough only if your agent holds the private key',
       };
     case 'needs-passphrase':
       return {

@@ -46,7 +46,7 @@ export function startProxyCommand(
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))]);
     const words = terminalLine(said.toString('utf8'), 300);
     if (words === '' && ending === null) return null;
-    return `the ProxyCommand ${ending ?? 'runs on'}${words === '' ? '' : ` and said: ${words}`}`;
+    return `the ProxyCommand ${ending ?? 'still runs'}${words === '' ? '' : ` and said: ${words}`}`;
   };
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {

@@ -230,7 +230,7 @@ class Planner {
   #keepPlaceForPassword(): void {
     const tooMany = this.#attempts.splice(KEYS_BEFORE_PASSWORD);
     if (tooMany.length > 0)
-      this.#notes.push(`${tooMany.length} more keys were kept back, so that the password is asked`);
+      this.#notes.push(`${tooMany.length} more keys were not offered, so that the password is still tried`);
   }
 }
 
