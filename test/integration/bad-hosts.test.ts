@@ -86,7 +86,7 @@ const EXPECTED: readonly (readonly [host: string, kind: HostOutcome['kind'], cod
   ['absent', 'refused', 'firewalld-absent', /^firewalld is not installed/],
   ['too-old', 'refused', 'firewalld-too-old', /^firewalld 0\.8\.2 is older than 0\.9\.0/],
   ['stopped', 'refused', 'firewalld-stopped', /^firewalld does not run/],
-  ['fallback', 'refused', 'firewalld-failed', /it is FAILED$/],
+  ['fallback', 'refused', 'firewalld-failed', /reports the state FAILED$/],
   ['torn', 'refused', 'broken-xml', /cannot use \/etc\/firewalld\/zones\/office\.xml: /],
   ['garbled', 'refused', 'broken-xml', /cannot use \/etc\/firewalld\/ipsets\/allowed\.xml: /],
   ['linked', 'refused', 'broken-xml', /cannot use \/etc\/firewalld\/zones\/office\.xml: /],

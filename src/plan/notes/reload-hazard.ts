@@ -63,7 +63,7 @@ export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewa
     if (name === undefined) continue;
     return {
       code: 'zone-folder',
-      text: `firewalld reads the zone ${zone} from the folder ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
+      text: `firewalld reads the zone ${zone} from ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
       hint: `remove ${name} from it, or move the folder out of /etc/firewalld if it is a backup`,
     };
   }

@@ -201,7 +201,9 @@ describe('a zone file in another encoding', () => {
 
   it('is left alone where an entity names the interface', () => {
     const text = '<!DOCTYPE zone [<!ENTITY i "eth0">]><zone><interface name="&i;"/></zone>';
-    expect(taken(Buffer.from(text), 'eth0')).toBe('refused: interfaces cannot be removed from it without other changes');
+    expect(taken(Buffer.from(text), 'eth0')).toBe(
+      'refused: interfaces cannot be removed from it without other changes',
+    );
   });
 
   it('is left alone where its entities could expand without bounds', () => {
