@@ -280,7 +280,7 @@ export interface ManagedConnection {
   /** The zone that it names; empty for the default zone. */
   readonly zone: string;
   readonly interfaces: readonly string[];
-  /** True when it is in memory only, whole or in part: others write it anew at each boot, or somebody tries something. */
+  /** True when it is in memory only, whole or in part: others write it again at each boot, or somebody tries something. */
   readonly unsaved: boolean;
 }
 

@@ -35,7 +35,7 @@ export function newGenerationId(now: Date): string {
 }
 
 /**
- * Brings a host to its plan: the way back is armed, definitions and behaviour go over the connection that is open, proof and
+ * Brings a host to its plan: the rollback is armed, definitions and behaviour go over the connection that is open, proof and
  * permanence over a fresh one. What is proved waits for the decision; whatever failed before, the saved generation is put
  * back, or the outcome says that it is not known.
  */

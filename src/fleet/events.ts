@@ -51,7 +51,7 @@ export type HostOutcome =
       /** What `--cut-revoked` came to; missing where nothing was to be ended. */
       readonly cut?: CutFlows;
     }
-  /** Proved and permanent; it waits for `portfw confirm`, and the way back stays armed until then. */
+  /** Proved and permanent; it waits for `portfw confirm`, and the rollback stays armed until then. */
   | {
       readonly kind: 'awaiting';
       readonly plan: HostPlan;

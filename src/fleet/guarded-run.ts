@@ -29,7 +29,7 @@ export interface GuardedRun {
   readonly decidedBy: number;
 }
 
-/** Call it right before the request that arms the way back. */
+/** Call it right before the request that arms the rollback. */
 export function startRun(job: HostJob, id: string, context: RunContext): GuardedRun {
   const decidedBy = performance.now() + guardOf(context).windowSeconds * 1000 + PUT_BACK_MS;
   return { id, job, context, decidedBy };
@@ -214,7 +214,7 @@ export async function giveUp(
       return failed(phase, { ...failure, solve }, settled);
     }
     case 'restored':
-      // The way back ends a step that is under way when the window is over: that is no mistake of the step.
+      // The rollback ends a step that is under way when the window is over: that is no mistake of the step.
       if (settled.by === 'timer' && failure.code === 'answer-unreadable') return settledByHost(run, phase, settled);
       return failed(phase, failure, settled);
     case 'still-changed':

@@ -20,7 +20,7 @@ import type { HostJob, RunContext } from './operations.ts';
 const RELOAD_SECONDS = 10;
 
 /**
- * Returns a host to a generation, under the same guard as an apply: the present state is saved and the way back to it armed,
+ * Returns a host to a generation, under the same guard as an apply: the present state is saved and the rollback to it armed,
  * and only a fresh connection that finds the generation in force keeps it.
  *
  * @param generation an id, or `null` for the newest one that differs from the present state

@@ -19,7 +19,7 @@ export type HostAftermath =
       readonly by: string;
       readonly differs?: readonly string[];
     }
-  /** The way back failed so far; the host goes on trying. */
+  /** The rollback failed so far; the host goes on trying. */
   | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
   /** The run had been decided for good before we asked. */
   | { readonly kind: 'kept'; readonly generation: string };

@@ -17,7 +17,7 @@ interface RunHead {
   readonly confirm: GuardSettings['confirm'];
 }
 
-/** A file of ours; its path is relative to /etc/firewalld. */
+/** A portfw file; its path is relative to /etc/firewalld. */
 interface WireFile {
   readonly path: string;
   readonly text: string;
@@ -38,7 +38,7 @@ export interface BeginRequest extends RunHead {
   /** What the reload takes, in whole seconds, as it was measured in the rehearsal; 0 for less than one, and without a reload. */
   readonly reloadSeconds: number;
   readonly calls: readonly RuntimeCall[];
-  /** Zone files of others that lose an interface line later, for what is saved and restored. */
+  /** Zone foreign files that lose an interface line later, for what is saved and restored. */
   readonly foreign: readonly string[];
   /** What is remembered on the host when the run is kept; `null` leaves it as it is. */
   readonly state: RunState | null;
@@ -73,7 +73,7 @@ export interface StartRequest extends RunHead {
   readonly files: readonly WireFile[];
   /** Files of ours that go. */
   readonly deletions: readonly string[];
-  /** Zone files of others that lose interfaces, which move to ours. */
+  /** Zone foreign files that lose interfaces, which move to ours. */
   readonly edits: readonly WireRelease[];
   /** The paths of those, for what is saved and restored. */
   readonly foreign: readonly string[];
@@ -105,7 +105,7 @@ export interface RehearseRequest {
   readonly reload: boolean;
   /** The definitions of the first move. */
   readonly files: readonly WireFile[];
-  /** All files of ours once the plan is permanent. */
+  /** All portfw files once the plan is permanent. */
   readonly ours: readonly WireFile[];
   readonly edits: readonly WireRelease[];
   readonly calls: readonly RuntimeCall[];

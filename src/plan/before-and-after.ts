@@ -13,27 +13,27 @@ import type { StepOutcome } from './steps/step-outcome.ts';
 export interface FiltersInput {
   readonly firewalld: FilterFacts;
   readonly observed: ObservedFirewalld;
-  /** Ours once the plan is carried out. */
+  /** portfw's objects after the plan. */
   readonly outcome: StepOutcome;
-  /** The kernel's own rules at each moment; `null` where the host did not rehearse the plan. */
+  /** The kernel's own rules at each moment; `null` if the host did not rehearse the plan. */
   readonly kernels: Kernels | null;
 }
 
 /**
- * The host's filters, before and after the plan, at runtime and as the files have it. Those of a rehearsal are the kernel's
- * own rules; what of a rehearsal is missing is worked out from firewalld's configuration.
+ * The host's filters, before and after the plan, at runtime and according to the files. With a rehearsal they are the
+ * kernel's own rules; what the rehearsal lacks is computed from firewalld's configuration.
  */
 export interface Filters {
   readonly now: { readonly before: Filter; readonly after: Filter };
   readonly boot: { readonly before: Filter; readonly after: Filter };
   /**
-   * After the reload of the plan and its calls, where that is another state than after a boot: it was rehearsed, or a reload
-   * keeps interfaces where they are (`FlushAllOnReload=no`). `null` otherwise.
+   * After the plan's reload and calls, if that differs from the state after a boot: it was rehearsed, or a reload keeps
+   * interfaces in their zones (`FlushAllOnReload=no`). `null` otherwise.
    */
   readonly reloaded: Filter | null;
 }
 
-/** Builds the filters that the proof asks. */
+/** Builds the filters that the proof evaluates. */
 export function filtersOf(input: FiltersInput): Filters {
   const { firewalld, observed, outcome } = input;
   const { permanent, runtime } = observed;
@@ -42,8 +42,8 @@ export function filtersOf(input: FiltersInput): Filters {
   const { files: held, version } = firewalld;
   const policies = observedPolicies({ files: held, version, runtime: { ...EMPTY_RUNTIME, ...firewalld.runtime } });
   const atRuntime = {
-    // A policy that is not in force yet comes into force when something is bound to its zones; whether the daemon has
-    // read its file is not known, so only what it refuses counts.
+    // A policy comes into force when something is bound to its zones. It is not known whether the daemon has read its
+    // file, so only what it refuses counts.
     policies: [
       ...policies.runtime.values(),
       ...[...policies.permanent.values()].filter(({ name }) => !policies.runtime.has(name)).map(refusing),
@@ -66,7 +66,7 @@ export function filtersOf(input: FiltersInput): Filters {
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
   );
-  // Engines bind their interfaces whenever firewalld starts, and NetworkManager's word on zones wins at boot.
+  // Container engines bind their interfaces whenever firewalld starts, and at boot NetworkManager's zones win.
   const managed = new Map([
     ...[...homes].filter(([name]) => OF_ENGINES.test(name)),
     ...firewalld.networkManager.flatMap(({ zone, interfaces }) =>
@@ -93,7 +93,7 @@ export function filtersOf(input: FiltersInput): Filters {
 
 const EMPTY_RUNTIME: RunningFirewalld['runtime'] = { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] };
 
-/** What a policy refuses, alone. */
+/** Only the refusing part of a policy. */
 function refusing(policy: PolicyConfig): PolicyConfig {
   return {
     ...policy,
@@ -106,7 +106,7 @@ function refusing(policy: PolicyConfig): PolicyConfig {
   };
 }
 
-/** One layer of the host with our part of it as the steps leave it. Definitions that are built in are known from runtime only. */
+/** One layer of the host, with portfw's part as the steps leave it. Built-in definitions are known only from the runtime. */
 function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: FirewalldConfig): FirewalldConfig {
   const ours = [...outcome.zones.values()].filter(({ name }) => isOurs(name));
   const homes = new Set(ours.flatMap((zone) => zone.interfaces));
@@ -114,7 +114,7 @@ function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: Fir
     .filter((zone) => !isOurs(zone.name))
     .map((zone) => ({ ...zone, interfaces: zone.interfaces.filter((name) => !homes.has(name)) }));
   const prioritised = ours.map((zone): ZoneConfig => {
-    // We write none, and leave one that somebody gave our zone.
+    // portfw writes no priority, and keeps one that somebody set on its zone.
     const priority = layer.zones.get(zone.name)?.ingressPriority ?? runtime.zones.get(zone.name)?.ingressPriority;
     return priority === undefined ? zone : { ...zone, ingressPriority: priority };
   });
@@ -127,7 +127,7 @@ function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: Fir
   };
 }
 
-/** A configuration with interfaces bound as somebody else binds them, but for those that are in a zone of ours. */
+/** A configuration with interfaces bound as others bind them, except those in portfw zones. */
 function rebound(config: FirewalldConfig, homes: ReadonlyMap<string, string>): FirewalldConfig {
   const ours = new Set(
     [...config.zones.values()].filter(({ name }) => isOurs(name)).flatMap((zone) => zone.interfaces),

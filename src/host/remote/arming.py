@@ -1,4 +1,4 @@
-"""What the way back stands on: the saved program, the timer, the units of the boot, and free space on the disks.
+"""What the rollback stands on: the saved program, the timer, the units of the boot, and free space on the disks.
 
 Stands after restore.py.
 """
@@ -34,7 +34,7 @@ def timer_name(identity):
 
 
 def if_there(identity, command):
-    """A command of the way back that ends well where its program is gone: systemd would start it anew for ever."""
+    """A command of the rollback that ends well where its program is gone: systemd would start it again for ever."""
     # The shell's text is fixed; systemd leaves "$0" and "$@" inside of a word alone.
     return ["/bin/sh", "-c", '[ ! -e "$0" ] || exec "$@"', guard_path(identity, "py")] + command
 
@@ -42,9 +42,9 @@ def if_there(identity, command):
 def start_timer(identity, window):
     command = ["systemd-run", "--quiet", "--collect", "--unit=" + timer_name(identity), "--on-active=%d" % window]
     command += ["--description=portfw: rolls the firewall back unless run %s is kept" % identity]
-    # systemd may let a timer wait for a minute more; a way back that failed is tried again, for as long as it takes.
+    # systemd may let a timer wait for a minute more; a rollback that failed is tried again, for as long as it takes.
     command += ["--timer-property=AccuracySec=100ms"]
-    # One whose interpreter hangs is started anew.
+    # One whose interpreter hangs is started again.
     for setting in ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0", "RuntimeMaxSec=3600"):
         command.append("--property=" + setting)
     done = subprocess.run(
@@ -159,7 +159,7 @@ def require_armed(identity):
 
 
 def reserve(identity, files):
-    """Space for the way back, on both file systems: the disk may be full when it is needed."""
+    """Space for the rollback, on both file systems: the disk may be full when it is needed."""
     size = sum(len(item["bytes"]) + 4096 for item in files)
     for path in reserves(identity):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)

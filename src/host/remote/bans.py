@@ -1,6 +1,6 @@
-"""Bans: rich rules in a zone of ours that others have put there, fail2ban for one, and that do nothing but refuse sources.
+"""Bans: rich rules in a portfw zone that others have put there, fail2ban for one, and that do nothing but refuse sources.
 
-They are the host's own. A request has no word for them; where a zone of ours is written or loaded anew, they stay. What a ban is
+They are the host's own. A request has no word for them; where a portfw zone is written or loaded again, they stay. What a ban is
 has to be the same in src/firewalld/bans.ts. Stands after in_place.py.
 """
 
@@ -42,7 +42,7 @@ def rule_text(rule):
 
 
 def with_bans(path, content):
-    """A zone file of ours that is about to be written, with the bans of the one that is there."""
+    """A zone portfw file that is about to be written, with the bans of the one that is there."""
     if not path.startswith("zones/") or not os.path.isfile(target_of(path)):
         return content
     present = read_whole(target_of(path))
@@ -64,13 +64,13 @@ def with_bans(path, content):
 
 
 def bans_at_runtime(zones):
-    """By zone of ours, from what runs."""
+    """By portfw zone, from what runs."""
     found = {name: bans_among(zone.get("rules_str", [])) for name, zone in zones.items() if name.startswith(PREFIX)}
     return {name: rules for name, rules in found.items() if rules}
 
 
 def ban_again(daemon, zones):
-    """What was banned at runtime only, and a reload of ours has lost. A zone that goes takes its bans along."""
+    """What was banned at runtime only, and a portfw reload has lost. A zone that goes takes its bans along."""
     for name, rules in sorted(bans_at_runtime(zones).items()):
         for rule in rules:
             forgiving(daemon, "ALREADY_ENABLED|INVALID_ZONE", ".zone", "addRichRule", "ssi", name, rule, 0)

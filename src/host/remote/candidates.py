@@ -48,7 +48,7 @@ def put_files(folder, files):
 
 
 def with_ours(folder, files, edits):
-    """The configuration once a run is permanent: these files of ours and no other, and interfaces taken out of zones of others."""
+    """The configuration once a run is permanent: these portfw files and no other, and interfaces taken out of foreign zones."""
     for kind in KINDS:
         place = os.path.join(folder, kind)
         for name in os.listdir(place) if os.path.isdir(place) else []:

@@ -150,7 +150,7 @@ PORT = text("%s(-%s)?" % (PORT_NUMBER, PORT_NUMBER), "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
 NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
 NETWORK = text(NETWORK_FORM, "an address or a network")
-# What others may have put into an ipset or a zone of ours, in whatever language they name things.
+# What others may have put into an ipset or a portfw zone, in whatever language they name things.
 HELD = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1024}", "one line of text")
 # Not ACCEPT, which makes a host a router.
 TARGET = one_of("default", "DROP", "%%REJECT%%")
@@ -165,7 +165,7 @@ RICH_RULE = text(
     "a rich rule that accepts",
 )
 
-# The arguments of each call on the daemon. What is taken away may be others', in an object of ours: it goes to D-Bus as it is.
+# The arguments of each call on the daemon. What is taken away may be others', in a portfw object: it goes to D-Bus as it is.
 CALLS = {
     "move-connection": [UUID, either(OUR_ZONE, one_of(""))],
     "bind-interface": [OUR_ZONE, INTERFACE],
@@ -242,7 +242,7 @@ def xml_text(written):
 
 
 def xml_rule(folder, document):
-    """A file of ours: elements that our writer writes, one root, no declarations, comments or references by name."""
+    """A portfw file: elements that our writer writes, one root, no declarations, comments or references by name."""
     known = ELEMENTS[folder]
     if not document.startswith(XML_HEAD):
         raise Wrong("the first line of a file of portfw")

@@ -1,4 +1,4 @@
-"""A firewalld that does not run is started with the configuration that it is to have; the way back stops it again.
+"""A firewalld that does not run is started with the configuration that it is to have; the rollback stops it again.
 
 The files are written before it is started, so that there is no moment at which the stock configuration alone filters.
 It is enabled for the next boot only when the run is kept: until then a reboot alone brings the host back.
@@ -13,7 +13,7 @@ NO_DIRECT_RULES = {"chains": [], "rules": [], "passthroughs": []}
 
 
 def start(request):
-    """Lock, check for drift, save, arm the way back, write all files, start. A failure puts it all back."""
+    """Lock, check for drift, save, arm the rollback, write all files, start. A failure puts it all back."""
     identity = request["id"]
     if not has_systemd():
         raise Stop(kind="failed", step="start", why="systemd does not run on the host", aftermath={"kind": "untouched"})

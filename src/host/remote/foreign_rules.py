@@ -126,7 +126,7 @@ def sparing_others(strict=False, noted=None, direct=None):
             if noted is not None and os.path.exists(noted):
                 os.unlink(noted)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            # On the way back that of firewalld comes first.
+            # On the rollback that of firewalld comes first.
             if strict:
                 raise
             audit(plain_error(error), "the host")
@@ -143,7 +143,7 @@ def give_back_noted(path):
 
 
 def direct_rules(method="getAllRules"):
-    """Rules of firewalld's direct interface, which some versions add to the chains of others. None where nobody answers."""
+    """Rules of firewalld's direct interface, which some versions add to foreign chains. None where nobody answers."""
     try:
         daemon = Daemon()
         return plain(daemon.bus.call_blocking(BUS, ROOT, BUS + ".direct", method, "", (), timeout=5))

@@ -1,4 +1,4 @@
-"""The host's lock, files written in one step, and generations: saved configurations, and the way back to them.
+"""The host's lock, files written in one step, and generations: saved configurations, and the rollback to them.
 
 Stands after runs.py.
 """
@@ -12,7 +12,7 @@ KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
 # What stands aside for a moment: no name that firewalld reads, nor one that counts as a file of the configuration.
 ASIDE = ".portfw-aside-"
-# Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
+# Ours by its prefix, whoever wrote it: what an apply may delete, a rollback has to restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
 ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
 # What `write_file` writes before it is renamed.
@@ -128,7 +128,7 @@ def flush(path):
 
 
 def flush_scope(foreign):
-    """firewalld does not flush what it writes: a power cut must not find it half written once the way back is gone."""
+    """firewalld does not flush what it writes: a power cut must not find it half written once the rollback is gone."""
     for kind in KINDS:
         folder = os.path.join(ETC, kind)
         if os.path.isdir(folder):
@@ -237,7 +237,7 @@ def save_generation(observed, request):
             "bindings": bindings(observed["runtime"]),
             "networkManager": observed["networkManager"],
             "state": read_state(),
-            # Where firewalld did not run: the way back is to stop it again.
+            # Where firewalld did not run: the rollback is to stop it again.
             "stopped": observed.get("stopped"),
         }
         write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)

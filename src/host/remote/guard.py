@@ -1,8 +1,8 @@
-"""The guard: the way back, armed on the host before the first write, and the one decision to keep or to revert.
+"""The guard: the rollback, armed on the host before the first write, and the one decision to keep or to revert.
 
 A run that may have to be put back has a record, GUARD/ID.armed. The decision is its renaming, to ID.keep or to ID.revert:
 that is atomic, so one of two who try wins; it outlives a reboot; it needs no free space; and the name says what was decided.
-Whoever finds ID.revert finishes the way back, whoever finds ID.keep tidies up: both may be done twice.
+Whoever finds ID.revert finishes the rollback, whoever finds ID.keep tidies up: both may be done twice.
 
 Stands after arming.py.
 """
@@ -13,7 +13,7 @@ STRAY = re.compile(r"([0-9]{8}T[0-9]{6}Z-[0-9a-f]{6})(\.[a-z]+)?\Z")
 
 
 def arm(request, observed):
-    """The way back, before anything is written: it stands and is seen to stand, or the run ends here."""
+    """The rollback, before anything is written: it stands and is seen to stand, or the run ends here."""
     identity = request["id"]
     try:
         os.makedirs(GUARD, mode=0o700, exist_ok=True)
@@ -201,7 +201,7 @@ def last_run():
 
 
 def undo(identity, why, by="the host"):
-    """The way back at once, from a step that failed here. Where it fails too, or may not end, the timer's service takes over."""
+    """The rollback at once, from a step that failed here. Where it fails too, or may not end, the timer's service takes over."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         if isinstance(sys.exc_info()[1], Interrupted):
@@ -240,14 +240,14 @@ def recover():
             why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
             raise Stop(kind="failed", step="rolling back run %s" % identity, why=why, aftermath={"kind": "untouched"})
     if os.path.isdir(LOCK):
-        # No record: the run ended before it had armed the way back, and so before its first write.
+        # No record: the run ended before it had armed the rollback, and so before its first write.
         release_lock()
     for identity in strays():
         forget(identity)
 
 
 def strays():
-    """Runs without a record of which something stands all the same: killed while they armed the way back, or tidied up."""
+    """Runs without a record of which something stands all the same: killed while they armed the rollback, or tidied up."""
     found = set()
     for folder in (GUARD, ETC, UNITS, CRON):
         try:
@@ -357,7 +357,7 @@ def take_operation(patience):
 
 
 def end_process(process):
-    """Kills a process and what it has started in its session, such as an nmcli that would go on after the way back."""
+    """Kills a process and what it has started in its session, such as an nmcli that would go on after the rollback."""
     ended = [process]
     session = relatives(process)[1]
     for name in os.listdir("/proc"):

@@ -24,7 +24,7 @@ def history(_request):
 
 
 def foreign_since(identity):
-    """Zone files of others that runs have edited since a generation was saved."""
+    """Zone foreign files that runs have edited since a generation was saved."""
     found = set()
     saved = generation_ids()
     for other in saved[saved.index(identity) :] if identity in saved else []:
@@ -40,7 +40,7 @@ def runs_as(meta):
 
 
 def chosen_generation(request, files):
-    """The generation to return to: what was saved with it, its files as they come back, and the files of others among them."""
+    """The generation to return to: what was saved with it, its files as they come back, and the foreign files among them."""
     known = generation_ids()
     wanted = request["generation"]
     if wanted is None:
@@ -83,7 +83,7 @@ def rehearse_rollback(request):
     bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
     direct = plain(daemon.call(".direct", "getAllRules"))
     now = nm_zones_of(nm_connections())
-    # A rollback touches connections that name a zone of ours, now or then.
+    # A rollback touches connections that name a portfw zone, now or then.
     zones = [(item["uuid"], item["zone"], now.get(item["uuid"], "")) for item in meta.get("networkManager") or []]
     moves = [(uuid, zone) for uuid, zone, present in zones if zone.startswith(PREFIX) or present.startswith(PREFIX)]
     back = Rehearsal(

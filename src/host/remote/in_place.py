@@ -1,6 +1,6 @@
 """What a run changed in a firewalld that runs, taken back without a reload: bindings, runtime, and the daemon's permanent view.
 
-A reload puts into force whatever waits in the files of others, and drops what others set at runtime only. So it comes last.
+A reload puts into force whatever waits in the foreign files, and drops what others set at runtime only. So it comes last.
 
 Stands after offline.py.
 """
@@ -113,7 +113,7 @@ def rebind(daemon, saved, ours_only=False):
 
 
 def bind_again(daemon, before):
-    """Interfaces that somebody had bound at runtime only, such as Docker its bridge, and that a reload of ours left without a zone."""
+    """Interfaces that somebody had bound at runtime only, such as Docker its bridge, and that a portfw reload left without a zone."""
     now = bound_now(daemon)
     for interface, zone in before.items():
         if interface not in now and not zone.startswith(PREFIX):
@@ -168,7 +168,7 @@ def bindings_after(saved, present):
 
 @contextlib.contextmanager
 def sparing_copy(path):
-    """Around a call that makes the daemon write a file of somebody else: it leaves a copy, in place of one that was there."""
+    """Around a call that makes the daemon write a foreign file: it leaves a copy, in place of one that was there."""
     old = target_of(path) + ".old"
     # The owner's copy stands aside meanwhile, which needs no space on a full disk.
     aside = os.path.join(os.path.dirname(old), ASIDE + os.path.basename(old))
@@ -235,7 +235,7 @@ def save_memory(daemon, identity, objects):
 
 
 def restore_memory(daemon, identity):
-    """The daemon's permanent view as it was before `permanent`; of zones of others, nothing but the interfaces that left."""
+    """The daemon's permanent view as it was before `permanent`; of foreign zones, nothing but the interfaces that left."""
     try:
         view = json.loads(read_whole(memory_path(identity)).decode())
     except FileNotFoundError:

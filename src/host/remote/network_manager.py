@@ -201,7 +201,7 @@ def await_zone(daemon, zone, interfaces, seconds=2):
 
 
 def require_our_move(uuid, before, zone):
-    """A connection moves into a zone of ours or out of one, and from where it can be put back to."""
+    """A connection moves into a portfw zone or out of one, and from where it can be put back to."""
     if not (zone.startswith(PREFIX) or before.startswith(PREFIX)) or not NM_ZONE.match(before):
         raise RuntimeError("refusing to change the zone of connection %s from %r to %r" % (uuid, before, zone))
 

@@ -301,7 +301,7 @@ def runtime_state(daemon, default_zone):
 
 
 def runtime_hash(runtime, default_zone, connection_zones):
-    """Over what has an effect: a definition of ours that nothing uses is inert and does not count."""
+    """Over what has an effect: a portfw definition that nothing uses is inert and does not count."""
     effective = {name: zone for name, zone in runtime["zones"].items() if not inert_zone(name, zone)}
     services, sets = set(), set()
     for zone in effective.values():

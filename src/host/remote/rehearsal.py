@@ -312,7 +312,7 @@ def told_from_outside(bound, moves=()):
 
 def suspects(plan, surroundings):
     """
-    The files of others without which a candidate would load, and whether all of them have to go: one of them is enough, or else
+    The foreign files without which a candidate would load, and whether all of them have to go: one of them is enough, or else
     what is left over when they come back one after the other.
     """
     paths = [path for path, place in configuration() if path.endswith(".xml") and os.path.isfile(place) and not OUR_FILE.match(path)]

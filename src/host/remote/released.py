@@ -1,4 +1,4 @@
-"""The zone file of somebody else without the interfaces that move to a zone of ours: every other byte stays as it was.
+"""The foreign zone file without the interfaces that move to a portfw zone: every other byte stays as it was.
 
 The host takes the elements out by itself; a request names interfaces and has no text for it. Stands after generations.py.
 """
@@ -140,7 +140,7 @@ def for_rollback(saved, files, foreign, exact=True):
 
 
 def bound_by(request, runtime):
-    """The interfaces that a run binds to zones of ours, or that are bound to them already."""
+    """The interfaces that a run binds to portfw zones, or that are bound to them already."""
     found = {name for name, zone in bindings(runtime).items() if zone.startswith(PREFIX)}
     for call in request.get("calls", []):
         if call[0] == "bind-interface":
@@ -154,7 +154,7 @@ def bound_by(request, runtime):
 
 
 def require_released(observed, paths, bound):
-    """Before anything is written: a file that is not ours is saved for a run only if an interface leaves it for a zone of ours."""
+    """Before anything is written: a file that is not ours is saved for a run only if an interface leaves it for a portfw zone."""
     present = {item["path"]: item["bytes"] for item in observed["files"]}
     for path in paths:
         try:
@@ -170,7 +170,7 @@ def require_released(observed, paths, bound):
 
 
 def released_file(edit, bound, foreign):
-    """The file of a zone that is not ours, described, and its bytes without what moves to a zone of ours. Raises RuntimeError."""
+    """The file of a zone that is not ours, described, and its bytes without what moves to a portfw zone. Raises RuntimeError."""
     path = "zones/%s.xml" % edit["zone"]
     if path not in foreign:
         raise RuntimeError("the run did not announce that it edits %s" % path)

@@ -145,7 +145,7 @@ def restore_in_place(meta, files, runtime, with_runtime):
 
 
 def moved_by_us(meta, observed):
-    """Interfaces that are in a zone of ours and were not, or the other way round."""
+    """Interfaces that are in a portfw zone and were not, or the other way round."""
     now = bindings(observed["runtime"])
     names = [name for name, zone in list(now.items()) + list(meta["bindings"].items()) if zone.startswith(PREFIX)]
     return [name for name in names if now.get(name) != meta["bindings"].get(name)]

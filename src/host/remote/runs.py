@@ -84,7 +84,7 @@ def pending_runs():
 
 
 def seconds_left(record):
-    # Monotonic time begins anew with a boot, and nothing of a run lives through one.
+    # Monotonic time begins again with a boot, and nothing of a run lives through one.
     if record.get("boot", boot_id()) != boot_id():
         return -GRACE_SECONDS
     return record["armedAt"] + record["window"] - time.clock_gettime(time.CLOCK_MONOTONIC)

@@ -46,7 +46,7 @@ def runtime_call(daemon, operation):
 
 
 def begin(request):
-    """Lock, check for drift, save the generation, arm the way back, definitions, behaviour. A failure puts it all back."""
+    """Lock, check for drift, save the generation, arm the rollback, definitions, behaviour. A failure puts it all back."""
     identity = request["id"]
     recover()
     take_lock(request)
@@ -106,7 +106,7 @@ def begin(request):
 
 
 def save(observed, direct, request):
-    """What is there, saved; and the way back to it, armed. The lock is held, and nothing of firewalld was written yet."""
+    """What is there, saved; and the rollback to it, armed. The lock is held, and nothing of firewalld was written yet."""
     try:
         save_generation(dict(observed, directState=direct), request)
     except OSError as error:
@@ -285,7 +285,7 @@ def zone_settings(dbus, zone):
 
 
 def service_settings(dbus, service):
-    """A service of ours as `update2` takes it. What our services never have is given as empty, so that it goes."""
+    """A portfw service as `update2` takes it. What our services never have is given as empty, so that it goes."""
     strings = lambda items: dbus.Array(items, signature="s")
     ports = [(port_range(port["range"]), port["protocol"]) for port in service["ports"]]
     pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")
@@ -332,7 +332,7 @@ def require_armed_run(identity):
 
 
 def hold(request):
-    """The run is proved and permanent, and waits for somebody's yes; the way back stays armed."""
+    """The run is proved and permanent, and waits for somebody's yes; the rollback stays armed."""
     require_armed_run(request["id"])
     mark = {"hash": observe(Daemon(), helpers=False)["hash"]}
     write_file(guard_path(request["id"], "proved"), json.dumps(mark).encode(), 0o600)
@@ -405,7 +405,7 @@ def settle(request):
     if identity in pending_runs():
         return {"kind": "settled", "aftermath": undo(identity, why, "the controller")}
     if holder_of_lock().get("id") == identity:
-        # It ended before it had armed the way back, and so before its first write.
+        # It ended before it had armed the rollback, and so before its first write.
         forget(identity)
     return {"kind": "settled", "aftermath": end_of(identity)}
 

@@ -5,17 +5,17 @@ import { formatPort } from '../../firewalld/normalise.ts';
 import { keepsOnReload } from '../../firewalld/stock.ts';
 import { attribute, children, parseXml, XmlError } from '../../firewalld/xml.ts';
 
-/** Something of others in both of firewalld's layers, as one line an item. */
+/** A foreign setting in both of firewalld's layers, one line for each item. */
 export interface TwoLayers {
   /** The beginning of a sentence: `policy dmz-to-lan`, `the direct interface`. */
   readonly what: string;
   readonly runtime: readonly string[];
   readonly permanent: readonly string[];
-  /** Whether a reload keeps what runs: with `FlushAllOnReload=no` rules of the direct interface. */
+  /** Whether a reload keeps the runtime: with `FlushAllOnReload=no`, rules of the direct interface. */
   readonly kept: boolean;
 }
 
-/** Policies and direct rules of others: what a reload takes away from them, and what it brings. */
+/** Foreign policies and direct rules, for what a reload removes and loads. */
 export function othersLayers(facts: Pick<RunningFirewalld, 'files' | 'runtime' | 'version'>): readonly TwoLayers[] {
   const { permanent, runtime } = observedPolicies(facts);
   const policies = [...runtime.values()].flatMap((policy): TwoLayers[] => {
@@ -48,7 +48,7 @@ function contents(policy: PolicyConfig): string[] {
   ];
 }
 
-/** The rules of direct.xml in the words of the runtime's. A file that is broken is reported elsewhere. */
+/** The rules of direct.xml, written like those of the runtime. A broken file is reported elsewhere. */
 function directRules(text: string): string[] {
   try {
     return children(parseXml(text, 'direct')).flatMap((element) => {
@@ -64,7 +64,7 @@ function directRules(text: string): string[] {
   }
 }
 
-/** The daemon's lists of arguments as words, as they stand in the file. */
+/** The daemon's lists of arguments as plain words, as in the file. */
 function plain(text: string): string {
   return text
     .replaceAll(/["'[\],]/g, ' ')

@@ -117,7 +117,7 @@ export class JumpHosts {
       } else {
         const waited = await wait(entry.attempt, signal);
         if (waited === 'aborted') {
-          // Nobody is left who wants it; whoever comes now begins anew.
+          // Nobody is left who wants it; whoever comes now begins again.
           if (entry.attempt.waiters === 0 && this.#entries.get(key) === entry) this.#entries.delete(key);
           return interrupted(last);
         }
