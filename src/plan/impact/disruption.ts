@@ -4,7 +4,7 @@ import { dispatchOf } from '../../firewalld/stock.ts';
 import type { Change, Disruption } from '../plan.ts';
 
 /**
- * The class of a plan's disruption: nothing, new flows held for a while, interfaces that move.
+ * The kind of a plan's disruption: none, new flows are held for a while, or interfaces move.
  *
  * @param reloadMs about how long a reload holds new flows
  */
