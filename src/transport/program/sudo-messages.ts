@@ -1,7 +1,7 @@
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { BecomeFailure, FailureText } from '../connection.ts';
 
-/** sudo's own words in the C locale (sudo and sudo-rs), most telling first. */
+/** Messages in the C locale of sudo and sudo-rs, the most specific first. */
 const MESSAGES: readonly (readonly [RegExp, BecomeFailure])[] = [
   [/must have a tty|no tty present/, 'tty-required'],
   [
@@ -16,9 +16,9 @@ const MESSAGES: readonly (readonly [RegExp, BecomeFailure])[] = [
 ];
 
 /**
- * Tells why sudo refused, from its standard error and the exit code.
+ * Why sudo refused, from its standard error and the exit code.
  *
- * 127 is `env` that found no sudo: `env` itself speaks the user's language, so its words are of no use.
+ * 127 means that `env` found no sudo: its message is in the user's language and is not parsed.
  */
 export function becomeFailureReason(stderr: string, exitCode: number | null): BecomeFailure {
   if (exitCode === 127) return 'no-sudo';
@@ -26,10 +26,10 @@ export function becomeFailureReason(stderr: string, exitCode: number | null): Be
 }
 
 /**
- * What to tell the user.
+ * The message for the user.
  *
  * @param user the account that sudo was called from.
- * @param stderr sudo's standard error; quoted, made safe, when it is all that we know.
+ * @param stderr sudo's standard error; quoted safely if nothing better is known.
  */
 export function becomeFailureText(reason: BecomeFailure, user: string, stderr: string): FailureText {
   switch (reason) {

@@ -3,9 +3,9 @@ import type { ConnectFailure } from '../connection.ts';
 import { type AuthSequence, authFailureText } from './auth-sequence.ts';
 import { type LoginGoal, where } from './login-words.ts';
 
-/** What a failed login comes to, in words; nothing here does anything. */
+/** The messages for failed logins. */
 
-/** A server that did not let us in: with what, and what it would have taken. */
+/** A refused login: what was tried, and what the server accepts. */
 export function refusal(
   goal: LoginGoal,
   sequence: AuthSequence,
@@ -31,11 +31,11 @@ export function refusal(
       hint: 'See whether "ssh-add -l" and "ssh" work on this machine',
     };
   }
-  // A server that hangs up in the middle of a login has refused it (a locked account, a policy): never just try again.
+  // A server that closes the connection during a login has refused it (a locked account, a policy): do not retry.
   return { ...failure, message: `${text.message}; the connection ended: ${said}`, hint: text.hint };
 }
 
-/** A server that never said that it speaks SSH. @param preamble what it said instead; @param ended why the way to it ended */
+/** No SSH identification. @param preamble what the server sent instead; @param ended why the connection ended */
 export function noIdentification(
   goal: LoginGoal,
   preamble: string,
@@ -91,7 +91,7 @@ export function noIdentification(
   };
 }
 
-/** A login that was not over in time. */
+/** A login that took too long. */
 export function tooSlow(goal: LoginGoal): ConnectFailure {
   return {
     kind: 'unreachable',
@@ -109,7 +109,7 @@ export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
   };
 }
 
-/** The line went down in the middle. */
+/** The connection was lost during the login. */
 export function brokeOff(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'unreachable',

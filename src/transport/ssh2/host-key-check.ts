@@ -17,14 +17,14 @@ import { defaultKnownHostsFiles, type KnownHostsFileFailure, type KnownHostsStor
 export interface HostKeyCheck {
   /** Signature algorithms to ask the server for, most wanted first. */
   readonly algorithms: readonly string[];
-  /** Decides about the key in wire format; records a new one if the target allows it. Never throws. */
+  /** Checks the key in wire format; records a new one if the target allows it. Never throws. */
   verify(key: Buffer): Promise<{ readonly kind: 'accepted'; readonly note: string | null } | ConnectFailure>;
 }
 
-/** A server whose key is checked: a host, or a machine on the way (whose name is its address). */
+/** A server whose key is checked: a host, or a jump host (whose name is its address). */
 export type CheckedServer = SshEndpoint & { readonly name: string; readonly route?: Route };
 
-/** Reads the known hosts that matter for a server. */
+/** Reads the known hosts for a server. */
 export async function prepareHostKeyCheck(
   target: CheckedServer,
   store: KnownHostsStore,
@@ -121,7 +121,7 @@ function unknownText(
   };
 }
 
-/** A word for a command line that the user may copy. */
+/** Quotes a word for a command line that the user may copy. */
 function quote(word: string): string {
   return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
