@@ -34,20 +34,20 @@ import type { HostSettings } from '../settings/settings-types.ts';
 import { runNotes } from './run-notes.ts';
 import { type UsableFirewalld, usableFirewalld } from './usable-firewalld.ts';
 
-/** What the pure stages make of one host's facts, in the end. */
+/** The result of the pure stages for one host's facts. */
 export type Decision =
   | { readonly kind: 'refused'; readonly failure: Failure }
   | { readonly kind: 'planned'; readonly plan: HostPlan };
 
-/** The same, or what the host has to be asked first. */
+/** The same, or a plan that the host must rehearse first. */
 export type FirstDecision =
   | Decision
   | {
       readonly kind: 'to-rehearse';
       readonly made: MadePlan;
-      /** Whom to try with packets, at which of sshd's ports. */
+      /** The connections to try with packets, and sshd's ports. */
       readonly packets: { readonly ways: readonly TrialWay[]; readonly listen: readonly number[] };
-      /** The decision, once the host has said what would come of it. */
+      /** Decides with the host's rehearsal. */
       readonly decide: (rehearsal: Rehearsal) => Decision;
     };
 
@@ -57,13 +57,13 @@ export interface DecidedHost {
   readonly settings: HostSettings;
 }
 
-/** What decisions are made from, beside the host. */
+/** What decisions depend on, besides the host. */
 export interface DecideContext {
   readonly inventory: Inventory;
   readonly settings: ReadonlyMap<string, HostSettings>;
   /** The day of the run, `YYYY-MM-DD` in UTC, for exceptions that expire. */
   readonly today: string;
-  /** How long hosts wait for a decision, and whose; {@link DEFAULT_GUARD} where it is missing. */
+  /** How long hosts wait for a decision, and who decides; {@link DEFAULT_GUARD} by default. */
   readonly guard?: GuardSettings;
   /** Hosts that `--accept-lockout` names: there, a plan that fails the lockout proof is not refused. */
   readonly acceptLockout?: ReadonlySet<string>;
@@ -78,15 +78,15 @@ export function rolesOf(job: DecidedHost, play: Play, facts: HostFacts): RoleFin
     matrix: play.matrix,
     facts,
     declared: job.settings.roles,
-    // Under another matrix too: a role that it knows as well stays, and one that it does not is warned of.
+    // Remembered under another matrix too: a role that this matrix has stays, another one gives a warning.
     remembered: remembered?.roles ?? null,
   });
 }
 
 /**
- * Facts → roles → desired → plan. Pure but for what `context` holds: the inventory and the day.
+ * Facts → roles → desired → plan. Pure: the inventory and the day are in `context`.
  *
- * @param dialled the host's end of our connection as seen from here; `null` where there is none
+ * @param dialled the host's end of the connection as seen from here; `null` if there is none
  */
 export function decide(
   job: DecidedHost,
@@ -161,7 +161,7 @@ function planOf(ground: Ground, dialled: Dialled | null): FirstDecision {
   const input = inputOf(ground, desired, outcome.notes);
   const made = draftPlan(input);
   const against = [
-    // First, since a proof without what is deleted may fail for that very reason.
+    // First: without the deleted objects, the proof could fail for that very reason.
     stillUsed(observed, firewalld.files, made.plan),
     heldInFolder(observed, desired),
     patternFirst(observed, desired, firewalld.version),
@@ -177,7 +177,7 @@ function planOf(ground: Ground, dialled: Dialled | null): FirstDecision {
   const trials = trialsOf(ways);
   const conclude = (rehearsal: Rehearsal | null): Decision =>
     concluded({ job, facts, usable, context, input, made, ways, doubts, trials, rehearsal });
-  // Where nothing changes there is nothing to ask, and firewalld that is not installed cannot be asked.
+  // Without changes there is nothing to rehearse, and a firewalld that is not installed cannot rehearse.
   if (!changesFirewalld(made.plan) || ensure === 'install') return conclude(null);
   return {
     kind: 'to-rehearse',
@@ -226,11 +226,11 @@ interface Draft {
   readonly ways: readonly Way[];
   readonly doubts: readonly string[];
   readonly trials: Trials;
-  /** `null` where the host was not asked. */
+  /** `null` if the host did not rehearse. */
   readonly rehearsal: Rehearsal | null;
 }
 
-/** The plan with what it does, or why it must not be carried out. */
+/** The plan with its consequences, or why it must not be carried out. */
 function concluded(draft: Draft): Decision {
   const { job, facts, usable, context, input, made, ways, doubts, trials, rehearsal } = draft;
   const { firewalld, observed, ensure } = usable;
@@ -261,7 +261,7 @@ function concluded(draft: Draft): Decision {
     ...(rehearsal === null ? [] : rehearsalRefusals(rehearsal, window, reload || starts)),
     ...(accepted ? [] : proof.refusals),
     ...(acceptedStop ? [] : through.refusals),
-    // A start reads the same files as a reload. Where the host has said whether they load, its word counts.
+    // A start reads the same files as a reload. After a rehearsal, the host's own result counts.
     (reload || starts) && rehearsal?.kind !== 'rehearsed' ? reloadHazard(observed, firewalld.version) : null,
   ].filter((item) => item !== null);
   if (against.length > 0) return refusedBy(against);
@@ -282,12 +282,12 @@ function concluded(draft: Draft): Decision {
   return { kind: 'planned', plan: { ...plan, notes } };
 }
 
-/** Whether a plan does more than to remember roles: one that does not can cut nobody off. */
+/** Whether a plan does more than remember roles: otherwise it cannot lock anyone out. */
 function changesFirewalld({ changes }: HostPlan): boolean {
   return changes.some(({ kind }) => kind !== 'remember');
 }
 
-/** By which interface each entry of `portfw_management` was proved to get in. */
+/** The interface by which each entry of `portfw_management` was proved to get in. */
 function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): PolicyNote[] {
   const proved = all.filter(({ kind }) => kind === 'management');
   const texts = proved.map(
@@ -307,13 +307,13 @@ function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): 
   ];
 }
 
-/** Which interfaces zones of ours have in their files, whether they are there now or not. */
+/** The interfaces in the files of portfw zones, whether they exist now or not. */
 function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
   const ours = [...permanent.zones.values()].filter(({ name }) => isOurs(name));
   return new Map(ours.flatMap((zone) => zone.interfaces.map((name) => [name, zone.name] as const)));
 }
 
-/** Interfaces that no class names are filtered as well, once firewalld runs. */
+/** Interfaces without a class are filtered too, once firewalld runs. */
 function startNotes(
   facts: HostFacts,
   observed: ObservedFirewalld,
@@ -329,7 +329,7 @@ function startNotes(
   return [{ severity: 'warning', code: 'default-zone', text }];
 }
 
-/** What `--accept-lockout` takes upon itself. */
+/** The refusals that `--accept-lockout` turns into warnings. */
 function acceptedNotes(proof: LockoutVerdict): PolicyNote[] {
   return proof.refusals.map(({ what }) => ({
     severity: 'warning',
@@ -362,7 +362,7 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
   ];
 }
 
-/** Says when the address that our session came in by is not known, so that nothing can be proved about it beforehand. */
+/** A warning if the address of this session is not known, so that nothing can be proved about it in advance. */
 function entranceNotes(job: DecidedHost, facts: HostFacts): PolicyNote[] {
   if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
   const text =
@@ -370,14 +370,14 @@ function entranceNotes(job: DecidedHost, facts: HostFacts): PolicyNote[] {
   return [{ severity: 'warning', code: 'entrance-unknown', text }];
 }
 
-/** Somebody else's zone that uses a service or ipset of ours keeps it from being deleted: the next reload would fail. */
+/** A portfw service or ipset that a foreign zone uses cannot be deleted: the next reload would fail. */
 function stillUsed(observed: ObservedFirewalld, files: RunningFirewalld['files'], plan: HostPlan): CodedFault | null {
   const deleted = new Set(
     plan.changes.flatMap((change) => (change.kind === 'definition' && change.action === 'delete' ? [change.name] : [])),
   );
   if (deleted.size === 0) return null;
   for (const { path, text } of files) {
-    // Zones are read below; policies, services that include ours and direct rules are searched as text.
+    // Zones are read below; policies, services with includes and direct rules are searched as text.
     if (path.startsWith('zones/') || isOurs(path.slice(path.lastIndexOf('/') + 1))) continue;
     const name = [...deleted].find((item) => mentions(text, item));
     if (name !== undefined) return usedBy(`/etc/firewalld/${path}`, name);
@@ -399,7 +399,7 @@ function stillUsed(observed: ObservedFirewalld, files: RunningFirewalld['files']
   return null;
 }
 
-/** Whether a text names an object of ours as a word of its own. The name may be anything: it is that of a file on the host. */
+/** Whether a text contains an object's name as a separate word. The name is untrusted: it is that of a file on the host. */
 function mentions(text: string, name: string): boolean {
   return text.split(name).some((part, index, parts) => {
     const next = parts[index + 1];

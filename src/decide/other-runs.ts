@@ -2,24 +2,24 @@ import { durationText } from '../core/duration.ts';
 import type { Failure } from '../core/failure.ts';
 import type { HeldRollback, HostFacts, LockFacts, PendingRun } from '../facts/facts.ts';
 
-/** A run on the host that is not ours and has not ended. */
+/** Another run on the host that has not ended. */
 export type OtherRun =
-  /** It goes on, waits for a yes, or is being put back; `run` is `null` while it has only just taken the lock. */
+  /** It is in progress, waits for confirmation, or is being rolled back; `run` is `null` if it has only just taken the lock. */
   | { readonly kind: 'alive'; readonly lock: LockFacts; readonly run: PendingRun | null }
-  /** Nobody ends these but the next run, which first puts the host back. */
+  /** Only the next run ends these: it rolls them back first. */
   | { readonly kind: 'left'; readonly runs: readonly PendingRun[] };
 
 /**
- * The other run that makes what is read of the host now unsure: one that waits for a yes, is under way, or is being rolled
- * back; or one that nobody has ended. `null` where what is read stays: a run that was kept changes nothing any more, and
- * one that died before it had its rollback scheduled has written nothing.
+ * The other run because of which the observed state may still change: one that waits for confirmation, is in progress, is
+ * being rolled back, or was left unfinished. `null` if the state is stable: a kept run changes nothing any more, and a run
+ * that died before its rollback was armed has written nothing.
  */
 export function otherRun({ lock, unfinished }: Pick<HostFacts, 'lock' | 'unfinished'>): OtherRun | null {
   const open = unfinished.runs.filter((run) => run.decision !== 'keep');
   const alive = open.find((run) => run.alive);
   if (alive !== undefined) return { kind: 'alive', lock: lockOf(alive), run: alive };
   if (open.length > 0) return { kind: 'left', runs: open };
-  // The lock comes before the record; between the two its step is being carried out.
+  // The lock is taken before the record is written; in between, a step is running.
   const begins = lock !== null && unfinished.busy && unfinished.runs.length === 0;
   return begins ? { kind: 'alive', lock, run: null } : null;
 }
@@ -28,7 +28,7 @@ function lockOf({ holder, since, id }: PendingRun): LockFacts {
   return { holder, since, id };
 }
 
-/** What the other run is about to do to the host, in one line. */
+/** The state of the other run, in one line. */
 export function otherRunText(other: OtherRun): string {
   switch (other.kind) {
     case 'alive': {
@@ -43,7 +43,7 @@ export function otherRunText(other: OtherRun): string {
   }
 }
 
-/** What a host that has a run pending is about to do, in one line. */
+/** The state of a pending run, in one line. */
 export function pendingText(pending: PendingRun): string {
   if (pending.held !== undefined) return heldText(pending.held);
   if (!pending.alive && pending.decision !== 'keep')
@@ -68,10 +68,10 @@ function heldText({ why, since, inForce }: HeldRollback): string {
   return `its rollback has been waiting for firewalld since ${since}: ${why}; ${rules}; the host tries again`;
 }
 
-/** The code of a refusal because another run holds the host. */
+/** The code of a refusal because another run has the lock. */
 export const LOCKED = 'locked';
 
-/** Why a host refuses a change while another run holds it, and how to go on. */
+/** Why a host refuses a change while another run has the lock, and what to do. */
 export function lockedBy(lock: LockFacts, pending: PendingRun | null): Failure {
   return {
     code: LOCKED,

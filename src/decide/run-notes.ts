@@ -2,7 +2,7 @@ import type { HostFacts, RunEnd } from '../facts/facts.ts';
 import type { PolicyNote } from '../policy/desired.ts';
 import { otherRun, otherRunText } from './other-runs.ts';
 
-/** What other runs on the host mean for this one: one that has not ended, a lock that was left, a last one that was put back. */
+/** Notes on other runs on the host: one that has not ended, a lock that was left, a last run that was rolled back. */
 export function runNotes(facts: Pick<HostFacts, 'lock' | 'unfinished' | 'lastRun'>): PolicyNote[] {
   const { lock, lastRun } = facts;
   const notes: PolicyNote[] = [];

@@ -5,7 +5,7 @@ import { type ObservedFirewalld, observedFirewalld } from '../firewalld/observed
 import { offlineObserved, stockFirewalld } from '../firewalld/offline.ts';
 import type { EnsureFirewalld } from '../settings/settings-types.ts';
 
-/** A firewalld that a plan can be made for: one that runs, or one that may be started, or installed first. */
+/** A firewalld that a plan can be made for: it runs, or may be started, or installed first. */
 export interface UsableFirewalld {
   readonly kind: 'usable';
   readonly firewalld: RunningFirewalld;
@@ -15,7 +15,7 @@ export interface UsableFirewalld {
 
 export type Usability = UsableFirewalld | { readonly kind: 'refused'; readonly refusal: CodedFault };
 
-/** Services whose rules would stand beside firewalld's, so that neither would say what gets in. */
+/** Services that write rules of their own beside firewalld's, so that both would decide what gets in. */
 const OTHER_FIREWALLS: Readonly<Record<string, string>> = {
   ufw: 'move its rules into the inventory, then: ufw disable',
   nftables: 'move its rules into the inventory, then: systemctl disable --now nftables && nft flush ruleset',
@@ -25,9 +25,9 @@ const OTHER_FIREWALLS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Installed, new enough, running, and not in an emergency; or else what `portfw_ensure_firewalld` allows.
+ * firewalld must be installed, new enough, running and healthy; or `portfw_ensure_firewalld` must allow what is missing.
  *
- * @returns the firewalld that the plan is made for, or why there is none
+ * @returns the firewalld to plan for, or why there is none
  */
 export function usableFirewalld(facts: HostFacts, ensure: EnsureFirewalld | null): Usability {
   const { firewalld } = facts;

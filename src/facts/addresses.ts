@@ -7,8 +7,8 @@ export interface HostAddress {
 }
 
 /**
- * An address that a host printed, in its one spelling (dotted decimal, RFC 5952), or `null` for anything else. A zone
- * (`%eth0`) is dropped; an IPv4-mapped IPv6 address becomes the IPv4 address that it stands for.
+ * An address that a host printed, normalised (dotted decimal, RFC 5952), or `null` for anything else. A zone (`%eth0`) is
+ * dropped; an IPv4-mapped IPv6 address becomes the IPv4 address.
  */
 export function readHostAddress(text: string): HostAddress | null {
   const bare = text.replace(/%[^%]*$/, '');

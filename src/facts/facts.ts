@@ -1,40 +1,40 @@
 import type { Protocol } from '../core/ports.ts';
 
-/** What a host says of itself, gathered read-only in one remote command. All of it is untrusted input. */
+/** What a host reports about itself, gathered read-only in one remote command. All of it is untrusted input. */
 export interface HostFacts {
   readonly os: OsFacts;
   readonly kernel: string;
   readonly hostname: string;
   /** True when the probe ran as root; without root most of the rest is missing. */
   readonly root: boolean;
-  /** The SSH path that we came in by, as sshd saw it; `null` for a local connection. */
+  /** The addresses and ports of this SSH session, as sshd saw them; `null` for a local connection. */
   readonly controllerPath: ControllerPath | null;
   readonly interfaces: readonly InterfaceFacts[];
-  /** Default routes of every routing table; missing in an answer of a probe that did not ask for them yet. */
+  /** Default routes of every routing table; missing in answers of older probes. */
   readonly defaultRoutes?: readonly DefaultRoute[];
-  /** The main routing table; missing in an answer of a probe that did not ask for it yet. */
+  /** The main routing table; missing in answers of older probes. */
   readonly routeTable?: RouteTable;
-  /** What carries the host's tunnels; missing likewise. */
+  /** What carries the host's tunnels; missing in answers of older probes. */
   readonly carriers?: readonly CarrierFacts[];
   readonly forwarding: ForwardingFacts;
   readonly sockets: readonly SocketFacts[];
-  /** Established flows towards, from and through the host; `null` when it could not tell. */
+  /** Established flows to, from and through the host; `null` if they could not be read. */
   readonly flows: FlowFacts | null;
   readonly units: readonly UnitFacts[];
   /** Names of running processes (`comm`), sorted, each once. */
   readonly processes: readonly string[];
-  /** Installed packages among those that the matrix's detectors ask for. */
+  /** The installed packages among those that the matrix's detectors look for. */
   readonly packages: readonly string[];
-  /** Existing files among those that the matrix's detectors ask for. */
+  /** The existing files among those that the matrix's detectors look for. */
   readonly files: readonly string[];
   readonly rpc: readonly RpcFacts[];
   readonly writers: WriterFacts;
   readonly firewalld: FirewalldFacts;
-  /** What we remember on the host of earlier runs; `null` before the first one. */
+  /** What the host remembers of earlier runs; `null` before the first one. */
   readonly remembered: RememberedState | null;
-  /** The lock that a run holds on the host at this moment, or `null`. */
+  /** The lock that a run holds on the host now, or `null`. */
   readonly lock: LockFacts | null;
-  /** What has begun on the host and not ended: what is read of firewalld may still change by itself. */
+  /** Runs that have not ended: the observed firewalld may still change by itself. */
   readonly unfinished: UnfinishedRuns;
   /** How the last run on the host ended; `null` before the first one. */
   readonly lastRun: RunEnd | null;
@@ -57,30 +57,30 @@ export interface InterfaceFacts {
   readonly name: string;
   readonly up: boolean;
   readonly loopback: boolean;
-  /** What the kernel calls a link that is no hardware: `macvlan`, `vlan`, `bridge`, `dummy`, …; missing otherwise. */
+  /** The kernel's kind of a virtual link: `macvlan`, `vlan`, `bridge`, `dummy`, …; missing for hardware. */
   readonly kind?: string;
-  /** The interface that a macvlan, ipvlan or VLAN stands on. */
+  /** The parent interface of a macvlan, ipvlan or VLAN. */
   readonly parent?: string;
   readonly addresses: readonly {
     readonly address: string;
     readonly prefix: number;
     readonly family: 'ipv4' | 'ipv6';
-    /** A lease that runs out unless it is renewed (DHCP, DHCPv6); what the router advertises is none. */
+    /** A lease that expires unless renewed (DHCP, DHCPv6); not for addresses from router advertisements. */
     readonly dynamic?: true;
   }[];
 }
 
-/** The main routing table, as far as the host told it. */
+/** The main routing table, as far as the host reported it. */
 export interface RouteTable {
   /** `destination` is a network in CIDR notation; default routes are those with the prefix 0. */
   readonly routes: readonly { readonly destination: string; readonly interface: string }[];
-  /** Whether rules beside the usual three choose other tables for some packets. */
+  /** Whether rules other than the usual three choose other tables for some packets. */
   readonly policies: boolean;
-  /** True when there were more routes than were told. */
+  /** True if not all routes were reported. */
   readonly cut: boolean;
 }
 
-/** A port that carries a tunnel which ends on the host: OpenVPN's, WireGuard's. */
+/** The port of a tunnel that ends on the host: OpenVPN, WireGuard. */
 export interface CarrierFacts {
   /** The tunnel's interface. */
   readonly interface: string;
@@ -96,48 +96,48 @@ export interface DefaultRoute {
   readonly table: string;
 }
 
-/** Where the kernel passes packets on that are for others: what makes a host a router, if its firewall lets it. */
+/** Where the kernel forwards packets: this makes a host a router, if its firewall allows it. */
 export interface ForwardingFacts {
-  /** Interfaces by which an IPv4 packet may come in and go on, sorted. */
+  /** Interfaces by which an IPv4 packet may come in and be forwarded, sorted. */
   readonly ipv4: readonly string[];
-  /** The same for IPv6; `all` where the switch of the whole host is on. */
+  /** The same for IPv6; `all` if forwarding is on for the whole host. */
   readonly ipv6: 'all' | readonly string[];
 }
 
-/** A listening socket. `address` is `*` when it listens on every address of every family. */
+/** A listening socket. `address` is `*` if it listens on all addresses of all families. */
 export interface SocketFacts {
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
-  /** Process names (`comm`) that own the socket; empty when they could not be read. */
+  /** The names (`comm`) of the processes that own the socket; empty if they could not be read. */
   readonly processes: readonly string[];
 }
 
-/** The flows that stood when the facts were read, by kind. */
+/** The established flows when the facts were read, by kind. */
 export interface FlowFacts {
   /** `conntrack`: the kernel's table of connections; `sockets`: the host's own connections, without forwarded ones. */
   readonly source: 'conntrack' | 'sockets';
   readonly kinds: readonly FlowKind[];
-  /** Flows that were counted, but whose kinds are not listed: a busy host has too many. */
+  /** The number of flows whose kinds are not listed: a busy host has too many. */
   readonly omitted: number;
-  /** True when the table was not read to its end. */
+  /** True if the table was not read to its end. */
   readonly cut: boolean;
-  /** Connections of sockets that the table does not know; always empty for `sockets`. */
+  /** Connections of sockets that the table does not contain; always empty for `sockets`. */
   readonly untracked: readonly FlowKind[];
 }
 
-/** Flows that differ in the opener's port only. */
+/** Flows that differ only in the opener's port. */
 export interface FlowKind {
   readonly protocol: Protocol;
-  /** Who sent the first packet. */
+  /** The sender of the first packet. */
   readonly opener: string;
-  /** The address and port that it was sent to. */
+  /** Its destination address and port. */
   readonly address: string;
   readonly port: number;
   readonly count: number;
-  /** Who answers, where a forward port leads elsewhere. */
+  /** The real destination behind a forward port. */
   readonly forwardedTo: { readonly address: string; readonly port: number } | null;
-  /** The address that stands for the opener's, where it is masqueraded. */
+  /** The source address after masquerading. */
   readonly disguisedAs: string | null;
 }
 
@@ -156,7 +156,7 @@ export interface RpcFacts {
   readonly service: string;
 }
 
-/** Other things on the host that write firewall rules. */
+/** Other programs on the host that write firewall rules. */
 export interface WriterFacts {
   /** Active units among docker, podman, fail2ban, ufw, iptables, ip6tables, nftables, ebtables. */
   readonly units: readonly string[];
@@ -168,36 +168,36 @@ export interface LockFacts {
   readonly id: string;
 }
 
-/** A run on the host that has not ended: its rollback is scheduled, or its end is under way. */
+/** A run on the host that has not ended: its rollback is armed, or it is being ended. */
 export interface PendingRun {
   readonly id: string;
   readonly holder: string;
   readonly what: string;
   readonly since: string;
   readonly confirm: 'auto' | 'manual';
-  /** True when it is proved and waits for nothing but a yes. */
+  /** True if it is proved and only waits for confirmation. */
   readonly proved: boolean;
   readonly decision: 'open' | 'keep' | 'revert';
   readonly secondsLeft: number;
-  /** The step that it reached last. */
+  /** The last step that it reached. */
   readonly step: string;
-  /** False when it can only be ended by the next run: its window is over, or the host was started since. */
+  /** False if only the next run can end it: its window is over, or the host has rebooted. */
   readonly alive: boolean;
-  /** Set while a rollback that failed waits until firewalld can be brought back. */
+  /** Set while a failed rollback waits until firewalld can be restored. */
   readonly held?: HeldRollback;
 }
 
-/** A rollback that failed, and is tried again. */
+/** A rollback that failed and is tried again. */
 export interface HeldRollback {
   readonly why: string;
   readonly since: string;
-  /** Whether the kernel has the rules of before meanwhile. */
+  /** Whether the kernel has the previous rules meanwhile. */
   readonly inForce: boolean;
 }
 
 export interface UnfinishedRuns {
   readonly runs: readonly PendingRun[];
-  /** Whether a step of some run was being carried out when the facts were read. */
+  /** Whether a step of a run was in progress when the facts were read. */
   readonly busy: boolean;
 }
 
@@ -228,16 +228,16 @@ export type FirewalldFacts =
       readonly kind: 'stopped';
       readonly version: string;
       readonly reason: string;
-      /** What it would be if it were started now; missing where nobody could say. */
+      /** Its state if it were started now; missing if unknown. */
       readonly offline?: OfflineFirewalld;
     }
   | RunningFirewalld;
 
-/** A firewalld that does not run, as its files have it. */
+/** A firewalld that does not run, according to its files. */
 export interface OfflineFirewalld {
-  /** Its files and settings; nothing runs, so `runtime` is empty. */
+  /** Its files and settings; `runtime` is empty. */
   readonly firewalld: RunningFirewalld;
-  /** systemd's word on its unit: `enabled`, `disabled`, `masked`, …; empty where systemd does not run. */
+  /** The state of its systemd unit: `enabled`, `disabled`, `masked`, …; empty without systemd. */
   readonly unit: string;
 }
 
@@ -245,17 +245,17 @@ export interface OfflineFirewalld {
 export interface RunningFirewalld {
   readonly kind: 'running';
   readonly version: string;
-  /** `RUNNING` or `FAILED`, as the daemon says of itself. */
+  /** The daemon's own state: `RUNNING` or `FAILED`. */
   readonly state: string;
   readonly backend: string;
   readonly defaultZone: string;
   readonly panicMode: boolean;
   readonly zoneDrifting: boolean;
-  /** False when the daemon refuses every ipset (0.9 without the `ipset` program). */
+  /** False if the daemon refuses every ipset (0.9 without the `ipset` program). */
   readonly ipsetsUsable: boolean;
-  /** Conntrack helpers, among `ftp` and `tftp`, that the host's kernel has. */
+  /** The conntrack helpers of the host's kernel, among `ftp` and `tftp`. */
   readonly helpers: readonly string[];
-  /** SHA-256 over everything below in canonical form, computed on the host; a plan is bound to it. */
+  /** SHA-256 of everything below in canonical form, computed on the host; a plan is bound to it. */
   readonly hash: string;
   readonly permanentHash: string;
   readonly runtimeHash: string;
@@ -264,40 +264,40 @@ export interface RunningFirewalld {
   /** Built-in zone and service files that the permanent configuration falls back on, by path relative to /usr/lib/firewalld. */
   readonly builtin: readonly { readonly path: string; readonly text: string }[];
   readonly runtime: RuntimeFirewalld;
-  /** The folder that the daemon was started with instead of the usual one, if it was: none of `files` is what it reads then. */
+  /** The folder that the daemon reads instead of the usual one, if any: then it reads none of `files`. */
   readonly otherFolder?: string;
-  /** True when its lockdown keeps us from changing anything. */
+  /** True if its lockdown prevents changes by portfw. */
   readonly denies?: boolean;
-  /** NetworkManager's active connections, without those that it only watches; empty where it does not run. */
+  /** NetworkManager's active connections, without external ones; empty if it does not run. */
   readonly networkManager: readonly ManagedConnection[];
 }
 
-/** A connection of NetworkManager's that manages interfaces; its zone wins over firewalld's own files. */
+/** A NetworkManager connection that manages interfaces; its zone wins over firewalld's own files. */
 export interface ManagedConnection {
   readonly uuid: string;
   /** Its name, as nmcli shows it. */
   readonly connection: string;
-  /** The zone that it names; empty for the default zone. */
+  /** Its zone; empty for the default zone. */
   readonly zone: string;
   readonly interfaces: readonly string[];
-  /** True when it is in memory only, whole or in part: others write it anew at each boot, or somebody tries something. */
+  /** True if it is only in memory, in whole or in part: it is written again at each boot, or is a temporary change. */
   readonly unsaved: boolean;
 }
 
 export interface PermanentFile {
   readonly path: string;
-  /** What firewalld's parser finds in it, as XML in UTF-8; empty for a file that firewalld does not read. */
+  /** Its content for firewalld's parser, as XML in UTF-8; empty for a file that firewalld does not read. */
   readonly text: string;
   readonly mode: string;
   readonly owner: string;
   readonly sha256: string;
-  /** Where the path leads, when it is a link. */
+  /** The target, if the path is a link. */
   readonly link?: string;
-  /** Why firewalld, or portfw, cannot make use of it. */
+  /** Why firewalld, or portfw, cannot use it. */
   readonly unreadable?: string;
-  /** True where something is mounted on it, such as another file: it cannot be replaced, only written. */
+  /** True if something is mounted on it, such as another file: it cannot be replaced, only overwritten. */
   readonly mounted?: boolean;
-  /** True for a folder among the zones that has a name that no zone may have. */
+  /** True for a folder among the zones whose name is not valid for a zone. */
   readonly folder?: boolean;
 }
 

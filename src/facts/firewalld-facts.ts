@@ -5,13 +5,13 @@ import { compareVersions, firewalldRefusal, isVersion } from './version.ts';
 
 const SHA256 = /^[0-9a-f]{64}$/;
 const UUID = /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/;
-/** One file of firewalld's: an ipset of 65,536 entries takes about 3 MiB. */
+/** One firewalld file: an ipset of 65,536 entries takes about 3 MiB. */
 const MAX_FILE = 8 * 1024 * 1024;
-/** A path has at most 4096 bytes, each of which may be shown by its number. */
+/** A path has at most 4096 bytes, and each may be escaped. */
 const MAX_PATH = 4 * 4096;
 
 /**
- * The version that the host's firewalld package carries, as `src/host/remote/probe.sh` prints it: `installed`, then `'2.3.1'`.
+ * The version of the host's firewalld package, as `src/host/remote/probe.sh` prints it: `installed`, then `'2.3.1'`.
  *
  * @returns `null` when firewalld is not installed, an empty string when its version is not known
  */
@@ -21,24 +21,24 @@ export function parseInstalledVersion(lines: readonly string[]): string | null {
     .slice(1)
     .map((line) => line.trim().replaceAll(/["']/g, ''))
     .filter(isVersion);
-  // More than one only where files of an earlier Python were left behind.
+  // There is more than one only if files of an earlier Python were left behind.
   return versions.sort(compareVersions).at(-1) ?? '';
 }
 
-/** The collector's answer (`src/host/remote/collect.py`): one JSON document, or `null` where it gave none. Throws `Unreadable`. */
+/** The collector's answer (`src/host/remote/collect.py`): one JSON document, or `null` if there is none. Throws `Unreadable`. */
 export function collectedJson(lines: readonly string[]): JsonObject | null {
   return lines.every((line) => line.trim() === '') ? null : JsonObject.parse('firewalld', lines);
 }
 
 /**
- * What the collector says of firewalld. Texts of files are kept as they are,
- * since plans are made from them; they are escaped where they are shown. Throws `Unreadable`.
+ * The collector's report on firewalld. Texts of files are not changed, because plans are made from them; they are escaped
+ * when shown. Throws `Unreadable`.
  */
 export function parseFirewalld(installed: string | null, json: JsonObject | null, root: boolean): FirewalldFacts {
   if (installed === null) return { kind: 'absent' };
   if (json === null) {
     if (!root) return { kind: 'stopped', version: installed, reason: 'only root may read its configuration' };
-    // A firewalld of old, whose own interpreter is Python 2, cannot even run the collector.
+    // An old firewalld, whose own interpreter is Python 2, cannot run the collector.
     const refusal = installed === '' ? null : firewalldRefusal(installed);
     if (refusal !== null) return { kind: 'stopped', version: installed, reason: refusal.what };
     throw new Unreadable('firewalld', 'firewalld is installed, but its configuration could not be collected');
@@ -123,7 +123,7 @@ function parseFile(file: JsonObject): PermanentFile {
   };
 }
 
-/** A path relative to firewalld's folder that stays within it. */
+/** A path relative to firewalld's folder, and inside it. */
 function parsePath(file: JsonObject): string {
   const path = file.matching('path', /^[^\p{Cc}]+$/u, 'a path', MAX_PATH);
   if (path.startsWith('/') || path.split('/').some((part) => part === '..' || part === '.' || part === '')) {

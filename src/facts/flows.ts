@@ -2,7 +2,7 @@ import { readHostAddress, readPort } from './addresses.ts';
 import type { FlowFacts, FlowKind } from './facts.ts';
 import { Unreadable } from './unreadable.ts';
 
-/** Far above what the probe prints of either source. */
+/** Far more than the probe prints for a source. */
 const MOST_KINDS = 10_000;
 
 interface Source {
@@ -13,11 +13,11 @@ interface Source {
 }
 
 /**
- * The probe's section `flows`: the kernel's connection table where it could be read, and the sockets. The table knows
- * datagrams and forwarded flows too, so it is preferred; the sockets then tell which connections it does not track.
+ * The probe's section `flows`: the kernel's connection table, if it could be read, and the sockets. The table also has
+ * datagrams and forwarded flows, so it is preferred; the sockets then show which connections it does not track.
  *
  * @param lines `null` when the answer has no such section
- * @returns `null` when the host could tell neither; throws `Unreadable` for far too many lines
+ * @returns `null` if the host reported neither; throws `Unreadable` for far too many lines
  */
 export function parseFlows(lines: readonly string[] | null): FlowFacts | null {
   const sources = new Map<string, Source>();
@@ -57,7 +57,7 @@ function told(source: Source): number {
   return source.kinds.reduce((sum, kind) => sum + kind.count, 0);
 }
 
-/** Connections of sockets of which the table knows none of their kind: forgotten while idle, or exempt from tracking. */
+/** Connections of sockets whose kind is not in the table: forgotten while idle, or exempt from tracking. */
 function missing(sockets: Source, tracked: Source): FlowKind[] {
   const known = new Set(tracked.kinds.flatMap((kind) => [plain(kind), answered(kind)]));
   return sockets.kinds.filter((kind) => kind.protocol === 'tcp' && !known.has(plain(kind))).sort(compare);
@@ -67,7 +67,7 @@ function plain(kind: FlowKind): string {
   return `${kind.protocol} ${kind.opener} ${kind.address} ${kind.port}`;
 }
 
-/** The kind as the socket that answers sees it, behind a translation. */
+/** The kind as the answering socket sees it, after a translation. */
 function answered(kind: FlowKind): string {
   const { address, port } = kind.forwardedTo ?? kind;
   return `${kind.protocol} ${kind.opener} ${address} ${port}`;

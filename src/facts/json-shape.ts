@@ -1,6 +1,6 @@
 import { Unreadable } from './unreadable.ts';
 
-/** Far more than any answer has. What is nested without end would exhaust the stack of whoever prints it. */
+/** Far more than any answer has. Deeper nesting would exhaust the stack. */
 const MAX_DEPTH = 50;
 
 /** Whether a parsed value is nested too deeply; looks without recursion. */
@@ -15,7 +15,7 @@ function isDeep(value: unknown): boolean {
 }
 
 /**
- * Reads values out of JSON that a host sent, with the type that they must have. Every getter throws `Unreadable` with the
+ * Reads values out of JSON that a host sent, with a checked type. Every getter throws `Unreadable` with the
  * section and the key's path.
  */
 export class JsonObject {
@@ -76,7 +76,7 @@ export class JsonObject {
     return value;
   }
 
-  /** Whether the key is there with a value other than null. */
+  /** Whether the key exists with a value other than null. */
   has(key: string): boolean {
     return (this.#get(key) ?? null) !== null;
   }
@@ -98,7 +98,7 @@ export class JsonObject {
     return value as string[];
   }
 
-  /** A part of the document as JSON text, for a reader of its own. */
+  /** A part of the document as JSON text, for another reader. */
   json(key: string): string {
     return JSON.stringify(this.#get(key) ?? null);
   }

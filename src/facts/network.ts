@@ -2,13 +2,13 @@ import { readHostAddress, readPort } from './addresses.ts';
 import type { ForwardingFacts, InterfaceFacts, RpcFacts, SocketFacts } from './facts.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
-/** What a parser made of a section, and how many of its lines it could make nothing of. */
+/** The parsed rows of a section, and the number of lines that could not be read. */
 export interface Rows<T> {
   readonly rows: readonly T[];
   readonly unread: number;
 }
 
-/** Kinds of link whose other end, after the `@` of their name, is the interface that they stand on. */
+/** Kinds of link whose parent interface follows the `@` in their name. */
 const STANDS_ON_ANOTHER: ReadonlySet<string> = new Set(['macvlan', 'macvtap', 'ipvlan', 'ipvtap', 'vlan']);
 
 /** Lines of an interface's details that do not begin with its kind. */
@@ -16,11 +16,11 @@ const NO_KIND = /^(?:link|inet6?|alias|altname|vf|\w+_slave)$/;
 
 type Draft = { -readonly [K in keyof InterfaceFacts]: InterfaceFacts[K] };
 
-/** `ip addr show` or `ip -d addr show` (iproute2 of any age, or busybox). Throws `Unreadable` for an address that is none. */
+/** `ip addr show` or `ip -d addr show` (iproute2 of any age, or busybox). Throws `Unreadable` for an invalid address. */
 export function parseInterfaces(lines: readonly string[]): readonly InterfaceFacts[] {
   const found: (Draft & { addresses: InterfaceFacts['addresses'][number][] })[] = [];
   let otherEnd: string | null = null;
-  // The kind comes first among the details: what root has written into an alias below it is not looked at.
+  // The kind is the first of the details: an alias below it, which root can set freely, is ignored.
   let details = 0;
   for (const line of lines) {
     const header = /^\d+: (\S+): <([^>]*)>/.exec(line);
@@ -55,7 +55,7 @@ export function parseInterfaces(lines: readonly string[]): readonly InterfaceFac
     if (!Number.isInteger(prefix) || prefix < 0 || prefix > widest || prefixText === '') {
       throw new Unreadable('interfaces', `the address ${parsed.address} has an invalid prefix length`);
     }
-    // What a router advertises lives as long as it does; a lease has to be asked for again.
+    // Router advertisements renew themselves; a lease must be requested again.
     const dynamic = / dynamic\b/.test(line) && !/ mngtmpaddr\b/.test(line);
     owner.addresses.push({
       address: parsed.address,
@@ -67,7 +67,7 @@ export function parseInterfaces(lines: readonly string[]): readonly InterfaceFac
   return found;
 }
 
-/** The switches that are on: `ipv4 eth0`, `ipv6 all`. `all` of IPv4 only hands its value on; `default` is for interfaces to come. */
+/** The switches that are on: `ipv4 eth0`, `ipv6 all`. `all` of IPv4 only sets the others; `default` is for future interfaces. */
 export function parseForwarding(lines: readonly string[]): ForwardingFacts {
   const found = { ipv4: new Set<string>(), ipv6: new Set<string>() };
   for (const line of lines) {
@@ -83,8 +83,8 @@ export function parseForwarding(lines: readonly string[]): ForwardingFacts {
 /**
  * `ss -lntup`. Sockets that share protocol, address and port become one; the result is sorted.
  *
- * A line that is none of ss's rows is counted and passed over, not refused: any user of the host can put a line break into
- * the name of a process, and must not be able to keep the host from being configured.
+ * An unreadable line is counted and ignored, not refused: any user of the host can put a line break into the name of a
+ * process, and must not be able to block the configuration of the host.
  */
 export function parseSockets(lines: readonly string[]): Rows<SocketFacts> {
   const found = new Map<string, { socket: Omit<SocketFacts, 'processes'>; processes: Set<string> }>();

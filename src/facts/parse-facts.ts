@@ -9,12 +9,12 @@ import { parseLastRun, parseLock, parseRemembered, parseUnfinished } from './sta
 import { parseOsRelease, parseSshConnection, parseSystem } from './system.ts';
 import { Unreadable } from './unreadable.ts';
 
-/** The probe's answer, understood or not. `notes` are sentences on what the host could not say. */
+/** The probe's answer, parsed or not. `notes` are sentences on what the host could not report. */
 export type ParsedFacts =
   | { readonly kind: 'facts'; readonly facts: HostFacts; readonly notes: readonly string[] }
   | { readonly kind: 'unreadable'; readonly section: string; readonly why: string };
 
-/** What each program that the probe found missing would have told. */
+/** What is unknown if a program is missing. */
 const WITHOUT: Readonly<Record<string, string>> = {
   ip: 'addresses and interfaces are unknown',
   ss: 'listening sockets are unknown',
@@ -22,8 +22,8 @@ const WITHOUT: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads what `src/host/remote/probe.sh` printed. Pure; never throws: the text is untrusted, and one that is not as it should be
- * gives `unreadable` with the section that is to blame.
+ * Reads the output of `src/host/remote/probe.sh`. Pure; never throws: the text is untrusted, and an invalid one gives
+ * `unreadable` with the invalid section.
  */
 export function parseFacts(text: string): ParsedFacts {
   try {

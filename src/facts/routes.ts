@@ -3,8 +3,8 @@ import type { CarrierFacts, DefaultRoute, RouteTable } from './facts.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 
 /**
- * `ip -o route show table all default`, each line after the name of its family. Routes that lead nowhere (`unreachable`,
- * `blackhole`) are passed over; a route over several interfaces counts for each. Sorted.
+ * `ip -o route show table all default`, each line after the name of its family. Routes without a target
+ * (`unreachable`, `blackhole`) are ignored; a route over several interfaces counts for each. Sorted.
  */
 export function parseDefaultRoutes(lines: readonly string[]): readonly DefaultRoute[] {
   const found = new Map<string, DefaultRoute>();
@@ -21,8 +21,8 @@ export function parseDefaultRoutes(lines: readonly string[]): readonly DefaultRo
 }
 
 /**
- * The main table of both families (`ip -o route show`, each line after the name of its family), `policies` where other rules
- * than the usual ones choose a table, `cut` where there was more. Routes that lead nowhere are passed over.
+ * The main table of both families (`ip -o route show`, each line after the name of its family), `policies` if other rules
+ * than the usual ones choose a table, `cut` if there were more. Routes without a target are ignored.
  */
 export function parseRouteTable(lines: readonly string[]): RouteTable {
   const routes = new Map<string, RouteTable['routes'][number]>();
@@ -38,7 +38,7 @@ export function parseRouteTable(lines: readonly string[]): RouteTable {
   return { routes: [...routes.values()], policies: lines.includes('policies'), cut: lines.includes('cut') };
 }
 
-/** `default`, `192.0.2.0/24`, `192.0.2.7` as a network; `null` for what is none, such as `unreachable`. */
+/** `default`, `192.0.2.0/24`, `192.0.2.7` as a network; `null` for anything else, such as `unreachable`. */
 function networkOf(text: string, full: number): string | null {
   if (text === 'default') return full === 32 ? '0.0.0.0/0' : '::/0';
   const [address = '', prefix = String(full)] = text.split('/');
@@ -47,7 +47,7 @@ function networkOf(text: string, full: number): string | null {
   return (parsed.family === 'ipv4') === (full === 32) ? `${parsed.address}/${prefix}` : null;
 }
 
-/** `tun0 udp 1194`: the ports by which tunnels that end on the host are carried. Throws `Unreadable`. */
+/** `tun0 udp 1194`: the ports of tunnels that end on the host. Throws `Unreadable`. */
 export function parseCarriers(lines: readonly string[]): readonly CarrierFacts[] {
   const found = new Map<string, CarrierFacts>();
   for (const line of lines) {

@@ -31,18 +31,18 @@ export type SectionName = (typeof SECTIONS)[number];
 const LATER = ['routes', 'route-table', 'carriers', 'flows'] as const satisfies readonly SectionName[];
 type Later = (typeof LATER)[number];
 
-/** Those of later versions are `null` in an answer of a probe that did not ask for them yet. */
+/** Sections of later versions are `null` in answers of older probes. */
 export type Sections = Readonly<Record<Exclude<SectionName, Later>, readonly string[]>> &
   Readonly<Record<Later, readonly string[] | null>>;
 
-/** Far above what any host says; more than this is not an answer but an attack or a mistake. */
+/** Far more than any host reports; a longer answer is an attack or a mistake. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 /**
- * Cuts the probe's output into its sections, content lines without the space that sets them off.
+ * Splits the probe's output into sections; the leading space of content lines is removed.
  *
- * Every section but the later ones must be there, once and in order, and the output must reach its end mark. Text before the
- * first header is passed over. Throws `Unreadable`.
+ * Every section except the later ones must exist, once and in order, and the output must have its end mark. Text before the
+ * first header is ignored. Throws `Unreadable`.
  */
 export function splitSections(text: string): Sections {
   if (text.length > MAX_CHARACTERS) throw new Unreadable('probe', 'the answer is longer than 64 MiB');

@@ -2,15 +2,15 @@ import type { UnitFacts } from './facts.ts';
 import type { Rows } from './network.ts';
 import { shortName } from './unreadable.ts';
 
-/** Services that write firewall rules of their own while they are active. */
+/** Services that write their own firewall rules while active. */
 const WRITERS = ['docker', 'ebtables', 'fail2ban', 'ip6tables', 'iptables', 'nftables', 'podman', 'ufw'] as const;
 
-/** `systemctl list-units --plain --no-legend`: name, load state, active state. Units that exist by name only are left out. */
+/** `systemctl list-units --plain --no-legend`: name, load state, active state. Units that are not found are left out. */
 export function parseUnits(lines: readonly string[]): Rows<UnitFacts> {
   const rows: UnitFacts[] = [];
   let unread = 0;
   for (const line of lines) {
-    // Some versions mark failed units with a bullet even where they were asked for plain text.
+    // Some versions mark failed units with a bullet even in plain output.
     const row = /^(?:[^\w\s]+\s+)?([\w:.@\\-]{1,255})\s+([a-z-]+)\s+([a-z-]+)\s/.exec(`${line.trimStart()} `);
     if (row === null) unread += 1;
     else if (row[2] !== 'not-found') rows.push({ name: row[1]!, active: row[3]! });
@@ -29,7 +29,7 @@ export function parseProcesses(lines: readonly string[]): readonly string[] {
   return [...new Set(lines.filter((line) => line !== '').map((line) => shortName(line, 64)))].sort();
 }
 
-/** Names of installed packages: `name installed`; rpm and dpkg say otherwise of the rest. */
+/** Names of installed packages: `name installed`; rpm and dpkg print other lines for the rest. */
 export function parsePackages(lines: readonly string[]): readonly string[] {
   const found = lines.flatMap((line) => /^([A-Za-z0-9][A-Za-z0-9.+_-]{0,127}) installed$/.exec(line)?.[1] ?? []);
   return [...new Set(found)].sort();

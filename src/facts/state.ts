@@ -5,8 +5,8 @@ import { shortName, Unreadable } from './unreadable.ts';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /**
- * What an earlier run left in `/var/lib/portfw/state.json`; `null` when there is no such file. A broken file throws
- * `Unreadable`: to take it for "nothing remembered" would close the ports of every role whose service is down.
+ * What an earlier run wrote to `/var/lib/portfw/state.json`; `null` if there is no such file. A broken file throws
+ * `Unreadable`: treated as "nothing remembered", it would close the ports of every role whose service is down.
  */
 export function parseRemembered(lines: readonly string[]): RememberedState | null {
   if (lines.length === 0) return null;
@@ -29,8 +29,8 @@ function isFormatOne(lines: readonly string[]): boolean {
 }
 
 /**
- * Who holds the host's lock: `held`, then the holder's JSON. `null` when nobody does. The lock is taken before its holder is
- * written down, so what is missing or unfinished reads `unknown`.
+ * The holder of the host's lock: `held`, then the holder's JSON. `null` if it is free. The lock is taken before its holder is
+ * written, so missing or unfinished fields become `unknown`.
  */
 export function parseLock(lines: readonly string[]): LockFacts | null {
   if (lines[0] !== 'held') return null;
@@ -49,7 +49,7 @@ export function parseLock(lines: readonly string[]): LockFacts | null {
 
 const MOST_RUNS = 1000;
 
-/** The runs that have not ended, as the collector tells them; none where it did not. Throws `Unreadable`. */
+/** The runs that have not ended, as the collector reports them; none if it does not. Throws `Unreadable`. */
 export function parseUnfinished(collected: JsonObject | null): UnfinishedRuns {
   if (collected === null || !collected.has('unfinished')) return { runs: [], busy: false };
   const given = collected.object('unfinished');
@@ -83,13 +83,13 @@ function heldRollback(given: JsonObject): HeldRollback {
   };
 }
 
-/** How the last run ended, from `/var/lib/portfw/last.json`; `null` when there was none, or when the file makes no sense. */
+/** How the last run ended, from `/var/lib/portfw/last.json`; `null` if there was none, or if the file is invalid. */
 export function parseLastRun(lines: readonly string[]): RunEnd | null {
   if (lines.length === 0) return null;
   try {
     return readRunEnd(JsonObject.parse('last-run', lines));
   } catch (error) {
-    // It only tells a story: nothing is decided by it.
+    // It is only shown: nothing depends on it.
     if (error instanceof Unreadable) return null;
     throw error;
   }

@@ -16,7 +16,7 @@ export function parseSystem(lines: readonly string[]): { kernel: string; hostnam
 
 /**
  * `/etc/os-release`: assignments as a shell has them. Format: https://www.freedesktop.org/software/systemd/man/os-release.html
- * What the file leaves out is an empty string; nothing depends on it but what people read.
+ * Missing values are empty strings; they are only shown to people.
  */
 export function parseOsRelease(lines: readonly string[]): OsFacts {
   const values = new Map<string, string>();
@@ -38,8 +38,8 @@ function unquote(text: string): string {
 }
 
 /**
- * sshd's `SSH_CONNECTION`: client address and port, server address and port. `null` when there is none (a local
- * connection), or when sshd itself did not know (`UNKNOWN`). Throws `Unreadable` for anything else.
+ * sshd's `SSH_CONNECTION`: client address and port, server address and port. `null` if there is none (a local
+ * connection), or if sshd itself did not know it (`UNKNOWN`). Throws `Unreadable` for anything else.
  */
 export function parseSshConnection(lines: readonly string[]): ControllerPath | null {
   const line = lines[0]?.trim() ?? '';

@@ -11,7 +11,7 @@ export class Unreadable extends Error {
   }
 }
 
-/** A name from the host as it may be kept and shown: control characters escaped, at most `max` characters. */
+/** A name from the host, safe to store and show: control characters escaped, at most `max` characters. */
 export function shortName(text: string, max = 255): string {
   return safeText(text.slice(0, max));
 }

@@ -1,11 +1,10 @@
-import type { Fault } from '../core/failure.ts';
+import type { Fault } from '../core/failure.ts'; /** The oldest supported firewalld: the first with policies and zone forwarding. */
 
-/** The oldest firewalld that we write for: policies and zone forwarding begin there. */
 const OLDEST_SUPPORTED = '0.9.0';
 
 /**
- * Orders two dotted versions by their numbers (`0.9.3` < `0.10` < `1.0`); missing parts count as zero, and what follows the
- * numbers (`-rc1`, `~beta`) is passed over.
+ * Orders two dotted versions by their numbers (`0.9.3` < `0.10` < `1.0`); missing parts count as zero; a suffix (`-rc1`, `~beta`) is
+ * ignored.
  *
  * @returns negative, zero or positive, like every comparison
  */
@@ -29,7 +28,7 @@ function numbers(version: string): number[] {
   return found === null ? [] : found[0].split('.').map(Number);
 }
 
-/** Why a host with this firewalld is refused, with what to do about it; `null` when it is supported. */
+/** Why a host with this firewalld is refused, and what to do; `null` if it is supported. */
 export function firewalldRefusal(version: string): Fault | null {
   if (!isVersion(version)) {
     return {

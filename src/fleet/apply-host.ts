@@ -36,9 +36,9 @@ export function newGenerationId(now: Date): string {
 }
 
 /**
- * Brings a host to its plan: the way back is armed, definitions and behaviour go over the connection that is open, proof and
- * permanence over a fresh one. What is proved waits for the decision; whatever failed before, the saved generation is put
- * back, or the outcome says that it is not known.
+ * Applies a plan to a host: the rollback is armed, definitions and behaviour use the open connection, proof and permanence a
+ * fresh one. A proved run waits for the decision. After any failure before that, the saved generation is restored, or the
+ * outcome says that the state is unknown.
  */
 export async function applyHost(
   job: HostJob,
@@ -74,7 +74,7 @@ export async function applyHost(
   return provedRun(run, connection, { plan, reloads: begun.reloads });
 }
 
-/** No new connection came through after the change: that is news of the change, not of the inventory. */
+/** No new connection is possible after the change: the change is the likely cause, not the inventory. */
 function shutOut(failure: Failure): Failure {
   if (failure.code !== 'unreachable') return failure;
   return {
@@ -84,7 +84,7 @@ function shutOut(failure: Failure): Failure {
   };
 }
 
-/** From the fresh connection: behaviour as planned, then permanence as planned. `null` when all is, else the end of the run. */
+/** Over the fresh connection: checks the behaviour, then makes it permanent. `null` on success, else the end of the run. */
 async function prove(run: GuardedRun, input: ApplyInput, connection: Connection): Promise<HostOutcome | null> {
   const { job, context } = run;
   const { plan } = input;
@@ -108,7 +108,7 @@ async function prove(run: GuardedRun, input: ApplyInput, connection: Connection)
   return rest === null ? null : giveUp(run, 'making permanent', rest);
 }
 
-/** A reload that takes no longer does not make a line look dead. */
+/** A reload up to this long does not make a connection look dead. */
 const QUIET_SECONDS = 1;
 
 type Begun =
@@ -121,8 +121,8 @@ async function begin(run: GuardedRun, input: ApplyInput, first: Connection): Pro
   const long = seconds > QUIET_SECONDS;
   let asked: Asked | null = long ? null : await ask(first, request);
   if (asked === null || (asked.kind === 'failed' && !asked.mayHaveRun)) {
-    // A long reload wants a line that may be silent. Or the line has gone down while the plan was being reviewed: nothing has
-    // begun, so once more is safe.
+    // A long reload needs a connection that may be silent for longer. Or the connection was lost during the review: nothing
+    // has begun, so a second attempt is safe.
     const again = await connect(run.job, run.context, undefined, seconds);
     if (again.kind === 'failed') return ended({ kind: 'unreachable', failure: again.failure });
     asked = await ask(again.connection, request);
@@ -155,7 +155,7 @@ function ended(outcome: HostOutcome): Begun {
   return { kind: 'ended', outcome };
 }
 
-/** What a host still lacks of what its plan leads to. */
+/** The changes of a plan that a host still lacks. */
 function stillMissing({ result }: HostPlan, firewalld: RunningFirewalld): readonly Change[] {
   return differences({ desired: stateAsDesired(result), observed: observedFirewalld(firewalld), facts: firewalld });
 }
@@ -165,7 +165,7 @@ interface MissingBehaviour {
   readonly onlyEntries: boolean;
 }
 
-/** What the fresh connection finds not to be as planned at runtime; `null` when all is. */
+/** What differs from the plan at runtime, seen over the fresh connection; `null` if nothing does. */
 async function lookAtBehaviour(
   job: HostJob,
   plan: HostPlan,

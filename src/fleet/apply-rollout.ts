@@ -14,21 +14,21 @@ import { type Batch, planRollout } from './rollout.ts';
 /** A host with a plan that waits for its turn. */
 export type Pending = Extract<PlannedHost, { kind: 'pending' }>;
 
-/** Why a host never began when somebody interrupted the run. */
+/** Why a host was not begun after an interruption. */
 export const INTERRUPTED = 'the run was interrupted before its turn';
 const INTERRUPTED_BATCH = 'the run was interrupted before its batch was decided';
 const UNKNOWN: Aftermath = { kind: 'unknown', why: 'portfw failed while it was working on the host' };
 const NEVER = new AbortController().signal;
 
 /**
- * Takes the hosts of an apply to their plans: playbook by playbook, play by play, batch by batch, as `serial`,
+ * Applies the plans of all hosts: playbook by playbook, play by play, batch by batch, as `serial`,
  * `max_fail_percentage` and `on_failure` say. Every host in `pending` has an outcome afterwards.
  *
- * Whoever failed, was refused or could not be reached counts as failed; one that ended so while it was planned counts in its
- * batch. `max_fail_percentage` and `revert-run` end with the playbook that they are in.
+ * A host that failed, was refused or could not be reached counts as failed; one that failed while it was planned counts in
+ * its batch. `max_fail_percentage` and `revert-run` apply within their playbook.
  *
- * No two hosts of a cluster are changed, or put back, at the same time; and where it is not certain that one of them
- * works as before, the others are not changed.
+ * No two hosts of a cluster are changed, or rolled back, at the same time. If it is not certain that one of them works as
+ * before, the others are not changed.
  */
 export class ApplyRollout {
   readonly #jobs: ReadonlyMap<string, HostJob>;
@@ -62,7 +62,7 @@ export class ApplyRollout {
     for (const batches of planRollout(this.#jobs.values(), this.#clusters).playbooks) await this.#playbook(batches);
   }
 
-  /** Ends every host that still waits without touching it. */
+  /** Skips every host that still waits. */
   async skipAll(because: string): Promise<void> {
     await this.#skip([...this.#jobs.keys()], because);
   }
@@ -80,7 +80,7 @@ export class ApplyRollout {
     await this.#skip(hosts, stop === null || signal.aborted ? INTERRUPTED : stop);
   }
 
-  /** Why a playbook need not begin: it would have to be put back, since a host is lost that is to be whole with the rest. */
+  /** Why a playbook is not begun: one of its hosts is lost, and with `revert-run` it would be rolled back at once. */
   #wholeRunLost(batches: readonly Batch[]): string | null {
     const hosts = batches.filter(({ onFailure }) => onFailure === 'revert-run').flatMap((batch) => batch.hosts);
     const lost = this.#firstFailed(hosts) ?? this.#firstHeld(hosts);
@@ -93,7 +93,7 @@ export class ApplyRollout {
   async #batch(batch: Batch, earlier: readonly Batch[]): Promise<string | null> {
     const { play, batch: number, batches, hosts, onFailure } = batch;
     this.#books.emit({ kind: 'batch-started', play, batch: number, batches, hosts, at: this.#books.at() });
-    // Hosts lost while planning count before the batch begins: then nothing of it is applied, as in Ansible.
+    // Hosts lost while planning count before the batch begins, as in Ansible: then none of the batch is applied.
     let stop = this.#tooManyFailed(batch);
     if (stop === null) {
       if (onFailure === 'keep-good') await this.#eachForItself(hosts);
@@ -132,7 +132,7 @@ export class ApplyRollout {
   /**
    * Changes a batch as a whole: brings all its hosts to their proof, and then keeps or reverts all of them.
    *
-   * @returns why the batch was not changed or was put back, or `null` (for an interruption too)
+   * @returns why the batch was not changed or was rolled back, or `null` (also for an interruption)
    */
   async #together({ hosts }: Batch): Promise<string | null> {
     const { signal } = this.#books.context;
@@ -143,7 +143,7 @@ export class ApplyRollout {
     }
     const proved = new Map<string, Proved>();
     const kept = new Map<string, InForce>();
-    // The first failure ends what has not begun: it would only be put back.
+    // After the first failure no further host is begun: it would only be rolled back.
     const halt = new AbortController();
     const settle = (host: string, outcome: HostOutcome): void => {
       if (isInForce(outcome)) {
@@ -187,9 +187,9 @@ export class ApplyRollout {
     return culprit;
   }
 
-  /** `revert-run`: takes the playbook's earlier batches back as well, the last one first. */
+  /** `revert-run`: rolls the playbook's earlier batches back as well, the last one first. */
   async #putRunBack(because: string, earlier: readonly Batch[]): Promise<string> {
-    // Batch by batch, so that hosts of a cluster are not put back at the same time either.
+    // Batch by batch, so that hosts of a cluster are not rolled back at the same time either.
     for (const { hosts } of [...earlier].reverse()) {
       const changed = hosts.flatMap((host) => {
         const was = this.#books.outcomes.get(host);
@@ -204,7 +204,7 @@ export class ApplyRollout {
   }
 
   #putBack(host: string, was: InForce, because: string): Promise<HostOutcome> {
-    // An interruption does not end what must not be half done.
+    // An interruption does not stop a rollback half way.
     const context = { ...this.#books.context, signal: NEVER };
     const job = this.#jobs.get(host)!;
     return this.#books.step(host, () => putBack(job, was, because, context, this.#operations), UNKNOWN);
@@ -226,13 +226,13 @@ export class ApplyRollout {
     return outcome !== undefined && wentWrong(outcome);
   }
 
-  /** `sip2 failed`, of the first host of the list that did; `null` when none did. */
+  /** `sip2 failed`, for the first failed host of the list; `null` if none failed. */
   #firstFailed(hosts: readonly string[]): string | null {
     const host = hosts.find((one) => this.#hasFailed(one));
     return host === undefined ? null : blame(host, this.#books.outcomes.get(host)!);
   }
 
-  /** Why a host is not to be changed: another one of its cluster may be down, and the two would be down together. */
+  /** Why a host must not be changed: another one of its cluster may be down, and both could be down at the same time. */
   #heldBack(host: string): string | null {
     for (const { bond, hosts } of this.#clustersOf.get(host) ?? []) {
       for (const mate of hosts) {
@@ -244,7 +244,7 @@ export class ApplyRollout {
     return null;
   }
 
-  /** As `#heldBack`, of the first host of the list that waits to be changed and is held back. */
+  /** As `#heldBack`, for the first waiting host of the list that is held back. */
   #firstHeld(hosts: readonly string[]): string | null {
     for (const host of hosts) {
       const held = this.#pending.has(host) ? this.#heldBack(host) : null;
@@ -269,7 +269,7 @@ export class ApplyRollout {
 }
 
 /**
- * Whether a host may not work as it did before the run: a change of it failed, it could not be reached, or another run is
+ * Whether a host possibly does not work as before the run: its change failed, it could not be reached, or another run is
  * changing it.
  */
 function mayBeDown(outcome: HostOutcome): boolean {
@@ -277,7 +277,7 @@ function mayBeDown(outcome: HostOutcome): boolean {
   return outcome.kind === 'unreachable' || (outcome.kind === 'failed' && outcome.aftermath.kind !== 'untouched');
 }
 
-/** Closing an unused session cannot change what becomes of the host, so a failure of it is a note. */
+/** Closes an unused session. A failure has no effect on the host, so it is only a note. */
 export async function discard(host: string, pending: Pending, books: RunBooks): Promise<void> {
   try {
     await pending.discard();

@@ -1,15 +1,15 @@
 import type { BatchSize } from '../matrix/matrix.ts';
 
 /**
- * Cuts a play's hosts into the batches of its `serial`, as Ansible does: a percentage is a share of *all* the play's
- * hosts, rounded down but at least one host; the last size repeats until no host is left; no size at all, or a count of
- * zero, takes everything that is left in one batch.
+ * Splits a play's hosts into the batches of its `serial`, as Ansible does: a percentage is a share of *all* the play's hosts,
+ * rounded down but at least one host; the last size repeats until no host is left; no size, or a count of zero, means one
+ * batch for all remaining hosts.
  *
- * Two hosts of one cluster are never in one batch. A host whose cluster has a member in a batch already waits for the
- * next one, and those behind it move up: sizes are upper bounds then, and there may be more batches. Without clusters the
- * order is the hosts' own.
+ * Two hosts of one cluster are never in one batch. A host whose cluster already has a member in the batch waits for
+ * the next one, and later hosts move up: sizes are then upper bounds, and there may be more batches. Without clusters the
+ * order of the hosts is kept.
  *
- * @param clusters sets of hosts of which a batch may have one each
+ * @param clusters sets of hosts; a batch contains at most one host of each
  */
 export function serialBatches<T>(
   hosts: readonly T[],
@@ -51,8 +51,8 @@ function roomOf(size: BatchSize | undefined, total: number): number {
 }
 
 /**
- * Whether a batch failed beyond what `max_fail_percentage` allows. The share must be exceeded, not merely reached: at 50,
- * one failed host of two is let through. `null` allows everything.
+ * Whether a batch failed beyond what `max_fail_percentage` allows. The share must be exceeded, not only reached: at 50, one
+ * failed host of two is allowed. `null` allows everything.
  */
 export function exceedsFailures(failed: number, batchSize: number, maxFailPercentage: number | null): boolean {
   if (maxFailPercentage === null || batchSize === 0) return false;

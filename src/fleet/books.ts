@@ -3,21 +3,21 @@ import type { Aftermath, FleetEvent, HostOutcome, Phase } from './events.ts';
 import type { RunContext } from './operations.ts';
 import { peerLogins } from './probes.ts';
 
-/** What the caller decides about a run; the runner adds what operations report through and share. */
+/** The caller's part of a run's context; the runner adds the callbacks for reports of operations, and what operations share. */
 export type FleetContext = Omit<RunContext, 'phase' | 'note' | 'peerLogins'>;
 
-/** What a run knows of its hosts, and what it tells of them: outcomes, times, events. */
+/** What a run knows and reports about its hosts: outcomes, times, events. */
 export class RunBooks {
-  /** The caller's context with the callbacks that write to these books, and what the operations share. */
+  /** The caller's context with callbacks that write to these books, and what the operations share. */
   readonly context: RunContext;
   readonly outcomes = new Map<string, HostOutcome>();
   readonly #emitRaw: (event: FleetEvent) => void;
   readonly #now: () => number;
   readonly #began: number;
   readonly #phases = new Map<string, Phase>();
-  /** Time that was spent on each host, without waiting for the review or for its batch. */
+  /** Time spent on each host, without waiting for the review or for its batch. */
   readonly #busyMs = new Map<string, number>();
-  /** Hosts that have finished and are being put back. */
+  /** Hosts that have finished and are being rolled back. */
   readonly #reopened = new Set<string>();
   #reportError: { readonly error: unknown } | null = null;
 
@@ -43,7 +43,7 @@ export class RunBooks {
     return Math.round(this.#now() - this.#began);
   }
 
-  /** A report that breaks must not stop a host half way: the error waits until the run is over. */
+  /** An error of a report must not stop a host half way: it is thrown when the run is over. */
   emit(event: FleetEvent): void {
     try {
       this.#emitRaw(event);
@@ -52,12 +52,12 @@ export class RunBooks {
     }
   }
 
-  /** Keeps the first error of a report or a review for the end of the run. */
+  /** Stores the first error of a report or a review for the end of the run. */
   failReport(error: unknown): void {
     this.#reportError ??= { error };
   }
 
-  /** @throws the error that waited, if there is one */
+  /** @throws the stored error, if there is one */
   throwReportError(): void {
     if (this.#reportError !== null) throw this.#reportError.error;
   }
@@ -65,7 +65,7 @@ export class RunBooks {
   /**
    * Runs one step of one host and counts its time. Never rejects: an exception becomes a `failed` outcome.
    *
-   * @param aftermath how the host stands when the step throws
+   * @param aftermath the state of the host if the step throws
    */
   async step<T>(
     host: string,
@@ -82,19 +82,19 @@ export class RunBooks {
     }
   }
 
-  /** A host's outcome: the first one counts. */
+  /** Sets a host's outcome: only the first one counts. */
   finish(host: string, outcome: HostOutcome): void {
     if (this.outcomes.has(host)) return;
     this.outcomes.set(host, outcome);
     this.emit({ kind: 'host-finished', host, outcome, durationMs: this.#busy(host), at: this.at() });
   }
 
-  /** Takes a host that has finished up again, to put it back. */
+  /** Reopens a finished host to roll it back. */
   reopen(host: string): void {
     this.#reopened.add(host);
   }
 
-  /** The outcome that takes the place of the one that a reopened host had. */
+  /** Replaces the outcome of a reopened host. */
   putBack(host: string, outcome: HostOutcome): void {
     this.#reopened.delete(host);
     this.outcomes.set(host, outcome);

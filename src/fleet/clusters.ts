@@ -10,10 +10,10 @@ export interface Cluster {
 
 /**
  * The clusters among the hosts of a run: members of the group that a `portfw_cluster` names, hosts that share a virtual
- * address, and hosts of one site whose roles form a cluster in the matrix. Whoever is never filtered from another host is
- * in a cluster with it here; where one side alone says so, that counts for both.
+ * address, and hosts of one site whose roles form a cluster in the matrix. Hosts that are never filtered from
+ * each other are in a cluster here; it is enough if one side says so.
  *
- * @param rolesOf the roles that a host plays, as far as they are known
+ * @param rolesOf the known roles of a host
  */
 export function clustersAmong(
   jobs: readonly HostJob[],
@@ -60,7 +60,7 @@ function roleClusters(
     for (const cluster of play?.matrix.clusters.values() ?? []) {
       if (!playsIn(cluster, roles, features)) continue;
       const { site } = settings;
-      // Matrices that extend each other may give one name to different roles.
+      // Matrices that extend each other may use one name for different roles.
       const { name, description, feature } = cluster;
       const key = JSON.stringify([site, site === null ? settings.playbook : null, name, cluster.roles, feature]);
       if (found.has(key)) continue;

@@ -4,8 +4,8 @@ import { ask, connect } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 
 /**
- * `--cut-revoked`: what is to happen once the change is kept. Until then nothing is ended, since a change that is taken back
- * would have cut its users for nothing; without the flag, never.
+ * `--cut-revoked`: ends revoked flows after the change is kept. Not before, because a rollback would make it pointless; never
+ * without the flag.
  */
 export function cuttingRevoked(job: HostJob, applied: HostOutcome | Proved, context: RunContext): HostOutcome | Proved {
   if (context.cutRevoked !== true || applied.kind !== 'proved') return applied;
@@ -22,7 +22,7 @@ async function cutAfter(job: HostJob, outcome: HostOutcome, context: RunContext)
   return outlive.length === 0 ? outcome : { ...outcome, cut: await cutFlows(job, outlive, context) };
 }
 
-/** The change is kept whatever comes of this: a failure is part of its outcome. */
+/** The change stays kept in any case: a failure is part of its outcome. */
 async function cutFlows(job: HostJob, flows: readonly FlowImpact[], context: RunContext): Promise<CutFlows> {
   const connected = await connect(job, context);
   if (connected.kind === 'failed') return { kind: 'failed', why: connected.failure.what };

@@ -9,7 +9,7 @@ import type { Connection } from '../transport/connection.ts';
 import { rehearse } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
-/** A plan, or why there is none; the host has rehearsed it where there is something to rehearse. `lost`: the line went down. */
+/** A plan, or why there is none; the host rehearses it if there is something to rehearse. `lost`: the connection was lost. */
 export async function decideWithHost(
   job: HostJob,
   play: Play,
@@ -24,7 +24,7 @@ export async function decideWithHost(
   return rehearsal.kind === 'failed' ? rehearsal : decision.decide(rehearsal);
 }
 
-/** What was dialled in the end. From behind a jump host or a command only what the inventory names, where that is an address. */
+/** The dialled address. Behind a jump host or a command it is the one in the inventory, if that is an address. */
 export function dialledOf({ endpoints, target }: Connection): Dialled | null {
   if (target.kind !== 'ssh') return null;
   const [text, port] =

@@ -5,7 +5,7 @@ import type { Generation, HostAftermath } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 
-/** What the runner is doing on a host at the moment. */
+/** What the runner is doing on a host now. */
 export type Phase =
   | 'connecting'
   | 'gathering facts'
@@ -23,24 +23,24 @@ export type Phase =
   | 'reading status'
   | 'confirming';
 
-/** How a host stands after something went wrong with it. */
+/** The state of a host after a failure. */
 export type Aftermath =
   | Exclude<HostAftermath, { kind: 'kept' }>
-  /** The new configuration stands, though it was to be taken back; `generation` is the one before it. */
+  /** The new configuration is in force, although it should have been rolled back; `generation` is the previous one. */
   | { readonly kind: 'still-changed'; readonly generation: string }
-  /** The connection is gone and the host could not be asked. */
+  /** The connection is lost and the host could not be asked. */
   | { readonly kind: 'unknown'; readonly why: string };
 
-/** How many flows were ended that nothing lets in any more, and how many are open all the same; or why none was. */
+/** How many revoked flows were ended, and how many are still open; or why none was ended. */
 export type CutFlows =
   | { readonly kind: 'cut'; readonly ended: number; readonly left: number }
   | { readonly kind: 'failed'; readonly why: string };
 
-/** How one host ended. A host's failure is a value. */
+/** The outcome of one host. A host's failure is a value. */
 export type HostOutcome =
   | { readonly kind: 'facts'; readonly facts: HostFacts }
   | { readonly kind: 'roles'; readonly facts: HostFacts; readonly findings: RoleFindings }
-  /** `unsettled`: the plan was made beside another run, from a state that may not last. */
+  /** `unsettled`: another run had not ended when the plan was made, so the observed state may change. */
   | { readonly kind: 'unchanged'; readonly plan: HostPlan; readonly unsettled?: OtherRun }
   | { readonly kind: 'planned'; readonly plan: HostPlan; readonly unsettled?: OtherRun }
   | {
@@ -48,10 +48,10 @@ export type HostOutcome =
       readonly plan: HostPlan;
       readonly generation: string;
       readonly reloads: number;
-      /** What `--cut-revoked` came to; missing where nothing was to be ended. */
+      /** The result of `--cut-revoked`; missing if there was nothing to end. */
       readonly cut?: CutFlows;
     }
-  /** Proved and permanent; it waits for `portfw confirm`, and the way back stays armed until then. */
+  /** Proved and permanent; it waits for `portfw confirm`, and the rollback stays armed until then. */
   | {
       readonly kind: 'awaiting';
       readonly plan: HostPlan;
@@ -59,7 +59,7 @@ export type HostOutcome =
       readonly pending: PendingRun;
       readonly reloads: number;
     }
-  /** `drifted`: firewalld was changed by others between the proof and the yes. */
+  /** `drifted`: others changed firewalld between the proof and the confirmation. */
   | { readonly kind: 'confirmed'; readonly generation: string; readonly drifted: boolean }
   | { readonly kind: 'nothing-pending'; readonly last: RunEnd | null }
   | {
@@ -70,20 +70,20 @@ export type HostOutcome =
     }
   | { readonly kind: 'history'; readonly generations: readonly Generation[]; readonly pending: readonly PendingRun[] }
   | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly changed: boolean }
-  /** Nothing was wrong with the host itself: it was put back because of others, `because` says whom. */
+  /** The host itself was fine; it was rolled back because of another host, named in `because`. */
   | { readonly kind: 'reverted'; readonly because: string; readonly generation: string }
-  /** The host cannot be configured as it is (no firewalld, ambiguous roles, a lockout ahead): nothing was changed. */
+  /** The host cannot be configured in its state (no firewalld, ambiguous roles, a lockout): nothing was changed. */
   | { readonly kind: 'refused'; readonly failure: Failure }
   | { readonly kind: 'unreachable'; readonly failure: Failure }
   | { readonly kind: 'failed'; readonly phase: Phase; readonly failure: Failure; readonly aftermath: Aftermath }
   /** Never begun: the run stopped before its turn. */
   | { readonly kind: 'skipped'; readonly because: string };
 
-/** What the core tells the outside; reports consume these and nothing else. Times are milliseconds since the run began. */
+/** What the core reports; outputs consume only these events. Times are milliseconds since the run began. */
 export type FleetEvent =
   | { readonly kind: 'run-started'; readonly command: string; readonly hosts: readonly string[]; readonly at: number }
   /**
-   * Plans are made, and a play with changes has other batches than `serial` alone would make (`serial`: how many), since
+   * Plans are made, and a play with changes has other batches than `serial` alone would give (`serial`: how many), because
    * no two hosts of a cluster are changed at the same time.
    */
   | {
@@ -119,7 +119,7 @@ export type FleetEvent =
       readonly durationMs: number;
       readonly at: number;
     }
-  /** A host that had finished as `changed` was taken back with the run (`on_failure: revert-run`): this outcome counts. */
+  /** A host that had finished as `changed` was rolled back with the run (`on_failure: revert-run`): this outcome counts. */
   | {
       readonly kind: 'host-put-back';
       readonly host: string;

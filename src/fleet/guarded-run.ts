@@ -9,27 +9,27 @@ import type { Aftermath, HostOutcome, Phase } from './events.ts';
 import { ask, connect } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 
-/** How long a host may take, once its window is over, until it has put itself back. */
+/** How long a host may take to roll back, once its window is over. */
 const PUT_BACK_MS = 10_000;
 const PAUSE_MS = 2_000;
-/** Connections that may come once the host has put itself back, or sshd is up again. A refused login is not among them. */
+/** Connection failures that may go away once the host has rolled back, or sshd is up again. Not a refused login. */
 const TRY_AGAIN: ReadonlySet<string> = new Set(['unreachable', 'turned-away', 'protocol-failed']);
 
-/** How long hosts of this run wait for a decision, and whose. */
+/** How long hosts of this run wait for a decision, and who decides. */
 export function guardOf(context: RunContext): GuardSettings {
   return context.guard ?? DEFAULT_GUARD;
 }
 
-/** One run on one host whose way back is, or is about to be, armed there. */
+/** One run on one host, with its rollback armed or about to be armed. */
 export interface GuardedRun {
   readonly id: string;
   readonly job: HostJob;
   readonly context: RunContext;
-  /** `performance.now()` by which the host has certainly decided by itself. */
+  /** The `performance.now()` by which the host has certainly decided by itself. */
   readonly decidedBy: number;
 }
 
-/** Call it right before the request that arms the way back. */
+/** Call it right before the request that arms the rollback. */
 export function startRun(job: HostJob, id: string, context: RunContext): GuardedRun {
   const decidedBy = performance.now() + guardOf(context).windowSeconds * 1000 + PUT_BACK_MS;
   return { id, job, context, decidedBy };
@@ -98,7 +98,7 @@ function failed(phase: Phase, failure: Failure, aftermath: Aftermath): HostOutco
   return { kind: 'failed', phase, failure, aftermath };
 }
 
-/** Asks over a connection that may have gone down while it waited; a request that certainly did not run is sent again. */
+/** Asks over a connection that may have been lost meanwhile; a request that certainly did not run is sent again. */
 async function askAgain(
   run: GuardedRun,
   connection: Connection,
@@ -146,7 +146,7 @@ export function standstill(answer: Standstill): Failure {
   }
 }
 
-/** A host that answered something that does not fit the request. */
+/** A host whose answer does not fit the request. */
 export function unexpected(kind: string): Failure {
   return {
     code: 'unexpected-answer',
@@ -156,7 +156,7 @@ export function unexpected(kind: string): Failure {
   };
 }
 
-/** The run was over before we said so: the host had decided for itself. */
+/** The run had already ended: the host had decided by itself. */
 export function settledByHost(run: GuardedRun, phase: Phase, aftermath: HostAftermath): HostOutcome {
   const failure: Failure = {
     code: 'window-over',
@@ -171,7 +171,7 @@ function withoutKept(aftermath: HostAftermath): Aftermath {
   return aftermath.kind === 'kept' ? { kind: 'still-changed', generation: aftermath.generation } : aftermath;
 }
 
-/** A step that failed on the host, which has put the generation back, or goes on trying to. */
+/** A step that failed on the host, which has rolled back, or still tries to. */
 export async function failedOnHost(
   run: GuardedRun,
   phase: Phase,
@@ -188,10 +188,10 @@ export async function failedOnHost(
 }
 
 /**
- * Ends a run that went wrong: asks the host, over new connections, to put the generation back, and finds out how it stands.
- * A host that cannot be reached puts itself back when its window is over, so it is asked until then.
+ * Ends a failed run: asks the host, over new connections, to roll back, and reads its state. A host that cannot be reached
+ * rolls back by itself when its window is over, so it is asked until then.
  *
- * @param kept the outcome when it turns out that the host had decided to keep before the line went down
+ * @param kept the outcome if the host had already decided to keep before the connection was lost
  */
 export async function giveUp(
   run: GuardedRun,
@@ -214,7 +214,7 @@ export async function giveUp(
       return failed(phase, { ...failure, solve }, settled);
     }
     case 'restored':
-      // The way back ends a step that is under way when the window is over: that is no mistake of the step.
+      // When the window is over, the rollback kills a running step: that is not an error of the step.
       if (settled.by === 'timer' && failure.code === 'answer-unreadable') return settledByHost(run, phase, settled);
       return failed(phase, failure, settled);
     case 'still-changed':
@@ -228,7 +228,7 @@ type Settled = Aftermath | { readonly kind: 'kept' };
 /** @param open a connection to try first */
 async function settle(run: GuardedRun, why: string, open: Connection | null = null): Promise<Settled> {
   let last: Settled = { kind: 'unknown', why: '' };
-  // An open connection may have died while it waited: then a new one is tried, however late it is.
+  // An open connection may have been lost meanwhile: then a new one is always tried.
   const sure = open === null ? 1 : 2;
   for (let attempt = 1; attempt <= sure || performance.now() < run.decidedBy; attempt += 1) {
     if (attempt > sure) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
@@ -240,7 +240,7 @@ async function settle(run: GuardedRun, why: string, open: Connection | null = nu
   return last;
 }
 
-/** `again` says whether another attempt may end better; a refused login is never tried again. */
+/** `again` says whether another attempt may succeed; a refused login is never tried again. */
 async function settleOnce(
   run: GuardedRun,
   why: string,

@@ -91,7 +91,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   };
 }
 
-/** A refusal that may be due to a state that another run has made and may take back. */
+/** A refusal that may be caused by the unfinished changes of another run. */
 function beside(failure: Failure, other: OtherRun | null): Failure {
   if (other === null) return failure;
   return { ...failure, details: [...failure.details, `another run has not ended: ${otherRunText(other)}`] };

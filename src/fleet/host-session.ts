@@ -12,20 +12,20 @@ import type { HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
 const PROBE_DEADLINE_MS = 60_000;
-/** More than the files that a host tells (24 MiB, host/files.py), what runs, and what JSON makes of both. */
+/** More than a host's files (24 MiB, host/files.py) and runtime as JSON. */
 const PROBE_LIMIT_BYTES = 48 * 1024 * 1024;
-/** A request that is cut short is undone on the host, so it has longer than what a reload was measured to take. */
+/** A request that times out is undone on the host, so its deadline is longer than a measured reload. */
 const REQUEST_DEADLINE_MS = 240_000;
-/** As on the host (daemon.py): of what a reload was measured to take, before it is taken for hanging. */
+/** As on the host (daemon.py): a reload counts as hanging after this multiple of its measured time. */
 const RELOAD_FACTOR = 3;
 const REQUEST_LIMIT_BYTES = PROBE_LIMIT_BYTES;
 
-/** A connection that could not be made, as the runner reports it. */
+/** The failure of a connection attempt. */
 export function connectFailure(outcome: ConnectFailure): Failure {
   return { code: outcome.kind, what: outcome.what, details: [], solve: outcome.solve };
 }
 
-/** A program that did not run to its end. */
+/** The failure of a program that did not run to its end. */
 export function commandFailure(outcome: CommandFailure): Failure {
   const code = outcome.kind === 'become-failed' ? `become-${outcome.reason}` : `command-${outcome.kind}`;
   return { code, what: outcome.what, details: [], solve: outcome.solve };
@@ -38,7 +38,7 @@ export type Connected =
 /**
  * A new TCP connection and a new authentication, every time.
  *
- * @param reloadSeconds how long a reload over it may take: with iptables, nothing passes meanwhile, and the line seems dead
+ * @param reloadSeconds how long a reload over it may take: with iptables, no packet passes meanwhile
  */
 export async function connect(
   job: HostJob,
@@ -52,7 +52,7 @@ export async function connect(
   return { kind: 'connected', connection: outcome.connection };
 }
 
-/** A target whose line may be silent for as long as a reload may take. */
+/** A target whose connection may be silent for as long as a reload may take. */
 export function patient(target: Target, reloadSeconds: number): Target {
   if (reloadSeconds <= 0) return target;
   const { intervalMs, countMax } = target.keepalive;
@@ -61,7 +61,7 @@ export function patient(target: Target, reloadSeconds: number): Target {
   return { ...target, keepalive: { intervalMs, countMax: Math.max(countMax, least) } };
 }
 
-/** Opens a connection for one use of it, and closes it whatever comes of that. */
+/** Opens a connection, uses it once, and always closes it. */
 export async function withConnection<T>(
   job: HostJob,
   context: RunContext,
@@ -80,7 +80,7 @@ export async function withConnection<T>(
 
 export type Probed =
   | { readonly kind: 'facts'; readonly facts: HostFacts }
-  /** `lost` tells a line that went down from a host that answered badly. */
+  /** `lost`: the connection was lost; else the host gave a bad answer. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly lost: boolean };
 
 /** Gathers facts with one remote command. */
@@ -127,7 +127,7 @@ interface NoRehearsal {
   readonly lost: boolean;
 }
 
-/** Has the host rehearse a plan. That it cannot is a value of the rehearsal; a line that went down is a failure. */
+/** Lets the host rehearse a plan. If it cannot, that is a kind of rehearsal; a lost connection is a failure. */
 export async function rehearse(
   connection: Connection,
   request: RehearseRequest,
@@ -137,7 +137,7 @@ export async function rehearse(
   return said.kind === 'said' ? parseRehearsal(said.text, request.ways, rehearsedNames(request)) : said;
 }
 
-/** The same of a rollback; see {@link parseRollbackRehearsal}. */
+/** The same for a rollback; see {@link parseRollbackRehearsal}. */
 export async function rehearseRollback(
   connection: Connection,
   request: RehearseRollbackRequest,
@@ -171,7 +171,7 @@ async function rehearsalOf(
   return { kind: 'not-rehearsed', why: `the host's program ended with exit code ${outcome.exitCode}: ${last}` };
 }
 
-/** What a reload that a request makes was measured to take; 0 where it makes none, or nobody has measured. */
+/** The measured time of a request's reload; 0 without a reload or a measurement. */
 export function reloadSecondsOf(request: Request): number {
   if (request.operation === 'rollback') return request.reloadSeconds;
   return request.operation === 'begin' && request.reload ? request.reloadSeconds : 0;
@@ -179,10 +179,10 @@ export function reloadSecondsOf(request: Request): number {
 
 export type Asked =
   | { readonly kind: 'answer'; readonly answer: Answer }
-  /** `mayHaveRun` is false only where it is certain that nothing began. */
+  /** `mayHaveRun` is false only if it is certain that nothing began. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly mayHaveRun: boolean };
 
-/** Sends one request to the program on the host. It is never aborted: what was begun is to end on the host. */
+/** Sends one request to the program on the host. It is never aborted: a begun request must end on the host. */
 export async function ask(connection: Connection, request: Request): Promise<Asked> {
   const outcome: CommandOutcome = await connection.run({
     program: firewalldProgram(),

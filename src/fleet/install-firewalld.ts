@@ -12,14 +12,14 @@ import type { HostJob, RunContext } from './operations.ts';
 
 const INSTALL_DEADLINE_MS = 300_000;
 const INSTALL_LIMIT_BYTES = 4 * 1024 * 1024;
-/** The host has no package manager that the program knows (install.sh). */
+/** The host has no supported package manager (install.sh). */
 const NO_PACKAGE_MANAGER = 69;
 
 /**
- * Where the plan says so, installs the package firewalld, which neither runs nor is enabled afterwards. Then the host is
- * looked at again, and the plan is made again: it has to be the one that was shown.
+ * If the plan says so, installs the package firewalld, which neither runs nor is enabled afterwards. Then the facts are
+ * gathered and the plan is made again: it must be the one that was shown.
  *
- * @returns the decision to go on with, or why nothing was started; the package stays then
+ * @returns the decision to continue with, or why nothing was started; the package then stays installed
  */
 export async function withFirewalldInstalled(
   job: HostJob,
@@ -81,7 +81,7 @@ function notInstalled(exitCode: number, stderr: string): Failure {
   };
 }
 
-/** What a plan does, without what depends on how a distribution dresses the stock zone. */
+/** The changes of a plan, without what depends on the distribution's stock zone. */
 function gist(plan: HostPlan): string {
   const bare = (change: Change) => {
     if (change.kind === 'ensure-firewalld') return { kind: change.kind };

@@ -14,15 +14,15 @@ import { guardOf } from './guarded-run.ts';
 import { probe, rehearseRollback } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
-/** Whether a rollback may begin, to which generation, and what its reload takes. */
+/** Whether a rollback may begin, to which generation, and how long its reload takes. */
 export type RollbackJudgement =
   | { readonly kind: 'go'; readonly generation: string | null; readonly reloadSeconds: number }
   | { readonly kind: 'refused'; readonly failure: Failure }
   | { readonly kind: 'lost'; readonly failure: Failure };
 
 /**
- * Asks the host, before a rollback, what it would lead to: whether it loads, and whether we and `portfw_management` get in then.
- * Where the host cannot say, a warning says so, and the rollback goes on under its guard.
+ * Lets the host rehearse a rollback: whether it loads, and whether the controller and `portfw_management` get in afterwards.
+ * If the host cannot, there is a warning, and the rollback continues under its guard.
  */
 export async function judgeRollback(
   job: HostJob,
@@ -39,7 +39,7 @@ export async function judgeRollback(
   if (seen.kind === 'failed') return seen.lost ? { kind: 'lost', failure: seen.failure } : unproved(seen.failure.what);
   const { facts } = seen;
   const usable = usableFirewalld(facts, null);
-  // The rollback itself says what is wrong.
+  // The rollback itself will report the reason.
   if (!facts.root || usable.kind === 'refused') return unjudged;
   const peers = hostPeers(job.settings, context.inventory, context.settings);
   const management = job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) }));
@@ -57,7 +57,7 @@ export async function judgeRollback(
   if (found === null) return unjudged;
   const { rehearsal } = found;
   const { firewalld, observed } = usable;
-  // It binds interfaces itself.
+  // The rollback binds all interfaces again itself.
   const losses = reloadNotes(observed, firewalld, new Set(facts.interfaces.map(({ name }) => name)));
   const warn = (notes: readonly PolicyNote[]) => {
     for (const { severity, text } of notes) context.note(job.host, severity, text);

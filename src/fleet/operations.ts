@@ -6,7 +6,7 @@ import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
 import type { Gates } from './pool.ts';
 
-/** Everything that is decided about one host before it is contacted. */
+/** Everything that is known about one host before it is contacted. */
 export interface HostJob extends DecidedHost {
   /** `null` for commands that need no matrix (facts, history, rollback) on a host that no play covers. */
   readonly play: Play | null;
@@ -19,43 +19,42 @@ export interface RunContext extends DecideContext {
   readonly jobs: ReadonlyMap<string, HostJob>;
   /** `user@controller`, for locks and generations. */
   readonly holder: string;
-  /** How to reach the hosts that probes connect from and that are not among `jobs` (`--limit`). */
+  /** How to reach hosts that probes connect from and that are not in `jobs` (`--limit`). */
   readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
   /** The logins under way on hosts that probes connect from, for the run as a whole. */
-  readonly peerLogins: Gates;
-  /** `--cut-revoked`: once a change is kept, flows whose permission it took away are ended. */
+  readonly peerLogins: Gates /** `--cut-revoked`: once a change is kept, flows that it revoked are ended. */;
   readonly cutRevoked?: boolean;
-  /** Aborted on SIGINT: nothing new begins; what must not be half done is finished. */
+  /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;
   readonly note: (host: string, severity: 'info' | 'warning', text: string) => void;
 }
 
 /**
- * An apply that is proved and permanent and whose way back is still armed: it waits for the decision. The first of `keep`
- * and `revert` decides; each ends with the host's outcome, also when the host has reverted itself in the meantime.
+ * An apply that is proved and permanent, with its rollback still armed: it waits for the decision. The first call of `keep`
+ * or `revert` decides; each returns the host's outcome, also if the host has rolled back by itself in the meantime.
  */
 export interface Proved {
   readonly kind: 'proved';
   keep(): Promise<HostOutcome>;
-  /** Puts the host back to what it was; `because` says why in words, for the host's outcome. */
+  /** Rolls the host back; `because` is the reason in words, for the host's outcome. */
   revert(because: string): Promise<HostOutcome>;
 }
 
-/** A host that was observed and planned; the session may still be open for the apply that follows. */
+/** A host with a plan; the session may still be open for the apply that follows. */
 export type PlannedHost =
   | { readonly kind: 'finished'; readonly outcome: HostOutcome }
   | {
       readonly kind: 'pending';
       readonly plan: HostPlan;
-      /** Another run that has not ended: the plan was made from a state that may not last. */
+      /** Another run that has not ended: the observed state may still change. */
       readonly unsettled?: OtherRun;
-      /** Ends with `proved`, or with the outcome of a host that ended before that: failed, refused, unreachable. */
+      /** Returns `proved`, or the outcome of a host that ended before: failed, refused, unreachable. */
       readonly apply: () => Promise<HostOutcome | Proved>;
       readonly discard: () => Promise<void>;
     };
 
-/** What can be done on one host. Each resolves to an outcome and never rejects for the host's own failures. */
+/** The operations on one host. Each resolves to an outcome and never rejects for the host's own failures. */
 export interface HostOperations {
   facts(job: HostJob, context: RunContext): Promise<HostOutcome>;
   detect(job: HostJob, context: RunContext): Promise<HostOutcome>;
@@ -64,10 +63,10 @@ export interface HostOperations {
   /** What is pending on the host, and how its last run ended. */
   status(job: HostJob, context: RunContext): Promise<HostOutcome>;
   /**
-   * The yes, or with `verdict` `revert` the no, to a run that waits for it.
-   * @param id the run that a no is for; without it, whichever is pending
+   * Confirms a waiting run, or reverts it.
+   * @param id the run to revert; by default the pending one
    */
   confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert', id?: string): Promise<HostOutcome>;
-  /** `generation` is an id, or `null` for the newest one that differs from the present state. */
+  /** `generation` is an id, or `null` for the newest one that differs from the current state. */
   rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome>;
 }

@@ -25,10 +25,9 @@ export function status(job: HostJob, context: RunContext): Promise<HostOutcome> 
 }
 
 /**
- * A person's decision on the run that waits for it on a host. The connection is a fresh one, and so proves once more that
- * the host can be reached.
+ * A person's decision on a waiting run. The connection is a fresh one, so it proves again that the host can be reached.
  *
- * @param id the run that a no is for, which may have ended by now; without it, whichever is pending
+ * @param id the run to revert, which may have ended by now; by default the pending one
  */
 export async function confirm(
   job: HostJob,
@@ -59,7 +58,7 @@ export async function confirm(
       case 'kept':
         return { kind: 'confirmed', generation: answer.generation ?? '', drifted: answer.drifted };
       case 'nothing-pending':
-        // Whoever says yes wants it kept: it must not look as if it were.
+        // The user wants the run kept: the answer must not look as if it was.
         if (verdict === 'keep' && answer.last?.outcome === 'reverted')
           return { kind: 'refused', failure: rolledBackBefore(answer.last) };
         return { kind: 'nothing-pending', last: answer.last };
@@ -82,9 +81,9 @@ export async function confirm(
 }
 
 /**
- * Ends what dead runs have left on a host that is as planned otherwise: that state is theirs, and it goes with them.
+ * Ends dead runs on a host that otherwise matches the plan: that state belongs to them, and their rollback removes it.
  *
- * @returns `unchanged` where nothing had to be put back, else why the plan does not count any more
+ * @returns `unchanged` if nothing had to be rolled back, else why the plan is no longer valid
  */
 export async function endLeft(
   job: HostJob,

@@ -1,6 +1,6 @@
 /**
  * Runs `work` for every item, at most `limit` at once, in order of the list. After `signal` is aborted nothing new
- * begins; what is under way is awaited. `work` must not reject.
+ * begins; work in progress is awaited. `work` must not reject.
  *
  * @returns the items that were never begun
  */
@@ -36,9 +36,7 @@ export class Gates {
     this.#gates.set(name, gate);
     return gate;
   }
-}
-
-/** Lets at most `limit` pieces of work in at once; the others wait in the order in which they came. */
+} /** Runs at most `limit` pieces of work at once; the others wait in their order. */
 export class Gate {
   #free: number;
   readonly #waiting: (() => void)[] = [];
@@ -53,7 +51,7 @@ export class Gate {
     try {
       return await work();
     } finally {
-      // A place is handed on, never free for a moment in between.
+      // A place is passed on directly, without being free in between.
       const next = this.#waiting.shift();
       if (next === undefined) this.#free += 1;
       else next();

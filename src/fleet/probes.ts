@@ -8,20 +8,20 @@ import { commandFailure, connectFailure } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 import { Gates, runLimited } from './pool.ts';
 
-/** sshd allows ten sessions a connection by default. */
+/** sshd allows ten sessions on a connection by default. */
 const SESSIONS = 8;
-/** What logging in, sudo-less shells and Python may take on a peer on top of the probe's own limit. */
+/** Extra time for the shell and Python on a peer, on top of the probe's own limit. */
 const PEER_GRACE_MS = 5_000;
 const PEER_OUTPUT_BYTES = 16 * 1024;
 const OUTPUT_LINES = 8;
-/** Logins under way on one peer: from ten on sshd turns some away (MaxStartups), and that would pass for a failed probe. */
+/** Logins in progress on one peer: from ten on, sshd refuses some (MaxStartups), which would look like a failed probe. */
 const LOGINS = 4;
 const NEVER = new AbortController().signal;
 
 type TcpProbe = Extract<Probe, { kind: 'tcp' }>;
 type CommandProbe = Extract<Probe, { kind: 'command' }>;
 
-/** Why a probe did not pass: one sentence without a full stop, and what a command said. */
+/** Why a probe did not pass: one sentence without a full stop, and the output of a command. */
 interface Miss {
   readonly what: string;
   readonly details: readonly string[];
@@ -37,12 +37,12 @@ export function peerLogins(): Gates {
 }
 
 /**
- * Runs the probes of a host's play, all at once, each within its limit. It is never aborted: what proves a change has to
- * come to an end.
+ * Runs the probes of a host's play, all at once, each within its limit. It is never aborted: the proof of a change must be
+ * completed.
  *
- * @param when `before` anything was changed: only those that have to pass then; `after`: all
- * @returns the failure of the first one of the playbook that does not pass, with the others in its details; `null` when
- *     all pass. Never rejects
+ * @param when `before` any change: only probes that must pass then; `after`: all
+ * @returns the failure of the first probe, in the order of the playbook, that does not pass, with the others in its
+ *     details; `null` if all pass. Never rejects
  */
 export async function runProbes(job: HostJob, context: RunContext, when: 'before' | 'after'): Promise<Failure | null> {
   const probes = (job.play?.probes ?? []).filter((probe) => when === 'after' || probe.passesBefore);
@@ -80,7 +80,7 @@ export async function runProbes(job: HostJob, context: RunContext, when: 'before
 
 type Check = (probe: Probe, look: () => Promise<Miss | null>) => Promise<void>;
 
-/** One login on a peer, and all the probes that come from there. Root is not needed to make a connection. */
+/** One login on a peer for all probes from there. A connection needs no root. */
 async function fromPeer(
   peer: string,
   probes: readonly TcpProbe[],
@@ -179,9 +179,7 @@ async function runCommand(probe: CommandProbe, job: HostJob): Promise<Miss | nul
 function startReason(errno: string, why: string): string {
   if (errno === 'ENOENT') return 'there is no such program';
   return errno === 'EACCES' ? 'it may not be executed' : terminalLine(why);
-}
-
-/** The end of what a program said, fit for a terminal. */
+} /** The last lines of a program's output, safe for a terminal. */
 function lastLines(output: string): readonly string[] {
   const lines = terminalText(output)
     .split('\n')

@@ -30,10 +30,10 @@ export function isInForce(outcome: HostOutcome): outcome is InForce {
 }
 
 /**
- * Takes back a change that is in force, because of another host: one that waits for a yes gets a no, one that was kept is
- * rolled back to the generation that it saved.
+ * Rolls back a change that is in force, because of another host: a run that waits for confirmation is reverted, a kept one
+ * is rolled back to the generation that it saved.
  *
- * @returns `reverted`, or `failed` with how the host stands
+ * @returns `reverted`, or `failed` with the state of the host
  */
 export async function putBack(
   job: HostJob,
@@ -44,12 +44,12 @@ export async function putBack(
 ): Promise<HostOutcome> {
   const { generation } = was;
   if (was.kind === 'awaiting') {
-    // Ours and no other: another controller's may be under way by now.
+    // Only this run: another controller's run may be in progress by now.
     const answered = await operations.confirm(job, context, 'revert', generation);
     const itself =
       answered.kind === 'nothing-pending' && answered.last?.id === generation && answered.last.outcome === 'reverted';
     if (answered.kind === 'reverted' || itself) return { kind: 'reverted', because, generation };
-    // Somebody may have said yes in the meantime.
+    // Somebody may have confirmed it in the meantime.
     if (answered.kind !== 'nothing-pending' && answered.kind !== 'confirmed')
       return ended(job.host, answered, generation, because);
   }
@@ -62,7 +62,7 @@ function ended(host: string, outcome: HostOutcome, generation: string, because: 
       return { kind: 'reverted', because, generation: outcome.generation };
     case 'failed': {
       const { aftermath } = outcome;
-      // Whatever a rollback that failed has restored is the configuration that it was to take back.
+      // A failed rollback restores the configuration that should have been rolled back.
       if (aftermath.kind !== 'untouched' && aftermath.kind !== 'restored') return outcome;
       return stillChanged(host, outcome, generation, because);
     }

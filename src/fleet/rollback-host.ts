@@ -16,14 +16,14 @@ import { ask, connect, withConnection } from './host-session.ts';
 import { judgeRollback } from './judge-rollback.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
-/** Nobody has measured what the reload of a rollback takes. */
+/** The assumed reload time of a rollback, before it is measured. */
 const RELOAD_SECONDS = 10;
 
 /**
- * Returns a host to a generation, under the same guard as an apply: the present state is saved and the way back to it armed,
- * and only a fresh connection that finds the generation in force keeps it.
+ * Returns a host to a generation, under the same guard as an apply: the current state is saved, a rollback to it is armed,
+ * and the run is kept only after a fresh connection finds the generation in force.
  *
- * @param generation an id, or `null` for the newest one that differs from the present state
+ * @param generation an id, or `null` for the newest one that differs from the current state
  */
 export function rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
   return withConnection(
@@ -102,7 +102,7 @@ function noGeneration(answer: { readonly why: string; readonly known: readonly s
   };
 }
 
-/** The host has the old configuration again: a fresh connection must find it so before it is kept. */
+/** The host has the old configuration again: a fresh connection must verify it before it is kept. */
 async function prove(
   run: GuardedRun,
   restored: { readonly generation: string; readonly hash: string },

@@ -5,7 +5,7 @@ import type { HostJob } from './operations.ts';
 
 /** One serial batch of one play. Batches count from 1. */
 export interface Batch {
-  /** The play's name, empty for hosts that no play covers. */
+  /** The play's name; empty for hosts without a play. */
   readonly play: string;
   readonly batch: number;
   readonly batches: number;
@@ -14,27 +14,27 @@ export interface Batch {
   readonly onFailure: OnFailure;
 }
 
-/** A play whose batches are more or other than `serial` alone would make them, since its clusters are spread over them. */
+/** A play with other batches than `serial` alone would give, because the members of its clusters are separated. */
 export interface BatchSplit {
   readonly play: string;
   readonly batches: number;
   /** How many batches `serial` alone would make. */
   readonly serial: number;
-  /** The clusters of which `serial` alone would change several members at once; none lies within another. */
+  /** The clusters of which `serial` alone would change several members at once; none is part of another. */
   readonly clusters: readonly Cluster[];
 }
 
-/** How an apply goes through its hosts. */
+/** The order of the hosts of an apply. */
 export interface Rollout {
-  /** The batches of each playbook, in order: what stops one playbook is nothing to the next. */
+  /** The batches of each playbook, in order: a stop of one playbook does not affect the next. */
   readonly playbooks: readonly (readonly Batch[])[];
   readonly splits: readonly BatchSplit[];
 }
 
 /**
- * The order in which an apply goes through the hosts: playbook by playbook as the hosts name them first, play by play as
- * the playbook lists them, batch by batch as `serial` says. Plays and playbooks follow one another, so hosts of a cluster
- * can only meet within a batch; there they are kept apart.
+ * The order of the hosts of an apply: playbooks in the order in which hosts first name them, plays in the order of the
+ * playbook, batches by `serial`. Plays and playbooks run one after the other, so only within a batch hosts of a cluster
+ * could be changed together; there they are separated.
  */
 export function planRollout(jobs: Iterable<HostJob>, clusters: readonly Cluster[]): Rollout {
   const hostsOf = new Map<Play | null, string[]>();

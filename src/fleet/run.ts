@@ -28,7 +28,7 @@ export type FleetCommand =
   | { readonly kind: 'rollback'; readonly generation: string | null };
 
 export interface FleetOptions {
-  /** How many hosts are worked on at once. */
+  /** How many hosts are processed at once. */
   readonly forks: number;
   /** Receives every event, in order. */
   readonly emit: (event: FleetEvent) => void;
@@ -40,13 +40,13 @@ export interface FleetOptions {
  * Runs one command over all hosts of `context.jobs`, at most `forks` at once.
  *
  * Every host ends with exactly one outcome and one `host-finished` event, whatever happens to the others; an unexpected
- * exception in one host's operation becomes its `failed` outcome. `apply` plans all hosts first, lets `review` look at
- * the plans, and then goes through the pending hosts play by play and batch by batch (see `ApplyRollout`).
+ * exception in one host's operation becomes its `failed` outcome. `apply` plans all hosts first, calls `review` with the
+ * plans, and then applies them play by play and batch by batch (see `ApplyRollout`).
  *
- * Aborting `context.signal` lets hosts under way finish; those not begun end as `skipped`. A batch that is to be changed as
- * a whole and is not decided yet is put back.
+ * After an abort of `context.signal`, hosts in progress finish; the others end as `skipped`. A batch that is changed as a
+ * whole and is not decided yet is rolled back.
  *
- * @throws what `emit` or `review` threw, once no host is under way any more
+ * @throws what `emit` or `review` threw, when no host is in progress any more
  */
 export async function runFleet(
   command: FleetCommand,
@@ -107,7 +107,7 @@ class FleetRun {
     return summary;
   }
 
-  /** All hosts at once; where the first pass already changes them, never two of one cluster at the same time. */
+  /** All hosts at once; if the first pass already changes them, never two of one cluster at the same time. */
   #firstPass(): readonly (readonly HostJob[])[] {
     const command = this.#command;
     const changes = command.kind === 'rollback' || (command.kind === 'confirm' && command.verdict === 'revert');
@@ -116,7 +116,7 @@ class FleetRun {
     return serialBatches(this.#jobs, [], clusters);
   }
 
-  /** The clusters among the hosts. Roles are those of the plans; of a host without one, those that it declares. */
+  /** The clusters among the hosts. Roles are those of the plans; for a host without a plan, the declared ones. */
   #clusters(): readonly Cluster[] {
     return clustersAmong(this.#jobs, this.#books.context.inventory, ({ host, settings }) => {
       const outcome = this.#books.outcomes.get(host);
@@ -125,7 +125,7 @@ class FleetRun {
     });
   }
 
-  /** Says of which plays `serial` alone would change several hosts of a cluster at once, where there is something to change. */
+  /** Reports plays with changes for which `serial` alone would change several hosts of a cluster at once. */
   #tellSplits(): void {
     const books = this.#books;
     const changes = ({ host }: HostJob): boolean =>
@@ -138,7 +138,7 @@ class FleetRun {
     }
   }
 
-  /** The first pass over one host: everything there is to do, or for apply its plan. */
+  /** The first pass over one host: the whole command, or for apply its plan. */
   async #begin(job: HostJob): Promise<void> {
     const command = this.#command;
     const operations = this.#operations;
@@ -168,7 +168,7 @@ class FleetRun {
     if (planned.kind === 'finished') return planned.outcome;
     await discard(job.host, planned, this.#books);
     const { plan, unsettled } = planned;
-    // One that needs nothing may have to end first what another run has left.
+    // A host without changes may be pending because it must first end what another run has left.
     const kind = plan.changes.length === 0 ? 'unchanged' : 'planned';
     return { kind, plan, ...(unsettled === undefined ? {} : { unsettled }) };
   }
@@ -177,7 +177,7 @@ class FleetRun {
     const planned = await this.#operations.plan(job, this.#books.context);
     const other = planned.kind === 'finished' ? unsettledBy(planned.outcome) : (planned.unsettled ?? null);
     if (other?.kind === 'alive') {
-      // Where nothing is to be done as well: what is there now may be gone in a minute.
+      // Also if there is nothing to do: the current state may change at any time.
       if (planned.kind === 'pending') await discard(job.host, planned, this.#books);
       return { kind: 'refused', failure: lockedBy(other.lock, other.run) };
     }

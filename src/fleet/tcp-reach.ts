@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 
-/** How long each of several addresses of a name gets. */
+/** The time for each address, if a name has several. */
 const ADDRESS_ATTEMPT_MS = 1000;
 
 /**
@@ -24,7 +24,7 @@ export function reachTcp(host: string, port: number, timeoutMs: number): Promise
       resolve(failure);
     };
     const timer = setTimeout(() => settle(`no answer within ${timeoutMs / 1000} s`), timeoutMs);
-    // They stay: an error that nobody listens to would end the process.
+    // The listeners stay: an error without a listener would end the process.
     socket.on('connect', () => settle(null));
     socket.on('error', (error) => settle(reason(error)));
   });

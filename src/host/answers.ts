@@ -5,13 +5,13 @@ import { JsonObject } from '../facts/json-shape.ts';
 import { readPendingRun, readRunEnd } from '../facts/state.ts';
 import { Unreadable } from '../facts/unreadable.ts';
 
-/** How a host stands after a request that failed, in its own words. */
+/** The state of a host after a failed request, as it reports it. */
 export type HostAftermath =
   /** No write had begun. */
   | { readonly kind: 'untouched' }
   /**
-   * The saved generation was restored and its hash proved it; `by` says who did it (the timer, boot, the host, …), `differs`
-   * what runs otherwise than it was saved.
+   * The saved generation was restored and its hash was checked; `by` says who did it (the timer, boot, the host, …), `differs`
+   * what differs at runtime from the saved state.
    */
   | {
       readonly kind: 'restored';
@@ -19,9 +19,9 @@ export type HostAftermath =
       readonly by: string;
       readonly differs?: readonly string[];
     }
-  /** The way back failed so far; the host goes on trying. */
+  /** The rollback has failed so far; the host tries again. */
   | { readonly kind: 'restore-failed'; readonly generation: string; readonly why: string }
-  /** The run had been decided for good before we asked. */
+  /** The run had already been kept. */
   | { readonly kind: 'kept'; readonly generation: string };
 
 /** One saved firewalld configuration of a host. */
@@ -29,10 +29,10 @@ export interface Generation {
   readonly id: string;
   readonly savedAt: string;
   readonly savedBy: string;
-  /** What the run that saved it went on to do: `apply portaswitch`, `rollback to …`. */
+  /** What the run did after saving it: `apply portaswitch`, `rollback to …`. */
   readonly before: string;
   readonly permanentHash: string;
-  /** Whether the host's permanent configuration is this one now. */
+  /** Whether this is the host's current permanent configuration. */
   readonly current: boolean;
 }
 
@@ -65,13 +65,13 @@ export type Answer =
   | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
   | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
   | { readonly kind: 'locked'; readonly lock: LockFacts; readonly pending: PendingRun | null }
-  /** `left`: sockets of these kinds that are open all the same; `tracked`: whether the kernel's table could be asked. */
+  /** `left`: sockets of these kinds that are still open; `tracked`: whether the kernel's table could be read. */
   | { readonly kind: 'flows-cut'; readonly ended: number; readonly left: number; readonly tracked: boolean }
   | { readonly kind: 'drifted' }
   | { readonly kind: 'absent' }
   | { readonly kind: 'stopped'; readonly reason: string }
   | { readonly kind: 'failed'; readonly step: string; readonly why: string; readonly aftermath: HostAftermath }
-  /** The host's program does not take such a request (door.py); nothing was done. */
+  /** The host's program refuses the request (door.py); nothing was done. */
   | { readonly kind: 'refused'; readonly why: string }
   | { readonly kind: 'unreadable'; readonly why: string };
 
@@ -80,7 +80,7 @@ const MOST_GENERATIONS = 1000;
 const MOST_DIFFERENCES = 100;
 const MOST_FLOWS = 100_000_000;
 
-/** Reads an answer; whatever a host sends, the result is a value. Texts in it are safe to show. */
+/** Reads an answer; the result is always a value. Texts in it are safe to show. */
 export function parseAnswer(text: string): Answer {
   try {
     return read(JsonObject.parse(SECTION, [text]));

@@ -36,8 +36,8 @@ function text(name: string): string {
 }
 
 /**
- * A Python file as it is sent: without blank lines and lines of comment, and indented by single blanks. To Python it is the
- * same: a test compares the two.
+ * A Python file as it is sent: without blank lines and comment lines, and indented by single spaces. To Python both are the
+ * same; a test compares them.
  */
 function condensed(python: string): string {
   let quoted = false;
@@ -50,7 +50,7 @@ function condensed(python: string): string {
   return `${kept.join('\n')}\n`;
 }
 
-/** The shell function that prints a Python program; the delimiter is quoted, so the shell reads nothing into the text. */
+/** The shell function that prints a Python program; the delimiter is quoted, so the shell expands nothing in the text. */
 function firewalldFunction(parts: readonly string[]): string {
   const program = parts.map((name) => condensed(text(name))).join('');
   return `firewalld_program() {\ncat <<'PORTFW_END_OF_PROGRAM'\n${program}PORTFW_END_OF_PROGRAM\n}\n`;

@@ -6,23 +6,23 @@ import type { RulesText } from '../kernel/rules-text.ts';
 import type { Rehearsal, RehearsedName, RehearsedState, TrialResult, TrialWay } from '../plan/rehearsal.ts';
 
 const SECTION = 'rehearsal';
-/** What all generations are called, as the host's program has it. */
+/** The form of a generation's id, as in the host's program. */
 export const GENERATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{6}$/;
 const NAMES: readonly RehearsedName[] = ['disk', 'reload', 'running', 'boot'];
 const RESULTS: readonly TrialResult[] = ['open', 'refused', 'silent'];
-/** A ruleset of 100,000 entries in three sets takes about 30 MB as JSON; what is parsed takes twenty times its bytes at worst. */
+/** A ruleset of 100,000 entries in three sets takes about 30 MB as JSON; parsed, it takes at most twenty times as much. */
 const MOST_BYTES = 64 * 1024 * 1024;
-/** Of all rulesets together: a megabyte may unpack to a thousand. */
+/** For all rulesets together: a megabyte may unpack to a gigabyte. */
 const MOST_BYTES_TOGETHER = 5 * MOST_BYTES;
 const MOST_PACKED = 64 * 1024 * 1024;
 const LONGEST_LOAD_MS = 3_600_000;
 
 /**
  * Reads the host's answer to a rehearsal (`src/host/remote/rehearsal.py`). Texts for people are safe to show; rules are as the kernel
- * wrote them, and whoever reads them takes nothing for granted.
+ * wrote them, and untrusted.
  *
- * @param ways those that were asked for
- * @param names the states that were asked for: an answer without one of them, or with another, is none
+ * @param ways the requested ways
+ * @param names the requested states: an answer without one of them, or with another, is invalid
  */
 export function parseRehearsal(text: string, ways: readonly TrialWay[], names: readonly RehearsedName[]): Rehearsal {
   try {
@@ -45,8 +45,8 @@ export function parseRehearsal(text: string, ways: readonly TrialWay[], names: r
 }
 
 /**
- * Reads the answer to the rehearsal of a rollback, with the generation that it would return to. `null` where the host has nothing
- * to rehearse: what it answers to the rollback itself says why.
+ * Reads the answer to the rehearsal of a rollback, with the generation that it would return to. `null` if the host has nothing
+ * to rehearse: its answer to the rollback itself gives the reason.
  */
 export function parseRollbackRehearsal(
   text: string,
@@ -66,7 +66,7 @@ export function parseRollbackRehearsal(
   }
 }
 
-/** How much more may be unpacked. */
+/** How many bytes may still be unpacked. */
 interface Room {
   bytes: number;
 }

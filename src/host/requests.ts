@@ -14,23 +14,23 @@ import type { HostPlan } from '../plan/plan.ts';
 import type { RehearsedName, TrialWay } from '../plan/rehearsal.ts';
 import { type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
-/** What every request that begins a run says. */
+/** The fields of every request that begins a run. */
 interface RunHead {
   readonly id: string;
   readonly holder: string;
   readonly what: string;
-  /** How long the host waits, in seconds, before it puts itself back. */
+  /** How long the host waits, in seconds, before it rolls back. */
   readonly window: number;
   readonly confirm: GuardSettings['confirm'];
 }
 
-/** A file of ours; its path is relative to /etc/firewalld. */
+/** A portfw file; its path is relative to /etc/firewalld. */
 interface WireFile {
   readonly path: string;
   readonly text: string;
 }
 
-/** Interfaces that leave a zone's file. The host works the new text out from its own file. */
+/** Interfaces that leave a zone's file. The host computes the new text from its own file. */
 interface WireRelease {
   readonly zone: string;
   readonly interfaces: readonly string[];
@@ -42,16 +42,16 @@ export interface BeginRequest extends RunHead {
   readonly observedHash: string;
   readonly files: readonly WireFile[];
   readonly reload: boolean;
-  /** What the reload takes, in whole seconds, as it was measured in the rehearsal; 0 for less than one, and without a reload. */
+  /** The reload time in whole seconds, measured in the rehearsal; 0 for less than one, and without a reload. */
   readonly reloadSeconds: number;
   readonly calls: readonly RuntimeCall[];
-  /** Zone files of others that lose an interface line later, for what is saved and restored. */
+  /** Foreign zone files that later lose an interface line: they are saved and restored too. */
   readonly foreign: readonly string[];
-  /** What is remembered on the host when the run is kept; `null` leaves it as it is. */
+  /** What the host remembers when the run is kept; `null` changes nothing. */
   readonly state: RunState | null;
 }
 
-/** What a host remembers of the run that it kept last. */
+/** What a host remembers of the last kept run. */
 export interface RunState {
   readonly format: 1;
   readonly matrix: string;
@@ -61,28 +61,28 @@ export interface RunState {
 }
 
 /** Settings that the daemon takes over, by kind and name. */
-type WireSettings = { readonly [F in OurFolder]: Readonly<Record<string, Settings<F>>> };
-
-/** Move 3: what runs now becomes what is loaded at boot. */
+type WireSettings = {
+  readonly [F in OurFolder]: Readonly<Record<string, Settings<F>>>;
+}; /** Move 3: the runtime becomes permanent. */
 export interface PermanentRequest extends WireSettings {
   readonly operation: 'permanent';
   readonly id: string;
   readonly releases: readonly WireRelease[];
   readonly deletions: readonly (readonly [ObjectKind, string])[];
-  /** Zones of NetworkManager's connections, by UUID; empty for none. */
+  /** The zones of NetworkManager's connections, by UUID; empty for none. */
   readonly connections: readonly (readonly [uuid: string, zone: string])[];
 }
 
-/** All of an apply on a host whose firewalld does not run: its files, and then its start. */
+/** The whole apply on a host whose firewalld does not run: its files, then its start. */
 export interface StartRequest extends RunHead {
   readonly operation: 'start';
   readonly observedHash: string;
   readonly files: readonly WireFile[];
-  /** Files of ours that go. */
+  /** portfw files to delete. */
   readonly deletions: readonly string[];
-  /** Zone files of others that lose interfaces, which move to ours. */
+  /** Foreign zone files that lose interfaces to portfw zones. */
   readonly edits: readonly WireRelease[];
-  /** The paths of those, for what is saved and restored. */
+  /** The paths of those files: they are saved and restored too. */
   readonly foreign: readonly string[];
   readonly connections: readonly (readonly [uuid: string, zone: string])[];
   readonly state: RunState | null;
@@ -92,11 +92,11 @@ export type Request =
   | BeginRequest
   | StartRequest
   | PermanentRequest
-  /** The run is proved; `hold` leaves the decision to a person, `keep` takes it. */
+  /** The run is proved; `hold` leaves the decision to a person, `keep` decides. */
   | { readonly operation: 'hold' | 'keep'; readonly id: string }
-  /** A person's yes to the run that waits for it; `null` for whichever that is. */
+  /** A person confirms the waiting run; `null` for the pending one. */
   | { readonly operation: 'confirm'; readonly id: string | null }
-  /** Puts a run back that is not kept, and says how the host stands. */
+  /** Rolls back a run that is not kept, and reports the state of the host. */
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'status' }
   | RehearseRequest
@@ -104,33 +104,33 @@ export type Request =
   | CutFlowsRequest
   | RollbackRequest;
 
-/** What would firewalld make of it? Nothing is changed. */
+/** Asks the host to rehearse a plan. Nothing is changed. */
 export interface RehearseRequest {
   readonly operation: 'rehearse';
-  /** Whether firewalld does not run: then there is nothing but what it is started with. */
+  /** Whether firewalld does not run: then only its start is rehearsed. */
   readonly starts: boolean;
   readonly reload: boolean;
   /** The definitions of the first move. */
   readonly files: readonly WireFile[];
-  /** All files of ours once the plan is permanent. */
+  /** All portfw files once the plan is permanent. */
   readonly ours: readonly WireFile[];
   readonly edits: readonly WireRelease[];
   readonly calls: readonly RuntimeCall[];
-  /** The zones that NetworkManager's connections name once the plan is permanent. */
+  /** The zones of NetworkManager's connections once the plan is permanent. */
   readonly connections: readonly (readonly [uuid: string, zone: string])[];
   /** Connections to try with real packets. */
   readonly ways: readonly TrialWay[];
-  /** Ports on which somebody is to listen besides. */
+  /** Further ports to listen on. */
   readonly listen: readonly number[];
 }
 
-/** The same of a rollback: of the files as they are, and of those that it would leave. */
+/** The same for a rollback: the current files, and the files after the rollback. */
 export interface RehearseRollbackRequest extends Pick<RehearseRequest, 'ways' | 'listen'> {
   readonly operation: 'rehearse-rollback';
   readonly generation: string | null;
 }
 
-/** Ends the established flows of these kinds: after a run is kept, and only what nothing lets in any more. */
+/** Ends the established flows of these kinds: after a run is kept, and only revoked flows. */
 export interface CutFlowsRequest {
   readonly operation: 'cut-flows';
   readonly holder: string;
@@ -150,17 +150,17 @@ export interface RollbackRequest {
   readonly generation: string | null;
   readonly window: number;
   readonly confirm: 'auto';
-  /** What the reload takes, as it was measured in the rehearsal; 0 where nobody has measured. */
+  /** The reload time as measured in the rehearsal; 0 without a measurement. */
   readonly reloadSeconds: number;
 }
 
-/** What the requests of one apply are made from: the plan, and who carries it out. */
+/** The input of the requests of one apply: the plan, and who applies it. */
 export interface ApplyInput {
   readonly id: string;
   readonly holder: string;
   readonly plan: HostPlan;
   readonly guard: GuardSettings;
-  /** The time of the run, ISO 8601 in UTC, for what the host remembers. */
+  /** The time of the run, ISO 8601 in UTC; the host remembers it. */
   readonly at: string;
 }
 
@@ -173,7 +173,7 @@ function headOf({ id, holder, guard }: ApplyInput, what: string): RunHead {
   return { id, holder, what, window: guard.windowSeconds, confirm: guard.confirm };
 }
 
-/** Asks for a rehearsal of a plan. `permanent` is what its steps lead to; `ways` are at most 64. */
+/** The request for a rehearsal of a plan, with at most 64 `ways`. */
 export function rehearseRequest(
   { plan, outcome }: MadePlan,
   trials: { readonly ways: readonly TrialWay[]; readonly listen: readonly number[] },
@@ -197,7 +197,7 @@ export function rehearseRequest(
   };
 }
 
-/** The states that the host tells of when it is asked so (`rehearsals_of` in `rehearsal.py`). */
+/** The states in the host's answer to a request (`rehearsals_of` in `rehearsal.py`). */
 export function rehearsedNames({ starts, reload }: Pick<RehearseRequest, 'starts' | 'reload'>): RehearsedName[] {
   if (starts) return ['boot'];
   return reload ? ['disk', 'reload', 'running', 'boot'] : ['disk', 'running', 'boot'];
@@ -219,12 +219,12 @@ export function beginRequest(input: ApplyInput): BeginRequest {
   };
 }
 
-/** What the plan says that its reload takes, in whole seconds. */
+/** The reload time in the plan, in whole seconds. */
 function reloadSeconds({ disruption }: HostPlan): number {
   return 'holdMs' in disruption && disruption.holdMs >= 1000 ? Math.ceil(disruption.holdMs / 1000) : 0;
 }
 
-/** The first request on one that does not run. */
+/** The first request if firewalld does not run. */
 export function startRequest(input: ApplyInput): StartRequest {
   const { steps, matrix, observedHash } = input.plan;
   return {
@@ -241,8 +241,8 @@ export function startRequest(input: ApplyInput): StartRequest {
 }
 
 /**
- * The second request of an apply, sent over a fresh connection once the behaviour is proved. Where firewalld was started,
- * everything is permanent already: the host then only reads what is there.
+ * The second request of an apply, sent over a fresh connection once the behaviour is proved. If firewalld was started,
+ * everything is permanent already: the host then only reads its state.
  */
 export function permanentRequest({ id, plan }: ApplyInput): PermanentRequest {
   const settings = perOurKind<{ [F in OurFolder]: Record<string, Settings<F>> }>(() => ({}));
@@ -280,7 +280,7 @@ function connectionsOf({ steps }: HostPlan): (readonly [string, string])[] {
   return stepsOfKind(steps, 'connection').map(({ uuid, zone }) => [uuid, zone]);
 }
 
-/** What is remembered on the host when the run is kept. */
+/** What the host remembers when the run is kept. */
 function runState({ plan, id, at }: ApplyInput): RunState | null {
   const [step] = stepsOfKind(plan.steps, 'remember');
   if (step === undefined) return null;

@@ -10,19 +10,19 @@ import {
 import { firewalldProgram, installProgram, probeProgram, reachProgram } from './programs.ts';
 
 /**
- * A sudo that is limited to what portfw runs: on the host a small program, `portfw-run`, which carries out only programs
- * whose SHA-256 it has listed, and a sudoers file that allows the account this program alone. Whoever has the account then
- * can do with firewalld what portfw can do, and does not have a shell as root.
+ * A sudo that is limited to portfw's programs: a small program on the host, `portfw-run`, runs only programs whose SHA-256 is
+ * in its list, and a sudoers file allows the account only this program. The account can then do with firewalld what portfw
+ * can do, but has no root shell.
  */
 
-/** Refuses what is not listed; `$p` is the text that is about to be evaluated. Without single quotes. */
+/** Refuses unlisted programs; `$p` is the text to be evaluated. Contains no single quotes. */
 const CHECK = [
   'h=$(printf %s "$p" | sha256sum); h=$' + '{h%% *}',
   'case " $listed " in *" $h "*) ;; *) echo "portfw-run: this program is not listed" >&2; exit 95 ;; esac',
   'unset h listed',
 ].join('; ');
 
-/** The SHA-256 of every program that portfw runs on hosts, in the form in which the host's shell gets it. */
+/** The SHA-256 of every program that portfw runs on hosts, in the form that the host's shell receives. */
 export function listedPrograms(): readonly string[] {
   return [probeProgram(), firewalldProgram(), reachProgram(), installProgram()].map((program) =>
     createHash('sha256').update(wrappedProgram(program)).digest('hex'),
@@ -32,7 +32,7 @@ export function listedPrograms(): readonly string[] {
 /** The text of `portfw-run` for this version's programs. */
 export function sudoHelper(version: string): string {
   const template = readFileSync(new URL('remote/portfw-run.sh', import.meta.url), 'utf8');
-  // Functions, as a replacement text would have its `$` read.
+  // Functions, because `$` is special in a replacement text.
   return template
     .replace('@VERSION@', () => version)
     .replace('@PATH@', () => PROGRAM_PATH)
@@ -56,8 +56,8 @@ export function sudoersFile(user: string, password: boolean): string {
 }
 
 /**
- * A script that sets both up, to be read and then run as root on each host. It may be run again, and changes nothing
- * unless sudo finds the new file right.
+ * A script that installs both; read it, then run it as root on each host. It may be run again, and changes nothing unless
+ * sudo accepts the new file.
  */
 export function sudoersSetup(user: string, password: boolean, version: string): string {
   return `#!/bin/sh

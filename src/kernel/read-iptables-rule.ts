@@ -68,7 +68,7 @@ function grouped(words: readonly string[]): { readonly groups: readonly Group[];
   return { groups, target: [] };
 }
 
-/** What nobody can say beforehand. */
+/** What nobody can say in advance. */
 const CHANCE = [
   'limit',
   'hashlimit',

@@ -146,7 +146,7 @@ function readMatch(value: Json, text: string): Match {
   return values === null ? unknown : { kind: 'match', fields, mask: bits, test, values, text };
 }
 
-/** What is known of these fields is that nobody knows them beforehand. */
+/** What is known of these fields is that nobody knows them in advance. */
 const CHANCE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ip: ['ttl', 'dscp', 'ecn', 'length', 'id'],
   ip6: ['hoplimit', 'dscp', 'ecn', 'length', 'flowlabel'],

@@ -79,7 +79,7 @@ class Reader {
 
   take(entry: Json): void {
     if (!isObject(entry)) {
-      this.#problem('an entry that is no object');
+      this.#problem('an entry that is not an object');
       return;
     }
     for (const [kind, value] of Object.entries(entry)) {
@@ -162,7 +162,7 @@ class Reader {
     }
     const priority = priorityOf(get(value, 'prio'), hook);
     if (hook === undefined || priority === null) {
-      this.#problem(`the chain ${name} is at the hook ${valueShort(given)}, which is not looked at`);
+      this.#problem(`the chain ${name} is at the hook ${valueShort(given)}, which portfw does not evaluate`);
       return null;
     }
     const policy = get(value, 'policy') === 'drop' ? 'drop' : 'accept';
@@ -258,7 +258,7 @@ function typesOf(type: Json): readonly DataType[] {
 }
 
 /** In no set of a real host: its elements would be nested. */
-const NESTED = 'elements that are nested too deep';
+const NESTED = 'elements that are nested too deeply';
 
 function nftSet(value: Json, name: string, map: boolean): NamedSet {
   const flags = list(get(value, 'flags'));

@@ -66,7 +66,7 @@ export type Match =
       readonly values: Values;
       readonly text: string;
     }
-  /** Nobody can say beforehand: a rate, a quota, a MAC address. */
+  /** Nobody can say in advance: a rate, a quota, a MAC address. */
   | { readonly kind: 'chance'; readonly text: string }
   | { readonly kind: 'unknown'; readonly text: string };
 
@@ -101,7 +101,7 @@ export type FieldName =
   | 'pkttype'
   | 'fib saddr type'
   | 'fib daddr type'
-  /** Whether the routes know a way back to the source. */
+  /** Whether the routes lead back to the source. */
   | 'way back'
   | 'unknown';
 

@@ -56,7 +56,7 @@ const DEEPEST = 256;
 const MOST_RULES = 3_000_000;
 
 /** What is said of such rules. */
-export const ENDLESS = 'rules that jump to each other without end';
+export const ENDLESS = 'rules that jump to each other endlessly';
 
 /** Sends flows through chains, split by each match into those that it is true for and the others. */
 export class Walk {

@@ -172,7 +172,7 @@ function coveringPlays(
         severity: 'error',
         code: 'host-in-two-plays',
         what: `${threeShown(names)} ${names.length === 1 ? 'is' : 'are'} in two plays, ${shown(first?.name)} and ${shown(play.name)}`,
-        solve: 'A host belongs to one play: take it out of one, for example with ":!host" in "hosts"',
+        solve: 'A host belongs to one play: remove it from one, for example with ":!host" in "hosts"',
         location: play.location,
       }),
     );

@@ -67,8 +67,8 @@ function checkRoles({ settings, matrix, report, unknown }: Pair): void {
     else if (role.appliance && settings.managed) {
       report(
         'appliance-role',
-        `the role ${shown(name)} is that of an appliance, and this host is managed`,
-        'Set "portfw_managed: false", so that nobody tries to log in',
+        `the role ${shown(name)} is for an appliance, but this host is managed`,
+        'Set "portfw_managed: false", so that portfw does not log in',
         ['portfw_roles', index],
       );
     }
@@ -84,7 +84,7 @@ function checkInterfaceChoices({ settings, matrix, report, unknown }: Pair, comp
       const choices = role.interfaceChoices.join(' or ');
       report(
         'no-interface-choice',
-        `the rules of ${shown(name)} cannot stand on ${interfaceClass}`,
+        `the rules of ${shown(name)} cannot be on ${interfaceClass}`,
         choices === ''
           ? `Only these roles have a choice: ${rolesWithChoice(matrix).join(', ') || 'none'}`
           : `Choose ${choices}`,

@@ -72,7 +72,7 @@ function readChain(
       what: chain.includes(file)
         ? `the matrices extend each other in a circle: ${cycle}`
         : `more than ${MAX_CHAIN} matrices extend each other`,
-      solve: 'Let one of them stand alone, without "extends"',
+      solve: 'Remove "extends" from one of them',
       location,
     });
     return { matrix: null, problems: [problem] };
@@ -237,12 +237,7 @@ function checkHead({ written, yaml, base, report }: Part): void {
   if (written.extends === undefined) {
     for (const key of ['title', 'print', 'roles'] as const) {
       if (written[key] !== undefined) continue;
-      report(
-        'missing-key',
-        `${shown(key)} is missing`,
-        'A matrix that extends no other says it itself',
-        yaml.locate([]),
-      );
+      report('missing-key', `${shown(key)} is missing`, 'A matrix without "extends" must set it', yaml.locate([]));
     }
     return;
   }
@@ -269,14 +264,14 @@ function dropRoles({ written, yaml, checked, base, report }: Part, roles: Map<st
     if (base === null) {
       report(
         'nothing-to-drop',
-        'there is no base to drop a role of',
+        'there is no base to drop a role from',
         'Name the base with "extends", or leave "drop_roles" out',
         at,
       );
     } else if (entriesOf(written.roles).some(([role]) => role === name)) {
       report(
         'contradiction',
-        `the role ${shown(name)} is dropped and written anew`,
+        `the role ${shown(name)} is both dropped and defined`,
         'Do one of the two; "rules" replaces all of its rules',
         at,
       );
@@ -309,8 +304,8 @@ function checkPeerRoles(
     } else if (missing.length === peer.roles.length) {
       report(
         'dangling-peers',
-        `the peer set ${shown(peer.name)} follows the dropped role ${shown(first)}`,
-        `Write the peer set ${shown(peer.name)} anew under "peers", without "role"`,
+        `the peer set ${shown(peer.name)} refers to the dropped role ${shown(first)}`,
+        `Define the peer set ${shown(peer.name)} again under "peers", without "role"`,
         yaml.locate(['drop_roles', written.drop_roles?.indexOf(first) ?? 0]),
       );
     }

@@ -72,7 +72,7 @@ function readProbe(
     return wrong(
       'two-probes',
       'a probe has both "tcp" and "command"',
-      'Make two probes of it',
+      'Split it into two probes',
       [...at, 'command'],
       'key',
     );
@@ -84,7 +84,7 @@ function readProbe(
     }
     const bad = command.findIndex((part) => part.includes('\0'));
     if (bad !== -1) {
-      return wrong('bad-command', 'an argument cannot hold a NUL character', 'Take it out', [...at, 'command', bad]);
+      return wrong('bad-command', 'an argument cannot hold a NUL character', 'Remove it', [...at, 'command', bad]);
     }
     const [program = '', ...rest] = command;
     if (program.trim() === '') {
@@ -93,7 +93,7 @@ function readProbe(
     return { kind: 'command', name: written.name ?? command.join(' '), ...common, argv: [program, ...rest], directory };
   }
   if (tcp === undefined) {
-    return wrong('empty-probe', 'a probe has neither "tcp" nor "command"', 'Say what it is to look at', at);
+    return wrong('empty-probe', 'a probe has neither "tcp" nor "command"', 'Add "tcp" or "command"', at);
   }
   const goal = readGoal(tcp);
   if (typeof goal === 'string') return wrong('bad-probe-goal', goal, TCP_HINT, [...at, 'tcp']);
@@ -109,13 +109,13 @@ function readGoal(tcp: number | string): { readonly host: string | null; readonl
   const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]*)\]:|(.*):)?([^:\]]*)$/s.exec(text) ?? [];
   const written = bracketed ?? plain ?? null;
   if (bracketed === undefined && isIPv6(text)) return `${shown(text)} is an address without a port`;
-  if (plain?.includes(':')) return `${shown(text)} cannot be told apart into address and port`;
+  if (plain?.includes(':')) return `${shown(text)} cannot be split into address and port`;
   if (!/^\d{1,9}$/.test(digits)) return `${shown(tcp)} is neither a port nor a host with a port`;
   const port = Number(digits);
   if (port < 1 || port > 65535) return `port ${port} is not between 1 and 65535`;
   if (written === null) return { host: null, port };
   const family = addressFamily(written);
-  if (bracketed !== undefined && family !== 'ipv6') return `${shown(written)} is no IPv6 address`;
+  if (bracketed !== undefined && family !== 'ipv6') return `${shown(written)} is not an IPv6 address`;
   if (family === null && (/^[\d.]+$/.test(written) || !HOST_NAME.test(written))) {
     return `${shown(written)} is neither a host's name nor an address`;
   }

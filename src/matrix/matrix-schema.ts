@@ -121,12 +121,12 @@ function ports(protocol: string): z.ZodType<PortsEntry | undefined> {
     );
 }
 
-const from = z.string().optional().describe('who may come: "any" (the default) or the name of a peer set');
+const from = z.string().optional().describe('who may connect: "any" (the default) or the name of a peer set');
 const fromPublic = z
   .string()
   .optional()
-  .describe('who may come instead when portfw_role_interfaces puts the rule on the public side');
-const feature = z.string().optional().describe('the feature that turns the rule on; without one it always stands');
+  .describe('who may connect instead when portfw_role_interfaces puts the rule on the public side');
+const feature = z.string().optional().describe('the feature that turns the rule on; without one the rule is always on');
 const source = textSchema(200)
   .optional()
   .describe("where the vendor prints it, or who decided it; each row needs one, its own or the group's");
@@ -141,7 +141,7 @@ const portRow: z.ZodType<PortRow> = z
     administration: z
       .boolean()
       .optional()
-      .describe('true for a port that administers the host: portfw_management, where it is set, says who may come'),
+      .describe('true for a port that administers the host: if portfw_management is set, it decides who may connect'),
     feature,
     helper: z
       .string()
@@ -159,9 +159,7 @@ const portRow: z.ZodType<PortRow> = z
 
 const ruleGroup: z.ZodType<RuleGroup> = z
   .strictObject({
-    interface: z
-      .enum(INTERFACE_CLASSES)
-      .describe('the interface class on which the rules stand: public, private, vip or control'),
+    interface: z.enum(INTERFACE_CLASSES).describe('the interface class of the rules: public, private, vip or control'),
     source,
     from,
     from_public: fromPublic,
@@ -227,18 +225,18 @@ const role: z.ZodType<RoleEntry> = z
       .array(z.enum(INTERFACE_CLASSES))
       .optional()
       .describe('interface classes that portfw_role_interfaces may choose from for this role'),
-    detectors: z.array(detector).optional().describe('what on a host speaks for the role'),
+    detectors: z.array(detector).optional().describe('what on a host indicates the role'),
     rules: groups
       .optional()
-      .describe("all rules of the role; in a matrix that extends another they take the place of the base's rules"),
+      .describe("all rules of the role; in a matrix that extends another they replace the base's rules"),
     add: groups.optional().describe('rules to add to those of the base'),
     replace: groups
       .optional()
-      .describe("rules to put in the place of the base's rules for the same interface, protocol and port"),
+      .describe("rules that replace the base's rules for the same interface, protocol and port"),
     drop: z
       .array(z.string())
       .optional()
-      .describe('rules of the base to leave out: "udp/5070", or "vip/udp/5070" for one interface alone'),
+      .describe('rules of the base to leave out: "udp/5070", or "vip/udp/5070" for one interface only'),
   })
   .describe('a role: "title", "detectors" and "rules"; or "add", "replace" and "drop" for a role of the base');
 
@@ -276,9 +274,9 @@ export const matrixSchema: z.ZodType<MatrixFile> = z
             site: z
               .boolean()
               .optional()
-              .describe("true for hosts of the host's own site alone; without a role, all of the site's servers"),
+              .describe("true for only the hosts of the host's own site; without a role, all of the site's servers"),
           })
-          .describe('a peer set: "description", and perhaps "role" and "site"'),
+          .describe('a peer set: "description", and optionally "role" and "site"'),
       )
       .optional()
       .describe('named sets of machines that a rule\'s "from" may be'),
@@ -289,13 +287,15 @@ export const matrixSchema: z.ZodType<MatrixFile> = z
           .strictObject({
             description: textSchema(100).describe('what people call it, such as "SIP cluster"'),
             roles: z.array(z.string()).min(1).describe('the roles whose hosts on one site are its members'),
-            feature: z.string().optional().describe('the feature without which these hosts are no cluster'),
+            feature: z.string().optional().describe('the feature without which these hosts are not a cluster'),
             filtered: z
               .boolean()
               .optional()
-              .describe('true where the members stay filtered from each other, and only never change at the same time'),
+              .describe(
+                'true if the members stay filtered from each other; they are still never changed at the same time',
+              ),
           })
-          .describe('a cluster: "description" and "roles", and perhaps "feature" and "filtered"'),
+          .describe('a cluster: "description" and "roles", and optionally "feature" and "filtered"'),
       )
       .optional()
       .describe(

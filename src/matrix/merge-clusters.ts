@@ -71,10 +71,10 @@ function dropClusters(
     const at = yaml.locate(['drop_clusters', index]);
     if (base === null) {
       const solve = 'Name the base with "extends", or leave "drop_clusters" out';
-      report('nothing-to-drop', 'there is no base to drop a cluster of', solve, at);
+      report('nothing-to-drop', 'there is no base to drop a cluster from', solve, at);
     } else if (own.includes(name)) {
-      const solve = 'Do one of the two; a cluster under "clusters" takes the place of the base\'s';
-      report('contradiction', `the cluster ${shown(name)} is dropped and written anew`, solve, at);
+      const solve = 'Do one of the two; a cluster under "clusters" replaces the base\'s';
+      report('contradiction', `the cluster ${shown(name)} is both dropped and defined`, solve, at);
     } else if (!base.clusters.has(name) || dropped.has(name)) {
       const solve = dropped.has(name)
         ? 'It is in the list twice: keep one'

@@ -46,8 +46,8 @@ export function mergeRole(name: string, entry: RoleEntry, base: MatrixRole | nul
       new Problem({
         severity: 'error',
         code: 'contradiction',
-        what: `the role ${shown(name)} has "rules", which replaces them all, and a change to them`,
-        solve: 'Keep "rules", or use "add", "replace" and "drop" alone',
+        what: `the role ${shown(name)} has both "rules", which replaces all rules, and a change to them`,
+        solve: 'Keep "rules", or use only "add", "replace" and "drop"',
         location: yaml.locate([...at, 'rules'], 'key'),
       }),
     );
@@ -89,7 +89,7 @@ function checkNewRole(name: string, entry: RoleEntry, context: RoleContext): voi
         code: 'nothing-to-change',
         what: context.extending
           ? `the base has no role ${shown(name)} whose rules "${change}" could change`
-          : `"${change}" changes the rules of a base, and this matrix has none`,
+          : `"${change}" changes the rules of a base, but this matrix has no base`,
         solve: context.extending
           ? suggestion(name, context.baseRoles, 'roles')
           : 'Write the rules under "rules", or name the base with "extends"',
@@ -156,7 +156,8 @@ function dropHint(selector: string, rules: readonly RuleDraft[]): string {
       other.range.first <= port &&
       port <= other.range.last,
   );
-  if (range !== undefined) return `The port lies within ${shown(ruleKey(range))}: drop that and add what shall stay`;
+  if (range !== undefined)
+    return `The port lies within ${shown(ruleKey(range))}: drop that range and add what should stay`;
   return suggestion(selector, rules.map(ruleKey), 'rules');
 }
 
@@ -204,8 +205,7 @@ function readDetectors(entries: readonly DetectorEntry[], at: YamlPath, context:
         severity: 'error',
         code: 'bad-detector',
         what: detector,
-        solve:
-          'Give one of "socket", "process", "unit", "package" and "file"; "process" may also stand beside "socket"',
+        solve: 'Give one of "socket", "process", "unit", "package" and "file"; "process" may be combined with "socket"',
         location: context.yaml.locate([...at, index]),
       }),
     );
@@ -219,9 +219,8 @@ function readDetector(entry: DetectorEntry): Detector | string {
   const kinds = (['socket', 'unit', 'package', 'file'] as const).filter((key) => entry[key] !== undefined);
   const names = entry.process === undefined ? [] : typeof entry.process === 'string' ? [entry.process] : entry.process;
   const [kind, second] = kinds;
-  if (second !== undefined) return `a detector looks at one thing, and this one at "${kind}" and "${second}"`;
-  if (kind === undefined)
-    return names.length > 0 ? { kind: 'process', names, weight } : 'the detector looks at nothing';
+  if (second !== undefined) return `a detector checks one thing, but this one has "${kind}" and "${second}"`;
+  if (kind === undefined) return names.length > 0 ? { kind: 'process', names, weight } : 'the detector checks nothing';
   const text = entry[kind] ?? '';
   if (kind === 'socket') {
     const [, protocol, port] = SOCKET.exec(text) ?? [];
@@ -230,7 +229,7 @@ function readDetector(entry: DetectorEntry): Detector | string {
     if (typeof range === 'string') return range;
     return { kind, protocol: protocol as Protocol, port: range, processes: names, weight };
   }
-  if (names.length > 0) return `"process" cannot stand beside "${kind}"`;
+  if (names.length > 0) return `"process" cannot be combined with "${kind}"`;
   switch (kind) {
     case 'unit':
       return { kind, unit: text, weight };

@@ -38,7 +38,7 @@ const batch = z.union([
 
 const probe: z.ZodType<ProbeEntry> = z
   .strictObject({
-    name: textSchema(100).optional().describe('what messages call the probe'),
+    name: textSchema(100).optional().describe('the name of the probe in messages'),
     tcp: z
       .union([z.number().meta({ minimum: 1, maximum: 65535, multipleOf: 1 }), z.string().min(1).max(300)])
       .optional()
@@ -65,7 +65,7 @@ const probe: z.ZodType<ProbeEntry> = z
 
 const play: z.ZodType<PlayEntry> = z
   .strictObject({
-    name: textSchema(100).optional().describe('what the run calls the play'),
+    name: textSchema(100).optional().describe('the name of the play in the output'),
     hosts: z
       .union([textSchema(500), z.array(textSchema(500)).min(1)])
       .describe('an Ansible host pattern, such as "all" or "sip:&site_a", or a list of them'),
@@ -90,7 +90,7 @@ const play: z.ZodType<PlayEntry> = z
     on_failure: z
       .enum(ON_FAILURE)
       .optional()
-      .describe('what becomes of the good hosts when one fails: keep-good (the default), revert-batch or revert-run'),
+      .describe('what happens to the good hosts when one fails: keep-good (the default), revert-batch or revert-run'),
     probes: z
       .array(probe)
       .min(1)

@@ -51,8 +51,8 @@ function tooMany(pattern: string, count: number, location: SourceLocation): Prob
   return new Problem({
     severity: 'error',
     code: 'too-many-peers',
-    what: `a probe comes from at most ${MAX_PEERS} hosts, and ${shown(pattern)} are ${count}`,
-    solve: 'Take some of them, such as "sip[0:2]"',
+    what: `a probe may come from at most ${MAX_PEERS} hosts, but ${shown(pattern)} are ${count}`,
+    solve: 'Choose some of them, such as "sip[0:2]"',
     location,
   });
 }

@@ -182,7 +182,7 @@ export function checkOverlaps(rules: readonly RuleDraft[], problems: Problem[]):
         new Problem({
           severity: 'error',
           code: same ? 'duplicate-rule' : 'overlapping-rules',
-          what: same ? `${what} is there twice` : `${what} overlaps with ${formatRulePort(other.port)}`,
+          what: same ? `${what} is defined twice` : `${what} overlaps with ${formatRulePort(other.port)}`,
           solve: `Keep one; the other is at ${where}`,
           location: rule.location,
         }),

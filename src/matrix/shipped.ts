@@ -66,11 +66,11 @@ export function resolveReference(
   const names = shippedNames(kind);
   if (names.includes(reference)) return path.join(folderOf(kind), `${reference}.yaml`);
   const near = closest(reference, names);
-  const own = 'one of your own is given as a path that ends in .yaml';
+  const own = 'give your own as a path that ends in .yaml';
   return new Problem({
     severity: 'error',
     code: `unknown-${kind}`,
-    what: `no ${kind} ships under the name ${shown(reference)}`,
+    what: `no ${kind} named ${shown(reference)} ships with portfw`,
     solve: near === null ? `There are ${names.join(', ')}; ${own}` : `Did you mean "${near}"? Otherwise, ${own}`,
     location,
   });

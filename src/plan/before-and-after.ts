@@ -14,27 +14,27 @@ import type { StepOutcome } from './steps/step-outcome.ts';
 export interface FiltersInput {
   readonly firewalld: FilterFacts;
   readonly observed: ObservedFirewalld;
-  /** Ours once the plan is carried out. */
+  /** portfw's objects after the plan. */
   readonly outcome: StepOutcome;
-  /** The kernel's own rules at each moment; `null` where the host did not rehearse the plan. */
+  /** The kernel's own rules at each moment; `null` if the host did not rehearse the plan. */
   readonly kernels: Kernels | null;
 }
 
 /**
- * The host's filters, before and after the plan, at runtime and as the files have it. Those of a rehearsal are the kernel's
- * own rules; what of a rehearsal is missing is worked out from firewalld's configuration.
+ * The host's filters, before and after the plan, at runtime and according to the files. With a rehearsal they are the
+ * kernel's own rules; what the rehearsal lacks is computed from firewalld's configuration.
  */
 export interface Filters {
   readonly now: { readonly before: Filter; readonly after: Filter };
   readonly boot: { readonly before: Filter; readonly after: Filter };
   /**
-   * After the reload of the plan and its calls, where that is another state than after a boot: it was rehearsed, or a reload
-   * keeps interfaces where they are (`FlushAllOnReload=no`). `null` otherwise.
+   * After the plan's reload and calls, if that differs from the state after a boot: it was rehearsed, or a reload keeps
+   * interfaces in their zones (`FlushAllOnReload=no`). `null` otherwise.
    */
   readonly reloaded: Filter | null;
 }
 
-/** Builds the filters of one plan, once for all that asks them. */
+/** Builds the filters of one plan, once for all that evaluates them. */
 export function filtersOf(input: FiltersInput): Filters {
   const { firewalld, observed, outcome, kernels } = input;
   const { permanent, runtime } = observed;
@@ -43,7 +43,7 @@ export function filtersOf(input: FiltersInput): Filters {
   const homes = new Map(
     [...runtime.zones.values()].flatMap((zone) => zone.interfaces.map((name) => [name, zone.name])),
   );
-  // Engines bind their interfaces whenever firewalld starts, and NetworkManager's word on zones wins at boot.
+  // Container engines bind their interfaces whenever firewalld starts, and at boot NetworkManager's zones win.
   const managed = new Map([
     ...[...homes].filter(([name]) => OF_ENGINES.test(name)),
     ...firewalld.networkManager.flatMap(({ zone, interfaces }) =>
@@ -98,7 +98,7 @@ function circumstances(
   };
 }
 
-/** What a policy refuses, alone. */
+/** Only the refusing part of a policy. */
 function refusing(policy: PolicyConfig): PolicyConfig {
   return {
     ...policy,
@@ -111,7 +111,7 @@ function refusing(policy: PolicyConfig): PolicyConfig {
   };
 }
 
-/** One layer of the host with our part of it as the steps leave it. Definitions that are built in are known from runtime only. */
+/** One layer of the host, with portfw's part as the steps leave it. Built-in definitions are known only from the runtime. */
 function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: FirewalldConfig): FirewalldConfig {
   const ours = [...outcome.zones.values()].filter(({ name }) => isOurs(name));
   const homes = new Set(ours.flatMap((zone) => zone.interfaces));
@@ -119,7 +119,7 @@ function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: Fir
     .filter((zone) => !isOurs(zone.name))
     .map((zone) => ({ ...zone, interfaces: zone.interfaces.filter((name) => !homes.has(name)) }));
   const prioritised = ours.map((zone): ZoneConfig => {
-    // We write none, and leave one that somebody gave our zone.
+    // portfw writes no priority, and keeps one that somebody set on its zone.
     const priority = layer.zones.get(zone.name)?.ingressPriority ?? runtime.zones.get(zone.name)?.ingressPriority;
     return priority === undefined ? zone : { ...zone, ingressPriority: priority };
   });
@@ -135,7 +135,7 @@ function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: Fir
   return { ...merged, zones: new Map([...others, ...prioritised].map((zone) => [zone.name, zone])) };
 }
 
-/** A configuration with interfaces bound as somebody else binds them, but for those that are in a zone of ours. */
+/** A configuration with interfaces bound as others bind them, except those in portfw zones. */
 function rebound(config: FirewalldConfig, homes: ReadonlyMap<string, string>): FirewalldConfig {
   const ours = new Set(
     [...config.zones.values()].filter(({ name }) => isOurs(name)).flatMap((zone) => zone.interfaces),

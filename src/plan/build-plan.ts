@@ -27,19 +27,19 @@ export interface PlanInput {
   readonly desired: DesiredFirewalld;
   readonly remembered: RememberedState | null;
   readonly notes: readonly PolicyNote[];
-  /** What runs on the host at the moment; without it the plan has no impact to tell. */
+  /** The live state of the host; without it the plan has no impact. */
   readonly live?: ImpactFacts;
-  /** What has to be done first where firewalld does not run; `observed.runtime` is then a host that lets everything in. */
+  /** What must be done first if firewalld does not run; `observed.runtime` is then a host that lets everything in. */
   readonly ensure?: Extract<Change, { kind: 'ensure-firewalld' }>['action'];
 }
 
-/** A plan with what its steps lead to on the host, which the lockout proof asks. */
+/** A plan with the resulting state of its steps, for the lockout proof. */
 export interface MadePlan {
   readonly plan: HostPlan;
   readonly outcome: StepOutcome;
 }
 
-/** The changes between what a host's firewalld is and what it should be, and the steps for them; the impact is not known yet. Pure. */
+/** The changes from the observed to the desired firewalld, and their steps; the impact is not known yet. Pure. */
 export function draftPlan(input: PlanInput): MadePlan {
   const { ensure, observed, desired } = input;
   const changes: Change[] = [
@@ -54,7 +54,7 @@ export function draftPlan(input: PlanInput): MadePlan {
   const reload = reloadOf(steps);
   const notes = [...input.notes];
   if (reload !== null) {
-    // What NetworkManager manages it binds again after the reload.
+    // NetworkManager binds its interfaces again after the reload.
     const bound = [
       ...[...desired.zones.values()].flatMap((zone) => zone.config.interfaces),
       ...input.facts.networkManager.flatMap((connection) => connection.interfaces),
@@ -79,10 +79,10 @@ export function draftPlan(input: PlanInput): MadePlan {
 }
 
 /**
- * The same plan with what it does to the host's listening sockets and live traffic, and for how long a reload holds new flows.
+ * The same plan with its impact on listening sockets and live traffic, and how long a reload holds new flows.
  *
- * @param rehearsal what the host said beforehand; `null` where it was not asked
- * @param filters what decides about flows before and after the plan
+ * @param rehearsal the host's rehearsal; `null` without one
+ * @param filters decide about flows before and after the plan
  */
 export function withConsequences(
   { plan }: MadePlan,
@@ -105,7 +105,7 @@ export function withConsequences(
   };
 }
 
-/** For how long the host's own firewalld loaded the plan's definitions, to the nearest ten milliseconds; `null` where it did not. */
+/** How long the host's own firewalld took to load the plan's definitions, to ten milliseconds; `null` if not rehearsed. */
 function measuredHoldMs(rehearsal: Rehearsal | null): number | null {
   const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'reload') : undefined;
   return state?.loads === true ? Math.max(10, Math.round(state.seconds * 100) * 10) : null;

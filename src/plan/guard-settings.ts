@@ -1,10 +1,10 @@
-/** How long a host waits for a decision, and whose. */
+/** How long a host waits for a decision, and who decides. */
 export interface GuardSettings {
-  /** Seconds from the arming of the rollback to its firing. */
+  /** Seconds from arming the rollback until it starts. */
   readonly windowSeconds: number;
-  /** `auto`: the fresh connection decides. `manual`: a person does, with `portfw confirm`. */
+  /** `auto`: the fresh connection decides. `manual`: a person decides with `portfw confirm`. */
   readonly confirm: 'auto' | 'manual';
 }
 
-/** How long hosts wait where nobody says otherwise. */
+/** The default. */
 export const DEFAULT_GUARD: GuardSettings = { windowSeconds: 60, confirm: 'auto' };

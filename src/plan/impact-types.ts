@@ -1,10 +1,10 @@
 import type { Protocol } from '../core/ports.ts';
 import type { Comers } from '../firewalld/filter/comers.ts';
 
-/** Listening sockets of one program that the plan makes reachable for more or for fewer, on one interface. */
+/** Listening sockets of one program that the plan makes reachable for more or fewer sources, on one interface. */
 export interface SocketImpact {
   readonly protocol: Protocol;
-  /** The sockets' own address; `*`, `0.0.0.0` and `::` stand for every one. */
+  /** The sockets' own address; `*`, `0.0.0.0` and `::` mean all addresses. */
   readonly address: string;
   /** Ports and ranges: `443`, `8442-8449`. */
   readonly ports: readonly string[];
@@ -18,7 +18,7 @@ export interface SocketImpact {
   readonly after: Comers;
 }
 
-/** Ports that the plan opens on an interface, and that no socket listens on. */
+/** Ports that the plan opens on an interface without a listening socket. */
 export interface UnheardImpact {
   readonly interface: string;
   readonly zone: string;
@@ -26,18 +26,18 @@ export interface UnheardImpact {
   readonly ports: readonly string[];
 }
 
-/** Established flows of one kind: only their openers' ports differ. */
+/** Established flows of one kind: they differ only in the opener's port. */
 export interface FlowImpact {
   readonly protocol: Protocol;
   readonly opener: string;
   readonly address: string;
   readonly port: number;
   readonly count: number;
-  /** What let them in, and goes. */
+  /** What let them in and is removed. */
   readonly lost: 'permission' | 'forward-port' | 'masquerade';
 }
 
-/** What live traffic and the programs on a host will notice of a plan. */
+/** The effect of a plan on live traffic and the programs on a host. */
 export interface Impact {
   /** Reachable for fewer than before. */
   readonly closed: readonly SocketImpact[];
@@ -45,18 +45,18 @@ export interface Impact {
   readonly opened: readonly SocketImpact[];
   readonly unheard: readonly UnheardImpact[];
   readonly flows: {
-    /** Where the flows are known from; `null` when they are not known. */
+    /** The source of the flows; `null` if they are not known. */
     readonly source: 'conntrack' | 'sockets' | null;
-    /** Flows that the kernel does not track: their next packet is asked about like a new flow, and refused. */
+    /** Flows that the kernel does not track: their next packet is evaluated like a new flow, and refused. */
     readonly cut: readonly FlowImpact[];
-    /** Flows that were let in and go on, though no new one of their kind would be let in: `--cut-revoked` ends them. */
+    /** Flows that were let in and continue, although no new one of their kind would be: `--cut-revoked` ends them. */
     readonly outlive: readonly FlowImpact[];
-    /** How many flows the host has beyond those that could be looked at; `null` when nobody knows. */
+    /** How many further flows the host has that could not be examined; `null` if unknown. */
     readonly unseen: number | null;
   };
 }
 
-/** Of a plan that changes nothing, or of a host that could not be looked at. */
+/** For a plan that changes nothing, or a host without facts. */
 export const NO_IMPACT: Impact = {
   closed: [],
   opened: [],

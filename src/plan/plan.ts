@@ -11,14 +11,14 @@ export interface Layers {
   readonly runtime: boolean;
 }
 
-/** One field of a definition that changes; `null` stands for "not there". */
+/** One field of a definition that changes; `null` means absent. */
 export interface FieldChange {
   readonly field: string;
   readonly before: string | null;
   readonly after: string | null;
 }
 
-/** A connection of NetworkManager's that names another zone from now on; empty stands for the default zone. */
+/** A NetworkManager connection that gets another zone; empty means the default zone. */
 export interface ConnectionMove {
   readonly uuid: string;
   /** Its name, as nmcli shows it. */
@@ -50,15 +50,15 @@ export type Change =
       readonly zone: string;
       /** The interface classes that it serves; empty for a release. */
       readonly classes: readonly string[];
-      /** The zone that holds the interface at runtime now, or that takes it after a release. */
+      /** The zone that has the interface at runtime now, or gets it after a release. */
       readonly otherZone: string;
-      /** The zone file of somebody else that names the interface and loses that line, or `null`. */
+      /** The foreign zone file that names the interface and loses that line, or `null`. */
       readonly editsZone: string | null;
-      /** Where NetworkManager manages the interface and its connection names another zone, which would win. */
+      /** Set if NetworkManager manages the interface and its connection names another zone, which would win. */
       readonly networkManager?: ConnectionMove;
-      /** What the other zone had open on this interface and the new one has not. */
+      /** What the old zone opens on this interface and the new one does not. */
       readonly closes: readonly string[];
-      /** `everything` where the new zone lets in whatever comes, and the other one did not; else empty. */
+      /** `everything` if the new zone accepts all traffic and the old one did not; else empty. */
       readonly opens: readonly string[];
       readonly layers: Layers;
       readonly reasons: readonly Reason[];
@@ -81,7 +81,7 @@ export type Change =
       readonly reasons: readonly Reason[];
     }
   | {
-      /** Something by hand in a zone of ours that the matrix does not want: a port, a source, a masquerade. */
+      /** A manual setting in a portfw zone that the matrix does not have: a port, a source, a masquerade. */
       readonly kind: 'stray';
       readonly zone: string;
       readonly field: StrayField;
@@ -97,15 +97,15 @@ export type Change =
       readonly reasons: readonly Reason[];
     }
   | { readonly kind: 'remember'; readonly before: string | null; readonly after: string }
-  /** firewalld does not run: it is started with the new configuration, and enabled; where it is missing, installed first. */
+  /** firewalld does not run: it is installed if missing, started with the new configuration, and enabled. */
   | { readonly kind: 'ensure-firewalld'; readonly action: 'start' | 'install' };
 
-/** What live traffic will notice. */
+/** The disruption of live traffic. */
 export type Disruption =
   | { readonly kind: 'none' }
-  /** Nothing is filtered yet, and from the start on only what zones open gets in. */
+  /** Nothing is filtered yet; after the start, only what zones open gets in. */
   | { readonly kind: 'firewalld-starts' }
-  /** `holdMs`: for about how long the first packets of new flows are dropped; established ones go on. */
+  /** `holdMs`: about how long the first packets of new flows are dropped; established flows continue. */
   | { readonly kind: 'reload'; readonly because: string; readonly holdMs: number }
   /** `holdMs` is 0 without a reload. */
   | {
@@ -115,22 +115,22 @@ export type Disruption =
       readonly holdMs: number;
     };
 
-/** Our objects on a host once the plan is carried out, by kind. The proof after an apply compares with them. Sorted by name. */
+/** portfw's objects on a host after the plan, by kind: the proof after an apply compares with them. Sorted by name. */
 export type PlannedState = { readonly [F in OurFolder]: readonly Settings<F>[] };
 
-/** The version of a plan's form; a plan of another one is not read. */
+/** The format version of plans; other versions are not read. */
 export const PLAN_FORMAT = 1;
 
 /**
- * What a reviewer sees and all that apply gets: a value that JSON holds, bound to the observed state by its hash. `changes` are
- * what is shown, `steps` what is sent; each step names the changes that it is for.
+ * What a reviewer sees and all that apply gets: a JSON value, bound to the observed state by its hash. `changes` are shown,
+ * `steps` are sent; each step names its changes.
  */
 export interface HostPlan {
   readonly format: typeof PLAN_FORMAT;
   readonly host: string;
   readonly matrix: string;
   readonly roles: readonly RoleAssignment[];
-  /** The observed state that the plan was made from; apply stops when the host has another one. */
+  /** The observed state that the plan was made from; apply stops if the host has changed since. */
   readonly observedHash: string;
   readonly changes: readonly Change[];
   readonly steps: readonly Step[];
@@ -138,6 +138,6 @@ export interface HostPlan {
   readonly disruption: Disruption;
   readonly impact: Impact;
   readonly notes: readonly PolicyNote[];
-  /** Why nothing is to be done; `null` when something is. */
+  /** Why there is nothing to do; `null` if there are changes. */
   readonly nothingBecause: string | null;
 }

@@ -21,7 +21,7 @@ export interface TrialWay {
   readonly sourcePort: number | null;
 }
 
-/** `open`: it got to a socket. `refused`: the host said no. `silent`: no answer. */
+/** `open`: it reached a socket. `refused`: the host rejected it. `silent`: no answer. */
 export type TrialResult = 'open' | 'refused' | 'silent';
 
 /** One candidate in the host's own firewalld. */
@@ -29,39 +29,39 @@ export type RehearsedState =
   | {
       readonly name: RehearsedName;
       readonly loads: true;
-      /** For how long firewalld loaded it. */
+      /** How long firewalld took to load it. */
       readonly seconds: number;
-      /** Kernel modules that it asked for; none was loaded. */
+      /** Kernel modules that it requested; none was loaded. */
       readonly modules: readonly string[];
-      /** Tables of others (`ip filter`) that could not be had in the namespace: they are missing in `rules`. */
+      /** Foreign tables (`ip filter`) that could not be rebuilt in the namespace: they are missing in `rules`. */
       readonly lost: readonly string[];
-      /** Errors and warnings of firewalld's, as it wrote them. */
+      /** firewalld's errors and warnings, as it wrote them. */
       readonly said: readonly string[];
       /** Calls of the plan that failed, each with firewalld's reason. */
       readonly failed: readonly string[];
       readonly rules: RulesText;
-      /** By way, in the order in which they were asked. */
+      /** One for each way, in the order of the request. */
       readonly packets: readonly TrialResult[];
     }
   | {
       readonly name: RehearsedName;
       readonly loads: false;
-      /** Whether it has not ended in the time that the host waits for it: nobody knows whether it would load. */
+      /** Whether the load did not end in time: it is unknown whether it would load. */
       readonly slow: boolean;
       /** firewalld's own reason. */
       readonly why: string;
       readonly said: readonly string[];
-      /** Files of others below /etc/firewalld without which it would load; empty where none are to blame. */
+      /** Foreign files below /etc/firewalld without which it would load; empty if none cause the failure. */
       readonly files: readonly string[];
-      /** Whether it takes all of them to go; else any one is enough. */
+      /** Whether all of them must be removed; else removing any one is enough. */
       readonly together: boolean;
     };
 
-/** What the host said beforehand of a plan. */
+/** The host's rehearsal of a plan. */
 export type Rehearsal =
   | {
       readonly kind: 'rehearsed';
-      /** The rules in force when it was asked. */
+      /** The rules in force at the time of the rehearsal. */
       readonly now: RulesText;
       readonly states: readonly RehearsedState[];
       readonly ways: readonly TrialWay[];

@@ -44,16 +44,16 @@ export function kernelsOf(
   return found;
 }
 
-/** The kernels of a rehearsal, where all of its rules could be read; and what a reviewer has to know of them. */
+/** The kernels of a rehearsal, if all of its rules could be read; and notes for the reviewer. */
 export interface ReadKernels {
   readonly kernels: Kernels | null;
   readonly notes: readonly PolicyNote[];
 }
 
 /**
- * The kernels of a rehearsal. Where a line of the rules could not be read, nobody knows what it does: then there are none, and
- * what else the host said (what loads, for how long, packets) holds still. Tables before or beside those that are looked at
- * (`netdev`, `bridge`, ingress) are named.
+ * The kernels of a rehearsal. If a line of the rules cannot be read, its effect is unknown: then there are none, and only the
+ * rest of the rehearsal (what loads, how long, packets) is used. Tables that are not evaluated (`netdev`, `bridge`, ingress)
+ * are named in a note.
  */
 export function readKernels(rehearsal: Rehearsal | null, facts: Parameters<typeof kernelsOf>[1]): ReadKernels {
   const kernels = kernelsOf(rehearsal, facts);
@@ -71,7 +71,7 @@ export function readKernels(rehearsal: Rehearsal | null, facts: Parameters<typeo
   return { kernels, notes: [{ severity: 'warning', code: 'not-looked-at', text }] };
 }
 
-/** Tables of others that could not be had in the namespace are as they are on the host. */
+/** Adds the host's foreign tables that could not be rebuilt in the namespace. */
 function withLost(rules: Ruleset, now: Ruleset, lost: readonly string[]): Ruleset {
   const missing = now.tables.filter(({ family, name }) => lost.includes(`${family} ${name}`));
   return missing.length === 0 ? rules : { ...rules, tables: [...rules.tables, ...missing] };

@@ -4,17 +4,17 @@ import type { HostFacts, InterfaceFacts } from '../facts/facts.ts';
 
 type Facts = Pick<HostFacts, 'interfaces'> & Partial<Pick<HostFacts, 'routeTable'>>;
 
-/** Addresses that the way back leads to by these interfaces; of several, any. */
+/** Addresses, and the interfaces by which answers to them leave; any of several. */
 export interface Direction {
   readonly ranges: AddressRanges;
   readonly interfaces: readonly string[];
 }
 
 /**
- * By which interfaces answers to some addresses leave the host: the narrowest route decides, as in the kernel. Where the host
- * did not tell its routes, or rules choose other tables for some packets, only the networks that it is on are known.
+ * By which interfaces answers to some addresses leave the host: the narrowest route decides, as in the kernel. If the host
+ * did not report its routes, or rules choose other tables for some packets, only its own networks are known.
  *
- * @returns what is known, part by part; addresses that no route is known for are in none of them
+ * @returns what is known, part by part; addresses without a known route are in no part
  */
 export function interfacesTowards(facts: Facts, sources: AddressRanges, family: AddressFamily): Direction[] {
   const found: Direction[] = [];
@@ -29,7 +29,7 @@ export function interfacesTowards(facts: Facts, sources: AddressRanges, family: 
   return found;
 }
 
-/** Whether the host told all that decides about its routes. */
+/** Whether the host reported everything that decides its routes. */
 export function routesKnown({ routeTable }: Facts): boolean {
   return routeTable !== undefined && routeTable.routes.length > 0 && !routeTable.policies && !routeTable.cut;
 }

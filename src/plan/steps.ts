@@ -1,6 +1,6 @@
 import type { ObjectKind, ObjectNames, OurFolder, Settings } from '../firewalld/kinds/kinds.ts';
 
-/** The operations on a running daemon, by the names that the host's program knows (steps.py). */
+/** The operations on a running daemon, by their names in the host's program (steps.py). */
 export type RuntimeOperation =
   | 'move-connection'
   | 'bind-interface'
@@ -13,7 +13,7 @@ export type RuntimeOperation =
   | 'add-entry'
   | 'remove-entry';
 
-/** What our zones never hold. */
+/** Fields that portfw zones never have. */
 export type StrayField =
   | 'port'
   | 'source-port'
@@ -27,42 +27,42 @@ export type StrayField =
 /** One call on the running daemon: the operation and its arguments; the first is the zone, ipset or connection. */
 export type RuntimeCall = readonly [operation: RuntimeOperation, ...args: string[]];
 
-/** The daemon takes an object's settings over into its memory and its file. */
+/** The daemon stores an object's settings in its memory and its file. */
 export type SettingsStep = {
   [F in OurFolder]: { readonly kind: 'settings'; readonly object: ObjectNames[F]; readonly settings: Settings<F> };
 }[OurFolder];
 
 /**
- * One thing that is done on the host. Steps are carried out in the order in which the plan lists them; the host's program
- * takes them in three moves, each over a connection of its own: definitions, behaviour, permanence.
+ * One action on the host. Steps are carried out in the order of the plan; the host's program groups them in three moves:
+ * definitions, behaviour, permanence.
  *
- * Without a running firewalld there is one move: files, deletions, edits and connections, and then the start.
+ * Without a running firewalld there is one move: files, deletions, edits, connections, then the start.
  */
 export type Step = {
-  /** The changes that the step is for, by their position in the plan's `changes`; never empty. */
+  /** The changes of the step, as indexes into the plan's `changes`; never empty. */
   readonly serves: readonly number[];
 } & (
   | {
-      /** Definitions: a file of ours, whole. `path` is relative to /etc/firewalld. */
+      /** Definitions: a portfw file, whole. `path` is relative to /etc/firewalld. */
       readonly kind: 'file';
       readonly path: string;
       readonly text: string;
     }
-  /** Definitions: firewalld reads its files again. Once a plan at most. */
+  /** Definitions: firewalld reads its files again. At most once in a plan. */
   | { readonly kind: 'reload'; readonly because: string }
   /** Behaviour: a call on the running daemon. */
   | { readonly kind: 'call'; readonly call: RuntimeCall }
-  /** Permanence: these interfaces leave a zone's file; every other byte of somebody else's file stays. */
+  /** Permanence: these interfaces are removed from a zone's file; every other byte of a foreign file stays. */
   | { readonly kind: 'edit-zone'; readonly zone: string; readonly interfaces: readonly string[] }
   /** Permanence: see {@link SettingsStep}. */
   | SettingsStep
-  /** Permanence: an object of ours goes. */
+  /** Permanence: a portfw object is deleted. */
   | { readonly kind: 'delete'; readonly object: ObjectKind; readonly name: string }
-  /** Permanence: the saved profile of NetworkManager's connection names this zone; empty for none. */
+  /** Permanence: the saved profile of a NetworkManager connection gets this zone; empty for none. */
   | { readonly kind: 'connection'; readonly uuid: string; readonly zone: string }
-  /** The host remembers which roles it was last set up for. */
+  /** The host remembers the roles that were applied. */
   | { readonly kind: 'remember'; readonly matrix: string; readonly roles: readonly string[] }
-  /** firewalld is started with what the steps before have written, and enabled once the run is kept. */
+  /** firewalld is started with the files from the steps before, and enabled once the run is kept. */
   | { readonly kind: 'start-firewalld'; readonly install: boolean }
 );
 
@@ -74,7 +74,7 @@ export function stepsOfKind<K extends Step['kind']>(
   return steps.filter((step): step is Extract<Step, { kind: K }> => step.kind === kind);
 }
 
-/** Why the steps reload firewalld, or `null` when they do not. */
+/** Why the steps reload firewalld; `null` if they do not. */
 export function reloadOf(steps: readonly Step[]): string | null {
   return stepsOfKind(steps, 'reload')[0]?.because ?? null;
 }

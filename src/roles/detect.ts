@@ -15,15 +15,15 @@ import {
 } from './evidence.ts';
 import type { Evidence, RoleAssignment, RoleCandidate, RoleFindings, RoleVerdict } from './findings.ts';
 
-/** From this confidence on a role is taken for granted. */
+/** From this confidence on, a role is accepted. */
 export const SETTLED = 0.6;
-/** From this confidence on a role is worth naming to the operator. */
+/** From this confidence on, a role is named to the operator. */
 export const CANDIDATE = 0.15;
 
 export interface DetectionInput {
   readonly matrix: Matrix;
   readonly facts: Pick<HostFacts, 'sockets' | 'processes' | 'packages' | 'files' | 'units'>;
-  /** The inventory's `portfw_roles`; `null` when it leaves them to detection. */
+  /** The inventory's `portfw_roles`; `null` if roles are left to detection. */
   readonly declared: readonly string[] | null;
   /** The roles that an earlier run applied on the host; `null` before the first one. */
   readonly remembered: readonly string[] | null;
@@ -36,12 +36,11 @@ interface Finding {
 }
 
 /**
- * Works out which roles of the matrix a host plays.
+ * Detects which roles of the matrix a host plays.
  *
- * What the inventory declares wins over what is found, and what is found and contradicts it is a warning. Without a
- * declaration, roles come from evidence and from what an earlier run applied; a listening port that fits only roles with
- * too little evidence makes the verdict `ambiguous`. Appliances are never detected. Pure; the order of the facts does not
- * matter.
+ * Declared roles win over detected ones; contradicting evidence gives a warning. Without a declaration, roles come from
+ * evidence and from an earlier run; a listening port that fits only roles with too little evidence makes the verdict
+ * `ambiguous`. Appliances are never detected. Pure; the order of the facts does not matter.
  */
 export function detectRoles(input: DetectionInput): RoleFindings {
   const { matrix, declared, remembered } = input;
@@ -144,8 +143,8 @@ function withoutDeclaration(
 }
 
 /**
- * Ambiguous is a host with a listening port that speaks for candidates and that no assigned role accounts for; and one whose
- * evidence, of whatever kind, speaks for candidates only.
+ * A host is ambiguous if a listening port is evidence for candidates and no assigned role explains it, or if all of its
+ * evidence is for candidates only.
  */
 function verdictOf(
   observed: Observed,

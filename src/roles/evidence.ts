@@ -6,17 +6,17 @@ import type { Evidence } from './findings.ts';
 
 type SocketDetector = Extract<Detector, { kind: 'socket' }>;
 
-/** A range of more ports than this is one in which other programs' ephemeral ports turn up too. */
+/** A range of more ports than this may contain ephemeral ports of other programs. */
 const WIDE_RANGE = 100;
-/** What a socket anywhere in a wide range adds at most, when the detector does not say whose it must be. */
+/** The highest weight of a socket in a wide range, if the detector names no process. */
 const WIDE_RANGE_WEIGHT = 0.1;
-/** A unit that failed was meant to run; one that is inactive may be there by default only. */
+/** A failed unit was meant to run; an inactive one may exist only by default. */
 const SPEAKING_STATES: ReadonlySet<string> = new Set(['active', 'activating', 'reloading', 'refreshing', 'failed']);
 
 /** The kernel keeps this many characters of a process name; longer names in a matrix are compared by their beginning. */
 const COMM_LENGTH = 15;
 
-/** One port on which programs of the host listen for others: its sockets of all addresses, taken together. */
+/** One port on which programs of the host listen: its sockets of all addresses together. */
 export interface ListeningPort {
   readonly protocol: Protocol;
   readonly port: number;
@@ -24,7 +24,7 @@ export interface ListeningPort {
   readonly owners: readonly string[];
 }
 
-/** The facts that detectors look at, prepared for many questions. The order of the facts does not matter. */
+/** The facts for detectors, prepared for many lookups. The order of the facts does not matter. */
 export interface Observed {
   readonly ports: readonly ListeningPort[];
   readonly processes: ReadonlySet<string>;
@@ -62,7 +62,7 @@ function speakingUnits(units: readonly UnitFacts[]): ReadonlyMap<string, string>
   const found = new Map<string, string>();
   for (const { name, active } of units) {
     const known = found.get(name);
-    // Were a unit listed twice, the state must not depend on the order.
+    // If a unit is listed twice, the state must not depend on the order.
     if (SPEAKING_STATES.has(active) && (known === undefined || active < known)) found.set(name, active);
   }
   return found;
@@ -74,7 +74,7 @@ export function describePort({ protocol, port, owners }: ListeningPort): string 
   return `${protocol}/${port} ${who}`;
 }
 
-/** The listening ports that a detector takes for its role's. */
+/** The listening ports that match a detector. */
 export function matchingPorts(detector: SocketDetector, observed: Observed): readonly ListeningPort[] {
   return observed.ports.filter((listening) => fits(detector, listening));
 }
@@ -88,7 +88,7 @@ function fits(detector: SocketDetector, { protocol, port, owners }: ListeningPor
   );
 }
 
-/** What on the host speaks for a role: at most one piece of evidence for each of its detectors, in their order. */
+/** The evidence for a role: at most one piece for each of its detectors, in their order. */
 export function evidenceFor(role: MatrixRole, observed: Observed): readonly Evidence[] {
   return role.detectors.flatMap((detector) => evidenceOf(detector, observed) ?? []);
 }
@@ -127,7 +127,7 @@ function comm(name: string): string {
   return name.slice(0, COMM_LENGTH);
 }
 
-/** Whether a detector takes any program's socket in a wide range: such a socket says little, and nothing alone. */
+/** Whether a detector accepts any program's socket in a wide range: weak evidence, and not enough on its own. */
 export function isVague(detector: SocketDetector): boolean {
   return detector.processes.length === 0 && detector.port.last - detector.port.first >= WIDE_RANGE;
 }
@@ -137,15 +137,15 @@ function socketWeight(detector: SocketDetector): number {
 }
 
 /**
- * How sure the evidence makes us, 0 to 1: each piece takes its share of the doubt that the others leave (1 - Π(1 - weight)).
- * Rounded to thousandths, so that a threshold is met by the sum that a person would work out.
+ * The confidence from the evidence, 0 to 1: 1 - Π(1 - weight). Rounded to thousandths, so that a threshold can be checked by
+ * hand.
  */
 export function confidenceOf(evidence: readonly Evidence[]): number {
   const doubt = evidence.reduce((rest, { weight }) => rest * (1 - weight), 1);
   return Math.round((1 - doubt) * 1000) / 1000;
 }
 
-/** Whether a role accounts for a listening port: a detector of its takes the port for the role's, or one of its rules is for it. */
+/** Whether a role explains a listening port: one of its detectors or rules matches it. */
 export function explains(role: MatrixRole, listening: ListeningPort): boolean {
   const { protocol, port } = listening;
   return (

@@ -1,4 +1,4 @@
-/** One fact on the host that speaks for a role. */
+/** One fact on the host that is evidence for a role. */
 export interface Evidence {
   readonly kind: 'socket' | 'process' | 'unit' | 'package' | 'file';
   /** Human text: `udp/5060 EdgeProxy`, `unit portasip-edge.service`. */
@@ -6,7 +6,7 @@ export interface Evidence {
   readonly weight: number;
 }
 
-/** A role that the host plays, and how we know. */
+/** A role that the host plays, and the reason. */
 export interface RoleAssignment {
   readonly role: string;
   readonly because: 'declared' | 'detected' | 'remembered' | 'every-host';
@@ -15,7 +15,7 @@ export interface RoleAssignment {
   readonly evidence: readonly Evidence[];
 }
 
-/** A role that some evidence speaks for, but not enough. */
+/** A role with some evidence, but not enough. */
 export interface RoleCandidate {
   readonly role: string;
   readonly confidence: number;
@@ -24,7 +24,7 @@ export interface RoleCandidate {
 
 export type RoleVerdict =
   | { readonly kind: 'settled' }
-  /** Evidence that no settled role explains fits these candidates: the operator decides, never we. */
+  /** Unexplained evidence fits these candidates: the operator must decide. */
   | { readonly kind: 'ambiguous'; readonly unexplained: readonly string[]; readonly candidates: readonly string[] }
   /** Nothing was found and nothing is declared. */
   | { readonly kind: 'none' };

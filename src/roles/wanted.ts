@@ -1,12 +1,12 @@
 import type { Matrix } from '../matrix/matrix.ts';
 
-/** What fits on one line of the probe's input and cannot be taken for an option. */
+/** What fits on one line of the probe's input and cannot be read as an option. */
 const PACKAGE = /^[A-Za-z0-9][A-Za-z0-9.+_-]*$/;
 const FILE = /^\/[^\p{Cc}]*$/u;
 
 /**
  * The probe's standard input: the packages and files that the matrices' detectors look for, one request a line, sorted.
- * A name that cannot be asked for is left out; the matrix's own validation reports it.
+ * An invalid name is left out; the validation of the matrix reports it.
  */
 export function probeInput(matrices: Iterable<Matrix>): string {
   const requests = new Set<string>();

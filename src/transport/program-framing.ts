@@ -4,29 +4,29 @@ import type { Become } from './connection.ts';
 /**
  * How a program reaches a host's shell and how its output comes back.
  *
- * The command line is fixed text that sh, csh and fish read alike; the only thing that varies in it is a random
- * hexadecimal nonce. Everything else travels on standard input:
+ * The command line is fixed text that sh, csh and fish read alike; only a random hexadecimal nonce in it varies. Everything
+ * else is sent on standard input:
  *
  *   1. one line, the bootstrap, which `/bin/sh` reads and evaluates: it empties the environment, starts the deadline
  *      (`timeout`) and a second shell,
- *   2. the program, whose length the second shell knows and checks before it evaluates anything, so that a broken
- *      connection never runs half of it,
- *   3. the data, base64, checked likewise; the program gets it decoded on a standard input of its own, so neither it nor
- *      its children can eat what is not theirs, and nothing needs a temporary file.
+ *   2. the program: the second shell checks its length before it evaluates anything, so that a broken connection never
+ *      runs a part of it,
+ *   3. the data, base64, checked in the same way; the program gets it decoded on its own standard input, so that neither
+ *      it nor its children read more, and no temporary file is needed.
  *
  * Standard input stays open while the program runs, and a line on it stops the program: sshd refuses to deliver signals
  * to root's sessions and to what sudo started. An end of file stops nothing, because a program in the middle of a change
- * should finish it although the connection is gone; the host's own deadline ends what hangs.
- * Output is taken from between two markers with the nonce, so a banner that a profile prints is told apart from an answer.
+ * should finish it although the connection is lost; the host's own deadline ends a hanging program.
+ * Output counts only between two markers with the nonce, so a banner that a profile prints is not read as an answer.
  */
 
 /** The environment's `PATH` for every program. */
 export const PROGRAM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** After TERM at the deadline a program has this long before KILL. */
+/** The time between TERM at the deadline and KILL. */
 export const KILL_AFTER_MS = 2000;
 
-/** The strings that one run is recognised by. They cannot be guessed, so nobody but the host's root can forge them. */
+/** The marker strings of one run. They cannot be guessed, so only the host's root can forge them. */
 export interface Markers {
   /** On standard output and standard error, before the program begins. */
   readonly begin: string;
@@ -34,7 +34,7 @@ export interface Markers {
   readonly end: string;
   /** sudo's prompt. */
   readonly passwordPrompt: string;
-  /** On standard error, once sudo has made us root and the shell reads its input. */
+  /** On standard error, once sudo has started root's shell and it reads its input. */
   readonly becomeDone: string;
   /** The same from the helper, which takes lengths instead of a bootstrap. */
   readonly helperDone: string;
@@ -59,17 +59,17 @@ export function createMarkers(nonce: string = randomBytes(16).toString('hex')): 
 const READ_BOOTSTRAP = 'IFS= read -r line && eval "$line"';
 
 /**
- * The program on a host that an account may run with sudo instead of a shell: it carries out listed programs alone. Where
- * it is installed it is used. See `sudo-helper.ts` in `src/host/`, which makes it.
+ * The program on a host that an account may run with sudo instead of a shell: it runs only listed programs. If it is
+ * installed, it is used. Made by `sudo-helper.ts` in `src/host/`.
  */
 export const SUDO_HELPER = '/usr/local/libexec/portfw-run';
 
-/** What root's shell is started with. It is the same text for every run, so that sudo's log reads alike. $2 the nonce. */
+/** The command of root's shell. The same text for every run, so that sudo's log is uniform. $2 is the nonce. */
 const ROOT_SHELL = `printf "[portfw:%s:ready]" "$2" >&2; ${READ_BOOTSTRAP}`;
 
 /**
- * What the account's own sh makes of it: sudo, asked for the helper where there is one. $1 SSH_CONNECTION, $2 the nonce,
- * $3 what root's shell is to do; the rest is sudo's own flags, in front of which a terminal may be put.
+ * The command of the account's own sh: sudo, with the helper if there is one. $1 SSH_CONNECTION, $2 the nonce, $3 the command
+ * of root's shell; the rest are sudo's flags, before which a terminal may be inserted.
  */
 const CALL_SUDO = [
   'c=$1 n=$2 i=$3; shift 3',
@@ -77,22 +77,22 @@ const CALL_SUDO = [
 ].join('; ');
 
 /**
- * Starts a command with a controlling terminal of its own and its standard streams as they are: what `requiretty` wants,
- * without what a terminal does to bytes. The parent holds the terminal open until the command ends.
+ * Starts a command with a controlling terminal and unchanged standard streams: this satisfies `requiretty`, but no bytes pass
+ * through the terminal. The parent keeps the terminal open until the command ends.
  */
 const WITH_TERMINAL =
   'import fcntl,os,sys,termios;m,s=os.openpty();p=os.fork();' +
   'p or (os.setsid(),fcntl.ioctl(s,termios.TIOCSCTTY,0),os.execvp(sys.argv[1],sys.argv[1:]));' +
   'r=os.waitpid(p,0)[1];os._exit(128+(r&127) if r&127 else r>>8)';
-/** Any of them will do; one is there wherever firewalld is. */
+/** One of them exists on every host with firewalld. */
 const PYTHONS = '/usr/bin/python3 /usr/libexec/platform-python /usr/local/bin/python3 /usr/bin/python';
 
 /**
- * The command line for the host: fixed but for the nonce.
+ * The command line for the host: fixed, except for the nonce.
  *
- * `"$SSH_CONNECTION"` is expanded by the login shell and handed on as an argument, because sudo drops the variable and
- * programs need to know the way that we came in by. The first word is `env`, which a restricted shell may run too; it
- * also sets LC_ALL for sudo, whose messages must be the ones that we can read.
+ * `"$SSH_CONNECTION"` is expanded by the login shell and passed as an argument, because sudo removes the variable and
+ * programs need the addresses of the session. The first word is `env`, which a restricted shell may run too; it also sets
+ * LC_ALL for sudo, whose messages are parsed.
  *
  * @param terminal whether sudo is given a terminal, because sudoers has `requiretty`
  */
@@ -107,7 +107,7 @@ export function commandLine(become: Become, markers: Markers, terminal = false):
   return `env LC_ALL=C /bin/sh -c '${outer}' portfw ${words}"$SSH_CONNECTION" ${markers.nonce} '${ROOT_SHELL}' ${flags}`;
 }
 
-// No single quote may occur in it. $1 the nonce, $2 the program's length in bytes, $3 the data's in base64 characters.
+// Must not contain a single quote. $1 the nonce, $2 the program's length in bytes, $3 the data's in base64 characters.
 const RECEIVE = [
   'n=$1 l=$2 m=$3',
   'p=$(head -c "$l"); d=',
@@ -116,23 +116,23 @@ const RECEIVE = [
 ].join('; ');
 const CARRY_OUT = [
   'run() { set --; unset n l m d w; eval "$p"; }',
-  // $PPID is `timeout`, which hands TERM on to everything that the program started, and follows it up with KILL.
+  // $PPID is `timeout`, which passes TERM on to everything that the program started, and then sends KILL.
   'exec 3<&0 </dev/null',
   '{ IFS= read -r s; if [ "$s" = "portfw:$n:stop" ]; then kill -TERM "$PPID"; fi; } <&3 >/dev/null 2>&1 & w=$!',
   'exec 3<&-',
   'printf "portfw:%s:begin\\n" "$n" >&2',
   'printf "portfw:%s:begin\\n" "$n"',
   'if [ "$m" -gt 0 ]; then printf %s "$d" 2>/dev/null | base64 -d 2>/dev/null | ( run ); else ( run ); fi',
-  // bash would tell about the death of the watcher.
+  // bash would report the end of the watcher.
   'r=$?; exec 2>/dev/null; kill "$w"',
   'printf "portfw:%s:end:%s\\n" "$n" "$r"',
   'exit "$r"',
 ].join('; ');
 
 /**
- * What runs a program that comes on standard input: a shell's text, with the nonce and the two lengths as its arguments.
+ * The shell text that runs a program from standard input; its arguments are the nonce and the two lengths.
  *
- * @param check commands between reading and running; the program's text is in `$p`. Without single quotes
+ * @param check commands between reading and running; the program's text is in `$p`. Must not contain single quotes
  */
 export function runningShell(check = ''): string {
   return `${RECEIVE}; ${check === '' ? '' : `${check}; `}${CARRY_OUT}`;
@@ -143,7 +143,7 @@ export const PROGRAM_ENVIRONMENT = `-i LC_ALL=C PATH=${PROGRAM_PATH} HOME="\${HO
 
 /**
  * A program as the host's shell evaluates it: a function, so that the shell reads the whole text before it runs the first
- * command. No line feed at the end: the command substitution that receives it would strip that, and the length would not
+ * command. No line feed at the end: the command substitution that receives it would remove it, and the length would not
  * match.
  *
  * @throws TypeError for a text with NUL characters
@@ -153,7 +153,7 @@ export function wrappedProgram(program: string): Buffer {
   return Buffer.from(`portfw_program() {\n${program}\n}\nunset p; portfw_program`, 'utf8');
 }
 
-/** What goes to the host's standard input for one run, by who reads it there. */
+/** The standard input of one run, for each kind of reader on the host. */
 export interface ProgramInput {
   /** For a shell. */
   readonly shell: readonly Buffer[];
@@ -162,7 +162,7 @@ export interface ProgramInput {
 }
 
 /**
- * What goes to the shell's standard input for one run.
+ * The standard input of one run.
  *
  * @param program POSIX sh text without NUL characters.
  * @param data the program's standard input.
@@ -191,16 +191,16 @@ export function programInput(
   return { shell: [Buffer.from(`${bootstrap}\n`), ...rest], helper: [Buffer.from(numbers), ...rest] };
 }
 
-/** What a run's output says. */
+/** The parsed output of a run. */
 export type Unframed =
-  /** The end marker is there: the output is whole. */
+  /** With the end marker: the output is complete. */
   | { readonly kind: 'complete'; readonly exitCode: number; readonly stdout: Buffer; readonly stderr: Buffer }
   /** The program began; the end marker is missing. */
   | { readonly kind: 'partial'; readonly stdout: Buffer; readonly stderr: Buffer }
-  /** The program's shell never said that it began; the outputs are the host's own words. */
+  /** Without a begin marker: the output is not from the program. */
   | { readonly kind: 'none'; readonly stdout: Buffer; readonly stderr: Buffer };
 
-/** Takes the program's output out of everything that the host sent. */
+/** Extracts the program's output from everything that the host sent. */
 export function unframe(stdout: Buffer, stderr: Buffer, markers: Markers): Unframed {
   const begin = stdout.indexOf(markers.begin);
   const stderrBegin = stderr.indexOf(markers.begin);

@@ -363,7 +363,7 @@ describe('a host that changes between plan and answer', () => {
     run.type('yes\n');
     expect(await run.exitCode).toBe(1);
     for (const host of drifted) {
-      expect(run.text).toMatch(new RegExp(`^${host.name} +refused .*drifted: the host is not as it was`, 'm'));
+      expect(run.text).toMatch(new RegExp(`^${host.name} +refused .*drifted: the host has changed since`, 'm'));
       expect(await stateOf(host)).toEqual(before[host.name]);
       expect(await isLocked(host)).toBe(false);
     }

@@ -109,7 +109,7 @@ describe('a machine behind a host, reached by a policy of others', { timeout: 40
     for (const name of NAMES) {
       const { plan } = outcomeOf(run, name, 'changed');
       const notes = plan.notes.filter(({ code }) => code === 'forwarding-stops').map(({ text }) => text);
-      expect(notes.join('\n')).toContain('(7000/tcp) is forwarded now, since policy in opens it');
+      expect(notes.join('\n')).toContain('(7000/tcp) is forwarded now, because policy in opens it');
     }
     expect(await through()).toEqual(everywhere(false));
   });

@@ -60,7 +60,7 @@ describe('a tunnel that ends on the host', { timeout: 300_000 }, () => {
       for (const host of stand.hosts) {
         const { code, text } = refusedWith(run, host.name);
         expect(`${code}: ${text}`, host.name).toMatch(
-          /^lockout: .*what carries tun0, the tunnel that SSH comes through.* port 1194\/udp on eth\d/,
+          /^lockout: .*the connection that carries tun0, the tunnel that SSH uses.* port 1194\/udp on eth\d/,
         );
       }
       const rule = { name: 'vpn', interface: 'public', protocol: 'udp', port: 1194, owner: 'VPN', reason: 'VPN' };

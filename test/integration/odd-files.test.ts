@@ -231,7 +231,7 @@ const REFUSED: readonly {
     title: 'a backup of a zone, which is a zone as well',
     script: `mkdir zones/backup; printf '<zone><interface name="eth0"/><interface name="eth1"/></zone>' >zones/backup/edge.xml`,
     code: 'zone-folder',
-    text: /makes the zone backup of \/etc\/firewalld\/zones\/backup\/edge\.xml, which binds eth\d/,
+    text: /reads the zone backup from \/etc\/firewalld\/zones\/backup\/edge\.xml, which binds eth\d/,
   },
   {
     title: 'the lockdown of firewalld',
@@ -246,7 +246,7 @@ const REFUSED: readonly {
       printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/firewalld --nofork --nopid --system-config /srv/fw/other\\n' >/run/systemd/system/firewalld.service.d/odd.conf
       systemctl daemon-reload; systemctl restart firewalld; rm -r /run/systemd/system/firewalld.service.d; systemctl daemon-reload`,
     code: 'other-folder',
-    text: /was started to read \/srv\/fw\/other/,
+    text: /was started with --system-config \/srv\/fw\/other/,
   },
   {
     title: 'a zone that waits behind a link and would lock us out',

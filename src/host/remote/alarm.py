@@ -1,6 +1,6 @@
-"""A rollback that fails: the rules of before are kept in force, and the host says so loudly, until it is back.
+"""Alarm for a failed rollback: the previous rules are kept in force, and the host reports it until the rollback succeeds.
 
-Stands after restore.py.
+Comes after restore.py.
 """
 
 METRICS = "/run/portfw/portfw.prom"
@@ -14,7 +14,7 @@ portfw_rollback_rules_in_force{run="%(id)s"} %(inForce)d
 
 
 def raise_alarm(identity, error, attempt):
-    """Puts the rules of before in force, and tells: in the run's record, the journal, the audit log and the metrics."""
+    """Restores the previous rules, and reports it in the run's record, the journal, the audit log and the metrics."""
     why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
     try:
         in_force = fall_back(identity, attempt)
@@ -36,7 +36,7 @@ def raise_alarm(identity, error, attempt):
 
 
 def all_clear(identity):
-    """The end of what `raise_alarm` told."""
+    """Ends the alarm of `raise_alarm`."""
     if os.path.exists(held_path(identity)):
         unlink_quietly(held_path(identity))
         unlink_quietly(METRICS)
@@ -50,7 +50,7 @@ def tell_journal(line, level="crit"):
 
 
 def write_public(path, text, mode):
-    """In memory, as the disk may be full or read-only. Whoever collects metrics need not be root; the rest is closed by itself."""
+    """Writes below /run, because the disk may be full or read-only. Metrics are readable for everybody; other files have mode 0600."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         os.chmod(os.path.dirname(path), 0o755)

@@ -1,6 +1,6 @@
-"""What the way back stands on: the saved program, the timer, the units of the boot, and free space on the disks.
+"""What the rollback needs: the saved program, the timer, the units for the next boot, and free space on the disks.
 
-Stands after restore.py.
+Comes after restore.py.
 """
 
 import subprocess
@@ -11,11 +11,11 @@ LARGEST_RESERVE = 4 * 1024 * 1024
 
 
 def program_text():
-    """The very text that runs now, as firewalld.sh handed it over."""
+    """The text of this program, as firewalld.sh passed it."""
     return globals()["PROGRAM"]
 
 
-def way_back(identity, mode):
+def rollback_command(identity, mode):
     """The command that runs the saved program, with firewalld's own interpreter."""
     first = read_bytes("/usr/sbin/firewalld").split(b"\n")[0].decode()
     return first[2:].split() + [guard_path(identity, "py"), mode, identity]
@@ -34,21 +34,21 @@ def timer_name(identity):
 
 
 def if_there(identity, command):
-    """A command of the way back that ends well where its program is gone: systemd would start it anew for ever."""
-    # The shell's text is fixed; systemd leaves "$0" and "$@" inside of a word alone.
+    """A rollback command that exits with 0 if its program is gone: else systemd would restart it for ever."""
+    # The shell's text is fixed; systemd does not expand "$0" and "$@" inside a word.
     return ["/bin/sh", "-c", '[ ! -e "$0" ] || exec "$@"', guard_path(identity, "py")] + command
 
 
 def start_timer(identity, window):
     command = ["systemd-run", "--quiet", "--collect", "--unit=" + timer_name(identity), "--on-active=%d" % window]
     command += ["--description=portfw: rolls the firewall back unless run %s is kept" % identity]
-    # systemd may let a timer wait for a minute more; a way back that failed is tried again, for as long as it takes.
+    # By default systemd may delay a timer by a minute. A failed rollback is retried without limit.
     command += ["--timer-property=AccuracySec=100ms"]
-    # One whose interpreter hangs is started anew.
+    # A rollback that hangs is restarted after an hour.
     for setting in ("Restart=on-failure", "RestartSec=2", "StartLimitIntervalSec=0", "RuntimeMaxSec=3600"):
         command.append("--property=" + setting)
     done = subprocess.run(
-        command + if_there(identity, way_back(identity, "timer")),
+        command + if_there(identity, rollback_command(identity, "timer")),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,9 +59,9 @@ def start_timer(identity, window):
 
 
 def start_sleeper(identity):
-    """Where no systemd runs: a process of its own session that sleeps until the window is over."""
+    """Without systemd: a process in its own session that sleeps until the window is over."""
     subprocess.Popen(
-        way_back(identity, "sleep"),
+        rollback_command(identity, "sleep"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -71,8 +71,8 @@ def start_sleeper(identity):
 
 
 def sleepers(identity):
-    """The processes that wait to put a run back."""
-    wanted = [part.encode() for part in way_back(identity, "sleep")[-3:]]
+    """The processes that wait to roll back a run."""
+    wanted = [part.encode() for part in rollback_command(identity, "sleep")[-3:]]
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
@@ -116,7 +116,7 @@ RuntimeMaxSec=3600
 
 
 def boot_units(identity):
-    """Name, text's model, mode of the program, and the target that wants the unit at boot (and never but at boot)."""
+    """Name, template, mode of the program, and the target that wants the unit at boot (and only at boot)."""
     return (
         ("portfw-settle-%s.service" % identity, BOOT_UNIT, "boot", "sysinit.target"),
         ("portfw-prove-%s.service" % identity, PROOF_UNIT, "prove", "multi-user.target"),
@@ -125,7 +125,7 @@ def boot_units(identity):
 
 def write_boot_units(identity):
     for name, model, mode, target in boot_units(identity):
-        command = " ".join(way_back(identity, mode))
+        command = " ".join(rollback_command(identity, mode))
         program = guard_path(identity, "py")
         text = model % {"id": identity, "state": STATE, "etc": ETC, "program": program, "command": command}
         write_file("%s/%s" % (UNITS, name), text.encode(), 0o644)
@@ -136,13 +136,13 @@ def write_boot_units(identity):
 
 
 def cron_file(identity):
-    # cron reads no file whose name has a dot.
+    # cron ignores files with a dot in the name.
     return "%s/portfw-settle-%s" % (CRON, identity)
 
 
 def write_cron_entry(identity):
     if os.path.isdir(CRON):
-        line = "@reboot root %s\n" % " ".join(way_back(identity, "prove"))
+        line = "@reboot root %s\n" % " ".join(rollback_command(identity, "prove"))
         write_file(cron_file(identity), line.encode(), 0o600)
 
 
@@ -159,14 +159,14 @@ def require_armed(identity):
 
 
 def reserve(identity, files):
-    """Space for the way back, on both file systems: the disk may be full when it is needed."""
+    """Reserves space for the rollback on both file systems: the disk may be full when it is needed."""
     size = sum(len(item["bytes"]) + 4096 for item in files)
     for path in reserves(identity):
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         try:
             rest = min(size + 65536, LARGEST_RESERVE)
             while rest > 0:
-                # Random, so that no file system packs it into less.
+                # Random bytes, so that no file system compresses them.
                 rest -= os.write(handle, os.urandom(min(rest, 65536)))
         finally:
             os.close(handle)

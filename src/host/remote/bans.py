@@ -1,7 +1,7 @@
-"""Bans: rich rules in a zone of ours that others have put there, fail2ban for one, and that do nothing but refuse sources.
+"""Bans: rich rules that others (for example fail2ban) added to a portfw zone and that only refuse sources.
 
-They are the host's own. A request has no word for them; where a zone of ours is written or loaded anew, they stay. What a ban is
-has to be the same in src/firewalld/bans.ts. Stands after in_place.py.
+They belong to the host. Requests do not contain them; they are kept when a portfw zone is written or loaded again. The definition
+of a ban must be the same in src/firewalld/bans.ts. Comes after in_place.py.
 """
 
 BAN = re.compile(
@@ -32,7 +32,7 @@ def spelled(element, name, known):
 
 
 def rule_text(rule):
-    """A rule of a zone file in the rich language, as far as bans have it."""
+    """A rule of a zone file in the rich language, limited to the elements of bans."""
     words = [spelled(rule, "rule", ("priority", "family"))]
     for name, known in BAN_WORDS:
         for element in rule.findall(name):
@@ -42,13 +42,13 @@ def rule_text(rule):
 
 
 def with_bans(path, content):
-    """A zone file of ours that is about to be written, with the bans of the one that is there."""
+    """The new content of a portfw zone file, with the bans of the current file."""
     if not path.startswith("zones/") or not os.path.isfile(target_of(path)):
         return content
     present = read_whole(target_of(path))
     if b"<rule" not in present:
         return content
-    from xml.etree import ElementTree  # 10 ms that few operations need spend
+    from xml.etree import ElementTree  # takes 10 ms, and few operations need it
 
     try:
         rules = ElementTree.fromstring(readable(present, "zone")).findall("rule")
@@ -64,20 +64,20 @@ def with_bans(path, content):
 
 
 def bans_at_runtime(zones):
-    """By zone of ours, from what runs."""
+    """The runtime bans of each portfw zone."""
     found = {name: bans_among(zone.get("rules_str", [])) for name, zone in zones.items() if name.startswith(PREFIX)}
     return {name: rules for name, rules in found.items() if rules}
 
 
 def ban_again(daemon, zones):
-    """What was banned at runtime only, and a reload of ours has lost. A zone that goes takes its bans along."""
+    """Restores runtime-only bans that a portfw reload has lost. The bans of a deleted zone are not restored."""
     for name, rules in sorted(bans_at_runtime(zones).items()):
         for rule in rules:
             forgiving(daemon, "ALREADY_ENABLED|INVALID_ZONE", ".zone", "addRichRule", "ssi", name, rule, 0)
 
 
 def bans_lost(daemon):
-    """Bans at runtime that are not in the daemon's permanent view: the plan's reload loses them, and `ban_again` brings them back."""
+    """Runtime bans that are not in the daemon's permanent view: the plan's reload loses them, and `ban_again` restores them."""
     running = {name: plain(daemon.call(".zone", "getZoneSettings2", "s", name)) for name in ours_among(daemon)}
     lost = {}
     for name, rules in bans_at_runtime(running).items():

@@ -1,13 +1,13 @@
-"""Candidates: copies of firewalld's configuration as it is, as a plan makes it, and as it runs at this moment.
+"""Candidates: copies of firewalld's configuration: the current one, the planned one, and the running one.
 
-Stands after namespaces.py.
+Comes after namespaces.py.
 """
 
 
 def configuration(path="", above=()):
     """
-    What firewalld reads below its folder, behind links too: the path below it, and the place, of folders and of regular files. What
-    two paths lead to is there twice, as it is for firewalld; a link to a folder that it stands in is not followed.
+    What firewalld reads below its folder, also through links: relative path and absolute place of folders and regular files. A file
+    with two paths is listed twice, as firewalld reads it twice; a link to a folder that contains it is not followed.
     """
     folder = os.path.join(ETC, path)
     status = os.stat(folder)
@@ -25,7 +25,7 @@ def configuration(path="", above=()):
 
 
 def copy_configuration(target):
-    """The same with regular files and folders in place of links. Whatever else lies there, such as a backup, would fill the memory."""
+    """Copies it with regular files and folders instead of links. Other files, such as backups, are not copied: they would fill the memory."""
     for path, place in configuration():
         copied = os.path.join(target, path)
         if os.path.isdir(place):
@@ -48,7 +48,7 @@ def put_files(folder, files):
 
 
 def with_ours(folder, files, edits):
-    """The configuration once a run is permanent: these files of ours and no other, and interfaces taken out of zones of others."""
+    """The configuration once a run is permanent: only these portfw files, and foreign zones without the released interfaces."""
     for kind in KINDS:
         place = os.path.join(folder, kind)
         for name in os.listdir(place) if os.path.isdir(place) else []:
@@ -62,7 +62,7 @@ def with_ours(folder, files, edits):
 
 
 class Running:
-    """What runs in the daemon, read over D-Bus before the namespaces are entered, as files that a load makes the same of."""
+    """The daemon's runtime, read over D-Bus before the namespaces are entered, and written as files that load to the same state."""
 
     def __init__(self, daemon):
         from firewall.dbus_utils import dbus_to_python
@@ -89,7 +89,7 @@ class Running:
         self.direct = tuple(ask(".direct", method) for method in ("getAllChains", "getAllRules", "getAllPassthroughs"))
 
     def write(self, folder):
-        """In place of the zones, policies, ipsets and direct rules of a copied configuration."""
+        """Replaces the zones, policies, ipsets and direct rules of a copied configuration."""
         from firewall.core.io import direct, ipset, policy, service, zone
 
         for kind in ("zones", "policies", "ipsets"):
@@ -113,7 +113,7 @@ class Running:
                 made = model()
                 made.name, made.filename = name, name + ".xml"
                 for key, value in settings.items():
-                    # The names of settings are those of the objects' fields, in every version; a zone's default target has another.
+                    # Settings have the names of the objects' fields in every version; only a zone's default target differs.
                     if (key, value) != ("target", "default"):
                         setattr(made, key, value)
                 write(made, os.path.join(folder, kind))

@@ -1,8 +1,8 @@
-"""The end of the program that only reads: one JSON document about firewalld. Stands after offline.py."""
+"""The end of the read-only program: one JSON document about firewalld. Comes after offline.py."""
 
 
 def with_offline(answer):
-    """What it would be if it were started, where that can be said: it may be asked for."""
+    """Adds the state that it would have after a start, if known: the user may want it started."""
     try:
         return dict(answer, offline=shown(observe_offline()), unit=unit_state())
     except (Stop, OSError):
@@ -16,7 +16,7 @@ def collect():
         answer = stop.document
         if answer.get("kind") == "stopped":
             answer = with_offline(answer)
-    # Read last: a run that has changed what was just read is still there, or has ended for good.
+    # Read last: a run that changed what was just read is still listed, or has ended for good.
     sys.stdout.write(json.dumps(dict(answer, unfinished=unfinished())))
 
 

@@ -1,18 +1,18 @@
-"""The daemon's process: whether it answers, hangs or is busy; its end, and its start.
+"""The daemon's process: whether it answers, hangs or is busy; kill, stop and start.
 
-Stands after in_place.py.
+Comes after in_place.py.
 """
 
 import signal
 
-# A daemon that has not answered for so long hangs, unless it is busy; and one that has been started is up.
+# A daemon that does not answer for so long hangs, unless it is busy; a started one must be up after so long.
 ANSWER_SECONDS, UP_SECONDS, BUSY_SECONDS = 6, 10, 120
-# Of what a reload was measured to take, before it is taken for hanging.
+# A reload counts as hanging after this multiple of its measured time.
 RELOAD_FACTOR = 3
 
 
 def be_patient(attempt, reload_seconds=0):
-    """One that reads its files for a minute must not be killed again and again while it does: each attempt waits longer."""
+    """Raises the time limits: a daemon that reads its files for a minute must not be killed at every attempt."""
     global ANSWER_SECONDS, UP_SECONDS, BUSY_SECONDS
     factor = 2 ** min(max(attempt - 1, 0), 5)
     least = RELOAD_FACTOR * reload_seconds
@@ -27,7 +27,7 @@ def optional_daemon():
 
 
 def answering_daemon():
-    """The daemon, or None where it is not there. One that hangs is killed: its rules stay until another takes its place."""
+    """The daemon, or None if it does not run. A hanging one is killed: its rules stay until the next one starts."""
     daemon = optional_daemon() or starting_daemon()
     if daemon is None:
         return None
@@ -43,7 +43,7 @@ def answering_daemon():
             return daemon
         except daemon.dbus.DBusException:
             pass
-        # A long reload: with a hundred interfaces it takes a minute. One that is killed meanwhile leaves half a table.
+        # It may be a long reload: a minute with a hundred interfaces. A daemon killed during a reload leaves half a table.
         busy_for = time.clock_gettime(time.CLOCK_MONOTONIC) - began
         if optional_daemon() is None or work_of(process) == worked or busy_for > BUSY_SECONDS:
             break
@@ -52,7 +52,7 @@ def answering_daemon():
 
 
 def work_of(process):
-    """The time that a process has spent on a processor, with that of its children that have ended."""
+    """The CPU time of a process and its ended children."""
     try:
         words = read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()
         return [int(word) for word in words[11:15]]
@@ -61,7 +61,7 @@ def work_of(process):
 
 
 def kill_daemon():
-    """Ends a firewalld that is in the way, at once. Unlike one that is stopped, it leaves its rules in force."""
+    """Kills firewalld at once. Unlike after a stop, its rules stay in force."""
     if has_systemd():
         run(["systemctl", "kill", "--signal=KILL", "firewalld.service"], 20)
     for _ in range(100):
@@ -77,7 +77,7 @@ def kill_daemon():
 
 
 def starting_daemon():
-    """The daemon whose service is being started at this moment, as it is during a boot; None where it is not."""
+    """The daemon if its service is just being started, as during a boot; else None."""
     for _ in range(200):
         if service_state("firewalld.service") != "activating":
             return optional_daemon()
@@ -89,21 +89,21 @@ def starting_daemon():
 
 
 def service_state(unit):
-    """What systemd says of a unit (active, activating, failed, ...); an empty text without systemd."""
+    """The state of a systemd unit (active, activating, failed, ...); empty without systemd."""
     shown_state = output_of(["systemctl", "show", "--property=ActiveState", unit], 20)
     return "" if shown_state is None else shown_state.strip().split("=")[-1]
 
 
 def is_stopped(process):
-    """Whether somebody has stopped a process: waiting for its answer would be in vain."""
+    """Whether a process is stopped by a signal: it will not answer."""
     try:
         return read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()[0] in (b"T", b"t")
     except (OSError, IndexError):
         return False
 
 
-def why_nobody_stands():
-    """Why no daemon stands for the configuration: it may have died since anybody looked. None where one does."""
+def why_not_running():
+    """Why firewalld is not running properly: it may have died since the last check. None if it is."""
     daemon = optional_daemon()
     if daemon is None:
         return "firewalld no longer runs"
@@ -117,15 +117,15 @@ def why_nobody_stands():
 
 
 def require_answer():
-    """Before the rollback is armed nobody would end a run that waits for a daemon which hangs: it does not begin."""
-    why = why_nobody_stands()
+    """Refuses to begin with a hanging daemon: before the rollback is armed, nothing would end such a run."""
+    why = why_not_running()
     if why is not None:
         raise Stop(kind="failed", step="looking again", why=why, aftermath={"kind": "untouched"})
 
 
 def remove_tables():
-    """A daemon that failed or was killed leaves its rules behind, and one that is started adds its own after them: what was
-    open would stay open. firewalld 0.9 also leaves a table that drops everything when it fails to load."""
+    """Removes the rules that a failed or killed daemon left: a new one adds its own after them, and what was open would stay
+    open. firewalld 0.9 also leaves a table that drops everything if it fails to load."""
     for table in TABLES + (DROP_TABLE,):
         run(["nft", "delete", "table"] + table.split())
 

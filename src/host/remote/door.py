@@ -1,7 +1,6 @@
-"""The door: a request is checked whole, against the schema of its operation, before anything else looks at it.
+"""Validation: a whole request is checked against the schema of its operation before any other code uses it.
 
-A rule takes a value and raises Wrong where it is not what it should be. Behind the door no code takes a field for more than its
-rule says. Stands after steps.py.
+A rule takes a value and raises Wrong if it is not valid. The code behind it relies only on these rules. Comes after steps.py.
 """
 
 MOST_BYTES = 64 * 1024 * 1024
@@ -11,7 +10,7 @@ MOST_SECONDS = 24 * 3600
 
 
 class Wrong(Exception):
-    """What should be there, and where."""
+    """What was expected, and where."""
 
     def __init__(self, expected):
         super().__init__(expected)
@@ -50,7 +49,7 @@ def number(least, most):
 
 
 def either(*rules):
-    """What at least one of these takes; the first says what it is not."""
+    """Accepts what at least one of these rules accepts; the first one gives the error."""
 
     def rule(value):
         for other in rules[1:]:
@@ -130,9 +129,9 @@ def shown_name(name):
 
 
 RUN = text(ID.pattern, "the id of a run")
-# No longer than what reads it later takes (facts/state.ts, answers.ts), where a character may count as two.
+# Not longer than its readers accept (facts/state.ts, answers.ts), where a character may count as two.
 LINE = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,512}", "one line of text")
-# Read by people; the audit log takes out what is more than text.
+# Read by people; the audit log removes control characters.
 NOTE = text(r"[\s\S]{0,8192}", "a text")
 DESCRIPTION = text(r"[^\x00-\x08\x0b-\x1f\x7f\ud800-\udfff\ufffe\uffff]{0,65536}", "a text")
 HASH = text(r"[0-9a-f]{64}", "a SHA-256")
@@ -140,7 +139,7 @@ FLAG = one_of(True, False)
 WINDOW = number(1, MOST_SECONDS)
 OUR_NAME = text(r"portfw-[A-Za-z0-9_.-]{1,64}", "the name of an object of portfw")
 OUR_ZONE = text(r"portfw-[A-Za-z0-9_-]{1,10}", "the name of a zone of portfw")
-# Somebody else's: firewalld takes the letters of all languages.
+# A foreign zone: firewalld accepts the letters of all languages.
 ZONE = text(r"\w[\w-]{0,16}", "the name of a zone")
 NAMED = text(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}", "a name")
 INTERFACE = text(r"(?!-)[A-Za-z0-9_.:@+=,~#-]{1,16}", "the name of an interface")
@@ -150,12 +149,12 @@ PORT = text("%s(-%s)?" % (PORT_NUMBER, PORT_NUMBER), "a port or a range")
 TRANSPORT = one_of("tcp", "udp", "sctp", "dccp")
 NETWORK_FORM = "[0-9A-Fa-f.:]{2,45}(?:/[0-9]{1,3})?"
 NETWORK = text(NETWORK_FORM, "an address or a network")
-# What others may have put into an ipset or a zone of ours, in whatever language they name things.
+# What others may have added to a portfw ipset or zone, in any language.
 HELD = text(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,1024}", "one line of text")
 # Not ACCEPT, which makes a host a router.
 TARGET = one_of("default", "DROP", "%%REJECT%%")
-# What lets in, as portfw writes it: nothing that refuses, logs, marks, translates or forwards. firewalld takes more, and some of it
-# is not safe: a service of others may load kernel modules, and one that refuses by MAC address kills firewalld 0.9.3.
+# Accepting rules, as portfw writes them: nothing that refuses, logs, marks, translates or forwards. firewalld accepts more, and some
+# of it is not safe: a foreign service may load kernel modules, and a rule that refuses by MAC address kills firewalld 0.9.3.
 RICH_RULE = text(
     r'rule( priority="-?[0-9]{1,5}")?( family="ipv[46]")?'
     r'( source (ipset="[A-Za-z0-9_.-]{1,31}"|address="[0-9A-Fa-f.:/]{2,90}"))?( destination address="[0-9A-Fa-f.:/]{2,90}")?'
@@ -165,7 +164,7 @@ RICH_RULE = text(
     "a rich rule that accepts",
 )
 
-# The arguments of each call on the daemon. What is taken away may be others', in an object of ours: it goes to D-Bus as it is.
+# The arguments of each call on the daemon. What is removed may be a foreign entry in a portfw object: it goes to D-Bus unchanged.
 CALLS = {
     "move-connection": [UUID, either(OUR_ZONE, one_of(""))],
     "bind-interface": [OUR_ZONE, INTERFACE],
@@ -192,18 +191,18 @@ def call_rule(value):
         raise Wrong("a known call")
     rules = CALLS[value[0]]
     if value[0] == "move-connection" and len(value) <= 64:
-        # The interfaces that go with it.
+        # The interfaces of the connection.
         rules = rules + [INTERFACE] * (len(value) - 1 - len(rules))
     row(*rules)(value[1:])
 
 
 XML_HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 XML_PART = re.compile(r'<(/?)([a-z-]+)((?: [a-z-]+="[^"<>&]*(?:&#[0-9]{1,7};[^"<>&]*)*")*)(/?)>|((?:[^<>&]|&#[0-9]{1,7};)+)')
-# Of these a file may have 100,000: they are passed over in one go.
+# A file may have 100,000 of these: they are skipped in one step.
 XML_ENTRIES = re.compile("(?:[ \n]*<entry>%s</entry>)+" % NETWORK_FORM)
 XML_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
-# What our files are made of, by the way to an element: its attributes, of which those with "?" may be missing, and at "" its
-# text. firewalld knows more, such as kernel modules to load; we write none of it.
+# The elements of portfw files, by path: the attributes of each (optional ones with "?"), and its text at "". firewalld knows more,
+# such as kernel modules to load; portfw writes none of it.
 ELEMENTS = {
     "services": {
         "/service": {},
@@ -242,7 +241,7 @@ def xml_text(written):
 
 
 def xml_rule(folder, document):
-    """A file of ours: elements that our writer writes, one root, no declarations, comments or references by name."""
+    """A portfw file: only elements that portfw writes, one root, no declarations, comments or named references."""
     known = ELEMENTS[folder]
     if not document.startswith(XML_HEAD):
         raise Wrong("the first line of a file of portfw")
@@ -309,7 +308,7 @@ def two_addresses(fields, first, second):
 
     def rule(value):
         record(**fields)(value)
-        import ipaddress  # 20 ms that few operations need spend
+        import ipaddress  # takes 20 ms, and few operations need it
 
         try:
             if ipaddress.ip_address(value[first]).version == ipaddress.ip_address(value[second]).version:
@@ -322,7 +321,7 @@ def two_addresses(fields, first, second):
 
 
 XML_FILE = text(r"[^\ud800-\udfff]{1,%d}" % MOST_BYTES, "a text")
-# Whatever does not read back leaves the host unreadable for everybody (facts/state.ts).
+# A value that cannot be read back would make the host's state unreadable (facts/state.ts).
 REMEMBERED = text(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a name")
 MOMENT = text(r"[0-9TZ:.+-]{1,64}", "a time")
 STATE_TEXT = record(format=one_of(1), matrix=REMEMBERED, roles=list_of(REMEMBERED, 1000), generation=RUN, appliedAt=MOMENT)
@@ -422,14 +421,14 @@ SCHEMA = {
 
 
 def short_number(digits):
-    """A number that is one; NaN and its like, and digits without end, are none."""
+    """A short whole number; NaN, infinity and very long numbers are refused."""
     if len(digits) > 15 or not digits.lstrip("-").isdigit():
         raise ValueError("not a number")
     return int(digits)
 
 
 def admitted(data):
-    """The request that some bytes hold, when it is all that its operation may be. Raises Stop."""
+    """The request in some bytes, if it is valid for its operation. Raises Stop."""
     try:
         if len(data) > MOST_BYTES:
             raise Wrong("at most %d bytes" % MOST_BYTES)

@@ -1,19 +1,19 @@
-"""A firewalld that does not run is started with the configuration that it is to have; the way back stops it again.
+"""Starts a firewalld that does not run, with its planned configuration; the rollback stops it again.
 
-The files are written before it is started, so that there is no moment at which the stock configuration alone filters.
-It is enabled for the next boot only when the run is kept: until then a reboot alone brings the host back.
+The files are written before the start, so that the stock configuration never filters on its own. It is enabled for the next
+boot only when the run is kept: until then, a reboot brings the old state back.
 
-Stands after steps.py.
+Comes after steps.py.
 """
 
 START_SECONDS = 30
 HELD_BACK = UNITS + "/firewalld.service.d/portfw-installing.conf"
-# What `direct_state` says of a daemon that runs.
+# In the form of `direct_state`.
 NO_DIRECT_RULES = {"chains": [], "rules": [], "passthroughs": []}
 
 
 def start(request):
-    """Lock, check for drift, save, arm the way back, write all files, start. A failure puts it all back."""
+    """Lock, check for drift, save, arm the rollback, write all files, start. A failure rolls everything back."""
     identity = request["id"]
     if not has_systemd():
         raise Stop(kind="failed", step="start", why="systemd does not run on the host", aftermath={"kind": "untouched"})
@@ -70,7 +70,7 @@ def start(request):
 
 
 def end_installation():
-    """What install.sh left when it was killed: firewalld is held back, and perhaps enabled, with nobody to look after it."""
+    """Removes what a killed install.sh left: the condition that blocks firewalld's start, and perhaps an enabled unit."""
     if os.path.exists(HELD_BACK):
         systemctl("disable", "--quiet", "firewalld.service")
         os.unlink(HELD_BACK)
@@ -86,6 +86,6 @@ def await_running():
                 if daemon.property("state") == "RUNNING":
                     return
             except daemon.dbus.DBusException:
-                pass  # it has its name on the bus, and no more yet
+                pass  # it has its name on the bus, but is not ready yet
         time.sleep(0.1)
     raise RuntimeError("firewalld does not start within %d s" % START_SECONDS)

@@ -1,11 +1,11 @@
-"""The files below /etc/firewalld, as firewalld comes to them: through links, and in the folders of its zones.
+"""The files below /etc/firewalld, as firewalld finds them: through links, and in the folders of its zones.
 
-Stands after observe.py. Changes nothing.
+Comes after observe.py. Changes nothing.
 """
 
 import stat
 
-# What firewalld reads there, with the element that it expects; of zones, in folders as well.
+# What firewalld reads there, with the expected element; zones may also be in folders.
 READ_IN = {
     "zones": "zone",
     "services": "service",
@@ -15,10 +15,10 @@ READ_IN = {
     "icmptypes": "icmptype",
 }
 READ_FILES = {"direct.xml": "direct", "lockdown-whitelist.xml": "whitelist"}
-# The settings that a plan asks for: what else a file holds that a link leads to is nobody's business.
+# The settings that a plan needs: other contents of a link's target are not reported.
 SETTINGS = re.compile(r"(?m)^[ \t]*(?:DefaultZone|FirewallBackend|FlushAllOnReload|AllowZoneDrifting|ReloadPolicy)[ \t]*=.*$")
 MOST_FILES = 20000
-# All texts together; the answer has to stay below what the controller reads.
+# All texts together; the answer must stay below the controller's limit.
 MOST_TEXT = 24 * 1024 * 1024
 KIND_OF = {
     stat.S_IFIFO: "a FIFO, and firewalld would wait for it without end",
@@ -30,7 +30,7 @@ KIND_OF = {
 
 
 def in_etc(path):
-    """A path below /etc/firewalld as this process's own calls take it, whatever its locale makes of file names."""
+    """A path below /etc/firewalld for this process's system calls, independent of its locale."""
     return os.path.join(ETC, os.fsdecode(path.encode("utf-8", "surrogateescape")))
 
 
@@ -40,7 +40,7 @@ def named(path):
 
 
 def expected_in(path):
-    """The element that firewalld expects in a file; an empty text for its settings, None for a file that it never reads."""
+    """The element that firewalld expects in a file; empty for its settings, None for a file that it never reads."""
     folder, _, name = path.partition("/")
     if path == "firewalld.conf":
         return ""
@@ -51,8 +51,8 @@ def expected_in(path):
 
 def permanent_files():
     """
-    Every file below /etc/firewalld, but for the daemon's own `.old` copies and our unfinished writes: regular ones, and
-    whatever else stands where firewalld would read a file.
+    Every file below /etc/firewalld, except the daemon's `.old` copies and portfw's unfinished writes: regular files, and
+    anything else at a path where firewalld would read a file.
     """
     found = []
     visit("", (), found)
@@ -68,7 +68,7 @@ def permanent_files():
 
 
 def visit(path, above, found):
-    """Adds what a folder holds; `above` are the folders that it stands in."""
+    """Adds the contents of a folder; `above` are its parent folders."""
     place = in_etc(path) if path else ETC
     try:
         status = os.stat(place)
@@ -81,7 +81,7 @@ def visit(path, above, found):
         found.append(dict(described(path, b"", status), unreadable=why))
         return
     if path.startswith("zones/") and not re.match(r"[\w-]{1,17}\Z", path.rpartition("/")[2]):
-        # firewalld before 1.0 fails over its name, whatever it holds.
+        # firewalld before 1.0 fails because of its name.
         found.append(dict(described(path, b"", status), folder=True))
     for name in names:
         inner = "%s/%s" % (path, name) if path else name
@@ -108,7 +108,7 @@ def is_litter(name):
 
 
 def is_entered(path):
-    """Whether firewalld looks into a folder, and so through a link to one."""
+    """Whether firewalld reads a folder, and so also a link to one."""
     return path in READ_IN or path.startswith("zones/")
 
 
@@ -124,7 +124,7 @@ def described(path, content, status):
 
 
 def describe(place):
-    """One file; None where it is gone. Never waits for what is no regular file, and reads no text but what firewalld reads."""
+    """One file; None if it is gone. Never waits for something that is not a regular file, and reads only what firewalld reads."""
     path = named(place)
     expected = expected_in(path)
     try:
@@ -148,7 +148,7 @@ def describe(place):
     except ValueError as error:
         why = str(error)
     if item is None or (why and link is not None):
-        # Whatever a link leads to that is no file of firewalld's is not even told by its hash.
+        # If a link leads to something that is not a firewalld file, not even its hash is reported.
         item = described(path, b"", status)
     item["text"] = "" if why else text
     if link is not None:
@@ -159,18 +159,18 @@ def describe(place):
 
 
 def regular_bytes(place, status):
-    """The bytes of a regular file, and no more than one beyond what is read whole. Raises ValueError for anything else."""
+    """The bytes of a regular file, at most one more than the limit. Raises ValueError for anything else."""
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
         raise ValueError("it is %s" % KIND_OF.get(kind, "not a regular file"))
-    # Some files of the kernel's are regular ones, and their readers wait.
+    # Some kernel files are regular files, and reading them blocks.
     handle = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as opened:
         return opened.read(MOST_FILE_BYTES + 1) or b""
 
 
 def mount_points():
-    """Files and folders below /etc/firewalld that something is mounted on."""
+    """The mount points below /etc/firewalld."""
     try:
         lines = read_bytes("/proc/self/mountinfo").decode("utf-8", "surrogateescape").split("\n")
     except OSError:
@@ -180,7 +180,7 @@ def mount_points():
     return {point[len(ETC) + 1 :] for point in plain_names if point.startswith(ETC + "/")}
 
 
-# Elements and attributes that every firewalld from 0.9.3 on takes in zones, policies and services.
+# Elements and attributes that every firewalld from 0.9.3 on accepts in zones, policies and services.
 EVERYWHERE = frozenset(
     "accept audit description destination drop egress-zone forward forward-port helper icmp-block icmp-block-inversion icmp-type"
     " include ingress-zone interface limit log mark masquerade module policy port protocol reject rule service short source"
@@ -195,7 +195,7 @@ SAID = re.compile(r"([\w.:-]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 
 
 def beyond_this_version(path, text):
-    """Why the host's own firewalld cannot read a file, or not all of it. It is asked only about words that not every version knows."""
+    """Why the host's own firewalld cannot read a file, or not all of it. Only checked for words that not every version knows."""
     if path.split("/")[0] not in ("zones", "policies", "services"):
         return None
     for element, said in set(WORDS.findall(re.sub(r"<!--[\s\S]*?-->", "", text))):
@@ -206,7 +206,7 @@ def beyond_this_version(path, text):
 
 
 def ask_about_rules(files, zones):
-    """A rule that a zone's file has and that does not run waits for a reload, or is one that this firewalld leaves out: its reader tells."""
+    """A rule in a zone's file that is not at runtime waits for a reload, or this firewalld ignores it: firewalld's reader decides."""
     for item in files:
         name, text = item["path"][len("zones/") : -len(".xml")], item["text"]
         bound = name in zones or "<source" in text or "<interface" in text
@@ -219,7 +219,7 @@ def ask_about_rules(files, zones):
 
 
 def trouble_of_reader(path):
-    """What firewalld's own reader says against a file; None where it takes the whole of it."""
+    """The error of firewalld's own reader for a file; None if it reads all of it."""
     kind = READ_IN[path.split("/")[0]]
     try:
         module = __import__("firewall.core.io." + kind, fromlist=["reader"])
@@ -229,7 +229,7 @@ def trouble_of_reader(path):
     warned, place = [], in_etc(path)
     held, log.warning = log.warning, lambda text, *given: warned.append(text % given if given else text)
     try:
-        # The name is looked at elsewhere.
+        # The name is checked elsewhere.
         if kind == "zone":
             read(os.path.basename(place), os.path.dirname(place), no_check_name=True)
         else:

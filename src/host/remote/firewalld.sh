@@ -1,6 +1,6 @@
-# Carries out one request with the interpreter that firewalld itself uses. The request, a JSON document, is on
-# standard input; the answer, another one, goes to standard output.
-# The function firewalld_program, which prints the Python program of the steps, stands before this text.
+# Carries out one request with the interpreter that firewalld itself uses. The request is a JSON document on standard input;
+# the answer is one on standard output.
+# The function firewalld_program, which prints the Python program of the steps, comes before this text.
 
 interpreter=$(head -n 1 /usr/sbin/firewalld 2>/dev/null)
 case $interpreter in
@@ -10,8 +10,8 @@ case $interpreter in
     return 0
     ;;
 esac
-# The program comes on a descriptor of its own: as an argument, its length would be limited by the kernel (128 KiB).
-# The interpreter's line may carry flags: they are words of their own.
+# The program has its own descriptor: the kernel limits the length of an argument (128 KiB).
+# The interpreter's line may contain flags: they are separate words.
 # shellcheck disable=SC2086
 exec $interpreter -c '
 import os

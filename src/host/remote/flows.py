@@ -1,8 +1,8 @@
-"""Ends established flows that nothing lets in any more. Stands after steps.py.
+"""Ends established flows that were revoked. Comes after steps.py.
 
-The kernel's table of connections is asked and changed over netlink, as conntrack(8) does, which few hosts have: one pass over
-it, and exactly the flows of the given kinds. Sockets are ended too, because a program that speaks first would bring its
-forgotten flow back into the table.
+The kernel's connection table is read and changed over netlink, as conntrack(8) does, which few hosts have: one pass over it,
+and exactly the flows of the given kinds. Sockets are closed too, because a program that sends first would put its deleted
+flow back into the table.
 """
 
 FLOW_KINDS_A_CALL = 40
@@ -17,7 +17,7 @@ CT_TCP_ESTABLISHED = 3
 def cut_flows(request):
     """`flows` are kinds: protocol, opener, address and port as the first packet had them."""
     global ipaddress, socket, struct
-    import ipaddress  # 20 ms that no other operation need spend
+    import ipaddress  # takes 20 ms, and no other operation needs it
     import socket
     import struct
 
@@ -43,7 +43,7 @@ def flow_kind(flow):
 
 
 def forget_flows(kinds):
-    """Deletes the flows of these kinds from the kernel's table; how many of each protocol were established."""
+    """Deletes the flows of these kinds from the kernel's table. Returns how many of each protocol were established."""
     counts = {"tcp": 0, "udp": 0}
     wanted = {(kind[0], FLOW_PROTOCOLS[kind[1]]) + kind[2:] for kind in kinds}
     names = {number: name for name, number in FLOW_PROTOCOLS.items()}
@@ -73,7 +73,7 @@ def is_established_flow(name, parts):
 
 
 def delete_flow(netlink, family, parts):
-    """False when the flow has ended by itself."""
+    """False if the flow has ended by itself."""
     body = b"".join(
         netlink_attribute(number | (0x8000 if number == CTA_TUPLE_ORIG else 0), parts[number])
         for number in (CTA_TUPLE_ORIG, CTA_ZONE, CTA_ID)
@@ -90,7 +90,7 @@ def delete_flow(netlink, family, parts):
 
 
 def ask_netlink(netlink, kind, flags, family, body):
-    """The messages that answer one question, up to its end; OSError for the kernel's own."""
+    """The messages that answer one request; raises OSError for a kernel error."""
     payload = struct.pack("=BBH", family, 0, 0) + body
     netlink.send(struct.pack("=IHHII", 16 + len(payload), kind, flags, 1, 0) + payload)
     while True:
@@ -135,13 +135,13 @@ def flow_original(data):
 
 
 def socket_end(packed):
-    """An address as ss reads it: a colon outside brackets begins a port."""
+    """An address for ss: a colon outside brackets begins a port."""
     address = ipaddress.ip_address(packed)
     return "[%s]" % address if address.version == 6 else str(address)
 
 
 def each_socket(options, kinds):
-    """How many established connections of these kinds the host's own sockets have; `-K` ends them where the kernel can."""
+    """Counts the established connections of these kinds; `-K` closes them if the kernel can."""
     count = 0
     tcp = sorted(kind for kind in kinds if kind[1] == "tcp")
     for start in range(0, len(tcp), FLOW_KINDS_A_CALL):

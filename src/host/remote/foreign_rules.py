@@ -1,9 +1,10 @@
-"""What others have in iptables, through a reload of firewalld: Docker's rules, fail2ban's, an administrator's.
+"""Keeps foreign iptables rules (Docker, fail2ban, an administrator) through a reload of firewalld.
 
-firewalld before 2.0 empties all tables of iptables whenever it starts or reloads, even where its own rules are in nftables.
-Where they are in iptables, they stand among those of others, and are told apart by what that version writes. Docker notices and writes its rules again; others do not. So they are read before and what is missing is added after.
+firewalld before 2.0 empties all iptables tables whenever it starts or reloads, even if its own rules are in nftables. If its own
+rules are in iptables too, they are recognised by what that version writes. Docker writes its rules again; other programs do not.
+So the rules are read before, and missing ones are added afterwards.
 
-Stands after observe.py.
+Comes after observe.py.
 """
 
 import contextlib
@@ -11,13 +12,13 @@ import subprocess
 
 PROGRAMS = {"ipv4": "iptables-restore", "ipv6": "ip6tables-restore"}
 IPTABLES = (("iptables-save", "iptables-restore"), ("ip6tables-save", "ip6tables-restore"))
-# firewalld's own: the chains of its direct interface, which it writes again by itself, and those of its older backend, whose
-# names depend on the version: a zone or a policy has a chain with parts of its own.
+# firewalld's own chains: those of its direct interface, which it writes again itself, and those of its iptables backend, whose
+# names depend on the version: a zone or a policy has a chain with several parts.
 DIRECT_CHAIN = re.compile(r"(^| )[A-Z]+_direct( |\Z)")
 FIREWALLD_CHAIN = re.compile(r"(?m)^:INPUT_(ZONES|POLICIES|POLICIES_pre) ")
 DISPATCH = re.compile(r"^(INPUT|FORWARD|OUTPUT|PREROUTING|POSTROUTING)_((IN_|OUT_)?ZONES(_SOURCE)?|POLICIES(_pre|_post)?|direct)\Z")
 ZONE_CHAIN = re.compile(r"^((?:IN|OUT|FWD|FWDI|FWDO|PRE|POST)_.+)_(pre|log|deny|allow|post)\Z")
-# What it writes into the kernel's own chains.
+# What it writes into the built-in chains.
 FRAME = re.compile(
     r"^-A [A-Z]+ (-m conntrack --ctstate (RELATED,ESTABLISHED(,DNAT)? -j ACCEPT|INVALID -j (DROP|LOG .*))|-[io] lo -j ACCEPT"
     r"|-j REJECT --reject-with (icmp-host-prohibited|icmp6-adm-prohibited)|(-p ipv6-icmp )?-m (icmp6|rpfilter) .*-j (ACCEPT|DROP)"
@@ -26,12 +27,12 @@ FRAME = re.compile(
 
 
 def holds_firewalld(text):
-    """Whether firewalld filters with iptables, rather than with nftables."""
+    """Whether firewalld filters with iptables instead of nftables."""
     return FIREWALLD_CHAIN.search(text) is not None
 
 
 def own_chains(chains):
-    """Those of a table's chains that firewalld made for its zones, its policies and its direct interface."""
+    """The chains of a table that firewalld made for its zones, policies and direct interface."""
     parts = {}
     for name in chains:
         match = ZONE_CHAIN.match(name)
@@ -43,13 +44,13 @@ def own_chains(chains):
 
 
 def touches(rule, chains):
-    """Whether a rule stands in one of these chains, or leads to one."""
+    """Whether a rule is in one of these chains, or jumps to one."""
     words = rule.split(" ")
     return words[1] in chains or any(words[at + 1] in chains for at, word in enumerate(words[:-1]) if word in ("-j", "-g"))
 
 
 def rules_of_others():
-    """By program: the text of all tables. Empty for one that is not there."""
+    """The text of all tables, by restore program; without missing programs."""
     found = {}
     for save, restore in IPTABLES:
         try:
@@ -77,8 +78,8 @@ def by_table(text):
 
 def missing_rules(before, now, direct=()):
     """
-    What iptables-restore adds so that everything of others is there again, in the same order; empty where nothing is missing.
-    `direct` are the chains that firewalld's direct interface made: they go with a reload, and what is in them.
+    The input for iptables-restore that adds all missing foreign rules, in the same order; empty if nothing is missing.
+    `direct` are the chains of firewalld's direct interface: a reload removes them with their rules.
     """
     lines = []
     present = by_table(now)
@@ -88,7 +89,7 @@ def missing_rules(before, now, direct=()):
         held_chains, held_rules = present.get(table, ([], []))
         left = list(held_rules)
         wanted = [":%s - [0:0]" % name for name in chains if name not in held_chains and name not in own]
-        # What stood before firewalld's own rules of a chain is asked first: it goes back there.
+        # Rules that were before firewalld's own rules of a chain are inserted there again.
         firewalld = [touches(rule, own) or (backend and FRAME.match(rule) is not None) for rule in rules]
         met = {rule.split(" ")[1] for rule, its in zip(rules, firewalld) if its}
         ahead = []
@@ -111,9 +112,9 @@ def missing_rules(before, now, direct=()):
 @contextlib.contextmanager
 def sparing_others(strict=False, noted=None, direct=None):
     """
-    Around whatever makes firewalld start, stop or reload. Where rules cannot be added again, `strict` raises RuntimeError.
-    `direct` are the rules of firewalld's direct interface as they were, for where the daemon cannot be asked any more.
-    Should this process be killed meanwhile, the file `noted` is left, with what `give_back_noted` needs.
+    Around a start, stop or reload of firewalld. If rules cannot be added again, `strict` raises RuntimeError.
+    `direct` are the previous rules of firewalld's direct interface, in case the daemon cannot be asked any more.
+    If this process is killed meanwhile, the file `noted` is left, with what `give_back_noted` needs.
     """
     before = {"tables": rules_of_others(), "direct": direct_rules() or direct or [], "chains": direct_chains()}
     if noted is not None and any(by_table(text) for text in before["tables"].values()):
@@ -126,14 +127,14 @@ def sparing_others(strict=False, noted=None, direct=None):
             if noted is not None and os.path.exists(noted):
                 os.unlink(noted)
         except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-            # On the way back that of firewalld comes first.
+            # During a rollback, restoring firewalld is more important.
             if strict:
                 raise
             audit(plain_error(error), "the host")
 
 
 def give_back_noted(path):
-    """What others had in iptables when a process was killed that would have given it back."""
+    """Restores foreign iptables rules if the process that should have done it was killed."""
     try:
         restore_rules(json.loads(read_bytes(path).decode()))
     except FileNotFoundError:
@@ -143,7 +144,7 @@ def give_back_noted(path):
 
 
 def direct_rules(method="getAllRules"):
-    """Rules of firewalld's direct interface, which some versions add to the chains of others. None where nobody answers."""
+    """Rules of firewalld's direct interface, which some versions add to foreign chains. None without an answer."""
     try:
         daemon = Daemon()
         return plain(daemon.bus.call_blocking(BUS, ROOT, BUS + ".direct", method, "", (), timeout=5))
@@ -176,7 +177,7 @@ def restore_rules(before):
 
 
 def forget_direct(before, now):
-    """Rules of the direct interface that a reload has lost are firewalld's own: they must not stay as if they were somebody's."""
+    """Deletes rules of the direct interface that a reload has lost: they were firewalld's own, not foreign rules."""
     programs = {"ipv4": "iptables", "ipv6": "ip6tables"}
     for rule in before:
         family, table, chain, _, arguments = rule

@@ -1,6 +1,6 @@
-"""The host's lock, files written in one step, and generations: saved configurations, and the way back to them.
+"""The host's lock, atomic file writes, and generations (saved configurations).
 
-Stands after runs.py.
+Comes after runs.py.
 """
 
 import base64
@@ -10,9 +10,9 @@ import time
 GENERATIONS = STATE + "/generations"
 KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
-# What stands aside for a moment: no name that firewalld reads, nor one that counts as a file of the configuration.
+# A file that is moved aside for a moment: firewalld does not read the name, and it is not part of the configuration.
 ASIDE = ".portfw-aside-"
-# Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
+# A portfw file by its prefix, whoever wrote it: what an apply may delete, a rollback must restore.
 OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
 ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
 # What `write_file` writes before it is renamed.
@@ -20,7 +20,7 @@ UNFINISHED = re.compile(r"^\.portfw-[0-9]+-[0-9a-f]{12}\Z")
 
 
 def take_lock(request):
-    """The host for one run; the caller has ended what dead runs left (guard.py, recover)."""
+    """Takes the host's lock for one run; the caller has ended dead runs before (guard.py, recover)."""
     os.makedirs(os.path.dirname(LOCK), mode=0o700, exist_ok=True)
     try:
         os.mkdir(LOCK, 0o700)
@@ -38,7 +38,7 @@ def take_lock(request):
 
 
 def progress(step):
-    """Where a run is: for `portfw status`, and for whoever has to find out why it went no further."""
+    """Notes the step of a run: for `portfw status`, and to find out where it stopped."""
     try:
         handle = os.open(LOCK + "/step", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
@@ -58,7 +58,7 @@ def stamp():
 
 
 def write_file(path, content, mode, owner=None, context=None):
-    """Replaces a file in one step: written beside it, flushed to disk, renamed. A link of firewalld's stays one: what it leads to is replaced."""
+    """Replaces a file atomically: written beside it, flushed to disk, renamed. A link below /etc/firewalld stays: its target is replaced."""
     if path.startswith(ETC + "/"):
         path = os.path.realpath(path)
     folder = os.path.dirname(path)
@@ -84,7 +84,7 @@ def write_file(path, content, mode, owner=None, context=None):
         except OSError as error:
             if error.errno != errno.EBUSY:
                 raise
-            # Something is mounted on it, so that no other file can take its place.
+            # Something is mounted on it, so it cannot be replaced.
             overwrite(path, content, mode, owner)
             os.unlink(temporary)
     except BaseException:
@@ -95,7 +95,7 @@ def write_file(path, content, mode, owner=None, context=None):
 
 
 def overwrite(path, content, mode, owner):
-    """A file's bytes where they are. Cut off half way, it is put right by the rollback: what it held is in the generation."""
+    """Writes a file in place. If that is interrupted, the rollback repairs it: the old content is in the generation."""
     handle = os.open(path, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0))
     try:
         view = memoryview(content)
@@ -111,7 +111,7 @@ def overwrite(path, content, mode, owner):
 
 
 def flush(path):
-    """A file's bytes or a folder's names, onto the disk."""
+    """Flushes a file's bytes or a folder's names to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -120,7 +120,7 @@ def flush(path):
 
 
 def flush_scope(foreign):
-    """firewalld does not flush what it writes: a power cut must not find it half written once the way back is gone."""
+    """Flushes what firewalld wrote: a power cut must not lose it once the rollback is disarmed."""
     for kind in KINDS:
         folder = os.path.join(ETC, kind)
         if os.path.isdir(folder):
@@ -151,14 +151,14 @@ def set_security_context(path, context):
 
 
 def target_of(path):
-    """The absolute path of one of our files or of a zone file, after a check that it is nothing else."""
+    """The absolute path of a portfw file or a zone file; refuses any other path."""
     if not (OUR_FILE.match(path) or ZONE_FILE.match(path)):
         raise Stop(kind="failed", step="write", why="not a path that portfw may write: %r" % path, aftermath={"kind": "untouched"})
     return in_etc(path)
 
 
 def our_target(path):
-    """The same for one of our files alone."""
+    """The same for portfw files only."""
     if not OUR_FILE.match(path):
         raise RuntimeError("not a file of portfw: %r" % path)
     return target_of(path)
@@ -169,8 +169,8 @@ def in_scope(path, foreign):
 
 
 def remove_old_copies():
-    """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter, and so is what we did not
-    finish. A copy of somebody else's that stood aside when a run was cut off goes back to its place."""
+    """Removes `.old` copies of portfw files, which the daemon leaves, and unfinished writes. A foreign copy that was moved aside when
+    a run was killed is moved back."""
     for kind in KINDS:
         folder = os.path.join(ETC, kind)
         if not os.path.isdir(folder):
@@ -187,7 +187,7 @@ def remove_old_copies():
 
 
 def remove_unfinished(folder):
-    """Where a link leads to, what was being written when a step was killed."""
+    """Removes unfinished writes of killed steps in the folder of a link's target."""
     try:
         for name in os.listdir(folder):
             if UNFINISHED.match(name):
@@ -229,7 +229,7 @@ def save_generation(observed, request):
             "bindings": bindings(observed["runtime"]),
             "networkManager": observed["networkManager"],
             "state": read_state(),
-            # Where firewalld did not run: the way back is to stop it again.
+            # Set if firewalld did not run: the rollback stops it again.
             "stopped": observed.get("stopped"),
         }
         write_file(os.path.join(folder, "files.json"), json.dumps(files).encode(), 0o600)
@@ -262,7 +262,7 @@ def remove_folder(folder, files):
 
 
 def generation_ids():
-    """In the order in which this host saved them: names are given by controllers, whose clocks may be wrong, or by somebody else."""
+    """In the order in which this host saved them: the names come from controllers, whose clocks may be wrong."""
     try:
         return sorted((name for name in os.listdir(GENERATIONS) if ID.match(name)), key=lambda name: (saved_at(name), name))
     except OSError:
@@ -290,7 +290,7 @@ def load_generation(identity):
 
 
 def saved_runtime(identity):
-    """What ran when a generation was saved; None for one of an older format."""
+    """The runtime when a generation was saved; None for an older format."""
     try:
         with open("%s/%s/runtime.json" % (GENERATIONS, identity), "rb") as handle:
             return json.loads(handle.read().decode())

@@ -1,10 +1,10 @@
-"""The guard: the way back, armed on the host before the first write, and the one decision to keep or to revert.
+"""The guard: the rollback, armed on the host before the first write, and the single decision to keep or to revert.
 
-A run that may have to be put back has a record, GUARD/ID.armed. The decision is its renaming, to ID.keep or to ID.revert:
-that is atomic, so one of two who try wins; it outlives a reboot; it needs no free space; and the name says what was decided.
-Whoever finds ID.revert finishes the way back, whoever finds ID.keep tidies up: both may be done twice.
+A run that may have to be rolled back has a record, GUARD/ID.armed. Renaming it to ID.keep or ID.revert is the decision: a rename
+is atomic, so only one of two attempts wins; it survives a reboot; it needs no free space; and the name shows the decision. A
+process that finds ID.revert finishes the rollback, one that finds ID.keep cleans up: both may be done twice.
 
-Stands after arming.py.
+Comes after arming.py.
 """
 
 import fcntl
@@ -13,7 +13,7 @@ STRAY = re.compile(r"([0-9]{8}T[0-9]{6}Z-[0-9a-f]{6})(\.[a-z]+)?\Z")
 
 
 def arm(request, observed):
-    """The way back, before anything is written: it stands and is seen to stand, or the run ends here."""
+    """Arms the rollback before anything is written, and checks that it is armed; else the run ends here."""
     identity = request["id"]
     try:
         os.makedirs(GUARD, mode=0o700, exist_ok=True)
@@ -30,9 +30,9 @@ def arm(request, observed):
             "armedAt": time.clock_gettime(time.CLOCK_MONOTONIC),
             "boot": boot_id(),
             "state": request.get("state"),
-            # What a reload was measured to take: one that takes this long is busy, and does not hang.
+            # The measured reload time: a reload that takes this long is busy and does not hang.
             "reloadSeconds": request.get("reloadSeconds", 0),
-            # What this run alone may make permanent.
+            # Only this run may make these permanent.
             "connections": [call[1:3] for call in request.get("calls", []) if call[0] == "move-connection"],
         }
         if has_systemd():
@@ -51,7 +51,7 @@ def arm(request, observed):
 
 
 def decide(identity, verdict):
-    """The one decision. Returns the verdict that stands, and whether it was made here; None where nothing is pending."""
+    """The single decision. Returns the valid verdict, and whether it was made here; None if nothing is pending."""
     try:
         os.rename(guard_path(identity, "armed"), guard_path(identity, verdict))
         flush(GUARD)
@@ -64,7 +64,7 @@ def decide(identity, verdict):
 
 
 def finish(identity, verdict, by, why):
-    """The end of a run that was decided: nothing of ours stays armed, and what happened is remembered."""
+    """Ends a decided run: nothing stays armed, and the result is remembered."""
     record, _ = record_of(identity)
     remember_end(identity, verdict, by, why, record or {})
     if verdict == "keep":
@@ -80,12 +80,12 @@ def finish(identity, verdict, by, why):
         os.rename(guard_path(identity, verdict), "%s/%s" % (folder, mark))
         flush(folder)
     except OSError:
-        pass  # no generation of that name any more: the record goes below
+        pass  # the generation is gone: the record is removed below
     forget(identity)
 
 
 def forget(identity):
-    """Takes down everything that stands for a run. The timer goes last but one: killed half way, it ends what is left here."""
+    """Removes everything that was set up for a run. The timer is removed near the end: if this is killed half way, it does the rest."""
     held = holder_of_lock().get("id") == identity
     if held:
         release_lock()
@@ -109,7 +109,7 @@ def forget(identity):
         systemctl("stop", "--quiet", *units)
         boot = [name for name, _, _, _ in boot_units(identity)]
         if output_of(["systemctl", "list-units", "--all", "--no-legend", "--plain"] + boot, 20):
-            # A boot, or somebody's daemon-reload meanwhile, has loaded the units: systemd is to forget them too.
+            # A boot, or a daemon-reload by others, has loaded the units: systemd must forget them too.
             systemctl("daemon-reload")
     else:
         unlink_quietly(cron_file(identity))
@@ -117,10 +117,10 @@ def forget(identity):
             os.kill(process, signal.SIGKILL)
     unlink_quietly(guard_path(identity, "py"))
     try:
-        # After a power cut nothing would take it away again.
+        # Without this, they could come back after a power cut, and nothing would remove them.
         flush(GUARD)
     except OSError:
-        pass  # there is no such folder, or nothing can be written there
+        pass  # the folder does not exist, or is not writable
 
 
 def in_service(identity):
@@ -131,7 +131,7 @@ def in_service(identity):
 
 
 def remember_end(identity, verdict, by, why, record):
-    """For the next run, which says it: what became of this one, and who decided."""
+    """Remembers how this run ended and who decided; the next run reports it."""
     outcome = {"keep": "kept", "revert": "reverted"}[verdict]
     end = {"id": identity, "outcome": outcome, "by": by, "why": why, "at": stamp()}
     end.update({key: record.get(key) for key in ("what", "holder", "since")})
@@ -139,11 +139,11 @@ def remember_end(identity, verdict, by, why, record):
     try:
         write_file(STATE + "/last.json", json.dumps(end).encode(), 0o600)
     except OSError:
-        pass  # a full disk must not keep a run from its end
+        pass  # a full disk must not prevent the end of a run
 
 
 def audit(what, holder):
-    """One line a decision in /var/lib/portfw/audit.log."""
+    """Writes one line to /var/lib/portfw/audit.log."""
     line = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]", " ", "%s %s %s" % (stamp(), holder, what)).split())
     try:
         handle = os.open(STATE + "/audit.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
@@ -156,7 +156,7 @@ def audit(what, holder):
 
 
 def settle_run(identity, by, why="", attempt=1):
-    """Ends a pending run: back to what it saved, unless it was kept. The answer is an aftermath; raises where it fails."""
+    """Ends a pending run: rolls it back, unless it was kept. Returns an aftermath; raises on failure."""
     verdict, _ = decide(identity, "revert")
     if verdict == "keep":
         finish(identity, "keep", by, why)
@@ -166,7 +166,7 @@ def settle_run(identity, by, why="", attempt=1):
         return end_of(identity)
     free_reserves(identity)
     meta, files = load_generation(identity)
-    # What others had set at runtime only is gone with a boot, and so is the lock: whoever settles afterwards, it stays gone.
+    # A boot removes runtime-only settings of others, and the lock: after one, they are not restored.
     same_boot = holder_of_lock().get("id") == identity
     be_patient(attempt, (record_of(identity)[0] or {}).get("reloadSeconds", 0))
     try:
@@ -181,7 +181,7 @@ def settle_run(identity, by, why="", attempt=1):
 
 
 def end_of(identity):
-    """What became of a run that is not pending any more."""
+    """How a run ended that is not pending any more."""
     folder = "%s/%s" % (GENERATIONS, identity)
     if not os.path.isdir(folder):
         return {"kind": "untouched"}
@@ -201,11 +201,11 @@ def last_run():
 
 
 def undo(identity, why, by="the host"):
-    """The way back at once, from a step that failed here. Where it fails too, or may not end, the timer's service takes over."""
+    """Rolls back at once, after a step failed here. If that fails too, or may not end in time, the timer's service continues."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         if isinstance(sys.exc_info()[1], Interrupted):
-            # After the deadline's TERM comes KILL, in less time than a slow firewalld needs.
+            # TERM at the deadline is followed by KILL, too soon for a slow firewalld.
             decide(identity, "revert")
             start_now(identity)
         return settle_run(identity, by, why)
@@ -216,20 +216,20 @@ def undo(identity, why, by="the host"):
 
 
 def start_now(identity):
-    """What the timer would start at the end of the window, which may be hours away. A sleeper sees the decision by itself."""
+    """Starts the timer's service now: the end of the window may be hours away. A sleeper notices the decision by itself."""
     if has_systemd():
         systemctl("start", "--no-block", timer_name(identity) + ".service")
 
 
 def abandon(identity):
-    """The end of a run that had not written anything yet."""
+    """Ends a run that has not written anything yet."""
     decide(identity, "revert")
     forget(identity)
     remove_generation(identity)
 
 
 def recover():
-    """Ends what a run left that cannot end by itself any more. The caller holds the operation, so no step is under way."""
+    """Ends dead runs. The caller holds the operation's lock, so no step is running."""
     for identity in pending_runs():
         record, suffix = record_of(identity)
         if suffix == "armed" and alive(identity, record):
@@ -240,14 +240,14 @@ def recover():
             why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
             raise Stop(kind="failed", step="rolling back run %s" % identity, why=why, aftermath={"kind": "untouched"})
     if os.path.isdir(LOCK):
-        # No record: the run ended before it had armed the way back, and so before its first write.
+        # No record: the run ended before it armed the rollback, and so before its first write.
         release_lock()
     for identity in strays():
         forget(identity)
 
 
 def strays():
-    """Runs without a record of which something stands all the same: killed while they armed the way back, or tidied up."""
+    """Runs without a record that left something: killed while they armed the rollback or cleaned up."""
     found = set()
     for folder in (GUARD, ETC, UNITS, CRON):
         try:
@@ -260,13 +260,13 @@ def strays():
 
 
 def settle_by_itself(mode, identity):
-    """The program that was saved on the host: run by the timer, by the sleeper, or at boot. Returns the exit code."""
+    """The entry point of the program that was saved on the host: run by the timer, by the sleeper, or at boot. Returns the exit code."""
     if not ID.match(identity):
         return 2
     if mode == "boot":
         return settle_files(identity)
     if mode == "sleep" and not sleep_until_due(identity):
-        # Decided and carried out; whoever did that may have been killed before it had taken all of this down.
+        # Decided and carried out; the process that did it may have been killed before it cleaned up.
         take_operation(None)
         forget(identity)
         return 0
@@ -278,7 +278,7 @@ def settle_by_itself(mode, identity):
     while True:
         try:
             verdict, made_here = decide(identity, "revert")
-            # A step that the window overtook may hang: it is not waited for. Where this run is over, another one's may be under way.
+            # A step that is still running at the end of the window may hang: do not wait. If this run is over, another run's step may be running.
             longest = max(60, 2 * RELOAD_FACTOR * (record or {}).get("reloadSeconds", 0))
             handle = take_operation(0 if made_here else None if verdict is None else longest)
             settle_run(identity, by, why, attempt + 1)
@@ -289,7 +289,7 @@ def settle_by_itself(mode, identity):
             attempt += 1
             if attempt in (1, 2, 3, 10) or attempt % 100 == 0:
                 audit("%s could not be rolled back, attempt %d: %s" % (identity, attempt, plain_error(error)), "the host")
-            # Others may have to work on the host, so that it can be put back.
+            # Others may have to fix the host first.
             if handle is not None:
                 os.close(handle)
                 handle = None
@@ -297,7 +297,7 @@ def settle_by_itself(mode, identity):
 
 
 def sleep_until_due(identity):
-    """Sleeps until the window is over, or the run was decided. False where nothing is left to do."""
+    """Sleeps until the window is over, or the run was decided. False if nothing is left to do."""
     began = time.clock_gettime(time.CLOCK_MONOTONIC)
     while True:
         record, suffix = record_of(identity)
@@ -305,7 +305,7 @@ def sleep_until_due(identity):
         if suffix is None:
             if holder_of_lock().get("id") != identity:
                 return False
-            # The record comes right after this process; a run that does not get that far ends with its lock.
+            # The record is written right after this process starts; a run that does not get that far ends with its lock.
             left = began + 60 - time.clock_gettime(time.CLOCK_MONOTONIC)
         if left <= 0:
             return True
@@ -313,7 +313,7 @@ def sleep_until_due(identity):
 
 
 def settle_files(identity):
-    """Before firewalld starts: its files as they were. What is left is done when the daemon runs."""
+    """Restores the files before firewalld starts. The rest is done when the daemon runs."""
     verdict, _ = decide(identity, "revert")
     if verdict == "revert":
         free_reserves(identity)
@@ -326,18 +326,18 @@ def settle_files(identity):
 
 
 def loaded_by_boot(identity):
-    """The files are back before firewalld starts: it loads what was, and what the run had loaded is gone with the boot."""
-    # The lock is gone after a boot; where it is there, somebody has started the unit by hand.
+    """The files were restored before firewalld starts: it loads the old state, so no reload is needed later."""
+    # The lock is gone after a boot; if it exists, the unit was started by hand.
     if holder_of_lock().get("id") == identity or optional_daemon() is not None:
         return
     try:
         os.unlink(guard_path(identity, "reloaded"))
     except OSError:
-        pass  # it was not there; or it stays, and the host is reloaded once more
+        pass  # it does not exist; or it stays, and there is one more reload
 
 
 def take_operation(patience):
-    """The operation's lock; whoever holds it for longer than our patience, in seconds, is killed. None waits for ever."""
+    """Takes the operation's lock; after `patience` seconds, its holder is killed. None waits for ever."""
     folder = os.path.dirname(LOCK)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     handle = os.open(folder + "/operation", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -357,7 +357,7 @@ def take_operation(patience):
 
 
 def end_process(process):
-    """Kills a process and what it has started in its session, such as an nmcli that would go on after the way back."""
+    """Kills a process and its children in its session, such as an nmcli that would continue after the rollback."""
     ended = [process]
     session = relatives(process)[1]
     for name in os.listdir("/proc"):
@@ -372,7 +372,7 @@ def end_process(process):
 
 
 def relatives(process):
-    """The parent and the session of a process; None for both where it has ended."""
+    """The parent and the session of a process; None for both if it has ended."""
     try:
         words = read_bytes("/proc/%d/stat" % process).rsplit(b")", 1)[1].split()
         return int(words[1]), int(words[3])

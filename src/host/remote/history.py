@@ -1,4 +1,4 @@
-"""Saved generations: their list, and the return to one of them. Stands after steps.py."""
+"""Saved generations: their list, and the rollback to one of them. Comes after steps.py."""
 
 
 def history(_request):
@@ -24,7 +24,7 @@ def history(_request):
 
 
 def foreign_since(identity):
-    """Zone files of others that runs have edited since a generation was saved."""
+    """Foreign zone files that runs have edited since a generation was saved."""
     found = set()
     saved = generation_ids()
     for other in saved[saved.index(identity) :] if identity in saved else []:
@@ -40,7 +40,7 @@ def runs_as(meta):
 
 
 def chosen_generation(request, files):
-    """The generation to return to: what was saved with it, its files as they come back, and the files of others among them."""
+    """The generation to return to: its metadata, its files as they will be restored, and the foreign files among them."""
     known = generation_ids()
     wanted = request["generation"]
     if wanted is None:
@@ -48,7 +48,7 @@ def chosen_generation(request, files):
             try:
                 _, saved = load_generation(identity)
             except Stop:
-                continue  # one that cannot be read is none to go back to
+                continue  # an unreadable generation is skipped
             foreign = foreign_since(identity)
             if scope_hash(files, foreign) != scope_hash(for_rollback(saved, files, foreign), foreign):
                 wanted = identity
@@ -67,12 +67,12 @@ def chosen_generation(request, files):
 
 
 def is_there(meta, saved, foreign, files):
-    # A run that was cut off may have left the files as they were and changed what runs.
+    # A killed run may have changed only the runtime.
     return scope_hash(files, foreign) == scope_hash(saved, foreign) and runs_as(meta)
 
 
 def rehearse_rollback(request):
-    """What firewalld makes of its files as they are, and of those that a rollback would leave. Changes nothing."""
+    """Rehearses the current files and those after a rollback. Changes nothing."""
     if unfinished()["runs"]:
         raise Stop(kind="unrehearsed", why="another run on the host has not ended")
     files = permanent_files()
@@ -83,7 +83,7 @@ def rehearse_rollback(request):
     bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
     direct = plain(daemon.call(".direct", "getAllRules"))
     now = nm_zones_of(nm_connections())
-    # A rollback touches connections that name a zone of ours, now or then.
+    # A rollback changes connections with a portfw zone, now or in the generation.
     zones = [(item["uuid"], item["zone"], now.get(item["uuid"], "")) for item in meta.get("networkManager") or []]
     moves = [(uuid, zone) for uuid, zone, present in zones if zone.startswith(PREFIX) or present.startswith(PREFIX)]
     back = Rehearsal(
@@ -91,9 +91,9 @@ def rehearse_rollback(request):
         lambda folder: with_saved(folder, saved, foreign),
         bindings=bindings_after(meta["bindings"], bound),
         ways=request["ways"],
-        from_outside=told_from_outside(bound, moves),
+        from_outside=bound_by_others(bound, moves),
     )
-    disk = Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=told_from_outside(bound))
+    disk = Rehearsal("disk", lambda folder: None, ways=request["ways"], from_outside=bound_by_others(bound))
 
     def candidates(surroundings):
         surroundings.direct = direct
@@ -103,7 +103,7 @@ def rehearse_rollback(request):
 
 
 def with_saved(folder, saved, foreign):
-    """A copied configuration as a rollback leaves it."""
+    """Turns a copied configuration into that after the rollback."""
     with_ours(folder, [], [])
     for path in foreign:
         if os.path.isfile(os.path.join(folder, path)):
@@ -114,7 +114,7 @@ def with_saved(folder, saved, foreign):
 
 
 def rollback(request):
-    """Back to an older generation; the present state is saved as a generation first."""
+    """Returns to an older generation; the current state is saved as a generation first."""
     recover()
     files = permanent_files()
     meta, saved, foreign = chosen_generation(request, files)
@@ -135,7 +135,7 @@ def rollback(request):
     try:
         progress("restoring")
         homes = bindings_after(meta["bindings"], bindings(observed["runtime"]))
-        # What is in force now stays in force until that generation is.
+        # The current rules stay in force until the generation is loaded.
         proof = restore_generation(dict(meta, bindings=homes), saved, foreign, None, saved_rules(identity), identity)
         progress("restored")
     except BaseException as error:
@@ -145,7 +145,7 @@ def rollback(request):
         "kind": "rolled-back",
         "generation": wanted,
         "hash": proof["permanentHash"],
-        # Files that are not ours may have been changed by their owners since: they are left as they are.
+        # Foreign files may have been changed by their owners since: they are not changed back.
         "whole": proof["permanentHash"] == meta["permanentHash"],
         "runtime": proof["runtimeHash"] == meta["runtimeHash"],
     }

@@ -1,8 +1,8 @@
-"""What a run changed in a firewalld that runs, taken back without a reload: bindings, runtime, and the daemon's permanent view.
+"""Rolls back the changes of a run in a running firewalld without a reload: bindings, runtime, and the daemon's permanent view.
 
-A reload puts into force whatever waits in the files of others, and drops what others set at runtime only. So it comes last.
+A reload would put pending foreign files into force and drop runtime-only settings of others. So it is the last resort.
 
-Stands after offline.py.
+Comes after offline.py.
 """
 
 import contextlib
@@ -19,8 +19,8 @@ MEMORY = {
 
 
 def runtime_settings(dbus, zone):
-    """A zone's settings as the daemon takes them at runtime: without texts, target and priorities, which only files have.
-    What it does not say is given as empty: the daemon would leave it as it is."""
+    """A zone's settings as the daemon accepts them at runtime: without texts, target and priorities, which only files have.
+    Missing fields are set to empty: else the daemon would not change them."""
     typed = {}
     for key in STRINGS:
         typed[key] = dbus.Array(zone.get(key, []), signature="s")
@@ -34,7 +34,7 @@ def runtime_settings(dbus, zone):
 
 
 def restore_zones(daemon, saved, now, ours_only):
-    """Zones at runtime as they were, interfaces apart. A source that goes to another zone leaves the one that it is in first."""
+    """Restores the runtime of zones, except interfaces. A source that moves is removed from its current zone first."""
     changed = []
     for name, zone in saved.items():
         present = now.get(name)
@@ -51,7 +51,7 @@ def restore_zones(daemon, saved, now, ours_only):
 
 
 def restore_runtime(daemon, saved):
-    """What others had set or taken out at runtime only, and a reload has lost or loaded: zones, entries, direct rules."""
+    """Restores runtime-only settings of others that a reload has lost or changed: zones, entries, direct rules."""
     now = runtime_state(daemon, plain(daemon.call("", "getDefaultZone")))
     restore_zones(daemon, saved["zones"], now["zones"], False)
     restore_entries(daemon, saved["ipsets"], now["ipsets"], False)
@@ -77,7 +77,7 @@ def restore_entries(daemon, saved, now, ours_only):
 
 
 def restore_ours(daemon, meta, saved):
-    """What a run may change at runtime, and nothing of others': where interfaces are, our zones, and our sets."""
+    """Restores what a run may change at runtime: interface bindings, portfw zones and portfw ipsets. Nothing foreign."""
     rebind(daemon, meta["bindings"], ours_only=True)
     if saved is None:
         return
@@ -100,7 +100,7 @@ def bound_now(daemon):
 
 
 def rebind(daemon, saved, ours_only=False):
-    """Interfaces in the zones where they were. `ours_only` leaves those alone that others have moved among their zones."""
+    """Binds interfaces to their previous zones. `ours_only` skips interfaces that others moved between foreign zones."""
     now = bound_now(daemon)
     for interface, zone in saved.items():
         at = now.get(interface)
@@ -113,7 +113,7 @@ def rebind(daemon, saved, ours_only=False):
 
 
 def bind_again(daemon, before):
-    """Interfaces that somebody had bound at runtime only, such as Docker its bridge, and that a reload of ours left without a zone."""
+    """Binds interfaces again that others had bound at runtime only (for example Docker's bridge), after a reload by portfw."""
     now = bound_now(daemon)
     for interface, zone in before.items():
         if interface not in now and not zone.startswith(PREFIX):
@@ -127,15 +127,15 @@ def bind(daemon, interface, zone):
         else:
             daemon.call(".zone", "changeZoneOfInterface", "ss", zone, interface)
     except daemon.dbus.DBusException as error:
-        # The zone's owner has deleted it since: the interface stays where the files have it.
+        # The zone was deleted since: the interface stays where the files bind it.
         if not re.match(r"(INVALID_ZONE|UNKNOWN_INTERFACE)\b", error.get_dbus_message() or ""):
             raise
 
 
 def mend_policies(daemon, before, rules):
     """
-    firewalld before 2.0 takes a zone's policies out of force when the last interface leaves it, though sources are left: one
-    that is taken out and put back brings them all back. `before` is where interfaces were, `rules` stay in force meanwhile.
+    firewalld before 2.0 disables a zone's policies when the last interface leaves it, even if sources are left. Removing and
+    adding a source enables them again. `before` are the previous bindings, `rules` stay in force meanwhile.
     """
     if not daemon.property("version").startswith(("0.", "1.")):
         return
@@ -158,7 +158,7 @@ def zones_of_policies(daemon):
 
 
 def bindings_after(saved, present):
-    """Where interfaces go in a rollback: those of our zones, then or now, as saved; those of others stay where they are."""
+    """The bindings after a rollback: interfaces of portfw zones, then or now, as saved; others stay in their current zones."""
     wanted = {name: zone for name, zone in present.items() if not zone.startswith(PREFIX)}
     for name, zone in saved.items():
         if zone.startswith(PREFIX) or present.get(name, "").startswith(PREFIX):
@@ -168,9 +168,9 @@ def bindings_after(saved, present):
 
 @contextlib.contextmanager
 def sparing_copy(path):
-    """Around a call that makes the daemon write a file of somebody else: it leaves a copy, in place of one that was there."""
+    """Around a call that makes the daemon write a foreign file: it would overwrite the owner's `.old` copy."""
     old = target_of(path) + ".old"
-    # The owner's copy stands aside meanwhile, which needs no space on a full disk.
+    # The owner's copy is moved aside meanwhile; a rename needs no space on a full disk.
     aside = os.path.join(os.path.dirname(old), ASIDE + os.path.basename(old))
     if os.path.exists(old):
         os.rename(old, aside)
@@ -188,7 +188,7 @@ def memory_path(identity):
 
 
 def with_types(value):
-    """A value of D-Bus for JSON, so that it can be handed back as it came: its signature, and itself."""
+    """A D-Bus value as JSON with its signature, so that it can be sent back unchanged."""
     if isinstance(value, dict):
         if getattr(value, "signature", None) == "sv":
             return {"a{sv}": {str(key): with_types(item) for key, item in value.items()}}
@@ -217,7 +217,7 @@ def without_types(dbus, typed):
 
 
 def memory_of(daemon, kind, name):
-    """The daemon's permanent view of an object, and the path that it is asked by; None for one that it does not have."""
+    """The daemon's permanent view of an object, with its D-Bus path; None if it does not exist."""
     _, getter, interface, reader, _, _ = MEMORY[kind]
     try:
         path = daemon.call(".config", getter, "s", name)
@@ -229,13 +229,13 @@ def memory_of(daemon, kind, name):
 
 
 def save_memory(daemon, identity, objects):
-    """The daemon's permanent view of what a run is about to change there: it may differ from the files, and is to come back."""
+    """Saves the daemon's permanent view of what a run is about to change: it may differ from the files, and must be restorable."""
     view = [[kind, name, memory_of(daemon, kind, name)] for kind, name in sorted(objects)]
     write_file(memory_path(identity), json.dumps(view).encode(), 0o600)
 
 
 def restore_memory(daemon, identity):
-    """The daemon's permanent view as it was before `permanent`; of zones of others, nothing but the interfaces that left."""
+    """Restores the daemon's permanent view from before `permanent`; for foreign zones, only the interfaces that left."""
     try:
         view = json.loads(read_whole(memory_path(identity)).decode())
     except FileNotFoundError:
@@ -268,7 +268,7 @@ def missing_interfaces(saved, now):
 
 
 def with_empty(saved, now):
-    """Settings that say of everything that is set now and was not that it is empty."""
+    """The saved settings, with everything that is set now but was not set then as empty."""
     if "a{sv}" not in saved:
         return saved
     full = {}

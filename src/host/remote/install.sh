@@ -1,6 +1,6 @@
-# Installs the package firewalld with the distribution's own program, and nothing else: firewalld is neither running nor
-# enabled afterwards. Asks nothing. Where firewalld is installed it changes nothing. Ends with 0 when it is installed, with 69
-# when the host has no program that we know.
+# Installs the package firewalld with the distribution's package manager, and nothing else: firewalld is neither running nor
+# enabled afterwards. Asks nothing. If firewalld is installed already, it changes nothing. Ends with 0 if it is installed, with
+# 69 if the host has no supported package manager.
 
 LC_ALL=C
 DEBIAN_FRONTEND=noninteractive
@@ -10,12 +10,12 @@ export LC_ALL DEBIAN_FRONTEND PATH
 folder=/etc/systemd/system/firewalld.service.d
 hold=$folder/portfw-installing.conf
 
-# Somebody else's firewalld, running or not, is not touched: what holds it back below is there only while we install.
+# An existing firewalld, running or not, is not changed: the condition below exists only during the installation.
 if [ -e /usr/sbin/firewalld ] && [ ! -e "$hold" ]; then return 0; fi
 
-# Some packages start what they install at once, or at the next boot, with a configuration that nobody has looked at. A
-# condition that never holds outlives a boot and a kill in the middle of this; it is ours to take away, as a mask that an
-# administrator may have set is not. The next run of this program, or of one that starts firewalld, takes it away.
+# Some packages start firewalld at once, or at the next boot, with a configuration that nobody has checked. A condition that is
+# never true survives a reboot or a kill of this program. Unlike a mask, it cannot be confused with one that an administrator
+# set. The next run of this program, or of the one that starts firewalld, removes it.
 mkdir -p "$folder" && printf '[Unit]\nConditionPathExists=!/\n' >"$hold" && systemctl daemon-reload || return 70
 
 if command -v apt-get >/dev/null; then
@@ -35,7 +35,7 @@ if [ "$code" -eq 0 ]; then
   systemctl disable --quiet firewalld.service >&2
   if systemctl is-enabled --quiet firewalld.service; then return 71; fi
 elif [ -e /usr/sbin/firewalld ]; then
-  # Half of a package: it stays held back until the other half is there.
+  # The package is only partly installed: the condition stays until it is complete.
   return "$code"
 fi
 rm -f "$hold"

@@ -1,30 +1,30 @@
-"""The kernel's rules: saved before the first write, kept in force while firewalld loads, and restored where it cannot load.
+"""The kernel's rules: saved before the first write, kept in force while firewalld loads, and restored if it cannot load.
 
 - `kernel_rules` reads what is in force: firewalld's tables of nftables, all of iptables, and ipsets.
-- `rules_held` keeps the saved filter in force as a table of its own, while firewalld reloads or starts. A packet then has to pass
-  both, so nothing is open that was closed before, whatever firewalld does meanwhile.
-- `restore_rules_of` puts the saved rules back in one transaction.
+- `rules_held` keeps the saved filter in force in a separate table while firewalld reloads or starts. A packet must then pass both,
+  so nothing is open that was closed before, whatever firewalld does meanwhile.
+- `restore_rules_of` restores the saved rules in one transaction.
 
-Stands after foreign_rules.py.
+Comes after foreign_rules.py.
 """
 
 import gzip
 import tempfile
 
 TABLES = ("inet firewalld", "ip firewalld", "ip6 firewalld")
-# firewalld 0.9 drops everything in it while it loads, and leaves it behind when the load fails.
+# firewalld 0.9 drops everything with it while it loads, and does not remove it if the load fails.
 DROP_TABLE = "inet firewalld_policy_drop"
 HOLD_TABLES = ("inet portfw_hold", "ip portfw_hold", "ip6 portfw_hold")
 MOST_RULES_BYTES = 64 * 1024 * 1024
 RULES_SECONDS = 30
-# A chain of the filter, by the hook that leads to it. The rest (nat, mangle, raw) lets nobody in.
+# A filter chain, by its hook. Other chains (nat, mangle, raw) let no packet in.
 FILTER_HOOK = re.compile(r"^type filter hook (input|forward|output) ")
 JUMP = re.compile(r"\b(?:jump|goto) ([^\s;}]+)")
 SET_NAME = re.compile(r"@([^\s,;}]+)")
 
 
 def output_of(argv, seconds=RULES_SECONDS, given=None):
-    """What a program prints; None where it is missing, fails, takes too long or prints too much."""
+    """The output of a program; None if it is missing, fails, takes too long or prints too much."""
     with tempfile.TemporaryFile(dir="/run") as printed:
         try:
             done = subprocess.run(
@@ -40,7 +40,7 @@ def output_of(argv, seconds=RULES_SECONDS, given=None):
 
 
 def nft(text, seconds=RULES_SECONDS):
-    """Runs statements of nft as one transaction. Raises RuntimeError, and then nothing was changed."""
+    """Runs nft statements as one transaction. On RuntimeError nothing was changed."""
     try:
         done = subprocess.run(
             ["nft", "-f", "-"], input=text.encode("utf-8", "surrogateescape"),
@@ -59,12 +59,12 @@ def table_names():
 
 
 def has_ipsets():
-    """Whether the kernel knows ipsets: asking for them where it does not would have it load its module."""
+    """Whether the kernel has ipsets: listing them would otherwise make it load its module."""
     return os.path.isdir("/sys/module/ip_set")
 
 
 def kernel_rules():
-    """What is in force: tables of nftables by name, of iptables by the program that restores them, and ipsets."""
+    """The rules in force: nftables tables by name, iptables by restore program, and ipsets."""
     present = table_names()
     tables = {name: output_of(["nft", "list", "table"] + name.split()) for name in TABLES if name in present}
     iptables = {}
@@ -73,7 +73,7 @@ def kernel_rules():
         if text is not None and any(by_table(text)):
             iptables[restore] = text
     return {
-        # The name of the program that owns a table, which newer versions of nft print, is no part of the grammar.
+        # Newer versions of nft print the owner of a table, which is not part of the grammar.
         "tables": {name: re.sub(r" # .*", "", text, count=1) for name, text in tables.items() if text},
         "iptables": iptables,
         "ipset": (output_of(["ipset", "save"]) or "") if has_ipsets() else "",
@@ -91,7 +91,7 @@ def save_rules(identity, rules):
 
 
 def saved_rules(identity):
-    """The rules that a generation was saved with; None for one of an older format, or where firewalld did not run then."""
+    """The saved rules of a generation; None for an older format, or if firewalld did not run then."""
     try:
         with gzip.open(rules_path(identity), "rb") as handle:
             rules = json.loads(handle.read(4 * MOST_RULES_BYTES).decode("utf-8", "surrogateescape"))
@@ -115,7 +115,7 @@ def blocks_of(table):
 
 
 def filter_blocks(table):
-    """What a packet can meet in a table's filter: the chains that a hook leads to, and the sets that they name."""
+    """The filter of a table: the chains that are reachable from a hook, and the sets that they name."""
     blocks = blocks_of(table)
     met = []
     todo = [name for name, lines in blocks.items() if lines and FILTER_HOOK.match(lines[0])]
@@ -132,13 +132,13 @@ def filter_blocks(table):
 
 
 def hold_text(rules):
-    """The saved filter as tables of its own, in statements of nft; None where firewalld filtered nothing."""
+    """The saved filter as separate tables, in nft statements; None if firewalld filtered nothing."""
     blocks = filter_blocks(rules["tables"].get("inet firewalld", ""))
     if blocks:
         lines = ["table %s {" % HOLD_TABLES[0]]
         for name, body in blocks.items():
             lines.append("%s {" % name)
-            # Helpers and flow tables are objects of the table that they are in: firewalld's own assigns them.
+            # Helpers and flow tables belong to firewalld's own table, which assigns them.
             lines += [line for line in body if not re.search(r"\bct helper set |\bflow (add|offload) ", line)] + ["}"]
         return "\n".join(lines + ["}"])
     if not any(holds_firewalld(text) for text in rules["iptables"].values()):
@@ -148,7 +148,7 @@ def hold_text(rules):
 
 
 def translated_filter(restore, text):
-    """The filter of iptables in statements of nft; None where iptables itself cannot say it."""
+    """The iptables filter in nft statements; None if iptables cannot translate it."""
     family = "ip6" if restore.startswith("ip6") else "ip"
     with tempfile.NamedTemporaryFile(dir="/run") as file:
         file.write(text.encode("utf-8", "surrogateescape"))
@@ -160,7 +160,7 @@ def translated_filter(restore, text):
     for line in said.splitlines():
         if re.match(r"add (chain|rule) %s filter " % family, line):
             lines.append(line.replace(" filter ", " portfw_hold ", 1))
-    # Of RELATED,ESTABLISHED,DNAT it says the last alone.
+    # It translates only the last one of RELATED,ESTABLISHED,DNAT.
     for chain in ("INPUT", "FORWARD", "OUTPUT"):
         lines.append("insert rule %s portfw_hold %s ct state { established, related } accept" % (family, chain))
     return "\n".join(lines)
@@ -168,8 +168,8 @@ def translated_filter(restore, text):
 
 def bare_hold(rules):
     """
-    Where firewalld filters with iptables, and its rules cannot be said to nft: flows that stand, the host's own, and SSH by
-    the way that the run came in. Everything else that is new waits until firewalld has loaded.
+    For iptables rules that cannot be translated: accepts established flows, the loopback, and SSH from the controller of the
+    run. Other new flows wait until firewalld has loaded.
     """
     import ipaddress  # 20 ms that few operations need spend
 
@@ -197,14 +197,14 @@ ct state { established, related } accept
 
 def holds_less(rules):
     """
-    Whether what is held is narrower than the saved filter: good for the seconds of a load, but not for as long as somebody needs
-    to correct a file, since nothing that was open can be reached meanwhile.
+    Whether the hold table is narrower than the saved filter: fine for the seconds of a load, but not until somebody corrects a
+    file, because open ports are not reachable meanwhile.
     """
     return hold_text(rules) == bare_hold(rules)
 
 
 def hold_rules(rules):
-    """Keeps the saved filter in force beside whatever firewalld loads. False where there is nothing to hold, or no way to."""
+    """Keeps the saved filter in force beside firewalld's rules. False if there is nothing to hold, or it is not possible."""
     text = None if rules is None else hold_text(rules)
     if text is None:
         return False
@@ -230,8 +230,8 @@ def release_hold():
 @contextlib.contextmanager
 def rules_held(rules):
     """
-    Around a reload or a start: the saved filter stays in force beside firewalld's. Where the block fails, or this process is
-    killed, it stays, until the rollback has brought the old rules back.
+    Around a reload or a start: the saved filter stays in force beside firewalld's. If the block fails, or this process is
+    killed, it stays until the rollback has restored the old rules.
     """
     hold_rules(rules)
     yield
@@ -240,11 +240,11 @@ def rules_held(rules):
 
 def restore_rules_of(rules):
     """
-    The saved rules in place of whatever is in force: what is in nftables in one transaction, so that no packet meets a moment
-    without rules. A daemon that owns its table, as from 2.3 on, has to be killed before. Raises RuntimeError.
+    Replaces the rules in force by the saved ones: nftables in one transaction, so that there is no moment without rules. A
+    daemon that owns its table (from 2.3 on) must be killed first. Raises RuntimeError.
     """
     if rules.get("ipset"):
-        # Sets that iptables names; one that is in use cannot be replaced, but gets its entries back.
+        # Sets that iptables names; one that is in use cannot be replaced, but its entries are added again.
         output_of(["ipset", "-exist", "restore"], given=rules["ipset"].encode("utf-8", "surrogateescape"))
     present = table_names()
     lines = []
@@ -265,8 +265,8 @@ def restore_rules_of(rules):
 
 def meaning_of(rules):
     """
-    Rules, normalised: without counters, handles, and chains that no hook leads to (firewalld leaves those of a zone that it no
-    longer uses until its next reload); in an order of its own wherever the order says nothing.
+    Normalised rules: without counters, handles and unreachable chains (firewalld removes those of an unused zone only at its next
+    reload); sorted wherever the order has no effect.
     """
     lines = []
     for name, table in sorted(rules["tables"].items()):
@@ -302,8 +302,8 @@ def meaning_of(rules):
 
 def own_rules(rules):
     """
-    Those of firewalld's own. What others have in iptables comes and goes, fail2ban's bans for one: that is no reason to reload, nor
-    to end a firewalld that is in order.
+    firewalld's own rules. Foreign iptables rules change all the time (for example fail2ban's bans): that is no reason to reload,
+    nor to kill a healthy firewalld.
     """
     own = {}
     for program, text in rules["iptables"].items():
@@ -319,7 +319,7 @@ def own_rules(rules):
 
 
 def filters_otherwise(rules):
-    """Whether firewalld's own rules in force are others than these."""
+    """Whether firewalld's own rules in force differ from these."""
     return bool(rules_that_differ(own_rules(rules), own_rules(kernel_rules())))
 
 
@@ -329,7 +329,7 @@ def plain_rule(line):
 
 
 def set_meaning(lines):
-    """A set's lines, its elements sorted."""
+    """A set's lines, with sorted elements."""
     text = " ".join(lines)
     head, _, elements = text.partition("elements = {")
     found = re.sub(r" (expires|timeout) \w+|counter packets \d+ bytes \d+", "", elements.rstrip("} ")).split(",")
@@ -337,7 +337,7 @@ def set_meaning(lines):
 
 
 def unordered(lines):
-    """Rules in a fixed order where theirs says nothing: of one verdict in a row, and of different interfaces."""
+    """Sorts neighbouring rules whose order has no effect: those with the same verdict, and those for different interfaces."""
     def kind(line):
         named = re.match(r'([io]ifname) "([^"*]+)" ', line)
         if named and re.search(r"\b(jump|goto|return|accept|drop|reject)\b", line):
@@ -360,7 +360,7 @@ def unordered(lines):
 
 
 def rules_that_differ(before, now):
-    """What is in force now and was not, and the other way round: a few lines to show; empty where nothing differs."""
+    """The differing rules, as lines with - and +; empty if nothing differs."""
     old, new = meaning_of(before), meaning_of(now)
     if old == new:
         return []

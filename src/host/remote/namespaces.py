@@ -1,6 +1,6 @@
-"""Work in network and mount namespaces of its own: nothing of it is seen outside, and nothing is left when its process ends.
+"""Work in separate network and mount namespaces: invisible outside, and gone when the process ends.
 
-Stands after flows.py.
+Comes after flows.py.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ MOST_ANSWER = 256 * 1024 * 1024
 
 
 def libc_call(name, *arguments):
-    """A call of the C library that answers with -1 where it fails. Raises OSError."""
+    """Calls a function of the C library that returns -1 on failure. Raises OSError."""
     library = ctypes.CDLL(None, use_errno=True)
     if getattr(library, name)(*arguments) == -1:
         number = ctypes.get_errno()
@@ -29,7 +29,7 @@ def mount_on(source, target, kind, flags, options=""):
 
 
 def enter_namespaces():
-    """This process leaves the host's network and its mounts for empty ones. Raises OSError where it may not."""
+    """Moves this process into an empty network namespace and a private mount namespace. Raises OSError if not permitted."""
     try:
         libc_call("unshare", CLONE_NEWNET | CLONE_NEWNS)
     except OSError as error:
@@ -38,12 +38,12 @@ def enter_namespaces():
 
 
 def own_folder(path, size):
-    """An empty folder in memory that this mount namespace alone sees."""
+    """Mounts an empty folder in memory that only this mount namespace sees."""
     mount_on("portfw", path, "tmpfs", 0, "size=%d,mode=0700" % size)
 
 
 def die_with(parent):
-    """This process ends as soon as its parent does: one that has ended before the call as well."""
+    """Makes this process end when its parent ends, also if the parent has ended before the call."""
     libc_call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
@@ -82,7 +82,7 @@ class Apart:
         return self.end - time.clock_gettime(time.CLOCK_MONOTONIC)
 
     def read(self):
-        """More of its answer. True when that is whole, or will never be."""
+        """Reads more of its answer. True if that is complete, or will never be."""
         data = os.read(self.pipe, 1 << 20)
         self.answer += data
         return data == b"" or len(self.answer) > MOST_ANSWER
@@ -100,7 +100,7 @@ class Apart:
         os.waitpid(self.process, 0)
 
     def document(self):
-        """What it answered; None where it did not come to an end."""
+        """Its answer; None if it did not finish."""
         try:
             return json.loads(self.answer.decode())
         except ValueError:
@@ -108,7 +108,7 @@ class Apart:
 
 
 def all_apart(works, seconds, most):
-    """The documents of several works, in their order, at most so many at once; None for one that did not end in time."""
+    """Runs several works, at most `most` at once. Returns their documents in order; None for one that did not end in time."""
     waiting, running, found = list(enumerate(works)), {}, [None] * len(works)
     try:
         while waiting or running:

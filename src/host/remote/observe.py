@@ -1,7 +1,7 @@
 """Reads a host's firewalld: its files, and the daemon over D-Bus. Changes nothing.
 
-Run by firewalld's own interpreter, because that one has the D-Bus bindings. The first part of both programs:
-collect.py ends the one that only reads, request.py the one that carries out a step of a change.
+Run by firewalld's own interpreter, because that one has the D-Bus bindings. The first part of both programs: collect.py ends
+the read-only one, request.py the one that carries out requests.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CONFIG = ROOT + "/config"
 
 
 class Stop(Exception):
-    """An expected end of an operation: the document to answer with."""
+    """An expected end of an operation, with the document to answer."""
 
     def __init__(self, **document):
         super().__init__(document.get("why", document.get("kind")))
@@ -38,7 +38,7 @@ class Daemon:
             raise Stop(kind="stopped", reason="no D-Bus bindings for Python: %s" % error)
         self.dbus = dbus
         try:
-            # Of its own: firewalld's modules ask on the shared one, and in a rehearsal that must not reach the host's bus.
+            # A private connection: firewalld's modules use the shared one, which in a rehearsal must not reach the host's bus.
             self.bus = dbus.SystemBus(private=True)
             running = self.bus.name_has_owner(BUS)
         except dbus.DBusException as error:
@@ -64,7 +64,7 @@ class Daemon:
         return int(self.bus.call_blocking("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", "s", (BUS,), timeout=10))
 
     def other_folder(self):
-        """Where the daemon reads its configuration, if it was told another folder; None where it is the usual one."""
+        """The daemon's configuration folder, if it was started with another one; None for the usual one."""
         words = os.fsdecode(read_bytes("/proc/%d/cmdline" % self.process())).split("\0")
         for word, following in zip(words, words[1:] + [""]):
             option, equals, value = word.partition("=")
@@ -77,7 +77,7 @@ class Daemon:
         return None
 
     def denies(self):
-        """Whether its lockdown keeps us from changing anything: it is asked to take away what is not there."""
+        """Whether its lockdown prevents changes: tested by removing an entry that does not exist."""
         if not optional(lambda: bool(self.call(".policies", "queryLockdown")), False):
             return False
         try:
@@ -87,7 +87,7 @@ class Daemon:
         return False
 
     def ping(self, seconds):
-        """Returns when the daemon answers; a DBusException when it does not in time."""
+        """Returns when the daemon answers; raises DBusException if it does not in time."""
         self.bus.call_blocking(BUS, ROOT, "org.freedesktop.DBus.Peer", "Ping", "", (), timeout=seconds)
 
     def reload(self, seconds=180):
@@ -100,7 +100,7 @@ class Daemon:
 
 
 def plain_error(error):
-    """An error as a sentence's part: `/etc/firewalld: No space left on device`."""
+    """An error as text: `/etc/firewalld: No space left on device`."""
     if isinstance(error, OSError) and error.strerror:
         return "%s: %s" % (error.filename, error.strerror) if error.filename else error.strerror
     return str(error) or type(error).__name__
@@ -120,7 +120,7 @@ def plain(value):
 
 
 def optional(function, fallback):
-    """What a method of a newer firewalld returns, or the fallback on one that lacks it."""
+    """The result of a method of newer firewalld versions, or the fallback if it does not exist."""
     try:
         return function()
     except Exception as error:  # an older daemon answers with one of several D-Bus errors
@@ -131,7 +131,7 @@ def optional(function, fallback):
 
 
 def run(argv, seconds=60):
-    """The exit code of a program that may be missing, fail or hang: the callers look at what came of it."""
+    """The exit code of a program that may be missing, fail or hang: callers check the result themselves."""
     import subprocess  # 20 ms that most operations need not spend
 
     nothing = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -141,19 +141,19 @@ def run(argv, seconds=60):
         return -1
 
 
-# The longest file that is read back whole, here and by whoever plans (facts/firewalld-facts.ts): no request may bring a longer one. An
+# The longest file that is read whole, here and by the controller (facts/firewalld-facts.ts): no request may contain a longer one. An
 # ipset of 100,000 IPv6 addresses has 6 MiB.
 MOST_FILE_BYTES = 8 * 1024 * 1024
 
 
 def read_bytes(path):
     with open(path, "rb") as handle:
-        # One byte more tells that there is more.
+        # One byte more shows that the file is longer.
         return handle.read(MOST_FILE_BYTES + 1)
 
 
 def readable(content, element):
-    """What firewalld's parser finds in a file, as XML in UTF-8 without declarations of its own. Raises ValueError where it is none."""
+    """The content of a file for firewalld's parser, as XML in UTF-8 without declarations. Raises ValueError if it is not XML."""
     from xml.parsers import expat
 
     if len(content) > MOST_FILE_BYTES:
@@ -175,8 +175,8 @@ def readable(content, element):
         parser.EndElementHandler = retelling.end
         parser.CharacterDataHandler = retelling.say
     try:
-        # Up to the first element in pieces: an exception of ours does not stop the parser within one, and an old expat expands
-        # whatever it is given. A plain file can be sent as it is, when its element is the right one.
+        # Up to the first element in pieces: an exception in a handler does not stop the parser within a piece, and an old expat
+        # expands all entities. A plain file can be sent unchanged if its element is the right one.
         piece = 4096 if plain_text is not None else 2 if content[:2] in (b"\xff\xfe", b"\xfe\xff", b"<\0", b"\0<") else 1
         at = 0
         while retelling.root is None and at < len(content):
@@ -195,7 +195,7 @@ def readable(content, element):
 
 
 class Retelling:
-    """A document told again, as expat reads it. Entities that could expand without bounds, or lead to other files, are refused."""
+    """Writes a document again, as expat reads it. Entities that could expand without limit, or include other files, are refused."""
 
     def __init__(self, content):
         self.parts, self.root = [], None
@@ -229,7 +229,7 @@ def file_hash(files):
 
 
 def canonical(value):
-    """The same document for the same meaning: firewalld's lists are sets."""
+    """A canonical form: firewalld's lists are sets."""
     if isinstance(value, dict):
         return {key: canonical(item) for key, item in value.items() if item not in ([], {}, "", False, None)}
     if isinstance(value, list):
@@ -253,8 +253,8 @@ def sets_of(zone):
 
 def usable(daemon, names, settings):
     """
-    Settings by name. A zone of which 0.9 could not read all is listed, and has no rules and no settings; and a firewalld that
-    failed to load its files may name zones that it does not know.
+    Settings by name. 0.9 lists a zone that it could not read completely, but has no settings for it; and a firewalld that failed
+    to load its files may list zones that it does not know.
     """
     found = {}
     for name in names:
@@ -279,7 +279,7 @@ def runtime_state(daemon, default_zone):
     wanted = [name for name in listed if name in used or name.startswith(PREFIX)]
     for name in wanted:
         services[name] = plain(daemon.call("", "getServiceSettings2", "s", name))
-        # What a service includes is open with it.
+        # Included services are open too.
         wanted += [item for item in services[name].get("includes", []) if item in listed and item not in wanted]
     for name in plain(daemon.call(".ipset", "getIPSets")):
         version, short, description, kind, options, entries = plain(
@@ -301,7 +301,7 @@ def runtime_state(daemon, default_zone):
 
 
 def runtime_hash(runtime, default_zone, connection_zones):
-    """Over what has an effect: a definition of ours that nothing uses is inert and does not count."""
+    """A hash of everything that has an effect: unused portfw definitions are inert and not included."""
     effective = {name: zone for name, zone in runtime["zones"].items() if not inert_zone(name, zone)}
     services, sets = set(), set()
     for zone in effective.values():
@@ -330,7 +330,7 @@ HELPERS = {"ftp": "tcp", "tftp": "udp"}
 
 
 def usable_helpers():
-    """Which conntrack helpers this kernel has: asked with nft's check mode, which changes nothing."""
+    """The conntrack helpers of this kernel: tested with nft's check mode, which changes nothing."""
     if accepts_helpers(HELPERS):
         return sorted(HELPERS)
     return [name for name in sorted(HELPERS) if accepts_helpers([name])]
@@ -357,7 +357,7 @@ def observe(daemon, helpers=True):
     effective_hash = runtime_hash(runtime, default_zone, nm_zones(connections))
     drifting = optional(lambda: daemon.property("AllowZoneDrifting", ".config", CONFIG), "no")
     obstacles = {"otherFolder": daemon.other_folder(), "denies": daemon.denies()}
-    # A plan for a firewalld that could be changed is none for one that cannot.
+    # A plan for a firewalld that could be changed is not valid for one that cannot.
     obstacle = json.dumps(obstacles, sort_keys=True) if any(obstacles.values()) else ""
     return {
         "kind": "running",
@@ -381,7 +381,7 @@ def observe(daemon, helpers=True):
 
 
 def shown(observed):
-    """The observed state as JSON: without the raw bytes."""
+    """The observed state for JSON, without the raw bytes."""
     files = [
         dict({key: item for key, item in f.items() if key != "bytes"}, path=printable(f["path"])) for f in observed["files"]
     ]
@@ -389,7 +389,7 @@ def shown(observed):
 
 
 def printable(path):
-    """A file's name as one line: what is no character, or a control character, by its number."""
+    """A file's name as one line: control characters and invalid bytes are escaped."""
     return re.sub("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]", by_number, path)
 
 

@@ -1,6 +1,6 @@
-"""What a firewalld that does not run would be if it were started now: its files, and what of the host it depends on.
+"""The state that a stopped firewalld would have after a start: its files, and what it depends on.
 
-Stands after network_manager.py. Changes nothing.
+Comes after network_manager.py. Changes nothing.
 """
 
 CONF = ETC + "/firewalld.conf"
@@ -8,18 +8,18 @@ SERVICE = re.compile(r"<(?:service|include)\s[^>]*?(?:name|service)\s*=\s*[\"'](
 
 
 def conf_value(text, key, fallback):
-    """A setting of firewalld.conf; as for the daemon, the last one counts."""
+    """A setting of firewalld.conf; the last one counts, as for the daemon."""
     found = re.findall(r"(?m)^[ \t]*%s[ \t]*=[ \t]*(.*?)[ \t]*$" % key, text)
     return found[-1] if found and found[-1] else fallback
 
 
 def observe_offline():
-    """In the shape of `observe`, with an empty runtime. Raises Stop where it cannot be said."""
+    """In the form of `observe`, with an empty runtime. Raises Stop if unknown."""
     try:
         from firewall.config import VERSION
     except ImportError as error:
         raise Stop(kind="stopped", reason="its own Python modules are missing: %s" % error)
-    folder = told_folder()
+    folder = configured_folder()
     if folder is not None:
         raise Stop(kind="stopped", reason="it is configured to read %s and not %s" % (folder, ETC))
     files = permanent_files()
@@ -34,7 +34,7 @@ def observe_offline():
                 builtin[path] = read_bytes(os.path.join(LIB, path)).decode("utf-8", "replace")
     connections = nm_connections()
     permanent_hash = file_hash(files)
-    # Not the hash of any running firewalld: a plan for one is never taken for a plan for the other.
+    # Never equal to the hash of a running firewalld: a plan for one is not valid for the other.
     runtime = value_hash({"stopped": True, "networkManager": nm_zones(connections)})
     return {
         "kind": "offline",
@@ -44,7 +44,7 @@ def observe_offline():
         "defaultZone": default_zone,
         "panicMode": False,
         "zoneDrifting": conf_value(conf, "AllowZoneDrifting", "no").lower() in ("yes", "true"),
-        # 0.9 refuses every ipset without the program; later ones do without it.
+        # 0.9 refuses every ipset without the program; later versions do not need it.
         "ipsetsUsable": not VERSION.startswith("0.") or any(
             os.path.exists(folder + "/ipset") for folder in ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
         ),
@@ -59,8 +59,8 @@ def observe_offline():
     }
 
 
-def told_folder():
-    """Another folder than the usual one in the arguments that distributions let one set; None where there is none."""
+def configured_folder():
+    """Another configuration folder in the arguments that distributions allow to set; None if there is none."""
     for path in ("/etc/sysconfig/firewalld", "/etc/default/firewalld", "/etc/conf.d/firewalld"):
         try:
             text = read_bytes(path).decode("utf-8", "replace")
@@ -73,7 +73,7 @@ def told_folder():
 
 
 def services_in(texts, default_zone):
-    """The names of services that zones use, and of those that these include."""
+    """The names of services that zones use, with included ones."""
     sources = [text for path, text in texts.items() if path.startswith(("zones/", "services/", "policies/"))]
     standard = os.path.join(LIB, "zones/%s.xml" % default_zone)
     if NAME.match(default_zone) and os.path.isfile(standard):
@@ -91,7 +91,7 @@ def services_in(texts, default_zone):
 
 
 def unit_state():
-    """systemd's word on firewalld's unit; empty where systemd does not run."""
+    """The state of firewalld's systemd unit; empty without systemd."""
     import subprocess
 
     if not os.path.isdir("/run/systemd/system"):

@@ -1,14 +1,14 @@
 #!/bin/sh
-# portfw-run SSH_CONNECTION NONCE: what an account may run with sudo in place of a shell.
+# portfw-run SSH_CONNECTION NONCE: what an account may run with sudo instead of a shell.
 #
-# It carries out portfw's own programs as root, those of version @VERSION@, and nothing else: a program comes on standard
-# input, and only one whose SHA-256 is in the list below is run. What the programs do is in portfw's folder src/host.
-# To be owned by root and writable by nobody else. Made by "portfw sudoers"; this file holds no secrets.
+# It runs portfw's own programs of version @VERSION@ as root, and nothing else: a program comes on standard input, and is run
+# only if its SHA-256 is in the list below. The programs are in portfw's folder src/host.
+# Must be owned by root and writable only by root. Made by "portfw sudoers"; this file contains no secrets.
 set -u
-# sudo may hand on the account's own.
+# sudo may pass on the account's own PATH.
 # shellcheck disable=SC2123 # it is the search path that is meant
 PATH=@PATH@
-# Python, rpm and others read files below it and run what is in them, so it must not be the account's.
+# Python, rpm and others read and run files below it, so it must not be the account's.
 HOME=/root
 export PATH HOME
 
@@ -20,7 +20,7 @@ refuse() {
 umask 022
 cd / || exit 95
 [ "$#" -eq 2 ] || refuse 'only portfw may start it'
-# What sshd says of the connection: addresses and ports.
+# sshd's addresses and ports of the connection.
 case $1 in *[!0-9A-Za-z:.%\ ]*) refuse 'the connection is not valid' ;; esac
 case $2 in '' | *[!0-9a-f]*) refuse 'the nonce is not valid' ;; esac
 
@@ -30,7 +30,7 @@ case $length$data in ??????????????????*) refuse 'the lengths are too great' ;; 
 case $length in '' | *[!0-9]*) refuse 'the length of the program is not a number' ;; esac
 case $data in '' | *[!0-9]*) refuse 'the length of the data is not a number' ;; esac
 case $seconds in '' | *[!0-9.]* | ????????????*) refuse 'the time is not a number' ;; esac
-# To timeout, 0 is no limit.
+# For timeout, 0 means no limit.
 case $seconds in *[1-9]*) ;; *) refuse 'the time is zero' ;; esac
 
 listed='@LISTED@'

@@ -1,14 +1,14 @@
-# portfw probe: what this host says of itself. Read-only.
+# portfw probe: the facts of this host. Read-only.
 #
-# stdin   one request a line: `package NAME` or `file PATH`, the things that role detectors look for.
-# stdout  sections. A header is `@@name` at the start of a line; every line of content is set off by one space, so
-#         nothing that a host prints (a process may carry a line break in its name) can pass for a header.
-#         `@@end` tells a complete answer from one that was cut off.
-# stderr  the firewalld collector's complaints, if it has any.
+# stdin   one request a line: `package NAME` or `file PATH`, for role detectors.
+# stdout  sections. A header is `@@name` at the start of a line; every line of content begins with one space, so that no
+#         output of the host (a process name may contain a line break) can look like a header.
+#         `@@end` marks a complete answer.
+# stderr  errors of the firewalld collector, if any.
 #
 # The caller puts the shell function `firewalld_program` before this text: it prints the collector, a Python 3 program.
-# It may be absent; then nothing is said about firewalld's configuration.
-# A program that is not installed leaves its section empty and is named in `@@missing`.
+# Without it, the answer has no firewalld configuration.
+# If a program is not installed, its section is empty and its name is in `@@missing`.
 
 LC_ALL=C
 PATH=${PATH:-/usr/bin:/bin}:/usr/sbin:/sbin
@@ -17,13 +17,13 @@ export LC_ALL PATH
 newline='
 '
 
-# The line feed in front ends whatever the last section left unended.
+# The line feed in front ends an unfinished last line of the section before.
 section() { printf '\n@@%s\n' "$1"; }
 
-# content [FILE…]: what a section says.
+# content [FILE…]: prints the content of a section.
 content() { sed 's/^/ /' "$@"; }
 
-# bounded SECONDS COMMAND…: no daemon that hangs may hang the probe.
+# bounded SECONDS COMMAND…: a hanging daemon must not hang the probe.
 if command -v timeout >/dev/null 2>&1; then
   bounded() { timeout "$@"; }
 else
@@ -38,7 +38,7 @@ runs() {
   esac
 }
 
-# The address and port that we came in by. sudo takes the variable away, so it is looked for in every process above.
+# The addresses and ports of the SSH session. sudo removes the variable, so it is searched in all parent processes.
 ssh_connection() {
   if [ -n "${SSH_CONNECTION:-}" ]; then
     printf ' %s\n' "$SSH_CONNECTION"
@@ -60,7 +60,7 @@ ssh_connection() {
   [ "$#" -eq 0 ] || cat "$@" | tr '\n\0' ' \n' | sed -n '/^SSH_CONNECTION=/{s// /;p;q;}'
 }
 
-# Names of those of the given packages that are installed.
+# The names of the given packages that are installed.
 installed_packages() {
   [ "$#" -gt 0 ] || return 0
   if command -v rpm >/dev/null && [ -d /var/lib/rpm ]; then
@@ -78,15 +78,15 @@ default_routes() {
   ip -6 -o route show table all default | sed 's/^/ipv6 /'
 }
 
-# The main routing table of both families, and whether other rules than the usual ones choose another one. A router of the
-# internet has a million routes, of which no more are told than anybody reads.
+# The main routing table of both families, and whether other rules than the usual ones choose another table. An internet
+# router has a million routes, so at most 2000 are reported.
 route_table() {
   { ip -4 -o route show | head -n 2001 | sed 's/^/ipv4 /'; ip -6 -o route show | head -n 2001 | sed 's/^/ipv6 /'; } |
     awk '++told[$1] > 2000 { cut = 1; next } { print } END { if (cut) print "cut" }'
   { ip -4 rule show; ip -6 rule show; } | grep -Evq '(lookup|table) (local|main|default)' && echo policies
 }
 
-# The ports that carry tunnels which end here: those of processes that hold a tunnel open, and WireGuard's.
+# The ports of tunnels that end here: those of processes with an open tunnel device, and WireGuard's.
 carriers() {
   for flags in /sys/class/net/*/tun_flags; do
     [ -e "$flags" ] || continue
@@ -100,9 +100,9 @@ carriers() {
   if command -v wg >/dev/null; then bounded 3 wg show all listen-port | awk '{ print $1, "udp", $2 }'; fi
 }
 
-# Established flows, counted by kind: `COUNT PROTOCOL OPENER ADDRESS PORT SOURCE SOURCEPORT TARGET`. The last three say where
-# the answers come from and go to: they differ from the first where addresses are translated. A busy host has 100,000
-# flows, so only so many kinds and so many lines of each source are told, and `cut` stands for what is not.
+# Established flows, counted by kind: `COUNT PROTOCOL OPENER ADDRESS PORT SOURCE SOURCEPORT TARGET`. The last three are the
+# source and target of the answers: they differ from the first ones if addresses are translated. A busy host has 100,000
+# flows, so the number of kinds and of lines of each source is limited, and `cut` means that some are missing.
 count_flows() {
   awk -v most=2000 -v longest=400000 '
     function count(kind) { flows[from] += 1; kinds[from, kind] += 1 }
@@ -114,7 +114,7 @@ count_flows() {
     $1 == "source" { from = $2; asked[from] = 1; next }
     $1 == "cut" || ++lines[from] > longest { cut[from] = 1; next }
     $3 == "tcp" || $3 == "udp" {
-      # A flow that the kernel has handed to hardware has no state, and no time to live.
+      # A flow that is offloaded to hardware has no state and no timeout.
       there = substr($6, 1, 4) == "src=" ? 6 : substr($5, 1, 4) == "src=" ? 5 : 7
       if ($3 == "tcp" && there == 7 && $6 != "ESTABLISHED") next
       for (back = there + 4; back <= NF && substr($back, 1, 4) != "src="; back++) if ($back == "[UNREPLIED]") next
@@ -144,19 +144,19 @@ count_flows() {
     }'
 }
 
-# Whether conntrack can be asked without the kernel loading a module for it.
+# Whether conntrack can be used without making the kernel load a module.
 netlink_tracks() {
   [ -d /sys/module/nf_conntrack_netlink ] || [ ! -e /proc/modules ] ||
     grep -q '/nf_conntrack_netlink\.ko' "/lib/modules/$kernel/modules.builtin"
 }
 
-# The kernel's table of connections where it can be read, and the sockets: they tell which of them it does not track.
+# The kernel's connection table, if it can be read, and the sockets: these show which connections it does not track.
 established_flows() {
   tracked=
   if [ -r /proc/sys/net/netfilter/nf_conntrack_count ]; then
     read -r tracked </proc/sys/net/netfilter/nf_conntrack_count
   fi
-  # Reading /proc takes a time that grows with the square of its length on older kernels; conntrack is two programs more.
+  # On older kernels the time to read /proc grows with the square of its length; conntrack needs two more programs.
   if [ "${tracked:-5000}" -lt 5000 ] && [ -r /proc/net/nf_conntrack ]; then
     echo source conntrack
     cat /proc/net/nf_conntrack || echo cut
@@ -173,8 +173,8 @@ established_flows() {
   bounded 3 ss -ntu state established || echo cut
 }
 
-# Where the kernel passes packets on: for IPv4 by the interface that they come in by, for IPv6 on the host as a whole, and
-# on newer kernels by interface as well.
+# Where the kernel forwards packets: for IPv4 by incoming interface, for IPv6 for the whole host, and on newer kernels by
+# interface too.
 forwarding_switches() {
   for switch in /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv6/conf/all/forwarding \
     /proc/sys/net/ipv6/conf/*/force_forwarding; do
@@ -187,7 +187,7 @@ forwarding_switches() {
   done
 }
 
-# The version without starting Python: firewalld keeps it in its own constants.
+# The version without starting Python: it is in firewalld's constants.
 firewalld_version() {
   [ -e /usr/sbin/firewalld ] || return 0
   echo ' installed'
@@ -197,7 +197,7 @@ firewalld_version() {
   done
 }
 
-# Runs the collector with firewalld's own interpreter and its flags: only that one is sure to have the D-Bus bindings.
+# Runs the collector with firewalld's own interpreter and its flags: only that one certainly has the D-Bus bindings.
 firewalld_json() {
   [ -r /usr/sbin/firewalld ] && command -v firewalld_program >/dev/null || return 0
   IFS= read -r interpreter </usr/sbin/firewalld
@@ -221,7 +221,7 @@ sections() {
   section ssh
   ssh_connection
   section interfaces
-  # Details tell a macvlan from a real interface; an ip that knows no details prints none.
+  # Details show a macvlan; an ip without details prints none.
   { ip -d addr show || ip addr show; } | content
   section routes
   default_routes | content
@@ -249,7 +249,7 @@ sections() {
   section state
   if [ -e /var/lib/portfw/state.json ]; then head -c 65536 /var/lib/portfw/state.json | content; fi
   section lock
-  # The lock is the directory; its holder's name may not have been written yet.
+  # The lock is the directory; its holder may not be written yet.
   if [ -d /run/portfw/lock ]; then
     echo ' held'
     if [ -e /run/portfw/lock/holder.json ]; then head -c 4096 /run/portfw/lock/holder.json | content; fi
@@ -265,13 +265,13 @@ section files
 set --
 while read -r kind wanted; do
   case $kind in
-    # To dpkg-query, what begins with a hyphen is a flag.
+    # dpkg-query reads a word with a leading hyphen as a flag.
     package) case $wanted in '' | [!0-9A-Za-z]* | *[!0-9A-Za-z.+_-]*) ;; *) set -- "$@" "$wanted" ;; esac ;;
     file) case $wanted in /*) if [ -e "$wanted" ]; then printf ' %s\n' "$wanted"; fi ;; esac ;;
   esac
 done
 
-# The collector takes longest, so it works while the sections are gathered; the pipe holds its answer until they are out.
+# The collector takes longest, so it runs while the sections are gathered; the pipe holds its answer until they are printed.
 firewalld_json | {
   sections "$@" </dev/null 2>/dev/null
   section firewalld

@@ -2,13 +2,13 @@
 #
 # stdin   three lines: an address or a name, a port, and how many seconds the connection may take.
 # stdout  why it could not be made, one line.
-# exit    0 it was made, 1 it was not, 2 this host has nothing to try it with (Python or bash).
+# exit    0 it was made, 1 it was not, 2 this host has neither Python nor bash.
 
 IFS= read -r host
 IFS= read -r port
 IFS= read -r seconds
 
-# They become arguments of other programs, which take what begins with a hyphen for a flag.
+# They become arguments of other programs, which read a leading hyphen as a flag.
 case $host in '' | -* | *[!0-9A-Za-z.:%_-]*) host='' ;; esac
 case $port in '' | *[!0-9]* | ??????*) host='' ;; esac
 case $seconds in '' | *[!0-9.]* | ????????????*) host='' ;; esac
@@ -17,7 +17,7 @@ if [ -z "$host" ]; then
   exit 1
 fi
 
-# Python reports what went wrong in the system's own words.
+# Python reports the system's error message.
 try_with_python() {
   "$1" -c '
 import socket, sys
@@ -32,8 +32,8 @@ except Exception as error:
 ' "$host" "$port" "$seconds"
 }
 
-# bash opens the connection itself; the first line that it says has the reason after its last colon. It reads ~/.bashrc
-# when its input is a socket, as under a remote shell: hence no input, and --norc.
+# bash opens the connection itself; its first line of output has the reason after the last colon. It reads ~/.bashrc if its
+# input is a socket, as in a remote shell: therefore no input, and --norc.
 try_with_bash() {
   # shellcheck disable=SC2016 # the inner shell expands its own arguments
   said=$(timeout "$seconds" bash --norc -c 'exec 3<>"/dev/tcp/$1/$2"' reach "$host" "$port" 2>&1 </dev/null)

@@ -1,26 +1,26 @@
-"""The rehearsal: the host's own firewalld loads candidates in namespaces of their own, and the kernel there shows what comes of it.
+"""The rehearsal: the host's own firewalld loads candidates in separate namespaces, and the kernel there shows the result.
 
-Stands after trial_packets.py. Changes nothing on the host.
+Comes after trial_packets.py. Changes nothing on the host.
 """
 
 import zlib
 
-# A load that takes longer than this is not waited for. Four of them, two at once, end within the request's own limit.
+# The time limit of a load. Four loads, two at once, end within the request's own limit.
 MOST_SECONDS_A_LOAD = 200
 MOST_MEMORY_OF_FILES = 1024 * 1024 * 1024
 MOST_WHY = 4000
-# How many files are left out, one at a time, to find the one that keeps a candidate from loading.
+# At most so many files are left out, one at a time, to find the one that prevents a candidate from loading.
 MOST_SUSPECTS = 24
 RULE_PROGRAMS = (("iptables-save", "save4"), ("ip6tables-save", "save6"))
 
 
 def packed(text):
-    """A long text for the answer."""
+    """A long text, compressed for the answer."""
     return base64.b64encode(zlib.compress(text)).decode()
 
 
 def outcome_of(argv, seconds=60, given=None):
-    """The exit code, output and complaints of a program; None in place of the code where there is none."""
+    """The exit code, output and errors of a program; the code is None if it could not run."""
     try:
         done = subprocess.run(argv, input=b"" if given is None else given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=seconds)
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -29,7 +29,7 @@ def outcome_of(argv, seconds=60, given=None):
 
 
 def rules_in_force():
-    """The kernel's rules of this network namespace. Raises RuntimeError where they cannot be read."""
+    """The kernel's rules in this network namespace. Raises RuntimeError if they cannot be read."""
     code, rules, trouble = outcome_of(["nft", "-j", "list", "ruleset"])
     if code != 0:
         raise RuntimeError("nft does not list the rules: %s" % trouble.decode("utf-8", "replace").strip()[:300])
@@ -47,7 +47,7 @@ def sets_in_force():
 
 
 class Surroundings:
-    """What a load depends on beside the files: others' chains, sets and tables, read before the namespaces are entered."""
+    """What a load depends on besides the files: foreign chains, sets and tables, read before the namespaces are entered."""
 
     def __init__(self):
         self.iptables = rules_of_others()
@@ -61,7 +61,7 @@ class Surroundings:
             self.tables.append((family, name, outcome_of(["nft", "list", "table", family, name])[1]))
 
     def rebuild(self):
-        """The same in this namespace. Returns the names of the tables that could not be had."""
+        """Rebuilds them in this namespace. Returns the names of the tables for which that failed."""
         if self.ipsets:
             outcome_of(["ipset", "restore", "-exist"], given=self.ipsets)
         for program, text in self.iptables.items():
@@ -74,7 +74,7 @@ class Surroundings:
         return lost
 
     def give_back(self, direct):
-        """What firewalld before 2.0 empties as it starts is given back, as after a reload of the host."""
+        """Restores what firewalld before 2.0 empties at its start, as after a reload on the host."""
         now = rules_of_others()
         for program, text in self.iptables.items():
             missing = missing_rules(text, now[program]) if program in now else ""
@@ -84,16 +84,16 @@ class Surroundings:
 
 
 class Rehearsal:
-    """One candidate: how its files are made, what is done with the daemon's own calls once it is loaded, and what is asked."""
+    """One candidate: how its files are made, the calls after it is loaded, and the connections to try."""
 
     def __init__(self, name, make, calls=(), bindings=None, ways=(), from_outside=None):
         self.name, self.make, self.calls, self.bindings, self.ways = name, make, calls, bindings or {}, ways
-        # Bindings that no file of firewalld has, and that it is told again after every load.
+        # Bindings that are in no firewalld file, and that others set again after every load.
         self.from_outside = from_outside or {}
 
 
 def own_firewall():
-    """firewalld's own model in this process, which loads no module of the kernel. Returns it and the modules that it asked for."""
+    """firewalld's own code in this process, without loading kernel modules. Returns it and the modules that it requests."""
     from firewall.core import modules
     from firewall.core.fw import Firewall
 
@@ -104,10 +104,10 @@ def own_firewall():
 
 
 def load(rehearsal, surroundings, listen):
-    """Carries one rehearsal out, in a process of its own. Returns its part of the answer."""
+    """Carries out one rehearsal, in a separate process. Returns its part of the answer."""
     enter_namespaces()
     run(["ip", "link", "set", "lo", "up"])
-    # A folder that every host has: nothing may be made for it on the host.
+    # /run exists on every host: nothing must be created on the host.
     own_folder("/run", MOST_MEMORY_OF_FILES)
     said = os.open("/run/said", os.O_RDWR | os.O_CREAT, 0o600)
     for stream in (1, 2):
@@ -142,7 +142,7 @@ def load(rehearsal, surroundings, listen):
 
 
 def complaints(said):
-    """What firewalld itself wrote as errors and warnings."""
+    """The errors and warnings that firewalld wrote."""
     os.lseek(said, 0, os.SEEK_SET)
     text = os.read(said, 65536).decode("utf-8", "replace")
     return [line[:500] for line in text.splitlines() if re.match(r"(ERROR|WARNING|FATAL)", line)][:20]
@@ -175,7 +175,7 @@ def rich_rule(text):
 
 
 def carry_on(firewall, rehearsal):
-    """Bindings that only the running daemon has, and a plan's calls, by firewalld's own functions. Returns what failed."""
+    """Applies runtime-only bindings and a plan's calls with firewalld's own functions. Returns the failures."""
     failed = []
 
     def attempt(what, function, *arguments):
@@ -204,12 +204,12 @@ def carry_on(firewall, rehearsal):
 
 
 def rehearse(request):
-    """What firewalld makes of its files as they are, with a plan's definitions, after its calls, and after the next boot."""
+    """Rehearses the current files, the plan's definitions, the state after its calls, and the state after the next boot."""
     return rehearsed(lambda surroundings: rehearsals_of(request, surroundings), request)
 
 
 def rehearsed(candidates, request):
-    """Loads candidates, and says what comes of each."""
+    """Loads candidates, and reports the result of each."""
     try:
         import firewall.core.fw  # once, before the children
     except ImportError as error:
@@ -227,14 +227,14 @@ def rehearsed(candidates, request):
             why = "it does not end within %d s" % MOST_SECONDS_A_LOAD
             state = {"name": plan.name, "loads": False, "slow": True, "why": why, "said": []}
         elif "broken" in state and plan.name == "running":
-            # What runs could not be made into files: the other states stand without it.
+            # The runtime could not be written as files: the other states are still valid.
             state = {"name": plan.name, "loads": False, "why": state["broken"][:MOST_WHY], "said": []}
         elif "broken" in state:
             raise Stop(kind="unrehearsed", why=state["broken"], trace=state["trace"])
         found.append(state)
     answer = {"kind": "rehearsed", "now": now, "states": found}
     for plan, state in zip(plans, found):
-        # The first one that does not load is the reason for all that come after it. What runs is not made of files.
+        # The first state that does not load is the cause for all later ones. The running state is not made of files.
         if not state["loads"] and plan.name != "running":
             if not state.get("slow"):
                 state["files"], state["together"] = suspects(plan, surroundings)
@@ -244,8 +244,7 @@ def rehearsed(candidates, request):
 
 def loads(seconds=MOST_SECONDS_A_LOAD):
     """
-    Empty where firewalld loads its files as they are, else why not, in its own words. None where it cannot be tried: a host may
-    not allow namespaces.
+    Empty if firewalld loads its current files, else its error. None if it cannot be tried: a host may not allow namespaces.
     """
     try:
         import firewall.core.fw
@@ -267,17 +266,17 @@ def daemon_to_rehearse():
 
 
 def rehearsals_of(request, surroundings):
-    """The candidates, the one that comes first in time first."""
+    """The candidates, in the order of time."""
     boot = Rehearsal("boot", lambda folder: with_ours(folder, request["ours"], request["edits"]), ways=request["ways"])
     if request["starts"]:
-        boot.from_outside = told_from_outside({}, request["connections"])
+        boot.from_outside = bound_by_others({}, request["connections"])
         return [boot]
     daemon = daemon_to_rehearse()
     try:
         bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
         surroundings.direct = plain(daemon.call(".direct", "getAllRules"))
         running = None if request["reload"] else Running(daemon)
-        boot.from_outside, as_now = told_from_outside(bound, request["connections"]), told_from_outside(bound)
+        boot.from_outside, as_now = bound_by_others(bound, request["connections"]), bound_by_others(bound)
         banned = bans_lost(daemon) if request["reload"] else {}
     except (Stop, ImportError, daemon.dbus.DBusException) as error:
         raise Stop(kind="unrehearsed", why=plain_error(error))
@@ -285,7 +284,7 @@ def rehearsals_of(request, surroundings):
     calls = request["calls"]
     if request["reload"]:
         make = lambda folder: put_files(folder, request["files"])
-        # What is bound at runtime only stays bound, as steps.py has it; and NetworkManager binds its own again.
+        # Runtime-only bindings are kept, as in steps.py; and NetworkManager binds its interfaces again.
         found.append(Rehearsal("reload", make, (), bound, request["ways"]))
         bans = [["add-rich-rule", name, rule] for name, rules in banned.items() for rule in rules]
         found.append(Rehearsal("running", make, calls + bans, bound, request["ways"]))
@@ -294,14 +293,14 @@ def rehearsals_of(request, surroundings):
     return found + [boot]
 
 
-# Interfaces of container engines and hypervisors, which bind them themselves whenever they or firewalld start.
+# Interfaces of container engines and hypervisors, which bind them whenever they or firewalld start.
 OF_ENGINES = re.compile(r"(docker\d+|br-[0-9a-f]{12}|virbr\d+|podman\d+|lxdbr\d+)\Z")
 
 
-def told_from_outside(bound, moves=()):
+def bound_by_others(bound, moves=()):
     """
-    Who is in which zone by the word of others, who give it again: engines, and NetworkManager, whose word is the last; `moves`
-    are the zones that its connections are to name. An empty zone is the default one, whatever firewalld's files say.
+    Bindings that others set again after a load: container engines, and then NetworkManager, which wins. `moves` are new zones of
+    its connections. An empty zone is the default zone, whatever firewalld's files contain.
     """
     told = {name: zone for name, zone in bound.items() if OF_ENGINES.match(name)}
     zones = dict(moves)
@@ -312,11 +311,11 @@ def told_from_outside(bound, moves=()):
 
 def suspects(plan, surroundings):
     """
-    The files of others without which a candidate would load, and whether all of them have to go: one of them is enough, or else
-    what is left over when they come back one after the other.
+    The foreign files without which a candidate would load, and whether all of them must be removed. Either removing any single one
+    is enough; or they are added back one by one, and those that still prevent the load are returned.
     """
     paths = [path for path, place in configuration() if path.endswith(".xml") and os.path.isfile(place) and not OUR_FILE.match(path)]
-    # Zones come last: they name what the others define.
+    # Zones last: they refer to the other files.
     paths = sorted(paths, key=lambda path: (path.startswith("zones/"), path))[:MOST_SUSPECTS]
 
     def without(gone):
@@ -325,7 +324,7 @@ def suspects(plan, surroundings):
             for path in gone:
                 if os.path.isfile(os.path.join(folder, path)):
                     os.unlink(os.path.join(folder, path))
-                    # An empty folder of zones may be what firewalld stumbles over.
+                    # An empty folder of zones may prevent the load too.
                     if path.count("/") > 1 and not os.listdir(os.path.dirname(os.path.join(folder, path))):
                         os.rmdir(os.path.dirname(os.path.join(folder, path)))
 

@@ -1,11 +1,11 @@
-"""The zone file of somebody else without the interfaces that move to a zone of ours: every other byte stays as it was.
+"""A foreign zone file without the interfaces that move to a portfw zone: every other byte stays the same.
 
-The host takes the elements out by itself; a request names interfaces and has no text for it. Stands after generations.py.
+The host removes the elements itself; a request only names interfaces. Comes after generations.py.
 """
 
 
 def without_interface(content, name):
-    """The bytes without what binds one interface; a line that holds nothing else goes as a whole. None where nothing binds it."""
+    """The bytes without the elements that bind an interface; a line with nothing else is removed. None if nothing binds it."""
     element = r"<interface\s+name\s*=\s*(?:\"{0}\"|'{0}')\s*(?:/>|>\s*</interface\s*>)".format(re.escape(name))
     pattern = r"<!--[\s\S]*?-->|(?:\A|(?<=\n))[ \t]*{0}[ \t]*\r?\n|{0}".format(element)
     codec = codec_of(content)
@@ -15,14 +15,14 @@ def without_interface(content, name):
 
 
 def codec_of(content):
-    """UTF-16 in one of its orders; in every other encoding that expat knows, the characters of an element are single bytes."""
+    """UTF-16 in its byte order; in every other encoding that expat knows, the characters of an element are single bytes."""
     if content.startswith((b"\xff\xfe", b"<\0")):
         return "utf-16-le"
     return "utf-16-be" if content.startswith((b"\xfe\xff", b"\0<")) else "latin-1"
 
 
 def zone_meaning(content):
-    """Everything that a zone file says but for the interfaces that it binds, and these. Raises ValueError."""
+    """The contents of a zone file except its interfaces, and the interfaces. Raises ValueError."""
     from xml.etree import ElementTree  # 10 ms that few operations need spend
 
     try:
@@ -37,7 +37,7 @@ def zone_meaning(content):
 
 
 def released(content, interfaces):
-    """A zone file's bytes without these interfaces. Raises ValueError where something else would go with them, or they would stay."""
+    """A zone file's bytes without these interfaces. Raises ValueError if anything else would change, or they would stay."""
     rest, bound = zone_meaning(content)
     new = content
     for name in interfaces:
@@ -50,9 +50,9 @@ def released(content, interfaces):
 
 def rebound(saved, present, leave, come, exact=True):
     """
-    A zone file that is not ours after a rollback: the saved bytes where no other byte has changed since but these interfaces',
-    else the present ones without and with them: a comment of its owner's is no less his than a rule. Raises ValueError.
-    Without `exact`, the saved bytes as well where the daemon has written the same in its own style: a run was cut off.
+    A foreign zone file after a rollback: the saved bytes if only these interfaces have changed since, else the current bytes with
+    the interfaces removed and added, so that the owner's other edits and comments stay. Raises ValueError.
+    Without `exact`, also the saved bytes if the daemon has written the same content in its own style, after a killed run.
     """
     rest, bound = zone_meaning(present)
     wanted = sorted([name for name in bound if name not in leave] + come)
@@ -74,7 +74,7 @@ TARGET_ATTRIBUTE = re.compile(rb"\starget\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 
 
 def target_in(content):
-    """The target that a zone file names; None where it cannot be read."""
+    """The target of a zone file; None if it cannot be read."""
     from xml.etree import ElementTree  # 10 ms that few operations need spend
 
     try:
@@ -84,7 +84,7 @@ def target_in(content):
 
 
 def with_target(content, target):
-    """The same file with another target. `default` is no name that firewalld reads: it is the one of a file that names none."""
+    """The same file with another target. firewalld does not read the name `default`: it means no target attribute."""
     tag = ZONE_TAG.search(content)
     if tag is None:
         return content
@@ -94,7 +94,7 @@ def with_target(content, target):
 
 
 def bound_in(content):
-    """The interfaces of a zone file; none where it cannot be read, by firewalld neither."""
+    """The interfaces of a zone file; none if it cannot be read (then firewalld cannot read it either)."""
     try:
         return zone_meaning(content)[1]
     except ValueError:
@@ -103,8 +103,8 @@ def bound_in(content):
 
 def for_rollback(saved, files, foreign, exact=True):
     """
-    The saved files as a rollback brings them back. Others may have edited theirs since: of those nothing comes back but the
-    interfaces that go from one of our zones to them, or from them to ours.
+    The files as a rollback restores them. Others may have edited their files since: there, only interfaces that move between
+    portfw zones and foreign zones are restored.
     """
     present = {item["path"]: item for item in files}
     theirs = [path for path in foreign if not OUR_FILE.match(path)]
@@ -132,7 +132,7 @@ def for_rollback(saved, files, foreign, exact=True):
             try:
                 content = rebound(old[path], content, leave, come, exact)
             except ValueError:
-                pass  # it stays as it is
+                pass  # it does not change
         kept = {"path": path, "mode": item["mode"], "owner": item["owner"], "context": None}
         kept.update(content=base64.b64encode(content).decode(), sha256=hashlib.sha256(content).hexdigest())
         wanted.append(kept)
@@ -140,7 +140,7 @@ def for_rollback(saved, files, foreign, exact=True):
 
 
 def bound_by(request, runtime):
-    """The interfaces that a run binds to zones of ours, or that are bound to them already."""
+    """The interfaces that a run binds to portfw zones, or that are bound to them already."""
     found = {name for name, zone in bindings(runtime).items() if zone.startswith(PREFIX)}
     for call in request.get("calls", []):
         if call[0] == "bind-interface":
@@ -154,7 +154,7 @@ def bound_by(request, runtime):
 
 
 def require_released(observed, paths, bound):
-    """Before anything is written: a file that is not ours is saved for a run only if an interface leaves it for a zone of ours."""
+    """Checks before any write that every foreign file of a run loses an interface to a portfw zone, and can be written."""
     present = {item["path"]: item["bytes"] for item in observed["files"]}
     for path in paths:
         try:
@@ -170,7 +170,7 @@ def require_released(observed, paths, bound):
 
 
 def released_file(edit, bound, foreign):
-    """The file of a zone that is not ours, described, and its bytes without what moves to a zone of ours. Raises RuntimeError."""
+    """A foreign zone's file, described, and its bytes without the interfaces that move to a portfw zone. Raises RuntimeError."""
     path = "zones/%s.xml" % edit["zone"]
     if path not in foreign:
         raise RuntimeError("the run did not announce that it edits %s" % path)

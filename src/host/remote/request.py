@@ -1,7 +1,7 @@
 """The end of the program that carries out requests.
 
-A request is a JSON document on standard input whose `operation` names what to do; the answer, another one, goes to
-standard output. Nothing looks at a request before door.py has let it in.
+A request is a JSON document on standard input whose `operation` names what to do; the answer is one on standard output. No code
+uses a request before door.py has checked it.
 """
 
 OPERATIONS = {
@@ -15,12 +15,12 @@ OPERATIONS = {
     "rollback": rollback,
     "cut-flows": cut_flows,
 }
-# These only look, and wait for nobody.
+# Read-only operations; they take no lock.
 QUESTIONS = {"history": history, "status": status, "rehearse": rehearse, "rehearse-rollback": rehearse_rollback}
 
 
 class Interrupted(Exception):
-    """The deadline of the run: what was begun is undone."""
+    """The deadline of the run: it is undone."""
 
 
 def interrupt(_number, _frame):
@@ -28,7 +28,7 @@ def interrupt(_number, _frame):
 
 
 def carry_out(request):
-    """One operation at a time: it waits for one that a lost connection left running, whose end decides its answer."""
+    """Runs one operation at a time. It waits for an operation that a lost connection left running."""
     name = request["operation"]
     if name in QUESTIONS:
         return QUESTIONS[name](request)
@@ -43,7 +43,7 @@ def main():
     try:
         request = admitted(sys.stdin.buffer.read(MOST_BYTES + 1))
         os.umask(0o022)
-        # A line that goes down must not stop half of a change.
+        # A lost connection must not stop a change half way.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, interrupt)
@@ -54,10 +54,10 @@ def main():
         sys.stdout.write(json.dumps(answer))
         sys.stdout.flush()
     except BrokenPipeError:
-        pass  # nobody listens any more; `settle` will tell
+        pass  # the connection is lost; `settle` will report the result
 
 
-# Saved on the host, the program is given a mode and a run; sent with a request, it has nothing but its own name.
+# The program saved on the host has a mode and a run as arguments; sent with a request, it has none.
 if len(sys.argv) == 3:
     os.umask(0o022)
     sys.exit(settle_by_itself(sys.argv[1], sys.argv[2]))

@@ -1,13 +1,13 @@
-"""Back to a saved configuration: files, the daemon, bindings, what others had set at runtime; and the proof of it.
+"""Restores a saved configuration: files, the daemon, bindings, runtime-only settings of others; with a proof.
 
-Without a reload where none was made. Where one is needed, the saved rules are kept in force meanwhile (kernel_rules.py).
+Without a reload if the run made none. If one is needed, the saved rules stay in force meanwhile (kernel_rules.py).
 
-Stands after daemon.py.
+Comes after daemon.py.
 """
 
 
 def restore_files(files, foreign):
-    """Brings our files, and those of others that a run edited, back to the saved bytes; touches no other file."""
+    """Restores the saved bytes of portfw files and of foreign files that a run edited; changes no other file."""
     saved = {f["path"]: f for f in files if in_scope(f["path"], foreign)}
     present = {f["path"]: f for f in permanent_files() if in_scope(f["path"], foreign)}
     changed = False
@@ -35,13 +35,13 @@ def restore_state(text):
 
 
 def put_back(meta, files, with_runtime=True):
-    """What a run changed, back to what it had saved, with the proof. Raises only where the host is not as saved."""
+    """Rolls back the changes of a run, with a proof. Raises only if the host is not in the saved state."""
     if meta.get("stopped"):
         return stop_again(meta, files)
-    # Copies that a step had not renamed yet when it was killed.
+    # Copies that a killed step had not renamed yet.
     remove_old_copies()
     foreign = meta["foreign"]
-    # Others may have edited their files since: theirs come back with the interfaces that we took, and as they are now otherwise.
+    # Others may have edited their files since: only the interfaces that the run moved are restored there.
     files = for_rollback(files, permanent_files(), foreign, exact=False)
     runtime = saved_runtime(meta["id"])
     proof = proof_of_standing(meta, files, runtime)
@@ -55,8 +55,8 @@ def put_back(meta, files, with_runtime=True):
 
 
 def stop_again(meta, files):
-    """Back to a host on which firewalld does not run: its files as they were, no rule of its own left. The package stays."""
-    # One that hangs is killed.
+    """Stops firewalld again: its files are restored and its rules removed. The package stays installed."""
+    # A hanging one is killed.
     answering_daemon()
     with sparing_others():
         stop_firewalld()
@@ -79,7 +79,7 @@ def stop_again(meta, files):
 
 
 def running_daemon():
-    """The daemon, where it answers and is RUNNING; else None. One that hangs is killed."""
+    """The daemon if it answers and is RUNNING; else None. A hanging one is killed."""
     daemon = answering_daemon()
     try:
         return daemon if daemon is not None and daemon.property("state") == "RUNNING" else None
@@ -88,7 +88,7 @@ def running_daemon():
 
 
 def proof_of_standing(meta, files, runtime):
-    """The proof of a host on which nothing was changed."""
+    """The proof if the host is still in the saved state; else None."""
     daemon = running_daemon()
     if daemon is None:
         return None
@@ -99,7 +99,7 @@ def proof_of_standing(meta, files, runtime):
     same = scope_hash(observed["files"], meta["foreign"]) == scope_hash(files, meta["foreign"])
     if not same or observed["runtimeHash"] != meta["runtimeHash"] or os.path.exists(memory_path(meta["id"])):
         return None
-    # The runtime's hash passes over definitions that nothing uses: one that a reload brought is to go again.
+    # The runtime's hash ignores unused definitions: one that a reload loaded must be removed again.
     if runtime is None or differing(runtime, observed["runtime"], ("zones", "services", "ipsets")):
         return None
     rules = saved_rules(meta["id"])
@@ -110,15 +110,15 @@ def proof_of_standing(meta, files, runtime):
 
 def restore_in_place(meta, files, runtime, with_runtime):
     """
-    Takes back what a run changed, without a reload; the proof of it, or None where that does not suffice: after a reload of
-    its own, or of a daemon that is not in order. After a boot, which has loaded the files, interfaces are all that is left.
+    Rolls back the changes of a run without a reload. Returns the proof, or None if that is not enough: the run made a reload, or
+    the daemon is not healthy. After a boot, which has loaded the files, only interfaces are left to restore.
     """
     daemon = running_daemon()
     if daemon is None:
         return None
     foreign = meta["foreign"]
     try:
-        # firewalld asks NetworkManager at a reload, and NetworkManager tells it of what changes.
+        # firewalld asks NetworkManager at a reload, and NetworkManager reports changes to it.
         if nm_try_restore(meta.get("networkManager")) is not None:
             return None
         restore_ours(daemon, meta, runtime if with_runtime else None)
@@ -137,7 +137,7 @@ def restore_in_place(meta, files, runtime, with_runtime):
         if rules is not None and filters_otherwise(rules):
             return None
         return proof_of(observed, meta, difference(meta, observed, runtime, rules))
-    # Somebody else has changed the runtime since: that is no reason to reload, if all that is ours is as it was.
+    # Others have changed the runtime since: that is no reason to reload, if all portfw objects are in the saved state.
     ours = [name for kind in ("zones", "services", "ipsets") for name in differing(runtime, observed["runtime"], (kind,))]
     if any(name.split(" ")[1].startswith(PREFIX) for name in ours) or moved_by_us(meta, observed):
         return None
@@ -145,14 +145,14 @@ def restore_in_place(meta, files, runtime, with_runtime):
 
 
 def moved_by_us(meta, observed):
-    """Interfaces that are in a zone of ours and were not, or the other way round."""
+    """Interfaces that moved into or out of a portfw zone."""
     now = bindings(observed["runtime"])
     names = [name for name, zone in list(now.items()) + list(meta["bindings"].items()) if zone.startswith(PREFIX)]
     return [name for name in names if now.get(name) != meta["bindings"].get(name)]
 
 
 def differing(saved, now, kinds):
-    """`zone office`, of what runs otherwise than it was saved."""
+    """The objects that differ at runtime from the saved ones, as `zone office`."""
     found = []
     for kind in kinds:
         one, other = saved.get(kind, {}), now.get(kind, {})
@@ -163,7 +163,7 @@ def differing(saved, now, kinds):
 
 
 def difference(meta, observed, runtime, rules):
-    """What is not as it was when the generation was saved, for whoever asks: a few lines."""
+    """The differences from the saved state, as a few lines to show."""
     lines = []
     if observed["runtimeHash"] != meta["runtimeHash"] and runtime is not None:
         lines += ["%s at runtime" % name for name in differing(runtime, observed["runtime"], ("zones", "services", "ipsets", "policies"))]
@@ -185,15 +185,15 @@ def proof_of(observed, meta, differs):
 
 def restore_generation(meta, files, foreign, runtime, rules, run_id):
     """
-    The saved configuration, permanent and runtime, with its proof; `rules` stay in force meanwhile. Raises only where the host
-    is not as saved: then they stay in force, for whoever tries again.
+    Restores the saved configuration, permanent and runtime, with a proof; `rules` stay in force meanwhile. Raises only if the host
+    is not in the saved state: then they stay in force for the next attempt.
     """
     daemon = running_daemon()
     if daemon is None:
         filter_as_before(rules)
-    # Should NetworkManager hang, firewalld goes back all the same.
+    # If NetworkManager hangs, firewalld is still restored.
     trouble = nm_try_restore(meta.get("networkManager"))
-    # Bindings made at runtime would survive a reload where FlushAllOnReload is off: undo them first.
+    # Runtime bindings would survive a reload if FlushAllOnReload is off: undo them first.
     if daemon is not None:
         release_our_bindings(daemon, meta["bindings"])
         forget_ours(daemon, files)
@@ -202,10 +202,10 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     remove_old_copies()
     require_loading()
     try:
-        # From here on what runs may be what the files say: nothing less than a reload takes that back.
+        # From here on the runtime may be that of the files: only a reload can undo that.
         mark_reloaded(run_id)
     except OSError:
-        pass  # a disk that takes nothing any more must not keep a host from going back
+        pass  # a full disk must not prevent the rollback
     with rules_held(rules):
         daemon = load_permanent(daemon, None if runtime is None else runtime["directState"]["rules"])
         loaded = bound_now(daemon)
@@ -225,16 +225,16 @@ def restore_generation(meta, files, foreign, runtime, rules, run_id):
     restore_state(meta["state"])
     if trouble is not None:
         raise trouble
-    # Of a generation that is not this run's, the rules are those that the rollback began with.
+    # For a generation of another run, `rules` are those from the beginning of the rollback.
     own = rules if meta["id"] == run_id else None
     return proof_of(observed, dict(meta, foreign=foreign), difference(meta, observed, runtime, own))
 
 
 def filter_as_before(rules):
-    """A firewalld that died in the middle of a load may have left a table that drops everything: the saved rules come first."""
+    """Restores the saved rules first: a firewalld that died during a load may have left a table that drops everything."""
     if rules is None or hold_text(rules) is None or optional_daemon() is not None:
         return
-    # At each attempt: what others have added to iptables since the first one must not go again and again.
+    # Checked at each attempt: rules that others have added to iptables meanwhile must not be removed each time.
     if not filters_otherwise(rules) and DROP_TABLE not in table_names():
         return
     try:
@@ -244,7 +244,7 @@ def filter_as_before(rules):
 
 
 def waiting_targets(files, foreign, runtime):
-    """Zones in scope whose file waits with another target than ran: no call sets one at runtime, and a reload would take it."""
+    """Zones in scope whose file has another target than the runtime: no call can set it at runtime, and a reload would load it."""
     found = []
     for item in files:
         name = item["path"][len("zones/"):-len(".xml")]
@@ -258,7 +258,7 @@ def waiting_targets(files, foreign, runtime):
 
 
 def with_targets(files, waiting):
-    """The files as the reload is to read them: with the targets that ran."""
+    """The files for the reload, with the runtime targets."""
     ran = {path: target for path, _, target, _ in waiting}
     changed = []
     for item in files:
@@ -271,21 +271,21 @@ def with_targets(files, waiting):
 
 
 def let_targets_wait(daemon, waiting):
-    """The daemon's permanent view says what the file says."""
+    """Sets the targets of the files in the daemon's permanent view again."""
     for path, name, _, target in waiting:
         with sparing_copy(path):
             daemon.call(".config.zone", "setTarget", "s", target, path=daemon.call(".config", "getZoneByName", "s", name))
 
 
 def require_loading():
-    """firewalld is made to read its files only where it can: a load that fails may leave the host open, or shut."""
+    """Checks that firewalld can load its files before it must: a failed load may leave the host open, or closed."""
     why = loads()
     if why:
         raise RuntimeError("firewalld cannot load its files: %s" % why)
 
 
 def mark_reloaded(identity):
-    """A run whose rollback needs a reload: it has made one itself, or is about to."""
+    """Marks a run whose rollback needs a reload: it has made one itself, or is about to."""
     path = guard_path(identity, "reloaded")
     if not os.path.exists(path):
         write_file(path, b"", 0o600)
@@ -293,9 +293,9 @@ def mark_reloaded(identity):
 
 def fall_back(identity, attempt):
     """
-    A rollback failed. Where firewalld does not filter as it did before the run, the saved rules are put in force in its place,
-    and stay so until it can be brought back. Returns whether the rules of before are in force; None where a firewalld that is
-    in order gets another chance first: it may have been a disk that took nothing for a moment.
+    After a failed rollback: if firewalld does not filter as before the run, the saved rules are put into force instead, and stay
+    until firewalld can be restored. Returns whether the previous rules are in force; None if a healthy firewalld gets a second
+    attempt first, because the cause may have been temporary, such as a full disk.
     """
     rules = saved_rules(identity)
     if rules is None or hold_text(rules) is None:
@@ -306,7 +306,7 @@ def fall_back(identity, attempt):
     if as_before and narrow:
         release_hold()
         return True
-    # It stays beside what is in force: somebody may reload or start firewalld meanwhile. A narrow one covers the restoring alone.
+    # The hold table stays, because others may reload or start firewalld meanwhile. A narrow one is used only while restoring.
     hold_rules(rules)
     if as_before:
         return True
@@ -317,7 +317,7 @@ def fall_back(identity, attempt):
     try:
         restore_rules_of(rules)
     except RuntimeError:
-        # From 2.3 on the table is the daemon's own while it lives; its rules outlive it.
+        # From 2.3 on the daemon owns the table while it runs; the rules stay after it is killed.
         kill_daemon()
         restore_rules_of(rules)
     if not narrow:
@@ -331,13 +331,13 @@ def release_our_bindings(daemon, saved):
             if zone.startswith(PREFIX) and saved.get(interface) != zone:
                 bind(daemon, interface, saved.get(interface))
     except daemon.dbus.DBusException:
-        pass  # a daemon that has failed is restarted below
+        pass  # a failed daemon is restarted below
 
 
 def forget_ours(daemon, files):
     """
-    Takes what is to go out of the daemon's permanent view, zones before what they use. Of files that go without its knowledge it
-    learns five seconds later: it then takes services that went out of zones that it still knows, and writes the files of these again.
+    Removes objects from the daemon's permanent view before their files, zones first. Otherwise it would notice missing files five
+    seconds later, remove the missing services from zones that it still knows, and write those zone files again.
     """
     saved = {item["path"] for item in files}
     try:
@@ -349,11 +349,11 @@ def forget_ours(daemon, files):
             if now is not None:
                 daemon.call(MEMORY[folder[:-1]][2], "remove", path=now["path"])
     except daemon.dbus.DBusException:
-        pass  # the files go all the same
+        pass  # the files are removed anyway
 
 
 def load_permanent(daemon, direct=None):
-    """Makes the daemon read its files: by a reload, or by a restart where it is down, hangs or has failed."""
+    """Makes the daemon read its files: by a reload, or by a restart if it is down, hangs or has failed."""
     with sparing_others(direct=direct):
         return read_files_again(daemon)
 
@@ -376,6 +376,6 @@ def read_files_again(daemon):
             if daemon is not None and daemon.property("state") == "RUNNING":
                 return daemon
         except daemon.dbus.DBusException:
-            pass  # it has its name on the bus, and reads its files
+            pass  # it has its name on the bus, and still reads its files
         time.sleep(0.1)
     raise RuntimeError("firewalld does not start with the restored configuration")

@@ -1,7 +1,6 @@
-"""Which runs on the host have not ended, and who holds it. Changes nothing.
+"""The runs on the host that have not ended, and the holder of the lock. Changes nothing.
 
-Stands after observe.py, in the program that only reads as well: what is planned now is compared with a state that such a
-run may still change.
+Comes after observe.py, also in the read-only program: such a run may still change the state that a plan is made from.
 """
 
 import time
@@ -10,22 +9,22 @@ STATE = "/var/lib/portfw"
 GUARD = STATE + "/guard"
 LOCK = "/run/portfw/lock"
 ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}\Z")
-# A settling host needs so long at most; before that, a run whose window is over is not taken for dead.
+# A host needs at most so long to end a run; before that, a run whose window is over does not count as dead.
 GRACE_SECONDS = 15
-# What a record's file ends in, and what that says.
+# The suffix of a record's file, and the decision that it means.
 DECISIONS = {"armed": "open", "keep": "keep", "revert": "revert"}
 LONGEST_SECONDS = 1000000000
 
 
 def guard_path(identity, suffix):
-    """Every name of a file, a unit or a cron entry of a run is made of its id: the last look at it."""
+    """The path of a run's file. All names of files, units and cron entries come from the id, so it is checked here."""
     if not ID.match(identity):
         raise RuntimeError("not the id of a run: %r" % identity)
     return "%s/%s.%s" % (GUARD, identity, suffix)
 
 
 def held_path(identity):
-    """In memory, as the disk may be full or read-only."""
+    """Below /run, because the disk may be full or read-only."""
     return "%s/%s.held" % (os.path.dirname(LOCK), os.path.basename(guard_path(identity, "held"))[:-5])
 
 
@@ -84,14 +83,14 @@ def pending_runs():
 
 
 def seconds_left(record):
-    # Monotonic time begins anew with a boot, and nothing of a run lives through one.
+    # Monotonic time starts again at a boot, and no process of a run survives one.
     if record.get("boot", boot_id()) != boot_id():
         return -GRACE_SECONDS
     return record["armedAt"] + record["window"] - time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def alive(identity, record):
-    """Whether a run still has time, or is being ended at this moment. The lock is gone after a boot, and so is every run."""
+    """Whether a run still has time, or is just being ended. After a boot the lock is gone, and so is every run."""
     return holder_of_lock().get("id") == identity and seconds_left(record) > -GRACE_SECONDS
 
 
@@ -115,7 +114,7 @@ def pending_of(identity):
 
 
 def held_run(identity):
-    """Why a rollback that failed waits, since when, and whether the rules of before are in force; None where none does."""
+    """Why a failed rollback waits, since when, and whether the previous rules are in force; None if none waits."""
     try:
         mark = json.loads(read_bytes(held_path(identity)).decode())
     except (OSError, ValueError):
@@ -126,13 +125,13 @@ def held_run(identity):
 
 
 def unfinished():
-    """The runs that have not ended, one whose record is damaged included, and whether a step is being carried out."""
+    """The runs that have not ended, also with a damaged record, and whether a step is running."""
     seen = [pending_of(identity) or damaged(identity) for identity in pending_runs()]
     return {"runs": [run for run in seen if run is not None], "busy": busy()}
 
 
 def damaged(identity):
-    """A run of which nothing is known but that it has a record; None where it has ended in the meantime."""
+    """A run with an unreadable record; None if it has ended in the meantime."""
     if not any(os.path.exists(guard_path(identity, suffix)) for suffix in DECISIONS):
         return None
     unknown = {"holder": "unknown", "what": "unknown", "since": "unknown", "confirm": "auto", "proved": False}
@@ -140,7 +139,7 @@ def damaged(identity):
 
 
 def busy():
-    """Whether somebody holds the operation's lock. It is not tried: whoever waits for it may kill its holder."""
+    """Whether a process holds the operation's lock. Does not try to take it: a waiting process could kill its holder."""
     try:
         handle = os.open(os.path.dirname(LOCK) + "/operation", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
@@ -158,7 +157,7 @@ def holders_of(handle):
     found = []
     for line in read_bytes("/proc/locks").decode().splitlines():
         words = line.split()
-        # A line of somebody who waits has an arrow in its second place.
+        # The line of a waiting process has an arrow as its second word.
         if len(words) >= 6 and words[1] == "FLOCK" and words[5] == wanted and int(words[4]) > 0:
             found.append(int(words[4]))
     return found

@@ -1,6 +1,6 @@
-"""The steps of an apply on the host: begin, permanent, keep, settle. Each takes a request and returns an answer.
+"""The requests of an apply on the host: begin, permanent, keep, settle. Each takes a request and returns an answer.
 
-Stands after generations.py.
+Comes after generations.py.
 """
 
 import signal
@@ -39,14 +39,14 @@ def runtime_call(daemon, operation):
     try:
         daemon.call(interface, method, signature, *arguments)
     except daemon.dbus.DBusException as error:
-        # Somebody was quicker: it is as it should be, and the look from the fresh connection will prove it. A zone that is
-        # in conflict has lost the interface that it was to release: NetworkManager took it along at the reload.
+        # Already done by others: the fresh connection will verify it. A zone conflict means that the zone has already lost the
+        # interface that it should release: NetworkManager moved it at the reload.
         if not re.match(r"(ALREADY_ENABLED|NOT_ENABLED|ZONE_ALREADY_SET|UNKNOWN_INTERFACE|ZONE_CONFLICT)\b", error.get_dbus_message() or ""):
             raise
 
 
 def begin(request):
-    """Lock, check for drift, save the generation, arm the way back, definitions, behaviour. A failure puts it all back."""
+    """Lock, check for drift, save the generation, arm the rollback, definitions, behaviour. A failure rolls everything back."""
     identity = request["id"]
     recover()
     take_lock(request)
@@ -77,7 +77,7 @@ def begin(request):
             step, touched = "reload", True
             mark_reloaded(identity)
             progress("reloading")
-            # Until the new rules stand, the old ones do: a load that fails may leave the host open.
+            # The old rules stay in force until the new ones are: a failed load may leave the host open.
             with rules_held(saved_rules(identity)):
                 with sparing_others(strict=True, noted=guard_path(identity, "rules")):
                     daemon.reload(max(180, RELOAD_FACTOR * request.get("reloadSeconds", 0)))
@@ -106,7 +106,7 @@ def begin(request):
 
 
 def save(observed, direct, request):
-    """What is there, saved; and the way back to it, armed. The lock is held, and nothing of firewalld was written yet."""
+    """Saves the current state, and arms the rollback to it. The lock is held, and nothing was written yet."""
     try:
         save_generation(dict(observed, directState=direct), request)
     except OSError as error:
@@ -121,7 +121,7 @@ def save(observed, direct, request):
 
 
 def require_definitions(daemon):
-    """What firewalld would load has to load. Its own check misses much, and compares with its memory in 0.9.3 to 0.9.5 and in 1.0."""
+    """Checks that the files load. firewalld's own check misses much, and uses its memory in 0.9.3 to 0.9.5 and in 1.0."""
     why = loads()
     if why is None:
         daemon.call("", "checkPermanentConfig", timeout=60)
@@ -130,13 +130,13 @@ def require_definitions(daemon):
 
 
 def stage_files(files, identity):
-    """All contents are on the disk before the first rename, so that a full disk changes nothing."""
+    """Writes all contents to disk before the first rename, so that a full disk changes nothing."""
     staged = []
     try:
         for item in files:
             path = our_target(item["path"])
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            # No name that ends in .xml: should we be killed here, firewalld must not read it.
+            # Does not end in .xml: if this process is killed here, firewalld must not read it.
             temporary = os.path.join(os.path.dirname(path), ".portfw-%s-%s.new" % (identity, item["path"].replace("/", "-")))
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             staged.append((temporary, path))
@@ -162,7 +162,7 @@ def stage_files(files, identity):
 
 
 def permanent(request):
-    """What runs now becomes what is loaded at boot: through the daemon, so that its memory and the files agree."""
+    """Makes the runtime permanent: through the daemon, so that its memory and the files agree."""
     identity = request["id"]
     require_armed_run(identity)
     progress("making permanent")
@@ -176,7 +176,7 @@ def permanent(request):
                 raise RuntimeError("connection %s was not moved to %r by this run" % tuple(pair))
         active = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
         bound = {name for name, zone in active.items() if zone.startswith(PREFIX)}
-        # All of them are read before the first is written.
+        # All files are read before the first is written.
         edits = [
             (edit, None if edit["zone"].startswith(PREFIX) else released_file(edit, bound, meta["foreign"]))
             for edit in request["releases"]
@@ -189,7 +189,7 @@ def permanent(request):
             with sparing_copy(path):
                 for interface in edit["interfaces"]:
                     forgiving(daemon, "NOT_ENABLED", ".config.zone", "removeInterface", "s", interface, path=zone_path)
-                # The daemon writes the zone in its own style; the owner's text stays, less the one line.
+                # The daemon writes the zone in its own style; this restores the owner's text without the one line.
                 if file is not None:
                     write_file(target_of(path), file[1], int(file[0]["mode"], 8), owner_of(file[0]))
         for name in [*request["zones"], *request["services"], *request["ipsets"]]:
@@ -226,7 +226,7 @@ def permanent(request):
             config = forgiving(daemon, expected, ".config", getter, "s", name)
             if config is not None:
                 forgiving(daemon, expected, interface, "remove", path=config)
-            # A file that the daemon never read, or takes for gone since it removed one of that name: only the file is there.
+            # A file that the daemon never read, or believes to be deleted: only the file exists.
             left = target_of("%ss/%s.xml" % (kind, name))
             if os.path.exists(left):
                 os.unlink(left)
@@ -242,7 +242,7 @@ def permanent(request):
 
 
 def changed_in_memory(request):
-    """The objects whose permanent settings the daemon is about to be told."""
+    """The objects whose permanent settings are about to change."""
     named = [("zone", edit["zone"]) for edit in request["releases"]] + [tuple(pair) for pair in request["deletions"]]
     for kind in ("zone", "service", "ipset"):
         named += [(kind, name) for name in request[kind + "s"]]
@@ -250,7 +250,7 @@ def changed_in_memory(request):
 
 
 def forgiving(daemon, expected, *arguments, **options):
-    """A call's result, or None when the daemon answers with an error that says there was nothing to do."""
+    """A call's result, or None if the daemon's error means that there was nothing to do."""
     try:
         return daemon.call(*arguments, **options)
     except daemon.dbus.DBusException as error:
@@ -285,7 +285,7 @@ def zone_settings(dbus, zone):
 
 
 def service_settings(dbus, service):
-    """A service of ours as `update2` takes it. What our services never have is given as empty, so that it goes."""
+    """A portfw service as `update2` expects it. Fields that portfw services never have are set to empty, to remove them."""
     strings = lambda items: dbus.Array(items, signature="s")
     ports = [(port_range(port["range"]), port["protocol"]) for port in service["ports"]]
     pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")
@@ -325,14 +325,14 @@ def ipset_settings(dbus, ipset):
 
 
 def require_armed_run(identity):
-    """Only a run whose way back still stands goes on: one that the host has put back is over."""
+    """Refuses to continue a run whose rollback is not armed any more: the host has ended it."""
     _, suffix = record_of(identity)
     if suffix != "armed":
         raise Stop(kind="settled", aftermath=settle({"id": identity})["aftermath"])
 
 
 def hold(request):
-    """The run is proved and permanent, and waits for somebody's yes; the way back stays armed."""
+    """The run is proved and permanent, and waits for confirmation; the rollback stays armed."""
     require_armed_run(request["id"])
     mark = {"hash": observe(Daemon(), helpers=False)["hash"]}
     write_file(guard_path(request["id"], "proved"), json.dumps(mark).encode(), 0o600)
@@ -341,7 +341,7 @@ def hold(request):
 
 
 def confirm(request):
-    """The yes that a run waits for; without an identity, to the one that is pending."""
+    """Confirms a waiting run; without an id, the pending one."""
     waiting = [identity for identity in pending_runs() if record_of(identity)[1] == "armed"]
     if request["id"] is not None:
         waiting = [identity for identity in waiting if identity == request["id"]]
@@ -360,10 +360,10 @@ def confirm(request):
 
 
 def keep(request):
-    """The run is good: remember it, decide, tidy up, let go of the lock."""
+    """Keeps a run: remember it, decide, clean up, release the lock."""
     identity = request["id"]
     require_armed_run(identity)
-    why = why_nobody_stands()
+    why = why_not_running()
     if why is not None:
         raise Stop(kind="failed", step="the last check", why=why, aftermath=undo(identity, why))
     state = record_of(identity)[0]["state"]
@@ -391,7 +391,7 @@ def keep(request):
 
 
 def enable_if_started(identity):
-    """A firewalld that this run has started is to be there after the next boot as well."""
+    """A firewalld that this run has started must also start at the next boot."""
     if not load_generation(identity)[0].get("stopped"):
         return
     if systemctl("enable", "--quiet", "firewalld.service") != 0:
@@ -399,19 +399,19 @@ def enable_if_started(identity):
 
 
 def settle(request):
-    """Ends a run that its controller gives up, or whose outcome it does not know; answers how the host stands."""
+    """Ends a run that the controller gives up, or whose outcome it does not know; answers with the state of the host."""
     identity = request["id"]
     why = request.get("why", "the controller gave up")
     if identity in pending_runs():
         return {"kind": "settled", "aftermath": undo(identity, why, "the controller")}
     if holder_of_lock().get("id") == identity:
-        # It ended before it had armed the way back, and so before its first write.
+        # It ended before it armed the rollback, and so before its first write.
         forget(identity)
     return {"kind": "settled", "aftermath": end_of(identity)}
 
 
 def status(_request):
-    """What is pending on the host, who holds it, and how the last run ended. Changes nothing."""
+    """The pending runs, the holder of the lock, and how the last run ended. Changes nothing."""
     lock = dict(holder_of_lock(), step=current_step()) if os.path.isdir(LOCK) else None
     return {"kind": "status", "lock": lock, "pending": unfinished()["runs"], "last": shown_end()}
 

@@ -1,6 +1,6 @@
-"""Real packets in a namespace with rehearsed rules: does a connection from this source, by this interface, get in?
+"""Real packets in a namespace with rehearsed rules: does a connection from a source, by an interface, get in?
 
-Stands after candidates.py.
+Comes after candidates.py.
 """
 
 import fcntl
@@ -20,9 +20,9 @@ def link_local(address):
 
 def trial_packets(ways, listen):
     """
-    By way: `open` where the packet got to the socket, `refused` where the host said no, `silent` where it did not answer.
-    Each way has `interface`, `source`, `destination`, `protocol`, `port`, `sourcePort`. `listen` are further ports that
-    somebody listens on, where a forward port leads elsewhere.
+    For each way: `open` if the packet reached the socket, `refused` if the host rejected it, `silent` without an answer.
+    Each way has `interface`, `source`, `destination`, `protocol`, `port`, `sourcePort`. `listen` are further ports to listen
+    on, because a forward port may lead to them.
     """
     if not ways:
         return []
@@ -65,7 +65,7 @@ def trial_packets(ways, listen):
 
 
 def batch(lines):
-    """`ip -batch`, IPv4's lines and then IPv6's (those that begin with `-6`); a line that fails leaves the others."""
+    """Runs `ip -batch`: lines for IPv4, then for IPv6 (those that begin with `-6`); a failed line does not affect the others."""
     for flag in ("-4", "-6"):
         chosen = [line[3:] for line in dict.fromkeys(lines) if line.startswith(flag)]
         if flag == "-4":
@@ -75,7 +75,7 @@ def batch(lines):
 
 
 def quiet_link(name):
-    """Plain links: a namespace inherits IPv4's settings from the host, and one behind a load balancer does not answer ARP for all."""
+    """Resets IPv4 settings: a namespace inherits them from the host, and behind a load balancer ARP may not be answered."""
     paths = ["ipv6/conf/%s/accept_dad" % name]
     for setting in ("rp_filter", "arp_ignore", "arp_filter", "arp_announce"):
         paths += ["ipv4/conf/%s/%s" % (which, setting) for which in (name, "all")]
@@ -84,7 +84,7 @@ def quiet_link(name):
             with open("/proc/sys/net/" + path, "w") as handle:
                 handle.write("0")
         except OSError:
-            pass  # no IPv6, or settings that cannot be written: the routes are right all the same
+            pass  # no IPv6, or read-only settings: the routes work anyway
 
 
 def family_of(address):
@@ -96,13 +96,13 @@ def length_of(address):
 
 
 def inside(ways, links):
-    """The host's side: its addresses, and a route to each source by the interface that its packets come by."""
+    """The host's side: its addresses, and a route to each source by the interface of its packets."""
     lines = []
     for name in links:
         lines += ["link set %s up" % name] + ([] if name == "lo" else ["-6 addr add %s/64 dev %s nodad" % (INNER, name)])
     for way in ways:
         name, source, destination = way["interface"], way["source"], way["destination"]
-        # Link-local addresses are those of one link; all others answer on whichever link the packets come by.
+        # Link-local addresses belong to one link; all others answer on any link.
         home = name if link_local(destination) else "lo"
         lines.append("%s addr add %s/%d dev %s%s" % (family_of(destination), destination, 64 if home == name and name != "lo" else length_of(destination), home, " nodad" if ":" in destination else ""))
         if name == "lo" or link_local(source):
@@ -113,7 +113,7 @@ def inside(ways, links):
 
 
 def route_to(address, gateway, name, links):
-    """A route by one link beside those by others: sockets that are bound to a link find their own."""
+    """A route by one link, in addition to those by others: sockets that are bound to a link use its route."""
     metric = 1 + sorted(links).index(name) if name in links else 1 + sorted(links.values()).index(name)
     return "%s route replace %s/%d%s dev %s metric %d" % (family_of(address), address, length_of(address), gateway, name, metric)
 
@@ -134,7 +134,7 @@ def outside(ways, links):
 
 
 def listeners(wanted, links):
-    """A listening socket for each interface, protocol and port, of both families; it answers by the interface that it is asked by."""
+    """A listening socket for each interface, protocol and port, of both families."""
     found = []
     for name, (protocol, port), family in itertools.product(links, sorted(wanted), (socket.AF_INET, socket.AF_INET6)):
         try:
@@ -142,7 +142,7 @@ def listeners(wanted, links):
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # Bound to its interface, its answers leave by it, whatever other way the routes know.
+            # Bound to its interface, so that its answers leave by it, whatever the routes are.
             one.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, name.encode() + b"\0")
             one.setblocking(False)
             one.bind(("", port))
@@ -155,7 +155,7 @@ def listeners(wanted, links):
 
 
 def arrived(sockets):
-    """The numbers in the datagrams that got to a socket."""
+    """The numbers in the datagrams that reached a socket."""
     for one in sockets:
         if one.type & socket.SOCK_DGRAM:
             try:
@@ -166,7 +166,7 @@ def arrived(sockets):
 
 
 def await_links(names, seconds=5):
-    """The kernel may take a second or more until a link that is up carries packets; before that it drops them."""
+    """Waits until the links carry packets: the kernel may take a second or more, and drops packets before that."""
     until = time.clock_gettime(time.CLOCK_MONOTONIC) + seconds
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         for name in names:
@@ -178,7 +178,7 @@ def await_links(names, seconds=5):
 
 
 def knock(ways, links):
-    """From outside: new connections, or datagrams, until each way has answered; a machine with much to do may lose one."""
+    """From outside: new connections, or datagrams, until each way has answered; a busy machine may lose one."""
     for name in ("all", "default"):
         quiet_link(name)
     outside(ways, links)
@@ -186,7 +186,7 @@ def knock(ways, links):
     time.sleep(0.02)
     found = ["silent"] * len(ways)
     for _ in range(TRIALS):
-        # Nobody outside comes by the loopback.
+        # No packet from outside comes in by the loopback.
         silent = [number for number, way in enumerate(ways) if found[number] == "silent" and way["interface"] != "lo"]
         if silent:
             knock_once(ways, links, silent, found)

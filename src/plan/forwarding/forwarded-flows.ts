@@ -4,7 +4,7 @@ import type { Protocol } from '../../core/ports.ts';
 import type { HostFacts } from '../../facts/facts.ts';
 import { interfacesTowards } from '../routes.ts';
 
-/** A kind of flows that stands and goes through the host, to where it ends. */
+/** A kind of established flows that the host forwards. */
 export interface ForwardedFlow {
   readonly from: string;
   readonly to: string;
@@ -15,10 +15,10 @@ export interface ForwardedFlow {
   readonly port: number;
 }
 
-/** So many kinds of flows are asked about: each costs a look at all rules. */
+/** At most so many kinds of flows are evaluated: each is compared with all rules. */
 const MOST_FLOWS = 200;
 
-/** The flows that the host passes on for others, with the interfaces by which its routes lead to their ends. */
+/** The flows that the host forwards, with the interfaces by which its routes lead to their ends. */
 export function forwardedFlows(
   facts: Pick<HostFacts, 'interfaces' | 'flows'> & Partial<Pick<HostFacts, 'routeTable'>>,
 ): readonly ForwardedFlow[] {

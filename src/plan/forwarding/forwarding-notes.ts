@@ -28,37 +28,37 @@ export interface ForwardingInput {
   readonly host: string;
   readonly facts: Pick<HostFacts, 'interfaces' | 'forwarding' | 'writers' | 'flows'> &
     Partial<Pick<HostFacts, 'routeTable'>>;
-  /** Whether the plan starts firewalld: until then whatever the kernel forwards gets through. */
+  /** Whether the plan starts firewalld: before that, everything that the kernel forwards gets through. */
   readonly starts: boolean;
 }
 
-/** What a plan does to what the host passes on. */
+/** What a plan does to forwarded packets. */
 export interface ForwardingVerdict {
   readonly notes: readonly PolicyNote[];
-  /** What others have set up and the plan ends: refused, unless it is accepted by name. */
+  /** Forwarding that others set up and the plan ends: refused, unless accepted with a flag. */
   readonly refusals: readonly CodedFault[];
 }
 
-/** One thing that is forwarded now and will not be any more. */
+/** Something that is forwarded now and will no longer be. */
 interface Stop extends Way {
   readonly family: Family;
   /** With the plan, or with the reload or reboot after it. */
   readonly when: 'now' | 'boot';
-  /** What of it; `null` for everything. */
+  /** The part of it; `null` for everything. */
   readonly what: string | null;
   /** Why it is forwarded now, or why it will not be: the middle of the sentence. */
   readonly why: string;
-  /** Whether somebody else has set it up, so that the plan is refused. */
+  /** Whether it was set up by others, so that the plan is refused. */
   readonly others: boolean;
   readonly solve: string;
 }
 
-/** Up to so many interfaces each pair is asked for itself; of more, one pair for all that are in the same zones. */
+/** Up to so many interfaces, each pair is evaluated; above that, one pair for all interfaces in the same zones. */
 const MOST_LINKS = 12;
 
 /**
- * What the plan does to packets that the host passes on for others, where its kernel does so: what it forwards now and will
- * not any more, and what firewalld itself lets through that no zone of ours opens. Nothing where forwarding is off. Pure.
+ * What the plan does to forwarded packets, if the kernel forwards: what is forwarded now and will no longer be, and what
+ * firewalld itself lets through although no portfw zone opens it. Nothing if forwarding is off. Pure.
  */
 export function forwarding(input: ForwardingInput): ForwardingVerdict {
   const links = input.facts.interfaces
@@ -121,7 +121,7 @@ class Stops {
   of(way: WayOf): readonly Stop[] {
     const zones = (name: string) =>
       this.#few ? name : `${zoneOf(this.#before, name).name}/${zoneOf(this.#after, name).name}`;
-    // Flows stand on a way of their own.
+    // A way with flows is not shared with others.
     const flows = this.#flows.filter(
       (flow) => flow.from === way.from && flow.to === way.to && flow.family === way.family,
     );
@@ -136,18 +136,18 @@ class Stops {
     return found.map((stop) => ({ ...stop, ...way }));
   }
 
-  /** Nothing filters now; whether that is meant to be so only the flows tell. */
+  /** Nothing is filtered now; only flows show whether forwarding is intended. */
   #byStart(way: WayOf, flows: readonly ForwardedFlow[]): Stop[] {
     if (openingsOf(way, this.#after, this.#version).some(({ what }) => what === null)) return [];
     const why = 'because nothing is filtered until firewalld starts';
-    // Docker puts its own zone there as soon as firewalld runs.
+    // Docker adds its own zone as soon as firewalld runs.
     const others = flows.length > 0 && !runsDocker(this.#input);
     return [this.#stop(way, { what: null, why, others, policy: null })];
   }
 
   #byRules(way: WayOf, flows: readonly ForwardedFlow[]): Stop[] {
     const all = openingsOf(way, this.#before, this.#version);
-    // What others have opened says more than what a zone of ours has.
+    // An opening by others is the better reason to report.
     const ranked = [...all].sort((a, b) => Number(isOurs(a.owner)) - Number(isOurs(b.owner)));
     const stopping = ranked.flatMap((opening) => {
       const when = this.#ends(way, opening);
@@ -175,7 +175,7 @@ class Stops {
     return [...found, ...[unexplained, masquerade].filter((stop) => stop !== null)];
   }
 
-  /** Whether a forward ends: with the plan, or with the next reload or reboot where that would not end it without the plan. */
+  /** Whether a forward ends: with the plan, or with the next reload or reboot if that would not end it without the plan. */
   #ends(way: WayOf, opening: Opening): Stop['when'] | null {
     const probes = opening.probes.filter((probe) => isAbout(probe, way.family));
     if (probes.length === 0 && opening.probes.length > 0) return null;
@@ -193,7 +193,7 @@ class Stops {
     return stands && ends(this.#boot.before, this.#boot.after) ? 'boot' : null;
   }
 
-  /** Whether somebody has set it up: a zone forwards between its interfaces without anybody's word, so that traffic has to show it. */
+  /** Whether it was set up on purpose: a zone forwards between its interfaces by default, so only traffic shows it. */
   #meant(way: WayOf, { owner, kind }: Opening, flows: readonly ForwardedFlow[]): boolean {
     if (isOurs(owner)) return false;
     if (kind !== 'intra' || flows.length > 0) return true;
@@ -235,7 +235,7 @@ class Stops {
     return null;
   }
 
-  /** Packets that go on without the address that answers come back to. */
+  /** Packets that would leave without masquerading, so that no answer comes back. */
   #masquerade(way: WayOf, all: readonly Opening[]): Stop | null {
     const masquerader = masqueraderOf(way, this.#before);
     const forwards = all.length > 0 && openingsOf(way, this.#after, this.#version).length > 0;
@@ -250,7 +250,7 @@ class Stops {
     });
   }
 
-  /** Ports of the host that lead to other machines for what comes in by an interface. */
+  /** Forward ports that stop, for packets that come in by an interface. */
   ofPorts(name: string): Stop[] {
     if (this.#input.starts) return [];
     const own = this.#input.facts.interfaces.find((item) => item.name === name)?.addresses ?? [];
@@ -315,7 +315,7 @@ function runsDocker({ facts }: ForwardingInput): boolean {
 /** One sentence for all that stops from one interface for one reason. */
 function grouped(stops: readonly Stop[], input: ForwardingInput): { readonly text: string; readonly stop: Stop }[] {
   const groups = new Map<string, { stop: Stop; families: Set<string>; targets: Set<string>; what: Set<string> }>();
-  // Both families of a way are one sentence where they fare alike.
+  // Both families of a way share a sentence if they are treated alike.
   const families = new Map<string, Set<Family>>();
   const same = ({ from, to, what, why, when }: Stop) => [from, to, what ?? '', why, when].join('\n');
   for (const stop of stops) families.set(same(stop), (families.get(same(stop)) ?? new Set()).add(stop.family));
@@ -340,7 +340,7 @@ function grouped(stops: readonly Stop[], input: ForwardingInput): { readonly tex
   });
 }
 
-/** Before 1.0 a zone whose target is the default lets all ICMP be forwarded out of it. */
+/** Before 1.0 a zone with the default target lets all ICMP be forwarded out of it. */
 function pings(input: ForwardingInput, ways: readonly Way[], after: Filter): PolicyNote[] {
   if (compareVersions(input.firewalld.version, BY_INGRESS_ALONE) >= 0) return [];
   const open = ways.filter(({ from, to }) => {

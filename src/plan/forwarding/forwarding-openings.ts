@@ -7,16 +7,16 @@ import { EMPTY_ZONE, type ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { PortProtocol } from '../../firewalld/model.ts';
 import { STOCK_SSH } from '../../firewalld/stock.ts';
 
-/** From this version on the zone by which packets leave does not let them through, and ICMP has no way of its own. */
+/** From this version on, only the zone by which packets come in lets them through, and ICMP is not treated specially. */
 export const BY_INGRESS_ALONE = '1.0';
 
-/** A pair of interfaces between which the kernel passes packets on. */
+/** A pair of interfaces between which the kernel forwards packets. */
 export interface Way {
   readonly from: string;
   readonly to: string;
 }
 
-/** A new flow that an opening is about; an empty destination is any. */
+/** A new flow that an opening concerns; an empty destination is any. */
 export interface Probe {
   readonly family: 'ipv4' | 'ipv6' | null;
   readonly protocol: string;
@@ -38,13 +38,13 @@ export interface Opening {
 
 type Zone = Pick<ZoneConfig, 'name' | 'target' | 'forward' | 'masquerade' | 'forwardPorts' | 'richRules' | 'sources'>;
 
-/** The zone that takes an interface's packets where no zone is bound to their source. */
+/** The zone for an interface's packets if no zone is bound to their source. */
 export function zoneOf(filter: Filter, name: string): Zone {
   const zone = zoneOfInterface(filter, name);
   return filter.config.zones.get(zone) ?? { ...EMPTY_ZONE, name: zone };
 }
 
-/** Whatever nobody opens by chance, in both protocols with ports. */
+/** A port that is not opened by chance, in both protocols with ports. */
 const ANYTHING: readonly Probe[] = ['tcp', 'udp'].map((protocol) => probe(protocol, 1));
 
 function probe(protocol: string, port: number | null, destination = '', family: Probe['family'] = null): Probe {
@@ -78,7 +78,7 @@ export function openingsOf({ from, to }: Way, filter: Filter, version: string): 
   return found;
 }
 
-/** What makes packets that leave by an interface carry the host's address; `null` where nothing does. */
+/** What masquerades packets that leave by an interface; `null` if nothing does. */
 export function masqueraderOf({ from, to }: Way, filter: Filter): string | null {
   const left = zoneOf(filter, to);
   if (left.masquerade) return `zone ${left.name}`;
@@ -118,11 +118,11 @@ export function forwardPortsOf(name: string, filter: Filter): ForwardPort[] {
 
 interface Between {
   readonly policy: PolicyConfig;
-  /** Addresses behind the zone that packets leave by, where it is bound to these; else any. */
+  /** The sources of the zone that packets leave by, if it is bound to any; else any address. */
   readonly destinations: readonly string[];
 }
 
-/** The policies that a packet meets on its way; zones that are bound to sources take it on every interface. */
+/** The policies that apply to a packet; zones that are bound to sources apply on every interface. */
 function policiesBetween(filter: Filter, entered: Zone, left: Zone): Between[] {
   return filter.policies.flatMap((policy): Between[] => {
     if (!enters(policy, filter, entered)) return [];
@@ -187,7 +187,7 @@ function toPort({ protocol, range }: PortProtocol): Probe {
   return probe(protocol, range.first);
 }
 
-/** The same flows, to each of these addresses where the flow itself names none. */
+/** The same flows, to each of these addresses if the flow itself names none. */
 function aimed(probes: readonly Probe[], destinations: readonly string[]): Probe[] {
   return probes.flatMap((item) =>
     item.destination === '' ? destinations.map((destination) => ({ ...item, destination })) : [item],

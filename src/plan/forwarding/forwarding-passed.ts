@@ -7,14 +7,14 @@ import type { ForwardPort, Probe, Way } from './forwarding-openings.ts';
 
 type Family = 'ipv4' | 'ipv6';
 
-/** A flow from anybody, or from one address, through a host. */
+/** A flow from any address, or from one, through a host. */
 export interface Through extends Way {
   readonly family: Family;
   readonly probe: Probe;
   readonly opener?: string;
 }
 
-/** What a filter does to a flow through the host, by the kernel's rules; `null` where these are not known, or not asked for it. */
+/** The sources of a flow through the host that the kernel's rules accept; `null` if the rules are not known. */
 function passed(filter: Filter, { from, to, family, probe, opener }: Through): AddressRanges | null {
   const { kernel } = filter;
   if (kernel === undefined) return null;
@@ -47,7 +47,7 @@ export function isAbout({ family, destination }: Probe, asked: Family): boolean 
 /** `passes`: it passed before and does still. `never`: it did not pass before. */
 export type Fate = 'passes' | 'stops' | 'never';
 
-/** What becomes of a flow, by the kernel's rules; `null` where these are not known on either side. */
+/** What happens to a flow, by the kernel's rules; `null` if they are not known on both sides. */
 export function fateOf(through: Through, before: Filter, after: Filter): Fate | null {
   const now = passed(before, through);
   if (now?.length === 0) return 'never';
@@ -56,7 +56,7 @@ export function fateOf(through: Through, before: Filter, after: Filter): Fate | 
   return subtract(now, then).length > 0 ? 'stops' : 'passes';
 }
 
-/** What of the new rules refuses a flow, as the end of a sentence. */
+/** Which new rule refuses a flow, as the end of a sentence. */
 export function refusalOf({ from, to, family, probe, opener }: Through, after: Filter): string {
   const [refusal] = passage(
     after,
@@ -75,7 +75,7 @@ export function refusalOf({ from, to, family, probe, opener }: Through, after: F
   return refusal.kind === 'rule' ? `${refusal.owner}: ${refusal.what}` : `${refusal.kind} ${refusal.owner} refuses it`;
 }
 
-/** What becomes of a port that leads to another machine, asked for at an address of the host; as {@link fateOf}. */
+/** What happens to a forward port at an address of the host; as {@link fateOf}. */
 export function fateOfPort(
   { port, protocol }: ForwardPort,
   at: { readonly interface: string; readonly address: string; readonly family: Family },

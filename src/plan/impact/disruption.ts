@@ -5,9 +5,9 @@ import { dispatchOf } from '../../firewalld/stock.ts';
 import type { Change, Disruption } from '../plan.ts';
 
 /**
- * The class of a plan's disruption: nothing, new flows held for a while, interfaces that move.
+ * The kind of a plan's disruption: none, new flows are held for a while, or interfaces move.
  *
- * @param reloadMs for about how long a reload holds new flows
+ * @param reloadMs about how long a reload holds new flows
  */
 export function disruptionOf(changes: readonly Change[], reload: string | null, reloadMs: number): Disruption {
   const moved = changes.flatMap((change) =>
@@ -19,7 +19,7 @@ export function disruptionOf(changes: readonly Change[], reload: string | null, 
   return reload === null ? { kind: 'none' } : { kind: 'reload', because: reload, holdMs };
 }
 
-/** Milliseconds without a rule, and for each one, as measured on hosts with two cores; the order of size is what counts. */
+/** Milliseconds without rules, and for each rule, measured on hosts with two cores; only the order of magnitude matters. */
 const HOLD: Readonly<Record<ReturnType<typeof dispatchOf>, { readonly base: number; readonly rule: number }>> = {
   drifting: { base: 110, rule: 1.3 },
   '0': { base: 110, rule: 1.3 },
@@ -28,7 +28,7 @@ const HOLD: Readonly<Record<ReturnType<typeof dispatchOf>, { readonly base: numb
 };
 
 /**
- * For about how long a reload drops the first packets of new flows: a time of the version's own, and one for each rule.
+ * About how long a reload drops the first packets of new flows: a base time of the version, plus a time for each rule.
  *
  * @returns milliseconds, to the nearest ten
  */
@@ -37,7 +37,7 @@ export function reloadHoldMs(version: string, rules: number): number {
   return Math.round((base + rule * rules) / 10) * 10;
 }
 
-/** What the daemon makes a rule of, at least: in zones that something is bound to. */
+/** At least so many rules the daemon writes: for zones that something is bound to. */
 export function ruleCount(config: FirewalldConfig): number {
   const bound = (zone: ZoneConfig) => zone.interfaces.length + zone.sources.length > 0;
   return [...config.zones.values()].filter(bound).reduce((sum, zone) => {

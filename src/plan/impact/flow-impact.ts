@@ -10,9 +10,9 @@ import type { FlowImpact, Impact } from '../impact-types.ts';
 type Facts = Pick<HostFacts, 'interfaces' | 'flows' | 'controllerPath'>;
 
 /**
- * What becomes of the flows that stand. firewalld lets packets of a tracked flow through before it asks any zone, on every
- * version and for forwarded flows too, and what a translation does to a flow is kept with it: so what is taken away never
- * ends a tracked flow. It ends those that the kernel has forgotten (idle for longer than it remembers) or never tracked.
+ * What happens to established flows. firewalld lets packets of a tracked flow through before it evaluates any zone, in every
+ * version and for forwarded flows too, and a translation stays with its flow: so a removed permission never ends a tracked
+ * flow. It ends flows that the kernel has forgotten (idle for too long) or never tracked.
  */
 export function flowImpact(facts: Facts, before: Reach, after: Reach): Impact['flows'] {
   const { flows } = facts;
@@ -33,7 +33,7 @@ export function flowImpact(facts: Facts, before: Reach, after: Reach): Impact['f
   };
 }
 
-/** Whether a kind of flows is the one that we came in by. */
+/** Whether a kind of flows is this SSH session. */
 function isOurs(kind: FlowKind, { controllerPath: path }: Facts): boolean {
   if (path === null || kind.protocol !== 'tcp' || kind.opener !== path.clientAddress) return false;
   return [kind, kind.forwardedTo].some(
@@ -52,7 +52,7 @@ function whatIsLost(kind: FlowKind, holder: Holder, before: Reach, after: Reach)
       opener?.family === familyOf(kind.address) && holds(reach.through(door), opener.first);
     return letIn(before) && !letIn(after) ? 'permission' : null;
   }
-  // What the host itself opens is not the zones' business.
+  // Zones do not filter what the host itself opens.
   const way = kind.disguisedAs === null || own !== null ? null : holder(kind.disguisedAs);
   if (way === null || holder(kind.opener) !== null) return null;
   return zoneOf(before.filter, way)?.masquerade === true && zoneOf(after.filter, way)?.masquerade !== true
@@ -60,7 +60,7 @@ function whatIsLost(kind: FlowKind, holder: Holder, before: Reach, after: Reach)
     : null;
 }
 
-/** The interface that has an address; `null` when the address is somebody else's, or the host's own affair. */
+/** The interface that has an address; `null` if no interface has it, or only the loopback. */
 type Holder = (address: string) => string | null;
 
 /** Worked out once, for thousands of flows. */

@@ -14,13 +14,13 @@ import { type Door, doorKey, Reach, stretches, stretchOf } from '../../firewalld
 import type { Impact, SocketImpact, UnheardImpact } from '../impact-types.ts';
 import { flowImpact } from './flow-impact.ts';
 
-/** What of the facts the impact is worked out from. */
+/** The facts that the impact is computed from. */
 export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | 'controllerPath'>;
 
 /**
  * What a plan does to the host's listening sockets and its live traffic. Pure.
  *
- * @param before everything that decides about new flows now
+ * @param before what decides about new flows now
  * @param after the same once the plan is applied
  */
 export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Impact {
@@ -68,7 +68,7 @@ class ReachPair {
   }
 }
 
-/** An interface with the addresses that others reach it by. */
+/** An interface with the addresses at which it is reached. */
 interface Side {
   readonly name: string;
   readonly addresses: readonly string[];
@@ -81,7 +81,7 @@ function sideOf({ name, addresses }: InterfaceFacts): Side {
   return { name, addresses: all.filter((address) => !linkLocal.includes(address)), linkLocal };
 }
 
-/** The interface's addresses by which a socket can be reached on it. */
+/** The interface's addresses at which a socket can be reached. */
 function doorsOf(socket: Pick<SocketFacts, 'address'>, side: Side): readonly string[] {
   if (isLoopback(socket.address)) return [];
   if (socket.address === '*') return side.addresses;
@@ -96,7 +96,7 @@ interface Row extends Omit<SocketImpact, 'ports'> {
   readonly gained: boolean;
 }
 
-/** Sockets that fare alike on every interface: of one protocol and address, with ports that no rule tells apart. */
+/** Groups sockets that are treated alike on every interface: one protocol and address, ports that no rule tells apart. */
 function socketsAlike(sockets: readonly SocketFacts[], starts: readonly number[]): readonly SocketFacts[][] {
   const found = new Map<string, SocketFacts[]>();
   for (const socket of sockets) {
@@ -108,7 +108,7 @@ function socketsAlike(sockets: readonly SocketFacts[], starts: readonly number[]
   return [...found.values()];
 }
 
-/** The changes of one socket, with addresses that fare alike together. */
+/** The changes of one socket; addresses that are treated alike are grouped. */
 function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPair): Row[] {
   const zoneBefore = zoneOfInterface(pair.before.filter, side.name);
   const zoneAfter = zoneOfInterface(pair.after.filter, side.name);
@@ -146,7 +146,7 @@ function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPai
   });
 }
 
-/** Sockets that differ in their ports alone: a media server has thousands. */
+/** Merges sockets that differ only in their ports: a media server has thousands. */
 function merged(rows: readonly Row[]): SocketImpact[] {
   const found = new Map<string, { impact: Omit<SocketImpact, 'ports'>; ports: PortRange[] }>();
   for (const { port, lost: _lost, gained: _gained, ...impact } of rows) {
@@ -163,7 +163,7 @@ function merged(rows: readonly Row[]): SocketImpact[] {
   }));
 }
 
-/** Ports that are opened for somebody and that nothing listens on; none where everything is opened. */
+/** Opened ports that nothing listens on; none if everything is opened. */
 function unheard(
   sockets: readonly SocketFacts[],
   side: Side,
@@ -189,10 +189,10 @@ function openedRanges(side: Side, pair: ReachPair, protocol: Protocol, starts: r
     return newcomers(first) ? [{ first, last }] : [];
   });
   const open = mergePortRanges(found);
-  // A zone that accepts everything was not asked for any port.
+  // A zone that accepts everything opens no particular port.
   const many = open.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   return many > MOST_PORTS ? [] : open;
 }
 
-/** More than this is no list of ports but an open door. */
+/** Above this number of ports, everything counts as open and no list is made. */
 const MOST_PORTS = 40_000;

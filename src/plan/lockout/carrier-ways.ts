@@ -7,7 +7,7 @@ import { entrance, linkLocal, openersOf, type Place, usable, type Way, type WayF
 /** DHCPv6 servers answer from this port to that of clients (RFC 8415, section 7.2). */
 const DHCPV6 = { server: 547, client: 546 } as const;
 
-/** What carries the tunnel that our session came through: without it the next connection would not get as far as the tunnel. */
+/** What carries the tunnel of this session: without it, the next connection could not use the tunnel. */
 export function carrierWays(facts: WayFacts): Way[] {
   const tunnel = entrance(facts)?.name;
   const carriers = (facts.carriers ?? []).filter((carrier) => carrier.interface === tunnel);
@@ -36,7 +36,7 @@ export function carrierWays(facts: WayFacts): Way[] {
     });
     const asked = ways.filter(({ places }) => places.length > 0);
     if (asked.length > 0) return asked;
-    // Nobody says where the other end is: whoever got in before has to get in afterwards.
+    // The other end is unknown: all sources that got in before must get in afterwards.
     return usable(facts.interfaces)
       .filter(({ name }) => name !== tunnel)
       .flatMap(({ name }) =>
@@ -63,10 +63,10 @@ function placesOn(
 }
 
 /**
- * The answers that renew addresses of DHCPv6. The host asks a multicast address, so to the kernel an answer belongs to no
- * flow that it knows: only an open port lets it in. DHCP for IPv4 needs none: clients read the answers before any filter.
+ * The answers that renew DHCPv6 addresses. The host asks a multicast address, so an answer belongs to no flow that the kernel
+ * knows: only an open port lets it in. DHCP for IPv4 needs no port: clients read the answers before any filter.
  *
- * @param others the ways that end when the address does where they lead to no other
+ * @param others the ways that are lost with the address, if they have no other destination
  */
 export function leaseWays(facts: Pick<WayFacts, 'interfaces'>, others: readonly Way[]): Way[] {
   const sources = addressRanges(['fe80::/10'], 'ipv6') ?? [];

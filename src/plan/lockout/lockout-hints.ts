@@ -7,12 +7,12 @@ import type { Finding, LockoutInput } from './lockout-types.ts';
 /** How many sources the proposed line names at most. */
 const LONGEST_LINE = 8;
 
-/** What lets them in again: a line for the inventory where it is a zone of ours, else a command for the host. */
+/** How to let them in again: a line for the inventory if it is a portfw zone, else a command for the host. */
 export function hintFor(group: readonly Finding[], input: Pick<LockoutInput, 'outcome' | 'reload'>): string {
   const { refusal, stage, way } = group[0]!;
   const { owner, kind, place } = refusal;
   const cut = [...new Set(group.flatMap(({ way: one, refusal: { ranges } }) => networksOf(ranges, one.family)))];
-  // A rule that cuts holes into a network would make a line that nobody reads: then it is the whole entry.
+  // A long list of remaining networks is unreadable: then the line names the whole entry.
   const from = cut.length > LONGEST_LINE ? [...new Set(group.map(({ way: one }) => one.given))] : cut;
   const missing = refusal.what.startsWith('it does not open');
   const rule = (side: string) =>
@@ -33,7 +33,7 @@ export function hintFor(group: readonly Finding[], input: Pick<LockoutInput, 'ou
   return `on the host: add an exception for ${few(from)} before it; portfw ${isOurs(owner) ? `manages ${kind} ${owner}, but not this rule` : `does not manage ${kind} ${owner}`}`;
 }
 
-/** The row of `portfw_extra_rules` that lets sources reach a port; everybody where they are `null`. */
+/** The row of `portfw_extra_rules` that lets sources reach a port; all sources if `null`. */
 export function extraRule(
   { port, protocol }: Pick<Finding['refusal']['place'], 'port' | 'protocol'>,
   side: string,

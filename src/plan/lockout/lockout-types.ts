@@ -16,45 +16,45 @@ export interface LockoutInput {
   readonly filters: Filters;
   /** What the plan's steps lead to. */
   readonly outcome: StepOutcome;
-  /** Whether the plan reloads firewalld, which puts into force what is pending in the files of others. */
+  /** Whether the plan reloads firewalld, which puts into force what is pending in the foreign files. */
   readonly reload: boolean;
-  /** Whether the plan starts firewalld: until then everything gets in, and then the files decide. */
+  /** Whether the plan starts firewalld: before that everything gets in, after that the files decide. */
   readonly starts?: boolean;
-  /** Whether the plan changes anything: one that does not can lock nobody out, and is never refused. */
+  /** Whether the plan changes anything: without a change there is no lockout and no refusal. */
   readonly changes: boolean;
   /** Who must get in where. */
   readonly ways: readonly Way[];
   readonly trials: Trials;
-  /** `null` where the plan was not rehearsed: then firewalld's configuration decides. */
+  /** `null` if the plan was not rehearsed: then firewalld's configuration decides. */
   readonly rehearsal: Rehearsal | null;
   readonly kernels: Kernels | null;
 }
 
-/** What the proof came to. */
+/** The result of the proof. */
 export interface LockoutVerdict {
   /** Why the plan must not be carried out, each with the rule that would cut SSH and the line to add. */
   readonly refusals: readonly CodedFault[];
-  /** What cannot be proved either way, and what would cut SSH with or without the plan. */
+  /** What can be neither proved nor disproved, and what would cut SSH with or without the plan. */
   readonly notes: readonly PolicyNote[];
-  /** The ways that nothing was found against, at any moment. */
+  /** The ways without a finding at any moment. */
   readonly proved: readonly Way[];
 }
 
-/** A moment at which SSH must get in, beside what it was before. */
+/** A moment at which SSH must get in, with the filter before it. */
 export interface Stage {
   readonly when: '' | ' after a reload or reboot' | ' after a rollback' | ' while the plan is carried out';
   readonly after: Filter;
   /** `null`: nothing was filtered. */
   readonly before: Filter | null;
-  /** The rehearsed state whose packets say more. */
+  /** The rehearsed state whose packets are also considered. */
   readonly state: RehearsedName;
 }
 
-/** One finding: a rule that keeps some sources of a way out at one stage. */
+/** One finding: a rule that blocks some sources of a way at one stage. */
 export interface Finding {
   readonly way: Way;
   readonly stage: Stage;
   readonly refusal: Refusal & { readonly place: Place };
-  /** What real packets of these sources said, where they were tried. */
+  /** The results of real packets from these sources, if tried. */
   readonly tried: readonly Tried[];
 }

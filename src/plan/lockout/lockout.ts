@@ -10,13 +10,13 @@ import { shutOut, sshPorts, type Way } from './proof-ways.ts';
 import { inRanges, type Tried, triedFor } from './trials.ts';
 
 /**
- * The proof before the first write: whether our own way in and every address of `portfw_management` still get in by SSH, and
- * what SSH depends on (the carrier of a tunnel, a lease) with them: right after the change, after a reload or reboot, and after
- * a rollback. From the kernel's rules and real packets where the host rehearsed the plan, else from facts and plan. Pure.
+ * The proof before the first write: whether the controller and every address of `portfw_management` still get in by SSH, and
+ * what SSH depends on (the carrier of a tunnel, a lease) too: right after the change, after a reload or reboot, and after a
+ * rollback. From the kernel's rules and real packets if the host rehearsed the plan, else from facts and plan. Pure.
  *
- * Our own way is refused where a zone of ours would cut it, or anything else that lets it in now. A management address is
- * refused wherever it would not get in. What nobody can know (a MAC, a rate) is a refusal where the plan makes it so, and a
- * note where it is so already.
+ * The plan is refused if a portfw zone would cut the controller, or if it gets in now and would not any more. It is refused
+ * if a management address would not get in. What cannot be known (a MAC, a rate) is a refusal if the plan causes it, and a
+ * note if it is so already.
  */
 export function lockout(input: LockoutInput): LockoutVerdict {
   const refused: Finding[] = [];
@@ -34,7 +34,7 @@ export function lockout(input: LockoutInput): LockoutVerdict {
       }
       refused.push(...judged.refused);
       sound &&= judged.refused.length + judged.notes.length === 0;
-      // What is cut at once is cut after a reboot as well: said once.
+      // What is cut at once is cut after a reboot as well: reported once.
       if (judged.refused.length > 0) break;
     }
     if (sound) proved.push(way);
@@ -52,7 +52,7 @@ function stagesOf(input: LockoutInput): Stage[] {
   const { reload, kernels } = input;
   const stages: Stage[] = [
     { when: '', after: reload ? (reloaded ?? boot.after) : now.after, before: now.before, state: 'running' },
-    // A reload puts into force what waits in the files: whatever was let in at runtime only ends with it.
+    // A reload puts the files into force: what was let in at runtime only is lost.
     {
       when: ' after a reload or reboot',
       after: boot.after,
@@ -61,7 +61,7 @@ function stagesOf(input: LockoutInput): Stage[] {
     },
   ];
   if (!reload) return stages;
-  // Where nothing was rehearsed, nobody knows what gets in between the reload and the calls after it.
+  // Without a rehearsal it is unknown what gets in between the reload and the calls after it.
   if (kernels?.reload !== undefined)
     stages.unshift({
       when: ' while the plan is carried out',
@@ -78,7 +78,7 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
   const tried = triedFor(way, stage.state, input.trials, input.rehearsal);
   const refused: Finding[] = [];
   const notes: PolicyNote[] = [];
-  // What got in before, for certain; of a way that is guessed nothing follows from it.
+  // What certainly got in before; not used for a guessed way.
   let before: AddressRanges | null = null;
   const lost = (ranges: AddressRanges): boolean => {
     before ??= gotIn(way, stage, false, ports);
@@ -90,7 +90,7 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
       if (lost(refusal.ranges)) notes.push(warning('lease', outlook(finding)));
       return;
     }
-    // Neither a rollback nor the moment of the reload owes anybody what he has not got today.
+    // A rollback and the moment of the reload need not let in what does not get in today.
     if ((stage.state === 'disk' || stage.state === 'reload') && !lost(refusal.ranges)) return;
     const must = way.kind === 'management' || (way.kind === 'controller' && isOurs(refusal.owner));
     if ((must || lost(refusal.ranges)) && input.changes && !way.guessed) refused.push(finding);
@@ -161,7 +161,7 @@ function gotIn(way: Way, { before }: Stage, worst: boolean, ports: readonly numb
   return before === null ? way.sources : subtract(way.sources, shutOut(way, before, worst, ports).missing);
 }
 
-/** What depends on it that some sources get in. */
+/** What the sources must be let in for. */
 function whatFor({ way }: Finding): string {
   switch (way.kind) {
     case 'controller':
@@ -191,14 +191,14 @@ function wayText(way: Way, { ranges, place }: Finding['refusal']): string {
   return `${named} to ${place.destination} port ${place.port}/${place.protocol} on ${place.interface}`;
 }
 
-/** What real packets said, as the end of a sentence. */
+/** The result of real packets, as the end of a sentence. */
 function triedText(findings: readonly Finding[]): string {
   const packet = findings.flatMap(({ tried }) => tried).find(({ result }) => result !== 'open');
   if (packet === undefined) return '';
   return `; in the rehearsal a real packet from ${packet.source} was ${packet.result === 'refused' ? 'refused' : 'not answered'}`;
 }
 
-/** One refusal a rule, however many it cuts. */
+/** One refusal for each rule, however many ways it cuts. */
 function grouped(findings: readonly Finding[], input: LockoutInput): CodedFault[] {
   const byRule = new Map<string, Finding[]>();
   for (const finding of findings) {
@@ -222,12 +222,12 @@ function grouped(findings: readonly Finding[], input: LockoutInput): CodedFault[
       solve: hintFor(group, input),
     };
   });
-  // Our own address may be one of `portfw_management` too.
+  // The controller's address may be in `portfw_management` too.
   return unique(refusals, ({ what }) => what);
 }
 
 function directNotes(input: LockoutInput): PolicyNote[] {
-  // The kernel's rules hold them.
+  // The kernel's rules include them.
   if (!input.changes || input.kernels !== null) return [];
   const rules = relevantDirectRules(input.firewalld);
   if (rules.length === 0) return [];

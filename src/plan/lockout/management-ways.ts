@@ -15,22 +15,22 @@ import {
   type WayFacts,
 } from './proof-ways.ts';
 
-/** One entry of `portfw_management`, and the addresses that it stands for. */
+/** One entry of `portfw_management`, with its addresses. */
 export interface ManagementSource {
   readonly given: string;
   readonly addresses: readonly string[];
 }
 
-/** What of `portfw_management` can be asked about, and sentences on what cannot. */
+/** The entries of `portfw_management` that can be evaluated, and sentences on those that cannot. */
 export interface ManagementWays {
   readonly ways: readonly Way[];
   readonly doubts: readonly string[];
 }
 
 /**
- * By which interface each management address comes in: the one that the host's routes lead back to it by. Where the host did
- * not tell its routes, the network that it is in says so, and for all others the interface that the controller came by;
- * over a local connection any with an address of the family.
+ * By which interface each management address comes in: the one by which the host's routes lead back to it. If the host did
+ * not report its routes, the interface of its network; for all other addresses the interface of the controller, and for a
+ * local connection any interface with an address of the family.
  */
 export function managementWays(facts: WayFacts, management: readonly ManagementSource[]): ManagementWays {
   const ways: Way[] = [];
@@ -71,7 +71,7 @@ function cannotCome(given: string, left: AddressRanges, family: AddressFamily, f
   return `the host has no route to ${first}${more.length > 0 ? ` and ${more.length} more networks` : ''} of ${given}: no SSH connection from there is possible over ${over}`;
 }
 
-/** Interfaces that unknown addresses may come by. */
+/** Interfaces by which unknown addresses may come in. */
 function likely(facts: WayFacts, family: AddressFamily): string[] {
   const speaking = usable(facts.interfaces).filter(
     (item) => addressesOf(item, family, facts.controllerPath).length > 0,
@@ -80,7 +80,7 @@ function likely(facts: WayFacts, family: AddressFamily): string[] {
   return (main.length > 0 ? main : speaking).map(({ name }) => name);
 }
 
-/** Where sshd is reached by some interfaces: at their own addresses, or at any of the host's where they have none. */
+/** Where sshd is reached by some interfaces: at their own addresses, or at any of the host's if they have none. */
 function placesOn(facts: WayFacts, names: readonly string[], family: AddressFamily): Place[] {
   const ports = sshPorts(facts);
   const { controllerPath, interfaces } = facts;
@@ -99,7 +99,7 @@ function placesOn(facts: WayFacts, names: readonly string[], family: AddressFami
   });
 }
 
-/** Addresses of an interface that one can log in to: the one that we came to if it is among them. */
+/** Addresses of an interface that accept logins: only this session's address if it is among them. */
 function addressesOf(item: InterfaceFacts, family: AddressFamily, path: ControllerPath | null): string[] {
   const own = item.addresses
     .filter((one) => one.family === family && !linkLocal(one.address))

@@ -11,7 +11,7 @@ import { interfacesTowards, routesKnown } from '../routes.ts';
 export type WayFacts = Pick<HostFacts, 'controllerPath' | 'interfaces'> &
   Partial<Pick<HostFacts, 'sockets' | 'routeTable' | 'carriers' | 'flows'>>;
 
-/** The end of the TCP connection that we dialled, as seen from here. */
+/** The remote end of portfw's TCP connection, as seen from here. */
 export interface Dialled {
   readonly address: string;
   readonly port: number;
@@ -20,18 +20,18 @@ export interface Dialled {
 /** Sources that must get in, and where: one of the places is enough. */
 export interface Way {
   /**
-   * `controller`: our own. `management`: an entry of `portfw_management`. `carrier`: what carries the tunnel that we came
-   * through. `lease`: the answers that renew an address.
+   * `controller`: portfw's own connection. `management`: an entry of `portfw_management`. `carrier`: what carries the tunnel
+   * of this session. `lease`: the answers that renew an address.
    */
   readonly kind: 'controller' | 'management' | 'carrier' | 'lease';
-  /** The entry of `portfw_management`, our own address, the tunnel, the address of the lease. */
+  /** The entry of `portfw_management`, the controller's address, the tunnel, or the leased address. */
   readonly given: string;
   readonly family: AddressFamily;
   readonly sources: AddressRanges;
   readonly places: readonly Place[];
-  /** True where the host does not say by which interface they come: then every one is asked, and a no is no refusal. */
+  /** True if the host does not say by which interface they come: then each is evaluated, and a failure is not a refusal. */
   readonly guessed: boolean;
-  /** Nobody's way in depends on it: that it is lost is worth a warning, and no refusal. */
+  /** No SSH access depends on it: its loss is a warning, not a refusal. */
   readonly minor?: true;
 }
 
@@ -49,10 +49,10 @@ export function tcpPlace(name: string, destination: string, port: number): Place
   return { interface: name, destination, protocol: 'tcp', port, sourcePort: null };
 }
 
-/** Where OpenSSH listens when nobody says otherwise. */
+/** OpenSSH's default port. */
 const SSH_PORT = 22;
 
-/** The interface that our session comes by, or else the one with the address that sshd answered on. */
+/** The interface by which this session comes in, or else the one with the address that sshd answered on. */
 export function entrance(facts: WayFacts): InterfaceFacts | undefined {
   const { controllerPath, interfaces } = facts;
   if (controllerPath === null) return undefined;
@@ -62,8 +62,8 @@ export function entrance(facts: WayFacts): InterfaceFacts | undefined {
 }
 
 /**
- * By which interface packets from an address come: the one that the way back to it leads by. Where the routes do not say
- * (not told, or policy routing), the one that holds the address that they go to; `null` where that is not known either.
+ * By which interface packets from an address come in: the one by which the route back to it leads. If the routes do not say
+ * (not reported, or policy routing), the interface with the destination address; `null` if that is not known either.
  */
 function comesBy(facts: WayFacts, source: string, destination: string): string | null {
   const family = addressFamily(source);
@@ -74,7 +74,7 @@ function comesBy(facts: WayFacts, source: string, destination: string): string |
   return holder?.name ?? null;
 }
 
-/** Our own ways in: to what sshd saw, and to what we dialled where that is another door. None over a local connection. */
+/** The controller's own ways in: to the address that sshd saw, and to the dialled one if it differs. None for a local connection. */
 export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] {
   const path = facts.controllerPath;
   const family = path === null ? null : addressFamily(path.clientAddress);
@@ -86,7 +86,7 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
     // The host reaches itself over the loopback, whose packets are never filtered.
     if (isLoopback(source) || holds(facts, source)) return;
     const found = comesBy(facts, source, destination);
-    // Nobody outside comes by the loopback, whatever addresses it holds.
+    // No packet from outside comes in by the loopback, whatever addresses it has.
     const by = facts.interfaces.find(({ name }) => name === found)?.loopback === true ? null : found;
     if (by !== null) ways.push({ ...way, places: [tcpPlace(by, destination, port)], guessed: false });
     else
@@ -97,7 +97,7 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   if (!inside) own(path.clientAddress, family, path.serverAddress, path.serverPort);
   if (dialled === null) return ways;
   if (!holds(facts, dialled.address)) {
-    // Translated on the way to a program that hands connections on: the flows say to which address, and who comes.
+    // Translated on the way to a program that relays connections: the flows show the address and the opener.
     const flows = inside ? flowsTo(facts, 'tcp', dialled.port).filter(({ address }) => holds(facts, address)) : [];
     for (const { opener, address } of flows) {
       const itsFamily = addressFamily(opener);
@@ -106,7 +106,7 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
     return ways;
   }
   if (dialled.address === path.serverAddress && dialled.port === path.serverPort) return ways;
-  // Behind a forward port, or a program that hands connections on: sshd sees another door, or the host itself.
+  // Behind a forward port, or a program that relays connections: sshd sees another address, or the host itself.
   const openers = inside ? openersOf(facts, 'tcp', dialled.port, dialled.address) : [path.clientAddress];
   for (const opener of openers) {
     const itsFamily = addressFamily(opener);
@@ -115,7 +115,7 @@ export function controllerWays(facts: WayFacts, dialled: Dialled | null): Way[] 
   return ways;
 }
 
-/** Our own way in where nobody can say who we are to the host; `null` where {@link controllerWays} asks, or has nothing to ask. */
+/** Says that the controller's own way in cannot be evaluated, because its address is unknown to the host; else `null`. */
 export function unaskedOwnWay(facts: WayFacts, dialled: Dialled | null): string | null {
   const path = facts.controllerPath;
   if (path === null || dialled === null || !isLoopback(path.clientAddress) || isLoopback(dialled.address)) return null;
@@ -127,7 +127,7 @@ function holds(facts: WayFacts, wanted: string): boolean {
   return facts.interfaces.some(({ addresses }) => addresses.some(({ address }) => address === wanted));
 }
 
-/** Who has opened flows to a port of the host, at one address or any. */
+/** The addresses that opened flows to a port of the host, at one address or any. */
 export function openersOf(facts: WayFacts, protocol: Protocol, port: number, address: string | null): string[] {
   const to = flowsTo(facts, protocol, port).filter((flow) => address === null || flow.address === address);
   return [...new Set(to.map(({ opener }) => opener))];
@@ -138,7 +138,7 @@ function flowsTo({ flows }: WayFacts, protocol: Protocol, port: number): { opene
   return kinds.filter((kind) => kind.protocol === protocol && kind.port === port);
 }
 
-/** sshd's port as we met it, else those that it listens on. */
+/** sshd's port in this session, else those that it listens on. */
 export function sshPorts(facts: Pick<WayFacts, 'controllerPath' | 'sockets'>): number[] {
   if (facts.controllerPath !== null) return [facts.controllerPath.serverPort];
   const listening = (facts.sockets ?? []).filter(
@@ -149,12 +149,12 @@ export function sshPorts(facts: Pick<WayFacts, 'controllerPath' | 'sockets'>): n
   return ports.length > 0 ? ports : [SSH_PORT];
 }
 
-/** Interfaces by which somebody outside may come. */
+/** Interfaces by which packets from outside may come in. */
 export function usable(interfaces: readonly InterfaceFacts[]): InterfaceFacts[] {
   return interfaces.filter((item) => item.up && !item.loopback && !OF_ENGINES.test(item.name));
 }
 
-/** Whether an address is good on one link only. */
+/** Whether an address is valid on one link only. */
 export function linkLocal(address: string): boolean {
   return /^fe[89ab][0-9a-f]:/i.test(address) || address.startsWith('169.254.');
 }
@@ -165,13 +165,13 @@ export function ownAddresses(interfaces: readonly InterfaceFacts[], family: Addr
   return uniteAll(all.map((address) => oneAddress(address, family)));
 }
 
-/** What becomes of a way under a filter. */
+/** What a filter does to a way. */
 export interface ShutOut {
   /** Sources that get in at none of the places. */
   readonly missing: AddressRanges;
-  /** What the first place says against each of them. */
+  /** Why the first place refuses each of them. */
   readonly refusals: readonly (Refusal & { readonly place: Place })[];
-  /** Expressions of the kernel's rules that were met and are not understood. */
+  /** Expressions of the kernel's rules that apply and are not understood. */
   readonly unknown: readonly string[];
 }
 

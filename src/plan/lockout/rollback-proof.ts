@@ -8,7 +8,7 @@ import { readKernels } from '../rehearsed-kernels.ts';
 import { lockout } from './lockout.ts';
 import type { LockoutInput } from './lockout-types.ts';
 
-/** What of a host a rollback is judged by. */
+/** What a rollback is judged by. */
 export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'ways' | 'trials'> & {
   readonly observed: ObservedFirewalld;
   readonly rehearsal: Extract<Rehearsal, { kind: 'rehearsed' }>;
@@ -16,14 +16,14 @@ export type RollbackInput = Pick<LockoutInput, 'facts' | 'firewalld' | 'ways' | 
   readonly windowSeconds: number;
 };
 
-/** What keeps a host from going back to a generation. */
+/** Why a host must not return to a generation. */
 export interface RollbackVerdict {
   /** It does not load, or not in time. */
   readonly refusals: readonly CodedFault[];
-  /** Somebody who must get in would not. */
+  /** Required SSH access would be cut. */
   readonly lockouts: readonly CodedFault[];
   readonly notes: readonly PolicyNote[];
-  /** What the reload takes. */
+  /** How long the reload takes. */
   readonly seconds: number;
 }
 
@@ -35,7 +35,7 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
   const state = rehearsal.states.find(({ name }) => name === 'boot');
   if (state === undefined || !state.loads) {
     const why = state === undefined ? 'the host gave no reason' : state.why;
-    // Files of others stay as they are: one that does not load today keeps the host from each generation.
+    // A rollback does not change foreign files: one that does not load today blocks every generation.
     const today = rehearsal.states.find(({ name }) => name === 'disk');
     if (today !== undefined && !today.loads)
       return { refusals: [doesNotLoad(today)], lockouts: [], notes: [], seconds: 0 };
@@ -53,7 +53,7 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
       seconds: 0,
     };
   }
-  // What a rollback leaves runs at once, and after a reboot as well.
+  // What a rollback leaves is in force at once, and after a reboot as well.
   const states = [...rehearsal.states, { ...state, name: 'running' as const }];
   const { facts, firewalld, observed, ways, trials } = rest;
   const refusals = rehearsalRefusals({ ...rehearsal, states: [state] }, windowSeconds, true);

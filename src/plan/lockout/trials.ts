@@ -3,7 +3,7 @@ import { type AddressFamily, parseAddress, rangeNetworks } from '../../core/addr
 import type { Rehearsal, RehearsedName, TrialResult, TrialWay } from '../rehearsal.ts';
 import type { Way } from './proof-ways.ts';
 
-/** How many connections a rehearsal tries: each takes a few milliseconds on the host. */
+/** At most so many connections are tried in a rehearsal: each takes a few milliseconds on the host. */
 const MOST_TRIALS = 64;
 
 /** One source of a way, tried at each of the way's places. */
@@ -27,7 +27,7 @@ export function trialsOf(ways: readonly Way[]): Trials {
   for (const way of ways) {
     if (way.guessed) continue;
     for (const source of sampled(way.sources, way.family)) {
-      // One with many places leaves room for others.
+      // A way with too many places is skipped, so that others can be tried.
       if (tried.length + way.places.length > MOST_TRIALS) continue;
       const trials = way.places.map((place) => tried.push({ ...place, source }) - 1);
       samples.push({ way, source, trials });
@@ -39,7 +39,7 @@ export function trialsOf(ways: readonly Way[]): Trials {
 function sampled(ranges: AddressRanges, family: AddressFamily): string[] {
   const [range] = ranges;
   if (range === undefined || countNetworks(ranges, family) === 0) return [];
-  // The ends of a network are no addresses of machines.
+  // The first and last address of a network belong to no machine.
   const wide = range.last - range.first > 2n;
   const ends = wide ? [range.first + 1n, range.last - 1n] : [range.first];
   return ends
@@ -48,11 +48,11 @@ function sampled(ranges: AddressRanges, family: AddressFamily): string[] {
     .filter((address) => !/^(?:0|127|22[4-9]|2[3-5]\d)\.|^::1?$|^ff/i.test(address));
 }
 
-/** What real packets said of one source of a way in one state. */
+/** The result of real packets from one source of a way in one state. */
 export interface Tried {
   readonly source: string;
   readonly result: TrialResult;
-  /** Whether the same packets got in in another state: then the trial itself is sound. */
+  /** Whether the same packets got in in any state: then the trial itself works. */
   readonly sound: boolean;
 }
 

@@ -2,7 +2,7 @@ import { carrierWays, leaseWays } from './carrier-ways.ts';
 import { type ManagementSource, type ManagementWays, managementWays } from './management-ways.ts';
 import { controllerWays, type Dialled, unaskedOwnWay, type WayFacts } from './proof-ways.ts';
 
-/** Everybody who must get in, and what SSH depends on, the most important first; and sentences on what cannot be asked. */
+/** All sources that must get in, and what SSH depends on, the most important first; and sentences on what cannot be evaluated. */
 export function waysOf(
   facts: WayFacts,
   management: readonly ManagementSource[],

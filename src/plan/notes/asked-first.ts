@@ -8,8 +8,8 @@ import { formatPort } from '../../firewalld/normalise.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 
 /**
- * What of others decides about flows before a zone of ours is asked, so that the host is open for more, or for less, than
- * the matrix says: zones that are bound to sources, policies towards the host, direct rules. None of it is ever changed.
+ * Foreign settings that are evaluated before portfw's zones, so that the host is open for more, or for less, than the
+ * matrix says: zones that are bound to sources, policies towards the host, direct rules. None of them is ever changed.
  */
 export function askedFirst(
   desired: DesiredFirewalld,
@@ -54,7 +54,7 @@ function verdict(zone: ZoneConfig): string {
   return open.length === 0 ? 'opens nothing' : `opens ${few(open)}`;
 }
 
-/** What a policy does to new flows; one that is only about ICMP or log lines does nothing to ports. */
+/** What a policy opens for new flows; rules for ICMP or logging do not concern ports. */
 function openedBy(policy: PolicyConfig): string[] {
   const rules = policy.richRules.filter(
     ({ action, words }) => action !== null && !words.some((word) => word === 'icmp-type' || word === 'icmp-block'),

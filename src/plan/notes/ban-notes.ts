@@ -12,8 +12,8 @@ interface BansInput {
 }
 
 /**
- * Bans that no packet meets any more: rich rules of others, fail2ban's for one, in a zone that every interface leaves. Where
- * fail2ban runs and its default zone is left, the same is said of the bans to come. Pure.
+ * Bans that lose their effect: foreign rich rules, for example of fail2ban, in a zone that every interface leaves. If
+ * fail2ban runs and the default zone becomes empty, a note says the same of future bans. Pure.
  */
 export function banNotes(input: BansInput): PolicyNote[] {
   const { now } = input.filters;

@@ -6,18 +6,18 @@ import { isOurs } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 
-/** From this version on the kernel asks the zone that names an interface before one that has a pattern for it. */
+/** From this version on, a zone that names an interface comes before one with a pattern for it. */
 const NAMES_FIRST = '2.0';
 
 interface Covered {
-  /** The zone of others, and what it binds: `eth+`. */
+  /** The foreign zone, and what it binds: `eth+`. */
   readonly zone: string;
   readonly pattern: string;
-  /** Interfaces that are to be in zones of ours, by these zones. */
+  /** The matching interfaces, each with its portfw zone. */
   readonly interfaces: readonly { readonly name: string; readonly home: string }[];
 }
 
-/** Patterns in zones of others that cover interfaces that are to be ours. */
+/** Patterns in foreign zones that cover interfaces of portfw zones. */
 function coveredBy(configs: readonly FirewalldConfig[], desired: DesiredFirewalld): Covered[] {
   const wanted = [...desired.zones].flatMap(([home, { config }]) => config.interfaces.map((name) => ({ name, home })));
   const found = new Map<string, Covered>();
@@ -31,7 +31,7 @@ function coveredBy(configs: readonly FirewalldConfig[], desired: DesiredFirewall
   return [...found.values()];
 }
 
-/** Says which interfaces a pattern covers that leave its zone. The pattern stays, for all others. */
+/** Notes on the interfaces that leave a zone with a pattern. The pattern stays for other interfaces. */
 export function patternNotes(observed: ObservedFirewalld, desired: DesiredFirewalld): PolicyNote[] {
   return coveredBy([observed.permanent, observed.runtime], desired).map(({ zone, pattern, interfaces }) => ({
     severity: 'info',
@@ -41,8 +41,8 @@ export function patternNotes(observed: ObservedFirewalld, desired: DesiredFirewa
 }
 
 /**
- * Before 2.0 firewalld asks zones in the order in which it loaded them, the last one first: a pattern in a zone whose name comes after
- * ours would be asked instead of ours, from the next reload on.
+ * Before 2.0 firewalld evaluates zones in the reverse order of loading: from the next reload on, a pattern in a zone whose
+ * name sorts after the portfw zone would take precedence.
  */
 export function patternFirst(
   observed: ObservedFirewalld,

@@ -2,7 +2,7 @@ import type { CodedFault } from '../../core/failure.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
 import type { Rehearsal, RehearsedName, RehearsedState } from '../rehearsal.ts';
 
-/** A run loads what it is about to reload, reloads, and may be slower than the rehearsal; seconds are left for the rest of it. */
+/** A run test-loads the files, reloads, and may be slower than the rehearsal; some seconds are added for the rest. */
 const SLOWER = 3;
 const REST_SECONDS = 2;
 
@@ -14,10 +14,10 @@ const MOMENTS: Readonly<Record<RehearsedName, string>> = {
 };
 
 /**
- * What keeps a plan from being carried out, as the host's own firewalld says: files that do not load (a reload, a reboot and a
- * rollback would fail), calls that fail, and a window that would be over before a reload is.
+ * Why a plan must not be carried out, according to the host's own firewalld: files that do not load (a reload, a reboot and a
+ * rollback would fail), calls that fail, and a window that would end before the reload does.
  *
- * @param windowSeconds how long the host waits before it puts itself back
+ * @param windowSeconds how long the host waits before it rolls back
  * @param reload whether the plan reloads or starts firewalld
  */
 export function rehearsalRefusals(rehearsal: Rehearsal, windowSeconds: number, reload: boolean): CodedFault[] {
@@ -50,7 +50,7 @@ function inSeconds(seconds: number): string {
   return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
 }
 
-/** Why a state does not load, in firewalld's words, with the files of others to blame. */
+/** Why a state does not load, in firewalld's words, with the foreign files that cause it. */
 export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): CodedFault {
   const { name, why, files, together, slow } = state;
   if (slow)
@@ -74,7 +74,7 @@ export function doesNotLoad(state: Extract<RehearsedState, { loads: false }>): C
   };
 }
 
-/** What a reviewer has to know of the rehearsal itself. */
+/** What a reviewer must know about the rehearsal itself. */
 export function rehearsalNotes(rehearsal: Rehearsal): PolicyNote[] {
   if (rehearsal.kind === 'not-rehearsed')
     return [

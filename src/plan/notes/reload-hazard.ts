@@ -5,11 +5,11 @@ import { isOurs } from '../../firewalld/model.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
 
-/** From this version on firewalld refuses to load an interface that two zones name. */
+/** From this version on, firewalld refuses to load an interface that two zones name. */
 const ONE_ZONE_EACH = '1.0';
 
 /**
- * What in the files of others a reload would stumble over, though firewalld's own check may find nothing.
+ * What in foreign files would break a reload, although firewalld's own check may find nothing.
  *
  * @returns the refusal of a plan that reloads, or `null`
  */
@@ -17,7 +17,7 @@ export function reloadHazard(observed: ObservedFirewalld, version: string): Code
   return missingIpset(observed) ?? (compareVersions(version, ONE_ZONE_EACH) < 0 ? null : namedTwice(observed));
 }
 
-/** A rule for an ipset that is not there: after a reload, some versions are fully open. */
+/** A rule for an ipset that does not exist: after a reload, some versions are fully open. */
 function missingIpset(observed: ObservedFirewalld): CodedFault | null {
   const { zones, ipsets } = observed.permanent;
   for (const zone of zones.values()) {
@@ -34,7 +34,7 @@ function missingIpset(observed: ObservedFirewalld): CodedFault | null {
   return null;
 }
 
-/** An interface that two zone files of others name. Where one of the two is ours, the plan writes ours without it. */
+/** An interface that two foreign zone files name. If one of the two is portfw's, the plan writes that file without it. */
 function namedTwice(observed: ObservedFirewalld): CodedFault | null {
   const holders = new Map<string, string>();
   for (const zone of observed.permanent.zones.values()) {
@@ -54,7 +54,7 @@ function namedTwice(observed: ObservedFirewalld): CodedFault | null {
   return null;
 }
 
-/** An interface that is to be ours and that the files in a folder of zones name: portfw takes interfaces out of single files alone. */
+/** An interface for a portfw zone that is named in a folder of zone files: portfw removes interfaces only from single files. */
 export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewalld): CodedFault | null {
   const wanted = [...desired.zones.values()].flatMap(({ config }) => config.interfaces);
   for (const [zone, paths] of observed.zoneFolders) {
@@ -62,7 +62,7 @@ export function heldInFolder(observed: ObservedFirewalld, desired: DesiredFirewa
     if (name === undefined) continue;
     return {
       code: 'zone-folder',
-      what: `firewalld reads the zone ${zone} from the folder ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
+      what: `firewalld reads the zone ${zone} from ${paths.map((path) => `/etc/firewalld/${path}`).join(', ')}, which binds ${name}; portfw does not edit a zone that is a folder`,
       solve: `remove ${name} from it, or move the folder out of /etc/firewalld if it is a backup`,
     };
   }

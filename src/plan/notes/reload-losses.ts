@@ -6,17 +6,17 @@ import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import { keepsOnReload } from '../../firewalld/stock.ts';
 import { attribute, children, parseXml, XmlError } from '../../firewalld/xml.ts';
 
-/** Something of others in both of firewalld's layers, as one line an item. */
+/** A foreign setting in both of firewalld's layers, one line for each item. */
 export interface TwoLayers {
   /** The beginning of a sentence: `policy dmz-to-lan`, `the direct interface`. */
   readonly what: string;
   readonly runtime: readonly string[];
   readonly permanent: readonly string[];
-  /** Whether a reload keeps what runs: with `FlushAllOnReload=no` rules of the direct interface. */
+  /** Whether a reload keeps the runtime: with `FlushAllOnReload=no`, rules of the direct interface. */
   readonly kept: boolean;
 }
 
-/** Policies and direct rules of others: what a reload takes away from them, and what it brings. */
+/** Foreign policies and direct rules, for what a reload removes and loads. */
 export function othersLayers(
   { permanent, runtime }: Pick<ObservedFirewalld, 'permanent' | 'runtime'>,
   facts: Pick<RunningFirewalld, 'files' | 'runtime'>,
@@ -52,7 +52,7 @@ function contents(policy: PolicyConfig): string[] {
   ];
 }
 
-/** The rules of direct.xml in the words of the runtime's. A file that is broken is reported elsewhere. */
+/** The rules of direct.xml, written like those of the runtime. A broken file is reported elsewhere. */
 function directRules(text: string): string[] {
   try {
     return children(parseXml(text, 'direct')).flatMap((element) => {
@@ -68,7 +68,7 @@ function directRules(text: string): string[] {
   }
 }
 
-/** The daemon's lists of arguments as words, as they stand in the file. */
+/** The daemon's lists of arguments as plain words, as in the file. */
 function plain(text: string): string {
   return text
     .replaceAll(/["'[\],]/g, ' ')

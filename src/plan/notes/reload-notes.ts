@@ -8,9 +8,9 @@ import type { PolicyNote } from '../../policy/desired.ts';
 import { othersLayers } from './reload-losses.ts';
 
 /**
- * What a reload does to the configuration of others: runtime-only settings go, pending permanent ones come.
+ * What a reload does to the foreign configuration: runtime-only settings are lost, pending permanent ones are loaded.
  *
- * @param homes interfaces that are bound again after it: they are not mentioned
+ * @param homes interfaces that are bound again after the reload: they are not mentioned
  */
 export function reloadNotes(
   { permanent, runtime }: ObservedFirewalld,
@@ -38,7 +38,7 @@ export function reloadNotes(
     else compare(`zone ${name}`, contents(zone, homes), contents(file, homes));
   }
   for (const [name, zone] of permanent.zones) {
-    // A zone that nothing is bound to is not among those that the host shows, and its file has no effect.
+    // The host does not report a zone that nothing is bound to, and its file has no effect.
     if (isOurs(name) || runtime.zones.has(name) || !isBound(zone)) continue;
     compare(`zone ${name}`, [], contents(zone, homes));
   }

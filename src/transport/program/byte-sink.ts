@@ -1,6 +1,6 @@
 /**
- * Collects what a host sends. Each chunk is copied: a host that sends its bytes one by one would otherwise fill the memory
- * with a hundred times what it sends, since every chunk keeps the whole packet that it came in.
+ * Collects what a host sends. Each chunk is copied: otherwise every chunk would keep its whole packet in memory, and a host that
+ * sends single bytes would use a hundred times as much memory.
  */
 export class ByteSink {
   #bytes = Buffer.alloc(4096);

@@ -15,25 +15,25 @@ import type { Account } from './account.ts';
 import { ByteSink } from './byte-sink.ts';
 import { becomeFailureReason, becomeFailureText } from './sudo-messages.ts';
 
-/** Banners, sudo's lecture and our markers do not count against the program's output, up to here. */
+/** Allowance for banners, sudo's lecture and the markers, beyond the program's output limit. */
 const FRAMING_ALLOWANCE_BYTES = 64 * 1024;
-/** How long sudo may take to ask, to check (PAM delays a refusal by seconds) and to start the shell. */
+/** The time for sudo to ask, to check (PAM delays a refusal by seconds) and to start the shell. */
 const BECOME_TIMEOUT_MS = 30_000;
-/** A program that was told to stop gets TERM, then KILL; after that we wait no longer. */
+/** A stopped program gets TERM, then KILL; after that portfw waits no longer. */
 const STOP_LIMIT_MS = KILL_AFTER_MS + 1000;
-/** The host's own deadline comes first; this much later we stop waiting for it. */
+/** The host's own deadline comes first; portfw waits this much longer. */
 const LOCAL_GRACE_MS = KILL_AFTER_MS + 3000;
-/** After the exit status: how long the rest of the output may take when the end marker is in, or is still missing. */
+/** After the exit status: how long to wait for more output, with and without the end marker. */
 const QUIET_AFTER_END_MS = 200;
 const QUIET_AFTER_EXIT_MS = 2000;
-/** A host that drips output for ever after the exit is cut off here. */
+/** The longest time for output after the exit. */
 const DRAIN_LIMIT_MS = 15_000;
 
-/** A started process, wherever it runs. None of these throws; after the end they do nothing. */
+/** A started process. These functions never throw; after the end they do nothing. */
 export interface ProcessHandle {
   /** Writes to its standard input. */
   write(bytes: Buffer): void;
-  /** Lets go of it: closes every stream without waiting. */
+  /** Closes every stream without waiting. */
   abandon(): void;
 }
 
@@ -43,7 +43,7 @@ export interface ProcessEvents {
   onStderr(chunk: Buffer): void;
   /** It ended; output may still follow. */
   onExit(exitCode: number | null, signal: string | null): void;
-  /** Nothing follows. `lost` says why the connection went away, `null` when it did not. */
+  /** No more output follows. `lost` is the reason of a lost connection, else `null`. */
   onClose(lost: string | null): void;
   /** It could not be started. */
   onStartFailure(failure: Fault & { readonly kind: 'lost' | 'not-run' }): void;
@@ -53,11 +53,11 @@ export interface ProcessEvents {
 export type StartProcess = (commandLine: string, events: ProcessEvents) => ProcessHandle;
 
 /**
- * Runs one program over a started process: becomes root, sends the program, watches limits and deadlines, and takes the
- * answer out of what comes back. See `program-framing.ts` for the protocol.
+ * Runs one program over a started process: becomes root, sends the program, enforces limits and deadlines, and extracts the
+ * answer. See `program-framing.ts` for the protocol.
  *
- * The password is written only when sudo's prompt with this run's nonce appears, and the program only once the shell
- * says that it reads, so neither can be taken for the other.
+ * The password is sent only after sudo's prompt with this run's nonce, and the program only after the shell is ready, so
+ * that they cannot be confused.
  */
 export async function runProgram(
   start: StartProcess,
@@ -67,7 +67,7 @@ export async function runProgram(
   if (account.needsTerminal) return runOnce(start, account, command, true);
   const outcome = await runOnce(start, account, command, false);
   if (outcome.kind !== 'become-failed' || outcome.reason !== 'tty-required' || outcome.mayHaveRun) return outcome;
-  // sudo refused before it asked for anything and before the program was sent, so this costs no attempt.
+  // sudo refused before it asked for a password and before the program was sent, so this uses up no login attempt.
   account.needsTerminal = true;
   return runOnce(start, account, command, true);
 }
@@ -106,7 +106,7 @@ class ProgramSession {
   #received = 0;
   #endMarkerSeen = false;
   #stdoutTail = '';
-  /** The end of what sudo said, from where a mark may begin. */
+  /** The end of sudo's output, which may contain the beginning of a marker. */
   #becomeTail = '';
   #prompts = 0;
   #sentAt: number | null = null;
@@ -115,7 +115,7 @@ class ProgramSession {
   #drainUntil: number | null = null;
   #timer: NodeJS.Timeout | null = null;
   #settled = false;
-  /** What to do when a program that was told to stop has ended; `null` while nobody has told it to. */
+  /** What to do when a stopped program has ended; `null` if it was not stopped. */
   #afterStop: (() => void) | null = null;
   readonly #onAbort = (): void => {
     this.#stopThen(() =>
@@ -162,14 +162,14 @@ class ProgramSession {
         else this.#afterStop();
       },
       onStartFailure: (failure) => {
-        // Whatever was written went nowhere.
+        // Nothing was received by the host.
         this.#sentAt = null;
         const text = { what: failure.what, solve: failure.solve };
         if (failure.kind === 'lost') this.#fail({ kind: 'lost' }, text);
         else this.#fail({ kind: 'not-run', exitCode: null }, text);
       },
     });
-    // A start that failed at once has settled already; `#settled` cannot be narrowed here.
+    // A failed start has settled already; `#settled` cannot be narrowed here.
     if (this.#settled) {
       this.#process.abandon();
       return;
@@ -185,8 +185,8 @@ class ProgramSession {
   }
 
   /**
-   * Stops the program and goes on when it has ended, or when it has had the time to. Whoever closes the connection at once
-   * would outrun the stop line: sshd throws away what it has not yet handed to the program.
+   * Stops the program and continues when it has ended, or after a time limit. The connection must not be closed at once: sshd
+   * would discard the stop line if it has not passed it to the program yet.
    */
   #stopThen(next: () => void): void {
     if (this.#settled || this.#afterStop !== null) return;
@@ -202,7 +202,7 @@ class ProgramSession {
   #receive(stream: ByteSink, chunk: Buffer): void {
     if (this.#settled || this.#afterStop !== null) return;
     this.#received += chunk.length;
-    // Before the program is sent there is nothing that could have much to say.
+    // Before the program is sent, not much output is expected.
     const allowed = this.#sentAt === null ? 0 : this.#command.outputLimitBytes;
     if (this.#received > allowed + FRAMING_ALLOWANCE_BYTES) {
       this.#failOutput();
@@ -240,7 +240,7 @@ class ProgramSession {
     else if (!asked) this.#process?.write(Buffer.from(`${this.#become.password.reveal()}\n`, 'utf8'));
   }
 
-  /** A child left behind can hold the streams open for ever: after the exit status we wait only for silence. */
+  /** A remaining child can hold the streams open for ever: after the exit status, portfw waits only for silence. */
   #settleWhenQuiet(): void {
     if (this.#settled) return;
     this.#drainUntil ??= performance.now() + DRAIN_LIMIT_MS;
@@ -283,8 +283,8 @@ class ProgramSession {
       this.#fail(
         { kind: 'broken-off', exitCode: code, signal },
         {
-          what: `The program was broken off on the host: its shell ended ${how}`,
-          solve: 'Look on the host for what killed it (the out-of-memory killer, say)',
+          what: `The program was cut short on the host: its shell ended ${how}`,
+          solve: 'Look on the host for what killed it (for example the out-of-memory killer)',
         },
       );
     }
@@ -306,14 +306,14 @@ class ProgramSession {
         { kind: 'too-much-output' },
         {
           what: `The host sent more than the ${this.#command.outputLimitBytes} bytes that the program may print`,
-          solve: 'Look for a login script that prints without end; the answer was thrown away',
+          solve: 'Look for a login script that prints endlessly; the answer was discarded',
         },
       ),
     );
   }
 
   #failBecome(known?: BecomeFailure): void {
-    // With prompt and markers taken out, what remains is what sudo said.
+    // Without prompt and markers, the rest is sudo's message.
     const stderr = this.#stderr.bytes();
     const said = redacted(stderr, this.#secret()).toString('utf8').replaceAll(this.#markers.passwordPrompt, ' ');
     const reason = known ?? becomeFailureReason(said, this.#exit?.code ?? null);
@@ -332,10 +332,10 @@ class ProgramSession {
     return { stdout, stderr, durationMs: this.#elapsed(), mayHaveRun: this.#mayHaveRun() };
   }
 
-  /** The shell checks lengths before it runs anything, so a program that never left us, or a shell that refused, did not run. */
+  /** The shell checks lengths before it runs anything: a program that was not sent, or was refused, did not run. */
   #mayHaveRun(): boolean {
     if (this.#sentAt === null) return false;
-    // What came after the stop line was not listened to.
+    // Output after the stop line is ignored.
     if (this.#afterStop !== null) return true;
     return this.#exit === null || this.#unframe().kind !== 'none';
   }
@@ -344,7 +344,7 @@ class ProgramSession {
     return unframe(this.#stdout.bytes(), this.#stderr.bytes(), this.#markers);
   }
 
-  /** What the host knows and may say again, but nobody is to read. */
+  /** The secret that the host knows and could print. */
   #secret(): Secret | null {
     return this.#become.kind === 'sudo' ? this.#become.password : null;
   }
@@ -372,12 +372,12 @@ function notRunText(user: string, exitCode: number | null, said: Buffer): Fault 
   const words = terminalLine(said.toString('utf8'));
   if (exitCode === 95 && words.includes('portfw-run: ')) {
     return {
-      what: `The host allows ${user} the programs of another version of portfw alone (${words})`,
-      solve: `Have root install those of this version: "portfw sudoers ${user}" prints the script`,
+      what: `The host allows ${user} only the programs of another version of portfw (${words})`,
+      solve: `Run the output of this version's "portfw sudoers ${user}" as root on the host`,
     };
   }
   return {
-    what: `The host did not run our program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
-    solve: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be there`,
+    what: `The host did not run portfw's program (exit code ${exitCode ?? 'unknown'})${words === '' ? '' : `; it said: ${words}`}`,
+    solve: `Give ${user} a login shell that runs commands, and look for a forced command or a profile that exits; "timeout", "head" and "base64" (coreutils) must be installed`,
   };
 }

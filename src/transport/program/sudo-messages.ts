@@ -2,7 +2,7 @@ import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { BecomeFailure } from '../connection.ts';
 
-/** sudo's own words in the C locale (sudo and sudo-rs), most telling first. */
+/** Messages in the C locale of sudo and sudo-rs, the most specific first. */
 const MESSAGES: readonly (readonly [RegExp, BecomeFailure])[] = [
   [/must have a tty|no tty present/, 'tty-required'],
   [
@@ -17,9 +17,9 @@ const MESSAGES: readonly (readonly [RegExp, BecomeFailure])[] = [
 ];
 
 /**
- * Tells why sudo refused, from its standard error and the exit code.
+ * Why sudo refused, from its standard error and the exit code.
  *
- * 127 is `env` that found no sudo: `env` itself speaks the user's language, so its words are of no use.
+ * 127 means that `env` found no sudo: its message is in the user's language and is not parsed.
  */
 export function becomeFailureReason(stderr: string, exitCode: number | null): BecomeFailure {
   if (exitCode === 127) return 'no-sudo';
@@ -27,10 +27,10 @@ export function becomeFailureReason(stderr: string, exitCode: number | null): Be
 }
 
 /**
- * What to tell the user.
+ * The message for the user.
  *
  * @param user the account that sudo was called from.
- * @param stderr sudo's standard error; quoted, made safe, when it is all that we know.
+ * @param stderr sudo's standard error; quoted safely if nothing better is known.
  */
 export function becomeFailureText(reason: BecomeFailure, user: string, stderr: string): Fault {
   switch (reason) {
@@ -48,7 +48,7 @@ export function becomeFailureText(reason: BecomeFailure, user: string, stderr: s
     case 'not-allowed':
       return {
         what: `sudo does not allow ${user} to become root`,
-        solve: `Have root run on the host what "portfw sudoers ${user}" prints, or log in with another account (ansible_user)`,
+        solve: `Run the output of "portfw sudoers ${user}" as root on the host, or log in with another account (ansible_user)`,
       };
     case 'no-sudo':
       return {
@@ -57,13 +57,13 @@ export function becomeFailureText(reason: BecomeFailure, user: string, stderr: s
       };
     case 'tty-required':
       return {
-        what: 'sudo on the host insists on a terminal (requiretty)',
+        what: 'sudo on the host requires a terminal (requiretty)',
         solve: `It was given one and still refuses: add "Defaults:${user} !requiretty" to sudoers on the host`,
       };
     case 'other': {
       const words = terminalLine(stderr);
       return {
-        what: words === '' ? 'sudo did not make us root and did not say why' : `sudo did not make us root: ${words}`,
+        what: words === '' ? 'sudo gave no root rights and no reason' : `sudo gave no root rights: ${words}`,
         solve: `Log in as ${user} and try "sudo -v"`,
       };
     }

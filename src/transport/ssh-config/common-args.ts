@@ -107,7 +107,7 @@ class CommonArgsReader {
 
   #readFlag(letter: string, flag: string, value: string | undefined): void {
     if (value === undefined || value === '') {
-      this.problem('bad-ssh-argument', `The SSH argument ${flag} lacks its value`, `Write a value after ${flag}`);
+      this.problem('bad-ssh-argument', `The SSH argument ${flag} needs a value`, `Write a value after ${flag}`);
       return;
     }
     if (letter === 'F') {
@@ -136,7 +136,7 @@ class CommonArgsReader {
     if (spec === null) {
       this.problem(
         'bad-ssh-argument',
-        `-o ${name} is no option of ssh_config that portfw knows`,
+        `-o ${name} is not an option of ssh_config that portfw knows`,
         'Correct or remove it',
       );
       return;
@@ -174,7 +174,7 @@ class CommonArgsReader {
     this.problem(
       'unsupported-ssh-argument',
       `The SSH argument ${terminalLine(shown, 60)} is not supported`,
-      'Remove it, or set what it stands for with the ansible_* connection variables',
+      'Remove it, or use the matching ansible_* connection variable',
     );
   }
 }

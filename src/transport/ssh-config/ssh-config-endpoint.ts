@@ -169,7 +169,7 @@ class EndpointReader {
     this.#problem(
       inFile ? 'warning' : 'error',
       'host-keys-unchecked',
-      `${setting.shown} no would accept any host key, even a changed one${inFile ? ': host keys are checked all the same' : ''}`,
+      `${setting.shown} no would accept any host key, even a changed one${inFile ? ': host keys are checked anyway' : ''}`,
       'Leave it out; --accept-new-host-keys (or StrictHostKeyChecking=accept-new) is the only relaxation',
       setting,
     );
@@ -218,7 +218,7 @@ class EndpointReader {
     this.#problem(
       'error',
       'no-login-method',
-      'The SSH configuration leaves no way to log in that portfw knows: publickey, keyboard-interactive or password',
+      'The SSH configuration allows no login method that portfw supports: publickey, keyboard-interactive or password',
       'Allow one of them for this host; Kerberos (GSSAPI) and host-based logins are not supported',
       preferred ?? this.#settings.get(off[0]![1])!,
     );
@@ -244,7 +244,7 @@ class EndpointReader {
   #file(setting: Setting, text: string): string | null {
     if (/^~[^/]/.test(text)) {
       const solve = 'Write the path out; only your own ~ is replaced';
-      this.#problem('error', 'bad-ssh-config', `${setting.shown} uses a home folder of somebody else`, solve, setting);
+      this.#problem('error', 'bad-ssh-config', `${setting.shown} uses another user's home folder`, solve, setting);
       return null;
     }
     const { home, variable } = this.#environment;

@@ -101,7 +101,7 @@ function readConfig(file: string, source: 'user' | 'system', how: 'named' | 'fou
     if (how === 'found' && (foreign || (info.mode & 0o022) !== 0)) {
       return failed(
         'error',
-        `Others may change the SSH configuration ${file}, so neither OpenSSH nor portfw follows it`,
+        `Others may change the SSH configuration ${file}, so neither OpenSSH nor portfw uses it`,
         `Run: chmod go-w ${file}; it must belong to you or to root`,
       );
     }

@@ -63,7 +63,7 @@ export function parseSshConfig(text: string, file: string, source: 'user' | 'sys
       const values = splitConfigWords(words.rest);
       if (values === null) bad(`The value of ${name} has an unclosed quote`, 'Close the quote');
       else if (words.rest === '' || (keyword !== 'match' && values.includes('')))
-        bad(`${name} lacks its value`, 'Write a value after it');
+        bad(`${name} needs a value`, 'Write a value after it');
       else if (keyword === 'match') {
         const criteria = parseCriteria(values);
         if (typeof criteria === 'string') bad(criteria, 'Correct the line: see ssh_config(5), Match');
@@ -128,7 +128,7 @@ function parseCriteria(words: readonly string[]): readonly Criterion[] | string 
     }
     const pattern = equals === -1 ? words[++index] : written.slice(equals + 1);
     const mayBeEmpty = name === 'tagged' || name === 'command';
-    if (pattern === undefined || (pattern === '' && !mayBeEmpty)) return `The criterion "${written}" lacks its value`;
+    if (pattern === undefined || (pattern === '' && !mayBeEmpty)) return `The criterion "${written}" needs a value`;
     if (PATTERN_CRITERIA.has(name)) {
       criteria.push({ kind: name as 'host', negated, pattern });
     } else if (UNDECIDABLE.has(name)) {
@@ -137,5 +137,5 @@ function parseCriteria(words: readonly string[]): readonly Criterion[] | string 
       return `Match has no criterion "${written}"`;
     }
   }
-  return criteria.length === 0 ? 'Match lacks its criteria' : criteria;
+  return criteria.length === 0 ? 'Match needs a criterion' : criteria;
 }

@@ -92,7 +92,7 @@ class Resolver {
         refusal,
         'refused-by-ssh-config',
         `RefuseConnection: ${shown(refusal.words[0]!)}`,
-        'Ask who wrote it',
+        'Ask its author',
       );
     if (jump !== undefined && hops.length > 0)
       return { endpoint, route: this.#jumpRoute(endpoint, jump, hops, [...path, originalHost]) };
@@ -116,7 +116,7 @@ class Resolver {
     this.#problem(
       settings.get('AddressFamily')!,
       'address-family',
-      `AddressFamily allows IPv${addressFamily} alone, and the host has the address ${address}`,
+      `AddressFamily allows only IPv${addressFamily}, but the host has the address ${address}`,
       'Correct AddressFamily, or the address',
     );
   }
@@ -162,7 +162,7 @@ class Resolver {
         setting,
         'unsafe-proxy-command',
         `${setting.shown} would put ${shown(used[unsafe])} into a shell's command line (%${unsafe})`,
-        'Correct the name: letters, digits and . _ - : @ % + = , / may stand in it',
+        'Correct the name: letters, digits and . _ - : @ % + = , / are allowed',
       );
     } else if (expanded.kind === 'bad') this.problems.push(tokenProblem(setting, expanded.what));
     return { kind: 'direct' };

@@ -75,7 +75,7 @@ export function expandTokens(
         if (letter === '%') return '%';
         return Object.hasOwn(tokens, letter)
           ? tokens[letter]!
-          : fail(`the token %${letter}, which may not stand there`);
+          : fail(`the token %${letter}, which is not allowed there`);
       }
       if (variable === null) return whole;
       if (end !== '}' || name === undefined || name === '')

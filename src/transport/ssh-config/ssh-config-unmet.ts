@@ -17,13 +17,13 @@ export function unmetProblems(settings: SshSettings, host: string): readonly Pro
 }
 
 const CERTIFICATE: Unmet = {
-  what: 'is not supported: certificates are not shown to the server, plain keys alone are offered',
+  what: 'is not supported: certificates are not sent to the server, only plain keys are',
   solve: 'Add the plain key to authorized_keys on the host',
   inArguments: 'warning',
   inFiles: 'warning',
 };
 const CANONICAL_NAMES: Unmet = {
-  what: 'is not followed: names are used as they are, without CanonicalDomains',
+  what: 'is ignored: names are used as written, without CanonicalDomains',
   solve: 'Write full names, or give HostName or ansible_host',
   inArguments: 'error',
   inFiles: 'warning',

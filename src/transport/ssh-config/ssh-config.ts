@@ -185,8 +185,8 @@ class Walk {
   #unknown(name: string, location: SourceLocation): void {
     const ignored = this.settings.word('IgnoreUnknown');
     if (ignored !== undefined && matchesPatternList(ignored.toLowerCase(), name.toLowerCase())) return;
-    const what = `${shown(name)} is no option that portfw knows, and it is passed over`;
-    const solve = 'Correct its spelling; where a newer OpenSSH knows it, name it in IgnoreUnknown';
+    const what = `${shown(name)} is not an option that portfw knows; it is ignored`;
+    const solve = 'Correct its spelling; if a newer OpenSSH knows it, name it in IgnoreUnknown';
     this.#problem('warning', { code: 'unknown-ssh-option', what: what, solve }, location);
   }
 
@@ -294,13 +294,13 @@ class Walk {
 
 const UNDECIDED = {
   code: 'ssh-config-undecidable',
-  what: 'portfw runs no command to decide about this Match line: the block is passed over',
+  what: 'portfw runs no command to evaluate this Match line: the block is ignored',
   solve: 'Use criteria such as host or user instead of exec, or set what the block says in the inventory',
 };
 
 const TOO_DEEP = {
   code: 'bad-ssh-config',
-  what: `Include stands more than ${MOST_INCLUDES} files deep`,
+  what: `Include is nested more than ${MOST_INCLUDES} files deep`,
   solve: 'Look for files that include each other',
 };
 

@@ -81,19 +81,19 @@ const HARMLESS = `AddKeysToAgent BatchMode CanonicalDomains CanonicalizeFallback
   RSAAuthentication UsePrivilegedPort UseRoaming UserKnownHostsFile2 UseRsh`.split(/\s+/);
 
 const OWN_ALGORITHMS: Unmet = {
-  what: 'is not followed: portfw offers the algorithms that its own SSH library has, strong ones first',
-  solve: 'Leave it out for these hosts, or go on: the host decides what it takes',
+  what: 'is ignored: portfw offers the algorithms of its own SSH library, strong ones first',
+  solve: 'Leave it out for these hosts, or go on: the host decides what it accepts',
   inArguments: 'error',
   inFiles: 'user-file',
 };
 const NO_FORWARDING: Unmet = {
   what: 'is not supported: portfw forwards nothing',
-  solve: 'Remove it, or set what it stands for with the ansible_* connection variables',
+  solve: 'Remove it, or use the matching ansible_* connection variable',
   inArguments: 'error',
   inFiles: 'silent',
 };
 const NO_TOKENS: Unmet = {
-  what: 'is not supported: keys on tokens (PKCS#11, FIDO) cannot be used by themselves',
+  what: 'is not supported: keys on tokens (PKCS#11, FIDO) cannot be used directly',
   solve: 'Load the key into an agent, or name a plain key with IdentityFile',
   inArguments: 'error',
   inFiles: 'warning',
@@ -103,7 +103,7 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   BindInterface: [
     'word',
     {
-      what: 'is not followed: the system chooses the interface',
+      what: 'is ignored: the system chooses the interface',
       solve: 'Use BindAddress with the address of the interface',
       inArguments: 'error',
       inFiles: 'warning',
@@ -122,7 +122,7 @@ const UNMET: Readonly<Record<string, readonly [PlainSyntax, Unmet]>> = {
   PermitLocalCommand: [
     'flag',
     {
-      what: 'is not followed: portfw runs no LocalCommand',
+      what: 'is ignored: portfw runs no LocalCommand',
       solve: 'Run the command yourself if the connection needs it',
       inArguments: 'warning',
       inFiles: 'warning',

@@ -48,7 +48,7 @@ export function findOption(name: string): OptionSpec | null {
  * @param shown the option as the user wrote it, for messages
  */
 export function parseValue(spec: OptionSpec, rest: string, shown: string): ParsedValue {
-  if (rest === '') return bad(`${shown} lacks its value`, 'Write a value after it');
+  if (rest === '') return bad(`${shown} needs a value`, 'Write a value after it');
   const words = splitConfigWords(rest);
   if (words === null) return bad(`The value of ${shown} has an unclosed quote`, 'Close the quote');
   const { syntax } = spec;
@@ -62,7 +62,7 @@ export function parseValue(spec: OptionSpec, rest: string, shown: string): Parse
       if (parseJump(text) !== null) return { kind: 'value', words: [text.replace(/#.*$/s, '').trimEnd()] };
       return bad(
         `${shown} needs machines of the form user@host:port, separated by commas, not "${text}"`,
-        'Correct the list; an IPv6 address stands in brackets',
+        'Correct the list; put an IPv6 address in brackets',
       );
     }
     case 'words':
@@ -87,7 +87,7 @@ export function parseValue(spec: OptionSpec, rest: string, shown: string): Parse
 
 function parseWord(syntax: Syntax, words: readonly string[], shown: string): ParsedValue {
   const [word = ''] = words;
-  if (word === '') return bad(`${shown} lacks its value`, 'Write a value after it');
+  if (word === '') return bad(`${shown} needs a value`, 'Write a value after it');
   if (words.length > 1) {
     return bad(
       `${shown} takes one value, and more words follow "${word}"`,

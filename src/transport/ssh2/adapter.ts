@@ -21,15 +21,15 @@ export class NodeSshTransport implements Transport {
   readonly #jumpHosts = new JumpHosts((goal, carrier, signal) => this.#logInOnTheWay(goal, carrier, signal));
   readonly #accounts = new Accounts();
 
-  /** @param ask answers the questions of servers; `null` when nobody can be asked */
+  /** @param ask answers the questions of servers; `null` if nobody can be asked */
   constructor(passphrases: PassphraseSource, ask: AnswerQuestion | null = null) {
     this.#keys = new PrivateKeyStore(passphrases);
     this.#ask = ask === null ? null : oneAfterTheOther(ask);
   }
 
   /**
-   * Unlocks the keys that the targets and the jump hosts on the way to them name, before any host is contacted and any
-   * display is up, so that questions come first and once. Returns what stands in the way.
+   * Unlocks the keys of the targets and their jump hosts, before any host is contacted and the live view begins, so that
+   * questions are asked first and only once. Returns the problems.
    */
   async unlockKeys(targets: readonly Target[]): Promise<readonly LoginObstacle[]> {
     const uses = new Map<string, { readonly goal: LoginGoal; readonly hosts: string[] }>();
@@ -60,7 +60,7 @@ export class NodeSshTransport implements Transport {
   async connect(target: Target, signal?: AbortSignal): Promise<ConnectOutcome> {
     const startedAt = performance.now();
     const goal = hostGoal(target);
-    // What is wrong on this machine is said without contacting anyone.
+    // Problems on this machine are reported without contacting a host.
     const ready = await this.#prepare(goal);
     if (ready.kind !== 'ready') return ready;
     if (signal?.aborted) return interrupted(target);
@@ -120,7 +120,7 @@ export class NodeSshTransport implements Transport {
   }
 }
 
-/** What is known before a server is contacted. */
+/** What is prepared before a server is contacted. */
 interface Prepared {
   readonly kind: 'ready';
   readonly hostKeys: HostKeyCheck;
@@ -134,7 +134,7 @@ function authenticationInputs(goal: LoginGoal): string {
   return JSON.stringify([words.role, privateKeyFiles, agentSocket, kept]);
 }
 
-/** A person reads one question at a time, whichever host it is of. */
+/** Asks one question at a time, for all hosts. */
 function oneAfterTheOther(ask: AnswerQuestion): AnswerQuestion {
   let last: Promise<unknown> = Promise.resolve();
   return (question) => {

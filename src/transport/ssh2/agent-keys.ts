@@ -9,9 +9,9 @@ import ssh2, {
 import { terminalLine } from '../../core/terminal-text.ts';
 import { readField, unusableKind } from './key-formats.ts';
 
-/** An agent that does not answer must not hold up a connection. */
+/** An agent that does not answer must not delay a connection. */
 const AGENT_TIMEOUT_MS = 2000;
-/** What OpenSSH's own client takes at most. */
+/** The limits of OpenSSH's own client. */
 const MOST_BYTES = 256 * 1024;
 const MOST_KEYS = 2048;
 const REQUEST_IDENTITIES = 11;
@@ -39,8 +39,8 @@ export interface AgentKeys {
 }
 
 /**
- * Lists an agent's keys. ssh2's own listing leaves out what it cannot use, without a word; a user whose only key is on a
- * security key would then read that there is none.
+ * Lists an agent's keys. ssh2's own listing silently omits keys that it cannot use; a user whose only key is on a security key
+ * would then be told that there is none.
  */
 export function listAgentKeys(socketPath: string | null): Promise<AgentKeys> {
   if (socketPath === null) return Promise.resolve({ usable: [], unusable: [], problem: null });
@@ -58,10 +58,10 @@ export function listAgentKeys(socketPath: string | null): Promise<AgentKeys> {
     socket.on('error', (error: NodeJS.ErrnoException) =>
       finish(null, `the agent at ${name} cannot be used: ${error.code ?? terminalLine(error.message)}`),
     );
-    socket.on('close', () => finish(null, `the agent at ${name} hung up`));
+    socket.on('close', () => finish(null, `the agent at ${name} closed the connection`));
     socket.on('data', (chunk: Buffer) => {
       received = Buffer.concat([received, chunk]);
-      if (received.length > MOST_BYTES) finish(null, `the agent at ${name} says too much`);
+      if (received.length > MOST_BYTES) finish(null, `the answer of the agent at ${name} is too long`);
       const message = readField(received, 0)?.value;
       if (message === undefined) return;
       if (message[0] === IDENTITIES_ANSWER) finish(message, null);
@@ -93,11 +93,11 @@ function readIdentities(socket: string, answer: Buffer): AgentKeys {
   return { usable, unusable, problem: null };
 }
 
-/** An agent reduced to one of its keys, so that each key is an attempt of its own. */
+/** An agent with only one of its keys, so that each key is a separate attempt. */
 export class SingleKeyAgent extends ssh2.BaseAgent<ParsedKey> {
   readonly #key: AgentKey;
   readonly #agent: OpenSSHAgent;
-  /** Whether the server took the key and asked for a signature. */
+  /** Whether the server accepted the key and asked for a signature. */
   signed = false;
 
   constructor(key: AgentKey) {

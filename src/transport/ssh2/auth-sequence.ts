@@ -7,7 +7,7 @@ import type { Answers } from './keyboard-interactive.ts';
 import type { LoginGoal } from './login-words.ts';
 import type { AuthAttempt } from './ssh-authentication.ts';
 
-/** Answers the questions of a `keyboard-interactive` login; what comes after has given up the login. */
+/** Answers the questions of a `keyboard-interactive` login, or gives up the login. */
 export type OnQuestions = (
   instructions: string,
   prompts: readonly { readonly prompt: string; readonly echo?: boolean | undefined }[],
@@ -15,31 +15,31 @@ export type OnQuestions = (
 ) => void;
 
 /**
- * Hands ssh2 one attempt after the other, each once, skipping what the server does not take, and remembers what was tried
- * for the report. It follows a server that wants several methods one after the other (AuthenticationMethods). A password
- * that was refused is never sent again by another method.
+ * Gives ssh2 one attempt after the other, each once, without what the server does not accept, and remembers what was tried. It
+ * supports servers that require several methods in sequence (AuthenticationMethods). A refused password is never sent again
+ * by another method.
  *
- * ssh2 tells what the server said to a key out of a file or to a password, but not what it said to one out of an agent; so
- * before anything but a key is sent without an answer seen, the method `none` asks for the list.
+ * ssh2 passes on the server's answer to a key from a file or to a password, but not to a key from an agent. So if no answer
+ * is known yet, the method `none` asks for the list before anything other than a key is sent.
  */
 export class AuthSequence {
   /** Labels of the attempts made. */
   readonly tried: string[] = [];
-  /** The methods the server last said it would take. */
+  /** The methods in the server's last answer. */
   offered: readonly string[] = [];
-  /** Whether a server that asks questions was not tried, since nobody could have answered them. */
+  /** Whether questions were skipped because nobody could answer them. */
   leftQuestions = false;
   readonly #username: string;
   readonly #answers: Answers;
   readonly #onQuestions: OnQuestions;
   #remaining: AuthAttempt[];
-  /** What the server takes; `null` while that is not known. */
+  /** The methods that the server accepts; `null` while unknown. */
   #known: readonly string[] | null = null;
   #last: AuthAttempt | null = null;
-  /** Keys that were offered before the server said that it does not judge keys yet. */
+  /** Keys that were offered before the server said that it wants another method first. */
   #unjudged: AuthAttempt[] = [];
   #passwordRefused = false;
-  /** Whether one of several methods has been passed. */
+  /** Whether one of several methods was successful. */
   #partly = false;
 
   constructor(username: string, attempts: readonly AuthAttempt[], answers: Answers, onQuestions: OnQuestions) {
@@ -50,8 +50,8 @@ export class AuthSequence {
   }
 
   /**
-   * @param allowed what the server takes; `null` before the first attempt
-   * @param partialSuccess whether the last attempt was right, and another has to follow
+   * @param allowed the methods that the server accepts; `null` before the first attempt
+   * @param partialSuccess whether the last attempt succeeded, and another method must follow
    */
   next(allowed: readonly AuthenticationType[] | null, partialSuccess: boolean | null = null): AnyAuthMethod | false {
     this.#learn(allowed, partialSuccess === true);
@@ -74,8 +74,8 @@ export class AuthSequence {
     const last = this.#last;
     if (last === null) return;
     if (last.method.type === 'agent') {
-      // What ssh2 hands on now is the answer to an earlier attempt. A key that was signed for and is not the end of it
-      // was taken as one of several methods, most likely.
+      // ssh2 now passes the answer to an earlier attempt. If the key was used for a signature and the login continues, it
+      // was most likely accepted as one of several methods.
       if (last.method.agent instanceof SingleKeyAgent && last.method.agent.signed) {
         this.#known = null;
         this.#partly = true;
@@ -94,19 +94,19 @@ export class AuthSequence {
     this.#known = allowed;
     this.offered = allowed.map((method) => terminalLine(method, 40));
     if (first && !allowed.includes('publickey')) {
-      // It wants something else first, and may take these keys after that.
+      // It wants another method first, and may accept these keys afterwards.
       this.#remaining = [...this.#unjudged, ...this.#remaining];
       for (const { label } of this.#unjudged) this.tried.splice(this.tried.indexOf(label), 1);
     }
     this.#unjudged = [];
   }
 
-  /** The next attempt that the server may take. */
+  /** The next attempt that the server may accept. */
   #take(): AuthAttempt | null {
     const known = this.#known;
     const isKey = ({ method }: AuthAttempt): boolean => method.type === 'publickey' || method.type === 'agent';
     const index = this.#remaining.findIndex((attempt, place) => {
-      // Whatever it takes, a key may be shown first; it gives nothing away.
+      // A key may always be offered first; it reveals no secret.
       if (known === null) return place === 0 && isKey(attempt);
       if (!known.includes(isKey(attempt) ? 'publickey' : attempt.method.type)) return false;
       return attempt.method.type !== 'keyboard-interactive' || this.#mayAnswer();
@@ -114,24 +114,24 @@ export class AuthSequence {
     const [taken] = index === -1 ? [] : this.#remaining.splice(index, 1);
     if (taken !== undefined) return taken;
     if (known !== null || this.#last?.method.type === 'none') return null;
-    // Makes the server say what it takes, which is worth telling; a host that asks for nothing lets us in.
+    // Makes the server list its methods, for the message; a server without authentication accepts it.
     return { label: 'no credentials', method: { type: 'none', username: this.#username } };
   }
 
   #mayAnswer(): boolean {
     if (this.#passwordRefused) return false;
-    // A second factor is asked for even if nobody is there to answer: the failure then quotes the question.
+    // Questions for a second factor are requested even without a terminal: the failure then quotes the question.
     if (this.#answers.possible || this.#partly) return true;
     this.leftQuestions = true;
     return false;
   }
 }
 
-/** What to tell the user when the server took none of it. */
+/** The message if the server accepted nothing. */
 export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): Fault {
   const { tried } = sequence;
-  const offered = sequence.offered.length === 0 ? '' : `; it takes ${sequence.offered.join(', ')}`;
-  const triedText = tried.length === 0 ? 'nothing to offer' : `tried ${tried.join(', ')}`;
+  const offered = sequence.offered.length === 0 ? '' : `; it accepts ${sequence.offered.join(', ')}`;
+  const triedText = tried.length === 0 ? 'no key or password to offer' : `tried ${tried.join(', ')}`;
   const passed = notes.length === 0 ? '' : `; ${notes.join('; ')}`;
   const wantsPassword = sequence.offered.some((method) => method === 'password' || method === 'keyboard-interactive');
   const wantsKey = sequence.offered.includes('publickey');
@@ -140,7 +140,7 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
     words.role === 'host'
       ? '; for a password set PORTFW_SSH_PASSWORD or use --ask-pass'
       : '; on a terminal you are asked for its password';
-  let solve = `Check ${words.user}, and that this key stands in ~${user}/.ssh/authorized_keys on the ${words.role}`;
+  let solve = `Check ${words.user}, and that this key is in ~${user}/.ssh/authorized_keys on the ${words.role}`;
   if (tried.length === 0 && wantsKey) {
     solve = `Set ${words.key}, or load a key into your agent with ssh-add`;
     if (wantsPassword) solve += byPassword;
@@ -148,11 +148,11 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
     tried.some((label) => label === 'password' || label === 'keyboard-interactive') &&
     goal.password !== null
   ) {
-    solve = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out`;
+    solve = `Check ${words.user} and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock the account`;
   } else if (wantsPassword && goal.password === null) {
     solve += byPassword;
   } else if (sequence.offered.every((method) => method.startsWith('gssapi') || method === 'hostbased')) {
-    solve = `It takes only ${sequence.offered.join(' and ') || 'what it does not say'}, which portfw cannot do; let it take a key as well`;
+    solve = `It accepts only ${sequence.offered.join(' and ') || 'unnamed methods'}, which portfw does not support; let it accept a key as well`;
   }
   return { what: `${user}@${goal.address} refused the login (${triedText}${offered}${passed})`, solve };
 }

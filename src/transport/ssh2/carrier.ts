@@ -1,18 +1,18 @@
 import { Duplex, type Readable, type Writable } from 'node:stream';
 import type { Connection } from '../connection.ts';
 
-/** What the bytes of one SSH connection travel over. */
+/** The stream below one SSH connection. */
 export interface Carrier {
-  /** Paused, so that nothing the server says is lost before somebody listens. */
+  /** Paused, so that no data is lost before there is a listener. */
   readonly stream: Duplex;
   readonly endpoints: Connection['endpoints'];
-  /** What is known about why it ended, fit for a terminal; waits a moment for it. `null` when nothing is. */
+  /** Why it ended, safe for a terminal; waits a moment for it. `null` if unknown. */
   lastWords(): Promise<string | null>;
 }
 
 /**
- * Two streams as one that ends like a socket: destroying it closes it at once, whether the other side answers or not. A
- * channel of ssh2 does not, and a program has two streams anyway.
+ * Two streams as one that ends like a socket: destroying it closes it at once, whether the other side answers or not. An ssh2
+ * channel does not do that, and a program has two streams anyway.
  */
 export class PairedStream extends Duplex {
   readonly #source: Readable;
@@ -38,7 +38,7 @@ export class PairedStream extends Duplex {
   #end(): void {
     if (this.destroyed || this.readableEnded) return;
     this.push(null);
-    // Nobody may be reading, and then the end would never be seen.
+    // Without a reader, the end would never be noticed.
     if (this.readableLength === 0) this.destroy();
   }
 

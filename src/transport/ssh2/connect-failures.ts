@@ -3,9 +3,9 @@ import type { ConnectFailure } from '../connection.ts';
 import { type AuthSequence, authFailureText } from './auth-sequence.ts';
 import { type LoginGoal, where } from './login-words.ts';
 
-/** What a failed login comes to, in words; nothing here does anything. */
+/** The messages for failed logins. */
 
-/** A server that did not let us in: with what, and what it would have taken. */
+/** A refused login: what was tried, and what the server accepts. */
 export function refusal(
   goal: LoginGoal,
   sequence: AuthSequence,
@@ -31,11 +31,11 @@ export function refusal(
       solve: 'See whether "ssh-add -l" and "ssh" work on this machine',
     };
   }
-  // A server that hangs up in the middle of a login has refused it (a locked account, a policy): never just try again.
+  // A server that closes the connection during a login has refused it (a locked account, a policy): do not retry.
   return { ...failure, what: `${text.what}; the connection ended: ${said}`, solve: text.solve };
 }
 
-/** A server that never said that it speaks SSH. @param preamble what it said instead; @param ended why the way to it ended */
+/** No SSH identification. @param preamble what the server sent instead; @param ended why the connection ended */
 export function noIdentification(
   goal: LoginGoal,
   preamble: string,
@@ -50,7 +50,7 @@ export function noIdentification(
     return {
       kind: 'turned-away',
       reason: 'penalty-or-overload',
-      what: `The SSH server at ${at} turns this machine away for now ("${said}"): it penalises us for failed logins, or has too many under way`,
+      what: `The SSH server at ${at} refuses this machine for now ("${said}"): it penalises failed logins, or has too many logins in progress`,
       solve:
         'Correct the credentials first, then wait a minute or two: each further failure makes a penalty longer (PerSourcePenalties and MaxStartups in sshd_config)',
     };
@@ -59,15 +59,15 @@ export function noIdentification(
     return {
       kind: 'turned-away',
       reason: 'too-many-connections',
-      what: `The SSH server at ${at} has too many logins under way ("${said}")`,
+      what: `The SSH server at ${at} has too many logins in progress ("${said}")`,
       solve: 'Try again with fewer --forks, or raise MaxStartups in sshd_config',
     };
   }
   if (ended !== null) {
     return {
       kind: 'unreachable',
-      what: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `There is no way to ${at}: ${ended}`,
-      solve: 'Run the ProxyCommand by hand: an SSH server has to answer on its standard output',
+      what: timedOut ? `${at} did not answer within ${seconds} s: ${ended}` : `Cannot reach ${at}: ${ended}`,
+      solve: 'Run the ProxyCommand by hand: an SSH server must answer on its standard output',
     };
   }
   if (timedOut) {
@@ -80,25 +80,25 @@ export function noIdentification(
   if (said !== '') {
     return {
       kind: 'protocol-failed',
-      what: `${at} is no SSH server; it said: ${said}`,
+      what: `${at} is not an SSH server; it said: ${said}`,
       solve: `Check ${words.address} and ${words.port}`,
     };
   }
   return {
     kind: 'turned-away',
     reason: 'unknown',
-    what: `${at} closed the connection without a word`,
+    what: `${at} closed the connection without a message`,
     solve:
-      'The SSH server may be refusing this machine for a while after failed logins, have too many logins under way, or be starting: wait a minute and look into its log',
+      'The SSH server may be refusing this machine for a while after failed logins, have too many logins in progress, or be starting: wait a minute and check its log',
   };
 }
 
-/** A login that was not over in time. */
+/** A login that took too long. */
 export function tooSlow(goal: LoginGoal): ConnectFailure {
   return {
     kind: 'unreachable',
     what: `${where(goal)} did not finish the login within ${goal.connectTimeoutMs / 1000} s`,
-    solve: `The ${goal.words.role} may be overloaded, or slow to look up our name (UseDNS); ${goal.words.timeout} raises the limit`,
+    solve: `The ${goal.words.role} may be overloaded, or slow to look up this machine's name (UseDNS); ${goal.words.timeout} raises the limit`,
   };
 }
 
@@ -106,17 +106,17 @@ export function tooSlow(goal: LoginGoal): ConnectFailure {
 export function noCommonGround(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'protocol-failed',
-    what: `No common ground with the SSH server at ${where(goal)}: ${said}`,
+    what: `SSH negotiation with ${where(goal)} failed: ${said}`,
     solve:
       'The server is too old or too strict; it needs one of curve25519 or ECDH key exchange, AES-GCM or AES-CTR, and an Ed25519, ECDSA or RSA (SHA-2) host key',
   };
 }
 
-/** The line went down in the middle. */
+/** The connection was lost during the login. */
 export function brokeOff(goal: LoginGoal, said: string): ConnectFailure {
   return {
     kind: 'unreachable',
-    what: `The connection to ${where(goal)} broke off during the login: ${said}`,
+    what: `The connection to ${where(goal)} was lost during the login: ${said}`,
     solve: `Look into the SSH log of the ${goal.words.role} (journalctl -u ssh -u sshd)`,
   };
 }

@@ -5,24 +5,24 @@ import { type Carrier, PairedStream } from './carrier.ts';
 import { type LoginGoal, where } from './login-words.ts';
 import { interrupted } from './tcp-socket.ts';
 
-/** An SSH server that makes TCP connections for us. */
+/** An SSH server that opens forwarded TCP connections. */
 export interface ForwardingServer {
   readonly goal: LoginGoal;
   readonly client: Client;
-  /** Whether the connection to it stands. */
+  /** Whether the connection to it is open. */
   isAlive(): boolean;
   /** Called when the connection through it has ended. */
   release(): void;
 }
 
-/** How it went. */
+/** The result of a forwarding. */
 export type Forwarded =
   | { readonly kind: 'open'; readonly carrier: Carrier }
   | { readonly kind: 'failed'; readonly failure: ConnectFailure }
-  /** The jump host itself went away. */
+  /** The connection to the jump host was lost. */
   | { readonly kind: 'hop-lost' };
 
-/** Has a jump host make a TCP connection. */
+/** Lets a jump host open a TCP connection. */
 export function forward(hop: ForwardingServer, goal: LoginGoal, signal: AbortSignal | undefined): Promise<Forwarded> {
   return new Promise((resolve) => {
     let settled = false;
@@ -39,7 +39,7 @@ export function forward(hop: ForwardingServer, goal: LoginGoal, signal: AbortSig
       if (settled) {
         if (error === undefined) channel.close();
       } else if (error !== undefined) {
-        // Without a number it is not the server's answer: the connection to it is gone.
+        // Without a number it is not the server's answer: the connection to it is lost.
         if (typeof error.reason !== 'number') onLost();
         else settle({ kind: 'failed', failure: notForwarded(hop.goal, goal, error) });
       } else settle({ kind: 'open', carrier: channelCarrier(channel, hop) });
@@ -53,7 +53,7 @@ export function forward(hop: ForwardingServer, goal: LoginGoal, signal: AbortSig
     signal?.addEventListener('abort', onAbort, { once: true });
     hop.client.once('close', onLost);
     try {
-      // Where the connection comes from is for the server's log alone.
+      // The source address is only for the server's log.
       hop.client.forwardOut('127.0.0.1', 65_535, goal.address, goal.port, onOpen as never);
     } catch {
       onLost();
@@ -68,7 +68,7 @@ function channelCarrier(channel: ClientChannel, hop: ForwardingServer): Carrier 
   });
   return {
     stream,
-    // The address that the host sees is the jump host's; what it is called there, only the host can say.
+    // The host sees an address of the jump host, which is not known here.
     endpoints: null,
     lastWords: () =>
       Promise.resolve(hop.isAlive() ? null : `the connection to the jump host ${where(hop.goal)} was lost`),
@@ -128,7 +128,7 @@ function explain({ words }: LoginGoal, said: string): readonly [what: string, so
   return [said, 'Try "ssh" to the same address from the jump host'];
 }
 
-/** The jump host went away in the middle. */
+/** The jump host was lost while it connected. */
 export function lostOnTheWay(hop: LoginGoal, goal: LoginGoal): ConnectFailure {
   return {
     kind: 'unreachable',

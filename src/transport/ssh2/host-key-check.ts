@@ -18,14 +18,14 @@ import { defaultKnownHostsFiles, type KnownHostsFileFailure, type KnownHostsStor
 export interface HostKeyCheck {
   /** Signature algorithms to ask the server for, most wanted first. */
   readonly algorithms: readonly string[];
-  /** Decides about the key in wire format; records a new one if the target allows it. Never throws. */
+  /** Checks the key in wire format; records a new one if the target allows it. Never throws. */
   verify(key: Buffer): Promise<{ readonly kind: 'accepted'; readonly note: string | null } | ConnectFailure>;
 }
 
-/** A server whose key is checked: a host, or a machine on the way (whose name is its address). */
+/** A server whose key is checked: a host, or a jump host (whose name is its address). */
 export type CheckedServer = SshEndpoint & { readonly name: string; readonly route?: Route };
 
-/** Reads the known hosts that matter for a server. */
+/** Reads the known hosts for a server. */
 export async function prepareHostKeyCheck(
   target: CheckedServer,
   store: KnownHostsStore,
@@ -73,8 +73,8 @@ async function verify(
         ...shown,
         file,
         line,
-        what: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be listening in`,
-        solve: `Ask whoever runs the host for its fingerprint. Only when it is right, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
+        what: `THE HOST KEY OF ${names.primary} HAS CHANGED: ${file} line ${line} holds another key (${keyType} ${fingerprint(decision.recorded.key)}), the host shows ${shown.keyType} ${shown.fingerprint}. Somebody may be intercepting the connection`,
+        solve: `Ask the host's administrator for its fingerprint. Only if it matches, remove the old key: ssh-keygen -f ${quote(file)} -R ${quote(names.primary)}`,
       };
     }
     case 'revoked': {
@@ -122,7 +122,7 @@ function unknownText(
   };
 }
 
-/** A word for a command line that the user may copy. */
+/** Quotes a word for a command line that the user may copy. */
 function quote(word: string): string {
   return /^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -7,12 +7,12 @@ import { startProxyCommand } from './proxy-command.ts';
 import type { LoggedIn } from './ssh-login.ts';
 import { interrupted, openSocket } from './tcp-socket.ts';
 
-/** How long a jump host that nobody uses stays logged in to: a host's next connection follows its last within moments. */
+/** How long the connection to an unused jump host stays open: the next connection usually follows soon. */
 const LINGER_MS = 5000;
 const CLOSE_TIMEOUT_MS = 500;
 /**
- * How long a jump host that could not be reached is not tried again: as long as it takes the other hosts of a run, which
- * asked in the same moment, to fail for the same reason.
+ * How long an unreachable jump host is not tried again: so that other hosts of the run that wait for it fail for the same
+ * reason.
  */
 const UNREACHABLE_MS = 3000;
 
@@ -26,19 +26,19 @@ export type LogIn = (
   signal: AbortSignal | undefined,
 ) => Promise<LoggedIn | ConnectFailure>;
 
-/** A way that is open, or why it is not. */
+/** An open connection, or why there is none. */
 type Opened = { readonly kind: 'open'; readonly carrier: Carrier; readonly notes: readonly string[] } | ConnectFailure;
 
 /** The use of a jump host by one connection through it. */
 interface Lease {
   readonly kind: 'lease';
   readonly hop: Hop;
-  /** What the user may want to know about how the login on the jump hosts came about; said once. */
+  /** Notes for the user about the login on the jump hosts; reported once. */
   readonly notes: readonly string[];
   release(): void;
 }
 
-/** A jump host that we are logged in to. */
+/** A jump host with an open login. */
 interface Hop {
   readonly goal: LoginGoal;
   readonly client: Client;
@@ -48,7 +48,7 @@ interface Hop {
   timer: NodeJS.Timeout | null;
 }
 
-/** An attempt that is under way; everybody who needs the jump host waits for the same one. */
+/** An attempt in progress; all connections through the jump host wait for the same one. */
 interface Attempt {
   readonly outcome: Promise<Hop | ConnectFailure>;
   readonly controller: AbortController;
@@ -62,11 +62,11 @@ type Entry =
   | { readonly state: 'failed'; readonly failure: ConnectFailure; readonly until: number };
 
 /**
- * The jump hosts of a run. A chain of them is logged in to once for all hosts behind it: a hundred logins at once would
- * meet MaxStartups. What is shared ends there: to each host there is a new TCP connection from the last jump host, and a
- * new key exchange and authentication over it, whenever one is asked for. The guard's proof rests on that.
+ * The jump hosts of a run. There is one login on a chain of them for all hosts behind it: a hundred logins at once would
+ * reach MaxStartups. Only that is shared: each connection to a host is a new TCP connection from the last jump host, with a
+ * new key exchange and authentication. The guard's proof depends on that.
  *
- * A jump host that refused us is not asked again during the run, since each refusal brings a penalty nearer.
+ * A jump host that refused the login is not tried again during the run, because each refusal may lead to a penalty.
  */
 export class JumpHosts {
   readonly #logIn: LogIn;
@@ -80,7 +80,7 @@ export class JumpHosts {
 
   /** Opens a new TCP connection to a goal from the last of the jump hosts. */
   async reach(route: JumpRoute, goal: LoginGoal, signal: AbortSignal | undefined): Promise<Opened> {
-    // A jump host that went down since it was last used shows only now; a fresh one is worth one more attempt.
+    // A lost connection to a jump host is noticed only now; one more attempt with a fresh one is made.
     for (let attempt = 1; ; attempt++) {
       const lease = await this.#lease(route, signal);
       if (lease.kind !== 'lease') return lease;
@@ -93,7 +93,7 @@ export class JumpHosts {
     }
   }
 
-  /** Logs out everywhere; connections through the jump hosts are lost. */
+  /** Logs out of all jump hosts; connections through them are lost. */
   close(): void {
     for (const entry of this.#entries.values()) {
       if (entry.state === 'opening') entry.attempt.controller.abort();
@@ -117,7 +117,7 @@ export class JumpHosts {
       } else {
         const waited = await wait(entry.attempt, signal);
         if (waited === 'aborted') {
-          // Nobody is left who wants it; whoever comes now begins anew.
+          // No connection waits for it any more; the next one makes a new attempt.
           if (entry.attempt.waiters === 0 && this.#entries.get(key) === entry) this.#entries.delete(key);
           return interrupted(last);
         }
@@ -128,7 +128,7 @@ export class JumpHosts {
     }
     return {
       kind: 'unreachable',
-      what: `The jump host ${last.user}@${where(last)} lets us in and hangs up at once`,
+      what: `The jump host ${last.user}@${where(last)} accepts the login and closes the connection at once`,
       solve: 'Look into the SSH log of the jump host (journalctl -u ssh -u sshd)',
     };
   }
@@ -139,7 +139,7 @@ export class JumpHosts {
     const entry: Entry = { state: 'opening', attempt };
     this.#entries.set(key, entry);
     void attempt.outcome.then((outcome) => {
-      // Nobody may be interested any more.
+      // Perhaps no connection waits for it any more.
       if (this.#entries.get(key) !== entry) {
         if (!('kind' in outcome)) end(outcome);
       } else if ('kind' in outcome) {
@@ -159,12 +159,12 @@ export class JumpHosts {
     const before = { ...route, hops: route.hops.slice(0, -1) };
     const first = before.hops.length === 0;
     const opened = await (first ? openFirst(route, goal, signal) : this.reach(before, goal, signal));
-    // A failure of a jump host before this one says so already.
+    // A failure of an earlier jump host already names it.
     if (opened.kind !== 'open') return first ? blamed(goal, opened) : opened;
     const login = await this.#logIn(goal, opened.carrier, signal);
     if (login.kind !== 'ready') return blamed(goal, login);
     const { client } = login;
-    // Everybody who connects through it at the moment listens to its end.
+    // Every connection through it listens for its end.
     client.setMaxListeners(0);
     const notes = [...opened.notes, ...login.notes];
     const hop: Hop = { goal, client, notes, users: 0, alive: true, timer: null };
@@ -200,7 +200,7 @@ export class JumpHosts {
   }
 }
 
-/** The way to the nearest jump host. */
+/** Opens the connection to the nearest jump host. */
 async function openFirst(
   { firstHopCommand }: JumpRoute,
   goal: LoginGoal,
@@ -214,11 +214,11 @@ function end(hop: Hop): void {
   if (hop.timer !== null) clearTimeout(hop.timer);
   hop.alive = false;
   hop.client.end();
-  // A server that does not hang up must not keep the way open.
+  // A server that does not close the connection must not keep it open.
   setTimeout(() => hop.client.destroy(), CLOSE_TIMEOUT_MS).unref();
 }
 
-/** Waits for an attempt of several; the last one to lose interest ends it. */
+/** Waits for a shared attempt; it is aborted when the last waiter is. */
 async function wait(attempt: Attempt, signal: AbortSignal | undefined): Promise<Hop | ConnectFailure | 'aborted'> {
   attempt.waiters += 1;
   let onAbort = (): void => undefined;
@@ -233,7 +233,7 @@ async function wait(attempt: Attempt, signal: AbortSignal | undefined): Promise<
   return outcome;
 }
 
-/** How long a failure stands before the jump host is tried again, in milliseconds. */
+/** How long a failure is remembered before the jump host is tried again, in milliseconds. */
 function lastsMs(failure: ConnectFailure): number {
   switch (failure.kind) {
     case 'unreachable':
@@ -245,7 +245,7 @@ function lastsMs(failure: ConnectFailure): number {
   }
 }
 
-/** A failure with the jump host's name in front: a user knows it may not be the host that they asked for. */
+/** A failure with the jump host's name in front, so that it is not mistaken for a failure of the host. */
 function blamed<F extends ConnectFailure>(goal: LoginGoal, failure: F): F {
-  return { ...failure, what: `The jump host ${goal.user}@${where(goal)} is in the way: ${failure.what}` };
+  return { ...failure, what: `The jump host ${goal.user}@${where(goal)} failed: ${failure.what}` };
 }

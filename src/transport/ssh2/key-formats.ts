@@ -2,15 +2,15 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import ssh2, { type ParsedKey } from 'ssh2';
 
 /**
- * What kinds of SSH keys there are, which of them can be used, and how a private key in another format than OpenSSH's
- * becomes one that ssh2 takes. Nothing here reads files or asks for anything.
+ * Kinds of SSH keys, which of them can be used, and the conversion of private keys into a format that ssh2 reads. Nothing here
+ * reads files or asks questions.
  */
 
 const OPENSSH_BEGIN = '-----BEGIN OPENSSH PRIVATE KEY-----';
 const OPENSSH_END = '-----END OPENSSH PRIVATE KEY-----';
 const OPENSSH_MAGIC = Buffer.from('openssh-key-v1\0', 'latin1');
 
-/** A kind of key that ssh2 cannot use, by the name of its type on the wire; `null` for one that it can. */
+/** The kind of a key that ssh2 cannot use, by its type name on the wire; `null` for a usable one. */
 export function unusableKind(keyType: string): 'fido' | 'certificate' | 'dsa' | 'unknown' | null {
   if (keyType.includes('-cert-v')) return 'certificate';
   if (keyType.startsWith('sk-') || keyType.startsWith('webauthn-sk-')) return 'fido';
@@ -18,7 +18,7 @@ export function unusableKind(keyType: string): 'fido' | 'certificate' | 'dsa' | 
   return /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521))$/.test(keyType) ? null : 'unknown';
 }
 
-/** What a user reads about a key of such a kind: why it cannot be used, and what to do instead. */
+/** For the user: why such a key cannot be used, and what to do instead. */
 export function unusableText(kind: NonNullable<ReturnType<typeof unusableKind>>): { why: string; instead: string } {
   switch (kind) {
     case 'fido':
@@ -28,7 +28,7 @@ export function unusableText(kind: NonNullable<ReturnType<typeof unusableKind>>)
       };
     case 'certificate':
       return {
-        why: 'it is an SSH certificate, which portfw cannot show to a server',
+        why: 'it is an SSH certificate, which portfw cannot use',
         instead: `Add the plain key to authorized_keys on the host, or let OpenSSH make the connection to a jump host that takes the certificate: ${BY_OPENSSH}`,
       };
     case 'dsa':
@@ -44,11 +44,11 @@ export function unusableText(kind: NonNullable<ReturnType<typeof unusableKind>>)
   }
 }
 
-/** Where OpenSSH can be put in for what ssh2 cannot do: the way to a host is its, the login on the host is ours. */
+/** How OpenSSH can do what ssh2 cannot: it makes the connection, portfw logs in on the host. */
 export const BY_OPENSSH =
   'a ProxyCommand such as "ssh -W %h:%p JUMP-HOST" logs in to the jump host with all that OpenSSH can do';
 
-/** The public half of a key, as far as its file tells it without a passphrase. */
+/** The public half of a key, if its file contains it without a passphrase. */
 export interface PublicHalf {
   /** As on the wire: `ssh-ed25519`. */
   readonly type: string;
@@ -56,7 +56,7 @@ export interface PublicHalf {
   readonly blob: Buffer;
 }
 
-/** Reads one line of a `.pub` file, whatever the type; `null` when it is none. */
+/** Reads one line of a `.pub` file, of any type; `null` if it is not one. */
 export function parsePublicLine(text: string): PublicHalf | null {
   const [, type, encoded] = /^\s*([a-z0-9@.-]+) ([A-Za-z0-9+/]+=*)(?:\s|$)/.exec(text) ?? [];
   if (type === undefined || encoded === undefined) return null;
@@ -65,8 +65,8 @@ export function parsePublicLine(text: string): PublicHalf | null {
 }
 
 /**
- * The public half out of a private key in OpenSSH's format, which has it in the clear even where the key is encrypted;
- * `null` for any other format.
+ * The public half of a private key in OpenSSH's format, which is not encrypted even if the key is; `null` for any other
+ * format.
  */
 export function publicHalfOf(text: string): PublicHalf | null {
   const begin = text.indexOf(OPENSSH_BEGIN);
@@ -94,7 +94,7 @@ export function readField(bytes: Buffer, at: number): { readonly value: Buffer; 
   return next > bytes.length ? null : { value: bytes.subarray(at + 4, next), next };
 }
 
-/** How the reading of a private key ended. */
+/** The result of reading a private key. */
 export type ParsedPrivateKey =
   | { readonly kind: 'key'; readonly key: ParsedKey }
   | { readonly kind: 'needs-passphrase' | 'wrong-passphrase' | 'public' | 'putty' }
@@ -133,7 +133,7 @@ function parsePem(text: string, passphrase: string | null): ParsedPrivateKey {
     key = createPrivateKey({ key: text, format: 'pem', ...(passphrase === null ? {} : { passphrase }) });
   } catch (error) {
     const { code = '', message } = error as NodeJS.ErrnoException;
-    // A wrong passphrase mostly shows in the padding; by chance it does not, and what comes out is no key.
+    // A wrong passphrase usually breaks the padding; if not, the result is not a key.
     const undone =
       /BAD_DECRYPT|BAD_PASSWORD|CIPHERFINAL|PKCS12/i.test(code) || /bad decrypt|asn1|DECODER/i.test(message);
     return encrypted && undone ? { kind: 'wrong-passphrase' } : { kind: 'malformed', why: message };
@@ -145,7 +145,7 @@ function parsePem(text: string, passphrase: string | null): ParsedPrivateKey {
   return parsed instanceof Error ? { kind: 'malformed', why: parsed.message } : { kind: 'key', key: first(parsed) };
 }
 
-/** The key in a format that ssh2 takes, unencrypted, for no longer than it takes to read it; `null` for another type. */
+/** The key unencrypted in a format that ssh2 reads, only while it is parsed; `null` for another type. */
 function inKnownFormat(key: KeyObject): string | null {
   switch (key.asymmetricKeyType) {
     case 'rsa':

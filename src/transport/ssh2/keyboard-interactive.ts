@@ -11,14 +11,14 @@ interface Prompt {
   readonly echo?: boolean | undefined;
 }
 
-/** The words for "password" on the systems that ask for one in their own language. */
+/** The word for "password" in the prompts of various languages. */
 const PASSWORD =
   /password|passwort|kennwort|mot de passe|contraseña|clave|senha|palavra-passe|parola|пароль|hasło|heslo|jelszó|lösenord|passord|adgangskode|salasana|wachtwoord|şifre|σύνθημα|密码|密碼|パスワード|암호/i;
-/** What is hidden too and is not the password: a new one, a code that is good for one login. */
+/** Other hidden questions: a new password, a one-time code. */
 const NOT_THE_PASSWORD =
   /\bnew\b|again|retype|repeat|confirm|one[- ]?time|\botp\b|token|code|verif|second|factor|\bpin\b|\bneu|\bnouveau|\bnuev/i;
 
-/** A password that has to be changed first; the host asks for the old one and for a new one. */
+/** An expired password: the host asks for the old one and for a new one. */
 const EXPIRED = /required to change|has expired|current (?:unix )?password|new (?:unix )?password/i;
 
 /** Whether a question is about the account's password, which portfw may know. */
@@ -27,8 +27,8 @@ export function asksForPassword(prompt: string, hidden: boolean): boolean {
 }
 
 /**
- * Answers the questions of one login. The password answers the question for it, once: a server that asks again has
- * refused it. All else is for the person at the terminal, since a code from a token is good for one login.
+ * Answers the questions of one login. The password is given once: a server that asks again has refused it. All other questions
+ * are for the person at the terminal, because a code from a token is valid for one login.
  */
 export class Answers {
   readonly #account: string;
@@ -37,7 +37,7 @@ export class Answers {
   readonly #asksPassword: boolean;
   #passwordGiven = false;
 
-  /** @param asksPassword whether the password may be asked for too; not for hosts, each of which would ask again */
+  /** @param asksPassword whether the person may be asked for the password too; not for hosts, because each would ask again */
   constructor(account: string, password: Secret | null, ask: AnswerQuestion | null, asksPassword = false) {
     this.#account = account;
     this.#password = password;
@@ -45,7 +45,7 @@ export class Answers {
     this.#asksPassword = asksPassword;
   }
 
-  /** The password by the method of that name, where no question comes over the wire; `null` when there is none. */
+  /** The password for the method `password`, where the server sends no question; `null` if there is none. */
   async typedPassword(): Promise<string | null> {
     if (this.#password !== null || this.#ask === null || !this.#asksPassword || this.#passwordGiven) return null;
     this.#passwordGiven = true;
@@ -58,7 +58,7 @@ export class Answers {
     return this.#password !== null || this.#ask !== null;
   }
 
-  /** The server took the password that it was given, and wants more: if it asks for one again, that is another question. */
+  /** The server accepted the password and wants more: if it asks for a password again, that is another question. */
   passwordAccepted(): void {
     this.#passwordGiven = false;
   }
@@ -87,7 +87,7 @@ export class Answers {
         return {
           what: `${quoted} once more: the password was refused`,
           solve:
-            'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock us out',
+            'Check the account and PORTFW_SSH_PASSWORD; it will not be tried again, so that the host does not lock the account',
         };
       }
       if (this.#password === null && (this.#ask === null || !this.#asksPassword)) {
@@ -103,7 +103,7 @@ export class Answers {
       return {
         what: `${quoted}, and there is no terminal to ask you on`,
         solve:
-          'Run portfw on a terminal, or let this account log in by a key alone (AuthenticationMethods and PAM on the host)',
+          'Run portfw on a terminal, or let this account log in with only a key (AuthenticationMethods and PAM on the host)',
       };
     }
     const said = await this.#ask({ account: this.#account, instructions, prompt, hidden });
@@ -112,7 +112,7 @@ export class Answers {
   }
 }
 
-/** A password that was typed: a server knows it from now on, and must not make us show it. */
+/** A typed password: the server knows it now, and portfw must not show it if the server prints it. */
 function hiddenAnswer(said: Secret | null): string | null {
   const answer = said?.reveal() ?? null;
   if (answer !== null) concealValue(answer, 'anywhere');

@@ -11,17 +11,17 @@ import {
   parseKnownHosts,
 } from './known-hosts.ts';
 
-/** The files OpenSSH consults when nothing else is said; new keys go to the first. */
+/** OpenSSH's default files; new keys are recorded in the first. */
 export function defaultKnownHostsFiles(home: string = homedir()): string[] {
   return [...defaultUserKnownHostsFiles(home), ...defaultGlobalKnownHostsFiles()];
 }
 
-/** Those of the user's (UserKnownHostsFile). */
+/** The user's default files (UserKnownHostsFile). */
 export function defaultUserKnownHostsFiles(home: string): string[] {
   return [join(home, '.ssh', 'known_hosts'), join(home, '.ssh', 'known_hosts2')];
 }
 
-/** Those of the system's (GlobalKnownHostsFile). */
+/** The system's default files (GlobalKnownHostsFile). */
 export function defaultGlobalKnownHostsFiles(): string[] {
   return ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2'];
 }
@@ -32,14 +32,14 @@ export interface KnownHostsFileFailure extends Fault {
 }
 
 /**
- * Reads known_hosts files for many hosts at once: a file is parsed again only when it has changed, and additions are
- * made one after the other, each after a fresh look, so two connections can never record two keys for one host.
+ * Reads known_hosts files for many hosts at once: a file is parsed again only if it has changed. Additions are
+ * made one after the other, each after reading again, so two connections can never record two keys for one host.
  */
 export class KnownHostsStore {
   readonly #parsed = new Map<string, { readonly version: string; readonly known: KnownHosts }>();
   #additions: Promise<unknown> = Promise.resolve();
 
-  /** Everything the files say; a file that does not exist says nothing. */
+  /** The contents of all files; a missing file is empty. */
   async read(
     files: readonly string[],
   ): Promise<{ readonly kind: 'read'; readonly known: KnownHosts } | KnownHostsFileFailure> {
@@ -76,7 +76,7 @@ export class KnownHostsStore {
    * Records a key that no file knows, in the first file.
    *
    * @param hashed whether the name is hidden behind a hash
-   * @returns the decision after a fresh look: `unknown` when the key was recorded now, anything else when somebody else
+   * @returns the decision after reading again: `unknown` if the key was recorded now, anything else if another process
    *   recorded a key for the host meanwhile.
    */
   add(
@@ -115,7 +115,7 @@ export class KnownHostsStore {
   }
 }
 
-/** One write in append mode: whole or not at all for other readers and writers. Creates file (0600) and folder (0700). */
+/** One write in append mode, so that it is atomic for other processes. Creates file (0600) and folder (0700). */
 async function appendLine(file: string, line: string): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const handle = await open(file, 'a+', 0o600);
@@ -123,7 +123,7 @@ async function appendLine(file: string, line: string): Promise<void> {
     const { size } = await handle.stat();
     const last = Buffer.alloc(1);
     if (size > 0) await handle.read(last, 0, 1, size - 1);
-    // Someone's editor may have left the last line without its line feed.
+    // The last line may have no line feed.
     const separator = size > 0 && last[0] !== 0x0a ? '\n' : '';
     const bytes = Buffer.from(separator + line, 'utf8');
     const { bytesWritten } = await handle.write(bytes);

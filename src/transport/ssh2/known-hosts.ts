@@ -1,7 +1,7 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /**
- * known_hosts as OpenSSH's sshd(8) manual page describes it: parsing, and the decision about a key that a host shows.
+ * known_hosts as OpenSSH's sshd(8) manual page describes it: parsing, and the decision about a host's key.
  * Pure; `known-hosts-files.ts` reads and writes the files.
  */
 
@@ -19,7 +19,7 @@ export interface KnownHost {
   readonly key: Buffer;
 }
 
-/** A line that plays no part in decisions. */
+/** A line that is not used for decisions. */
 export interface IgnoredLine {
   readonly file: string;
   readonly line: number;
@@ -27,7 +27,7 @@ export interface IgnoredLine {
   readonly hosts: string;
 }
 
-/** What known_hosts files say. */
+/** The contents of known_hosts files. */
 export interface KnownHosts {
   readonly entries: readonly KnownHost[];
   readonly ignored: readonly IgnoredLine[];
@@ -37,13 +37,13 @@ export interface KnownHosts {
 export interface HostKeyNames {
   /** As OpenSSH would record it: `host`, or `[host]:port` for another port than 22. Lower case. */
   readonly primary: string;
-  /** Names whose record counts in the same way when the primary one has none. */
+  /** Names whose record counts in the same way if the primary name has none. */
   readonly alternatives: readonly string[];
   /** Names whose record can only confirm a key (the host without its port). */
   readonly confirming: readonly string[];
 }
 
-/** What to make of a key. */
+/** The decision about a key. */
 export type HostKeyDecision =
   | { readonly kind: 'known' }
   | { readonly kind: 'unknown' }
@@ -57,7 +57,7 @@ const ALGORITHMS: ReadonlyMap<string, readonly string[]> = new Map([
   ['ecdsa-sha2-nistp256', ['ecdsa-sha2-nistp256']],
   ['ecdsa-sha2-nistp384', ['ecdsa-sha2-nistp384']],
   ['ecdsa-sha2-nistp521', ['ecdsa-sha2-nistp521']],
-  // Never the SHA-1 signatures of "ssh-rsa": OpenSSH gave them up in 8.8.
+  // Never the SHA-1 signatures of "ssh-rsa": OpenSSH removed them in 8.8.
   ['ssh-rsa', ['rsa-sha2-512', 'rsa-sha2-256']],
 ]);
 
@@ -92,7 +92,7 @@ export function parseKnownHosts(text: string, file: string): KnownHosts {
   return { entries, ignored };
 }
 
-/** The type that a public key in wire format names itself, or `''` when it is none. */
+/** The type in a public key in wire format, or `''` if it is not one. */
 export function wireKeyType(key: Buffer): string {
   if (key.length < 4) return '';
   const length = key.readUInt32BE(0);
@@ -108,7 +108,7 @@ export function fingerprint(key: Buffer): string {
  * The names to look a host up by.
  *
  * @param address what we connect to (`ansible_host`).
- * @param name what the inventory calls it: people record keys under that name too, when `~/.ssh/config` knows it.
+ * @param name its name in the inventory: keys are recorded under that name too, if `~/.ssh/config` knows it.
  * @param alias HostKeyAlias, which replaces all other names.
  */
 export function hostKeyNames(address: string, port: number, name: string, alias: string | null): HostKeyNames {
@@ -130,7 +130,7 @@ export function matchesHost(hosts: string, name: string): boolean {
   for (const pattern of hosts.toLowerCase().split(',')) {
     const negated = pattern.startsWith('!');
     if (!matchesPattern(negated ? pattern.slice(1) : pattern, name)) continue;
-    // One negated match rules the whole line out, wherever it stands.
+    // One negated match excludes the whole line, at any position.
     if (negated) return false;
     matched = true;
   }
@@ -171,10 +171,10 @@ export function matchesPattern(pattern: string, name: string): boolean {
 }
 
 /**
- * Decides about the key that a host shows.
+ * Decides about a host's key.
  *
  * A host recorded with keys of other types only counts as changed: we ask for the recorded types first
- * ({@link hostKeyAlgorithms}), so a server that shows another one no longer has them.
+ * ({@link hostKeyAlgorithms}), so a server that offers another one no longer has them.
  */
 export function decideHostKey(known: KnownHosts, names: HostKeyNames, key: Buffer): HostKeyDecision {
   const everyName = [names.primary, ...names.alternatives, ...names.confirming];
@@ -197,7 +197,7 @@ function recordedFor(known: KnownHosts, name: string): KnownHost[] {
 }
 
 /**
- * The host key algorithms to offer: those of recorded keys first, so that the server shows a key that we can compare.
+ * The host key algorithms to offer: those of recorded keys first, so that the server offers a key that can be compared.
  *
  * @param allowed the only ones that may be offered, most wanted first (HostKeyAlgorithms)
  */
@@ -219,7 +219,7 @@ export function hostKeyAlgorithms(
   ];
 }
 
-/** Lines that would have spoken for the host if we understood them: certificate authorities, unsupported key types. */
+/** Lines for the host that are not supported: certificate authorities, other key types. */
 export function ignoredFor(known: KnownHosts, names: HostKeyNames): readonly IgnoredLine[] {
   return known.ignored.filter(
     (line) =>

@@ -1,8 +1,7 @@
 import type { SshEndpoint } from '../connection.ts';
 
 /**
- * How the settings of an endpoint are called in a hint: a host's stand in the inventory, those of a jump host in
- * ssh_config.
+ * The names of an endpoint's settings in a hint: for a host those of the inventory, for a jump host those of ssh_config.
  */
 export interface LoginWords {
   readonly role: 'host' | 'jump host';
@@ -31,7 +30,7 @@ const OF_JUMP_HOST: LoginWords = {
   timeout: 'ConnectTimeout',
 };
 
-/** An SSH server to log in to, with the name that it is known by and the words for its settings. */
+/** An SSH server to log in to, with its name and the names of its settings. */
 export interface LoginGoal extends SshEndpoint {
   /** The inventory's name of a host, the address of a jump host. */
   readonly name: string;
@@ -43,7 +42,7 @@ export function hostGoal(host: SshEndpoint & { readonly name: string }): LoginGo
   return { ...host, words: OF_HOST };
 }
 
-/** The goal of a login on a machine on the way. */
+/** The goal of a login on a jump host. */
 export function jumpGoal(hop: SshEndpoint): LoginGoal {
   return { ...hop, name: hop.address, words: OF_JUMP_HOST };
 }

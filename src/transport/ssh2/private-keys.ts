@@ -9,18 +9,18 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import type { PassphraseSource } from '../logins.ts';
 import { parsePrivateKey, parsePublicLine, publicHalfOf, unusableText } from './key-formats.ts';
 
-/** A private key is some kilobytes; a bigger file is none. */
+/** A private key has some kilobytes; a larger file is not one. */
 const MOST_BYTES = 256 * 1024;
 
-/** What became of a private key file. */
+/** The result of loading a private key file. */
 export type LoadedKey =
   | { readonly kind: 'key'; readonly key: ParsedKey }
   | { readonly kind: 'absent' }
   | ({ readonly kind: 'locked' | 'unusable' } & Fault);
 
 /**
- * Private keys, each read, unlocked and parsed once however many hosts it opens: unlocking costs some 400 ms of pure
- * computation, and nobody wants to be asked twice.
+ * Private keys, each read, unlocked and parsed once for all hosts: unlocking takes about 400 ms of CPU time, and the user should
+ * be asked only once.
  */
 export class PrivateKeyStore {
   readonly #source: PassphraseSource;
@@ -33,7 +33,7 @@ export class PrivateKeyStore {
     this.#source = source;
   }
 
-  /** Loads a key without asking anyone: an encrypted one that the passphrase at hand does not open is `locked`. */
+  /** Loads a key without asking: an encrypted one that the given passphrase does not open is `locked`. */
   load(file: string): Promise<LoadedKey> {
     return remember(this.#loaded, file, () => parse(file, this.#source.passphrase));
   }
@@ -53,7 +53,7 @@ export class PrivateKeyStore {
     });
   }
 
-  /** The public half in wire format, from `FILE.pub`, or from the file, which tells it even while it is locked. */
+  /** The public half in wire format, from `FILE.pub`, or from the file, even if it is locked. */
   async publicKey(file: string): Promise<Buffer | null> {
     for (const name of [`${file}.pub`, file]) {
       const text = await readKeyFile(name).catch(() => null);
@@ -96,7 +96,7 @@ async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey
         kind: 'unusable',
         what: `${shown} is a public key`,
         solve:
-          'Name the private key, which has no .pub at the end; a public key will do only for a key that your agent holds',
+          'Name the private key, which has no .pub at the end; a public key is enough only if your agent holds the private key',
       };
     case 'needs-passphrase':
       return {
@@ -129,7 +129,7 @@ async function parse(file: string, passphrase: Secret | null): Promise<LoadedKey
   }
 }
 
-/** Reads a file that must be a plain one of a key's size: a pipe would hang, a device never end. */
+/** Reads a file that must be a regular one of a key's size: a pipe would hang, a device never end. */
 async function readKeyFile(file: string): Promise<string> {
   const info = await stat(file);
   if (!info.isFile()) throw new Error('it is not a file');
@@ -137,7 +137,7 @@ async function readKeyFile(file: string): Promise<string> {
   return readFile(file, 'latin1');
 }
 
-/** Whether a file exists; what cannot be looked at does not. */
+/** Whether a file exists; one without access does not. */
 export async function fileExists(file: string): Promise<boolean> {
   return stat(file).then(
     (info) => info.isFile(),

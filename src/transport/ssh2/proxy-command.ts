@@ -4,18 +4,18 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import type { ConnectFailure } from '../connection.ts';
 import { type Carrier, PairedStream } from './carrier.ts';
 
-/** Of what the command says on its standard error the end is kept: it is where programs say what went wrong. */
+/** The end of the command's standard error is kept: usually it has the error message. */
 const KEPT_BYTES = 4 * 1024;
-/** A command that was told to end has this long before KILL. */
+/** The time between TERM and KILL for the command. */
 const KILL_AFTER_MS = 1000;
-/** How long the command's own words may still be under way when its streams have ended. */
+/** How long to wait for the command's error output after its streams have ended. */
 const LAST_WORDS_MS = 300;
 
 /**
  * Starts a ProxyCommand as OpenSSH does (`$SHELL -c "exec COMMAND"`): its standard input and output are the connection.
  *
- * The command comes from the user's own ssh_config or inventory and runs with all that the user may do. It does not get
- * our passwords, and has no terminal to ask on: it is in a session of its own, which ends with the connection. Not through
+ * The command comes from the user's own ssh_config or inventory and runs with the user's rights. It does not get portfw's
+ * passwords, and has no terminal for questions: it runs in its own session, which ends with the connection. Not through
  * execa, which signals a process alone: here all that the command started has to end, also when portfw itself ends.
  */
 export function startProxyCommand(
@@ -47,7 +47,7 @@ export function startProxyCommand(
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS))]);
     const words = terminalLine(said.toString('utf8'), 300);
     if (words === '' && ending === null) return null;
-    return `the ProxyCommand ${ending ?? 'runs on'}${words === '' ? '' : ` and said: ${words}`}`;
+    return `the ProxyCommand ${ending ?? 'still runs'}${words === '' ? '' : ` and said: ${words}`}`;
   };
   return new Promise((resolve) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
@@ -65,7 +65,7 @@ export function startProxyCommand(
   });
 }
 
-/** The commands that run; they must not outlive us. */
+/** The running commands; they must end with portfw. */
 const running = new Set<ChildProcess>();
 let watching = false;
 
@@ -74,7 +74,7 @@ function watch(child: ChildProcess): void {
   if (watching) return;
   watching = true;
   process.once('exit', () => {
-    // Nobody is left to follow up a TERM that is ignored.
+    // After the exit, an ignored TERM could not be followed by KILL.
     for (const left of running) signalGroup(left, 'SIGKILL');
   });
 }
@@ -90,9 +90,9 @@ function endGroup(child: ChildProcess): void {
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
-    // A negative number is the group, which lasts as long as any of its processes.
+    // A negative number is the process group, which exists as long as any of its processes.
     if (child.pid !== undefined) process.kill(-child.pid, signal);
   } catch {
-    // Nobody is left in it.
+    // The group is empty.
   }
 }

@@ -16,38 +16,38 @@ import {
   type PrivateKeyStore,
 } from './private-keys.ts';
 
-/** A server closes the door at the sixth failure (MaxAuthTries); with a password to come, so many keys may go before it. */
+/** A server closes the connection at the sixth failure (MaxAuthTries), so at most so many keys are tried before a password. */
 const KEYS_BEFORE_PASSWORD = 5;
 
-/** One way to prove who we are. */
+/** One authentication attempt. */
 export interface AuthAttempt {
   /** What the user sees: `key ~/.ssh/id_ed25519 (SHA256:…)`. */
   readonly label: string;
-  /** For `keyboard-interactive` without its questions' answers, which belong to one login. */
+  /** `keyboard-interactive` has no answers here, because they belong to one login. */
   readonly method: Exclude<AnyAuthMethod, { type: 'keyboard-interactive' }> | { readonly type: 'keyboard-interactive' };
 }
 
-/** The ways that an endpoint allows, most wanted first. */
+/** The possible attempts for an endpoint, most wanted first. */
 export type AuthPlan =
   | {
       readonly kind: 'plan';
       readonly attempts: readonly AuthAttempt[];
-      /** Why some keys are not among them, for the text of a failure. */
+      /** Why some keys are missing, for the text of a failure. */
       readonly notes: readonly string[];
-      /** What the user should read before anything is tried: something that they asked for will not be used. */
+      /** Warnings before the first attempt: something that the user requested will not be used. */
       readonly warnings: readonly Fault[];
     }
   | ({ readonly kind: 'failed' } & Fault);
 
 /**
- * Collects what can be offered to an SSH server: the named keys (through the agent where it holds them, so an encrypted
- * key needs no passphrase), then the agent's others unless they are kept back; without named keys the agent's, then the
- * default files. Then questions, for which a password answers where there is one.
+ * Collects what can be offered to an SSH server: the named keys (through the agent if it has them, so that an encrypted key
+ * needs no passphrase), then the agent's other keys unless IdentitiesOnly is set; without named keys the agent's keys, then
+ * the default files. Then a password if there is one, and questions.
  *
- * What cannot be used (FIDO keys, certificates, DSA, GSSAPI) is found out here, before the server is contacted. It is a
- * failure when nothing else is left.
+ * Unsupported methods (FIDO keys, certificates, DSA, GSSAPI) are detected here, before the server is contacted. It is a failure
+ * if nothing else is left.
  *
- * @param canAsk whether somebody can answer a server's questions, which is a way to log in without any key
+ * @param canAsk whether somebody can answer a server's questions, which allows a login without a key
  */
 export async function planAuthentication(
   goal: SshEndpoint & Partial<Pick<LoginGoal, 'words'>>,
@@ -67,7 +67,7 @@ class Planner {
   readonly #attempts: AuthAttempt[] = [];
   readonly #notes: string[] = [];
   readonly #warnings: Fault[] = [];
-  /** What keeps the keys that would be used from being used; the first is the best explanation. */
+  /** Why keys cannot be used; the first is the best explanation. */
   readonly #obstacles: Fault[] = [];
   readonly #offered = new Set<string>();
 
@@ -93,7 +93,7 @@ class Planner {
     }
     const [obstacle] = this.#obstacles;
     if (this.#attempts.length === 0 && obstacle !== undefined) {
-      // A password stands in for a key that is not there, but never for one that is there and cannot be read.
+      // A password may replace a missing key, but not an existing key that cannot be read.
       const elseLeft = password !== null || (canAsk && named.length === 0);
       if (!elseLeft || (named.length > 0 && !absentOnly)) {
         const why = this.#agent.problem === null ? '' : `; ${this.#agent.problem}`;
@@ -118,7 +118,7 @@ class Planner {
     return { kind: 'plan', attempts, notes: this.#notes, warnings: this.#warnings };
   }
 
-  /** @returns whether the file is not there at all, or can be used */
+  /** @returns whether the file is missing or usable */
   async #offerNamed(file: string): Promise<boolean> {
     if (await this.#offerHeld(file)) return true;
     const publicKey = await this.#keys.publicKey(file);
@@ -144,7 +144,7 @@ class Planner {
       else await this.#offerLoaded(file, loaded, false);
     }
     for (const file of locked) {
-      // Nobody is asked for the passphrase of a key that was not named while another may do.
+      // The user is not asked for the passphrase of a default key if another key may be enough.
       const loaded = this.#attempts.length === 0 ? await this.#keys.unlock(file) : await this.#keys.load(file);
       await this.#offerLoaded(file, loaded, false);
     }
@@ -155,7 +155,7 @@ class Planner {
     }
   }
 
-  /** Offers the key of a file through the agent, if it holds it. */
+  /** Offers the key of a file through the agent, if it has the key. */
   async #offerHeld(file: string): Promise<boolean> {
     const publicKey = await this.#keys.publicKey(file);
     if (publicKey === null) return false;
@@ -186,7 +186,7 @@ class Planner {
     }
   }
 
-  /** OpenSSH would show the certificate beside a key first, so a user who has one expects it to count. */
+  /** OpenSSH would offer the certificate beside a key first, so a user who has one expects it to be used. */
   async #lookForCertificate(file: string): Promise<void> {
     const certificate = `${file}-cert.pub`;
     if (!(await fileExists(certificate))) return;
@@ -231,18 +231,18 @@ class Planner {
   #keepPlaceForPassword(): void {
     const tooMany = this.#attempts.splice(KEYS_BEFORE_PASSWORD);
     if (tooMany.length > 0)
-      this.#notes.push(`${tooMany.length} more keys were kept back, so that the password is asked`);
+      this.#notes.push(`${tooMany.length} more keys were not offered, so that the password is still tried`);
   }
 }
 
-/** The attempts by the methods that may be used, in the order that the user prefers. */
+/** The attempts by the allowed methods, in the preferred order. */
 function inOrder(attempts: readonly AuthAttempt[], methods: readonly LoginMethod[]): readonly AuthAttempt[] {
   return methods.flatMap((wanted) =>
     attempts.filter(({ method }) => (method.type === 'agent' ? 'publickey' : method.type) === wanted),
   );
 }
 
-/** A Kerberos ticket is how OpenSSH would log in, where there is nothing else. */
+/** With a Kerberos ticket, OpenSSH could log in without a key. */
 async function kerberosObstacle(): Promise<Fault | null> {
   const named = process.env['KRB5CCNAME']?.replace(/^(?:FILE|DIR):/, '');
   const own = `krb5cc_${process.getuid?.() ?? 'none'}`;

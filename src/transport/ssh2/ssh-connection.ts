@@ -10,8 +10,8 @@ import { where } from './login-words.ts';
 const CLOSE_TIMEOUT_MS = 500;
 
 /**
- * An authenticated SSH connection. Programs run on ssh2's own channels, because node-ssh's exec cannot tell a lost
- * connection from a success.
+ * An authenticated SSH connection. Programs run on ssh2's own channels, because node-ssh's exec reports a lost connection like
+ * a success.
  */
 export class SshConnection implements Connection {
   readonly target: Target;
@@ -67,7 +67,7 @@ export class SshConnection implements Connection {
       }
       channel = opened;
       opened.on('error', () => undefined);
-      // The listeners stay when nobody is interested any more, so that the channel drains and closes.
+      // The listeners stay after the end, so that the channel drains and closes.
       opened.on('data', (chunk: Buffer) => events.onStdout(chunk));
       opened.stderr.on('data', (chunk: Buffer) => events.onStderr(chunk));
       opened.on('exit', (code: number | null, signal?: string) => events.onExit(code, signal ?? null));

@@ -14,7 +14,7 @@ import { type LoginGoal, where } from './login-words.ts';
 import type { AuthPlan } from './ssh-authentication.ts';
 import { interrupted } from './tcp-socket.ts';
 
-/** A server's words before its SSH identification are kept up to here. */
+/** At most so many bytes before the server's SSH identification are kept. */
 const PREAMBLE_BYTES = 1024;
 
 /** What a login needs besides its goal. */
@@ -39,7 +39,7 @@ export class SshLogin {
   readonly #sequence: AuthSequence;
   readonly #answers: Answers;
   readonly #notes: string[] = [];
-  /** What ended the attempt, where we ended it ourselves; that explains every error that follows. */
+  /** The reason, if portfw itself ended the attempt; it explains all later errors. */
   #verdict: ConnectFailure | null = null;
   #giveUp: () => void = () => undefined;
   #timedOut = false;
@@ -82,7 +82,7 @@ export class SshLogin {
     const ssh = new NodeSSH();
     const authHandler: AuthHandlerMiddleware = (allowed, partialSuccess, next) => {
       this.#authenticating = true;
-      // ssh2 passes null before the first attempt, whatever its types say, and `false` is its way to give up.
+      // ssh2 passes null before the first attempt, despite its types, and `false` means to give up.
       const method = this.#sequence.next(allowed as typeof allowed | null, partialSuccess);
       if (method === false && this.#takesPassword()) void this.#typePassword(next as (method: unknown) => void);
       else next(method as Parameters<typeof next>[0]);
@@ -90,7 +90,7 @@ export class SshLogin {
     const connecting = ssh.connect({
       sock: carrier.stream,
       username: this.#goal.user,
-      // The time limit is ours, since it stands still while a person is asked.
+      // portfw has its own time limit, which is paused while a person is asked.
       readyTimeout: 0,
       keepaliveInterval: this.#goal.keepalive.intervalMs,
       keepaliveCountMax: this.#goal.keepalive.countMax,
@@ -102,7 +102,7 @@ export class SshLogin {
     });
     connecting.catch(() => undefined);
     const client = ssh.connection!;
-    // For good: an error that nobody listens to would end the process.
+    // This listener stays: an error without a listener would end the process.
     client.on('error', () => undefined);
     client.on('change password', () => this.#end(this.#refused(expired(this.#goal))));
     try {
@@ -146,7 +146,7 @@ export class SshLogin {
     return this.#sequence.offered.includes('password') && loginMethods?.includes('password') !== false;
   }
 
-  /** The last resort: a person who knows the password. It is asked for on the way to the hosts alone, so once in a run. */
+  /** Finally a person is asked for the password. Only for jump hosts, so once in a run. */
   async #typePassword(next: (method: unknown) => void): Promise<void> {
     this.#stopClock();
     const password = await this.#answers.typedPassword();
@@ -160,7 +160,7 @@ export class SshLogin {
     return { kind: 'auth-failed', tried, offered, ...text };
   }
 
-  /** A question is mostly asked because a key was not taken, which is then the thing to mend. */
+  /** A question is usually asked because a key was not accepted: that is what the user should fix. */
   #withTried({ what, solve }: Fault): Fault {
     const keys = this.#sequence.tried.filter((label) => label !== 'keyboard-interactive' && label !== 'password');
     const before = [...(keys.length === 0 ? [] : [`tried ${keys.join(', ')}`]), ...this.#means.plan.notes];
@@ -178,14 +178,14 @@ export class SshLogin {
     return true;
   }
 
-  /** ssh2 throws away what a server says before it identifies itself; that is where it says why it turns us away. */
+  /** ssh2 discards the text before a server's identification, which contains the reason if it refuses the connection. */
   #listenToPreamble(): void {
     const { stream } = this.#means.carrier;
     const onData = (chunk: Buffer): void => {
       this.#preamble += chunk.toString('latin1');
       if (this.#identified() || this.#preamble.length > PREAMBLE_BYTES) stream.off('data', onData);
     };
-    // The stream is paused, so this does not start the flow; ssh2 does once it listens too.
+    // The stream is paused, so this does not start the flow; ssh2 starts it.
     stream.on('data', onData);
   }
 
@@ -196,7 +196,7 @@ export class SshLogin {
   async #explain(error: unknown): Promise<ConnectFailure> {
     const goal = this.#goal;
     const { level, message: what } = error as Error & { level?: string };
-    // A server knows the password that it was sent, and may say it again.
+    // A server could repeat the password that it was sent.
     const said = terminalLine(redacted(Buffer.from(what), goal.password).toString());
     if (!this.#identified()) {
       return noIdentification(goal, this.#preamble, this.#timedOut, await this.#means.carrier.lastWords());

@@ -3,14 +3,14 @@ import type { ConnectFailure } from '../connection.ts';
 import type { Carrier } from './carrier.ts';
 import { type LoginGoal, where } from './login-words.ts';
 
-/** The time that each of several addresses of a name gets; Node's own 250 ms is too short for a distant host. */
+/** The time for each address, if a name has several; Node's 250 ms is too short for a distant host. */
 const ADDRESS_ATTEMPT_MS = 2500;
 
 /**
  * Opens the TCP connection to an SSH server.
  *
  * Without Nagle's algorithm, which costs 40–200 ms a connection over SSH's small packets. The socket is paused, so that
- * nothing the server says is lost before somebody listens.
+ * no data is lost before there is a listener.
  */
 export function openSocket(
   goal: LoginGoal,
@@ -64,13 +64,13 @@ function carrierOf(socket: Socket): Carrier {
   };
 }
 
-/** The outcome of an attempt that the caller gave up. */
+/** The outcome of an aborted attempt. */
 export function interrupted(goal: Pick<LoginGoal, 'address' | 'port'>): ConnectFailure {
   return { kind: 'unreachable', what: `Connecting to ${where(goal)} was interrupted`, solve: 'Run it again' };
 }
 
 function errorCode(error: Error): string {
-  // A name with several addresses fails with one error for each; the last one is as good as any.
+  // A name with several addresses fails with one error for each; the last one is used.
   const causes = error instanceof AggregateError ? (error.errors as NodeJS.ErrnoException[]) : [];
   return causes.at(-1)?.code ?? (error as NodeJS.ErrnoException).code ?? error.message;
 }
@@ -99,7 +99,7 @@ function explain(
         `Check that the ${words.role} is up and that no firewall drops the packets; ${words.timeout} raises the limit`,
       ];
     case 'EHOSTUNREACH':
-      // Both end with this error: a firewall that rejects says "prohibited", which the kernel does not tell apart.
+      // The kernel reports both with this error: a missing route, and a firewall that rejects with "prohibited".
       return [
         'there is no route, or a firewall refuses the connection',
         `Check ${words.address}, the routes of this machine, and the firewalls on the way and on the ${words.role}`,

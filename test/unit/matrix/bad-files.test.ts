@@ -30,12 +30,12 @@ describe('a reference from the command line', () => {
     [
       'matrix',
       'portaswich',
-      'error: no matrix ships under the name "portaswich"\n    Did you mean "portaswitch"? Otherwise, one of your own is given as a path that ends in .yaml\n',
+      'error: no matrix named "portaswich" ships with portfw\n    Did you mean "portaswitch"? Otherwise, give your own as a path that ends in .yaml\n',
     ],
     [
       'playbook',
       'site',
-      'error: no playbook ships under the name "site"\n    There are img-gcems, portaswitch, portaswitch-ocs; one of your own is given as a path that ends in .yaml\n',
+      'error: no playbook named "site" ships with portfw\n    There are img-gcems, portaswitch, portaswitch-ocs; give your own as a path that ends in .yaml\n',
     ],
     ['matrix', './nowhere.yaml', 'nowhere.yaml:1:1: error: there is no such file\n    Check the path\n'],
     ['playbook', './nowhere.yaml', 'nowhere.yaml:1:1: error: there is no such file\n    Check the path\n'],

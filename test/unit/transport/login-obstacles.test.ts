@@ -186,7 +186,7 @@ describe('keys that cannot be used', () => {
 describe('an agent', () => {
   it.each([
     ['hangs', () => undefined, /does not answer/],
-    ['hangs up', (socket: { end(): void }) => socket.end(), /hung up/],
+    ['hangs up', (socket: { end(): void }) => socket.end(), /closed the connection/],
     ['is locked', (socket: { write(bytes: Buffer): void }) => socket.write(field(Buffer.from([5]))), /may be locked/],
     [
       'lies about lengths',

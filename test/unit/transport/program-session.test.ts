@@ -243,7 +243,7 @@ describe('runProgram through sudo', () => {
     far.events?.onClose(null);
     const result = await outcome;
     expect(result).toMatchObject({ kind: 'become-failed', reason: 'other' });
-    expect('what' in result && result.what).toBe('sudo did not make us root: sudo: strange things');
+    expect('what' in result && result.what).toBe('sudo gave no root rights: sudo: strange things');
   });
 
   it('tells sudo not to ask when there is no password', async () => {

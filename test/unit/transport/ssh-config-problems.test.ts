@@ -53,11 +53,11 @@ describe('a configuration that OpenSSH, too, would refuse', () => {
   it.each<readonly [text: string, said: string]>([
     ['Host web1\n  Port 0\n', '2:8: error: Port needs a number from 1 to 65535, not "0"'],
     ['Port 65536\n', '1:6: error: Port needs a number from 1 to 65535, not "65536"'],
-    ['Port\n', '1:1: error: Port lacks its value'],
+    ['Port\n', '1:1: error: Port needs a value'],
     ['\tPort  22 23\n', '1:8: error: Port takes one value, and more words follow "22"'],
     ['User "op\n', '1:6: error: The value of User has an unclosed quote'],
-    ['User ""\n', '1:6: error: User lacks its value'],
-    ['User # nobody\n', '1:6: error: User lacks its value'],
+    ['User ""\n', '1:6: error: User needs a value'],
+    ['User # nobody\n', '1:6: error: User needs a value'],
     ['ConnectTimeout soon\n', '1:16: error: ConnectTimeout needs a time such as 30 or 2m, not "soon"'],
     ['ServerAliveCountMax many\n', '1:21: error: ServerAliveCountMax needs a whole number, not "many"'],
     ['IdentitiesOnly maybe\n', '1:16: error: IdentitiesOnly has no value "maybe"'],
@@ -70,14 +70,14 @@ describe('a configuration that OpenSSH, too, would refuse', () => {
     ['ProxyJump @a\n', '1:11: error: ProxyJump needs machines'],
     ['ProxyJump -oProxyCommand=x\n', '1:11: error: ProxyJump needs machines'],
     ['UserKnownHostsFile a none\n', '1:20: error: "none" must be the only value of UserKnownHostsFile'],
-    ['Host\n', '1:1: error: Host lacks its value'],
-    ['Match\n', '1:1: error: Match lacks its value'],
-    ['Match host\n', '1:7: error: The criterion "host" lacks its value'],
+    ['Host\n', '1:1: error: Host needs a value'],
+    ['Match\n', '1:1: error: Match needs a value'],
+    ['Match host\n', '1:7: error: The criterion "host" needs a value'],
     ['Match all host web1\n', '1:7: error: The criterion "all" cannot be combined with others'],
     ['Match moon full\n', '1:7: error: Match has no criterion "moon"'],
-    ['Include\n', '1:1: error: Include lacks its value'],
+    ['Include\n', '1:1: error: Include needs a value'],
     ['Include ~root/config\n', '1:1: error: Include cannot use the path "~root/config"'],
-    ['HostName %z\n', '1:10: error: HostName uses the token %z, which may not stand there'],
+    ['HostName %z\n', '1:10: error: HostName uses the token %z, which is not allowed there'],
     ['HostName a;b\n', '1:10: error: HostName "a;b" is neither an address nor a host name'],
     ['HostName *\n', '1:10: error: HostName "*" is neither'],
     ['IdentityFile /keys/%y\n', '1:14: error: IdentityFile uses the token %y'],
@@ -89,10 +89,10 @@ describe('a configuration that OpenSSH, too, would refuse', () => {
     ['ProxyCommand relay %u\n', '1:14: error: ProxyCommand uses the token %u'],
     ['ProxyCommand -\n', '1:14: error: A ProxyCommand that passes on an open socket'],
     ['ProxyCommand x\nProxyUseFdpass yes\n', '2:16: error: A ProxyCommand that passes on an open socket'],
-    ['PreferredAuthentications gssapi-with-mic\n', '1:26: error: The SSH configuration leaves no way to log in'],
+    ['PreferredAuthentications gssapi-with-mic\n', '1:26: error: The SSH configuration allows no login method'],
     ['HostKeyAlgorithms ssh-rsa\n', '1:19: error: HostKeyAlgorithms "ssh-rsa" leaves no host key algorithm'],
     ['RefuseConnection "not from here"\n', '1:18: error: RefuseConnection: "not from here"'],
-    ['AddressFamily inet6\nHostName 192.0.2.1\n', '1:15: error: AddressFamily allows IPv6 alone, and the host has'],
+    ['AddressFamily inet6\nHostName 192.0.2.1\n', '1:15: error: AddressFamily allows only IPv6, but the host has'],
     ['User a-%n-%q\n', '1:6: error: User uses the token %q'],
   ])('%j', (text, expected) => {
     const lines = said(text);
@@ -116,24 +116,24 @@ describe('what cannot be had', () => {
     ['SecurityKeyProvider /usr/lib/sk.so\n', '1:21: warning: SecurityKeyProvider is not supported'],
     [
       'CertificateFile ~/.ssh/id-cert.pub\n',
-      '1:17: warning: CertificateFile is not supported: certificates are not shown',
+      '1:17: warning: CertificateFile is not supported: certificates are not sent',
     ],
     ['GSSAPIAuthentication yes\n', '1:22: warning: GSSAPIAuthentication is not supported: Kerberos'],
     ['HostbasedAuthentication yes\n', '1:25: warning: HostbasedAuthentication is not supported'],
     ['KnownHostsCommand /bin/keys %H\n', '1:19: warning: KnownHostsCommand is not run'],
     ['RemoteCommand tmux attach\n', '1:15: warning: RemoteCommand is not run'],
     ['RevokedHostKeys /etc/ssh/revoked\n', '1:17: warning: RevokedHostKeys is not read'],
-    ['CanonicalizeHostname yes\n', '1:22: warning: CanonicalizeHostname is not followed'],
-    ['BindInterface eth1\n', '1:15: warning: BindInterface is not followed'],
-    ['Ciphers aes256-ctr\n', '1:9: warning: Ciphers is not followed'],
+    ['CanonicalizeHostname yes\n', '1:22: warning: CanonicalizeHostname is ignored'],
+    ['BindInterface eth1\n', '1:15: warning: BindInterface is ignored'],
+    ['Ciphers aes256-ctr\n', '1:9: warning: Ciphers is ignored'],
     [
       'StrictHostKeyChecking no\n',
-      '1:23: warning: StrictHostKeyChecking no would accept any host key, even a changed one: host keys are checked all the same',
+      '1:23: warning: StrictHostKeyChecking no would accept any host key, even a changed one: host keys are checked anyway',
     ],
     ['UserKnownHostsFile /dev/null\n', '1:20: warning: UserKnownHostsFile /dev/null would forget every host key'],
-    ['Match exec "true"\n  User x\n', '1:1: warning: portfw runs no command to decide about this Match line'],
-    ['User a\nMatch exec "true"\n  User x\n  Port 1\n', '2:1: warning: portfw runs no command to decide about'],
-    ['Host web1\n  BrandNew value\n', '2:3: warning: "BrandNew" is no option that portfw knows'],
+    ['Match exec "true"\n  User x\n', '1:1: warning: portfw runs no command to evaluate this Match line'],
+    ['User a\nMatch exec "true"\n  User x\n  Port 1\n', '2:1: warning: portfw runs no command to evaluate'],
+    ['Host web1\n  BrandNew value\n', '2:3: warning: "BrandNew" is not an option that portfw knows'],
   ])('is said and passed over: %j', (text, expected) => {
     const lines = said(text);
     expect(lines).toHaveLength(1);
@@ -239,7 +239,9 @@ describe('the files', () => {
   it('that include each other end after sixteen, in good time', () => {
     write('.ssh/config', 'Include config config\nInclude config\n');
     const startedAt = performance.now();
-    expect(resolve().problems).toMatchObject([{ severity: 'error', what: 'Include stands more than 16 files deep' }]);
+    expect(resolve().problems).toMatchObject([
+      { severity: 'error', what: 'Include is nested more than 16 files deep' },
+    ]);
     expect(performance.now() - startedAt).toBeLessThan(1000);
   });
 
