@@ -107,7 +107,7 @@ describe('a host whose firewalld does not run', () => {
     // A reboot alone brings the host back: it is enabled when the run is kept, and not before.
     expect(await stateOf(host)).toBe('active, disabled, table inet firewalld');
     const { stdout } = await portfw('confirm', inventory, '--limit', 'down', '--revert');
-    expect(stdout).toContain('down: put back');
+    expect(stdout).toContain('down: reverted');
     expect(await stateOf(host)).toBe('inactive, disabled');
     expect(await host.sh(`ls ${HELD_BACK} 2>/dev/null || true`)).toBe('');
     expect(withoutTimes(await filesBelow(host, '/etc/firewalld'))).toEqual(files);

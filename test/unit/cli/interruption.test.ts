@@ -117,7 +117,7 @@ describe('a run that is interrupted', { timeout: 60_000 }, () => {
         return { code: null, stdout: 'it did not end', stderr: '' };
       }),
     ]);
-    expect(stdout).toContain('Interrupted: finishing what must not be half done');
+    expect(stdout).toContain('Interrupted: finishing hosts in progress');
     expect(stdout).toMatch(/^second\.example\.net +skipped/m);
     expect(code).toBe(130);
   });
