@@ -1,19 +1,12 @@
 """The files below /etc/firewalld, as firewalld comes to them: through links, and in the folders of its zones.
 
-Stands after observe.py. Changes nothing.
+Stands after kinds.py. Changes nothing.
 """
 
 import stat
 
 # What firewalld reads there, with the element that it expects; of zones, in folders as well.
-READ_IN = {
-    "zones": "zone",
-    "services": "service",
-    "ipsets": "ipset",
-    "policies": "policy",
-    "helpers": "helper",
-    "icmptypes": "icmptype",
-}
+READ_IN = dict({folder: KINDS[folder]["object"] for folder in KINDS}, helpers="helper", icmptypes="icmptype")
 READ_FILES = {"direct.xml": "direct", "lockdown-whitelist.xml": "whitelist"}
 # The settings that a plan asks for: what else a file holds that a link leads to is nobody's business.
 SETTINGS = re.compile(r"(?m)^[ \t]*(?:DefaultZone|FirewallBackend|FlushAllOnReload|AllowZoneDrifting|ReloadPolicy)[ \t]*=.*$")

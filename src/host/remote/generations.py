@@ -8,12 +8,11 @@ import errno
 import time
 
 GENERATIONS = STATE + "/generations"
-KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
 # What stands aside for a moment: no name that firewalld reads, nor one that counts as a file of the configuration.
 ASIDE = ".portfw-aside-"
 # Ours by its prefix, whoever wrote it: what an apply may delete, a way back has to restore.
-OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
+OUR_FILE = re.compile(r"^(%s)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z" % "|".join(OUR_FOLDERS))
 ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
 # What `write_file` writes before it is renamed.
 UNFINISHED = re.compile(r"^\.portfw-[0-9]+-[0-9a-f]{12}\Z")
@@ -129,7 +128,7 @@ def flush(path):
 
 def flush_scope(foreign):
     """firewalld does not flush what it writes: a power cut must not find it half written once the way back is gone."""
-    for kind in KINDS:
+    for kind in OUR_FOLDERS:
         folder = os.path.join(ETC, kind)
         if os.path.isdir(folder):
             for name in os.listdir(folder):
@@ -179,7 +178,7 @@ def in_scope(path, foreign):
 def remove_old_copies():
     """The daemon leaves a `.old` file beside each that it rewrites; those of our own files are litter, and so is what we did not
     finish. A copy of somebody else's that stood aside when a run was cut off goes back to its place."""
-    for kind in KINDS:
+    for kind in OUR_FOLDERS:
         folder = os.path.join(ETC, kind)
         if not os.path.isdir(folder):
             continue
