@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import { POLICY } from '../../../src/firewalld/kinds/policy.ts';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { askedFirst } from '../../../src/plan/notes/asked-first.ts';
@@ -84,9 +84,8 @@ const CASES: Readonly<Record<string, Case>> = {
 describe('what is asked before our zones', () => {
   it.each(Object.entries(CASES))('%s', (_name, given) => {
     const runtime: FirewalldConfig = {
+      ...emptyLayer(),
       zones: new Map(Object.entries(given.zones ?? {}).map(([name, text]) => [name, readZoneXml(name, text)])),
-      services: new Map(),
-      ipsets: new Map(),
       policies: new Map(
         Object.entries(given.policies ?? {}).map(([name, settings]) => [name, POLICY.readBus(name, settings)]),
       ),
