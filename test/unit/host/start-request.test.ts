@@ -3,6 +3,7 @@ import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { offlineObserved } from '../../../src/firewalld/offline.ts';
 import { startRequest } from '../../../src/host/requests.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from '../plan/nothing.ts';
 import { ourZone } from '../plan/our-zone.ts';
 import { planOf } from '../plan/plan-of.ts';
 import { Firewalld } from '../plan/simulator.ts';
@@ -14,14 +15,13 @@ function requestFor(files: Readonly<Record<string, string>>) {
   const config = ourZone('portfw-public', '<zone><interface name="eth0"/><service name="ssh"/></zone>');
   const reasoned = (value: string) => ({ value, reasons: [] });
   const desired: DesiredFirewalld = {
+    ...NOTHING_DESIRED,
     zones: new Map([
       [
         'portfw-public',
         { config, reasons: [], interfaces: [reasoned('eth0')], services: [reasoned('ssh')], richRules: [] },
       ],
     ]),
-    services: new Map(),
-    ipsets: new Map(),
   };
   const { plan } = planOf(host, desired, { observed, ensure: 'start' });
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;

@@ -4,13 +4,13 @@ import { POLICY } from '../../../src/firewalld/kinds/policy.ts';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { askedFirst } from '../../../src/plan/notes/asked-first.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 import { ourZone } from './our-zone.ts';
 
 const OURS = ourZone('portfw-public', '<zone><interface name="eth0"/></zone>');
 const DESIRED: DesiredFirewalld = {
+  ...NOTHING_DESIRED,
   zones: new Map([['portfw-public', { config: OURS, reasons: [], interfaces: [], services: [], richRules: [] }]]),
-  services: new Map(),
-  ipsets: new Map(),
 };
 
 interface Case {

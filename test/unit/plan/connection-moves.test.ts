@@ -5,6 +5,7 @@ import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/ho
 import { connectionMoves } from '../../../src/plan/diff/connection-moves.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 import { planOf } from './plan-of.ts';
 import { Firewalld } from './simulator.ts';
 import { desiredArbitrary, hostArbitrary } from './states.ts';
@@ -18,7 +19,7 @@ function desiredWith(...interfaces: string[]): DesiredFirewalld {
   const reasoned = interfaces.map((value) => ({ value, reasons: [] }));
   const zone = { config, reasons: [], interfaces: reasoned, services: [], richRules: [] };
   const zones = interfaces.length === 0 ? new Map() : new Map([[config.name, zone]]);
-  return { zones, services: new Map(), ipsets: new Map() };
+  return { ...NOTHING_DESIRED, zones };
 }
 
 function planFor(host: Firewalld, desired: DesiredFirewalld): ApplyInput {

@@ -6,6 +6,7 @@ import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { makePlan } from '../../../src/plan/build-plan.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
 import { withoutInterface } from '../../without-interface.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 import { Firewalld } from './simulator.ts';
 
 const TRUSTED = 'rule priority="32767" accept';
@@ -42,9 +43,8 @@ function requests(files: Readonly<Record<string, string>>, desired: readonly Des
     broken: [],
   };
   const wanted: DesiredFirewalld = {
+    ...NOTHING_DESIRED,
     zones: new Map(desired.map((item) => [item.config.name, item])),
-    services: new Map(),
-    ipsets: new Map(),
   };
   const common = { observed, desired: wanted };
   const { plan } = makePlan({ host: 'h', matrix: 'm', roles: [], facts, remembered: null, notes: [], ...common });
