@@ -301,12 +301,16 @@ export interface PermanentFile {
   readonly folder?: boolean;
 }
 
+/** The kinds of objects that the host tells of at runtime. */
+export const RUNTIME_OBJECTS = ['zones', 'services', 'ipsets', 'policies'] as const;
+
+/** Settings by kind and name. */
+export type RuntimeObjects = {
+  readonly [F in (typeof RUNTIME_OBJECTS)[number]]: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
+
 /** Runtime settings as D-Bus returns them; keys are firewalld's own (`getZoneSettings2` and friends). */
-export interface RuntimeFirewalld {
-  readonly zones: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly ipsets: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly policies: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+export interface RuntimeFirewalld extends RuntimeObjects {
   /** Rules of the direct interface, one string each. */
   readonly direct: readonly string[];
 }

@@ -1,4 +1,11 @@
-import type { FirewalldFacts, ManagedConnection, PermanentFile, RunningFirewalld } from './facts.ts';
+import {
+  type FirewalldFacts,
+  type ManagedConnection,
+  type PermanentFile,
+  RUNTIME_OBJECTS,
+  type RunningFirewalld,
+  type RuntimeObjects,
+} from './facts.ts';
 import { JsonObject } from './json-shape.ts';
 import { shortName, Unreadable } from './unreadable.ts';
 import { compareVersions, firewalldRefusal, isVersion } from './version.ts';
@@ -87,16 +94,17 @@ function parseRunning(json: JsonObject): RunningFirewalld {
       .objects('builtin', 20_000)
       .map((file) => ({ path: parsePath(file), text: file.text('text', MAX_FILE) })),
     runtime: {
-      zones: runtime.records('zones', 10_000),
-      services: runtime.records('services', 10_000),
-      ipsets: runtime.records('ipsets', 10_000),
-      policies: runtime.records('policies', 10_000),
+      ...runtimeObjects(runtime),
       direct: runtime.texts('direct', 200_000, 8192),
     },
     ...(json.has('otherFolder') ? { otherFolder: shortName(json.text('otherFolder', 4096)) } : {}),
     ...(json.has('denies') && json.flag('denies') ? { denies: true } : {}),
     networkManager: json.has('networkManager') ? json.objects('networkManager', 10_000).map(parseConnection) : [],
   };
+}
+
+function runtimeObjects(runtime: JsonObject): RuntimeObjects {
+  return Object.fromEntries(RUNTIME_OBJECTS.map((kind) => [kind, runtime.records(kind, 10_000)])) as RuntimeObjects;
 }
 
 function parseConnection(connection: JsonObject): ManagedConnection {

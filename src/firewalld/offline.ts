@@ -1,4 +1,4 @@
-import type { RunningFirewalld } from '../facts/facts.ts';
+import { RUNTIME_OBJECTS, type RunningFirewalld, type RuntimeObjects } from '../facts/facts.ts';
 import { EMPTY_ZONE, type ZoneConfig } from './kinds/zone.ts';
 import { isOurs } from './model.ts';
 import { type ObservedFirewalld, observedFirewalld } from './observed.ts';
@@ -58,7 +58,7 @@ export function stockFirewalld(): RunningFirewalld {
         text: '<service><port port="546" protocol="udp"/><destination ipv6="fe80::/64"/></service>',
       },
     ],
-    runtime: { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] },
+    runtime: { ...(Object.fromEntries(RUNTIME_OBJECTS.map((kind) => [kind, {}])) as RuntimeObjects), direct: [] },
     networkManager: [],
   };
 }

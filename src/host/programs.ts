@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 
 /** The Python files that make up each program, in order. */
-const COLLECTOR = ['observe.py', 'files.py', 'runs.py', 'network_manager.py', 'offline.py', 'collect.py'];
+const COLLECTOR = ['observe.py', 'kinds.py', 'files.py', 'runs.py', 'network_manager.py', 'offline.py', 'collect.py'];
 const STEPS = [
   'observe.py',
+  'kinds.py',
   'files.py',
   'runs.py',
   'generations.py',

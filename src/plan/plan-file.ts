@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eachOurKind, type ObjectKind, type OurFolder, type Settings } from '../firewalld/kinds/kinds.ts';
 import { type HostPlan, PLAN_FORMAT, type PlannedState } from './plan.ts';
-import type { RuntimeOperation, SettingsStep, StrayField } from './steps.ts';
+import { RUNTIME_OPERATIONS, type SettingsStep, STRAY_FIELDS } from './steps.ts';
 
 const count = z.int().min(0);
 const stringOrNull = z.string().nullable();
@@ -16,16 +16,7 @@ const port = z.strictObject({
 
 const protocol = z.enum(['tcp', 'udp']);
 
-const stray = z.enum([
-  'port',
-  'source-port',
-  'protocol',
-  'source',
-  'masquerade',
-  'icmp-block',
-  'icmp-block-inversion',
-  'forward-port',
-]) satisfies z.ZodType<StrayField>;
+const stray = z.enum(STRAY_FIELDS);
 
 const reason = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -168,18 +159,7 @@ const SETTINGS_SCHEMAS: { readonly [F in OurFolder]: z.ZodType<Settings<F>> } = 
   ),
 };
 
-const operation = z.enum([
-  'move-connection',
-  'bind-interface',
-  'release-interface',
-  'add-service',
-  'remove-service',
-  'add-rich-rule',
-  'remove-rich-rule',
-  ...stray.options.map((field) => `remove-${field}` as const),
-  'add-entry',
-  'remove-entry',
-]) satisfies z.ZodType<RuntimeOperation>;
+const operation = z.enum(RUNTIME_OPERATIONS);
 
 const serves = z.array(count).min(1);
 /** One form for each kind; the objects' own schemas hold them to their types. */

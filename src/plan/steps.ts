@@ -1,28 +1,34 @@
 import type { ObjectKind, ObjectNames, OurFolder, Settings } from '../firewalld/kinds/kinds.ts';
 
-/** The operations on a running daemon, by their names in the host's program (steps.py). */
-export type RuntimeOperation =
-  | 'move-connection'
-  | 'bind-interface'
-  | 'release-interface'
-  | 'add-service'
-  | 'remove-service'
-  | 'add-rich-rule'
-  | 'remove-rich-rule'
-  | `remove-${StrayField}`
-  | 'add-entry'
-  | 'remove-entry';
+/** Fields that portfw zones never have; where somebody set one by hand, it is removed. */
+export const STRAY_FIELDS = [
+  'port',
+  'source-port',
+  'protocol',
+  'source',
+  'masquerade',
+  'icmp-block',
+  'icmp-block-inversion',
+  'forward-port',
+] as const;
 
-/** Fields that portfw zones never have. */
-export type StrayField =
-  | 'port'
-  | 'source-port'
-  | 'protocol'
-  | 'source'
-  | 'masquerade'
-  | 'icmp-block'
-  | 'icmp-block-inversion'
-  | 'forward-port';
+export type StrayField = (typeof STRAY_FIELDS)[number];
+
+/** The operations on a running daemon, by their names in the host's program (steps.py). */
+export const RUNTIME_OPERATIONS = [
+  'move-connection',
+  'bind-interface',
+  'release-interface',
+  'add-service',
+  'remove-service',
+  'add-rich-rule',
+  'remove-rich-rule',
+  ...STRAY_FIELDS.map((field) => `remove-${field}` as const),
+  'add-entry',
+  'remove-entry',
+] as const;
+
+export type RuntimeOperation = (typeof RUNTIME_OPERATIONS)[number];
 
 /** One call on the running daemon: the operation and its arguments; the first is the zone, ipset or connection. */
 export type RuntimeCall = readonly [operation: RuntimeOperation, ...args: string[]];

@@ -49,7 +49,7 @@ def put_files(folder, files):
 
 def with_ours(folder, files, edits):
     """The configuration once a run is permanent: only these portfw files, and foreign zones without the released interfaces."""
-    for kind in KINDS:
+    for kind in OUR_FOLDERS:
         place = os.path.join(folder, kind)
         for name in os.listdir(place) if os.path.isdir(place) else []:
             if OUR_FILE.match("%s/%s" % (kind, name)):
@@ -69,46 +69,41 @@ class Running:
 
         ask = lambda *arguments: dbus_to_python(daemon.call(*arguments))
         self.default = ask("", "getDefaultZone")
-        self.zones = usable(daemon, ask(".zone", "getZones"), lambda name: ask(".zone", "getZoneSettings2", "s", name))
-        policies = optional(lambda: ask(".policy", "getPolicies"), [])
-        self.policies = usable(daemon, policies, lambda name: ask(".policy", "getPolicySettings", "s", name))
+        self.objects = {}
+        for folder in KINDS:
+            if folder != "services":
+                listing = lambda: ask(*KINDS[folder]["runtime"][:2])
+                names = optional(listing, []) if folder == "policies" else listing()
+                self.objects[folder] = usable(daemon, names, lambda name: settings_at_runtime(ask, folder, name))
         used = set()
-        for item in list(self.zones.values()) + list(self.policies.values()):
+        for item in list(self.objects["zones"].values()) + list(self.objects["policies"].values()):
             rules = " ".join(item.get("rules_str", []) + item.get("rich_rules", []))
             used.update(item.get("services", []), re.findall(r'service name="([^"]+)"', rules))
         listed, wanted = set(ask("", "listServices")), sorted(used)
-        self.services = {}
+        services = self.objects["services"] = {}
         for name in wanted:
-            if name in listed and name not in self.services:
-                self.services[name] = ask("", "getServiceSettings2", "s", name)
-                wanted += self.services[name].get("includes", [])
-        fields = ("version", "short", "description", "type", "options", "entries")
-        self.ipsets = {
-            name: dict(zip(fields, ask(".ipset", "getIPSetSettings", "s", name))) for name in ask(".ipset", "getIPSets")
-        }
+            if name in listed and name not in services:
+                services[name] = settings_at_runtime(ask, "services", name)
+                wanted += services[name].get("includes", [])
         self.direct = tuple(ask(".direct", method) for method in ("getAllChains", "getAllRules", "getAllPassthroughs"))
 
     def write(self, folder):
-        """Replaces the zones, policies, ipsets and direct rules of a copied configuration."""
-        from firewall.core.io import direct, ipset, policy, service, zone
+        """Replaces the objects and direct rules of a copied configuration. Services that nobody uses stay as they are."""
+        from firewall.core.io import direct
 
-        for kind in ("zones", "policies", "ipsets"):
+        for kind in KINDS:
             place = os.path.join(folder, kind)
-            for name in os.listdir(place) if os.path.isdir(place) else []:
+            for name in os.listdir(place) if kind != "services" and os.path.isdir(place) else []:
                 path = os.path.join(place, name)
                 if os.path.isfile(path):
                     os.unlink(path)
                 elif not os.path.islink(path):
                     os.rename(path, os.path.join(folder, "%s-%s.aside" % (kind, name)))
             os.makedirs(place, mode=0o755, exist_ok=True)
-        kinds = (
-            ("zones", zone.Zone, zone.zone_writer, self.zones),
-            ("policies", policy.Policy, policy.policy_writer, self.policies),
-            ("services", service.Service, service.service_writer, self.services),
-            ("ipsets", ipset.IPSet, ipset.ipset_writer, self.ipsets),
-        )
-        for kind, model, write, items in kinds:
-            os.makedirs(os.path.join(folder, kind), mode=0o755, exist_ok=True)
+        for kind, items in self.objects.items():
+            name_of_kind = KINDS[kind]["object"]
+            module = __import__("firewall.core.io." + name_of_kind, fromlist=["writer"])
+            model, write = getattr(module, KINDS[kind]["model"]), getattr(module, name_of_kind + "_writer")
             for name, settings in items.items():
                 made = model()
                 made.name, made.filename = name, name + ".xml"

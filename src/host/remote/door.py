@@ -382,6 +382,8 @@ CHANGE = dict(
     BEGINNING, confirm=one_of("auto", "manual"), observedHash=HASH, files=FILES, foreign=FOREIGN, state=maybe(STATE_TEXT)
 )
 OF_A_RUN = {"id": RUN}
+# The names of our objects, and their settings, by kind.
+ADMITTED = {"zones": (OUR_ZONE, ZONE_RULE), "services": (OUR_NAME, SERVICE_RULE), "ipsets": (OUR_NAME, IPSET_RULE)}
 
 SCHEMA = {
     "begin": dict(CHANGE, reload=FLAG, reloadSeconds=number(0, 3600), calls=list_of(call_rule, MOST_ITEMS)),
@@ -390,11 +392,9 @@ SCHEMA = {
     ),
     "permanent": {
         "id": RUN,
-        "zones": map_of(OUR_ZONE, ZONE_RULE),
-        "services": map_of(OUR_NAME, SERVICE_RULE),
-        "ipsets": map_of(OUR_NAME, IPSET_RULE),
+        **{folder: map_of(*ADMITTED[folder]) for folder in OUR_FOLDERS},
         "releases": RELEASES,
-        "deletions": list_of(row(one_of("zone", "service", "ipset"), OUR_NAME)),
+        "deletions": list_of(row(one_of(*OUR_OBJECTS), OUR_NAME)),
         "connections": CONNECTIONS,
     },
     "hold": OF_A_RUN,

@@ -1,19 +1,12 @@
 """The files below /etc/firewalld, as firewalld finds them: through links, and in the folders of its zones.
 
-Comes after observe.py. Changes nothing.
+Comes after kinds.py. Changes nothing.
 """
 
 import stat
 
 # What firewalld reads there, with the expected element; zones may also be in folders.
-READ_IN = {
-    "zones": "zone",
-    "services": "service",
-    "ipsets": "ipset",
-    "policies": "policy",
-    "helpers": "helper",
-    "icmptypes": "icmptype",
-}
+READ_IN = dict({folder: KINDS[folder]["object"] for folder in KINDS}, helpers="helper", icmptypes="icmptype")
 READ_FILES = {"direct.xml": "direct", "lockdown-whitelist.xml": "whitelist"}
 # The settings that a plan needs: other contents of a link's target are not reported.
 SETTINGS = re.compile(r"(?m)^[ \t]*(?:DefaultZone|FirewallBackend|FlushAllOnReload|AllowZoneDrifting|ReloadPolicy)[ \t]*=.*$")

@@ -8,12 +8,11 @@ import errno
 import time
 
 GENERATIONS = STATE + "/generations"
-KINDS = ("zones", "services", "ipsets")
 KEPT_GENERATIONS = 30
 # A file that is moved aside for a moment: firewalld does not read the name, and it is not part of the configuration.
 ASIDE = ".portfw-aside-"
 # A portfw file by its prefix, whoever wrote it: what an apply may delete, a rollback must restore.
-OUR_FILE = re.compile(r"^(zones|services|ipsets)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z")
+OUR_FILE = re.compile(r"^(%s)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z" % "|".join(OUR_FOLDERS))
 ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
 # What `write_file` writes before it is renamed.
 UNFINISHED = re.compile(r"^\.portfw-[0-9]+-[0-9a-f]{12}\Z")
@@ -121,7 +120,7 @@ def flush(path):
 
 def flush_scope(foreign):
     """Flushes what firewalld wrote: a power cut must not lose it once the rollback is disarmed."""
-    for kind in KINDS:
+    for kind in OUR_FOLDERS:
         folder = os.path.join(ETC, kind)
         if os.path.isdir(folder):
             for name in os.listdir(folder):
@@ -171,7 +170,7 @@ def in_scope(path, foreign):
 def remove_old_copies():
     """Removes `.old` copies of portfw files, which the daemon leaves, and unfinished writes. A foreign copy that was moved aside when
     a run was killed is moved back."""
-    for kind in KINDS:
+    for kind in OUR_FOLDERS:
         folder = os.path.join(ETC, kind)
         if not os.path.isdir(folder):
             continue

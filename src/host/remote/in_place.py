@@ -10,12 +10,6 @@ import contextlib
 STRINGS = ("services", "protocols", "icmp_blocks", "rules_str", "interfaces", "sources")
 PAIRS = ("ports", "source_ports")
 FLAGS = ("masquerade", "forward", "icmp_block_inversion")
-# The daemon's permanent view of an object: its list, its getter, its interface, and the calls that read, write and make one.
-MEMORY = {
-    "zone": ("getZoneNames", "getZoneByName", ".config.zone", "getSettings2", "update2", "addZone2"),
-    "service": ("getServiceNames", "getServiceByName", ".config.service", "getSettings2", "update2", "addService2"),
-    "ipset": ("getIPSetNames", "getIPSetByName", ".config.ipset", "getSettings", "update", "addIPSet"),
-}
 
 
 def runtime_settings(dbus, zone):
@@ -218,11 +212,11 @@ def without_types(dbus, typed):
 
 def memory_of(daemon, kind, name):
     """The daemon's permanent view of an object, with its D-Bus path; None if it does not exist."""
-    _, getter, interface, reader, _, _ = MEMORY[kind]
+    finder, interface, reader, _, _ = KINDS[FOLDER_OF[kind]]["permanent"]
     try:
-        path = daemon.call(".config", getter, "s", name)
+        path = daemon.call(".config", finder, "s", name)
     except daemon.dbus.DBusException as error:
-        if re.match(r"INVALID_(ZONE|SERVICE|IPSET)\b", error.get_dbus_message() or ""):
+        if re.match(NO_OBJECT + r"\b", error.get_dbus_message() or ""):
             return None
         raise
     return {"settings": with_types(daemon.call(interface, reader, path=path)), "path": str(path)}
@@ -241,7 +235,7 @@ def restore_memory(daemon, identity):
     except FileNotFoundError:
         return
     for kind, name, saved in view:
-        _, _, interface, _, writer, maker = MEMORY[kind]
+        _, interface, _, writer, maker = KINDS[FOLDER_OF[kind]]["permanent"]
         now = memory_of(daemon, kind, name)
         if not name.startswith(PREFIX):
             if saved is not None and now is not None:
@@ -253,7 +247,7 @@ def restore_memory(daemon, identity):
                 daemon.call(interface, "remove", path=now["path"])
         elif now is None or canonical(now["settings"]) != canonical(saved["settings"]):
             settings = without_types(daemon.dbus, with_empty(saved["settings"], (now or saved)["settings"]))
-            signature = "a{sv}" if kind != "ipset" else "(ssssa{ss}as)"
+            signature = KINDS[FOLDER_OF[kind]]["signature"]
             if now is None:
                 daemon.call(".config", maker, "s" + signature, name, settings, timeout=60)
             else:

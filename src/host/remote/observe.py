@@ -267,37 +267,32 @@ def usable(daemon, names, settings):
 
 
 def runtime_state(daemon, default_zone):
-    services, ipsets, policies = {}, {}, {}
-    known = plain(daemon.call(".zone", "getZones"))
-    active = plain(daemon.call(".zone", "getActiveZones"))
+    """What runs, by kind: all objects, but for zones and services that nobody uses, and policies that are not in force."""
+    ask = lambda *arguments: plain(daemon.call(*arguments))
+    known = ask(".zone", "getZones")
+    active = ask(".zone", "getActiveZones")
     asked = [name for name in known if name in active or name == default_zone or name.startswith(PREFIX)]
-    zones = usable(daemon, asked, lambda name: plain(daemon.call(".zone", "getZoneSettings2", "s", name)))
+    zones = usable(daemon, asked, lambda name: settings_at_runtime(ask, "zones", name))
     used = set()
     for zone in zones.values():
         used.update(services_of(zone))
-    listed = plain(daemon.call("", "listServices"))
+    listed = ask("", "listServices")
     wanted = [name for name in listed if name in used or name.startswith(PREFIX)]
+    services = {}
     for name in wanted:
-        services[name] = plain(daemon.call("", "getServiceSettings2", "s", name))
+        services[name] = settings_at_runtime(ask, "services", name)
         # Included services are open too.
         wanted += [item for item in services[name].get("includes", []) if item in listed and item not in wanted]
-    for name in plain(daemon.call(".ipset", "getIPSets")):
-        version, short, description, kind, options, entries = plain(
-            daemon.call(".ipset", "getIPSetSettings", "s", name)
-        )
-        ipsets[name] = {
-            "version": version,
-            "short": short,
-            "description": description,
-            "type": kind,
-            "options": options,
-            "entries": entries,
-        }
-    for name in optional(lambda: plain(daemon.call(".policy", "getActivePolicies")), {}):
-        policies[name] = plain(daemon.call(".policy", "getPolicySettings", "s", name))
-    direct = ["rule " + " ".join(str(part) for part in rule) for rule in plain(daemon.call(".direct", "getAllRules"))]
-    direct += ["passthrough " + json.dumps(item) for item in plain(daemon.call(".direct", "getAllPassthroughs"))]
-    return {"zones": zones, "services": services, "ipsets": ipsets, "policies": policies, "direct": sorted(direct)}
+    in_force = optional(lambda: ask(".policy", "getActivePolicies"), {})
+    state = {"zones": zones, "services": services}
+    state["policies"] = {name: settings_at_runtime(ask, "policies", name) for name in in_force}
+    for folder in KINDS:
+        if folder not in state:
+            names = ask(*KINDS[folder]["runtime"][:2])
+            state[folder] = {name: settings_at_runtime(ask, folder, name) for name in names}
+    direct = ["rule " + " ".join(str(part) for part in rule) for rule in ask(".direct", "getAllRules")]
+    direct += ["passthrough " + json.dumps(item) for item in ask(".direct", "getAllPassthroughs")]
+    return dict(state, direct=sorted(direct))
 
 
 def runtime_hash(runtime, default_zone, connection_zones):
@@ -308,17 +303,14 @@ def runtime_hash(runtime, default_zone, connection_zones):
         services.update(services_of(zone))
         sets.update(sets_of(zone))
     return value_hash(
-        {
-            "default": default_zone,
-            "zones": effective,
-            "services": {name: item for name, item in runtime["services"].items() if name in services},
-            "ipsets": {
-                name: item for name, item in runtime["ipsets"].items() if name in sets or not name.startswith(PREFIX)
-            },
-            "policies": runtime["policies"],
-            "direct": runtime["direct"],
-            "networkManager": connection_zones,
-        }
+        dict(
+            runtime,
+            default=default_zone,
+            zones=effective,
+            services={name: item for name, item in runtime["services"].items() if name in services},
+            ipsets={name: item for name, item in runtime["ipsets"].items() if name in sets or not name.startswith(PREFIX)},
+            networkManager=connection_zones,
+        )
     )
 
 

@@ -54,7 +54,7 @@ def observe_offline():
         "runtimeHash": runtime,
         "files": files,
         "builtin": [{"path": path, "text": text} for path, text in sorted(builtin.items())],
-        "runtime": {"zones": {}, "services": {}, "ipsets": {}, "policies": {}, "direct": []},
+        "runtime": dict({folder: {} for folder in KINDS}, direct=[]),
         "networkManager": connections,
     }
 

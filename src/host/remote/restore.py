@@ -100,7 +100,7 @@ def proof_of_standing(meta, files, runtime):
     if not same or observed["runtimeHash"] != meta["runtimeHash"] or os.path.exists(memory_path(meta["id"])):
         return None
     # The runtime's hash ignores unused definitions: one that a reload loaded must be removed again.
-    if runtime is None or differing(runtime, observed["runtime"], ("zones", "services", "ipsets")):
+    if runtime is None or differing(runtime, observed["runtime"], OUR_FOLDERS):
         return None
     rules = saved_rules(meta["id"])
     if rules is not None and filters_otherwise(rules):
@@ -138,7 +138,7 @@ def restore_in_place(meta, files, runtime, with_runtime):
             return None
         return proof_of(observed, meta, difference(meta, observed, runtime, rules))
     # Others have changed the runtime since: that is no reason to reload, if all portfw objects are in the saved state.
-    ours = [name for kind in ("zones", "services", "ipsets") for name in differing(runtime, observed["runtime"], (kind,))]
+    ours = [name for kind in OUR_FOLDERS for name in differing(runtime, observed["runtime"], (kind,))]
     if any(name.split(" ")[1].startswith(PREFIX) for name in ours) or moved_by_us(meta, observed):
         return None
     return proof_of(observed, meta, difference(meta, observed, runtime, None))
@@ -158,7 +158,7 @@ def differing(saved, now, kinds):
         one, other = saved.get(kind, {}), now.get(kind, {})
         for name in sorted(set(one) | set(other)):
             if canonical(one.get(name)) != canonical(other.get(name)):
-                found.append("%s %s" % (kind[:-1] if kind != "policies" else "policy", name))
+                found.append("%s %s" % (KINDS[kind]["object"], name))
     return found
 
 
@@ -166,7 +166,7 @@ def difference(meta, observed, runtime, rules):
     """The differences from the saved state, as a few lines to show."""
     lines = []
     if observed["runtimeHash"] != meta["runtimeHash"] and runtime is not None:
-        lines += ["%s at runtime" % name for name in differing(runtime, observed["runtime"], ("zones", "services", "ipsets", "policies"))]
+        lines += ["%s at runtime" % name for name in differing(runtime, observed["runtime"], KINDS)]
         if runtime["direct"] != observed["runtime"]["direct"]:
             lines.append("the rules of the direct interface at runtime")
     if rules is not None:
@@ -345,9 +345,9 @@ def forget_ours(daemon, files):
             folder, name = path.split("/")[0], os.path.basename(path)[:-len(".xml")]
             if path in saved or not OUR_FILE.match(path):
                 continue
-            now = memory_of(daemon, folder[:-1], name)
+            now = memory_of(daemon, KINDS[folder]["object"], name)
             if now is not None:
-                daemon.call(MEMORY[folder[:-1]][2], "remove", path=now["path"])
+                daemon.call(KINDS[folder]["permanent"][1], "remove", path=now["path"])
     except daemon.dbus.DBusException:
         pass  # the files are removed anyway
 

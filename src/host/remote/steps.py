@@ -192,42 +192,26 @@ def permanent(request):
                 # The daemon writes the zone in its own style; this restores the owner's text without the one line.
                 if file is not None:
                     write_file(target_of(path), file[1], int(file[0]["mode"], 8), owner_of(file[0]))
-        for name in [*request["zones"], *request["services"], *request["ipsets"]]:
+        named = [(folder, name) for folder in OUR_FOLDERS for name in sorted(request[folder])]
+        for _, name in named:
             if not name.startswith(PREFIX):
                 raise RuntimeError("not managed by portfw: %r" % name)
-        for name in sorted(request["zones"]):
-            step = "permanence of zone %s" % name
-            zone_path = daemon.call(".config", "getZoneByName", "s", name)
-            held = plain(daemon.call(".config.zone", "getSettings2", path=zone_path))
-            zone = dict(request["zones"][name])
-            zone["richRules"] = zone["richRules"] + bans_among(held.get("rules_str", []))
-            daemon.call(".config.zone", "update2", "a{sv}", zone_settings(daemon.dbus, zone), path=zone_path)
-            progress("permanent in part")
-        for name in sorted(request["services"]):
-            step = "permanence of service %s" % name
-            path = daemon.call(".config", "getServiceByName", "s", name)
-            settings = service_settings(daemon.dbus, request["services"][name])
-            daemon.call(".config.service", "update2", "a{sv}", settings, path=path)
-        for name in sorted(request["ipsets"]):
-            step = "permanence of ipset %s" % name
-            path = daemon.call(".config", "getIPSetByName", "s", name)
-            settings = ipset_settings(daemon.dbus, request["ipsets"][name])
-            daemon.call(".config.ipset", "update", "(ssssa{ss}as)", settings, path=path, timeout=60)
+        for folder, name in named:
+            step = "permanence of %s %s" % (KINDS[folder]["object"], name)
+            take_settings(daemon, folder, name, request[folder][name])
+            if folder == "zones":
+                progress("permanent in part")
         for kind, name in request["deletions"]:
             step = "deletion of %s %s" % (kind, name)
             if not name.startswith(PREFIX):
                 raise RuntimeError("not managed by portfw")
-            getter, interface = {
-                "zone": ("getZoneByName", ".config.zone"),
-                "service": ("getServiceByName", ".config.service"),
-                "ipset": ("getIPSetByName", ".config.ipset"),
-            }[kind]
-            expected = "(INVALID|BUILTIN)_(ZONE|SERVICE|IPSET)"
-            config = forgiving(daemon, expected, ".config", getter, "s", name)
+            finder, interface = KINDS[FOLDER_OF[kind]]["permanent"][:2]
+            expected = "%s|%s" % (NO_OBJECT, NO_OBJECT.replace("INVALID", "BUILTIN"))
+            config = forgiving(daemon, expected, ".config", finder, "s", name)
             if config is not None:
                 forgiving(daemon, expected, interface, "remove", path=config)
             # A file that the daemon never read, or believes to be deleted: only the file exists.
-            left = target_of("%ss/%s.xml" % (kind, name))
+            left = target_of("%s/%s.xml" % (FOLDER_OF[kind], name))
             if os.path.exists(left):
                 os.unlink(left)
         remove_old_copies()
@@ -241,11 +225,23 @@ def permanent(request):
     return {"kind": "permanent", "observed": shown(observed)}
 
 
+def take_settings(daemon, folder, name, wanted):
+    """The daemon takes an object's settings over into its permanent view and its file. The bans of others stay in a zone of ours."""
+    finder, interface, reader, writer, _ = KINDS[folder]["permanent"]
+    path = daemon.call(".config", finder, "s", name)
+    if folder == "zones":
+        held = plain(daemon.call(interface, reader, path=path))
+        wanted = dict(wanted, richRules=wanted["richRules"] + bans_among(held.get("rules_str", [])))
+    settings = KINDS[folder]["settings"](daemon.dbus, wanted)
+    # A set of 100,000 entries takes the daemon longer than other calls do.
+    daemon.call(interface, writer, KINDS[folder]["signature"], settings, path=path, timeout=60)
+
+
 def changed_in_memory(request):
     """The objects whose permanent settings are about to change."""
     named = [("zone", edit["zone"]) for edit in request["releases"]] + [tuple(pair) for pair in request["deletions"]]
-    for kind in ("zone", "service", "ipset"):
-        named += [(kind, name) for name in request[kind + "s"]]
+    for folder in OUR_FOLDERS:
+        named += [(KINDS[folder]["object"], name) for name in request[folder]]
     return set(named)
 
 
@@ -257,71 +253,6 @@ def forgiving(daemon, expected, *arguments, **options):
         if re.match("(%s)\\b" % expected, error.get_dbus_message() or ""):
             return None
         raise
-
-
-def zone_settings(dbus, zone):
-    strings = lambda items: dbus.Array(items, signature="s")
-    pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")
-    return dbus.Dictionary(
-        {
-            "short": zone["short"],
-            "description": zone["description"],
-            "target": zone["target"],
-            "interfaces": strings(zone["interfaces"]),
-            "services": strings(zone["services"]),
-            "rules_str": strings(zone["richRules"]),
-            "sources": strings([]),
-            "ports": pairs([]),
-            "source_ports": pairs([]),
-            "protocols": strings([]),
-            "icmp_blocks": strings([]),
-            "icmp_block_inversion": dbus.Boolean(False),
-            "masquerade": dbus.Boolean(False),
-            "forward": dbus.Boolean(zone["forward"]),
-            "forward_ports": dbus.Array([], signature="(ssss)"),
-        },
-        signature="sv",
-    )
-
-
-def service_settings(dbus, service):
-    """A portfw service as `update2` expects it. Fields that portfw services never have are set to empty, to remove them."""
-    strings = lambda items: dbus.Array(items, signature="s")
-    ports = [(port_range(port["range"]), port["protocol"]) for port in service["ports"]]
-    pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")
-    return dbus.Dictionary(
-        {
-            "short": service["short"],
-            "description": service["description"],
-            "ports": pairs(ports),
-            "helpers": strings(service["helpers"]),
-            "modules": strings([]),
-            "protocols": strings([]),
-            "source_ports": pairs([]),
-            "includes": strings([]),
-            "destination": dbus.Dictionary({}, signature="ss"),
-        },
-        signature="sv",
-    )
-
-
-def port_range(ports):
-    first, last = ports["first"], ports["last"]
-    return str(first) if first == last else "%d-%d" % (first, last)
-
-
-def ipset_settings(dbus, ipset):
-    return dbus.Struct(
-        (
-            "",
-            ipset["short"],
-            ipset["description"],
-            ipset["type"],
-            dbus.Dictionary(ipset["options"], signature="ss"),
-            dbus.Array(ipset["entries"], signature="s"),
-        ),
-        signature=None,
-    )
 
 
 def require_armed_run(identity):

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { DecideContext, Decision } from '../../../src/decide/decide.ts';
 import type { HostFacts, ManagedConnection, RunningFirewalld } from '../../../src/facts/facts.ts';
+import { stockFirewalld } from '../../../src/firewalld/offline.ts';
 import type { HostJob } from '../../../src/fleet/operations.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
@@ -98,7 +99,7 @@ function decision(given: Given): Decision {
     : decidedWith(given.rehearsal, job, play, facts, context);
 }
 
-const NOTHING_RUNS = { runtime: { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [] } };
+const NOTHING_RUNS = { runtime: stockFirewalld().runtime };
 
 const OLD_SERVICE: readonly [string, string] = [
   'services/portfw-old.xml',

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { letsIn, lostOpenings, servicePorts } from '../../../src/firewalld/filter/openings.ts';
 import { readIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
-import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import { readServiceXml } from '../../../src/firewalld/kinds/service.ts';
 import { readZoneXml, type ZoneConfig } from '../../../src/firewalld/kinds/zone.ts';
 
 const CONFIG: FirewalldConfig = {
-  zones: new Map(),
+  ...emptyLayer(),
   services: new Map(
     Object.entries({
       ssh: '<service><port port="22" protocol="tcp"/></service>',
@@ -21,7 +21,6 @@ const CONFIG: FirewalldConfig = {
     ['admins', readIpsetXml('admins', '<ipset type="hash:net"><entry>192.0.2.0/28</entry></ipset>')],
     ['empty', readIpsetXml('empty', '<ipset type="hash:net"/>')],
   ]),
-  policies: new Map(),
 };
 
 function zone(inner: string, target = ''): ZoneConfig {

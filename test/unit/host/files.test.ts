@@ -16,7 +16,7 @@ afterEach(() => rmSync(etc, { recursive: true, force: true }));
 
 /** Runs statements with the files of the program that it needs, on a folder that stands for /etc/firewalld, in the poorest locale. */
 function python(statements: string, given: unknown = null): unknown {
-  const files = ['observe.py', 'files.py', 'runs.py', 'generations.py', 'released.py', 'candidates.py'];
+  const files = ['observe.py', 'kinds.py', 'files.py', 'runs.py', 'generations.py', 'released.py', 'candidates.py'];
   const text = files.map((name) => readFileSync(path.join(HOST, name), 'utf8'));
   const program = `${text.join('\n\n')}
 ETC = sys.argv[1]

@@ -141,7 +141,7 @@ describe('what iptables is given back where firewalld filters with it too', () =
 });
 
 describe("the kernel's rules of before", () => {
-  const files = ['observe.py', 'runs.py', 'generations.py', 'foreign_rules.py', 'kernel_rules.py'];
+  const files = ['observe.py', 'kinds.py', 'runs.py', 'generations.py', 'foreign_rules.py', 'kernel_rules.py'];
   const rules = (...input: readonly string[]) => ({
     tables: {
       'inet firewalld': [
@@ -240,6 +240,7 @@ describe("the kernel's rules of before", () => {
 describe('the record of a run whose way back is armed', () => {
   const files = [
     'observe.py',
+    'kinds.py',
     'files.py',
     'runs.py',
     'generations.py',
@@ -286,6 +287,7 @@ describe('the record of a run whose way back is armed', () => {
 it('a step that the way back overtakes is ended with what it has started, but not with what has its own session', () => {
   const files = [
     'observe.py',
+    'kinds.py',
     'files.py',
     'runs.py',
     'generations.py',
@@ -336,7 +338,7 @@ describe('saved generations', () => {
       writeFileSync(path.join(folder, name, 'meta.json'), '{}');
       utimesSync(path.join(folder, name, 'meta.json'), 1000 + index, 1000 + index);
     }
-    const program = ['observe.py', 'files.py', 'runs.py', 'generations.py']
+    const program = ['observe.py', 'kinds.py', 'files.py', 'runs.py', 'generations.py']
       .map((file) => readFileSync(path.join(HOST, file), 'utf8'))
       .join('\n\n');
     const asked = `${program}\nGENERATIONS = json.load(sys.stdin)\njson.dump(generation_ids(), sys.stdout)\n`;

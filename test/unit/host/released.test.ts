@@ -9,7 +9,7 @@ const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 
 /** Evaluates an expression with the files of the program that it needs; texts travel as Latin-1 would have their bytes. */
 function python(expression: string, given: unknown): unknown {
-  const text = ['observe.py', 'files.py', 'runs.py', 'generations.py', 'released.py'].map((name) =>
+  const text = ['observe.py', 'kinds.py', 'files.py', 'runs.py', 'generations.py', 'released.py'].map((name) =>
     readFileSync(path.join(HOST, name), 'utf8'),
   );
   const program = `${text.join('\n\n')}

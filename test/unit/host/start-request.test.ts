@@ -6,6 +6,7 @@ import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { ourZone } from '../plan/helpers/our-zone.ts';
 import { planOf } from '../plan/helpers/plan-of.ts';
 import { Firewalld } from '../plan/helpers/simulator.ts';
+import { NOTHING_DESIRED } from '../plan/nothing.ts';
 
 /** What a host with these files is sent whose public zone is to hold eth0. */
 function requestFor(files: Readonly<Record<string, string>>) {
@@ -14,14 +15,13 @@ function requestFor(files: Readonly<Record<string, string>>) {
   const config = ourZone('portfw-public', '<zone><interface name="eth0"/><service name="ssh"/></zone>');
   const reasoned = (value: string) => ({ value, reasons: [] });
   const desired: DesiredFirewalld = {
+    ...NOTHING_DESIRED,
     zones: new Map([
       [
         'portfw-public',
         { config, reasons: [], interfaces: [reasoned('eth0')], services: [reasoned('ssh')], richRules: [] },
       ],
     ]),
-    services: new Map(),
-    ipsets: new Map(),
   };
   const { plan } = planOf(host, desired, { observed, ensure: 'start' });
   const guard = { windowSeconds: 60, confirm: 'auto' } as const;

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import { POLICY } from '../../../src/firewalld/kinds/policy.ts';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { askedFirst } from '../../../src/plan/notes/asked-first.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { ourZone } from './helpers/our-zone.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 
 const OURS = ourZone('portfw-public', '<zone><interface name="eth0"/></zone>');
 const DESIRED: DesiredFirewalld = {
+  ...NOTHING_DESIRED,
   zones: new Map([['portfw-public', { config: OURS, reasons: [], interfaces: [], services: [], richRules: [] }]]),
-  services: new Map(),
-  ipsets: new Map(),
 };
 
 interface Case {
@@ -84,9 +84,8 @@ const CASES: Readonly<Record<string, Case>> = {
 describe('what is asked before our zones', () => {
   it.each(Object.entries(CASES))('%s', (_name, given) => {
     const runtime: FirewalldConfig = {
+      ...emptyLayer(),
       zones: new Map(Object.entries(given.zones ?? {}).map(([name, text]) => [name, readZoneXml(name, text)])),
-      services: new Map(),
-      ipsets: new Map(),
       policies: new Map(
         Object.entries(given.policies ?? {}).map(([name, settings]) => [name, POLICY.readBus(name, settings)]),
       ),

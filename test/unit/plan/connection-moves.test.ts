@@ -8,6 +8,7 @@ import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { planOf } from './helpers/plan-of.ts';
 import { Firewalld } from './helpers/simulator.ts';
 import { desiredArbitrary, hostArbitrary } from './helpers/states.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 
 const UUID = '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c';
 const OTHER = '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d';
@@ -18,7 +19,7 @@ function desiredWith(...interfaces: string[]): DesiredFirewalld {
   const reasoned = interfaces.map((value) => ({ value, reasons: [] }));
   const zone = { config, reasons: [], interfaces: reasoned, services: [], richRules: [] };
   const zones = interfaces.length === 0 ? new Map() : new Map([[config.name, zone]]);
-  return { zones, services: new Map(), ipsets: new Map() };
+  return { ...NOTHING_DESIRED, zones };
 }
 
 function planFor(host: Firewalld, desired: DesiredFirewalld): ApplyInput {

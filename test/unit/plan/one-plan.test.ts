@@ -17,6 +17,7 @@ import { unnamed } from './helpers/named-changes.ts';
 import { planOf } from './helpers/plan-of.ts';
 import { Firewalld } from './helpers/simulator.ts';
 import { desiredArbitrary, hostArbitrary, mishapArbitrary } from './helpers/states.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 
 const GUARD = { windowSeconds: 60, confirm: 'auto' } as const;
 const UUIDS = ['0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c', '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d'];
@@ -111,8 +112,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
       entries,
     });
     const desired = (description: string, entries: readonly string[]): DesiredFirewalld => ({
-      zones: new Map(),
-      services: new Map(),
+      ...NOTHING_DESIRED,
       ipsets: new Map([['portfw-peer-img', { value: set(description, entries), reasons: [] }]]),
     });
     const host = new Firewalld();
@@ -135,8 +135,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
   ])('moves %i entries call by call: reload is %s', (count, reloads) => {
     const entries = Array.from({ length: count }, (_, index) => `10.0.${index >> 7}.${(index % 128) * 2}`).sort();
     const desired = (held: readonly string[]): DesiredFirewalld => ({
-      zones: new Map(),
-      services: new Map(),
+      ...NOTHING_DESIRED,
       ipsets: new Map([
         [
           'portfw-site',
@@ -176,8 +175,7 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
     const desired = (held: readonly string[]): DesiredFirewalld => {
       const set = readIpsetXml('portfw-site', '<ipset type="hash:net"/>');
       return {
-        zones: new Map(),
-        services: new Map(),
+        ...NOTHING_DESIRED,
         ipsets: new Map([['portfw-site', { value: { ...set, entries: [...held].sort() }, reasons: [] }]]),
       };
     };
@@ -200,11 +198,13 @@ describe('one plan: what is shown is what is sent', { timeout: 600_000 }, () => 
   });
 
   it('reloads for no text, of any kind of object', () => {
-    const rewritten = ({ zones, services, ipsets }: DesiredFirewalld): DesiredFirewalld => {
+    const rewritten = (desired: DesiredFirewalld): DesiredFirewalld => {
+      const { zones, services, ipsets } = desired;
       const texts = { short: 'another title', description: 'another text' };
       const of = <T extends object>(items: ReadonlyMap<string, Reasoned<T>>) =>
         new Map([...items].map(([name, item]) => [name, { ...item, value: { ...item.value, ...texts } }]));
       return {
+        ...desired,
         zones: new Map([...zones].map(([name, zone]) => [name, { ...zone, config: { ...zone.config, ...texts } }])),
         services: of(services),
         ipsets: of(ipsets),

@@ -1,20 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import { EMPTY_ZONE, zoneHolding } from '../../../src/firewalld/kinds/zone.ts';
 import type { ObservedFirewalld } from '../../../src/firewalld/observed.ts';
 import { patternFirst, patternNotes } from '../../../src/plan/notes/patterns.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 
 const config = (zones: Readonly<Record<string, readonly string[]>>): FirewalldConfig => ({
+  ...emptyLayer(),
   zones: new Map(
     Object.entries(zones).map(([name, interfaces]) => [
       name,
       { ...EMPTY_ZONE, name, short: '', description: '', interfaces },
     ]),
   ),
-  services: new Map(),
-  ipsets: new Map(),
-  policies: new Map(),
 });
 const observed = (zones: Readonly<Record<string, readonly string[]>>): ObservedFirewalld => ({
   permanent: config(zones),

@@ -4,7 +4,7 @@ import { addressRanges, intersect, oneAddress, subtract } from '../../../src/cor
 import { parseNetwork, rangeNetworks } from '../../../src/core/addresses.ts';
 import { dispatched, type Filter, filterOf } from '../../../src/firewalld/filter/dispatch.ts';
 import { readIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
-import type { FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
+import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import type { PolicyConfig } from '../../../src/firewalld/kinds/policy.ts';
 import { readServiceXml } from '../../../src/firewalld/kinds/service.ts';
 import { EMPTY_ZONE } from '../../../src/firewalld/kinds/zone.ts';
@@ -123,6 +123,7 @@ const SSH = readServiceXml('ssh', '<service><port port="22" protocol="tcp"/></se
 /** The same world in the model that the proof reads. */
 function filterFor({ zones, policies, ipsets, ...rest }: World): Filter {
   const config: FirewalldConfig = {
+    ...emptyLayer(),
     zones: new Map(
       zones.map((one) => [
         one.name,
@@ -149,7 +150,6 @@ function filterFor({ zones, policies, ipsets, ...rest }: World): Filter {
         readIpsetXml(name, `<ipset type="hash:net">${entries.map((one) => `<entry>${one}</entry>`).join('')}</ipset>`),
       ]),
     ),
-    policies: new Map(),
   };
   return filterOf({
     ...rest,

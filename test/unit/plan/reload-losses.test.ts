@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { stockFirewalld } from '../../../src/firewalld/offline.ts';
 import { othersLayers, type TwoLayers } from '../../../src/plan/notes/reload-losses.ts';
+import { NOTHING_RUNS } from './nothing.ts';
 
 function differences(input: {
   readonly files?: Readonly<Record<string, string>>;
@@ -15,7 +16,7 @@ function differences(input: {
     owner: '0:0',
     sha256: 'a',
   }));
-  const runtime = { zones: {}, services: {}, ipsets: {}, policies: input.policies ?? {}, direct: input.direct ?? [] };
+  const runtime = { ...NOTHING_RUNS, policies: input.policies ?? {}, direct: input.direct ?? [] };
   const missing = (from: readonly string[], to: readonly string[]) => from.filter((item) => !to.includes(item));
   const observed = observedFirewalld({ ...stockFirewalld(), files, runtime });
   return othersLayers(observed, { files, runtime }).flatMap(({ what, runtime: loaded, permanent }: TwoLayers) => [

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { reloadNotes } from '../../../src/plan/notes/reload-notes.ts';
 import { layer } from './helpers/proof-case.ts';
+import { NOTHING_RUNS } from './nothing.ts';
 
 const RULE = "rule ipv4 filter INPUT 0 ['-s', '192.0.2.1', '-j', 'DROP']";
 
@@ -22,7 +23,7 @@ function notes(conf: string): string[] {
     broken: [],
   };
   const files = [{ path: 'firewalld.conf', text: conf, mode: '0644', owner: '0:0', sha256: 'a' }];
-  const runtime = { zones: {}, services: {}, ipsets: {}, policies: {}, direct: [RULE] };
+  const runtime = { ...NOTHING_RUNS, direct: [RULE] };
   return reloadNotes(observed, { files, runtime }, new Set()).map(({ text }) => text);
 }
 

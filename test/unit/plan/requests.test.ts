@@ -7,6 +7,7 @@ import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.
 import { makePlan } from '../../helpers/make-plan.ts';
 import { withoutInterface } from '../../helpers/without-interface.ts';
 import { Firewalld } from './helpers/simulator.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 
 const TRUSTED = 'rule priority="32767" accept';
 
@@ -42,9 +43,8 @@ function requests(files: Readonly<Record<string, string>>, desired: readonly Des
     broken: [],
   };
   const wanted: DesiredFirewalld = {
+    ...NOTHING_DESIRED,
     zones: new Map(desired.map((item) => [item.config.name, item])),
-    services: new Map(),
-    ipsets: new Map(),
   };
   const common = { observed, desired: wanted };
   const { plan } = makePlan({ host: 'h', matrix: 'm', roles: [], facts, remembered: null, notes: [], ...common });

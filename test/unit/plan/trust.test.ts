@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { emptyLayer } from '../../../src/firewalld/kinds/kinds.ts';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 
@@ -81,10 +82,8 @@ describe('a move that opens everything', () => {
 
   it('is told of a zone that comes to trust the interfaces that it has', () => {
     const runtime = (text: string) => ({
+      ...emptyLayer(),
       zones: new Map([['portfw-private', readZoneXml('portfw-private', text)]]),
-      services: new Map(),
-      ipsets: new Map(),
-      policies: new Map(),
     });
     const filtered = runtime('<zone><interface name="eth1"/></zone>');
     expect(trustNotes(desired('trusted'), filtered)).toMatchObject([

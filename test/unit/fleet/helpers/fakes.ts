@@ -1,10 +1,11 @@
 import type { Inventory } from '../../../../src/ansible/inventory.ts';
+import { perOurKind } from '../../../../src/firewalld/kinds/kinds.ts';
 import type { FleetEvent, HostOutcome } from '../../../../src/fleet/events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved, RunContext } from '../../../../src/fleet/operations.ts';
 import type { FleetContext } from '../../../../src/fleet/run.ts';
 import type { BatchSize, OnFailure, Play } from '../../../../src/matrix/matrix.ts';
 import { NO_IMPACT } from '../../../../src/plan/impact-types.ts';
-import { type HostPlan, PLAN_FORMAT } from '../../../../src/plan/plan.ts';
+import { type HostPlan, PLAN_FORMAT, type PlannedState } from '../../../../src/plan/plan.ts';
 import type { RoleCluster } from '../../../../src/settings/clusters.ts';
 import type { HostSettings } from '../../../../src/settings/settings-types.ts';
 
@@ -83,7 +84,7 @@ export function planOf(host: string, changes = 1): HostPlan {
       layers: { permanent: true, runtime: true },
     })),
     steps: [],
-    result: { zones: [], services: [], ipsets: [] },
+    result: perOurKind<PlannedState>(() => []),
     disruption: { kind: 'none' },
     impact: NO_IMPACT,
     notes: [],

@@ -12,6 +12,7 @@ import { normaliseRules, parseRichRule, type RichRule } from '../../../../src/fi
 import type { BeginRequest, PermanentRequest } from '../../../../src/host/requests.ts';
 import type { RuntimeCall } from '../../../../src/plan/steps.ts';
 import { withoutInterface } from '../../../helpers/without-interface.ts';
+import { NOTHING_RUNS } from '../nothing.ts';
 
 /** An error that the daemon would answer with. */
 export class DaemonError extends Error {}
@@ -340,11 +341,10 @@ export class Firewalld {
         .filter(({ name }) => !this.files.has(`zones/${name}.xml`) && BUILTIN_ZONES[name] !== undefined)
         .map(({ name }) => ({ path: `zones/${name}.xml`, text: BUILTIN_ZONES[name]! })),
       runtime: {
+        ...NOTHING_RUNS,
         zones: Object.fromEntries(shownZones.map((zone) => [zone.name, zoneSettings(zone)])),
         services: Object.fromEntries(services.map((service) => [service.name, serviceSettings(service)])),
         ipsets: Object.fromEntries([...this.runtime.ipsets].map(([name, ipset]) => [name, { ...ipset }])),
-        policies: {},
-        direct: [],
       },
       networkManager: this.connections.map(({ uuid, interfaces, zone, saved }) => ({
         uuid,

@@ -6,6 +6,7 @@ import type { OurZoneConfig, ZoneConfig } from '../../../../src/firewalld/kinds/
 import { normalisePorts, normaliseStrings } from '../../../../src/firewalld/normalise.ts';
 import { ACCEPT_ALL, NEEDED_ICMP, normaliseRules, parseRichRule } from '../../../../src/firewalld/rich-rule.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from '../nothing.ts';
 import { Firewalld } from './simulator.ts';
 
 const INTERFACES = ['eth0', 'eth1', 'eth2'];
@@ -154,6 +155,7 @@ export const desiredArbitrary: fc.Arbitrary<DesiredFirewalld> = fc
       ipset(name, name.endsWith('-6') ? entries6 : entries[index]!, texts),
     ).filter(({ name }) => mentioned(name));
     return {
+      ...NOTHING_DESIRED,
       zones: built,
       services: new Map(services.map((item) => [item.name, reasoned(item)])),
       ipsets: new Map(ipsets.map((item) => [item.name, reasoned(item)])),

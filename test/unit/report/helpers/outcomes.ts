@@ -1,5 +1,6 @@
 import type { HostFacts, PendingRun, RunEnd } from '../../../../src/facts/facts.ts';
 import type { FleetEvent, HostOutcome, RunSummary } from '../../../../src/fleet/events.ts';
+import { NOTHING_RUNS } from '../../plan/nothing.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
 
 export const PENDING: PendingRun = {
@@ -70,7 +71,7 @@ export const FACTS: HostFacts = {
     runtimeHash: 'r',
     files: [],
     builtin: [],
-    runtime: { zones: { public: {}, trusted: {} }, services: {}, ipsets: {}, policies: {}, direct: [] },
+    runtime: { ...NOTHING_RUNS, zones: { public: {}, trusted: {} } },
     networkManager: [
       {
         uuid: '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c',

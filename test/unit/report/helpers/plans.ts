@@ -1,12 +1,13 @@
+import { perOurKind } from '../../../../src/firewalld/kinds/kinds.ts';
 import { type Impact, NO_IMPACT } from '../../../../src/plan/impact-types.ts';
-import { type HostPlan, PLAN_FORMAT } from '../../../../src/plan/plan.ts';
+import { type HostPlan, PLAN_FORMAT, type PlannedState } from '../../../../src/plan/plan.ts';
 import type { Reason } from '../../../../src/policy/desired.ts';
 
 /** What a report does not print: what is sent. */
 const UNSENT = {
   format: PLAN_FORMAT,
   steps: [],
-  result: { zones: [], services: [], ipsets: [] },
+  result: perOurKind<PlannedState>(() => []),
 } as const satisfies Partial<HostPlan>;
 
 const BOTH = { permanent: true, runtime: true };
