@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type ProgramRun, runProgram } from '../../../src/core/run-program.ts';
 
 const sh = (script: string, more: Partial<ProgramRun> = {}) =>
-  runProgram({ argv: ['sh', '-c', script], timeoutMs: 5000, maxBytes: 1000, ...more });
+  runProgram({ argv: ['sh', '-c', script], timeoutMs: 15_000, maxBytes: 1000, ...more });
 
 /** What came of it, and that it came within the given time. */
 async function within<Result>(ms: number, outcome: Promise<Result>): Promise<Result> {
@@ -51,19 +51,19 @@ describe('a program that is run for its output', () => {
 
   it('is ended when its time is up, by KILL where it shrugs off TERM', async () => {
     const slow = { timeoutMs: 300 };
-    expect(await within(1200, sh('echo b >&2; exec sleep 20', slow))).toEqual({ kind: 'timeout', said: 'b\n' });
-    expect(await within(1200, sh('trap "exit 0" TERM; while :; do sleep 0.1; done', slow))).toMatchObject({
+    expect(await within(5000, sh('echo b >&2; exec sleep 20', slow))).toEqual({ kind: 'timeout', said: 'b\n' });
+    expect(await within(5000, sh('trap "exit 0" TERM; while :; do sleep 0.1; done', slow))).toMatchObject({
       kind: 'timeout',
     });
     const stubborn = 'trap "" TERM; while :; do sleep 0.1; done';
-    expect(await within(3000, sh(stubborn, slow))).toMatchObject({ kind: 'timeout' });
+    expect(await within(5000, sh(stubborn, slow))).toMatchObject({ kind: 'timeout' });
   });
 
   it('may print as much as it may, and is ended by one byte more', async () => {
     expect(await sh('head -c 1000 /dev/zero')).toMatchObject({ kind: 'exited', stdout: Buffer.alloc(1000) });
     expect(await sh('head -c 1001 /dev/zero')).toMatchObject({ kind: 'too-much' });
     const careless = 'trap "" PIPE TERM; while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxx; done 2>/dev/null';
-    expect(await within(3000, sh(careless))).toMatchObject({ kind: 'too-much' });
+    expect(await within(5000, sh(careless))).toMatchObject({ kind: 'too-much' });
   });
 
   it('may close its output and go on', async () => {
@@ -71,10 +71,10 @@ describe('a program that is run for its output', () => {
   });
 
   it('is not waited for when it leaves a child behind that holds its streams', async () => {
-    const outcome = await within(2000, sh('echo a; echo b >&2; sleep 20 &'));
+    const outcome = await within(5000, sh('echo a; echo b >&2; sleep 20 &'));
     expect(outcome).toEqual({ kind: 'exited', exitCode: 0, stdout: Buffer.from('a\n'), said: 'b\n' });
     const slow = sh('sleep 20 & wait', { timeoutMs: 200 });
-    expect(await within(2000, slow)).toMatchObject({ kind: 'timeout' });
+    expect(await within(5000, slow)).toMatchObject({ kind: 'timeout' });
   });
 
   it('has the end of its error output kept, however much there is', async () => {
