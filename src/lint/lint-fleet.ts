@@ -63,7 +63,7 @@ function twoSites(world: LintWorld): Finding[] {
     return [
       {
         what: `${shown(host.name)} is in the site ${shown(host.site)}, and in ${listed(others)}, which ${others.length === 1 ? 'is a site' : 'are sites'} too`,
-        solve: 'Take it out of the other group: the servers of that site let it in as one of theirs',
+        solve: 'Remove it from the other group: the servers of that site let it in as one of their own',
         location: world.inventory.hosts.get(host.name)?.location ?? null,
       },
     ];
@@ -164,7 +164,7 @@ function onlyVirtual(world: LintWorld): Finding[] {
     return [
       {
         what: `of ${hostNames(bare)} ${where} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
-        solve: 'Write the own address as ansible_host, or set portfw_addresses',
+        solve: 'Write the address of the host itself as ansible_host, or set portfw_addresses',
         location: world.inventory.hosts.get(first.name)?.location ?? null,
       },
     ];
@@ -178,7 +178,7 @@ function emptyGroups(world: LintWorld): Finding[] {
       : [
           {
             what: `no host is in the group ${shown(group.name)}`,
-            solve: 'Add its hosts, or take it out: whatever names it means nobody',
+            solve: 'Add its hosts, or remove it: where it is named, it stands for no host',
             location: group.location,
           },
         ],

@@ -47,8 +47,8 @@ function notMapped(world: LintWorld): Finding[] {
   return values.map(({ value: { missed, roles }, location, hosts }) => ({
     what:
       missed === 'vip'
-        ? `rules of ${listed(roles)} stand on a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
-        : `rules of ${listed(roles)} stand on the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
+        ? `rules of ${listed(roles)} apply to a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
+        : `rules of ${listed(roles)} apply to the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
     solve:
       missed === 'vip'
         ? 'List the virtual addresses in portfw_vips; without one the host is refused'
@@ -69,7 +69,7 @@ function nobodyMaps(world: LintWorld): Finding[] {
     const [first] = detecting;
     if (first === undefined) return [];
     return INTERFACE_CLASSES.flatMap((one) => {
-      // Whether a site has a virtual address shows with the roles that stand on it.
+      // Whether a site has a virtual address shows with the roles whose rules apply to it.
       if (one === 'vip' || own.some((host) => world.maps(host, one))) return [];
       // Where nothing is mapped at all, hosts with a single interface are meant.
       if (!own.some((host) => INTERFACE_CLASSES.some((other) => host.interfaces[other].length > 0))) return [];
@@ -80,7 +80,7 @@ function nobodyMaps(world: LintWorld): Finding[] {
       if (roles.length === 0) return [];
       return [
         {
-          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${listed(roles)} stand on it`,
+          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${listed(roles)} apply to it`,
           solve: `Set portfw_interfaces.${one}, or declare the hosts' roles with portfw_roles if none of these is among them`,
           location: first.locate(['portfw_interfaces'], 'key') ?? world.place(first, ['portfw_playbook']),
         },
@@ -209,8 +209,8 @@ function vipIsHost(world: LintWorld): Finding[] {
     if (owner === undefined) return [];
     return [
       {
-        what: `the virtual address ${value} is the own address of the host ${shown(owner)}`,
-        solve: 'A virtual address floats: name the one that is shared, and reach the host by its own',
+        what: `the virtual address ${value} is the fixed address of the host ${shown(owner)}`,
+        solve: 'Write the shared address here; ansible_host must be the fixed address of the host',
         location,
       },
     ];
@@ -248,7 +248,7 @@ function unusedVip(world: LintWorld): Finding[] {
     if (covered.length === 0 || used) return [];
     return [
       {
-        what: `no rule of ${hostNames(covered)} stands on the virtual address ${value}`,
+        what: `no rule of ${hostNames(covered)} applies to the virtual address ${value}`,
         solve: 'Set portfw_vips for the hosts whose roles answer there, or leave it out',
         location,
       },

@@ -196,7 +196,7 @@ function unusedAllowFrom(world: LintWorld): Finding[] {
 function notNarrowed(world: LintWorld): Finding[] {
   const trusting = (host: HostSettings): boolean =>
     world.privateMode(host) === 'trusted' && host.interfaces.private.length > 0;
-  const solve = 'Set portfw_private to "peers" or "matrix" for it to count';
+  const solve = 'It has an effect only with portfw_private set to "peers" or "matrix"';
   const entries = allowances(world).flatMap(({ value: { selector, names }, location, hosts }) => {
     if (meansAnyone(names)) return [];
     const idle = hosts.filter(

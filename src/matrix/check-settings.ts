@@ -69,7 +69,7 @@ export function checkSettings(
       const choices = role.interfaceChoices.join(' or ');
       report(
         'no-interface-choice',
-        `the rules of ${shown(name)} cannot stand on ${interfaceClass}`,
+        `the rules of ${shown(name)} cannot apply to ${interfaceClass}`,
         choices === ''
           ? `Only these roles have a choice: ${rolesWithChoice(matrix).join(', ') || 'none'}`
           : `Choose ${choices}`,

@@ -58,7 +58,7 @@ export class GraphWriter {
       group === child
         ? `the group ${shown(group.name)} is its own child`
         : `the group ${shown(child.name)} already contains ${shown(group.name)}`,
-      'A group cannot lie within itself: remove this child',
+      'A group cannot contain itself: remove this child',
     );
   }
 

@@ -173,7 +173,7 @@ async function runScript(source: Source, path: string, env: VaultSources['script
   if (result.timedOut) {
     throw failure(source, `${script} did not end within ${TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
   }
-  if (result.isMaxBuffer) throw failure(source, `${script} prints too much`, 'It must print the password alone');
+  if (result.isMaxBuffer) throw failure(source, `${script} prints too much`, 'It must print only the password');
   if (result.exitCode === undefined) {
     const reason = terminalLine(result.code ?? result.signal ?? 'unknown error');
     throw failure(source, `${script} could not be run (${reason})`, 'Check its first line, or take away its x bits');
