@@ -127,7 +127,7 @@ function parsed(source: string, problems: Findings): Document.Parsed {
 
 /** The parser's document; `null` when it nests too deep for it. */
 function parseQuietly(source: string): Document.Parsed | null {
-  // Of a file that is no YAML at all the parser makes an error for each line, and nobody wants their stacks.
+  // For a file that is not YAML at all the parser makes an error for each line: their stacks would cost much time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

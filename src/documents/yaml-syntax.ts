@@ -7,12 +7,12 @@ export interface SyntaxProblem extends Fault {
   readonly offset: number;
 }
 
-/** Of more complaints than this nobody reads the rest. */
+/** The most syntax errors that are explained. */
 const MOST_ERRORS = 200;
 
 /**
- * Says in a user's words what the YAML parser complained about. Of several complaints about one line only the first is
- * kept: the others are its consequences.
+ * Explains in plain words what the YAML parser reports. Of several errors in one line only the first is kept: the others
+ * are consequences of it.
  */
 export function syntaxProblems(errors: readonly YAMLError[], source: string): SyntaxProblem[] {
   if (errors.length === 0) return [];

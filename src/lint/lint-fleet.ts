@@ -152,7 +152,7 @@ function hostsKey(hosts: readonly HostSettings[]): string {
   return JSON.stringify(hosts.map((host) => host.name).sort());
 }
 
-/** A node that its cluster knows by the address that floats alone: its own traffic would be filtered. */
+/** A node of which the cluster knows only the floating address: the traffic from its own address would be filtered. */
 function onlyVirtual(world: LintWorld): Finding[] {
   return [...unfiltered(world)].flatMap(([where, members]) => {
     const bare = members.filter((host) => {

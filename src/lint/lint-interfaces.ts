@@ -104,7 +104,7 @@ function entriesOf(world: LintWorld, hosts: readonly HostSettings[], interfaceCl
   });
 }
 
-/** Whether nobody has said yet that public and private are right as they are. */
+/** Whether portfw_sides_checked is not set: nobody has confirmed that public and private are right. */
 function unchecked(host: HostSettings): boolean {
   return !host.sidesChecked;
 }

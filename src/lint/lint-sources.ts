@@ -21,7 +21,7 @@ export const SOURCE_CHECKS: readonly LintCheck[] = [
   { code: 'private-without-peers', find: privateWithoutPeers },
 ];
 
-/** Rules towards a peer set of which nothing is known: they open to nobody. */
+/** Rules towards a peer set without a known address: they open nothing. */
 function unreachableRules(world: LintWorld): Finding[] {
   const values = world.shared(world.managed, (host) =>
     emptySets(world, host).map(({ set, rules }) => ({

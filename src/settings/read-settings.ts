@@ -32,7 +32,7 @@ type PortfwName = keyof typeof PORTFW_SCHEMAS;
 
 const NAMES = Object.keys(PORTFW_SCHEMAS) as PortfwName[];
 
-/** The name of every variable of ours, for completion and schemas. */
+/** The names of all portfw variables, for completion and schemas. */
 export const PORTFW_VARIABLES: readonly string[] = NAMES;
 
 /**

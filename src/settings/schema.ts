@@ -11,7 +11,7 @@ import { INTERFACE_CLASSES } from './settings-types.ts';
 type Wrong = (Fault & { readonly code?: string }) | null;
 
 /**
- * Text that passes a check; the check's finding becomes the problem's message and hint.
+ * Text that passes a check; what the check finds becomes the problem's `what` and `solve`.
  *
  * @param shape what of the check a JSON Schema can say
  */
@@ -228,7 +228,7 @@ const extraRule = z
 
 const zoneTarget = z.enum(['default', 'drop', 'reject']);
 
-/** Every variable of ours. */
+/** All portfw variables. */
 export const PORTFW_SCHEMAS = {
   portfw_managed: z.boolean(),
   portfw_playbook: checkedText(SHAPES.notBlank, (text) =>

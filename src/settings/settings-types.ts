@@ -99,7 +99,7 @@ export interface HostSettings {
    */
   readonly allowFrom: Readonly<Record<string, readonly string[]>>;
   readonly extraRules: readonly ExtraRule[];
-  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always get in, and alone may. */
+  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always be possible; on the public side, only from these. */
   readonly management: readonly string[];
   /** `portfw_ensure_firewalld`: start a firewalld that does not run, or install one as well; `null` refuses such a host. */
   readonly ensureFirewalld: EnsureFirewalld | null;

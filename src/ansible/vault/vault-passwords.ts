@@ -122,9 +122,9 @@ function isPipe(path: string): boolean {
   }
 }
 
-/** Reads a pipe to its end, without waiting for ever for whoever should write to it. */
+/** Reads a pipe to its end, but does not wait forever for a writer. */
 async function readPipe(source: Source, path: string): Promise<Buffer> {
-  // Without O_NONBLOCK opening a pipe that nobody writes to would not return.
+  // Without O_NONBLOCK, opening a pipe that has no writer would not return.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const chunk = Buffer.alloc(MOST_PASSWORD_BYTES);
   let length = 0;
