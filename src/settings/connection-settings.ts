@@ -169,7 +169,7 @@ class Reader {
         new Problem({
           severity: 'warning',
           code: 'password-in-inventory',
-          what: 'a password stands in the inventory in plain text',
+          what: 'the inventory holds a password in plain text',
           solve:
             'Encrypt it with "ansible-vault encrypt_string", use keys, or give it through the environment or at the prompt',
           location: given.variable.locate(),

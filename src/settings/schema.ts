@@ -207,7 +207,7 @@ function perClass<T>(item: z.ZodType<T>): z.ZodType<{ [K in (typeof INTERFACE_CL
 const extraRule = z
   .strictObject({
     name: name.describe('what plans and firewalld call the rule'),
-    interface: interfaceClass.describe('the interface class on which it stands'),
+    interface: interfaceClass.describe('the interface class that it applies to'),
     protocol: z.enum(['tcp', 'udp']).describe('tcp or udp'),
     port: ports.optional().describe('a port such as 8442, a range such as "8903-8904", or a list of these'),
     ports: ports.optional().describe('the same as "port", for several'),
@@ -216,7 +216,7 @@ const extraRule = z
       .describe('who may come: addresses, networks, groups, hosts; anyone when left out'),
     owner: sentence.describe('who to ask about the rule'),
     reason: sentence.describe('why it is there'),
-    expires: date.optional().describe("the last day on which the rule stands, such as '2027-12-31'"),
+    expires: date.optional().describe("the last day on which the rule applies, such as '2027-12-31'"),
   })
   .superRefine((rule, context) => {
     if ((rule.port === undefined) === (rule.ports === undefined)) {

@@ -11,7 +11,7 @@ export type InterfaceClass = (typeof INTERFACE_CLASSES)[number];
 /** How the private interface is treated: everything trusted, only the site's peers, or only what the matrix says. */
 export type PrivateMode = 'trusted' | 'peers' | 'matrix';
 
-/** What becomes of a flow that no rule accepts: refused as firewalld does by itself, dropped, or refused along with pings. */
+/** What happens to a flow that no rule accepts: refused as firewalld does by itself, dropped, or refused along with pings. */
 export type ZoneTarget = 'default' | 'drop' | 'reject';
 
 /** What may be done about a firewalld that does not run: start it, or install it first where it is missing. */

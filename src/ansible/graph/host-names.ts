@@ -140,10 +140,13 @@ function expandRange(range: string): string[] | Fault {
   }
   const letters = /^[a-zA-Z]$/.test(first) && /^[a-zA-Z]$/.test(last);
   if (!letters && !(/^\d{1,15}$/.test(first) && /^\d{1,15}$/.test(last))) {
-    return wrong('is neither of numbers nor of single letters', 'Write [1:12], [01:12] or [a:f]');
+    return wrong('is made of neither numbers nor single letters', 'Write [1:12], [01:12] or [a:f]');
   }
   if (!letters && first.startsWith('0') && first.length > 1 && first.length !== last.length) {
-    return wrong('pads its two ends differently', 'Write both ends with as many digits, such as [01:12]');
+    return wrong(
+      'has ends with different numbers of digits',
+      'Write both ends with the same number of digits, such as [01:12]',
+    );
   }
   const from = letters ? LETTERS.indexOf(first) : Number(first);
   const to = letters ? LETTERS.indexOf(last) : Number(last);
