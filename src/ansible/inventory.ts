@@ -122,7 +122,7 @@ function remark(file: string, text: string): Problem {
     severity: 'warning',
     code: 'inventory-program',
     what: `the program wrote to its error output: ${text}`,
-    solve: 'Let it be silent when nothing is wrong',
+    solve: 'It should write there only when something is wrong',
     location: fileItself(file),
   });
 }

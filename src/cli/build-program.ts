@@ -7,9 +7,10 @@ const DEFAULT_FORKS = 20;
 
 const SSH_CONFIG = "read this instead of the user's and the system's ssh_config; none reads no file";
 
-const ACCEPT_LOCKOUT = 'go on with this host though its plan would cut SSH; by name, may be repeated';
+const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; by name, may be repeated';
 
-const ACCEPT_FORWARDING_STOP = 'go on with this host though others lose a way through it; by name, may be repeated';
+const ACCEPT_FORWARDING_STOP =
+  'continue with this host although it stops forwarding traffic of others; by name, may be repeated';
 
 const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or names with commas';
 
@@ -70,14 +71,14 @@ function showCommands(program: Command, done: Done): void {
     .argument('[name]', 'a matrix that ships with portfw, or a file; none lists those that ship')
     .option('--json', 'print a JSON array, one row a line')
     .option('--compare <name-or-file>', 'show how another matrix differs')
-    .option('--role <name>', 'show the rows of this role alone; may be repeated', collect)
+    .option('--role <name>', 'show only the rows of this role; may be repeated', collect)
     .option('--no-color', 'no colours')
     .action(async (name, flags) => done((await import('./commands/matrix.ts')).showMatrix(name ?? null, flags)));
 }
 
 /** What hosts say, and what a run would do. */
 function lookCommands(program: Command, done: Done): void {
-  fleetCommand(program, 'facts', 'show what the hosts say of themselves').action(async (files, flags) =>
+  fleetCommand(program, 'facts', 'show the facts of the hosts').action(async (files, flags) =>
     done(await (await import('./commands/facts.ts')).facts(inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'detect', 'show which roles the hosts play, with the evidence').action(async (files, flags) =>
@@ -98,7 +99,7 @@ function changeCommands(program: Command, done: Done): void {
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
-      'the host puts itself back unless it is kept within this time (60s; 10m with --confirm manual)',
+      'roll back automatically unless the change is confirmed within this time (60s; 10m with --confirm manual)',
     )
     .option('--confirm <who>', 'auto keeps what a fresh connection proves; manual waits for "portfw confirm"')
     .option('--cut-revoked', 'once kept, end established flows whose permission the change takes away')
@@ -109,8 +110,8 @@ function changeCommands(program: Command, done: Done): void {
     .action(async (files, flags) =>
       done(await (await import('./commands/apply.ts')).apply(inventorySources(files, flags), flags)),
     );
-  fleetCommand(program, 'confirm', 'say yes to runs that wait for it (apply --confirm manual)')
-    .option('--revert', 'say no: put the hosts back now')
+  fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
+    .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
       done(await (await import('./commands/confirm.ts')).confirmRuns(inventorySources(files, flags), flags)),
     );
@@ -123,11 +124,11 @@ function changeCommands(program: Command, done: Done): void {
   );
   fleetCommand(program, 'rollback', 'return hosts to a saved generation')
     .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
-    .option('--revert-after <time>', 'the host puts itself back unless it is kept within this time (60s)')
+    .option('--revert-after <time>', 'roll back automatically unless the result is confirmed within this time (60s)')
     .option('-y, --yes', 'roll back without asking')
     .option(
       '--accept-lockout <host>',
-      'go on with this host though the generation would cut SSH; by name, may be repeated',
+      'continue with this host although the generation would cut SSH; by name, may be repeated',
       collect,
     )
     .action(async (files, flags) =>
@@ -165,7 +166,7 @@ function fileCommands(program: Command, done: Done): void {
     .option('-b, --become', 'become root with sudo')
     .option('--no-become', 'log in as root, without sudo')
     .option('-y, --yes', 'ask nothing: take the defaults for what the flags leave out')
-    .option('--force', 'write the file anew when it is there');
+    .option('--force', 'overwrite the file if it exists');
   vaultFlags(init).action(async (file, flags) =>
     done(await (await import('./commands/init.ts')).init(file ?? null, flags)),
   );

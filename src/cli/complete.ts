@@ -26,7 +26,7 @@ const MAX_CANDIDATES = 2000;
 
 /**
  * What may stand at the end of a command line: hosts, groups, roles, playbooks, matrices. Of `--flag=value` it is the values
- * alone. Reads files alone: it runs no inventory program, contacts no host, asks nothing, and what cannot be read offers nothing.
+ * alone. It only reads files: it runs no inventory program, contacts no host, asks nothing, and what cannot be read offers nothing.
  *
  * @param words what follows `portfw`, with the word at the cursor as the last one
  */
@@ -190,7 +190,7 @@ async function declarations(typed: Typed): Promise<readonly Candidate[]> {
   return roles.map((role) => ({ word: `${host}=${role.name}`, about: role.title }));
 }
 
-/** The inventories that the line names, from files alone; those that cannot be read, or need a program, are left out. */
+/** The inventories that the line names, read from files; those that cannot be read, or need a program, are left out. */
 async function inventoryOf(typed: Typed): Promise<Inventory | null> {
   const { BrokenInventory, readInventoryFiles } = await import('../ansible/inventory.ts');
   const read = (sources: string | readonly string[]): Inventory | null => {

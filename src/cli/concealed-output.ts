@@ -6,7 +6,7 @@ interface Writable {
 }
 
 /**
- * Takes secrets out of everything that is written to a stream, whoever writes it and however: reports, problems, events as
+ * Takes secrets out of everything that is written to a stream, whichever code writes it: reports, problems, events as
  * JSON, the parser of the command line, a crash.
  */
 export function concealOutput(stream: Writable): void {

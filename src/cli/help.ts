@@ -10,7 +10,7 @@ Examples:
 
 Exit codes:
   0    done
-  1    a host failed, was refused or was put back, or the plan was declined
+  1    a host failed, was refused or was rolled back, or the plan was declined
   2    changes are pending (plan --detailed-exitcode)
   3    a host could not be reached
   4    bad input or usage; no host was contacted
@@ -28,7 +28,7 @@ Environment:
   Passwords come from there or from a prompt (-K, -k, -J), never from the command line.
 
 Interrupting:
-  Ctrl-C once: no further host is begun, and what must not be half done is finished.
+  Ctrl-C once: no new hosts are started, and hosts in progress are finished.
 `;
 
 /** Shown below the help of each command. */
@@ -73,13 +73,13 @@ Examples:
   portfw plan inventory.yaml --detailed-exitcode --json
 `,
   apply: `
-Plans all hosts, shows what would change and asks; then changes them batch by batch, as the playbook's "serial" says.
-Without a terminal to ask on it needs --yes.
+Plans all hosts, shows what would change and asks; then changes them batch by batch, as "serial" in the playbook says.
+Without a terminal it needs --yes.
 
-A plan that would cut SSH, ours or that of portfw_management, is refused; --accept-lockout HOST goes on with that one host.
-So is one that ends what others have set up to be forwarded through the host; --accept-forwarding-stop HOST goes on.
+A plan is refused if it would cut portfw's own SSH or that of portfw_management; --accept-lockout HOST continues with that host.
+It is also refused if it would stop traffic that others forward through the host; --accept-forwarding-stop HOST continues.
 An automatic rollback is armed on each host before the first write. Unless a new connection proves and keeps the change within
---revert-after, the host puts itself back, whatever has become of portfw or of the network.
+--revert-after, the host rolls back by itself, even if portfw or the network has failed.
 
 Examples:
   portfw apply inventory.yaml
@@ -88,8 +88,8 @@ Examples:
   portfw apply inventory.yaml --confirm manual --revert-after 15m
 `,
   confirm: `
-Keeps the runs that wait for it after "apply --confirm manual". It connects anew, and so proves once more that the hosts can
-be reached. Without a yes, a host puts itself back when its window is over.
+Confirms the runs that wait for it after "apply --confirm manual". It makes a new connection, and so proves once more that
+the hosts can be reached. Without a confirmation, a host rolls back when its time is over.
 
 Examples:
   portfw confirm inventory.yaml
@@ -108,7 +108,7 @@ Examples:
 `,
   rollback: `
 Returns each host to a saved firewalld configuration and proves it by hash. "portfw history" lists them.
-One that would cut SSH, ours or that of portfw_management, is refused; --accept-lockout HOST goes on with that one host.
+It is refused if it would cut portfw's own SSH or that of portfw_management; --accept-lockout HOST continues with that host.
 
 Examples:
   portfw rollback inventory.yaml --limit web1
@@ -116,7 +116,7 @@ Examples:
 `,
   init: `
 Asks on a terminal what the flags do not say. Without a terminal, or with --yes, what is left out takes its default. Nothing is
-written over: the inventory of --from stays as it is, and what portfw needs goes into a file of its own.
+overwritten: the inventory of --from is not changed, and what portfw needs goes into a separate file.
 
 Examples:
   portfw init                                 a first inventory, from a few answers
@@ -144,7 +144,7 @@ Examples:
 `,
   sudoers: `
 The script, to be run as root on a host, installs /usr/local/libexec/portfw-run and /etc/sudoers.d/portfw. The account can
-then have portfw's own programs carried out as root and nothing else. Run it again after an update of portfw.
+then run portfw's own programs as root, and nothing else. Run it again after an update of portfw.
 
 Examples:
   portfw sudoers ops                          to read it

@@ -41,7 +41,7 @@ export class GaveUp extends Error {}
 /**
  * The answers from the flags and, for those that are missing, from questions.
  *
- * @param ask `null` where nobody can be asked: defaults are taken, and what has none is an error that names its flag
+ * @param ask `null` without a terminal: defaults are used, and what has no default is an error that names its flag
  * @throws UsageError for an answer of a flag that cannot be; GaveUp
  */
 export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask | null): Promise<InitAnswers> {

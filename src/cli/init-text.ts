@@ -86,7 +86,7 @@ function heading({ file, from }: InitFile): readonly string[] {
   const what =
     from.length === 0
       ? [
-          'An Ansible inventory for portfw: what begins with "portfw_" is portfw\'s, everything else is as Ansible has it.',
+          'An Ansible inventory for portfw: variables that begin with "portfw_" are for portfw, the others are Ansible\'s own.',
         ]
       : isVariablesFile(file)
         ? [`What portfw needs to know beside ${names}, which stays as it is. Ansible passes over it.`]
@@ -117,8 +117,8 @@ function variableLines(answers: InitAnswers, context: InitFile): readonly string
     '# "peers" is the site\'s own servers, "matrix" what the tables have.',
     '# portfw_private: peers',
     '',
-    '# From here the hosts must stay reachable over SSH: a plan that would end that is refused. And from here alone SSH',
-    '# opens on the public side.',
+    '# From these networks the hosts must stay reachable over SSH: a plan that would cut it is refused. On the public side,',
+    '# SSH is open only to them.',
     answers.management.length > 0
       ? `portfw_management: ${list(answers.management)}`
       : '# portfw_management: [192.0.2.0/24]',
@@ -167,7 +167,7 @@ function hostLines({ hosts, vips }: InitAnswers): readonly string[] {
     const several = own.length > 1 || own.some((host) => host.name.includes('['));
     lines.push(
       '      vars:',
-      '        # What floats between the hosts of the group; its rules stand on each of them.',
+      '        # Addresses that float between the hosts of the group; each host gets their rules.',
       `        portfw_vips: ${list(floating)}`,
       ...(several
         ? own.every((host) => host.address !== null)

@@ -28,9 +28,9 @@ export function listenForInterruption(say: (text: string) => void, end: (code: n
     if (count === 1) {
       controller.abort();
     } else if (count === 2) {
-      say('Still finishing what must not be half done; interrupting once more ends portfw at once');
+      say('Still finishing hosts in progress; interrupt once more to stop portfw at once');
     } else {
-      say('Ended at once: look at the hosts that were being worked on, they may be half done');
+      say('Stopped at once: check the hosts that were in progress, they may be half changed');
       end(130);
     }
   };

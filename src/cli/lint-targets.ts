@@ -43,7 +43,7 @@ function folderTargets(folder: string, depth: number): readonly LintTarget[] {
     file,
     kind: /\.(?:ya?ml|json)$/.test(file) ? kindOf(file) : ('inventory' as const),
   }));
-  // A JSON Schema beside what it describes is none of ours.
+  // A JSON Schema beside the files that it describes is not one of them.
   const others = kinds.flatMap(({ kind, file }): LintTarget[] =>
     kind === 'playbook' || kind === 'matrix' ? [{ kind, file }] : [],
   );

@@ -26,7 +26,7 @@ import { vaultFrom } from './vault-flags.ts';
 /** Everything that is decided before the first host is contacted. */
 export interface PreparedRun {
   readonly context: Omit<FleetContext, 'signal'>;
-  /** What is doubtful in the files, but keeps nobody from going on. */
+  /** Warnings about the files, which do not stop the run. */
   readonly warnings: readonly Problem[];
   /** Through which servers ask the user during a login. */
   readonly questions: QuestionDesk;

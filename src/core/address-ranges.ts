@@ -49,8 +49,8 @@ type Operation = (left: AddressRanges, right: AddressRanges) => AddressRanges;
 const LARGE = 256;
 
 /**
- * The same operation, which gives the same large result for the same two sets: what a list of 100,000 addresses leaves of
- * all others is asked for each port of each interface, and must not be there a thousand times.
+ * The same operation, which gives the same large result for the same two sets. The difference of a list of 100,000
+ * addresses and all others is needed for each port of each interface, and must not be in memory a thousand times.
  */
 function remembering(operation: Operation): Operation {
   return rememberingPairs(operation, (left, right) => left.length + right.length >= LARGE);
@@ -132,7 +132,7 @@ export const intersect: Operation = remembering((left, right) => {
   const [few, many] = left.length <= right.length ? [left, right] : [right, left];
   const [one, ...others] = few;
   if (one === undefined) return few;
-  // Most is asked about all addresses: then it is the very same set.
+  // Most questions are about all addresses: then the result is the same set.
   if (others.length === 0 && one.first <= many[0]!.first && many.at(-1)!.last <= one.last) return many;
   const both: AddressRange[] = [];
   let index = 0;

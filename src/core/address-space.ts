@@ -2,7 +2,7 @@ import { contains, type Network, parseNetwork } from './addresses.ts';
 
 const networks = (texts: readonly string[]): readonly Network[] => texts.flatMap((text) => parseNetwork(text) ?? []);
 
-/** Address space that nobody routes on the internet. */
+/** Address space that is not routed on the internet. */
 const PRIVATE_SPACE = networks([
   '10.0.0.0/8',
   '172.16.0.0/12',

@@ -3,7 +3,7 @@
  * {@link concealed} (src/cli/concealed-output.ts), so that no code that makes a message, a plan or an event needs to know what is secret.
  *
  * Text of fewer than four characters, numbers and booleans are let through: to take every 22 out of a plan would make it
- * unreadable and hide nothing, since whoever sees the gaps can fill them in.
+ * unreadable and hide nothing, since the gaps are easy to guess.
  */
 
 const LEAST_LENGTH = 4;

@@ -5,7 +5,7 @@ export interface SourceLocation {
   readonly file: string;
   readonly line: number;
   readonly column: number;
-  /** Whether what stands here came out of a vault, and must not be quoted. Set by whoever made the place; `null` when it may be. */
+  /** Set by the reader of the file when the text at this place comes from a vault: it must not be quoted. `null` for all other text. */
   readonly secret: VaultContents | null;
 }
 
@@ -32,8 +32,8 @@ export interface ProblemFields extends Omit<Failure, 'details'> {
  *
  * Validation collects all problems of a file before it gives up, so that one run of `portfw lint` is enough.
  *
- * A problem with a value that comes from a vault never quotes it: made with a secret place, only its kind and its place are
- * left. There is no other way to make one, so nobody who finds something wrong needs to know what is secret.
+ * A problem with a value that comes from a vault never quotes it: with a secret place, only its kind and its place are
+ * kept. There is no other way to make a problem, so no check needs to know what is secret.
  */
 export class Problem implements Failure {
   readonly severity: 'error' | 'warning';
@@ -42,7 +42,7 @@ export class Problem implements Failure {
   readonly details: readonly string[];
   readonly solve: string;
   readonly location: SourceLocation | null;
-  // Nothing else has it: a literal, or a copy with other words, is no problem.
+  // Only for the type check: an object literal, or a changed copy, is not a problem.
   declare private readonly made: true;
 
   constructor(fields: ProblemFields) {
@@ -56,7 +56,7 @@ export class Problem implements Failure {
   }
 }
 
-/** Why something could not be decrypted or evaluated is said with care to begin with. */
+/** Problems of decryption and of templates are worded so that they never quote a secret. */
 function quotable({ code, location }: ProblemFields): boolean {
   return location === null || location.secret === null || /^(?:vault|template)-/.test(code);
 }

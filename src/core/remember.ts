@@ -1,9 +1,9 @@
 /**
- * A pure function of two values that never change, which works each result out once and keeps it for as long as both
- * values live. For what many callers ask in passing, where handing a table of results down to all of them would cost far
- * more code than this. It must never hold what cannot be worked out again: that is state, and belongs into a field.
+ * A pure function of two values that never change. It computes each result once and keeps it as long as both values exist.
+ * It is for operations with many callers, where passing a table of results to all of them would cost far more code. It must
+ * never hold what cannot be computed again: that is state, and belongs in a field.
  *
- * @param isWorth whether a result is kept at all; small ones cost less than to look them up
+ * @param isWorth whether a result is kept: a small one is computed faster than it is looked up
  */
 export function rememberingPairs<A extends object, B extends object, R>(
   make: (one: A, other: B) => R,

@@ -38,7 +38,7 @@ const MOST_READ = 64 * 1024;
  * space, and cut to `maxLength` characters (an ellipsis shows the cut).
  */
 export function terminalLine(untrusted: string, maxLength = 200): string {
-  // Whoever sends megabytes for one line is not given the time that it takes to clean them.
+  // Cut before cleaning, so that a huge line costs no time.
   const read = untrusted.slice(0, Math.max(MOST_READ, maxLength * 4));
   const line = terminalText(read).replace(/\s+/g, ' ').trim();
   const characters = Array.from(line);

@@ -1,8 +1,8 @@
 import { UnsafeText, YamlFloat, YamlTimestamp } from './yaml-scalars.ts';
 
 /**
- * The field of a mapping that holds what its keys were before they became text, in the order written. JavaScript's objects
- * know neither: they hold text alone, and put what looks like a whole number first.
+ * The field of a mapping that holds its keys as they were written, in their order, before they became text. JavaScript's
+ * objects keep neither: their keys are text, and keys that look like whole numbers come first.
  */
 const KEYS = Symbol('keys as written');
 

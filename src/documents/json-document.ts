@@ -126,7 +126,7 @@ class JsonReader {
     return leaf(Number.isSafeInteger(whole) ? whole + 0 : BigInt(number[0]), offset);
   }
 
-  /** Refuses what is nested too deep; the rest is not read, as nobody needs more than one such message. */
+  /** Refuses what is nested too deep. The rest is not read: one such message is enough. */
   private enter(depth: number, offset: number): null {
     if (depth < MAX_DEPTH) return null;
     if (!this.tooDeep) this.report(offset, 'nesting-too-deep', ...TOO_DEEP);

@@ -118,8 +118,7 @@ function withFile<T>(path: string, use: (descriptor: number, size: number, writt
   }
   try {
     const status = fstatSync(descriptor);
-    if (status.isDirectory())
-      throw fileError(path, 'not-a-file', 'this is a folder, not a file', 'Name the file within it');
+    if (status.isDirectory()) throw fileError(path, 'not-a-file', 'this is a folder, not a file', 'Name a file in it');
     if (!status.isFile()) {
       throw fileError(
         path,
@@ -139,7 +138,7 @@ function withFile<T>(path: string, use: (descriptor: number, size: number, writt
 
 function openError(path: string, error: unknown): InputError {
   if (path === '') {
-    const solve = 'Name a file; is a variable of the command line empty?';
+    const solve = 'Name a file; a variable on the command line may be empty';
     return new InputError([
       new Problem({
         severity: 'error',
@@ -157,7 +156,7 @@ function openError(path: string, error: unknown): InputError {
       return fileError(path, 'file-not-found', 'there is no such file', 'Check the path');
     case 'EACCES':
     case 'EPERM':
-      return fileError(path, 'file-unreadable', 'you may not read this file', 'Check its owner and mode');
+      return fileError(path, 'file-unreadable', 'permission denied', 'Check its owner and mode');
     case 'ELOOP':
       return fileError(path, 'file-unreadable', 'the symbolic link leads back to itself', 'Correct the link');
     case 'ENAMETOOLONG':

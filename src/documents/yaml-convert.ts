@@ -191,7 +191,12 @@ class Converter {
       const key = this.#convert(pair.key, depth + 1, keyOffset, false);
       if (isMap(pair.key) && pair.key.flow === true && node.flow === true && pair.value === null) {
         const solve = 'Write "{{ … }}" with quotes around it';
-        this.#report(offset, 'unquoted-template', 'a template has to stand in quotes, or it is a mapping', solve);
+        this.#report(
+          offset,
+          'unquoted-template',
+          'a template must be in quotes: without them YAML reads a mapping',
+          solve,
+        );
         continue;
       }
       if (key.entries !== null || key.plain instanceof VaultValue) {

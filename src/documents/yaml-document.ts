@@ -101,7 +101,7 @@ function parsed(source: string, problems: Findings): Document.Parsed {
     problems.report(
       control,
       'control-character',
-      `the character U+${character} may not stand in a YAML file`,
+      `the character U+${character} is not allowed in a YAML file`,
       'Remove it, or write it as an escape such as "\\x07" in a double-quoted string',
     );
   }
@@ -110,7 +110,7 @@ function parsed(source: string, problems: Findings): Document.Parsed {
     throw problems.fail(
       loneReturn,
       'carriage-return',
-      'a carriage return stands here without a line feed',
+      'there is a carriage return without a line feed here',
       'Save the file with line feeds at the ends of its lines',
     );
   }
@@ -127,7 +127,7 @@ function parsed(source: string, problems: Findings): Document.Parsed {
 
 /** The parser's document; `null` when it nests too deep for it. */
 function parseQuietly(source: string): Document.Parsed | null {
-  // Of a file that is no YAML at all the parser makes an error for each line, and nobody wants their stacks.
+  // For a file that is not YAML at all the parser makes an error for each line: their stacks would cost much time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

@@ -7,24 +7,24 @@ export interface SyntaxProblem extends Fault {
   readonly offset: number;
 }
 
-/** Of more complaints than this nobody reads the rest. */
+/** The most syntax errors that are explained. */
 const MOST_ERRORS = 200;
 
 /**
- * Says in a user's words what the YAML parser complained about. Of several complaints about one line only the first is
- * kept: the others are its consequences.
+ * Explains in plain words what the YAML parser reports. Of several errors in one line only the first is kept: the others
+ * are consequences of it.
  */
 export function syntaxProblems(errors: readonly YAMLError[], source: string): SyntaxProblem[] {
   if (errors.length === 0) return [];
   if (/^\s*<(?:!doctype|html|\?xml)/i.test(source)) {
-    const solve = 'Was it downloaded from a place that asks to log in? Get the file itself';
+    const solve = 'It may be a login page, downloaded instead of the file: download the file again';
     return [{ offset: 0, what: 'this is a web page or XML, not YAML', solve }];
   }
   const markers = [...source.matchAll(/^<{7} .*$/gm)];
   if (markers.length > 0) {
     return markers.map((marker) => ({
       offset: marker.index,
-      what: 'a merge of two versions stopped here and left its marks',
+      what: 'these are the marks of a merge conflict',
       solve: 'Keep one of the versions between "<<<<<<<" and ">>>>>>>", and remove these lines',
     }));
   }
@@ -72,12 +72,12 @@ const NO_COLON: Explained = [
 
 /** What each complaint of the parser means, where that is always the same. */
 const MEANINGS: { readonly [C in YAMLError['code']]?: Explained } = {
-  TAB_AS_INDENT: ['a tab stands where YAML wants spaces', 'Indent with spaces'],
+  TAB_AS_INDENT: ['there is a tab where YAML needs spaces', 'Indent with spaces'],
   MULTIPLE_DOCS: ['the file holds more than one YAML document', 'Remove the second "---" and what follows it'],
-  BAD_INDENT: ['the indentation does not fit what stands above', 'Align entries of one list or mapping in one column'],
+  BAD_INDENT: ['the indentation does not match the lines above', 'Align entries of one list or mapping in one column'],
   MULTILINE_IMPLICIT_KEY: NO_COLON,
-  BLOCK_AS_IMPLICIT_KEY: ['a second ": " stands in this line', 'Put text with ": " in quotes, or begin a new line'],
-  KEY_OVER_1024_CHARS: ['a key has more than 1024 characters', 'Shorten it; or is a quote not closed?'],
+  BLOCK_AS_IMPLICIT_KEY: ['this line has a second ": "', 'Put text with ": " in quotes, or begin a new line'],
+  KEY_OVER_1024_CHARS: ['a key has more than 1024 characters', 'Shorten it, or look for a quote that is not closed'],
   BAD_DIRECTIVE: ['this directive is not known', 'Remove the line: YAML needs none here'],
 };
 
@@ -103,16 +103,19 @@ function explained({ code, message, pos }: YAMLError, source: string): Explained
       if (message.startsWith('Implicit map keys')) return NO_COLON;
       if (!message.startsWith('Sequence item')) return null;
       return [
-        'this does not begin with "-", as what stands above it',
+        'this line does not begin with "-", as the entries above do',
         'Begin it with "- ", or indent it like the lines of the entry',
       ];
     case 'UNEXPECTED_TOKEN':
       if (/^[\]}]/.test(source.slice(offset)))
         return [`this "${source[offset]}" closes nothing`, 'Remove it, or put the text in quotes'];
       if (message.endsWith('at node end'))
-        return ['text follows where the value has ended', 'Put the whole value in quotes, or remove what is too much'];
+        return ['there is text after the end of the value', 'Put the whole value in quotes, or remove the extra text'];
       if (message.startsWith('Block scalar header'))
-        return ['no text may follow "|" or ">" in its line', 'Begin the text on the next line, or put it in quotes'];
+        return [
+          'no text is allowed after "|" or ">" in the same line',
+          'Begin the text on the next line, or put it in quotes',
+        ];
       return null;
     default:
       return MEANINGS[code] ?? null;

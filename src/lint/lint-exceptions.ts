@@ -25,7 +25,7 @@ function expired(world: LintWorld): Finding[] {
       ? []
       : [
           {
-            what: `the extra rule ${shown(value.name)} expired on ${value.expires}: the next apply takes it back`,
+            what: `the extra rule ${shown(value.name)} expired on ${value.expires}: the next apply removes it`,
             solve: `Ask its owner, ${value.owner}; then take it out, or give it a later "expires"`,
             location,
           },
@@ -39,7 +39,7 @@ function unmapped(world: LintWorld): Finding[] {
     if (without.length === 0) return [];
     return [
       {
-        what: `the extra rule ${shown(value.name)} stands on ${value.interface}, and ${hostNames(without)} ${without.length === 1 ? 'has' : 'have'} no such ${value.interface === 'vip' ? 'address' : 'interface'}`,
+        what: `the extra rule ${shown(value.name)} applies to ${value.interface}, and ${hostNames(without)} ${without.length === 1 ? 'has' : 'have'} no such ${value.interface === 'vip' ? 'address' : 'interface'}`,
         solve:
           value.interface === 'vip'
             ? 'List the virtual addresses in portfw_vips; without one the host is refused'
@@ -73,7 +73,7 @@ function covered(world: LintWorld): Finding[] {
     return [
       {
         what: `the extra rule ${shown(value.name)} opens what the matrix opens to anyone already (${first})`,
-        solve: 'Leave it out; to narrow a rule of the matrix there is portfw_allow_from',
+        solve: 'Remove it; to narrow a rule of the matrix, use portfw_allow_from',
         location,
       },
     ];

@@ -64,7 +64,7 @@ function twoSites(world: LintWorld): Finding[] {
     return [
       {
         what: `${shown(host.name)} is in the site ${shown(host.site)}, and in ${threeShown(others)}, which ${others.length === 1 ? 'is a site' : 'are sites'} too`,
-        solve: 'Take it out of the other group: the servers of that site let it in as one of theirs',
+        solve: 'Remove it from the other group: the servers of that site let it in as one of their own',
         location: world.inventory.hosts.get(host.name)?.location ?? null,
       },
     ];
@@ -153,7 +153,7 @@ function hostsKey(hosts: readonly HostSettings[]): string {
   return JSON.stringify(hosts.map((host) => host.name).sort());
 }
 
-/** A node that its cluster knows by the address that floats alone: its own traffic would be filtered. */
+/** A node of which the cluster knows only the floating address: the traffic from its own address would be filtered. */
 function onlyVirtual(world: LintWorld): Finding[] {
   return [...unfiltered(world)].flatMap(([where, members]) => {
     const bare = members.filter((host) => {
@@ -165,7 +165,7 @@ function onlyVirtual(world: LintWorld): Finding[] {
     return [
       {
         what: `of ${hostNames(bare)} ${where} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
-        solve: 'Write the own address as ansible_host, or set portfw_addresses',
+        solve: 'Write the address of the host itself as ansible_host, or set portfw_addresses',
         location: world.inventory.hosts.get(first.name)?.location ?? null,
       },
     ];
@@ -179,7 +179,7 @@ function emptyGroups(world: LintWorld): Finding[] {
       : [
           {
             what: `no host is in the group ${shown(group.name)}`,
-            solve: 'Add its hosts, or take it out: whatever names it means nobody',
+            solve: 'Add its hosts, or remove it: where it is named, it stands for no host',
             location: group.location,
           },
         ],

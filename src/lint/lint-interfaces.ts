@@ -48,8 +48,8 @@ function notMapped(world: LintWorld): Finding[] {
   return values.map(({ value: { missed, roles }, location, hosts }) => ({
     what:
       missed === 'vip'
-        ? `rules of ${threeShown(roles)} stand on a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
-        : `rules of ${threeShown(roles)} stand on the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
+        ? `rules of ${threeShown(roles)} apply to a virtual address, and ${hostNames(hosts)} ${hosts.length === 1 ? 'has' : 'have'} no portfw_vips`
+        : `rules of ${threeShown(roles)} apply to the ${missed} interface, and ${hostNames(hosts)} ${hosts.length === 1 ? 'maps' : 'map'} none`,
     solve:
       missed === 'vip'
         ? 'List the virtual addresses in portfw_vips; without one the host is refused'
@@ -70,7 +70,7 @@ function nobodyMaps(world: LintWorld): Finding[] {
     const [first] = detecting;
     if (first === undefined) return [];
     return INTERFACE_CLASSES.flatMap((one) => {
-      // Whether a site has a virtual address shows with the roles that stand on it.
+      // Whether a site has a virtual address shows with the roles whose rules apply to it.
       if (one === 'vip' || own.some((host) => world.maps(host, one))) return [];
       // Where nothing is mapped at all, hosts with a single interface are meant.
       if (!own.some((host) => INTERFACE_CLASSES.some((other) => host.interfaces[other].length > 0))) return [];
@@ -81,7 +81,7 @@ function nobodyMaps(world: LintWorld): Finding[] {
       if (roles.length === 0) return [];
       return [
         {
-          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${threeShown(roles)} stand on it`,
+          what: `no host of the play ${shown(play.name)} has a ${one} interface, and rules of ${threeShown(roles)} apply to it`,
           solve: `Set portfw_interfaces.${one}, or declare the hosts' roles with portfw_roles if none of these is among them`,
           location: first.locate(['portfw_interfaces'], 'key') ?? world.place(first, ['portfw_playbook']),
         },
@@ -105,7 +105,7 @@ function entriesOf(world: LintWorld, hosts: readonly HostSettings[], interfaceCl
   });
 }
 
-/** Whether nobody has said yet that public and private are right as they are. */
+/** Whether portfw_sides_checked is not set: nobody has confirmed that public and private are right. */
 function unchecked(host: HostSettings): boolean {
   return !host.sidesChecked;
 }
@@ -210,8 +210,8 @@ function vipIsHost(world: LintWorld): Finding[] {
     if (owner === undefined) return [];
     return [
       {
-        what: `the virtual address ${value} is the own address of the host ${shown(owner)}`,
-        solve: 'A virtual address floats: name the one that is shared, and reach the host by its own',
+        what: `the virtual address ${value} is the fixed address of the host ${shown(owner)}`,
+        solve: 'Write the shared address here; ansible_host must be the fixed address of the host',
         location,
       },
     ];
@@ -249,7 +249,7 @@ function unusedVip(world: LintWorld): Finding[] {
     if (covered.length === 0 || used) return [];
     return [
       {
-        what: `no rule of ${hostNames(covered)} stands on the virtual address ${value}`,
+        what: `no rule of ${hostNames(covered)} applies to the virtual address ${value}`,
         solve: 'Set portfw_vips for the hosts whose roles answer there, or leave it out',
         location,
       },

@@ -50,7 +50,7 @@ export function matrixDoubts(matrix: Matrix, yaml: YamlFile): Problem[] {
       warn(
         'unused-detectors',
         `the role ${shown(name)} has detectors, and ${role.everyHost ? 'every host plays it' : 'nobody logs in to an appliance'}`,
-        'Leave the detectors out: they are never asked',
+        'Remove the detectors: they are never used',
         at,
       );
     }

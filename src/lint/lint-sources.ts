@@ -22,7 +22,7 @@ export const SOURCE_CHECKS: readonly LintCheck[] = [
   { code: 'private-without-peers', find: privateWithoutPeers },
 ];
 
-/** Rules towards a peer set of which nothing is known: they open to nobody. */
+/** Rules towards a peer set without a known address: they open nothing. */
 function unreachableRules(world: LintWorld): Finding[] {
   const values = world.shared(world.managed, (host) =>
     emptySets(world, host).map(({ set, rules }) => ({
@@ -197,7 +197,7 @@ function unusedAllowFrom(world: LintWorld): Finding[] {
 function notNarrowed(world: LintWorld): Finding[] {
   const trusting = (host: HostSettings): boolean =>
     world.privateMode(host) === 'trusted' && host.interfaces.private.length > 0;
-  const solve = 'Set portfw_private to "peers" or "matrix" for it to count';
+  const solve = 'It has an effect only with portfw_private set to "peers" or "matrix"';
   const entries = allowances(world).flatMap(({ value: { selector, names }, location, hosts }) => {
     if (meansAnyone(names)) return [];
     const idle = hosts.filter(

@@ -49,8 +49,8 @@ function onTrusted(world: LintWorld): Finding[] {
     if (name !== 'private' || target === 'default') return [];
     return [
       {
-        what: `portfw_zone_target of the private side is ${shown(target)}, and ${hostNames(hosts)} ${hosts.length === 1 ? 'trusts' : 'trust'} it as a whole: everything is accepted before the target is asked`,
-        solve: 'Set portfw_private to "peers" or "matrix" for the target to count',
+        what: `portfw_zone_target of the private side is ${shown(target)}, and ${hostNames(hosts)} ${hosts.length === 1 ? 'trusts' : 'trust'} it as a whole: everything is accepted before the target is used`,
+        solve: 'The target has an effect only with portfw_private set to "peers" or "matrix"',
         location,
       },
     ];

@@ -31,7 +31,7 @@ export interface LintCheck {
   readonly find: (world: LintWorld) => readonly Finding[];
 }
 
-/** One value of the inventory with all hosts that it reaches: a group's variable is asked about once. */
+/** One value of the inventory with all hosts that it reaches, so that a group's variable is checked once. */
 export interface SharedValue<T> {
   readonly value: T;
   readonly location: SourceLocation | null;
@@ -109,7 +109,7 @@ export class LintWorld {
     return interfaceClass === 'public' && Object.values(host.interfaces).every((entries) => entries.length === 0);
   }
 
-  /** The addresses of sources, from the inventory alone, as a plan knows them. */
+  /** The addresses of sources, only from the inventory, as in a plan. */
   resolve(sources: readonly string[]): ResolvedSources {
     const key = sources.join('\n');
     let resolved = this.#resolved.get(key);

@@ -84,7 +84,7 @@ function checkInterfaceChoices({ settings, matrix, report, unknown }: Pair, comp
       const choices = role.interfaceChoices.join(' or ');
       report(
         'no-interface-choice',
-        `the rules of ${shown(name)} cannot be on ${interfaceClass}`,
+        `the rules of ${shown(name)} cannot apply to ${interfaceClass}`,
         choices === ''
           ? `Only these roles have a choice: ${rolesWithChoice(matrix).join(', ') || 'none'}`
           : `Choose ${choices}`,

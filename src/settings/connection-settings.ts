@@ -113,7 +113,7 @@ export function readBecome(
     reader.error(
       method.variable,
       'become-method',
-      `ansible_become_method is ${shown(method.value)}, and portfw knows sudo alone`,
+      `ansible_become_method is ${shown(method.value)}, and only sudo is supported`,
       'Write sudo, or log in as root',
     );
   }
@@ -127,7 +127,7 @@ function connectionKind(reader: Reader): 'ssh' | 'local' {
   reader.error(
     connection.variable,
     'connection-kind',
-    `ansible_connection is ${shown(connection.value)}, and portfw knows ssh and local alone`,
+    `ansible_connection is ${shown(connection.value)}, and only ssh and local are supported`,
     'Write ssh, or "portfw_managed: false" for a machine that is only a peer of others',
   );
   return 'ssh';
@@ -169,7 +169,7 @@ class Reader {
         new Problem({
           severity: 'warning',
           code: 'password-in-inventory',
-          what: 'a password stands in the inventory in plain text',
+          what: 'the inventory holds a password in plain text',
           solve:
             'Encrypt it with "ansible-vault encrypt_string", use keys, or give it through the environment or at the prompt',
           location: given.variable.locate(),

@@ -11,7 +11,7 @@ import { INTERFACE_CLASSES } from './settings-types.ts';
 type Wrong = (Fault & { readonly code?: string }) | null;
 
 /**
- * Text that passes a check; the check's finding becomes the problem's message and hint.
+ * Text that passes a check; what the check finds becomes the problem's `what` and `solve`.
  *
  * @param shape what of the check a JSON Schema can say
  */
@@ -207,7 +207,7 @@ function perClass<T>(item: z.ZodType<T>): z.ZodType<{ [K in (typeof INTERFACE_CL
 const extraRule = z
   .strictObject({
     name: name.describe('what plans and firewalld call the rule'),
-    interface: interfaceClass.describe('the interface class on which it stands'),
+    interface: interfaceClass.describe('the interface class that it applies to'),
     protocol: z.enum(['tcp', 'udp']).describe('tcp or udp'),
     port: ports.optional().describe('a port such as 8442, a range such as "8903-8904", or a list of these'),
     ports: ports.optional().describe('the same as "port", for several'),
@@ -216,7 +216,7 @@ const extraRule = z
       .describe('who may come: addresses, networks, groups, hosts; anyone when left out'),
     owner: sentence.describe('who to ask about the rule'),
     reason: sentence.describe('why it is there'),
-    expires: date.optional().describe("the last day on which the rule stands, such as '2027-12-31'"),
+    expires: date.optional().describe("the last day on which the rule applies, such as '2027-12-31'"),
   })
   .superRefine((rule, context) => {
     if ((rule.port === undefined) === (rule.ports === undefined)) {
@@ -228,7 +228,7 @@ const extraRule = z
 
 const zoneTarget = z.enum(['default', 'drop', 'reject']);
 
-/** Every variable of ours. */
+/** All portfw variables. */
 export const PORTFW_SCHEMAS = {
   portfw_managed: z.boolean(),
   portfw_playbook: checkedText(SHAPES.notBlank, (text) =>

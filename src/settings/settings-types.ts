@@ -11,7 +11,7 @@ export type InterfaceClass = (typeof INTERFACE_CLASSES)[number];
 /** How the private interface is treated: everything trusted, only the site's peers, or only what the matrix says. */
 export type PrivateMode = 'trusted' | 'peers' | 'matrix';
 
-/** What becomes of a flow that no rule accepts: refused as firewalld does by itself, dropped, or refused along with pings. */
+/** What happens to a flow that no rule accepts: refused as firewalld does by itself, dropped, or refused along with pings. */
 export type ZoneTarget = 'default' | 'drop' | 'reject';
 
 /** What may be done about a firewalld that does not run: start it, or install it first where it is missing. */
@@ -99,7 +99,7 @@ export interface HostSettings {
    */
   readonly allowFrom: Readonly<Record<string, readonly string[]>>;
   readonly extraRules: readonly ExtraRule[];
-  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always get in, and alone may. */
+  /** `portfw_management`: addresses, CIDRs, group or host names from which SSH must always be possible; on the public side, only from these. */
   readonly management: readonly string[];
   /** `portfw_ensure_firewalld`: start a firewalld that does not run, or install one as well; `null` refuses such a host. */
   readonly ensureFirewalld: EnsureFirewalld | null;

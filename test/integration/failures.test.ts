@@ -354,7 +354,7 @@ describe('a host that changes between plan and answer', () => {
   it('is refused, and nothing is written there; the others are applied', async () => {
     const drifted = [lab.host('old'), lab.host('middle')];
     const run = new TerminalRun('apply', inventory);
-    await run.shows(/Apply this to 3 hosts\? Only "yes" is a yes: /);
+    await run.shows(/Apply this to 3 hosts\? Type "yes" to continue: /);
     await lab.host('old').run('firewall-cmd', '--quiet', '--zone=public', '--add-port=4444/tcp');
     await lab
       .host('middle')

@@ -223,7 +223,7 @@ describe('without a terminal', () => {
 
 describe('on a terminal', () => {
   const limit = ['--limit', GOOD.join(',')];
-  const QUESTION = /Apply this to 2 hosts\? Only "yes" is a yes: /;
+  const QUESTION = /Apply this to 2 hosts\? Type "yes" to continue: /;
 
   it.each([
     ['YES', 'YES\n', 1],

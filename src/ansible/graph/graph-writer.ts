@@ -58,7 +58,7 @@ export class GraphWriter {
       group === child
         ? `the group ${shown(group.name)} is its own child`
         : `the group ${shown(child.name)} already contains ${shown(group.name)}`,
-      'A group cannot lie within itself: remove this child',
+      'A group cannot contain itself: remove this child',
     );
   }
 
@@ -123,7 +123,7 @@ function nameFault(name: string): string | null {
   if (name.startsWith('-')) return 'begins with a hyphen';
   const forbidden = FORBIDDEN.exec(name);
   if (forbidden !== null && /[^\S ]/.test(forbidden[0]) && !hasUnshowable(forbidden[0]))
-    return 'holds a blank of an unusual kind';
+    return 'holds an unusual kind of blank';
   if (forbidden !== null || name.includes('/')) return `holds the character ${shown(forbidden?.[0] ?? '/')}`;
   return hasUnshowable(name) ? 'holds an invisible character' : null;
 }

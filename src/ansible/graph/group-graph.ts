@@ -185,7 +185,7 @@ export function compareText(a: string, b: string): number {
   if (a === b) return 0;
   let i = 0;
   while (i < a.length && i < b.length && a.charCodeAt(i) === b.charCodeAt(i)) i += 1;
-  // Step back onto the first half of a surrogate pair, whose halves alone would sort wrongly.
+  // Step back to the first half of a surrogate pair: a single half would sort wrongly.
   if (i > 0 && i < a.length && isLowSurrogate(a, i)) i -= 1;
   return (a.codePointAt(i) ?? -1) - (b.codePointAt(i) ?? -1);
 }

@@ -26,7 +26,7 @@ const HOST_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*$`, 'iu');
 const V4_PART = `(?:[01]?[0-9]{1,2}|2[0-4][0-9]|25[0-5]|${NUMERIC})`;
 const IPV4 = new RegExp(`^(?:${V4_PART}\\.){3}${V4_PART}$`, 'iu');
 const V6_PART = `(?:[0-9a-f]{1,4}|${HEXADECIMAL})`;
-// Ansible looks at the beginning alone, so that `2001:db8::1*` is one pattern; and `db:fe` are two names, not an address.
+// Ansible looks only at the beginning, so that `2001:db8::1*` is one pattern; and `db:fe` are two names, not an address.
 const IPV6 = new RegExp(
   `^(?:::|(?:${V6_PART}:){1,6}:|(?:${V6_PART}:){7}${V6_PART}|(?:0:){6}(?:${V6_PART}\\.){3}${V6_PART}` +
     `|(?:0:){5}ffff:(?:${V6_PART}\\.){3}${V6_PART}$)`,
@@ -140,10 +140,13 @@ function expandRange(range: string): string[] | Fault {
   }
   const letters = /^[a-zA-Z]$/.test(first) && /^[a-zA-Z]$/.test(last);
   if (!letters && !(/^\d{1,15}$/.test(first) && /^\d{1,15}$/.test(last))) {
-    return wrong('is neither of numbers nor of single letters', 'Write [1:12], [01:12] or [a:f]');
+    return wrong('is made of neither numbers nor single letters', 'Write [1:12], [01:12] or [a:f]');
   }
   if (!letters && first.startsWith('0') && first.length > 1 && first.length !== last.length) {
-    return wrong('pads its two ends differently', 'Write both ends with as many digits, such as [01:12]');
+    return wrong(
+      'has ends with different numbers of digits',
+      'Write both ends with the same number of digits, such as [01:12]',
+    );
   }
   const from = letters ? LETTERS.indexOf(first) : Number(first);
   const to = letters ? LETTERS.indexOf(last) : Number(last);

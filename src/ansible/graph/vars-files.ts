@@ -110,7 +110,7 @@ export class VarsFiles {
       this.error(
         fileItself(folder),
         'folder-unreadable',
-        code === 'EACCES' || code === 'EPERM' ? 'you may not read this folder' : `the folder cannot be read (${code})`,
+        code === 'EACCES' || code === 'EPERM' ? 'permission denied' : `the folder cannot be read (${code})`,
         'Check its owner and mode',
       );
       return [];

@@ -251,8 +251,7 @@ function unmatched(inventory: Inventory, base: string): Fault {
   if (base.startsWith('@')) return { what, solve: 'A file of patterns can only be given to --limit' };
   const names = [...inventory.groups.keys(), ...inventory.hosts.keys()];
   if (base.startsWith('#')) return { what, solve: 'A file of patterns has no comments: remove the line' };
-  if (names.includes(base.replace(/:\d+$/, '')))
-    return { what, solve: 'Leave the port out: a pattern holds names alone' };
+  if (names.includes(base.replace(/:\d+$/, ''))) return { what, solve: 'Remove the port: a pattern has only names' };
   const near = closest(base, names);
   if (near !== null) return { what, solve: `Did you mean ${shown(near)}?` };
   if (/[\s,:]/.test(base)) return { what, solve: 'In a file, write one host, group or pattern a line' };

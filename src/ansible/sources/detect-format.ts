@@ -69,7 +69,7 @@ export function lookAt(name: SourceName, decrypt: Decrypt | null): LookedAt {
   throw problem(
     file,
     'not-executable',
-    'this looks like an inventory program, but it may not be executed',
+    'this looks like an inventory program, but it is not executable',
     'Make it executable with "chmod +x"',
   );
 }
@@ -134,8 +134,8 @@ function readText(text: SourceText): LookedAt {
       new Problem({
         severity: 'error',
         code: 'inventory-plugin',
-        what: `this configures the inventory plugin ${shown(plugin)}, which Ansible takes from .yml and .yaml files alone`,
-        solve: 'Rename the file; the plugin may want a name of its own, such as aws_ec2.yml',
+        what: `this configures the inventory plugin ${shown(plugin)}, which Ansible reads only from .yml and .yaml files`,
+        solve: 'Rename the file; the plugin may need a certain name, such as aws_ec2.yml',
         location,
       }),
     ]);

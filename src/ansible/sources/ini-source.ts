@@ -109,7 +109,7 @@ class IniReader {
       this.writer.error(
         at,
         'ini-syntax',
-        `${shown(line.text)} is no section`,
+        `${shown(line.text)} is not a section`,
         'Write [group], [group:vars] or [group:children], without blanks; a comment after it begins with "#"',
       );
       return true;
@@ -166,8 +166,8 @@ class IniReader {
         this.writer.error(
           this.place(line.offset + word.column),
           'ini-syntax',
-          `${shown(word.text)} is no variable of the host ${shown(name.text)}`,
-          'Write name=value without blanks around "="; a value with blanks goes in quotes',
+          `${shown(word.text)} is not a variable of the host ${shown(name.text)}`,
+          'Write name=value without blanks around "="; put a value with blanks in quotes',
         );
         continue;
       }
@@ -194,7 +194,7 @@ class IniReader {
     const equals = line.text.indexOf('=');
     const name = strip(line.text.slice(0, Math.max(0, equals)));
     if (name === '') {
-      const what = `${shown(line.text)} is no variable of the group ${shown(group.name)}`;
+      const what = `${shown(line.text)} is not a variable of the group ${shown(group.name)}`;
       this.writer.error(this.place(line.offset), 'ini-syntax', what, 'Write name=value');
       return;
     }
@@ -208,7 +208,7 @@ class IniReader {
     const at = this.place(line.offset);
     const name = CHILD.exec(line.text)?.[1];
     if (name === undefined) {
-      const what = `${shown(line.text)} is no name of a group`;
+      const what = `${shown(line.text)} is not the name of a group`;
       this.writer.error(at, 'ini-syntax', what, 'Write one name a line below [group:children]');
       return;
     }

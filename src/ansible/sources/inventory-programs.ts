@@ -57,7 +57,7 @@ async function runScript(file: string, timeoutMs: number): Promise<ProgramSource
   try {
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work));
   } finally {
-    // After one failure nobody is asked any more.
+    // After one failure no further host is asked for.
     waiting.length = 0;
   }
   return { source: { kind: 'script', output: { file, list, hosts } }, remarks };

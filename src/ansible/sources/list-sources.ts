@@ -61,7 +61,7 @@ function filesBelow(folder: string, problems: Problem[], depth = 0): string[] {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     return error(
       'folder-unreadable',
-      code === 'EACCES' || code === 'EPERM' ? 'you may not read this folder' : `the folder cannot be read (${code})`,
+      code === 'EACCES' || code === 'EPERM' ? 'permission denied' : `the folder cannot be read (${code})`,
       'Check its owner and mode',
     );
   }
@@ -74,10 +74,10 @@ function filesBelow(folder: string, problems: Problem[], depth = 0): string[] {
     const passedOver = entries.find((entry) => entry.endsWith('.ini'));
     return error(
       'empty-inventory',
-      'the folder holds no inventory',
+      'there is no inventory in this folder',
       passedOver === undefined
         ? 'Put a file with hosts into it, such as hosts.yaml'
-        : `As Ansible does, portfw passes over files that end in .ini: rename ${JSON.stringify(passedOver)}, or name it itself`,
+        : `Like Ansible, portfw ignores files in a folder that end in .ini: rename ${JSON.stringify(passedOver)}, or name that file itself`,
     );
   }
   return found;

@@ -37,7 +37,7 @@ interface Contents {
  * Decrypts and evaluates the variables that portfw uses, of every host, as Ansible would: on demand, with all that they
  * refer to, each host in its own context. All other variables stay as they are written.
  *
- * A value that cannot be had is no error by itself: its variable carries the problem, for whoever needs the value.
+ * A value that cannot be evaluated is not an error by itself: its variable carries the problem, for code that needs the value.
  * A thread is started only when there is a template; values without one stay the very objects that hosts share.
  */
 export async function resolveInventory(inventory: Inventory, options: ResolveOptions): Promise<Inventory> {
@@ -259,7 +259,7 @@ function evaluated(
   return secretVariable(name, variable, plain);
 }
 
-/** A variable whose value comes from a vault: whoever asks for its place, to complain of it, is known by that. */
+/** A variable whose value comes from a vault; its places say so. */
 function secretVariable(name: string, variable: Variable, plain: unknown): Variable {
   return {
     plain,
@@ -272,7 +272,7 @@ function secretVariable(name: string, variable: Variable, plain: unknown): Varia
   };
 }
 
-/** A variable without a value. It is not unset, which would be `null`: whoever wants its value meets the problems. */
+/** A variable without a value. It is not unset, which would be `null`: code that needs the value reports the problems. */
 function unusable(variable: Variable, problems: readonly Problem[]): Variable {
   return { ...variable, plain: undefined, exact: undefined, evaluation: { secret: true, problems } };
 }
@@ -290,7 +290,7 @@ function plainValue(value: Value): unknown {
   return result;
 }
 
-/** Sees to it that no output shows what came out of a vault. */
+/** Conceals vault values in all output. */
 function conceal(name: string, plain: unknown, { vocabulary }: UsedVariables): void {
   if (vocabulary.has(name)) return;
   const where = isPassword(name) ? 'anywhere' : 'as a word';
@@ -329,7 +329,7 @@ class FailureMessages {
     this.inventory = inventory;
   }
 
-  /** @param host and `name` say what was wanted; the failure may lie isItself, in what it needs */
+  /** @param host and `name` say what was asked for; the failure may be in another variable that it needs */
   add(failure: TemplateFailure, host: string, name: string): void {
     const at = this.inventory.hosts.get(failure.host)?.variables.get(failure.variable);
     const wanted = this.inventory.hosts.get(host)?.variables.get(name);

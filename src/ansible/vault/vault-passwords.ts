@@ -120,9 +120,9 @@ function isPipe(path: string): boolean {
   }
 }
 
-/** Reads a pipe to its end, without waiting for ever for whoever should write to it. */
+/** Reads a pipe to its end, but does not wait forever for a writer. */
 async function readPipe(source: Source, path: string): Promise<Buffer> {
-  // Without O_NONBLOCK opening a pipe that nobody writes to would not return.
+  // Without O_NONBLOCK, opening a pipe that has no writer would not return.
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const chunk = Buffer.alloc(MOST_PASSWORD_BYTES);
   let length = 0;
@@ -161,7 +161,7 @@ async function runScript(source: Source, path: string): Promise<Buffer> {
     case 'timeout':
       throw failure(source, `${script} did not end within ${TIME_LIMIT_MS / 1000} s`, 'Does it wait for input?');
     case 'too-much':
-      throw failure(source, `${script} prints too much`, 'It must print the password alone');
+      throw failure(source, `${script} prints too much`, 'It must print only the password');
     case 'killed':
     case 'not-started': {
       const reason = outcome.kind === 'killed' ? outcome.signal : outcome.errno;

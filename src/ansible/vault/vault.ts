@@ -163,11 +163,11 @@ function parseEnvelope(text: string): Envelope | Opened {
     );
   }
   if (version !== '1.1' && version !== '1.2') {
-    const solve = 'Encrypt it anew with a present ansible-vault, which writes 1.1 and 1.2';
+    const solve = 'Encrypt it again with a current ansible-vault, which writes 1.1 and 1.2';
     return failed('vault-version', `in the format ${shown(version)}, which portfw does not know`, solve);
   }
   if (cipher !== 'AES256') {
-    return failed('vault-cipher', `with the cipher ${shown(cipher)}, and AES256 is the only one`, 'Encrypt it anew');
+    return failed('vault-cipher', `with the cipher ${shown(cipher)}, and AES256 is the only one`, 'Encrypt it again');
   }
   const parts = unhex(body.map((line) => line.trim()).join(''))
     ?.toString('latin1')

@@ -20,7 +20,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
   if (flags.cutRevoked === true && guard.confirm === 'manual')
     throw new UsageError(
       '--cut-revoked does not go with --confirm manual',
-      'Nothing may be cut before the yes, and the yes comes from another run: leave one of them out',
+      'Flows can be cut only after the confirmation, which is another run: leave one of them out',
     );
   return runOverFleet(sources, flags, {
     matrix: 'required',
@@ -32,7 +32,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
         await report.rest();
         terminal.out(`\n${plansText(plans, { style: terminal.style, verbosity: flags.verbose })}\n`);
         if (flags.yes === true) return true;
-        return confirm(`Apply this to ${counted(plans.length, 'host')}? Only "yes" is a yes: `, interruption);
+        return confirm(`Apply this to ${counted(plans.length, 'host')}? Type "yes" to continue: `, interruption);
       },
     }),
   });

@@ -58,12 +58,12 @@ function load(from: readonly string[], vault: Vault): Promise<Inventory> {
 function checkPlace(file: string, from: readonly string[], flags: InitFlags): void {
   if (existsSync(file) && flags.force !== true) {
     throw new UsageError(
-      `${shown(file)} is there already`,
-      'Name another file, or give --force to write it anew; nothing was written',
+      `${shown(file)} already exists`,
+      'Name another file, or give --force to overwrite it; nothing was written',
     );
   }
   if (from.some((source) => resolve(source) === resolve(file)))
-    throw new UsageError('the inventory to start from is never written over', 'Name another file for what portfw adds');
+    throw new UsageError('the inventory to start from is never overwritten', 'Name another file for what portfw adds');
   if (!isVariablesFile(file)) return;
   if (flags.role !== undefined || flags.vip !== undefined) {
     throw new UsageError(

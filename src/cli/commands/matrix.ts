@@ -65,7 +65,7 @@ function listMatrices(terminal: Terminal, json: boolean): void {
 }
 
 /**
- * The matrices with these roles alone; all of them when none is named.
+ * The matrices with only these roles, or with all of them when none is named.
  *
  * @throws UsageError for a role that no matrix has
  */

@@ -26,7 +26,7 @@ export function rollback(sources: readonly string[], flags: RollbackFlags): Prom
           : `generation ${terminalLine(generation)}`;
       const names = hosts.slice(0, 20).map((host) => terminalLine(host));
       terminal.out(`${names.join(', ')}${hosts.length > names.length ? ', …' : ''}\n`);
-      return confirm(`Return ${counted(hosts.length, 'host')} to ${to}? Only "yes" is a yes: `, interruption);
+      return confirm(`Return ${counted(hosts.length, 'host')} to ${to}? Type "yes" to continue: `, interruption);
     },
     command: () => ({ kind: 'rollback', generation }),
   });

@@ -3,7 +3,7 @@ import { sudoersSetup } from '../../host/sudo-helper.ts';
 import { EXIT } from '../exit-codes.ts';
 import { UsageError } from '../usage-error.ts';
 
-/** What useradd and adduser let pass; sudoers would read `%`, `#`, `+`, `!` and capitals alone as something else. */
+/** What useradd and adduser accept; in sudoers `%`, `#`, `+`, `!` and names in capitals mean something else. */
 const ACCOUNT = /^[a-z_][a-z0-9_-]{0,31}$/;
 
 /** `portfw sudoers ACCOUNT`: prints the script that lets the account run portfw's programs with sudo, and nothing else. */

@@ -16,7 +16,7 @@ export class Accounts {
   of({ name, address, port, become, user: own }: Target, user: string = own): Account {
     const key = JSON.stringify([name, address, port, user, become.kind]);
     const known = this.#accounts.get(key);
-    // Another password is another try: only what sudo said of terminals is kept.
+    // With another password only what sudo said about terminals is kept.
     if (known?.become === become) return known;
     const account = { user, become, needsTerminal: known?.needsTerminal ?? false };
     this.#accounts.set(key, account);

@@ -85,7 +85,7 @@ describe('files on disk', () => {
     writeFileSync(join(folder, 'huge.yaml'), Buffer.alloc(5 * 1024 * 1024 + 1, '#'));
     expect(await messages(join(folder, 'huge.yaml'))).toEqual(['/huge.yaml: the file is larger than 5 MiB']);
     mkdirSync(join(folder, 'nothing'));
-    expect(await messages(join(folder, 'nothing'))).toEqual(['/nothing: the folder holds no inventory']);
+    expect(await messages(join(folder, 'nothing'))).toEqual(['/nothing: there is no inventory in this folder']);
   });
 
   it('reports broken files of variables, even beside a broken inventory', async () => {

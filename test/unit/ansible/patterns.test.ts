@@ -20,7 +20,7 @@ describe('host patterns choose the hosts that Ansible chooses, in its order', ()
 
 const REGEX = 'Correct it, or use a glob such as "sip*"';
 const LOCALHOST = 'This machine has to be in the inventory too, with ansible_connection: local';
-const PORT = 'Leave the port out: a pattern holds names alone';
+const PORT = 'Remove the port: a pattern has only names';
 
 describe('patterns that go wrong', () => {
   it.each([

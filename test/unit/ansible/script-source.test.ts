@@ -158,7 +158,7 @@ describe('an inventory program', () => {
 
   it('is asked for by name when it may not be executed', async () => {
     expect(await problemsOf(program('inv.sh', 'echo {}', 0o644))).toEqual([
-      'inv.sh:1:1: error: this looks like an inventory program, but it may not be executed\n    Make it executable with "chmod +x"',
+      'inv.sh:1:1: error: this looks like an inventory program, but it is not executable\n    Make it executable with "chmod +x"',
     ]);
   });
 

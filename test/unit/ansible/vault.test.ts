@@ -202,7 +202,7 @@ error: --vault-password-file: the password script "T/fails" ended with 7: locked
 error: --vault-password-file: the password script "T/no-such" could not be run (ENOENT)
     Check its first line, or take away its x bits
 T:1:1: error: this is a folder, not a file
-    Name the file within it
+    Name a file in it
 /none:1:1: error: there is no such file
     Check the path`);
   });

@@ -260,7 +260,7 @@ describe('portfw init', { timeout: 60_000 }, () => {
     const args = [at('inventory.yaml'), '--yes', '--host', 'web1'];
     const { code, stderr } = await init(...args);
     expect(code).toBe(4);
-    expect(stderr).toContain('is there already');
+    expect(stderr).toContain('already exists');
     expect(readFileSync(at('inventory.yaml'), 'utf8')).toBe('mine\n');
     expect((await init(...args, '--force')).code).toBe(0);
     expect(readFileSync(at('inventory.yaml'), 'utf8')).toContain('portfw_playbook: portaswitch');

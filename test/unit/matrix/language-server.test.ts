@@ -78,7 +78,7 @@ describe.concurrent('in an editor', { timeout: 60_000 }, () => {
     ['inventory', 'all:\n  |', 'children', 'groups within the group'],
     ['inventory', 'all:\n  vars:\n    portfw_interfaces:\n      |', 'private', 'between the servers of a site'],
     ['vars', 'portfw_private: |', 'peers', ''],
-    ['vars', 'portfw_extra_rules:\n  - name: a\n    |', 'expires', 'the last day on which the rule stands'],
+    ['vars', 'portfw_extra_rules:\n  - name: a\n    |', 'expires', 'the last day on which the rule applies'],
     ['matrix', 'matrix: m\n|', 'drop_roles', 'roles of the base to leave out'],
     ['matrix', 'matrix: m\nroles:\n  web:\n    rules:\n      - interface: |', 'control', ''],
     ['playbook', '- hosts: all\n  |', 'max_fail_percentage', 'the run stops after a batch'],
