@@ -41,7 +41,7 @@ export function loadedFile(path: string, version: string): LoadedFile {
 }
 
 function badName(stem: string, version: string): LoadedFile {
-  // A byte that is no character arrives by its number. No firewalld survives to log such a name.
+  // A byte that is not UTF-8 arrives as its number. firewalld ends when it logs such a name.
   if (/\\x[89a-f]/.test(stem)) return { kind: 'broken', why: 'firewalld ends when it reads a name that is not UTF-8' };
   return forgives(version) ? { kind: 'ignored' } : { kind: 'broken', why: `firewalld takes no name like ${stem}` };
 }

@@ -4,7 +4,7 @@ import type { PortProtocol } from './model.ts';
 /** Sorted, each once: firewalld's lists are sets. */
 export function normaliseStrings(values: Iterable<string>): string[] {
   const list = [...values];
-  // Mostly it is so already, and to sort 100,000 texts takes a tenth of a second.
+  // Usually the list is sorted already, and sorting 100,000 texts takes a tenth of a second.
   if (list.every((value, index) => index === 0 || list[index - 1]! < value)) return list;
   return [...new Set(list)].sort();
 }

@@ -18,11 +18,11 @@ import { parseXml, XmlError } from './xml.ts';
 export interface ObservedFirewalld {
   readonly permanent: FirewalldConfig;
   readonly runtime: FirewalldConfig;
-  /** Zones that have a file of their own below /etc/firewalld, which interfaces can be taken out of. */
+  /** Zones with a file of their own below /etc/firewalld. portfw can take interfaces out of those. */
   readonly zoneFiles: ReadonlySet<string>;
-  /** Zones that firewalld makes of all the files in a folder, with these files' paths. Nobody edits those. */
+  /** Zones that firewalld makes of all the files in a folder, with the paths of these files. portfw does not edit them. */
   readonly zoneFolders: ReadonlyMap<string, readonly string[]>;
-  /** Files that firewalld would choke on or silently ignore at its next reload. */
+  /** Files that would make firewalld's next reload fail, or that it would ignore silently. */
   readonly broken: readonly BrokenFile[];
 }
 
@@ -47,7 +47,7 @@ interface Found {
   readonly broken: BrokenFile[];
 }
 
-/** Reads the model out of the facts. Never throws for what a host sent: what cannot be read is in `broken`. */
+/** Reads the model out of the facts. Never throws because of what a host sent: what cannot be read is in `broken`. */
 export function observedFirewalld(facts: RunningFirewalld): ObservedFirewalld {
   const { version } = facts;
   const found: Found = { version, objects: emptyLayer(), parts: perKind<Found['parts']>(() => new Map()), broken: [] };
@@ -72,7 +72,7 @@ export function observedFirewalld(facts: RunningFirewalld): ObservedFirewalld {
   };
 }
 
-/** Why a file can be no part of a plan, whatever it holds; `null` where nothing is against it. */
+/** Why no plan can be made with a file, whatever it holds; `null` when there is no reason. */
 function whyUnusable(file: PermanentFile, version: string): string | null {
   if (file.folder === true)
     return forgives(version) ? 'firewalld before 1.0 cannot load its zones beside a folder of this name' : null;

@@ -5,15 +5,15 @@ import { type ObservedFirewalld, observedFirewalld } from './observed.ts';
 import { STOCK_DEFAULT_ZONE } from './stock.ts';
 
 /**
- * A host whose firewalld does not run, in the shape that plans are made from: its files are what will run, and until then
- * everything gets in, so that whatever the plan does not open is something that it closes.
+ * A host whose firewalld does not run, in the form that plans are made from. Its files are what will run. Until then everything
+ * gets in, so the plan closes all that it does not open.
  */
 export function offlineObserved(firewalld: RunningFirewalld): ObservedFirewalld {
   const observed = observedFirewalld(firewalld);
   const { permanent } = observed;
   const zones = [...permanent.zones].map(([name, zone]): [string, ZoneConfig] => [
     name,
-    // What a zone opens beside that would be said to be closed, one by one.
+    // The zone accepts everything. If it opened anything besides, the plan would list each of these as closed.
     isOurs(name)
       ? zone
       : { ...EMPTY_ZONE, name, short: zone.short, description: zone.description, ...bound(zone), target: 'ACCEPT' },
@@ -29,8 +29,8 @@ function bound({ interfaces, sources }: ZoneConfig): Pick<ZoneConfig, 'interface
 const UNKNOWN_HASH = '0'.repeat(64);
 
 /**
- * firewalld as packages bring it, where it is not installed. What a distribution does differently shows once it is
- * installed, before it is started.
+ * firewalld as packages install it, for a host that does not have it. What a distribution does differently is seen after the
+ * installation, before firewalld is started.
  */
 export function stockFirewalld(): RunningFirewalld {
   return {

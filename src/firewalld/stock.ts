@@ -3,8 +3,8 @@ import type { ServiceConfig } from './kinds/service.ts';
 import { EMPTY_ZONE, type ZoneConfig } from './kinds/zone.ts';
 
 /**
- * The zones that every firewalld brings along, as far as they let SSH in: the facts hold a built-in zone only while it is in
- * use, and a plan or a boot can bring in another one.
+ * The zones that every firewalld is installed with, as far as they let SSH in. The facts hold a built-in zone only while it is
+ * in use, and a plan or a boot can bring another one into use.
  */
 const STOCK: Readonly<Record<string, Partial<ZoneConfig>>> = {
   block: { target: '%%REJECT%%' },
@@ -18,7 +18,7 @@ const STOCK: Readonly<Record<string, Partial<ZoneConfig>>> = {
   work: { services: ['ssh'] },
 };
 
-/** The zone that packages name as the default one. */
+/** The default zone after an installation. */
 export const STOCK_DEFAULT_ZONE = 'public';
 
 /** A built-in zone as it comes; `undefined` when firewalld has none of that name. */

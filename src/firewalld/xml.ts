@@ -1,6 +1,6 @@
 import { DOMParser, type Element } from '@xmldom/xmldom';
 
-/** A file that is not the XML it should be. */
+/** A file or an answer of the daemon that does not hold what it should. */
 export class XmlError extends Error {
   constructor(message: string) {
     super(message);
@@ -30,7 +30,7 @@ function hasBadReference(text: string): boolean {
  * @throws XmlError with the parser's words when the text is malformed, has a DOCTYPE, or its root is another element
  */
 export function parseXml(text: string, root: string | null): Element {
-  // Entities could expand without end, and firewalld's own files never declare any.
+  // A DOCTYPE can declare entities that expand without end. firewalld's own files never have one.
   if (/<!DOCTYPE/i.test(text)) throw new XmlError('a DOCTYPE is not allowed');
   // Bytes that are no UTF-8 arrive as lone surrogates; firewalld refuses such a file too.
   if (/\p{Surrogate}/u.test(text)) throw new XmlError('it is not valid UTF-8');
@@ -38,7 +38,7 @@ export function parseXml(text: string, root: string | null): Element {
   if (NO_CHARACTER.test(text) || hasBadReference(text))
     throw new XmlError('it holds a character that XML does not allow');
   let element: Element | null;
-  // The parser wraps what is thrown in words of its own.
+  // The parser puts a thrown error into an error of its own.
   let said: unknown = null;
   try {
     const document = new DOMParser({

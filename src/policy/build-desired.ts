@@ -56,7 +56,7 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
   const map = mapInterfaces(input.settings, input.facts.interfaces, input.bound);
   const checked = input.settings.sidesChecked;
   const sides = mixedUpSides({ map, facts: input.facts, mode: input.privateMode, checked });
-  // The question whether public and private are mixed up comes first: the answer may explain everything else.
+  // Whether public and private are mixed up comes first: it may be the cause of all other refusals.
   const refusals: CodedFault[] = [...sides.refusals, ...map.refusals];
   const resolved = openingsOf(input);
   const conf = input.firewalld.files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
@@ -177,7 +177,7 @@ class Draft {
     }
   }
 
-  /** A target that refuses ICMP as well leaves open what nobody can do without; a trusted zone lets it in anyway. */
+  /** Where the target refuses ICMP too, the ICMP that every host needs stays open. A trusted zone lets it in anyway. */
   placeIcmp(): void {
     for (const zone of this.#zones.values()) {
       if (zone.trusted || zone.target === 'default') continue;
@@ -231,7 +231,7 @@ class Draft {
     }
   }
 
-  /** Who narrows a rule has to know that a trusted zone lets everybody in all the same. */
+  /** Warns that a rule is narrowed in vain: a trusted zone lets everybody in. */
   #notNarrowed(opening: Opening): void {
     const rule = opening.reason.kind === 'rule' ? opening.reason.rule : `extra rule ${opening.owner.name}`;
     this.#notes.push({
@@ -357,7 +357,7 @@ class Draft {
         interfaceClass === 'vip'
           ? {
               code: 'no-vip',
-              what: `${shown} ${some.length === 1 ? 'stands' : 'stand'} on a virtual address, and ${this.#input.settings.vips.length === 0 ? 'the inventory names none for this host' : 'no mapped interface is on its network'}`,
+              what: `${shown} ${some.length === 1 ? 'needs' : 'need'} a virtual address, and ${this.#input.settings.vips.length === 0 ? 'the inventory names none for this host' : 'no mapped interface is on its network'}`,
               solve:
                 'list the addresses that may float to it in portfw_vips, and map the interface that holds them in portfw_interfaces',
             }

@@ -42,7 +42,7 @@ export interface ZoneDraft {
 /** From the mildest to the strictest: `default` answers pings, `reject` says no, `drop` says nothing. */
 const STRICTNESS: readonly ZoneTarget[] = ['default', 'reject', 'drop'];
 
-/** The target of a zone of several classes: the strictest of theirs, since what one of them forbids is not to be had by another's. */
+/** The target of a zone of several classes: the strictest of theirs, so that no class opens what another one forbids. */
 export function strictestTarget(
   classes: ReadonlySet<InterfaceClass>,
   targets: Readonly<Partial<Record<InterfaceClass, ZoneTarget>>>,
@@ -67,7 +67,7 @@ export interface ServiceDraft {
   readonly reasons: Reason[];
 }
 
-/** firewalld drops an entry of all addresses without a word; its two halves it takes. */
+/** firewalld ignores an entry for all addresses silently. It takes the two halves. */
 export function loadable(entry: string): string[] {
   if (entry === '0.0.0.0/0') return ['0.0.0.0/1', '128.0.0.0/1'];
   return entry === '::/0' ? ['::/1', '8000::/1'] : [entry];

@@ -88,7 +88,7 @@ class Mapping {
     const missing =
       left.length === 0
         ? 'the host has no such interface'
-        : `the host has nothing on it but ${left.join(', ')}, which a network does not take in: container engines and hypervisors make such interfaces`;
+        : `the host has only ${left.join(', ')} on it, and a network does not select such interfaces: container engines and hypervisors make them`;
     const text = `portfw_interfaces says ${interfaceClass} is ${given}, and ${missing}`;
     if (interfaceClass !== 'vip') {
       const hint =

@@ -5,7 +5,7 @@ import { type InterfaceMap, interfacesOf } from './interfaces.ts';
 import type { Opening } from './openings.ts';
 import { isPublicSide } from './sources.ts';
 
-/** A service that nobody means to offer to the whole internet: it administers, speaks in clear text or is a database. */
+/** A service that should not be open to the whole internet: it is for administration, in clear text, or a database. */
 export interface DoubtfulService {
   readonly name: string;
   readonly protocols: readonly Protocol[];
@@ -18,7 +18,7 @@ const service = (name: string, protocols: readonly Protocol[], first: number, la
   ports: [{ first, last }],
 });
 
-/** The services of the vendors' tables that are worth a question when anybody may reach them. */
+/** The services of the vendors' tables that cause a warning when they are open to anybody. */
 export const DOUBTFUL_SERVICES: readonly DoubtfulService[] = [
   service('FTP', ['tcp'], 20, 21),
   service('SSH', ['tcp'], 22),

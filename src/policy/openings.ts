@@ -126,7 +126,7 @@ function openedByRule(input: OpeningsInput, role: MatrixRole, written: MatrixRul
   };
 }
 
-/** What is said of a rule that nobody may use: of whom no address is known, and where to name them. */
+/** The note about a rule that opens nothing: whose addresses are not known, and where to set them. */
 function opensNothing(rule: MatrixRule, { matrix, settings, peers }: OpeningsInput): PolicyNote {
   const note = (why: string): PolicyNote => ({
     severity: 'warning',

@@ -37,7 +37,7 @@ export function mixedUpSides(input: SidesInput): {
     notes.push({ severity, code: 'sides-mixed-up', text });
   const trusted = input.mode === 'trusted';
   for (const item of named(input, interfacesOf(input.map, 'private'))) {
-    // One that is public too is somebody else's question: trusting it is refused in any case.
+    // An interface that is public too is refused elsewhere: it cannot be trusted.
     if (publics.some(({ name }) => name === item.name)) continue;
     const routes = (input.facts.defaultRoutes ?? []).filter((route) => route.interface === item.name);
     const certain = FAMILIES.flatMap((family) => contradiction(item, family, routes, publics) ?? [])[0];
@@ -91,7 +91,7 @@ function contradiction(
   const others = `while ${publics.map(({ name }) => name).join(', ')}, which is public, has private addresses only`;
   const ofFamily = routes.filter((route) => route.family === family);
   const reachable = own.find(({ space }) => space === 'global');
-  // An address for documentation stands for nothing by itself; beside a public side of private addresses it does.
+  // An address for documentation means nothing alone. Next to a public side that has only private addresses it counts.
   const shown = reachable ?? own.find(({ space }) => space === 'example');
   if (ofFamily.length > 0 && reachable !== undefined)
     return `has the ${NAMES[family]} default route and the address ${reachable.address}, which the internet can reach`;
@@ -102,7 +102,7 @@ function contradiction(
   return null;
 }
 
-/** Where nothing is public, a private interface has the default route of necessity. */
+/** Where no interface is public, a private one must have the default route: that is no reason for doubt. */
 function doubtful(
   item: InterfaceFacts,
   routes: readonly DefaultRoute[],

@@ -127,7 +127,7 @@ export function narrowingOf(rule: MatrixRule, allowFrom: Readonly<Record<string,
   return { line: managed ? 'portfw_management: [NETWORKS]' : allow('NETWORKS'), anyone: allow('any'), said };
 }
 
-/** Those who administer the hosts; anyone while none of their addresses is known, so that nobody is shut out by a name. */
+/** Those who administer the hosts. Anyone, while none of their addresses is known: a name without an address must lock nobody out. */
 function managers(management: readonly string[], lookup: HostPeers): SourceSet {
   const addresses = lookup.addressesOf(management);
   if (addresses.length === 0) return { kind: 'any' };

@@ -5,8 +5,8 @@ import type { FilterFacts } from './facts.ts';
 const OUR_WAY = /^(?:INPUT|PREROUTING)(?:_direct)?$/;
 
 /**
- * Rules of the direct interface that may decide about new flows to the host, as text, of both layers. They are iptables'
- * own words, in front of everything that firewalld builds: no proof sees through them.
+ * Rules of the direct interface that may decide about new flows to the host, as text, of both layers. They are
+ * arguments of iptables and are asked before everything that firewalld builds: portfw cannot prove what they do.
  */
 export function relevantDirectRules(firewalld: FilterFacts): string[] {
   const runtime = firewalld.runtime.direct.filter((text) => {

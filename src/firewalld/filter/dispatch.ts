@@ -64,7 +64,7 @@ interface Dispatched {
   readonly refused: readonly Refusal[];
 }
 
-/** A rule that decides, with whose it is. */
+/** A rule that decides, and the zone or policy that it belongs to. */
 interface Decide {
   readonly kind: 'step';
   readonly step: Step;
@@ -72,7 +72,7 @@ interface Decide {
   readonly owner: string;
 }
 
-/** A rule that hands sources to a chain. What that leaves undecided comes back, after a `goto` to the end of this chain. */
+/** A rule that sends sources to another chain. Those that it does not decide about come back; after a `goto`, to the end of this chain. */
 interface Branch extends Matched {
   readonly kind: 'jump' | 'goto';
   readonly chain: Chain;
@@ -119,7 +119,7 @@ function follow(chain: Chain, sources: AddressRanges, worst: boolean, refused: R
       continue;
     }
     const hit = intersect(here, node.must);
-    // What may or may not be handed over goes both ways.
+    // Sources that may or may not be sent there are followed both ways.
     const perhaps = worst ? subtract(intersect(here, node.may), hit) : [];
     const left = unite(
       hit.length === 0 ? [] : follow(node.chain, hit, worst, refused),
@@ -352,7 +352,7 @@ function sourceRanges(source: string, { config, sets }: Filter, approach: Approa
   return ranges === null ? { must: [], may: EVERY_ADDRESS[approach.family] } : { must: ranges, may: ranges };
 }
 
-/** The zone that takes an interface of its own accord, without a look at sources: for sentences. */
+/** The zone that an interface is in, without regard to sources; used in texts. */
 export function zoneOfInterface(filter: Filter, name: string): string {
   return filter.bindings.of(name)[0]?.name ?? filter.defaultZone;
 }

@@ -1,6 +1,6 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
 
-/** What of a running firewalld decides, beside its zones, services and ipsets. */
+/** What decides in a running firewalld besides the objects that it has. */
 export type FilterFacts = Pick<
   RunningFirewalld,
   'version' | 'defaultZone' | 'zoneDrifting' | 'files' | 'networkManager'

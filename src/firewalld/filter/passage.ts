@@ -101,7 +101,7 @@ function notOpened({ port, protocol = 'tcp' }: Approach): string {
   return `it does not open ${port}/${protocol}`;
 }
 
-/** Sources that get in at the door that they knock at, or that are led to one of these ports of the host. */
+/** Sources that get in at the port that they ask for, or that are translated to one of these ports of the host. */
 export function letIn(found: Passage, ports: readonly number[], sources: AddressRanges): AddressRanges[] {
   const led = found.diverted.filter(({ local, port }) => local && port !== null && ports.includes(port));
   return [found.accepted, ...led.map(({ accepted }) => intersect(accepted, sources))];

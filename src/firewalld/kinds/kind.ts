@@ -8,6 +8,9 @@ export type References = Readonly<Record<string, readonly string[]>>;
 /** What the diff compares and a report shows of an object, in the order in which it is shown. An empty text is "not set". */
 export type Fields = ReadonlyMap<string, string>;
 
+/** Fields that matter in the file only, in every kind: a running daemon that has the old text behaves the same. */
+export const TEXT_FIELDS: ReadonlySet<string> = new Set(['short', 'description']);
+
 /** A kind of object that firewalld has: how it is read, and what it refers to. */
 export interface Kind<F extends string, O extends string, T> {
   /** Its folder below /etc/firewalld. Configurations, plans and requests hold its objects under this name too. */

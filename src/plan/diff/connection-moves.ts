@@ -6,7 +6,8 @@ import type { Change, ConnectionMove } from '../plan.ts';
 
 /**
  * What has to become of the connection that manages an interface, so that NetworkManager keeps the interface in `zone`: of one
- * that names another zone. An empty `zone` gives back what is ours, and leaves a zone alone that somebody else chose.
+ * that names another zone. With an empty `zone`, a connection in a zone of ours goes back to the default zone; one in a zone
+ * of others stays.
  */
 export function connectionMove(
   connections: readonly ManagedConnection[],
@@ -77,7 +78,7 @@ export function connectionRefusal(
   return null;
 }
 
-/** One word of a command line that is shown for copying: the host chose the text. */
+/** One word of a command line that the user may copy. The text comes from the host, so it is quoted. */
 function shellWord(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

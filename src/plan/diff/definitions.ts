@@ -1,13 +1,10 @@
-import type { Fields } from '../../firewalld/kinds/kind.ts';
+import { type Fields, TEXT_FIELDS } from '../../firewalld/kinds/kind.ts';
 import { eachOurKind, type FirewalldConfig, usedIn } from '../../firewalld/kinds/kinds.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import { type DesiredFirewalld, desiredObjects, type Reason } from '../../policy/desired.ts';
 import type { Change, FieldChange } from '../plan.ts';
 
 type Definition = Extract<Change, { kind: 'definition' }>;
-
-/** Texts matter in the file only: a running daemon that has the old one behaves the same. */
-const TEXTS = new Set(['short', 'description']);
 
 function differences(before: Fields | null, after: Fields | null): FieldChange[] {
   const changes: FieldChange[] = [];
@@ -61,7 +58,7 @@ function compare({ object, desired, held, inFile, loaded, isUsed, reasonsOf }: S
   for (const [name, after] of desired) {
     const [before, running] = [inFile(name), loaded(name)];
     const ofFile = differences(before, after);
-    const atRuntime = differences(running, after).filter(({ field }) => running === null || !TEXTS.has(field));
+    const atRuntime = differences(running, after).filter(({ field }) => running === null || !TEXT_FIELDS.has(field));
     if (ofFile.length === 0 && atRuntime.length === 0) continue;
     const action = before === null ? 'create' : 'edit';
     // What is right in the file may still be wrong in the daemon, and the other way round.
@@ -82,5 +79,5 @@ function compare({ object, desired, held, inFile, loaded, isUsed, reasonsOf }: S
  */
 export function needsReload(change: Definition): boolean {
   if (change.action === 'delete') return false;
-  return change.action === 'create' || change.fields.some((field) => !TEXTS.has(field.field));
+  return change.action === 'create' || change.fields.some((field) => !TEXT_FIELDS.has(field.field));
 }

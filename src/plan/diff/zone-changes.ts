@@ -33,7 +33,7 @@ export function zoneChanges(input: ZonesInput): Change[] {
   for (const zone of ourZones(input)) {
     changes.push(...releases(zone, homes, input));
     if (desired.zones.has(zone)) continue;
-    // A zone that goes may still be asked for flows from a source that somebody bound to it.
+    // A zone that is deleted may still have a source that somebody bound to it.
     const held = [permanent.zones.get(zone), runtime.zones.get(zone)] as const;
     for (const [, item, where] of compareLists([], (value) => value.sources, ...held))
       changes.push({ kind: 'stray', zone, field: 'source', value: item.value, layers: where });
@@ -78,7 +78,7 @@ function zoneLeftTo(name: string, { runtime, defaultZone }: ZonesInput): string 
   return zoneHolding({ ...runtime, zones }, name)?.name ?? defaultZone;
 }
 
-/** Whether another zone file of ours names an interface that is at home already: a bind would not mention it. */
+/** Whether a second zone file of ours names an interface that is in its right zone already. No bind would be made for it. */
 function namedTwice(name: string, zone: string, home: string, input: ZonesInput): boolean {
   const names = (other: string) => input.permanent.zones.get(other)?.interfaces.includes(name) ?? false;
   return zone !== home && names(zone) && names(home);
@@ -112,7 +112,7 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
     },
   );
   const wantedRules = zone.richRules.map(({ value, reasons }) => ({ value: value.text, reasons }));
-  // Bans of others stay where they are.
+  // Bans that others put there stay.
   const heldRules = (value: ZoneConfig) => value.richRules.filter((rule) => !isBan(rule)).map(({ text }) => text);
   const rules = compareLists(wantedRules, heldRules, permanent, runtime).map(
     ([action, { value: rule, reasons }, where]): Change => {

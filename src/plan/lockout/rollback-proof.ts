@@ -68,13 +68,12 @@ export function rollbackProof({ rehearsal, generation, windowSeconds, ...rest }:
       seconds: state.seconds,
     };
   }
-  // Names for what the kernel's rules refuse.
-  const outcome = { permanent: observed.permanent, runtime: observed.runtime };
   const verdict = lockout({
     facts,
     firewalld,
-    filters: filtersOf({ firewalld, observed, outcome, kernels }),
-    outcome,
+    filters: filtersOf({ firewalld, observed, outcome: observed, kernels }),
+    // Names for what the kernel's rules refuse.
+    outcome: observed,
     reload: false,
     changes: true,
     ways,

@@ -76,7 +76,7 @@ function entryMoves(
   { observed, entries, reload, desired, keeps }: StepsWork,
   { ipset, add, remove }: Extract<Change, { kind: 'ipset-entries' }>,
 ): ReturnType<typeof entryCalls> {
-  // A set that goes is left as it is: nothing names it.
+  // The entries of a set that is deleted stay: nothing refers to it.
   if (!desired.ipsets.has(ipset)) return { opened: [], closed: [] };
   const layer = reload === null ? observed.runtime : observed.permanent;
   const held = new Set(entries.get(ipset) ?? layer.ipsets.get(ipset)?.entries);
@@ -91,7 +91,7 @@ function entryMoves(
 
 function interfaceMoves({ changes, ledger, reload, written, desired }: StepsWork): readonly Step[] {
   const steps: Step[] = [];
-  // NetworkManager hands an interface over by itself; what it has handed back is not ours to release any more.
+  // NetworkManager moves its interfaces itself: one that it has moved out of our zone needs no release.
   const handed = new Set<string>();
   for (const { uuid, after } of connectionMoves(changes)) {
     const serves = ledger.connection(uuid);
@@ -107,7 +107,7 @@ function interfaceMoves({ changes, ledger, reload, written, desired }: StepsWork
   for (const [change, index] of interfaceChanges(changes)) {
     const { zone, interface: name, layers } = change;
     if (change.action === 'bind') {
-      // A reload hands interfaces out by the files, and NetworkManager by its connections: what is to move is bound again.
+      // A reload binds interfaces as the files say, and NetworkManager as its connections say: those that move are bound again.
       if (reload === null && !layers.runtime) continue;
       const held = binds.get(name);
       if (held === undefined) binds.set(name, { call: ['bind-interface', zone, name], serves: [index] });
@@ -123,7 +123,7 @@ function interfaceMoves({ changes, ledger, reload, written, desired }: StepsWork
   return [...steps, ...[...binds.values()].map((bind): Step => ({ kind: 'call', ...bind })), ...releases];
 }
 
-/** The call that takes away what somebody put into a zone of ours by hand. */
+/** The call that removes what somebody put into a zone of ours by hand. */
 function strayCall({ field, zone, value }: Extract<Change, { kind: 'stray' }>): RuntimeCall {
   switch (field) {
     case 'port':

@@ -16,7 +16,7 @@ import { writtenZones } from './written-zones.ts';
  * The steps that carry out the changes, each with the changes that it is for. Pure, and nothing is compared here: what is to
  * be done follows from the changes.
  *
- * @throws Error when a change has no step: a fault of ours, and better found here than on a host
+ * @throws Error when a change has no step: a fault of portfw, which must not reach a host
  */
 export function stepsFor(input: StepsInput): readonly Step[] {
   const ledger = new Ledger(input.changes);

@@ -57,11 +57,11 @@ function hollowZone(held: ZoneConfig, ledger: Ledger): WrittenZone {
 }
 
 function wholeZone(wanted: ZoneConfig, held: ZoneConfig, { ledger, named }: Sight): WrittenZone {
-  // A zone that is about to accept everything must not take along what is about to leave it.
+  // A zone that will accept everything must not keep interfaces that are about to leave it.
   const opensAll = acceptsEverything(wanted) && !acceptsEverything(held);
   const dropped = held.interfaces.filter((item) => {
     const others = (named.get(item) ?? []).filter((other) => other !== wanted.name);
-    // One that is at home here stays, since the other files of ours lose it with the same reload; owners' files do not.
+    // An interface that belongs here stays: other files of ours lose it with the same reload. Files of others do not.
     return wanted.interfaces.includes(item) ? !others.every(isOurs) : others.length > 0;
   });
   const gone = held.interfaces.filter((item) => opensAll && !wanted.interfaces.includes(item));
@@ -81,8 +81,8 @@ function wholeZone(wanted: ZoneConfig, held: ZoneConfig, { ledger, named }: Sigh
 function comesWithReload(name: string, editsInUse: boolean, { input, ledger }: Sight): boolean {
   const own = ledger.zone(name).map((index) => input.changes[index]!);
   const permanent = own.filter((change) => inLayer(change, 'permanent'));
-  // What somebody wrote into the file and nobody loaded would come into force, if only until the next calls; and what a
-  // definition in use stops opening, another may have to open from the same moment on.
+  // What is in the file and was never loaded would come into force with the reload, until the calls after it. And what a
+  // definition in use stops opening, another one may have to open at the same moment.
   const pending = permanent.some((change) => !inLayer(change, 'runtime'));
   const hidden = own.some((change) => inLayer(change, 'runtime') && !inLayer(change, 'permanent'));
   return permanent.length > 0 && (pending || hidden || editsInUse);

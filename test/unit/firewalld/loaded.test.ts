@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PermanentFile, RunningFirewalld } from '../../../src/facts/facts.ts';
 import { loadedFile } from '../../../src/firewalld/loaded.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
+import { NOTHING_RUNS } from '../plan/nothing.ts';
 
 describe('what firewalld makes of a path', () => {
   it.each([
@@ -42,7 +43,7 @@ describe('the permanent configuration', () => {
       version,
       files: files.map((file) => ({ text: '', ...file })),
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
-      runtime: { zones: {}, services: {}, ipsets: {}, policies: {} },
+      runtime: NOTHING_RUNS,
     } as unknown as RunningFirewalld);
   const A = {
     path: 'zones/in/a.xml',

@@ -11,6 +11,7 @@ import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, normaliseRules } from '../../../src/firewalld/rich-rule.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
 import { withoutInterface } from '../../helpers/without-interface.ts';
+import { NOTHING_RUNS } from '../plan/nothing.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}[a-z0-9]$/);
 /** Texts of matrices and inventories: anything but control characters, with nothing around it. */
@@ -258,7 +259,7 @@ describe('files that firewalld cannot use', () => {
       version: '1.3.3',
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
       runtime: {
-        policies: {},
+        ...NOTHING_RUNS,
         zones: { odd: { services: 'ssh' }, odder: { ports: [['http', 'tcp']] }, fine: { services: ['ssh'] } },
         services: { odd: { ports: 5 } },
         ipsets: { odd: { entries: [1] } },
@@ -286,7 +287,7 @@ describe('files that firewalld cannot use', () => {
       version: '1.3.3',
       files: [{ path: 'zones/public.xml', text: '<zone><service name="http"/></zone>' }],
       builtin: [{ path: 'zones/public.xml', text: '<zone><service name="ssh"/></zone>' }],
-      runtime: { zones: {}, services: {}, ipsets: {}, policies: {} },
+      runtime: NOTHING_RUNS,
     } as unknown as RunningFirewalld);
     expect(observed.permanent.zones.get('public')?.services).toEqual(['http']);
   });

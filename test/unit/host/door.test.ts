@@ -5,6 +5,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseRemembered } from '../../../src/facts/state.ts';
+import { eachOurKind } from '../../../src/firewalld/kinds/kinds.ts';
 import { parseAnswer } from '../../../src/host/answers.ts';
 import { firewalldProgram } from '../../../src/host/programs.ts';
 import { beginRequest, permanentRequest, startRequest } from '../../../src/host/requests.ts';
@@ -108,7 +109,7 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
 
 /** Whether a place holds objects by names of their own, and may hold none. */
 function isMap(place: string): boolean {
-  return /^\.(?:zones|services|ipsets)$|^\.ipsets\.portfw-p\.options$/.test(place);
+  return place === '.ipsets.portfw-p.options' || eachOurKind((_, name) => `.${name}`).includes(place);
 }
 
 /** Whether a key is one of those names: without it, less is asked, and nothing wrong. */
