@@ -1,17 +1,17 @@
 import { type AddressRanges, uniteAll } from '../core/address-ranges.ts';
 import type { Box, MapData, NamedSet, SetElement, Table, Values } from './ruleset.ts';
 
-/** What a match compares with, ready to be compared: for certain, and perhaps. */
+/** The values that a match compares with, as ranges: certain ones, and possible ones. */
 export type Content =
   | { readonly kind: 'ranges'; readonly must: AddressRanges; readonly may: AddressRanges }
   | { readonly kind: 'boxes'; readonly boxes: readonly { readonly box: Box; readonly lasting: boolean }[] }
-  /** Nobody knows what is in it, or what is in it next. */
+  /** Its contents are unknown, or may change. */
   | { readonly kind: 'open'; readonly must: readonly Box[] };
 
-/** Each set is turned into ranges once, when a rule asks about it. */
+/** Each set is turned into ranges once, when a rule first uses it. */
 const KNOWN = new WeakMap<object, Content>();
 
-/** @returns `null` for a set that does not exist or that is about something else */
+/** @returns `null` for a set that does not exist or has another type */
 export function contentOf(values: Values, table: Table, dimensions: number): Content | null {
   if (values.kind === 'ranges') return { kind: 'ranges', must: values.ranges, may: values.ranges };
   if (values.kind === 'boxes') {
@@ -49,7 +49,7 @@ function contentOfElements(elements: readonly Pick<SetElement, 'box' | 'lasting'
   };
 }
 
-/** The keys of a map that have one value in common. */
+/** The keys of a map that have the same value. */
 export interface Group<T> {
   readonly value: T;
   readonly keys: Content;
@@ -57,7 +57,7 @@ export interface Group<T> {
 
 const GROUPS = new WeakMap<object, readonly Group<unknown>[]>();
 
-/** The entries of a map by their value; `null` when nobody knows them. */
+/** The entries of a map by their value; `null` when unknown. */
 export function groupsOf<T extends object>(
   map: MapData<T>,
   table: Table,

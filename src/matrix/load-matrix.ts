@@ -13,13 +13,13 @@ import type { KnownNames } from './rules.ts';
 import { type Checked, checkAgainst } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
-/** A matrix with everything that is wrong or doubtful about its file and those that it extends. */
+/** A matrix with all problems of its file and of those that it extends. */
 export interface MatrixReading {
   /** `null` when a problem is an error. */
   readonly matrix: Matrix | null;
   /**
-   * Of a matrix with errors, what can be read: all names of roles, features and peer sets, but not every rule. For
-   * finding further problems, never for a run. `null` where nothing of use is left.
+   * What can be read of a matrix with errors: all names of roles, features and peer sets, but not every rule. Only for
+   * finding further problems, never for a run. `null` when too little can be read.
    */
   readonly partial?: Matrix | null;
   readonly problems: readonly Problem[];
@@ -44,7 +44,7 @@ export function readMatrix(
 }
 
 /**
- * As {@link readMatrix}, for those who need the matrix.
+ * As {@link readMatrix}, where the matrix is needed.
  *
  * @throws InputError with every problem found
  */
@@ -92,7 +92,7 @@ function readChain(
   return resolveMatrix(written, yaml, checked, base);
 }
 
-/** A file that cannot be opened is the fault of the line that names it, when a line does. */
+/** A file that cannot be opened is a problem of the line that names it, if there is one. */
 function blameReference(problem: Problem, location: SourceLocation | null): Problem {
   if (
     location === null ||
@@ -116,7 +116,7 @@ function resolveMatrix(
     problems.push({ severity: 'error', code, message, hint, location });
   };
   const base = reading?.matrix ?? null;
-  // Against a base that cannot be read nothing can be checked: its own problems come first.
+  // Without its base nothing can be checked: the base's problems must be solved first.
   const baseless = written.extends !== undefined && base === null;
 
   checkHead(written, yaml, base, report);
@@ -164,7 +164,7 @@ function resolveMatrix(
     clusters = mergeClusters({ written, yaml, checked, base, roles: named, features: known.features, report });
   }
 
-  // A set that keeps some of its roles goes on with these.
+  // A set that loses only some of its roles remains with the others.
   for (const [name, peer] of peers) {
     const left = peer.roles.filter((role) => roles.has(role));
     if (left.length > 0 && left.length < peer.roles.length) peers.set(name, { ...peer, roles: left });
@@ -195,7 +195,7 @@ function resolveMatrix(
   return { matrix, problems: all };
 }
 
-/** What there is of a matrix with errors; a role that cannot be read is there by its name. */
+/** What can be read of a matrix with errors; of an unreadable role only its name. */
 function partialMatrix(
   written: MatrixFile,
   yaml: YamlFile,
@@ -278,7 +278,7 @@ function dropRoles(
   }
 }
 
-/** A peer set may only follow roles that are there; one whose roles are all dropped would have lost its addresses. */
+/** A peer set may only follow existing roles; one whose roles are all dropped would lose its addresses. */
 function checkPeerRoles(
   written: MatrixFile,
   yaml: YamlFile,
@@ -308,7 +308,7 @@ function checkPeerRoles(
   }
 }
 
-/** A mapping's entries, none when it is not there or not a mapping. */
+/** A mapping's entries; none when it is missing or not a mapping. */
 function entriesOf<T>(mapping: Readonly<Record<string, T>> | undefined): [string, T][] {
   return typeof mapping === 'object' && mapping !== null ? Object.entries(mapping) : [];
 }

@@ -15,7 +15,7 @@ class LocalConnection implements Connection {
   readonly target: Target;
   readonly endpoints = null;
   readonly notes: readonly string[] = [];
-  /** Ends our interest in each running process. */
+  /** Stops waiting for each running process. */
   readonly #running = new Set<() => void>();
 
   constructor(target: Target) {
@@ -32,7 +32,7 @@ class LocalConnection implements Connection {
   }
 
   #start(line: string, events: ProcessEvents): ProcessHandle {
-    // A process group of its own: an interrupt at the keyboard is ours to handle, not the program's.
+    // A process group of its own: portfw handles an interrupt at the keyboard, not the program.
     const child = execa('/bin/sh', ['-c', line], {
       env: withoutSecrets(process.env),
       extendEnv: false,
