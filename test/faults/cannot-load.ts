@@ -87,7 +87,7 @@ async function heldSaid({ notes }: Scene): Promise<readonly string[]> {
   const mute = notes.get('mute');
   return [
     ...(/^portfw_rollback_rules_in_force\S* 1$/m.test(held) ? [] : [`the host did not hold the old rules: ${held}`]),
-    ...(mute === undefined ? [] : [`nobody could log in while it held the old rules: ${mute}`]),
+    ...(mute === undefined ? [] : [`logins failed while it held the old rules: ${mute}`]),
     ...(notes.get('journal')!.includes('the previous rules are in force') ? [] : ['the journal does not say so']),
   ];
 }

@@ -168,7 +168,7 @@ export const FAULTS = {
       await scene.stand.host.sh(EDIT, OURS);
       scene.notes.set('line', await lineOf(scene, OURS));
     },
-    // Before the run has read the host it is a drift, and after its last look nobody reads the file before the next run.
+    // Before the run has read the host it is a drift, and after its last check the file is not read before the next run.
     foreign: (scene): Foreign =>
       ['locked', 'permanent', 'deciding', 'decided'].includes(scene.step)
         ? { files: new Map([[OURS, scene.notes.get('line')!]]), tolerated: /^elements \S+portfw-public\.xml / }
