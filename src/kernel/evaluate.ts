@@ -6,7 +6,7 @@ import { SetContents } from './sets.ts';
 import { merge, sourcesOf } from './split.ts';
 import { ENDLESS, nameOf, type Refusal, Walk } from './walk.ts';
 
-/** Flows that a rule of translation sends to another destination or port than the one they asked for. */
+/** Flows that a NAT rule sends to another destination or port. */
 export interface Translated {
   readonly ranges: AddressRanges;
   /** Those of them that get through to the new destination. */
@@ -15,20 +15,20 @@ export interface Translated {
   readonly destination: readonly string[];
   /** `null` when it is not one port. */
   readonly port: number | null;
-  /** Whether the new destination is the host itself; `null` when nobody knows. */
+  /** Whether the new destination is the host itself; `null` when unknown. */
   readonly local: boolean | null;
   readonly table: string;
   readonly chain: string;
   readonly rule: string;
 }
 
-/** What becomes of an approach's sources: each is in `accepted`, in one of `refused`, or in one of `translated`. */
+/** The result for an approach's sources: each is in `accepted`, in one of `refused`, or in one of `translated`. */
 export interface Passage {
-  /** Those that get to the destination and port that they asked for. */
+  /** Those that reach the destination and port of the approach. */
   readonly accepted: AddressRanges;
   readonly refused: readonly Refusal[];
   readonly translated: readonly Translated[];
-  /** Expressions that were met and not understood. */
+  /** Expressions on the path that were not understood. */
   readonly unknown: readonly string[];
 }
 
@@ -37,7 +37,7 @@ export class Evaluator {
   readonly ruleset: Ruleset;
   readonly #sets = new SetContents();
   readonly #places = new Map<string, readonly Place[]>();
-  /** The rules jump to each other without end: to ask them costs a second, and thousands of sockets may be asked about. */
+  /** The rules jump to each other without end: evaluating them takes a second, so it is done once, not for each of thousands of sockets. */
   #isEndless = false;
 
   constructor(ruleset: Ruleset) {
@@ -48,15 +48,15 @@ export class Evaluator {
    * Sends an approach through the rules, as the kernel would: `prerouting`, and then `input`, or `forward` and
    * `postrouting`; at each hook all chains of all tables in the order of their priorities.
    *
-   * Assumed: packets are whole and sound; they come in by the interface by which the routes lead back to their source; what
-   * an established flow belongs to has not been translated.
+   * Assumed: packets are complete and valid; they arrive by the interface of the route back to their source; the connection
+   * of an established flow has not been translated.
    *
-   * @param worst how to take what nobody can know (rates, MACs, elements that expire, expressions that are not understood):
-   *   `true` follows every way that a packet may take, and one refusal on any of them counts; `false` lets no such rule match.
-   *   A permission counts where it is certain, either way.
+   * @param worst how to treat what cannot be known (rates, MACs, elements that expire, expressions that are not understood):
+   *   `true` follows every path that a packet may take, and one refusal on any of them counts; `false` lets no such rule match.
+   *   In both cases a permission counts only where it is certain.
    */
   passage(approach: Approach, worst: boolean): Passage {
-    if (this.#isEndless) return refusedUnasked(approach);
+    if (this.#isEndless) return refusedUnevaluated(approach);
     const setting = settingOf(approach);
     const walk = new Walk(setting, worst);
     const start: Flow = {
@@ -86,8 +86,8 @@ export class Evaluator {
     let here = flows;
     for (const { table, chain, base } of this.#chainsAt(hook, setting.approach.family)) {
       const stage: Stage = { setting, sets: this.#sets, base, table, out };
-      const [asked, others] = base.type === 'nat' ? translatable(here, setting, hook) : [here, []];
-      if (asked.length > 0) here = merge([...others, ...walk.through(chain, stage, asked)]);
+      const [evaluated, others] = base.type === 'nat' ? translatable(here, setting, hook) : [here, []];
+      if (evaluated.length > 0) here = merge([...others, ...walk.through(chain, stage, evaluated)]);
     }
     return here;
   }
@@ -101,7 +101,7 @@ export class Evaluator {
   }
 }
 
-function refusedUnasked({ sources }: Approach): Passage {
+function refusedUnevaluated({ sources }: Approach): Passage {
   const refusal: Refusal = {
     ranges: sources,
     verdict: 'drop',
@@ -158,13 +158,13 @@ function placesAt({ tables }: Ruleset, hook: Hook, family: Approach['family']): 
           chain.base?.hook === hook ? [{ table, chain, base: chain.base }] : [],
         ),
       )
-      // Of equal ones the kernel asks the youngest first.
+      // Among equal priorities the kernel calls the newest chain first.
       .reverse()
       .sort((a, b) => calledAt(a.base) - calledAt(b.base) || a.base.priority - b.base.priority)
   );
 }
 
-/** Translation happens at one point of each hook; the chains' own priorities only order them among each other there. */
+/** Translation happens at one point of each hook; there the chains' priorities only set their order. */
 function calledAt({ type, hook, priority }: BaseChain): number {
   if (type !== 'nat') return priority;
   return hook === 'prerouting' || hook === 'output' ? -100 : 100;
@@ -199,7 +199,7 @@ function result(walk: Walk, setting: Setting, through: readonly Flow[]): Passage
   };
 }
 
-/** What goes only one way is the very set that came through: a large one is there once, whatever port is asked about. */
+/** Returns the same set when nothing is taken out of it, so that a large set is in memory once for all ports. */
 function without(set: AddressRanges, what: AddressRanges): AddressRanges {
   return intersect(set, what).length === 0 ? set : subtract(set, what);
 }

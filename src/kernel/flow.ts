@@ -5,19 +5,19 @@ import type { BaseChain, Rule, Table } from './ruleset.ts';
 import type { SetContents } from './sets.ts';
 import { one, protocolNumber, WITH_PORTS } from './values.ts';
 
-/** Packets from any of a set of addresses that come to the host, and where they want to go. */
+/** Packets to or through the host: their possible sources, and their destination. */
 export interface Approach {
   /** `input`: to the host itself. `forward`: through it. */
   readonly direction: 'input' | 'forward';
   readonly interface: string;
-  /** The interface by which forwarded packets leave; `null` when nobody knows. */
+  /** The interface by which forwarded packets leave; `null` when unknown. */
   readonly outInterface: string | null;
   readonly family: AddressFamily;
   /** `tcp`, `udp`, or any other protocol by name or number. */
   readonly protocol: string;
-  /** The port of the destination; `null` for protocols without. */
+  /** The port of the destination; `null` for protocols without ports. */
   readonly port: number | null;
-  /** `null` for any port that programs call from. */
+  /** The source port; `null` for any port that programs send from. */
   readonly sourcePort: number | null;
   /** The type of an ICMP packet; `null` for any. */
   readonly icmpType?: number | null;
@@ -26,36 +26,36 @@ export interface Approach {
   readonly state: 'new' | 'established';
   /** The host's own addresses. */
   readonly local: readonly string[];
-  /** The first address of the interface that they come in by, to which the kernel redirects; unknown when left out. */
+  /** The first address of the interface by which they arrive, to which the kernel redirects; unknown when left out. */
   readonly redirectedTo?: string;
-  /** The interface by which the host's routes send to an address: for destinations that are translated. */
+  /** The interface of the host's route to an address: for translated destinations. */
   readonly route?: (destination: string) => string | null;
 }
 
-/** Where a rule sends flows instead. */
+/** The new destination of translated flows. */
 export interface Translation {
   readonly id: number;
   readonly destination: AddressRanges;
   readonly port: AddressRanges;
-  /** Whether that is another place than the one that was asked for. */
+  /** Whether it differs from the destination of the approach. */
   readonly elsewhere: boolean;
-  /** Whether anything changes: else the kernel does not call the flow translated. */
+  /** Whether anything changes: otherwise the flow does not count as translated in the kernel. */
   readonly changes: 'yes' | 'no' | 'perhaps';
   readonly table: Table;
   readonly chain: string;
   readonly rule: Rule;
 }
 
-/** Packets that have been treated alike so far. */
+/** Packets that the rules have treated in the same way so far. */
 export interface Flow {
   readonly sources: AddressRanges;
-  /** Sources that have gone another way: sorted ranges, see split.ts. */
+  /** Sources that are no longer in this flow: sorted ranges, see split.ts. */
   readonly gone: AddressRanges;
   /** `null` when it cannot be known. */
   readonly mark: bigint | null;
   readonly ctMark: bigint | null;
   readonly untracked: boolean;
-  /** Whether the source is another by now. */
+  /** Whether the source has been translated. */
   readonly masked: boolean;
   readonly translation: Translation | null;
 }
@@ -74,7 +74,7 @@ export interface Setting {
   readonly local: AddressRanges;
 }
 
-/** Ports that programs call from: systems differ, but none takes those below. */
+/** Ports that programs send from: systems differ, but none uses lower ones. */
 const EPHEMERAL: AddressRanges = [{ first: 1024n, last: 65535n }];
 const EVERY_PORT: AddressRanges = [{ first: 0n, last: 65535n }];
 
@@ -110,13 +110,13 @@ export function hasPorts({ protocol }: Setting): boolean {
   return protocol === null || WITH_PORTS.includes(protocol);
 }
 
-/** Where on its way a packet is. */
+/** The place of a packet on its path. */
 export interface Stage {
   readonly setting: Setting;
   readonly sets: SetContents;
   readonly base: BaseChain;
   readonly table: Table;
-  /** By which interface it leaves; empty where that is not yet decided, `null` when nobody knows. */
+  /** By which interface it leaves; empty where that is not yet decided, `null` when unknown. */
   readonly out: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** The words of a line as iptables-save and ipset write them: in double quotes where they hold blanks. */
+/** The words of a line as iptables-save and ipset write them: in double quotes where they contain spaces. */
 export function splitWords(line: string): string[] {
   const words: string[] = [];
   for (const match of line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {

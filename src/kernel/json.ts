@@ -1,4 +1,4 @@
-/** What a host sent, after `JSON.parse`. Nothing in it is as it should be until somebody has looked. */
+/** What a host sent, after `JSON.parse`. Everything in it must be checked before use. */
 export type Json = unknown;
 
 export type JsonObject = Readonly<Record<string, Json>>;
@@ -27,10 +27,10 @@ export function single(value: Json): { readonly key: string; readonly value: Jso
   return key === undefined || others.length > 0 ? null : { key, value: value[key] };
 }
 
-/** From here on an expression is too deep to be one of nft's. */
+/** nft writes no deeper expressions. */
 const DEEPEST = 24;
 
-/** Whether a value is nested no deeper than those that nft writes: everything that reads it calls itself. */
+/** Whether a value is nested as deep as nft writes at most: the functions that read it are recursive. */
 export function shallow(value: Json): boolean {
   let layer: Json[] = [value];
   for (let depth = 0; depth < DEEPEST; depth += 1) {

@@ -4,21 +4,21 @@ import type { Field, Match } from './ruleset.ts';
 import type { Content } from './sets.ts';
 import { interfaceNumber, one } from './values.ts';
 
-/** The sources of a flow that a match is true for: for certain, and perhaps. */
+/** The sources of a flow for which a match is true: certainly, and possibly. */
 export interface Certainty {
   readonly must: AddressRanges;
   readonly may: AddressRanges;
 }
 
-/** What a packet has in a field: one of these values, its source, something that nobody knows, or no such field. */
+/** The value of a packet's field: one of these values, its source, something unknown, or no such field. */
 type Found = AddressRanges | 'source' | 'unknown' | 'absent';
 
-/** Which sources of a flow a match is true for. */
+/** The sources of a flow for which a match is true. */
 export function matched(match: Match, flow: Flow, stage: Stage): Certainty {
   const { every } = stage.setting;
   if (match.kind !== 'match') return { must: [], may: every };
   const found = match.fields.map((field) => valueIn(field, flow, stage));
-  // A rule about a field is not about packets without it, in the negative neither.
+  // A match of a field is never true for packets without it, not even a negated one.
   if (found.includes('absent')) return { must: [], may: [] };
   const [first] = found;
   if (match.fields[0]?.name === 'fib saddr type' && match.fields.length === 1) return sourceType(match, stage);
@@ -35,7 +35,7 @@ const MULTICAST_NETWORK = {
   ipv6: [{ first: 0xffn << 120n, last: (1n << 128n) - 1n }],
 };
 
-/** Which sources are of a type that the routes tell: the host's own, multicast, and, by all that is known here, the others. */
+/** The sources of an address type (`fib`): the host's own, multicast, and, as far as is known here, the others. */
 function sourceType({ values, test }: Match & { readonly kind: 'match' }, { setting }: Stage): Certainty {
   const { approach, every, local } = setting;
   if (values.kind !== 'ranges') return { must: [], may: every };
@@ -49,12 +49,12 @@ function sourceType({ values, test }: Match & { readonly kind: 'match' }, { sett
   return { must: ranges, may: ranges };
 }
 
-/** Whether a set that a match names does not exist, so that nobody knows what the match means. */
+/** Whether a match names a set that does not exist, so that its meaning is unknown. */
 export function namesNothing(match: Match, stage: Stage): boolean {
   return match.kind === 'match' && stage.sets.of(match.values, stage.table, match.fields.length) === null;
 }
 
-/** Which sources of a flow are among the keys of a map. */
+/** The sources of a flow that are keys of a map. */
 export function keyed(keys: Content, fields: readonly Field[], flow: Flow, stage: Stage): Certainty {
   const found = fields.map((field) => valueIn(field, flow, stage));
   return found.includes('absent') ? { must: [], may: [] } : within(keys, found, stage.setting.every);
@@ -120,7 +120,7 @@ function among(possible: AddressRanges, set: AddressRanges): Answer {
 
 function masked(match: Match & { readonly kind: 'match' }, value: Found): Answer {
   const { mask, test, values } = match;
-  // Masks over addresses that are no networks; each possible value is looked at.
+  // Masks over addresses that are no networks: each possible value is tried.
   if (typeof value === 'string' || values.kind !== 'ranges' || value.some(({ first, last }) => first !== last)) {
     return 'perhaps';
   }
@@ -147,7 +147,7 @@ const DNAT = 32;
 const SYN = 2;
 const PSH = 8;
 const ACK = 16;
-/** What a caller sets who would like to be told of congestion. */
+/** The flags of a client that offers ECN. */
 const ECN = 64 + 128;
 
 // biome-ignore lint/complexity/noExcessiveLinesPerFunction: one case a field, nearly all of one line; the compiler holds it complete
@@ -186,7 +186,7 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
     case 'ethertype':
       return [one(approach.family === 'ipv4' ? 0x0800 : 0x86dd)];
     case 'iifname':
-      // Older kernels have forgotten it by then.
+      // Older kernels no longer know it there.
       return base.hook === 'postrouting' ? 'unknown' : [one(interfaceNumber(approach.interface))];
     case 'oifname':
       return stage.out === null ? 'unknown' : [one(interfaceNumber(stage.out))];
@@ -201,7 +201,7 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
       if (isNew) return statusOf(flow.translation);
       return [one(SEEN_REPLY | CONFIRMED), one(SEEN_REPLY | ASSURED | CONFIRMED)];
     case 'ct direction':
-      // Of an established flow nobody said which side began it.
+      // It is not known which side began an established flow.
       return !known || flow.untracked ? 'absent' : isNew ? [one(0)] : [{ first: 0n, last: 1n }];
     case 'pkttype':
       return [one(castOf(stage))];
@@ -209,8 +209,8 @@ function valueIn(field: Field, flow: Flow, stage: Stage): Found {
       return typeOf(flow, stage);
     case 'fib saddr type':
       return 'unknown';
-    case 'way back':
-      // Assumed: packets come in by the interface by which the host's routes lead back to their source.
+    case 'reverse path':
+      // Assumed: packets arrive by the interface of the host's route back to their source.
       return [one(1)];
     case 'unknown':
       return 'unknown';
@@ -247,7 +247,7 @@ const LOCAL_TYPE = 2;
 const BROADCAST_TYPE = 3;
 const MULTICAST_TYPE = 5;
 
-/** What the host's routes say of the destination, as far as its addresses tell. */
+/** The address type of the destination, as far as its addresses are known. */
 function typeOf(flow: Flow, { setting }: Stage): Found {
   const destination = flow.translation?.destination ?? setting.destination;
   const ipv4 = setting.approach.family === 'ipv4';

@@ -1,6 +1,6 @@
 import { get, isObject, type Json, list, single, text } from './json.ts';
 
-/** Expressions of nft's JSON, on one line, much as nft itself writes them. They are for people and for comparisons. */
+/** Expressions of nft's JSON as text on one line, similar to nft's own. For people and for comparisons. */
 
 export function ruleText(expressions: readonly Json[], comment: Json): string {
   const words = expressions.map(statementText);
@@ -139,7 +139,7 @@ export function valueText(value: Json): string {
   }
 }
 
-/** What counts of an element: not its counter, nor when it expires. */
+/** An element without its counter and its time of expiry. */
 export function elementText(element: Json): string {
   if (Array.isArray(element) && element.length === 2) {
     return `${elementText(element[0])} : ${valueText(element[1])}`;
@@ -153,7 +153,7 @@ export function elementText(element: Json): string {
   return valueText(get(inner, 'val')) + notes.join('');
 }
 
-/** What this file knows no words for, as it came. */
+/** An expression that this file does not know, as JSON. */
 function raw(value: Json): string {
   return JSON.stringify(value) ?? String(value);
 }

@@ -3,7 +3,7 @@ import { splitWords } from './iptables-words.ts';
 import type { DataType, Field, NamedSet, SetContent, SetElement } from './ruleset.ts';
 import { one, readValue } from './values.ts';
 
-/** A set of `ipset`, with what each part of its entries is about. */
+/** A set of `ipset`, with the field that each part of its entries matches. */
 export interface Ipset extends NamedSet {
   readonly family: 'ipv4' | 'ipv6';
   readonly dimensions: readonly Dimension[];
@@ -11,7 +11,7 @@ export interface Ipset extends NamedSet {
 
 type Dimension = 'ip' | 'net' | 'port' | 'iface' | 'mark' | 'mac' | 'only-port' | 'unknown';
 
-/** Reads what `ipset save` printed. Lines that are not understood are passed over: a rule that needs such a set finds none. */
+/** Reads what `ipset save` printed. Lines that are not understood are skipped: a rule that needs such a set finds none. */
 export function readIpsetSave(text: string): ReadonlyMap<string, Ipset> {
   const creations = new Map<string, readonly string[]>();
   const entries = new Map<string, string[]>();
@@ -26,7 +26,7 @@ export function readIpsetSave(text: string): ReadonlyMap<string, Ipset> {
   return new Map([...creations].map(([name, words]) => [name, ipset(name, words, entries.get(name) ?? [])]));
 }
 
-/** Lines are many: only what is needed is split. */
+/** There may be many lines: only what is needed is split. */
 function firstWords(line: string): readonly (string | undefined)[] {
   return /^(create|add) (\S+) (.*)$/.exec(line)?.slice(1) ?? [];
 }
@@ -42,7 +42,7 @@ function ipset(name: string, creation: readonly string[], entries: readonly stri
     if (method === 'bitmap' && part === 'port') return 'only-port';
     return DIMENSIONS.includes(part) ? (part as Dimension) : 'unknown';
   });
-  // The kernel cuts what it looks up, and the entries.
+  // The kernel cuts both the looked-up addresses and the entries by this mask.
   const netmask = ['netmask', 'bitmask', 'markmask'].some((option) => options.includes(option));
   let content: SetContent | null = null;
   return {
@@ -56,7 +56,7 @@ function ipset(name: string, creation: readonly string[], entries: readonly stri
       return content;
     },
     lines() {
-      // The size of the table and its seed are the kernel's own affair.
+      // The size of the table and its seed do not change what matches.
       const shown = creation.join(' ').replace(/ (?:hashsize|initval|bucketsize) \S+/g, '');
       return [
         `ipset ${name} ${shown}`,
@@ -92,7 +92,7 @@ function read(entries: readonly string[], dimensions: readonly Dimension[], fami
     const [key = '', ...options] = entry.split(' ');
     const box = readKey(key, dimensions, family);
     const timeout = options[options.indexOf('timeout') + 1];
-    // An exception makes holes in others, and a wildcard is only the beginning of a name.
+    // An exception (`nomatch`) excludes from other entries, and a wildcard matches by the beginning of a name.
     if (box === null || options.includes('nomatch') || options.includes('wildcard')) unknown.push(entry);
     else {
       const lasting = !options.includes('timeout') || timeout === '0';
@@ -118,7 +118,7 @@ function readKey(key: string, dimensions: readonly Dimension[], family: 'ipv4' |
 function readPart(part: string, dimension: Dimension, family: 'ipv4' | 'ipv6'): AddressRange[] | null {
   const [type] = typesOf(dimension, family);
   if (type === undefined || type === 'unknown') return null;
-  // A port of a bridge, which is not where the packet comes in by.
+  // A port of a bridge, which is not the interface by which the packet arrives.
   if (dimension === 'iface' && part.startsWith('physdev:')) return null;
   if (dimension !== 'port') {
     const range = readSpan(part, type, '-');
@@ -130,7 +130,7 @@ function readPart(part: string, dimension: Dimension, family: 'ipv4' | 'ipv6'): 
   return protocol === null || ports === null ? null : [protocol, ports];
 }
 
-/** One value, or two with something between them. */
+/** One value, or two with a separator. */
 export function readSpan(text: string, type: DataType, between: string): AddressRange | null {
   const whole = readValue(text, type);
   if (whole !== null) return whole;

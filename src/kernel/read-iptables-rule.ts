@@ -7,7 +7,7 @@ import { one, PROTOCOLS, readValue, WITH_PORTS } from './values.ts';
 
 type Family = 'ipv4' | 'ipv6';
 
-/** An option with its values, of a module; those without a module are of iptables itself. */
+/** An option with its values and its module; options without a module belong to iptables itself. */
 interface Option {
   readonly name: string;
   readonly values: readonly string[];
@@ -33,7 +33,7 @@ export function readIptablesRule(
   return { parts, text };
 }
 
-/** Options follow the module that they are of. */
+/** Options follow their module. */
 function grouped(words: readonly string[]): { readonly groups: readonly Group[]; readonly target: readonly string[] } {
   const own: Group = { module: '', options: [] };
   const groups: Group[] = [own];
@@ -47,7 +47,7 @@ function grouped(words: readonly string[]): { readonly groups: readonly Group[];
       continue;
     }
     const values: string[] = [];
-    // Whatever a comment says is no option.
+    // The text of a comment is no option.
     if (word === '--comment' && index + 1 < words.length) {
       index += 1;
       values.push(words[index]!);
@@ -68,7 +68,7 @@ function grouped(words: readonly string[]): { readonly groups: readonly Group[];
   return { groups, target: [] };
 }
 
-/** What nobody can say in advance. */
+/** Matches whose result cannot be known in advance. */
 const CHANCE = [
   'limit',
   'hashlimit',
@@ -88,10 +88,10 @@ function matchesOf({ module, options }: Group, family: Family, sets: ReadonlyMap
   if (module === 'comment') return [];
   if (module === 'rpfilter') {
     const missing = options.some(({ name }) => name === '--invert');
-    return [rangesMatch(field('way back', 'boolean'), [one(missing ? 0 : 1)], false, text)];
+    return [rangesMatch(field('reverse path', 'boolean'), [one(missing ? 0 : 1)], false, text)];
   }
   if (module === 'set') return [setMatch(options, text, sets)];
-  // A module that asks something without any option.
+  // A module that matches without any option.
   if (options.length === 0 && !QUIET.includes(module)) return [{ kind: 'unknown', text }];
   const matches = options.map((option) => matchOf(option, module, family));
   if (module !== '' && matches.every((match) => match === null)) {
@@ -197,7 +197,7 @@ function united(ranges: readonly (AddressRange | null)[]): AddressRanges {
   return uniteAll(ranges.map((range) => (range === null ? [] : [range])));
 }
 
-/** `192.0.2.0/24`, or with a mask that is written out. */
+/** `192.0.2.0/24`, or with a full mask. */
 function readNetwork(text: string, type: DataType): AddressRange | null {
   const plain = readValue(text, type);
   const [address = '', mask = ''] = text.split('/');

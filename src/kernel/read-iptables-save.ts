@@ -15,8 +15,8 @@ const HOOKS: Readonly<Record<string, Hook>> = {
 const PRIORITIES: Readonly<Record<string, number>> = { raw: -300, mangle: -150, nat: -100, filter: 0, security: 50 };
 
 /**
- * Reads what `iptables-save` or `ip6tables-save` printed. It never throws: lines that are not as these programs write them
- * are the result's problems.
+ * Reads what `iptables-save` or `ip6tables-save` printed. It never throws: lines that it does not understand become
+ * problems of the result.
  *
  * @param sets what {@link readIpsetSave} made of the host's ipsets
  */
@@ -66,7 +66,7 @@ function takeLine(line: string, table: OpenTable, sets: ReadonlyMap<string, Ipse
   chain.rules.push(readIptablesRule(words, added[2] ?? '', table, sets));
   const changing = words.findIndex((word) => word === '--add-set' || word === '--del-set');
   const set = changing === -1 ? undefined : table.sets.get(words[changing + 1] ?? '');
-  // Packets add to it, or take out of it, from now on.
+  // Packets change the set from now on.
   if (set !== undefined) table.sets.set(set.name, { ...set, changing: true });
   return true;
 }
@@ -84,8 +84,8 @@ function baseOf(table: string, chain: string, policy: string): BaseChain | null 
 }
 
 /**
- * The rules of a host that has both: tables that iptables made show in nft's list with expressions that nft cannot tell. They
- * are replaced by what iptables-save says of them.
+ * The rules of a host that has both: nft lists tables of iptables with expressions that it cannot show. They are replaced by
+ * the output of iptables-save.
  */
 export function combine(nft: Ruleset, saved: readonly Ruleset[]): Ruleset {
   const better = saved.flatMap(({ tables }) => tables);
@@ -104,8 +104,8 @@ export function combine(nft: Ruleset, saved: readonly Ruleset[]): Ruleset {
 }
 
 /**
- * Whether both lists tell of one table: iptables names the chains that the kernel calls after the hooks, and has as many rules
- * in each. A table of the legacy iptables is in force beside one of nft with its name.
+ * Whether both lists show the same table: its base chains are named after the hooks, and each has the same number of rules
+ * in both. A table of the legacy iptables is in force in addition to one of nft with its name.
  */
 function isSame({ name, chains }: Table, saved: Table): boolean {
   return (

@@ -3,7 +3,7 @@ import { readSpan } from './read-ipset-save.ts';
 import type { Destination, Part, Table, Target } from './ruleset.ts';
 import { readValue } from './values.ts';
 
-/** Targets after which the next rule is asked, and which change nothing that rules look at. */
+/** Targets after which the next rule is evaluated, and which change nothing that rules match. */
 const ASIDE = [
   'LOG',
   'NFLOG',

@@ -14,10 +14,10 @@ import {
 import type { DataType, Field, MarkValue, Match, Part, Rule, Target } from './ruleset.ts';
 import { FLAG_TYPES, highest } from './values.ts';
 
-/** The kernel takes 128 expressions in a rule. */
+/** The kernel allows 128 expressions in a rule. */
 const MOST_EXPRESSIONS = 128;
 
-/** Reads the expressions of one rule. Each that is not understood is a part `unknown`. */
+/** Reads the expressions of one rule. One that is not understood becomes a part `unknown`. */
 export function readRule(expressions: readonly Json[], comment: Json): Rule {
   if (expressions.length > MOST_EXPRESSIONS) {
     const text = 'a rule that is longer than the kernel takes';
@@ -60,7 +60,7 @@ function readPart(expression: Json): Part {
     case 'meter':
       return { kind: 'chance', text: text() };
     case 'set':
-      // An element that is added under a limit: what follows is for those within it.
+      // An element that is added with a limit: what follows applies within the limit.
       return list(get(value, 'stmt')).length > 0 ? { kind: 'chance', text: text() } : { kind: 'aside' };
     case 'xt':
       return { kind: get(value, 'type') === 'match' ? 'unknown' : 'unknown-statement', text: text() };
@@ -146,7 +146,7 @@ function readMatch(value: Json, text: string): Match {
   return values === null ? unknown : { kind: 'match', fields, mask: bits, test, values, text };
 }
 
-/** What is known of these fields is that nobody knows them in advance. */
+/** The values of these fields cannot be known in advance. */
 const CHANCE_FIELDS: Readonly<Record<string, readonly string[]>> = {
   ip: ['ttl', 'dscp', 'ecn', 'length', 'id'],
   ip6: ['hoplimit', 'dscp', 'ecn', 'length', 'flowlabel'],
@@ -175,7 +175,7 @@ function compared(operator: '<' | '<=' | '>' | '>=', bound: bigint, type: DataTy
   return first > top ? [] : [{ first, last: top }];
 }
 
-/** `ip saddr & 255.255.255.0 == 192.0.2.0` is a network; of a mask with holes `null`. */
+/** `ip saddr & 255.255.255.0 == 192.0.2.0` is a network; `null` for a mask with holes. */
 function underMask(mask: bigint, right: Json, type: DataType): AddressRanges | null {
   const value = readRange(right, type);
   const wild = highest(type) ^ mask;
@@ -189,7 +189,7 @@ function readMangle(value: Json, text: string): Part {
   if (field.name === 'mark' || field.name === 'ct mark') {
     return { kind: 'set-mark', of: field.name, to: readMarkValue(get(value, 'value')) };
   }
-  // Other fields of packets that rules change decide nothing, but for those that the way depends on.
+  // Changes of other fields decide nothing, except those on which the path depends.
   return ['saddr', 'daddr', 'sport', 'dport'].includes(field.name)
     ? { kind: 'unknown-statement', text }
     : { kind: 'aside' };

@@ -15,13 +15,13 @@ import type {
 } from './ruleset.ts';
 import { one, PROTOCOLS, readValue, WITH_PORTS } from './values.ts';
 
-/** Properties of packets and constants, out of nft's JSON. What is not known becomes a field `unknown`. */
+/** Reads packet fields and constants from nft's JSON. Anything else becomes a field `unknown`. */
 
 const ANY = { family: null, protocols: null } as const;
 
 export const UNKNOWN_FIELD: Field = { name: 'unknown', type: 'unknown', ...ANY };
 
-/** The fields of an expression; of a concatenation several. */
+/** The fields of an expression; several for a concatenation. */
 export function readFields(expression: Json): readonly Field[] {
   const parts = get(expression, 'concat');
   return Array.isArray(parts) ? parts.map(readField) : [readField(expression)];
@@ -127,8 +127,8 @@ function fibField(value: Json): Field {
   const result = get(value, 'result');
   const ofSource = flags.includes('saddr');
   if (result === 'oif' || result === 'oifname' || result === 'check') {
-    // `eq` with an interface's name is something else; its value is no boolean and is not read.
-    return ofSource ? { name: 'way back', type: 'boolean', ...ANY } : UNKNOWN_FIELD;
+    // `eq` with an interface's name has another meaning; its value is no boolean and is not read.
+    return ofSource ? { name: 'reverse path', type: 'boolean', ...ANY } : UNKNOWN_FIELD;
   }
   if (result !== 'type' || flags.some((flag) => flag === 'iif' || flag === 'oif')) return UNKNOWN_FIELD;
   return { name: ofSource ? 'fib saddr type' : 'fib daddr type', type: 'fib_addrtype', ...ANY };
@@ -156,7 +156,7 @@ export function readRange(value: Json, type: DataType): AddressRange | null {
   }
 }
 
-/** Flags together: `["fin","syn"]`, `{"|": ["fin","syn"]}`, or one. */
+/** Combined flags: `["fin","syn"]`, `{"|": ["fin","syn"]}`, or one flag. */
 export function readFlags(value: Json, type: DataType): bigint | null {
   const parts = Array.isArray(value) ? value : get(value, '|');
   if (!Array.isArray(parts)) {
@@ -172,7 +172,7 @@ export function readFlags(value: Json, type: DataType): bigint | null {
   return together;
 }
 
-/** A set in braces, a set with a name, or one value. */
+/** An anonymous set, a named set, or one value. */
 export function readValues(value: Json, types: readonly DataType[]): Values | null {
   if (typeof value === 'string' && value.startsWith('@')) return { kind: 'set', name: value.slice(1) };
   const members = get(value, 'set');
@@ -229,7 +229,7 @@ export function readVerdict(expression: Json): Verdict | null {
   }
 }
 
-/** What a map of a translation says: an address, a port, or both. */
+/** The value of a NAT map: an address, a port, or both. */
 export function readDestination(value: Json): Destination | null {
   if (typeof value === 'number') {
     const port = readRange(value, 'inet_service');
@@ -243,7 +243,7 @@ export function readDestination(value: Json): Destination | null {
   return address === null || port === null ? null : { address, port };
 }
 
-/** The data of a map: with a name, or in braces; `null` when an entry cannot be read. */
+/** The data of a named or an anonymous map; `null` when an entry cannot be read. */
 export function readMap<T>(data: Json, types: readonly DataType[], read: (value: Json) => T | null): MapData<T> | null {
   if (typeof data === 'string') return data.startsWith('@') ? { kind: 'named', name: data.slice(1) } : null;
   const entries: MapEntry<T>[] = [];
@@ -257,7 +257,7 @@ export function readMap<T>(data: Json, types: readonly DataType[], read: (value:
   return { kind: 'inline', entries };
 }
 
-/** One element of a set or map with a name. */
+/** One element of a named set or map. */
 export function readElement(element: Json, types: readonly DataType[], expires: boolean): SetElement | null {
   const pair = Array.isArray(element) && element.length === 2 ? element : null;
   const key: Json = pair === null ? element : pair[0];

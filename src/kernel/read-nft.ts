@@ -18,7 +18,7 @@ import {
 } from './ruleset.ts';
 
 /**
- * Reads what `nft -j list ruleset` printed. It never throws: what is not as nft writes it is one of the result's problems.
+ * Reads what `nft -j list ruleset` printed. It never throws: what it does not understand becomes a problem of the result.
  */
 export function readNft(json: string): Ruleset {
   let document: Json;
@@ -37,7 +37,7 @@ export function readNft(json: string): Ruleset {
 }
 
 interface OpenTable extends Table {
-  /** The sets that rules add to: older versions do not say so of the set itself. */
+  /** The sets that rules add to: older versions do not mark the set itself. */
   readonly added: Set<string>;
   readonly chains: Map<string, OpenChain>;
   readonly sets: Map<string, NamedSet>;
@@ -47,7 +47,7 @@ interface OpenChain extends Chain {
   readonly rules: Rule[];
 }
 
-/** What nft lists besides tables, chains, rules and sets, and what decides nothing by itself. */
+/** Other objects that nft lists, which decide nothing by themselves. */
 const OBJECTS = [
   'metainfo',
   'counter',
@@ -93,7 +93,7 @@ class Reader {
   }
 
   #problem(text: string): void {
-    // A host could send a million of them.
+    // A host could send a million problems.
     if (this.#problems.length < 100) this.#problems.push(text);
   }
 
@@ -122,7 +122,7 @@ class Reader {
     return table;
   }
 
-  /** The table that a chain, rule or set belongs to; `null` for one that is not looked at. */
+  /** The table that a chain, rule or set belongs to; `null` for one that is not evaluated. */
   #tableOf(value: Json, what: string): OpenTable | null {
     const family = text(get(value, 'family'));
     const name = text(get(value, 'table'));
@@ -156,7 +156,7 @@ class Reader {
     if (given === undefined) return null;
     const hook = HOOKS.find((one) => one === given);
     if (given === 'ingress' || given === 'egress') {
-      // Before or after all that is looked at here.
+      // Called before or after all hooks that are evaluated.
       this.#others.add(`${table} chain ${name} (${given})`);
       return null;
     }
@@ -206,7 +206,7 @@ function valueShort(value: Json): string {
   return typeof value === 'string' ? value : 'without a name';
 }
 
-/** The names of priorities, which some versions print. */
+/** Names of priorities, which some versions print. */
 const PRIORITIES: Readonly<Record<string, number>> = {
   raw: -300,
   mangle: -150,
@@ -227,7 +227,7 @@ function priorityOf(value: Json, hook: Hook | undefined): number | null {
   return base === null ? null : base + (sign === '-' ? -1 : 1) * Number(digits);
 }
 
-/** Types that nft has other names for. */
+/** Types to which nft gives other names. */
 const TYPES: Readonly<Record<string, DataType>> = {
   ipv4_addr: 'ipv4_addr',
   ipv6_addr: 'ipv6_addr',
@@ -257,7 +257,7 @@ function typesOf(type: Json): readonly DataType[] {
   return (Array.isArray(parts) ? parts : [like]).map((part) => readField(part).type);
 }
 
-/** In no set of a real host: its elements would be nested. */
+/** No real set contains it: its elements would be nested. */
 const NESTED = 'elements that are nested too deeply';
 
 function nftSet(value: Json, name: string, map: boolean): NamedSet {
@@ -271,7 +271,7 @@ function nftSet(value: Json, name: string, map: boolean): NamedSet {
   return {
     name,
     types,
-    // `dynamic` alone says that rules may add; with a timeout set by hand nothing but programs do.
+    // Only `dynamic` means that rules may add; with just a timeout only programs do.
     changing: flags.includes('dynamic') || get(value, 'flags') === 'dynamic',
     elements() {
       content ??= sound

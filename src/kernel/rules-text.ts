@@ -3,7 +3,7 @@ import { combine, readIptablesSave } from './read-iptables-save.ts';
 import { readNft } from './read-nft.ts';
 import type { Ruleset } from './ruleset.ts';
 
-/** What programs of a host print of its rules; empty for a program that is not there, or that has nothing to tell. */
+/** The output of a host's programs about its rules; empty for a program that is missing or printed nothing. */
 export interface RulesText {
   /** `nft -j list ruleset` */
   readonly nft: string;
@@ -15,7 +15,7 @@ export interface RulesText {
   readonly ipsets: string;
 }
 
-/** Reads all rules of a host. Never throws: what cannot be read is among the result's problems. */
+/** Reads all rules of a host. Never throws: what cannot be read becomes a problem of the result. */
 export function readRules({ nft, save4, save6, ipsets }: RulesText): Ruleset {
   const sets = readIpsetSave(ipsets);
   const saved = [

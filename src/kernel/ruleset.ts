@@ -1,17 +1,17 @@
 import type { AddressRange, AddressRanges } from '../core/address-ranges.ts';
 
 /**
- * The rules in force on a host, as the kernel has them: from `nft -j list ruleset`, from `iptables-save`, or both.
+ * The rules in force in a host's kernel, from `nft -j list ruleset`, from `iptables-save`, or both.
  *
- * All that a rule compares is a number here, as in the kernel: addresses, ports, marks, names of interfaces (16 bytes) and
- * flags. So each comparison is with a set of ranges, whatever it is about.
+ * All values in rules are numbers here, as in the kernel: addresses, ports, marks, names of interfaces (16 bytes) and
+ * flags. So each comparison is with a set of ranges.
  */
 export interface Ruleset {
   /** In the order in which the kernel lists them. */
   readonly tables: readonly Table[];
-  /** Tables that this evaluator does not look at: `bridge filter`. */
+  /** Tables that are not evaluated: `bridge filter`. */
   readonly notLookedAt: readonly string[];
-  /** What could not be read at all; a rule that is understood in part is in its table. */
+  /** What could not be read at all; a rule that is partly understood is in its table. */
   readonly problems: readonly string[];
 }
 
@@ -22,11 +22,11 @@ export interface Table {
   readonly name: string;
   readonly chains: ReadonlyMap<string, Chain>;
   readonly sets: ReadonlyMap<string, NamedSet>;
-  /** Whether the kernel passes the table over. */
+  /** Whether the kernel skips the table. */
   readonly dormant: boolean;
 }
 
-/** Where a packet meets chains, in the order of its way. */
+/** Where chains are called, in the order of a packet's path. */
 export const HOOKS = ['prerouting', 'input', 'forward', 'output', 'postrouting'] as const;
 
 export type Hook = (typeof HOOKS)[number];
@@ -40,15 +40,15 @@ export interface BaseChain {
 
 export interface Chain {
   readonly name: string;
-  /** `null` for one that rules jump to. */
+  /** `null` for a chain that is only called by rules. */
   readonly base: BaseChain | null;
   readonly rules: readonly Rule[];
 }
 
-/** A rule: matches and statements in their order. What stands before a match that fails has happened. */
+/** A rule: matches and statements in their order. Statements before a failed match have been executed. */
 export interface Rule {
   readonly parts: readonly Part[];
-  /** The rule on one line, without handle and counted packets. */
+  /** The rule on one line, without handle and counters. */
   readonly text: string;
 }
 
@@ -57,20 +57,20 @@ export type Part = Match | Statement;
 export type Match =
   | {
       readonly kind: 'match';
-      /** Several for a concatenation. */
+      /** Several fields for a concatenation. */
       readonly fields: readonly Field[];
-      /** Bits of the field that count, when not all do. */
+      /** The bits of the field that are compared, when not all are. */
       readonly mask: bigint | null;
       /** `any-bit` and `no-bit` compare flags. */
       readonly test: 'in' | 'not-in' | 'any-bit' | 'no-bit';
       readonly values: Values;
       readonly text: string;
     }
-  /** Nobody can say in advance: a rate, a quota, a MAC address. */
+  /** Cannot be known in advance: a rate, a quota, a MAC address. */
   | { readonly kind: 'chance'; readonly text: string }
   | { readonly kind: 'unknown'; readonly text: string };
 
-/** What a match compares with. */
+/** The values that a match compares with. */
 export type Values =
   | { readonly kind: 'ranges'; readonly ranges: AddressRanges }
   | { readonly kind: 'boxes'; readonly boxes: readonly Box[] }
@@ -102,19 +102,19 @@ export type FieldName =
   | 'fib saddr type'
   | 'fib daddr type'
   /** Whether the routes lead back to the source. */
-  | 'way back'
+  | 'reverse path'
   | 'unknown';
 
 /** A property of packets. */
 export interface Field {
   readonly name: FieldName;
   readonly type: DataType;
-  /** The packets that have it, where that is not all. */
+  /** The packets that have it, when not all do. */
   readonly family: 'ipv4' | 'ipv6' | null;
   readonly protocols: readonly number[] | null;
 }
 
-/** How the values of a field are written. */
+/** The type of a field's values. */
 export type DataType =
   | 'ipv4_addr'
   | 'ipv6_addr'
@@ -144,33 +144,33 @@ export type Statement =
   | { readonly kind: 'verdict-map'; readonly fields: readonly Field[]; readonly map: MapData<Verdict> }
   | { readonly kind: 'set-mark'; readonly of: 'mark' | 'ct mark'; readonly to: MarkValue }
   | { readonly kind: 'untrack' }
-  /** The source is another from here on; the chain is at its end. */
+  /** The source is translated, and the chain ends. */
   | { readonly kind: 'translate-source' }
   | { readonly kind: 'translate-destination'; readonly to: Target }
   /** A program decides. */
   | { readonly kind: 'queue'; readonly text: string }
-  /** Counters, logs, and all else that decides nothing. */
+  /** Counters, logs, and all other statements that decide nothing. */
   | { readonly kind: 'aside' }
   | { readonly kind: 'unknown-statement'; readonly text: string };
 
-/** A mark: `(from & and) ^ xor`; of a mark that cannot be known `null`. */
+/** A mark: `(from & and) ^ xor`; `null` for a mark that cannot be known. */
 export type MarkValue = {
   readonly from: 'mark' | 'ct mark' | 'nothing';
   readonly and: bigint;
   readonly xor: bigint;
 } | null;
 
-/** Where translation sends a flow. `here`: to the host itself. */
+/** The destination that a translation sets. `here`: the host itself. */
 export interface Target {
-  /** The packets that it is for; `null` for both families. */
+  /** The packets to which it applies; `null` for both families. */
   readonly family: 'ipv4' | 'ipv6' | null;
   readonly address: Destination['address'] | 'here';
   readonly port: Destination['port'];
-  /** Where a map says it, by what. */
+  /** The fields that a map looks up. */
   readonly map: { readonly fields: readonly Field[]; readonly data: MapData<Destination> } | null;
 }
 
-/** `same`: as it was. `null`: it cannot be known. */
+/** `same`: unchanged. `null`: unknown. */
 export interface Destination {
   readonly address: AddressRange | 'same' | null;
   readonly port: AddressRange | 'same' | null;
@@ -189,9 +189,9 @@ export interface MapEntry<T> {
 export interface NamedSet {
   readonly name: string;
   readonly types: readonly DataType[];
-  /** Whether packets add to it, so that nobody knows what is in it next. */
+  /** Whether packets add to it, so that its contents cannot be known. */
   readonly changing: boolean;
-  /** Read when first asked for: a set may have 100,000 elements that no rule looks at. */
+  /** Read when first needed: a set may have 100,000 elements that no rule uses. */
   elements(): SetContent;
   /** The set without its counters, on several lines: for comparisons. */
   lines(): readonly string[];
@@ -205,7 +205,7 @@ export interface SetContent {
 
 export interface SetElement {
   readonly box: Box;
-  /** Whether it stays until somebody takes it out. */
+  /** Whether it has no timeout. */
   readonly lasting: boolean;
   readonly verdict: Verdict | null;
   readonly destination: Destination | null;

@@ -1,19 +1,19 @@
 import { type AddressRanges, uniteAll } from '../core/address-ranges.ts';
 import type { Box, MapData, NamedSet, SetElement, Table, Values } from './ruleset.ts';
 
-/** What a match compares with, ready to be compared: for certain, and perhaps. */
+/** The values that a match compares with, as ranges: certain ones, and possible ones. */
 export type Content =
   | { readonly kind: 'ranges'; readonly must: AddressRanges; readonly may: AddressRanges }
   | { readonly kind: 'boxes'; readonly boxes: readonly { readonly box: Box; readonly lasting: boolean }[] }
-  /** Nobody knows what is in it, or what is in it next. */
+  /** Its contents are unknown, or may change. */
   | { readonly kind: 'open'; readonly must: readonly Box[] };
 
-/** What the sets and maps of a ruleset hold: each is turned into ranges once, when a rule asks about it. */
+/** What the sets and maps of a ruleset hold: each is turned into ranges once, when a rule first uses it. */
 export class SetContents {
   readonly #contents = new Map<object, Content>();
   readonly #groups = new Map<object, readonly Group<unknown>[]>();
 
-  /** @returns `null` for a set that does not exist or that is about something else */
+  /** @returns `null` for a set that does not exist or has another type */
   of(values: Values, table: Table, dimensions: number): Content | null {
     if (values.kind === 'ranges') return { kind: 'ranges', must: values.ranges, may: values.ranges };
     if (values.kind === 'boxes') {
@@ -73,13 +73,13 @@ function contentOfElements(elements: readonly Pick<SetElement, 'box' | 'lasting'
   };
 }
 
-/** The keys of a map that have one value in common. */
+/** The keys of a map that have the same value. */
 export interface Group<T> {
   readonly value: T;
   readonly keys: Content;
 }
 
-/** Entries by their value; `null` when one has none that is known. */
+/** Entries by their value; `null` when unknown. */
 function grouped<T extends object>(
   entries: readonly (Pick<SetElement, 'box' | 'lasting'> & { readonly value: T | null })[],
   dimensions: number,

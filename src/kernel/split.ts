@@ -2,8 +2,8 @@ import { type AddressRange, type AddressRanges, intersect, reaching, subtract, u
 import type { Flow } from './flow.ts';
 
 /**
- * Flows split by what rules say of their sources. A list of thousands of rules takes one address after the other out of a set
- * that may have 100,000 ranges: so what is gone is noted beside the set, and cut out of it now and then.
+ * Splits flows by their sources. Thousands of rules may remove one address after the other from a set of 100,000 ranges:
+ * so removed addresses are collected beside the set (`gone`), and removed from it from time to time.
  */
 
 const NONE: AddressRanges = [];
@@ -13,7 +13,7 @@ export function sourcesOf(flow: Flow): AddressRanges {
   return flow.gone.length === 0 ? flow.sources : cutAll(flow.sources, flow.gone);
 }
 
-/** The flow of those sources that are in a set as well; the very flow when all are, `null` when none is. */
+/** The flow of those sources that are in a set as well; the same object when all are, `null` when none is. */
 export function part(flow: Flow, set: AddressRanges, every: AddressRanges): Flow | null {
   if (set.length === 0) return null;
   if (isAll(set, every)) return flow;
@@ -27,10 +27,10 @@ export function isAll(set: AddressRanges, every: AddressRanges): boolean {
   return set === every || (set.length === 1 && set[0]!.first <= every[0]!.first && every[0]!.last <= set[0]!.last);
 }
 
-/** So few ranges are noted; what takes more away is cut out at once, and its result remembered. */
+/** At most this many ranges are collected; more are removed at once, and the result is cached. */
 const FEW = 8;
 
-/** What is left of a flow without a part of it. */
+/** A flow without a part of its sources. */
 export function rest(flow: Flow, taken: Flow | null): Flow | null {
   if (taken === null) return flow;
   if (taken === flow) return null;
@@ -52,11 +52,11 @@ function inserted(gone: AddressRanges, ranges: AddressRanges): AddressRanges {
   return result;
 }
 
-/** A set without sorted holes. The ranges that no hole touches are the very same: hundreds of such sets are kept. */
+/** A set without sorted holes. Ranges that no hole touches are shared, not copied: hundreds of such sets are in memory. */
 function cutAll(from: AddressRanges, holes: AddressRanges): AddressRanges {
   const result: AddressRange[] = [];
   let index = 0;
-  /** What is left of the range at `index`, when a hole has been cut out of it. */
+  /** The rest of the range at `index` after a hole was removed from it. */
   let begun: AddressRange | null = null;
   for (const hole of holes) {
     let range: AddressRange | undefined = begun ?? from[index];
@@ -85,7 +85,7 @@ function cutAll(from: AddressRanges, holes: AddressRanges): AddressRanges {
   return result;
 }
 
-/** Flows that nothing tells apart any more are one again. */
+/** Merges flows that differ only in their sources. */
 export function merge(flows: readonly Flow[]): readonly Flow[] {
   if (flows.length < 2) return flows;
   const together = new Map<string, Flow>();

@@ -4,8 +4,8 @@ import type { Field, Part, Ruleset, Table } from './ruleset.ts';
 const LAST_PORT = 65_535;
 
 /**
- * The ports at which the treatment by any of the rulesets may change, sorted: between two of them all destination ports are
- * treated alike, so one of each stretch is enough to ask about.
+ * The ports at which the result of any of the rulesets may change, sorted. All destination ports between two of them have
+ * the same result, so one port of each stretch is evaluated.
  */
 export function stretches(rulesets: readonly Ruleset[]): readonly number[] {
   const starts = new Set<number>([1]);

@@ -2,7 +2,7 @@ import type { AddressRange } from '../core/address-ranges.ts';
 import { parseAddress, parseNetwork } from '../core/addresses.ts';
 import type { DataType } from './ruleset.ts';
 
-/** The protocols that rules call by name. */
+/** The protocols with names in rules. */
 export const PROTOCOLS: Readonly<Record<string, number>> = {
   ip: 0,
   hopopt: 0,
@@ -83,7 +83,7 @@ export const ICMPV6_TYPES: Readonly<Record<string, number>> = {
   'mld2-listener-report': 143,
 };
 
-/** The names of numbers, by type. */
+/** Names of values, by type. */
 const SYMBOLS: Readonly<Partial<Record<DataType, Readonly<Record<string, number>>>>> = {
   inet_proto: PROTOCOLS,
   nf_proto: { ipv4: 2, ipv6: 10 },
@@ -117,7 +117,7 @@ const SYMBOLS: Readonly<Partial<Record<DataType, Readonly<Record<string, number>
   boolean: { missing: 0, exists: 1 },
 };
 
-/** The types whose values are flags: compared without an operator, any common bit will do. */
+/** The types whose values are flags: without an operator, one common bit is a match. */
 export const FLAG_TYPES: readonly DataType[] = ['ct_state', 'ct_status', 'tcp_flag'];
 
 const BITS: Readonly<Partial<Record<DataType, number>>> = {
@@ -134,7 +134,7 @@ export function highest(type: DataType): bigint {
   return (1n << BigInt(BITS[type] ?? 32)) - 1n;
 }
 
-/** Reads one value as a range of numbers; `null` when it is none of that type. */
+/** Reads one value as a range of numbers; `null` when it is no value of that type. */
 export function readValue(text: string, type: DataType): AddressRange | null {
   if (type === 'ipv4_addr' || type === 'ipv6_addr') {
     const network = text.includes('/') ? parseNetwork(text) : parseAddress(text);
@@ -173,7 +173,7 @@ export function interfaceNumber(name: string): bigint {
   return interfaceRange(name.endsWith('*') ? `${name.slice(0, -1)}\\*` : name)?.first ?? -1n;
 }
 
-/** The number of a protocol that is given by name or number; `null` when nobody knows it. */
+/** The number of a protocol, from its name or number; `null` when unknown. */
 export function protocolNumber(protocol: string): number | null {
   const range = readValue(protocol, 'inet_proto');
   return range === null ? null : Number(range.first);

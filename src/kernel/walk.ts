@@ -5,42 +5,42 @@ import type { Chain, Destination, Field, MarkValue, Rule, Statement, Table, Targ
 import type { Group } from './sets.ts';
 import { isAll, merge, part, rest, sourcesOf } from './split.ts';
 
-/** Packets that do not get through, and what stops them. */
+/** Refused packets, and what refuses them. */
 export interface Refusal {
   readonly ranges: AddressRanges;
   readonly verdict: 'drop' | 'reject';
   /** `inet firewalld` */
   readonly table: string;
   readonly chain: string;
-  /** The rule on one line; of a policy `policy drop`. */
+  /** The rule on one line; `policy drop` for a policy. */
   readonly rule: string;
-  /** The chains gone through, the innermost last. */
+  /** The chains on the path, the innermost last. */
   readonly trail: readonly string[];
   readonly by: 'rule' | 'policy';
 }
 
-/** Packets that a rule sends to another destination, wherever they end. */
+/** Packets that a rule sends to another destination, accepted there or not. */
 export interface Diverted {
   readonly ranges: AddressRanges;
   readonly translation: Translation;
 }
 
-/** Where flows are after a chain. */
+/** The flows after a chain. */
 interface Ends {
-  /** Decided by nothing: they return to the caller. */
+  /** Not decided: they return to the calling chain. */
   readonly back: readonly Flow[];
   readonly accepted: readonly Flow[];
 }
 
-/** Where flows are after a rule. */
+/** The flows after a rule. */
 interface Outcome {
   readonly back: Flow[];
   readonly accepted: Flow[];
-  /** Those that ask the next rule. */
+  /** Those for which the next rule is evaluated. */
   readonly on: Flow[];
 }
 
-/** A rule that is asked about a flow, and the sources for which it has come so far: for certain, and perhaps. */
+/** A rule under evaluation, and the sources for which all its parts so far matched: certainly, and possibly. */
 interface Aim {
   readonly rule: Rule;
   readonly stage: Stage;
@@ -49,16 +49,16 @@ interface Aim {
   readonly may: AddressRanges;
 }
 
-/** The kernel lets no rules in that jump deeper than 16, and none that jump in circles. */
+/** The kernel itself refuses jumps deeper than 16, and loops. */
 const DEEPEST = 256;
 
-/** So many rules are asked for one approach; a host whose chains fork without end would keep us for ever. */
+/** At most this many rules are evaluated for one approach: a host's chains could branch exponentially. */
 const MOST_RULES = 3_000_000;
 
-/** What is said of such rules. */
+/** The text for such rules. */
 export const ENDLESS = 'rules that jump to each other endlessly';
 
-/** Sends flows through chains, split by each match into those that it is true for and the others. */
+/** Sends flows through chains; each match splits them into those for which it is true and the others. */
 export class Walk {
   readonly refused: Refusal[] = [];
   readonly diverted: Diverted[] = [];
@@ -67,12 +67,12 @@ export class Walk {
   readonly #worst: boolean;
   readonly #translations = new Map<Rule, Map<string, Translation>>();
   readonly #trail: string[] = [];
-  #asked = 0;
+  #evaluated = 0;
   #translated = 0;
 
-  /** Whether more rules were asked than any host has. */
+  /** Whether more rules were evaluated than on any real host. */
   get endless(): boolean {
-    return this.#asked > MOST_RULES;
+    return this.#evaluated > MOST_RULES;
   }
 
   constructor(setting: Setting, worst: boolean) {
@@ -80,7 +80,7 @@ export class Walk {
     this.#worst = worst;
   }
 
-  /** Sends flows through a base chain: what it lets on. */
+  /** Sends flows through a base chain; returns those that it accepts. */
   through(chain: Chain, stage: Stage, flows: readonly Flow[]): readonly Flow[] {
     const { back, accepted } = this.#run(chain, stage, flows);
     if (stage.base.policy === 'accept') return merge([...accepted, ...back]);
@@ -97,7 +97,7 @@ export class Walk {
     for (const rule of chain.rules) {
       if (here.length === 0) break;
       const outcome: Outcome = { back, accepted, on: [] };
-      for (const flow of here) this.#ask(rule, stage, flow, outcome);
+      for (const flow of here) this.#evaluate(rule, stage, flow, outcome);
       here = merge(outcome.on);
     }
     this.#trail.pop();
@@ -105,19 +105,19 @@ export class Walk {
     return { back: merge(back), accepted: merge(accepted) };
   }
 
-  #ask(rule: Rule, stage: Stage, flow: Flow, outcome: Outcome): void {
-    this.#asked += 1;
-    if (this.#asked <= MOST_RULES) this.#rule(rule, 0, stage, flow, outcome);
+  #evaluate(rule: Rule, stage: Stage, flow: Flow, outcome: Outcome): void {
+    this.#evaluated += 1;
+    if (this.#evaluated <= MOST_RULES) this.#rule(rule, 0, stage, flow, outcome);
     else {
       this.unknown.add(ENDLESS);
       this.#refuse(flow, 'drop', stage, { rule: ENDLESS });
     }
   }
 
-  /** @param from the part of the rule to begin with */
+  /** @param from the first part of the rule to evaluate */
   #rule(rule: Rule, from: number, stage: Stage, flow: Flow, outcome: Outcome): void {
     const { every } = this.#setting;
-    /** The sources for which all matches so far are true: for certain, and perhaps. */
+    /** The sources for which all matches so far are true: certainly, and possibly. */
     let must = every;
     let may = every;
     for (let index = from; index < rule.parts.length; index += 1) {
@@ -141,7 +141,7 @@ export class Walk {
           break;
         case 'set-mark':
         case 'untrack': {
-          // What stands before a match that fails has happened.
+          // Statements before a failed match have been executed.
           this.#leave(rest(flow, part(flow, must, every)), outcome);
           const hit = part(flow, this.#worst ? may : must, every);
           if (hit !== null) this.#rule(rule, index + 1, stage, changedBy(item, hit, stage), outcome);
@@ -179,12 +179,12 @@ export class Walk {
     outcome.on.push(flow);
   }
 
-  /** What is left asks the next rule. */
+  /** The next rule is evaluated for the rest. */
   #leave(flow: Flow | null, outcome: Outcome): void {
     if (flow !== null) outcome.on.push(flow);
   }
 
-  /** Treats the sources with each key of a map as the map says. */
+  /** Applies a map's verdicts to the sources that match its keys. */
   #map<T>(
     groups: readonly Group<T>[],
     fields: readonly Field[],
@@ -202,11 +202,11 @@ export class Walk {
     this.#leave(left, outcome);
   }
 
-  /** @returns those that do not ask the next rule; a chain that is jumped to gives its own back by itself */
+  /** @returns those for which the next rule is not evaluated; a called chain returns its own */
   #verdict(verdict: Verdict, aim: Aim, outcome: Outcome): Flow | null {
     const { flow, stage, rule } = aim;
     const { every } = this.#setting;
-    // What perhaps is treated so goes both ways.
+    // Possible matches follow both paths.
     const hit = part(flow, this.#worst ? aim.may : aim.must, every);
     if (hit === null) return null;
     switch (verdict.kind) {
@@ -252,7 +252,7 @@ export class Walk {
     this.refused.push({ ranges, verdict, table: nameOf(stage.table), chain, rule, trail, by: by.by ?? 'rule' });
   }
 
-  /** What nobody understands may do anything, so nothing behind it in the rule is a permission. */
+  /** An unknown part may do anything, so no later part of the rule counts as a permission. */
   #unknownStatement(text: string, { rule, stage, flow, may }: Aim, outcome: Outcome): void {
     const hit = part(flow, may, this.#setting.every);
     if (hit !== null) {
@@ -292,7 +292,7 @@ export class Walk {
     }
   }
 
-  /** The same one for the same rule and destination, so that flows stay together. */
+  /** The same object for the same rule and destination, so that flows can be merged. */
   #translation(rule: Rule, stage: Stage, flow: Flow, to: Destination | Target, target: Target): Translation {
     const { approach, destination, port, here, every } = this.#setting;
     const address = to.address === 'same' && target.address === 'here' ? 'here' : to.address;

@@ -17,7 +17,7 @@ export interface PlayHosts {
   readonly hosts: readonly string[];
 }
 
-/** Which play each managed host gets, and what is wrong with playbooks, matrices and settings taken together. */
+/** The play of each managed host, and the problems of playbooks, matrices and settings together. */
 export interface PlayAssignment {
   /** Every managed host that exactly one play covers. */
   readonly plays: ReadonlyMap<string, Play>;
@@ -30,12 +30,12 @@ export interface PlayAssignment {
 interface Use {
   readonly playbook: Playbook;
   readonly hosts: ReadonlySet<string>;
-  /** Of a playbook with errors, the matrices of which not everything is known; `null` for one in order. */
+  /** For a playbook with errors, its matrices that are known only in part; `null` for one without errors. */
   readonly incomplete: ReadonlySet<Matrix> | null;
 }
 
 /**
- * Assigns each host its play and holds its settings against the play's matrix.
+ * Assigns each host its play and checks its settings against the play's matrix.
  *
  * A host's playbook is the one of `--playbook`, or else its `portfw_playbook`. Hosts that are not managed get no play,
  * but their settings are checked against the play that covers them.
@@ -78,7 +78,7 @@ export function assignPlays(
   return { plays, order, problems: sortProblems(problems.all) };
 }
 
-/** Problems without repetition: a group's variable is wrong once, however many hosts it reaches. */
+/** Problems without repetition: a wrong variable of a group is reported once, not for each of its hosts. */
 class ProblemList {
   readonly all: Problem[] = [];
   readonly #seen = new Set<string>();

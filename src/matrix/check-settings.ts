@@ -24,10 +24,10 @@ const NAMES_OF = {
 };
 
 /**
- * Holds what the inventory says of one host against the matrix of its play: roles, features, interface choices, peer
- * sets and the selectors of `portfw_allow_from`.
+ * Checks one host's settings against the matrix of its play: roles, features, interface choices, peer sets and the
+ * selectors of `portfw_allow_from`.
  *
- * @param fallback the place of problems whose value no file set
+ * @param fallback the place of problems whose value comes from no file
  * @param complete `false` for a matrix with errors, of which the names are known but not every rule
  */
 export function checkSettings(

@@ -13,15 +13,15 @@ import type { KnownNames } from './rules.ts';
 import { type Checked, SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
-const CHECKER = new SchemaChecker(matrixSchema);
-
-/** A matrix with everything that is wrong or doubtful about its file and those that it extends. */
+const CHECKER = new SchemaChecker(
+  matrixSchema,
+); /** A matrix with all problems of its file and of those that it extends. */
 export interface MatrixReading {
   /** `null` when a problem is an error. */
   readonly matrix: Matrix | null;
   /**
-   * Of a matrix with errors, what can be read: all names of roles, features and peer sets, but not every rule. For
-   * finding further problems, never for a run. `null` where nothing of use is left.
+   * What can be read of a matrix with errors: all names of roles, features and peer sets, but not every rule. Only for
+   * finding further problems, never for a run. `null` when too little can be read.
    */
   readonly partial?: Matrix | null;
   readonly problems: readonly Problem[];
@@ -46,7 +46,7 @@ export function readMatrix(
 }
 
 /**
- * As {@link readMatrix}, for those who need the matrix.
+ * As {@link readMatrix}, where the matrix is needed.
  *
  * @throws InputError with every problem found
  */
@@ -94,7 +94,7 @@ function readChain(
   return resolveMatrix(written, yaml, checked, base);
 }
 
-/** A file that cannot be opened is the fault of the line that names it, when a line does. */
+/** A file that cannot be opened is a problem of the line that names it, if there is one. */
 function blameReference(problem: Problem, location: SourceLocation | null): Problem {
   if (
     location === null ||
@@ -128,8 +128,7 @@ function resolveMatrix(
     problems.push(new Problem({ severity: 'error', code, what, solve, location }));
   };
   const base = reading?.matrix ?? null;
-  const part: Part = { written, yaml, checked, base, report };
-  // Against a base that cannot be read nothing can be checked: its own problems come first.
+  const part: Part = { written, yaml, checked, base, report }; // Without its base nothing can be checked: the base's problems must be solved first.
   const baseless = written.extends !== undefined && base === null;
 
   checkHead(part);
@@ -148,7 +147,7 @@ function resolveMatrix(
     clusters = mergeClusters({ ...part, roles: named, features: known.features });
   }
 
-  // A set that keeps some of its roles goes on with these.
+  // A set that loses only some of its roles remains with the others.
   for (const [name, peer] of peers) {
     const left = peer.roles.filter((role) => roles.has(role));
     if (left.length > 0 && left.length < peer.roles.length) peers.set(name, { ...peer, roles: left });
@@ -206,9 +205,7 @@ function mergeRoles(part: Part, roles: Map<string, MatrixRole>, known: KnownName
     });
     roles.set(name, merged);
   }
-}
-
-/** What there is of a matrix with errors; a role that cannot be read is there by its name. */
+} /** What can be read of a matrix with errors; of an unreadable role only its name. */
 function partialMatrix(
   written: MatrixFile,
   yaml: YamlFile,
@@ -284,7 +281,7 @@ function dropRoles({ written, yaml, checked, base, report }: Part, roles: Map<st
   }
 }
 
-/** A peer set may only follow roles that are there; one whose roles are all dropped would have lost its addresses. */
+/** A peer set may only follow existing roles; one whose roles are all dropped would lose its addresses. */
 function checkPeerRoles(
   { written, yaml, report }: Part,
   peers: ReadonlyMap<string, PeerSet>,
@@ -312,7 +309,7 @@ function checkPeerRoles(
   }
 }
 
-/** A mapping's entries, none when it is not there or not a mapping. */
+/** A mapping's entries; none when it is missing or not a mapping. */
 function entriesOf<T>(mapping: Readonly<Record<string, T>> | undefined): [string, T][] {
   return typeof mapping === 'object' && mapping !== null ? Object.entries(mapping) : [];
 }

@@ -12,13 +12,11 @@ import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-sch
 import { type Checked, SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
-const CHECKER = new SchemaChecker(playbookSchema);
-
-/** A playbook with everything that is wrong or doubtful about it and its matrices. */
+const CHECKER = new SchemaChecker(playbookSchema); /** A playbook with all its problems and those of its matrices. */
 export interface PlaybookReading {
   /** `null` when a problem is an error. */
   readonly playbook: Playbook | null;
-  /** Of a playbook with errors, in it or in its matrices, the plays that can be read: for finding further problems. */
+  /** The plays that can be read of a playbook with errors in it or in its matrices: for finding further problems. */
   readonly partial?: PartialPlaybook;
   readonly problems: readonly Problem[];
 }
@@ -26,7 +24,7 @@ export interface PlaybookReading {
 /** See {@link PlaybookReading.partial}. */
 export interface PartialPlaybook {
   readonly playbook: Playbook;
-  /** The matrices of which not everything is known. */
+  /** The matrices that are known only in part. */
   readonly incomplete: ReadonlySet<Matrix>;
 }
 
@@ -86,7 +84,7 @@ export function readPlaybook(
 }
 
 /**
- * As {@link readPlaybook}, for those who need the playbook.
+ * As {@link readPlaybook}, where the playbook is needed.
  *
  * @throws InputError with every problem found
  */

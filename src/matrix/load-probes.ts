@@ -14,11 +14,11 @@ const TCP_HINT = 'Write a port from 1 to 65535, "HOST:PORT", or "[ADDRESS]:PORT"
 const HOST_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/;
 
 /**
- * Reads a play's `probes`. What the schema cannot say is checked here: exactly one of `tcp` and `command`, ports, names.
+ * Reads a play's `probes`. What the schema cannot check is checked here: exactly one of `tcp` and `command`, ports, names.
  *
  * @param directory absolute: where commands run, the playbook's own folder
  * @param problems gets what is wrong
- * @returns the probes that are sound
+ * @returns the valid probes
  */
 export function readProbes(
   entry: PlayEntry,

@@ -19,7 +19,7 @@ export interface PortRow {
   readonly note?: string | undefined;
 }
 
-/** Rules that stand on one interface class; what it says of source, sender, feature and note goes for each row that is silent. */
+/** Rules of one interface class; its source, sender, feature and note apply to each row without its own. */
 export interface RuleGroup {
   readonly interface: InterfaceClass;
   readonly source?: string | undefined;
@@ -85,7 +85,7 @@ export interface MatrixFile {
 /** Lower-case words of letters and digits joined by hyphens: fit for `portfw-<role>-<interface>`, a firewalld service. */
 const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
-/** A name of ours, at most `length` characters. */
+/** A name of portfw, at most `length` characters. */
 function nameSchema(length: number): z.ZodString {
   return z.string().max(length).regex(NAME);
 }
@@ -101,7 +101,7 @@ export function textSchema(length: number): z.ZodString {
 
 /** The longest name of a matrix, a role or a feature. */
 const MAX_NAME = 32;
-/** The longest name of a peer set: an ipset's name has at most 31 characters, ten of which are ours. */
+/** The longest name of a peer set: an ipset's name has at most 31 characters, and portfw adds ten. */
 const MAX_PEER_NAME = 20;
 
 const name = nameSchema(MAX_NAME);

@@ -3,11 +3,11 @@ import type { SourceLocation } from '../core/problem.ts';
 import type { RoleCluster } from '../settings/clusters.ts';
 import type { InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 
-/** Which print of the vendor's table a matrix follows. */
+/** The edition of the vendor's table that a matrix follows. */
 export interface MatrixPrint {
   /** The vendor's document, by its title. */
   readonly document: string;
-  /** Maintenance release or date of the print, as far as it is known. */
+  /** Maintenance release or date of the print, if known. */
   readonly edition: string;
 }
 
@@ -27,23 +27,23 @@ export interface MatrixRule {
   readonly port: RulePort;
   /** `any`, or the name of a peer set of this matrix. */
   readonly from: string;
-  /** Who may come instead while the rule stands on the public side (`portfw_role_interfaces`), or `null` for the same. */
+  /** The sender instead of `from` while the rule is on the public side (`portfw_role_interfaces`), or `null` for the same. */
   readonly fromPublic: string | null;
-  /** True for a port that administers the host: where `portfw_management` is set, its sources alone may come. */
+  /** True for a port that administers the host: where `portfw_management` is set, only its sources are allowed. */
   readonly administration: boolean;
   /** The feature that turns the rule on, or `null` for an unconditional rule. */
   readonly feature: string | null;
   /** The conntrack helper that the protocol needs, or `null`. */
   readonly helper: 'ftp' | 'tftp' | null;
   readonly purpose: string;
-  /** Where the vendor prints it: table and section. */
+  /** Table and section of the vendor's document. */
   readonly source: string;
   /** What is doubtful about the print, or `null`. */
   readonly note: string | null;
   readonly location: SourceLocation;
 }
 
-/** One observation that speaks for a role; `weight` is how much confidence it adds, 0 to 1. */
+/** One observation that suggests a role; `weight` is how much confidence it adds, 0 to 1. */
 export type Detector =
   | {
       readonly kind: 'socket';
@@ -64,7 +64,7 @@ export interface MatrixRole {
   readonly title: string;
   /** True for a role that every managed host of the matrix plays ("All servers"). */
   readonly everyHost: boolean;
-  /** True for an appliance that nobody can log in to: its rules are advice, and it only appears as a peer. */
+  /** True for an appliance without logins: its rules are advice, and it only appears as a peer. */
   readonly appliance: boolean;
   /** Interface classes that the operator may choose for the role's rules with `portfw_role_interfaces`. */
   readonly interfaceChoices: readonly InterfaceClass[];
@@ -78,7 +78,7 @@ export interface PeerSet {
   readonly description: string;
   /** Roles whose hosts are the peers when the inventory does not say otherwise with `portfw_peers`. */
   readonly roles: readonly string[];
-  /** True for a set that holds hosts of the host's own site alone; without roles, all of them. */
+  /** True for a set that holds only hosts of the host's own site; without roles, all of them. */
   readonly site: boolean;
 }
 
@@ -121,26 +121,26 @@ export type BatchSize =
   | { readonly kind: 'count'; readonly count: number }
   | { readonly kind: 'percent'; readonly percent: number };
 
-/** What becomes of the good hosts when another one fails (`on_failure`). */
+/** What happens to the other hosts when one fails (`on_failure`). */
 export const ON_FAILURE = ['keep-good', 'revert-batch', 'revert-run'] as const;
 
-/** One of `ON_FAILURE`: each host decides for itself, or a batch is changed as a whole, or all of a playbook's hosts are. */
+/** One of `ON_FAILURE`: each host is kept or rolled back for itself, or a batch as a whole, or all of a playbook's hosts as a whole. */
 export type OnFailure = (typeof ON_FAILURE)[number];
 
 interface AnyProbe {
-  /** What messages call it. */
+  /** Its name in messages. */
   readonly name: string;
   readonly timeoutMs: number;
-  /** Whether it has to pass before the change already; false for one that looks at what the change is to open. */
+  /** Whether it must pass before the change too; false for one that checks what the change will open. */
   readonly passesBefore: boolean;
   readonly location: SourceLocation;
 }
 
-/** A look of the operator's own at a changed host, that must pass before the change is kept. */
+/** The operator's own check of a changed host, which must pass before the change is kept. */
 export type Probe =
   | (AnyProbe & {
       readonly kind: 'tcp';
-      /** An address, a name or a host of the inventory; `null` for the host that is changed. */
+      /** An address, a name or a host of the inventory; `null` for the changed host. */
       readonly host: string | null;
       readonly port: number;
       /** A pattern for the hosts to connect from; `null` for the controller. */
@@ -154,7 +154,7 @@ export type Probe =
       readonly directory: string;
     });
 
-/** One play of a playbook: which matrix goes to which hosts, with which options, rolled out how. */
+/** One play of a playbook: which matrix for which hosts, with which options, and how it is rolled out. */
 export interface Play {
   readonly name: string;
   /** An Ansible host pattern. */
@@ -164,11 +164,11 @@ export interface Play {
   readonly features: readonly string[];
   /** Batch sizes in order, the last one repeating; empty for all hosts at once. */
   readonly serial: readonly BatchSize[];
-  /** The playbook stops after a batch in which more than this share of hosts failed; `null` never stops. */
+  /** The playbook stops after a batch in which more than this share of hosts failed; `null`: it never stops. */
   readonly maxFailPercentage: number | null;
   readonly onFailure: OnFailure;
   readonly probes: readonly Probe[];
-  /** Where its hosts are named. */
+  /** The place of its `hosts`. */
   readonly location: SourceLocation;
 }
 

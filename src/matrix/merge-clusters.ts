@@ -7,21 +7,21 @@ import type { Matrix } from './matrix.ts';
 import type { ClusterEntry, MatrixFile } from './matrix-schema.ts';
 import type { Checked } from './schema-problems.ts';
 
-/** What resolving a matrix's clusters needs to know of the file that they are written in. */
+/** The file whose clusters are resolved. */
 export interface ClusterContext {
   readonly written: MatrixFile;
   readonly yaml: YamlFile;
   readonly checked: Checked;
   readonly base: Matrix | null;
-  /** Names of the roles that the file writes, sound or not, and of those that it takes over. */
+  /** Names of the roles that the file defines, valid or not, and of those that it inherits. */
   readonly roles: ReadonlySet<string>;
   readonly features: ReadonlySet<string>;
   readonly report: (code: string, what: string, solve: string, location: SourceLocation) => void;
 }
 
 /**
- * The clusters of a matrix: those of the base without what `drop_clusters` takes out, and the file's own, which take the
- * place of the base's of the same name. A role that was dropped leaves the base's clusters.
+ * The clusters of a matrix: those of the base without `drop_clusters`, and the file's own, which replace the base's of the
+ * same name. A dropped role is also removed from the base's clusters.
  */
 export function mergeClusters(context: ClusterContext): ReadonlyMap<string, RoleCluster> {
   const { written, yaml, checked, base, roles, features, report } = context;

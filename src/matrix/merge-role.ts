@@ -17,7 +17,7 @@ import {
 } from './rules.ts';
 import type { Checked } from './schema-problems.ts';
 
-/** What resolving a role needs to know of the file it is written in. */
+/** The file whose role is resolved. */
 export interface RoleContext {
   readonly matrix: string;
   /** Whether the file extends another matrix. */
@@ -32,10 +32,10 @@ export interface RoleContext {
 const CHANGES = ['add', 'replace', 'drop'] as const;
 
 /**
- * Resolves a role as a file writes it against the base's role of that name, if there is one.
+ * Merges a file's role with the base's role of that name, if there is one.
  *
- * `rules` takes the place of all the base's rules; `drop`, `replace` and `add` change them, in this order. Everything
- * else that the file does not say (title, detectors, …) stays as the base has it.
+ * `rules` replaces all the base's rules; `drop`, `replace` and `add` change them, in this order. Everything else that the
+ * file leaves out (title, detectors, …) is inherited from the base.
  */
 export function mergeRole(name: string, entry: RoleEntry, base: MatrixRole | null, context: RoleContext): MatrixRole {
   const at = ['roles', name];
@@ -161,7 +161,7 @@ function dropHint(selector: string, rules: readonly RuleDraft[]): string {
   return suggestion(selector, rules.map(ruleKey), 'rules');
 }
 
-/** Puts each new rule where the base's rule for the same interface, protocol and port stands. */
+/** Replaces each rule of the base by the new one for the same interface, protocol and port. */
 function replaceRules(
   rules: readonly RuleDraft[],
   replacements: readonly RuleDraft[],

@@ -6,7 +6,7 @@ import { textSchema } from './matrix-schema.ts';
 /** A batch size as a playbook writes it: `3` or `"30%"`. */
 export type SerialEntry = number | string;
 
-/** A probe as a playbook file writes it: `tcp` or `command`, and never both. */
+/** A probe as a playbook file writes it: `tcp` or `command`, not both. */
 export interface ProbeEntry {
   readonly name?: string | undefined;
   readonly tcp?: number | string | undefined;

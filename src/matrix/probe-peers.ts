@@ -5,14 +5,14 @@ import { shown } from '../core/shown.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import type { Play, Probe } from './matrix.ts';
 
-/** A pattern that names a whole fleet would have every changed host log in to all of it, twice. */
+/** With a pattern for a whole fleet, portfw would log in to all of it twice for each changed host. */
 const MAX_PEERS = 10;
 
 /**
- * The hosts that a probe of one changed host connects from, in the inventory's order. A host is no peer of itself: what
- * it sends to its own address never meets its firewall.
+ * The hosts that a probe of one changed host connects from, in the inventory's order. A host is no peer of itself: its
+ * firewall does not see what it sends to its own address.
  *
- * @param host the host that is changed
+ * @param host the changed host
  */
 export function probePeers(inventory: Inventory, probe: Probe, host: string): readonly string[] {
   if (probe.kind === 'command' || probe.from === null) return [];

@@ -3,8 +3,8 @@ import { formatRulePort } from './rules.ts';
 
 /**
  * The rows of a matrix, one protocol and one port or range each: roles in the order of the matrix, and within a role
- * the order of the print. A row that was taken over from a base carries this matrix's name; its `source` names the
- * print behind it.
+ * the order of the print. A row inherited from a base has this matrix's name; its `source` names the vendor's
+ * print.
  */
 export function matrixRows(matrix: Matrix): MatrixRow[] {
   return [...matrix.roles.values()].flatMap((role) => role.rules.map((rule) => toRow(rule, matrix.name)));
@@ -25,9 +25,9 @@ function toRow(rule: MatrixRule, matrix: string): MatrixRow {
   };
 }
 
-/** A row with what the inventory may make of its sender. */
+/** A row with what may change its sender. */
 export interface FullRow extends MatrixRow {
-  /** Who may come instead on the public side; `null` for the same. */
+  /** The sender on the public side; `null` for the same. */
   readonly from_public: string | null;
   /** Whether `portfw_management` narrows it. */
   readonly administration: boolean;
@@ -54,7 +54,7 @@ const COMPARED_COLUMNS = [
   'note',
 ] as const satisfies readonly (keyof FullRow)[];
 
-/** A row that two matrices have in common, but do not say the same of. */
+/** A row that both matrices have, with differences. */
 export interface RowDifference {
   readonly left: FullRow;
   readonly right: FullRow;
@@ -66,7 +66,7 @@ export interface MatrixComparison {
   readonly onlyLeft: readonly MatrixRow[];
   readonly onlyRight: readonly MatrixRow[];
   readonly different: readonly RowDifference[];
-  /** How many rows say the same in both. */
+  /** How many rows are the same in both. */
   readonly same: number;
 }
 

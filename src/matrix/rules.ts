@@ -13,7 +13,7 @@ export interface KnownNames {
   readonly peers: ReadonlySet<string>;
 }
 
-/** What expanding the rows of one role needs to know. */
+/** The role whose rows are expanded. */
 export interface RowContext {
   readonly matrix: string;
   readonly role: string;
@@ -23,7 +23,7 @@ export interface RowContext {
   readonly problems: Problem[];
 }
 
-/** A rule before its `id` is settled, which takes the other rules of the role. */
+/** A rule without its `id`, which depends on the other rules of the role. */
 export type RuleDraft = Omit<MatrixRule, 'id'>;
 
 const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp'];
@@ -35,14 +35,14 @@ export function formatRulePort(port: RulePort): string {
   return port.kind === 'rpc' ? `rpc:${port.program}` : formatPortRange(port.range);
 }
 
-/** `interface/protocol/port`: what a rule is within its role, whoever may come. */
+/** `interface/protocol/port`: identifies a rule within its role, without its sender. */
 export function ruleKey(rule: RuleDraft): string {
   return `${rule.interface}/${rule.protocol}/${formatRulePort(rule.port)}`;
 }
 
 /**
  * Turns groups of rows into rules, one protocol and one port or range each, in the order written.
- * Rows that the schema refused are left out; everything else that is wrong with a row goes to `context.problems`.
+ * Rows that the schema refused are left out; all other problems of a row are added to `context.problems`.
  */
 export function expandGroups(groups: readonly RuleGroup[], at: YamlPath, context: RowContext): RuleDraft[] {
   const drafts: RuleDraft[] = [];
@@ -167,7 +167,7 @@ function checkHelper(row: PortRow, path: YamlPath, context: RowContext): 'ftp' |
   return helper;
 }
 
-/** Reports rules of one role that say the same twice, or whose ranges overlap on one interface for the same sender. */
+/** Reports duplicate rules of one role, and ranges that overlap on one interface for the same sender. */
 export function checkOverlaps(rules: readonly RuleDraft[], problems: Problem[]): void {
   const seen = new Map<string, RuleDraft[]>();
   for (const rule of rules) {

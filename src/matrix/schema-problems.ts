@@ -5,12 +5,12 @@ import { shown } from '../core/shown.ts';
 import { suggestion } from '../core/suggest.ts';
 import { valueAt, type YamlFile, type YamlPath } from '../documents/yaml-view.ts';
 
-/** A document held against a schema: what is wrong with it, and which of its parts can still be used. */
+/** The result of checking a document against a schema: its problems, and which of its parts can still be used. */
 export interface Checked {
   readonly problems: readonly Problem[];
-  /** Whether nothing is wrong with the part at `path`, with anything in it, or with what it stands in. */
+  /** Whether the part at `path`, everything in it and everything around it has no problem. */
   sound(path: YamlPath): boolean;
-  /** Whether the part at `path` itself has the right form, whatever is wrong further inside. */
+  /** Whether the part at `path` itself has the right form; its contents may have problems. */
   usable(path: YamlPath): boolean;
 }
 
@@ -18,8 +18,8 @@ type Issue = z.core.$ZodIssue;
 type SchemaNode = z.core.JSONSchema.BaseSchema;
 
 /**
- * Holds YAML documents against a schema and turns every issue into a problem with its place and how to solve it.
- * An unknown key is a problem, but leaves the mapping that it stands in usable.
+ * Checks YAML documents against a schema and turns every issue into a problem with its place and how to solve it.
+ * An unknown key is a problem, but the mapping with it can still be used.
  */
 export class SchemaChecker {
   readonly #schema: z.ZodType;
@@ -36,7 +36,7 @@ export class SchemaChecker {
     this.#described ??= z.toJSONSchema(this.#schema, { io: 'input' });
     const described = this.#described;
     const problems = result.error.issues.flatMap((issue) => toProblems(issue, yaml, described));
-    // Kept by their names: a file of many broken entries asks about each of them.
+    // Sets of names: a file with many broken entries needs many look-ups.
     const broken = new Set<string>();
     const above = new Set<string>();
     for (const issue of result.error.issues) {
@@ -145,7 +145,7 @@ function kindName(expected: string): string {
   }
 }
 
-/** What messages call the part at `path`: its key, or its place in a list. */
+/** The name of the part at `path` in messages: its key, or its place in a list. */
 function nameOf(path: YamlPath): string {
   const last = path.at(-1);
   if (last === undefined) return 'the document';
@@ -154,7 +154,7 @@ function nameOf(path: YamlPath): string {
   return list === undefined ? `entry ${last + 1}` : `entry ${last + 1} of ${shown(list)}`;
 }
 
-/** The part of a JSON Schema that describes what stands at `path`; the first branch that fits where there are several. */
+/** The part of a JSON Schema that describes the value at `path`; the first branch that fits where there are several. */
 function nodeAt(schema: SchemaNode, path: YamlPath): SchemaNode | null {
   const [step, ...rest] = path;
   if (step === undefined) return schema;

@@ -3,7 +3,7 @@ import { formatRulePort } from './rules.ts';
 
 /**
  * The selectors of `portfw_allow_from` that mean a rule, the most specific first: `role/interface/protocol/port`,
- * `role/protocol/port`, `role/port`, `role`. The interface class, the port and the range are those that the matrix writes.
+ * `role/protocol/port`, `role/port`, `role`. Interface class, port and range are written as in the matrix.
  */
 export function ruleSelectors(rule: Pick<MatrixRule, 'role' | 'interface' | 'protocol' | 'port'>): readonly string[] {
   const port = formatRulePort(rule.port);

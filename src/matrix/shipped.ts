@@ -6,10 +6,10 @@ import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { closest } from '../core/suggest.ts';
 
-/** What ships with portfw: playbooks, and the matrices that they use. */
+/** The folders of shipped playbooks and of the matrices that they use. */
 export type ShippedKind = 'playbook' | 'matrix';
 
-// The same two steps up from src/matrix and from dist/matrix.
+// Two folders up, both from src/matrix and from dist/matrix.
 const PLAYBOOKS = fileURLToPath(new URL('../../playbooks/', import.meta.url));
 
 function folderOf(kind: ShippedKind): string {
@@ -32,12 +32,12 @@ export function shippedSchemaNames(): readonly string[] {
     .sort();
 }
 
-/** Where the JSON Schema of that name is. */
+/** The path of the JSON Schema of that name. */
 export function shippedSchemaFile(name: string): string {
   return path.join(PLAYBOOKS, 'schemas', `${name}.schema.json`);
 }
 
-/** A file's path as messages show it: relative to the working directory when it lies below it. */
+/** A file's path as messages show it: relative to the working directory when it is in it. */
 export function displayPath(file: string): string {
   const relative = path.relative(process.cwd(), file);
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? file : relative;

@@ -2,8 +2,8 @@ import type { Fault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
 
 /**
- * The transport port: how the rest of portfw reaches a host, whatever carries it. Adapters: `node-ssh.ts` and
- * `local.ts`. Outcomes are values; an adapter throws only on a programming error.
+ * The transport port: how the rest of portfw reaches a host. Adapters: `ssh2/adapter.ts` and `local.ts`. Outcomes are
+ * values; an adapter throws only on a programming error.
  */
 
 /** Whether and how programs get root on the host. */
@@ -30,7 +30,7 @@ export interface SshEndpoint {
   readonly user: string;
   /** Named key files, offered first (through the agent where it holds them). Empty: the default files under ~/.ssh. */
   readonly privateKeyFiles: readonly string[];
-  /** Whether the agent's other keys are kept back (IdentitiesOnly). */
+  /** Whether the agent's other keys are not offered (IdentitiesOnly). */
   readonly identitiesOnly: boolean;
   /** The socket of an OpenSSH agent; `null` for none. */
   readonly agentSocket: string | null;
@@ -38,12 +38,12 @@ export interface SshEndpoint {
   readonly knownHostsFiles: readonly string[];
   /** The name to look the host key up by instead of `address` (HostKeyAlias); `null` for the usual names. */
   readonly hostKeyAlias: string | null;
-  /** Whether a key nobody has seen yet may be recorded. A changed or revoked key is refused all the same. */
+  /** Whether a new host key may be recorded. A changed or revoked key is always refused. */
   readonly acceptNewHostKeys: boolean;
   /** From the first packet to the end of the authentication. */
   readonly connectTimeoutMs: number;
   readonly keepalive: Keepalive;
-  /** Whether no key file is offered where none is named (`IdentityFile none`), not even the default ones. */
+  /** Whether the default key files are not offered either (`IdentityFile none`). */
   readonly noDefaultKeys?: boolean;
   /** The only ways to log in that may be tried, most wanted first; all of them when absent. */
   readonly loginMethods?: readonly LoginMethod[];
@@ -74,7 +74,7 @@ export type Route =
 
 /** How to reach one host. {@link createTarget} fills in the defaults. */
 export interface Target extends SshEndpoint {
-  /** The name the inventory knows the host by; shown to the user. */
+  /** The host's name in the inventory; shown to the user. */
   readonly name: string;
   readonly kind: 'ssh' | 'local';
   readonly route: Route;
@@ -90,14 +90,14 @@ export interface RemoteCommand {
   readonly program: string;
   /** What the program reads on its standard input, byte for byte, NUL bytes included; then end of file. */
   readonly data: string | Uint8Array;
-  /** The time the program may take on the host. It is stopped there (TERM, then KILL), whatever the line does. */
+  /** The time the program may take on the host. It is stopped there (TERM, then KILL), even when the connection is lost. */
   readonly deadlineMs: number;
-  /** The most bytes of standard output and standard error together. */
+  /** At most this many bytes of standard output and standard error together. */
   readonly outputLimitBytes: number;
   readonly signal?: AbortSignal;
 }
 
-/** Why sudo did not make us root. */
+/** Why sudo did not give root. */
 export type BecomeFailure =
   /** sudo asks for a password and none was given. */
   | 'password-required'
@@ -116,7 +116,7 @@ interface Measured {
 }
 
 interface FailedCommand extends Fault, Measured {
-  /** Whether the program may have begun: `false` proves that the host is as it was. */
+  /** Whether the program may have begun: `false` proves that it changed nothing on the host. */
   readonly mayHaveRun: boolean;
   /** What it had written until then. */
   readonly stdout: Buffer;
@@ -132,7 +132,7 @@ export type CommandOutcome =
       readonly stdout: Buffer;
       readonly stderr: Buffer;
     } & Measured)
-  /** The connection went away: what the program did is unknown. */
+  /** The connection was lost: what the program did is unknown. */
   | ({ readonly kind: 'lost' } & FailedCommand)
   /** The program was stopped at its deadline. */
   | ({ readonly kind: 'deadline' } & FailedCommand)
@@ -146,12 +146,12 @@ export type CommandOutcome =
   /** The program's shell ended (killed, say) before the program did: what it did is unknown. */
   | ({ readonly kind: 'broken-off'; readonly exitCode: number | null; readonly signal: string | null } & FailedCommand);
 
-/** An authenticated way to one host. */
+/** An authenticated connection to one host. */
 export interface Connection {
   readonly target: Target;
   /**
-   * Our end and the host's end of the TCP connection as seen from here (NAT may differ); `null` where there is none: on this
-   * machine, behind a jump host, over a command.
+   * Our end and the host's end of the TCP connection as seen from here (with NAT the host sees others); `null` without one:
+   * on this machine, behind a jump host, over a command.
    */
   readonly endpoints: {
     readonly localAddress: string;
@@ -159,7 +159,7 @@ export interface Connection {
     readonly remoteAddress: string;
     readonly remotePort: number;
   } | null;
-  /** What the user may want to know about how the connection came about (a host key was recorded, say). */
+  /** What the user may want to know about the login (for example that a host key was recorded). */
   readonly notes: readonly string[];
   /** Runs one program. Several may run at once, but sshd allows ten sessions a connection by default. */
   run(command: RemoteCommand): Promise<CommandOutcome>;
@@ -173,21 +173,21 @@ export type ConnectOutcome =
   /** No TCP connection, no SSH server, or it went silent. */
   | ({ readonly kind: 'unreachable' } & Fault)
   /**
-   * The server answers but turns us away before authentication. From OpenSSH 9.8 on it says the same whether it
-   * penalises us for failed logins or has too many logins under way.
+   * The server answers but refuses us before authentication. Since OpenSSH 9.8 it gives the same answer for a penalty
+   * after failed logins and for too many logins at once.
    */
   | ({
       readonly kind: 'turned-away';
       readonly reason: 'penalty-or-overload' | 'too-many-connections' | 'unknown';
     } & Fault)
-  /** The server offers no algorithm that we speak, or breaks the protocol. */
+  /** The server offers no algorithm that we support, or breaks the protocol. */
   | ({ readonly kind: 'protocol-failed' } & Fault)
   | ({
       readonly kind: 'auth-failed';
       readonly tried: readonly string[];
       readonly offered: readonly string[];
     } & Fault)
-  /** Something on this machine stands in the way: an unreadable key or known_hosts file, a bad setting. */
+  /** Something on this machine prevents the connection: an unreadable key or known_hosts file, a bad setting. */
   | ({ readonly kind: 'local-problem' } & Fault)
   | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & Fault)
   /** `file` and `line` are the recorded key that the host no longer has. */
@@ -208,7 +208,7 @@ export type ConnectOutcome =
 
 /** Every way in which {@link Transport.connect} can fail. */
 export type ConnectFailure = Exclude<ConnectOutcome, { kind: 'connected' }>;
-/** Every way in which {@link Connection.run} can fail to run a program to its end. */
+/** Every way in which {@link Connection.run} can fail. */
 export type CommandFailure = Exclude<CommandOutcome, { kind: 'exited' }>;
 
 /**

@@ -22,7 +22,7 @@ class LocalConnection implements Connection {
   readonly target: Target;
   readonly endpoints = null;
   readonly notes: readonly string[] = [];
-  /** Ends our interest in each running process. */
+  /** Stops waiting for each running process. */
   readonly #running = new Set<() => void>();
   readonly #account: Account;
 
@@ -41,8 +41,8 @@ class LocalConnection implements Connection {
   }
 
   #start(line: string, events: ProcessEvents): ProcessHandle {
-    // Not `runProgram`: its output is read as it comes, and answered. It is a process group of its own: an interrupt at the
-    // keyboard is ours to handle, not the program's.
+    // Not `runProgram`: its output is read as it comes, and answered. It is a process group of its own: portfw handles an interrupt at the
+    // keyboard, not the program.
     const child = execa('/bin/sh', ['-c', line], {
       ...houseOptions(),
       buffer: false,

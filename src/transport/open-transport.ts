@@ -1,11 +1,11 @@
 import type { Target, Transport } from './connection.ts';
 import type { AnswerQuestion, LoginObstacle, PassphraseSource } from './logins.ts';
 
-/** A transport for every kind of target, with a way to get its questions over with. */
+/** A transport for every kind of target, which can ask its questions in advance. */
 export interface OpenTransport extends Transport {
   /**
-   * Unlocks the keys that the targets and their jump hosts name, asking once for each passphrase; returns what stands in
-   * the way, without having contacted any host.
+   * Unlocks the keys that the targets and their jump hosts name, asking once for each passphrase; returns what prevents
+   * it. Contacts no host.
    */
   unlockKeys(targets: readonly Target[]): Promise<readonly LoginObstacle[]>;
   /** Logs out of the jump hosts that the connections shared, at the end of a run. */
@@ -16,7 +16,7 @@ export interface OpenTransport extends Transport {
  * The transport that commands use: SSH or local by the target's kind. The adapters, with their libraries, are loaded when
  * the first target needs them.
  *
- * @param ask answers what servers ask during a login, besides the password; `null` when nobody can be asked
+ * @param ask answers what servers ask during a login, besides the password; `null` when the user cannot be asked
  */
 export function openTransport(passphrases: PassphraseSource, ask: AnswerQuestion | null = null): OpenTransport {
   let sshUsed = false;

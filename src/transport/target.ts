@@ -11,7 +11,7 @@ import { type Setting, settingOf } from './ssh-config/ssh-options.ts';
 
 export type { SshConfigFiles } from './ssh-config/ssh-config-files.ts';
 
-/** From the first packet to the end of the authentication, when nothing else is said (`ansible_timeout`). */
+/** From the first packet to the end of the authentication, unless `ansible_timeout` is set. */
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 
 /** Three unanswered keepalives a second apart: a dead line is noticed within about four seconds. */
@@ -23,11 +23,11 @@ export interface TargetOptions {
   readonly acceptNewHostKeys: boolean;
   /** From `PORTFW_BECOME_PASSWORD` or a prompt; wins over `ansible_become_password`. */
   readonly becomePassword: Secret | null;
-  /** From `PORTFW_SSH_PASSWORD` or a prompt; for the hosts alone, never for a machine on the way. */
+  /** From `PORTFW_SSH_PASSWORD` or a prompt; only for the hosts, never for a machine on the way. */
   readonly sshPassword: Secret | null;
   /** `SSH_AUTH_SOCK`. */
   readonly agentSocket: string | null;
-  /** The account that runs portfw: who logs in where nothing names an account. */
+  /** The account that runs portfw: logs in where nothing names another. */
   readonly localUser: string;
   /** `--user`: where the inventory names no account; it wins over ssh_config. */
   readonly user?: string | null;

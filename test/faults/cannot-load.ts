@@ -6,7 +6,7 @@ import { pause, type Stand } from './stand.ts';
 export const CANNOT_LOAD = {
   cannotLoadKilled: {
     name: 'controller killed, files that no longer load',
-    how: "SIGKILL to the controller, and somebody's file that firewalld cannot load, until the host has been seen to hold the old rules",
+    how: 'SIGKILL to the controller, and a foreign file that firewalld cannot load, until the host was seen with the old rules',
     grace: 25,
     onlyOld: true,
     inject: async (scene) => {
@@ -18,7 +18,7 @@ export const CANNOT_LOAD = {
   },
   cannotStart: {
     name: 'firewalld killed, files that no longer load',
-    how: "SIGKILL to firewalld, and somebody's file that it cannot load, until the host has been seen to hold the old rules",
+    how: 'SIGKILL to firewalld, and a foreign file that it cannot load, until the host was seen with the old rules',
     grace: 25,
     onlyOld: true,
     inject: async (scene) => {
@@ -30,7 +30,7 @@ export const CANNOT_LOAD = {
   },
   cannotReload: {
     name: 'files that no longer load',
-    how: "somebody's file that firewalld cannot load, while the run goes on; it is repaired after the rollback",
+    how: 'a foreign file that firewalld cannot load, while the run goes on; it is repaired when the host has rolled back',
     grace: 25,
     onlyOld: true,
     inject: async (scene) => {
@@ -41,7 +41,7 @@ export const CANNOT_LOAD = {
   },
   cannotLoadBooted: {
     name: 'host loses power, files that no longer load',
-    how: "every process ends at once, and somebody's file that firewalld cannot load is there when the host starts again, until the host has been seen to hold the old rules",
+    how: 'every process ends at once, and a foreign file that firewalld cannot load is there when the host starts again, until the host was seen with the old rules',
     grace: 25,
     boots: true,
     onlyOld: true,
@@ -87,7 +87,7 @@ async function heldSaid({ notes }: Scene): Promise<readonly string[]> {
   const mute = notes.get('mute');
   return [
     ...(/^portfw_rollback_rules_in_force\S* 1$/m.test(held) ? [] : [`the host did not hold the old rules: ${held}`]),
-    ...(mute === undefined ? [] : [`nobody could log in while it held the old rules: ${mute}`]),
+    ...(mute === undefined ? [] : [`logins failed while it held the old rules: ${mute}`]),
     ...(notes.get('journal')!.includes('the previous rules are in force') ? [] : ['the journal does not say so']),
   ];
 }

@@ -23,7 +23,7 @@ export const APPLY_STEPS = [
 ] as const;
 /** Those of a rollback. */
 const ROLLBACK_STEPS = ['locked', 'saved', 'armed', 'restoring', 'restored', 'deciding', 'decided'] as const;
-/** Where the host itself waits; there is no process of ours on it while the controller verifies. */
+/** Where the host itself waits; it has no portfw process while the controller verifies. */
 const ON_THE_HOST = APPLY_STEPS.filter((step) => step !== 'verifying');
 
 type Planned = (host: number) => readonly Drill[];

@@ -45,7 +45,7 @@ export interface Fault {
   readonly shutsOut?: boolean;
   /** Seconds that the host may take beyond its window, where that is more than usual. */
   readonly grace?: number;
-  /** Whether nobody can log in until {@link end}. */
+  /** Whether logins fail until {@link end}. */
   readonly deaf?: boolean;
   /** Whether the host starts again: then what others had at runtime only is gone, as it is without portfw. */
   readonly boots?: boolean;
@@ -68,7 +68,7 @@ export interface Fault {
   readonly patient?: boolean;
 }
 
-/** What somebody else did during the run, and the host must or may still have. */
+/** What another administrator did during the run, and the host must or may still have. */
 export interface Foreign {
   /** Files of which the foreign hand's version must be there, with the line that says so. */
   readonly files: ReadonlyMap<string, string>;
@@ -188,7 +188,7 @@ async function seenThrough(
   if (found.outcome === 'neither') problems.push(...found.why);
   if (fault.deaf === true) await fault.end?.(scene);
   const mute = await awaitLogin(stand, fault.deaf === true ? performance.now() + GRACE_SECONDS * 1000 : deadline);
-  if (mute !== null) problems.push(`nobody can log in: ${mute}`);
+  if (mute !== null) problems.push(`logins fail: ${mute}`);
   const seconds = (performance.now() - injected) / 1000;
   if (fault.deaf === true || fault.shutsOut === true || fault.boots === true)
     watch.excuseShut(before, performance.now());
@@ -281,7 +281,7 @@ export function judge(scene: Scene, fault: Fault, is: State): Verdict {
   if (is.firewalld !== 'RUNNING') why.push(`firewalld: ${is.firewalld}`);
   const { old, oldBooted, new: changed, newBooted } = scene.stand.references(scene.scenario);
   const down = fault.leavesFirewalldDown?.includes(scene.step) === true;
-  // After a boot, or a start by somebody else, nobody has set anything at runtime only.
+  // After a boot, or a start by another program, nothing is set at runtime only.
   const candidates: readonly (readonly ['old' | 'new', State])[] = [
     // One that only hung goes on as it was.
     ...(fault.boots === true ? [] : ([['old', old]] as const)),
@@ -378,7 +378,7 @@ async function converge(scene: Scene, fault: Fault): Promise<string[]> {
   ];
 }
 
-/** Services and ipsets of ours in the daemon's memory, and their sets in the kernel, that no file and no zone has any more. */
+/** portfw's services and ipsets in the daemon's memory, and their sets in the kernel, that no file and no zone has any more. */
 function withoutInert(lines: readonly string[], wanted: readonly string[]): readonly string[] {
   const known = new Set(wanted.flatMap((line) => INERT.exec(line)?.[1] ?? []));
   let ofSet = false;

@@ -113,7 +113,7 @@ export const FAULTS = {
   firewalldKilled: {
     name: 'firewalld killed',
     patient: true,
-    how: 'SIGKILL; its rules stay in the kernel, and nobody starts it again',
+    how: 'SIGKILL; its rules stay in the kernel, and it is not started again',
     leavesFirewalldDown: NOT_OURS_TO_START,
     inject: async ({ stand }) => void (await stand.host.run('systemctl', 'kill', '--signal=KILL', 'firewalld.service')),
   },
@@ -161,23 +161,23 @@ export const FAULTS = {
     end: async ({ stand }) => void (await stand.host.sh('rm -f /mnt/filler*')),
   },
   ourZoneEdited: {
-    name: 'a zone file of ours edited',
+    name: 'a portfw zone file edited',
     patient: true,
-    how: 'somebody writes one more port into the file of portfw-public',
+    how: 'another program writes one more port into the file of portfw-public',
     inject: async (scene) => {
       await scene.stand.host.sh(EDIT, OURS);
       scene.notes.set('line', await lineOf(scene, OURS));
     },
-    // Before the run has read the host it is a drift, and after its last look nobody reads the file before the next run.
+    // Before the run has read the host it is a drift, and after its last check the file is not read before the next run.
     foreign: (scene): Foreign =>
       ['locked', 'permanent', 'deciding', 'decided'].includes(scene.step)
         ? { files: new Map([[OURS, scene.notes.get('line')!]]), tolerated: /^elements \S+portfw-public\.xml / }
         : { files: nothing, tolerated: null },
   },
   foreignZoneEdited: {
-    name: 'a zone file of others edited',
+    name: 'a foreign zone file edited',
     patient: true,
-    how: 'somebody writes one more port into the file of a zone that is not ours; it stays, and comes into force with the next reload, whoever asks for it',
+    how: 'another program writes one more port into the file of a foreign zone; it stays, and is in force after the next reload',
     inject: async (scene) => {
       await scene.stand.host.sh(EDIT, OFFICE);
       scene.notes.set('line', await lineOf(scene, OFFICE));
@@ -187,7 +187,7 @@ export const FAULTS = {
   runtimePortAdded: {
     name: 'a runtime port added',
     patient: true,
-    how: 'somebody opens a port in a zone that is not ours, at runtime only; a reload takes it, and otherwise it stays',
+    how: 'another program opens a port in a foreign zone, at runtime only; a reload removes it, and otherwise it stays',
     inject: async ({ stand }) => void (await stand.host.run('firewall-cmd', '--zone=office', '--add-port=9555/tcp')),
     foreign: () => ({ files: nothing, tolerated: RUNTIME_ONLY }),
   },
@@ -303,8 +303,8 @@ export const FAULTS = {
   },
   ...CANNOT_LOAD,
   laterEdits: {
-    name: 'controller killed, later edits of others',
-    how: 'somebody writes a source and a drop rule into the file that the run removes an interface from, and SIGKILL to the controller; the edits stay after the rollback',
+    name: 'controller killed, later foreign edits',
+    how: 'another program writes a source and a drop rule into the file from which the run removes an interface, and SIGKILL to the controller; the edits stay when the host rolls back',
     onlyOld: true,
     inject: async (scene) => {
       await scene.stand.host.sh(EDIT_EDGE, EDGE);

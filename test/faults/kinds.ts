@@ -93,7 +93,7 @@ export async function enable(host: LabHost, name: string, program: string, start
 }
 
 const RULE = { interface: 'public', protocol: 'tcp', owner: 'netops' };
-/** Ports of others' sources, in every configuration of the suite but the administrator's own. */
+/** Ports of foreign sources, in every configuration of the suite but the administrator's own. */
 export const PROBE = { ...RULE, name: 'probe', port: 9100, from: ['192.0.2.0/25'], reason: 'metrics' };
 
 export const KINDS = {
@@ -115,7 +115,7 @@ export const KINDS = {
   others: {
     name: 'Docker and fail2ban',
     about: "the chains that Docker writes for its bridge, and its zone; fail2ban's actions, by iptables and by nft",
-    // Docker's and fail2ban's scripts begin by emptying what iptables has: a direct rule of somebody else would be gone.
+    // Docker's and fail2ban's scripts begin by emptying what iptables has: a foreign direct rule would be gone.
     furnish: async (host) => {
       await host.sh('rm /etc/firewalld/direct.xml; firewall-cmd --quiet --reload');
       // Docker's zone has a file, which is there from now on.

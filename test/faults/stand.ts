@@ -25,7 +25,7 @@ export interface References {
   readonly newBooted: State;
 }
 
-/** A port that somebody has open at runtime only, in a zone of their own. */
+/** A port that is open at runtime only, in a foreign zone. */
 const THEIRS = '7999';
 /** Lines about it, or about the port that a foreign hand opens during a run. */
 export const RUNTIME_ONLY = /\b(?:7999|9555)\b/;
@@ -239,7 +239,7 @@ export class Stand {
     }
   }
 
-  /** What the host's own people do about a firewalld that somebody has killed, stopped or hung: they start it. */
+  /** What the host's administrators do when firewalld was killed, stopped or hangs: they start it. */
   async startFirewalld(watch: OutsideWatch): Promise<void> {
     const from = performance.now();
     const did = await this.host.sh(`

@@ -1,7 +1,7 @@
 import { PortWatch, type Sight } from '../integration/helpers/port-watch.ts';
 import type { LabHost } from '../lab/host.ts';
 
-/** TCP ports that are closed to the watch before, during and after every run of the suite, with somebody listening. */
+/** TCP ports that are closed to the watch before, during and after every run of the suite, with a program listening. */
 export const CLOSED = [3306, 7999, 8099, 9100] as const;
 const SSH = 22;
 /** Looks that were late, or a machine too busy to answer, prove nothing: a port counts as shut from its second miss on. */

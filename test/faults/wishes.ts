@@ -11,7 +11,7 @@ export interface Inventories {
   readonly first: string;
   /** What they are to become after that: every kind of change is in it. */
   readonly change: string;
-  /** What somebody else wants of them meanwhile. */
+  /** What another administrator wants of them meanwhile. */
   readonly other: string;
   /** A matrix that forgets SSH. */
   readonly lockout: string;

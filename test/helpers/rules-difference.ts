@@ -1,14 +1,14 @@
 import type { BaseChain, Ruleset, Table } from '../../src/kernel/ruleset.ts';
 
-/** What one ruleset has and another has not: lines such as `inet firewalld filter_INPUT: iifname lo accept`. */
+/** The lines that only one of two rulesets has, such as `inet firewalld filter_INPUT: iifname lo accept`. */
 export interface RulesDifference {
   readonly missing: readonly string[];
   readonly added: readonly string[];
 }
 
 /**
- * Compares rules line by line. The order of rules in a chain counts; that of chains, tables and elements does not, nor do
- * handles, counted packets, when an element expires, and who owns a table.
+ * Compares rules line by line. The order of rules in a chain counts. The order of chains, tables and elements does not; nor do
+ * handles, counters, times of expiry and owners of tables.
  *
  * @returns `null` when they are the same
  */
@@ -29,7 +29,7 @@ export function rulesDifference(before: Ruleset, after: Ruleset): RulesDifferenc
   return missing.length + added.length === 0 ? null : { missing, added };
 }
 
-/** The lines of each chain and set, by a line that says what it is. */
+/** The lines of each chain and set, by its title. */
 function linesOf({ tables }: Ruleset): Map<string, readonly string[]> {
   const lines = new Map<string, readonly string[]>();
   for (const table of tables) {
@@ -54,7 +54,7 @@ function baseText(base: BaseChain | null): string {
   return base === null ? '' : ` (${base.type} ${base.hook} ${base.priority} ${base.policy})`;
 }
 
-/** The lines that a list loses and gains; when there are none, those between what both orders begin and end with. */
+/** The lines that a list loses and gains; if only their order differs, those between the common beginning and end. */
 function sequenceDifference(from: readonly string[], to: readonly string[]): [readonly string[], readonly string[]] {
   const gone = without(from, to);
   const come = without(to, from);
@@ -66,7 +66,7 @@ function sequenceDifference(from: readonly string[], to: readonly string[]): [re
   return [from.slice(start, end), to.slice(start, end)];
 }
 
-/** The lines of a list that another has not, or not as often. */
+/** The lines of a list that another list lacks, or has fewer times. */
 function without(lines: readonly string[], others: readonly string[]): readonly string[] {
   const counts = new Map<string, number>();
   for (const line of others) counts.set(line, (counts.get(line) ?? 0) + 1);

@@ -95,7 +95,7 @@ describe('the first apply', () => {
     });
   });
 
-  it('took from the zone of somebody else the one line that binds our interface', async () => {
+  it('removed from a foreign zone only the line that binds our interface', async () => {
     await life.each(async (host, name) => {
       const { zonePath, zone, zoneWithoutInterface } = admin.get(name)!;
       expect(zone.length - zoneWithoutInterface.length).toBe(`\t <interface   name='eth0' />\n`.length);
@@ -373,7 +373,7 @@ describe('changes of the inventory', () => {
   });
 });
 
-describe('the way back', () => {
+describe('the rollback', () => {
   /** Whether a host is as it was before the first apply: below /etc/firewalld, in firewalld and in the kernel. */
   async function expectAsBefore(host: LabHost, name: Host): Promise<void> {
     const was = before.get(name)!;

@@ -251,7 +251,7 @@ describe('who is on port 5060', () => {
     expect((await detect('off1')).verdict).toEqual({ kind: 'none' });
   });
 
-  it('an unknown process alone is ambiguous, and its name cannot forge an answer', async () => {
+  it('only an unknown process is ambiguous, and its name cannot forge an answer', async () => {
     const host = lab.host('bare1');
     // Writes a name with line breaks, which any user may give to a process of theirs, then listens.
     const listener = [

@@ -153,14 +153,14 @@ describe('on its way to the first configuration', () => {
     }
   });
 
-  it('somebody stops firewalld: it comes back with the old configuration', async () => {
+  it('firewalld is stopped: it starts again with the old configuration', async () => {
     await failsAndRestores(inventory, (host) =>
       sabotage(host, 'wait(WRITTEN)\nrun("systemctl", "kill", "--signal=KILL", "firewalld.service")'),
     );
     for (const host of lab.hosts) expect((await host.run('firewall-cmd', '--state')).trim()).toBe('running');
   });
 
-  it('somebody takes a service out again: the look from the fresh connection finds it', async () => {
+  it('a service is removed again: the check over the fresh connection finds it', async () => {
     const run = await failsAndRestores(inventory, (host) => sabotage(host, TAKES_SERVICE_OUT));
     for (const { phase, failure: text } of failures(run)) {
       expect(phase).toBe('verifying');
@@ -181,7 +181,7 @@ describe('on its way to the first configuration', () => {
     }
   });
 
-  it('nobody can log in any more: the way back is tried until somebody can', async () => {
+  it('logins fail: the rollback is tried until they work', async () => {
     const run = await failsAndRestores(inventory, (host) => sabotage(host, STOPS_LOGINS_FOR_A_WHILE));
     for (const { phase, failure: text } of failures(run)) {
       expect(phase).toBe('verifying');
@@ -206,7 +206,7 @@ describe('on its way to the first configuration', () => {
     for (const { phase } of failures(run)) expect(phase).toBe('writing');
   });
 
-  it('the disk fills up once the way back is armed', async () => {
+  it('the disk becomes full after the rollback is armed', async () => {
     const run = await failsAndRestores(inventory, async (host) => {
       await host.sh(
         'mkdir -p /var/lib/portfw; mount -t tmpfs -o size=1m tmpfs /var/lib/portfw; mkdir /var/lib/portfw/generations',
@@ -228,8 +228,8 @@ with open("/var/lib/portfw/filler", "wb", buffering=0) as filler:
   });
 });
 
-describe('when even the way back is barred', () => {
-  it('a host that nobody can log in to any more puts itself back; for us it is unknown, never a success', async () => {
+describe('when even the rollback fails', () => {
+  it('a host without logins rolls itself back; the run reports it as unknown, never as a success', async () => {
     const host = lab.host('young');
     await sabotage(host, 'wait(LOCK)\nrun("systemctl", "stop", "ssh.service")');
     const run = await portfwJson('apply', inventory, '--yes', '--limit', 'young', '--revert-after', '5s');

@@ -57,7 +57,7 @@ async function through(): Promise<Record<string, boolean>> {
 const everywhere = (passes: boolean) => Object.fromEntries(NAMES.map((name) => [name, passes]));
 const accepted = NAMES.flatMap((name) => ['--accept-forwarding-stop', name]);
 
-describe('a machine behind a host, reached by a policy of others', { timeout: 400_000 }, () => {
+describe('a machine behind a host, reached by a foreign policy', { timeout: 400_000 }, () => {
   it('keeps its way: the plan that would end it is refused, by name', async () => {
     expect(await through()).toEqual(everywhere(true));
     const run = await portfwJson('apply', await inventoryWith('ends', {}), '--yes');

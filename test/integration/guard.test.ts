@@ -8,7 +8,7 @@ import { writeInventory } from './helpers/lab-inventory.ts';
 import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 import { sabotage } from './helpers/saboteur.ts';
 
-/** What may go wrong with the way back itself. */
+/** What may go wrong with the rollback itself. */
 let lab: Lab;
 let host: LabHost;
 let inventory: string;
@@ -39,7 +39,7 @@ const standing = async (): Promise<string> =>
 
 const settled = () => host.sh('timeout 20 sh -c "while [ -d /run/portfw/lock ]; do sleep 0.1; done"; sleep 0.3');
 
-it('a way back that fails is tried again at once, though the window is far from over', async () => {
+it('a rollback that fails is tried again at once, long before the window ends', async () => {
   outcomeOf(await portfwJson('apply', inventory, ...WAITS), 'edge', 'awaiting');
   // firewalld reads nothing at all while somebody's file is broken.
   await host.writeFile('/etc/firewalld/zones/broken.xml', '<zone><a>');
@@ -51,7 +51,7 @@ it('a way back that fails is tried again at once, though the window is far from 
   expect(await standing()).toBe('');
 });
 
-it('a record that cannot be used ends with the next run, and so does what was left while the way back was armed', async () => {
+it('a record that cannot be used ends with the next run, and so does what was left while the rollback was armed', async () => {
   outcomeOf(await portfwJson('apply', inventory, ...WAITS), 'edge', 'awaiting');
   const stray = '20260101T000000Z-abcdef';
   await host.sh(`

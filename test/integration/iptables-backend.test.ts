@@ -82,7 +82,7 @@ it('keeps the rules of others where they are, through applies and rollbacks', as
   }
 });
 
-it('closes what nobody planned, and what a run no longer opens', async () => {
+it('closes what is not planned, and what a run no longer opens', async () => {
   expect((await portfwJson('apply', admin, '--yes')).exitCode).toBe(0);
   for (const host of lab.hosts) expect.soft(await answers(host.publicAddress, 443), host.name).toBe(true);
   await each((host) => host.run('firewall-cmd', '--zone=portfw-public', '--add-port=7777/tcp'));

@@ -176,7 +176,7 @@ describe('jump hosts', () => {
     },
   );
 
-  it('log out once nobody uses them', async () => {
+  it('log out when no longer used', async () => {
     await attempt(target(through(overBastion(), overInner())));
     await eventually('nobody of ours is logged in', async () => {
       const left = await bastion.run('ss', '-Htn', 'state', 'established', `sport = :${bastionPort}`);
@@ -496,7 +496,7 @@ describe('portfw itself, by an ssh_config with ProxyJump', () => {
   it('finds out over a new way what became of a host whose jump host was lost in the middle', async () => {
     const before = await loginsAt(bastion, bastionPort);
     const run = portfwOver('apply', inventory, '--yes', '--revert-after', '30s');
-    await eventually('the way back is armed', async () => {
+    await eventually('the rollback is armed', async () => {
       const armed = await host.exec(['sh', '-c', 'ls /run/systemd/transient | grep -q portfw-revert']);
       return armed.exitCode === 0;
     });

@@ -46,7 +46,7 @@ async function carriedOut(variables: Variation, ...flags: readonly string[]): Pr
 /** The last part of an address of a host, for further addresses of its own. */
 const number = (host: LabHost): number => Number(host.publicAddress.split('.').at(-1));
 
-describe('SSH comes by another door than its own', { timeout: 300_000 }, () => {
+describe('SSH on another port than its own', { timeout: 300_000 }, () => {
   it('a forward port of the zone that the interface leaves', async () => {
     await stand.everywhere(
       () => `

@@ -242,7 +242,7 @@ describe('what is not ours', () => {
     return { id, said: said! };
   }
 
-  it('is neither saved nor put back for a run that moves no interface out of it', async () => {
+  it('is neither saved nor restored for a run that moves no interface out of it', async () => {
     for (const host of lab.hosts) {
       const { said } = await begin(host, { foreign: ['zones/office.xml'] });
       expect(said).toMatchObject({ kind: 'failed', aftermath: { kind: 'untouched' } });

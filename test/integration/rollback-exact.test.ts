@@ -165,7 +165,7 @@ it('and after a reload neither does a target that waits in a file of ours', asyn
   for (const host of lab.hosts) expect.soft(await answers(host.privateAddress, 22), host.name).toBe(true);
 });
 
-it('what somebody closed at runtime only stays closed, and what waits in a file does not come into force', async () => {
+it('what was closed only at runtime stays closed, and what is only in a file does not come into force', async () => {
   await each(async (host) => {
     const source = host.publicAddress.replace(/\.\d+$/, '.1');
     const office = `<zone><short>office</short><source address="${source}"/><service name="ssh"/><port port="7000" protocol="tcp"/></zone>\n`;

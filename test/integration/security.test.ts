@@ -243,7 +243,7 @@ describe('files on the host', () => {
     expect(written.filter((line) => !/^f 644 0:0 portfw-[a-z0-9-]+\.xml$/.test(line))).toEqual([]);
   });
 
-  it('nobody can be there first, and nothing of ours is in a folder that others write to', async () => {
+  it('no other account can create the files first, and none is in a folder that others can write to', async () => {
     expect(planted).toEqual([]);
     for (const host of lab.hosts) {
       expect(await host.sh('cat /srv/canary')).toBe('untouched\n');

@@ -248,7 +248,7 @@ describe('an agent', () => {
 });
 
 describe('servers that do not let us in', () => {
-  it('penalise us, which is told apart and not taken for a dead host', async () => {
+  it('penalise us, which is reported as such and not as a dead host', async () => {
     const port = await startSshd(lab.host('new'), 'PerSourcePenalties authfail:60s min:60s');
     const wrong = makeKeyPair();
     writeFileSync(file('penalised'), wrong.private, { mode: 0o600 });

@@ -152,7 +152,7 @@ describe('a program on a host that does not cooperate', () => {
     });
   });
 
-  it('is not run by a forced command that reads our input and says yes', async () => {
+  it('is not run by a forced command that reads our input and answers "yes"', async () => {
     const port = await startSshd(host('bookworm'), 'ForceCommand cat >/dev/null; echo fine; exit 0');
     const connection = connected(await transport.connect(target('bookworm', { port, hostKeyAlias: 'bookworm' })));
     const running = run(connection, 'touch /tmp/ran', { deadlineMs: 1000 });

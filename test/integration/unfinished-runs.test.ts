@@ -91,7 +91,7 @@ describe('a run that waits for a confirmation', () => {
     ]);
   });
 
-  it('is told to people: who, since when, until when, and how to go on', async () => {
+  it('is shown to people: who, since when, until when, and how to continue', async () => {
     const planned = await portfw('plan', after);
     expect(planned.stdout).toMatch(
       /warning: \S+@\S+ has been changing this host since 20\S+Z \(apply portaswitch\): it is proved and waits for `portfw confirm`; the host rolls back in \d+ min \d+ s/,
@@ -164,7 +164,7 @@ describe('a run that died', () => {
     outcomeOf(await portfwJson('apply', before, '--yes'), 'edge', 'unchanged');
   });
 
-  it('before it wrote anything leaves a lock that nobody is stopped by', async () => {
+  it('before it wrote anything leaves a lock that blocks no run', async () => {
     await host.sh(`mkdir -p /run/portfw/lock
       echo '{"holder": "ann@desk", "since": "2026-03-01T10:00:00Z", "id": "20260301T100000Z-0123ab"}' >/run/portfw/lock/holder.json`);
     const planned = await portfwJson('plan', before, '--detailed-exitcode');

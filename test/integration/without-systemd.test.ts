@@ -7,7 +7,7 @@ import { type HostState, isLocked, stateOf } from './helpers/host-state.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';
 import { outcomeOf, portfwJson } from './helpers/portfw-cli.ts';
 
-/** A host whose PID 1 is no systemd: the way back is a process that sleeps, and an entry of cron for the boot. */
+/** A host whose PID 1 is not systemd: the rollback is a process that sleeps, and an entry of cron for the boot. */
 let lab: Lab;
 let host: LabHost;
 let inventory: string;
@@ -25,7 +25,7 @@ beforeAll(async () => {
 
 afterAll(() => lab?.stop());
 
-/** What stands for the way back at this moment: processes that sleep, entries of cron, files of the guard. */
+/** What makes up the armed rollback at this moment: processes that sleep, entries of cron, files of the guard. */
 async function armed(): Promise<readonly string[]> {
   const found = await host.sh(`
     for folder in /proc/[0-9]*; do
@@ -38,7 +38,7 @@ async function armed(): Promise<readonly string[]> {
 }
 
 describe('a host without systemd', () => {
-  it('puts itself back when nobody says yes', async () => {
+  it('rolls back without a confirmation', async () => {
     const run = await portfwJson('apply', inventory, '--yes', '--confirm', 'manual', '--revert-after', '10s');
     outcomeOf(run, 'plain', 'awaiting');
     expect(await armed()).toHaveLength(3);

@@ -101,7 +101,7 @@ async function standing(host: LabHost): Promise<Standing> {
   };
 }
 
-/** The way back then starts the daemon anew, after it has taken away the tables that the dead one left. */
+/** The rollback then restarts the daemon, after it has removed the tables that the dead one left. */
 const KILLS_FIREWALLD = `
 wait(WRITTEN)
 for pid in pids("/usr/sbin/firewalld", "--nofork"):
@@ -190,7 +190,7 @@ describe('a host that NetworkManager manages', () => {
     for (const host of lab.hosts) outcomeOf(again, host.name, 'unchanged');
   });
 
-  it('is brought back in line when somebody changes a connection alone', async () => {
+  it('is corrected when only a connection was changed', async () => {
     const host = lab.host('young');
     await withConnection(host, 'public', 'nmcli connection modify $uuid connection.zone home');
     await expect.poll(() => bindings(host)).toEqual(['public: home', OURS[1]]);

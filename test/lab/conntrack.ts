@@ -4,7 +4,7 @@ import { ignoreGone } from './removal.ts';
 import type { Say } from './say.ts';
 
 /*
- * A full scan makes some 70,000 connections that nobody answers. Where the kernel filters bridged packets, the machine
+ * A full scan makes some 70,000 connections without an answer. Where the kernel filters bridged packets, the machine
  * that runs the engine would track each for two minutes; four scans fill its table, and then packets are lost
  * everywhere. So traffic between the machines of a lab, which needs no tracking there, is taken out of it. A container
  * in the engine's own network namespace does that, wherever the engine runs.

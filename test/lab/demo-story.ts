@@ -15,7 +15,7 @@ export interface Story {
   readonly inventory: string;
 }
 
-/** The port that somebody opens by hand, and that no matrix has. */
+/** The port that is opened by hand, and that no matrix has. */
 const BY_HAND = '9999/tcp';
 /** How many scans run at once: nmap is one processor's work. */
 const SCANS_AT_ONCE = 2;

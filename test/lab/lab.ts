@@ -43,7 +43,7 @@ export interface Lab {
   readonly knownHostsFile: string;
   /** The sudo password of `admin`; `operator` needs none, and `nosudo` may not. */
   readonly sudoPassword: string;
-  /** The n-th (from 0) floating public address; nobody has it until a host is given it by `addAddress`. */
+  /** The n-th (from 0) floating public address; no host has it before `addAddress`. */
   vip(n: number): Address;
   /** An address of the networks that no machine of the lab has, by number (100 to 199). */
   spareAddress(side: Side, number: number): Address;

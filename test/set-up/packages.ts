@@ -95,7 +95,7 @@ export async function removalOf(names: readonly string[]): Promise<Removal> {
 
 /** The names of all packages that are installed on this machine; none where there is no dpkg. */
 export async function installedPackages(): Promise<readonly string[]> {
-  // dpkg's own notation, not a template of ours.
+  // dpkg's own notation, not a JavaScript template.
   const format = ['db:Status-Status', 'Package'].map((field) => `\${${field}}`).join(' ');
   const { exitCode, output } = await run('dpkg-query', ['-W', '-f', `${format}\\n`]);
   if (exitCode !== 0) return [];

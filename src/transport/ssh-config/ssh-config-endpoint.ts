@@ -9,10 +9,10 @@ import { expandTokens, type SshEnvironment, type Tokens } from './ssh-config-tok
 import type { Setting } from './ssh-options.ts';
 import { chooseHostKeyAlgorithms } from './ssh-options-algorithms.ts';
 
-/** What holds where neither the inventory nor ssh_config says anything. */
+/** What holds where neither the inventory nor ssh_config sets it. */
 export interface EndpointDefaults {
   readonly agentSocket: string | null;
-  /** New host keys may be recorded whatever ssh_config says (`--accept-new-host-keys`). */
+  /** New host keys may be recorded even against ssh_config (`--accept-new-host-keys`). */
   readonly acceptNewHostKeys: boolean;
   readonly connectTimeoutMs: number;
   readonly keepalive: Keepalive;
@@ -20,7 +20,7 @@ export interface EndpointDefaults {
   readonly fileExists: (file: string) => boolean;
 }
 
-/** Everything of an endpoint that its settings say; where it is, is known by then. */
+/** Everything of an endpoint that its settings say, without its address, which is known by then. */
 export type EndpointSettings = Omit<SshEndpoint, 'address' | 'port' | 'user' | 'password'>;
 
 /**
@@ -93,7 +93,7 @@ class EndpointReader {
       if (isNone(setting)) continue;
       const file = this.#file(setting, setting.words[0]!);
       if (file === null) continue;
-      // ssh_config may name keys that some machines lack. Of a key in an agent only the public half need be there.
+      // ssh_config may name keys that some machines lack. For a key in an agent the public half is enough.
       const optional = setting.source === 'user' || setting.source === 'system';
       if (optional && !this.#defaults.fileExists(file) && !this.#defaults.fileExists(`${file}.pub`))
         absent.push([setting, file]);
@@ -142,7 +142,7 @@ class EndpointReader {
           ? []
           : global.words.map((word) => resolve(word));
     const files = [...userFiles, ...globalFiles];
-    // An empty list would stand for the usual files.
+    // An empty list would mean the usual files.
     return { files: files.length === 0 ? ['/dev/null'] : files, mayRecord: userFiles.length > 0 };
   }
 
@@ -180,7 +180,7 @@ class EndpointReader {
     const setting = this.#settings.get('HostKeyAlias');
     const [word] = setting?.words ?? [];
     if (setting === undefined || word === undefined) return null;
-    // It becomes the first word of a line in a file of the user's.
+    // It becomes the first word of a line in the user's known_hosts file.
     if (/^[A-Za-z0-9_.:%[\]-]{1,255}$/.test(word)) return word.toLowerCase();
     const what = `${setting.shown} ${shown(word)} is not a host name`;
     this.#problem('error', 'bad-ssh-config', what, 'Write the name that the key is recorded under', setting);
@@ -197,7 +197,7 @@ class EndpointReader {
   /** Milliseconds; `null` for nothing, `none` and 0. */
   #seconds(name: string): number | null {
     const seconds = Number(this.#settings.word(name));
-    // Timers hold no more than 2^31 - 1 milliseconds.
+    // Timers hold at most 2^31 - 1 milliseconds.
     return seconds > 0 ? Math.min(seconds * 1000, 2_147_483_647) : null;
   }
 

@@ -7,21 +7,21 @@ import { type ParsedConfig, parseSshConfig } from './ssh-config-parse.ts';
 
 /** Where ssh_config is looked for. */
 export interface SshConfigPlaces {
-  /** The folder that `~` stands for. */
+  /** The folder that `~` means. */
   readonly home?: string;
-  /** `--ssh-config`: this file alone; `none` for no file at all; `null` for the user's and the system's. */
+  /** `--ssh-config`: only this file; `none` for no file at all; `null` for the user's and the system's. */
   readonly file?: string | null;
   /** The system's file; `/etc/ssh/ssh_config`. */
   readonly systemFile?: string;
 }
 
-/** A configuration file has no business being larger. */
+/** A larger file is refused. */
 const MOST_BYTES = 4 * 1024 * 1024;
 /** PATH_MAX. */
 const MOST_CHARACTERS = 4096;
 
 /**
- * The ssh_config files of a run: each is read and parsed once, however many hosts ask. Reading is lazy, as Include may
+ * The ssh_config files of a run: each is read and parsed once for all hosts. It is read when first needed, as Include may
  * depend on the host.
  */
 export class SshConfigFiles {
@@ -38,14 +38,14 @@ export class SshConfigFiles {
   }
 
   /**
-   * The files that hold for a host, in the order in which they count.
+   * The files that apply to a host, in the order in which they count.
    *
    * @param own the file of its arguments' `-F`, which replaces the others; `null` for none
    */
   sources(own: string | null): readonly { readonly config: ParsedConfig; readonly source: 'user' | 'system' }[] {
     const file = own ?? this.#file;
     if (file?.toLowerCase() === 'none') return [];
-    // As with OpenSSH, a file that was named is taken as it is; those that are found must be safe from other accounts.
+    // As with OpenSSH, a file that the user named is not checked; the user's default file must not be writable by other accounts.
     if (file !== null) return [{ config: this.#read(resolve(file), 'user', 'named'), source: 'user' }];
     return [
       { config: this.#read(join(this.home, '.ssh', 'config'), 'user', 'found'), source: 'user' },
@@ -110,7 +110,7 @@ function readConfig(file: string, source: 'user' | 'system', how: 'named' | 'fou
     const code = (error as NodeJS.ErrnoException).code ?? String(error);
     const absent = code === 'ENOENT' || code === 'ENOTDIR';
     if (absent && how !== 'named') return NOTHING;
-    // OpenSSH passes over an unreadable file of its own choice without a word.
+    // OpenSSH silently ignores a default file that cannot be read.
     return failed(
       how === 'named' ? 'error' : 'warning',
       `Cannot read the SSH configuration ${terminalLine(file)}: ${code}`,

@@ -16,10 +16,10 @@ export type Criterion =
       readonly negated: boolean;
       readonly pattern: string;
     }
-  /** What only OpenSSH itself, or a command that portfw does not run, could answer. */
+  /** A criterion that only OpenSSH itself, or a command that portfw does not run, can decide. */
   | { readonly kind: 'undecidable'; readonly negated: boolean; readonly name: string };
 
-/** One line that says something. */
+/** One line with an option, a Host, a Match or an Include. */
 export type Statement =
   | { readonly kind: 'host'; readonly patterns: readonly string[]; readonly location: SourceLocation }
   | { readonly kind: 'match'; readonly criteria: readonly Criterion[]; readonly location: SourceLocation }
@@ -30,7 +30,7 @@ export type Statement =
 /** One file, parsed. */
 export interface ParsedConfig {
   readonly statements: readonly Statement[];
-  /** For each statement the place of the next one that is no option: where to go on when a block does not count. */
+  /** For each statement the index of the next one that is no option: where to continue when a block does not count. */
   readonly blockEnds: readonly number[];
   /** Lines that OpenSSH, too, could not understand: errors. */
   readonly problems: readonly Problem[];

@@ -1,8 +1,8 @@
 import { matchesPattern } from '../ssh2/known-hosts.ts';
 
 /**
- * OpenSSH's pattern lists: `web*,!web9`. One negated match rules the name out, wherever it stands; a list of nothing but
- * negations matches nothing. Source: ssh_config(5), PATTERNS.
+ * OpenSSH's pattern lists: `web*,!web9`. One negated match anywhere in the list excludes the name; a list of negations
+ * only matches nothing. Source: ssh_config(5), PATTERNS.
  */
 export function matchesPatternList(list: string, name: string): boolean {
   return matchesPatterns(list.split(','), name);

@@ -27,8 +27,8 @@ export interface ResolvedHost {
 /**
  * Works out how a host is reached.
  *
- * @param originalHost `ansible_host`, or the inventory's name: what Ansible would hand to `ssh`
- * @param given the connection variables and SSH arguments, the first of which counts
+ * @param originalHost `ansible_host`, or the inventory's name: what Ansible would pass to `ssh`
+ * @param given the connection variables and SSH arguments; the first value of an option counts
  * @param ownFile the file of `-F`; `null` for none
  */
 export function resolveHost(
@@ -45,10 +45,10 @@ export function resolveHost(
 /** More machines than this on one way are a mistake. */
 const MOST_HOPS = 16;
 
-/** A word that any shell takes as it is. */
+/** A word that no shell changes. */
 const SHELL_WORD = /^[\p{L}\p{N}_.@%+:=,/][\p{L}\p{N}_.@%+:=,/-]*$/u;
 
-/** What goes into known_hosts and onto the network: nothing that would be a pattern there, or an option anywhere. */
+/** What is written to known_hosts and sent to the network: must be neither a pattern nor an option. */
 const ADDRESS = /^[\p{L}\p{N}_:][\p{L}\p{N}_.:%+-]{0,254}$/u;
 
 class Resolver {
@@ -109,7 +109,7 @@ class Resolver {
     return host;
   }
 
-  /** An address needs no look-up, where the family would otherwise show. */
+  /** An address is not looked up, so its family is checked here. */
   #checkFamily({ address, addressFamily }: SshEndpoint, settings: SshSettings): void {
     const family = isIP(address);
     if (addressFamily === undefined || family === 0 || family === addressFamily) return;
@@ -151,7 +151,7 @@ class Resolver {
     }
     const { h, k, n, p, r } = tokens as Record<'h' | 'k' | 'n' | 'p' | 'r', string>;
     const used = { h, k, n, p, r };
-    // The command goes to a shell: what replaces a token must be a word there.
+    // The command is run by a shell: what replaces a token must be a word there.
     const unsafe = [...command.matchAll(/%(.)/gs)]
       .map(([, letter]) => letter as keyof typeof used)
       .find((letter) => Object.hasOwn(used, letter) && !SHELL_WORD.test(used[letter]));
@@ -169,8 +169,8 @@ class Resolver {
   }
 
   /**
-   * As OpenSSH does it: it starts itself for the last machine, with the others as its `-J`. So the nearest machine alone
-   * goes its own way by ssh_config; each takes everything else from there, and nothing from the host's own settings.
+   * As OpenSSH does it: it starts itself for the last machine, with the others as its `-J`. So only the nearest machine
+   * uses its own jump hosts of ssh_config; each takes all other settings from there, and none from the host's own.
    */
   #jumpRoute(host: SshEndpoint, jump: Setting, specs: readonly JumpSpec[], path: readonly string[]): Route {
     const hops: SshEndpoint[] = [];
@@ -184,7 +184,7 @@ class Resolver {
       const given = [
         ...(spec.user === null ? [] : [settingOf('User', spec.user, jump.location, jump.shown)]),
         ...(spec.port === null ? [] : [settingOf('Port', String(spec.port), jump.location, jump.shown)]),
-        // Each but the nearest is reached through those before it, whatever ssh_config says.
+        // Each one after the nearest is reached through those before it, even against ssh_config.
         ...(index === 0 ? [] : [settingOf('ProxyJump', 'none', jump.location, jump.shown), NO_COMMAND]),
       ];
       const hop = this.resolve(spec.host, given, [...path, own]);

@@ -5,7 +5,7 @@ export interface SshEnvironment {
   readonly home: string;
   readonly localUser: string;
   readonly uid: number;
-  /** The machine's name, as far as it knows it. */
+  /** The machine's name, as it knows it. */
   readonly hostName: string;
   /** An environment variable. */
   readonly variable: (name: string) => string | undefined;
@@ -13,7 +13,7 @@ export interface SshEnvironment {
   readonly localAddresses: () => readonly string[];
 }
 
-/** What the tokens of one connection stand for, by their letters. */
+/** The values of the tokens of one connection, by their letters. */
 export type Tokens = Readonly<Record<string, string>>;
 
 /** The connection that tokens describe. */
@@ -54,9 +54,9 @@ export type Expanded =
   | { readonly kind: 'bad'; readonly what: string };
 
 /**
- * Replaces `%h` and the like, and `${VARIABLE}` where an environment is given.
+ * Replaces tokens such as `%h`, and `${VARIABLE}` where an environment is given.
  *
- * @param tokens what may stand in this option; any other token is an error, as with OpenSSH
+ * @param tokens what this option may hold; any other token is an error, as with OpenSSH
  */
 export function expandTokens(
   text: string,

@@ -5,8 +5,8 @@ import type { Setting } from './ssh-options.ts';
 import type { Unmet } from './ssh-options-table.ts';
 
 /**
- * Says which of a host's settings ask for what portfw cannot do, before anything is tried. The texts name no host, so that
- * one line of `~/.ssh/config` that holds for a thousand hosts is said once.
+ * Finds a host's settings that ask for what portfw cannot do, before it connects. The texts name no host, so that one line
+ * of `~/.ssh/config` that applies to a thousand hosts is reported once.
  */
 export function unmetProblems(settings: SshSettings, host: string): readonly Problem[] {
   return settings.all().flatMap((setting) => {
@@ -29,7 +29,7 @@ const CANONICAL_NAMES: Unmet = {
   inFiles: 'warning',
 };
 
-/** What we use, but not in every case. */
+/** Options that we use, but not in every case. */
 function unmetUse(setting: Setting, host: string): Unmet | null {
   if (setting.name === 'CertificateFile') return CERTIFICATE;
   // An address has no other name.

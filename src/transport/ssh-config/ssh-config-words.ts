@@ -1,6 +1,6 @@
 /**
  * The small grammar of ssh_config, which `-o` shares: a keyword, white space or one `=`, then words in quotes or without.
- * Source: ssh_config(5), and OpenSSH's own reading where the page is silent. Pure.
+ * Source: ssh_config(5), and OpenSSH's code where the page says nothing. Pure.
  */
 
 /** One line, cut into its keyword and the rest. */
@@ -17,13 +17,13 @@ export interface ConfigWords {
 /** Cuts a line; `null` for an empty one and for a comment. */
 export function readConfigLine(text: string): ConfigWords | null {
   let end = text.length;
-  // A regular expression would look at a long row of spaces again from each of them.
+  // A regular expression would take quadratic time on a long row of spaces.
   while (end > 0 && ' \t\r\n\f'.includes(text[end - 1]!)) end--;
   const line = text.slice(0, end);
   const start = /^[ \t\r\n]*/.exec(line)![0].length;
   if (start === line.length || line[start] === '#') return null;
   const quoted = /^"([^"]*)"[ \t\r\n]*/.exec(line.slice(start));
-  // One "=" stands for white space, with white space around it or without.
+  // One "=" counts as white space, with white space around it or without.
   const plain = /^([^ \t\r\n"=]*)(?:[ \t\r\n]*=[ \t\r\n]*|[ \t\r\n]+|(?=")|$)/.exec(line.slice(start));
   const found = quoted ?? plain;
   const name = found?.[1] ?? line.slice(start);

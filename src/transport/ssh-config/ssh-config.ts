@@ -11,7 +11,7 @@ import type { Setting } from './ssh-options.ts';
 
 /**
  * What ssh_config says about one host, by OpenSSH's rules: the first value of an option counts, and key files add up. No
- * program is run: a `Match exec` block is passed over, and that is said where its settings would have counted.
+ * program is run: a `Match exec` block is skipped, and reported where its settings would have counted.
  */
 
 /** The settings that count for one host. */
@@ -20,7 +20,7 @@ export class SshSettings {
   readonly certificateFiles: Setting[] = [];
   readonly #single = new Map<string, Setting>();
 
-  /** The setting of an option, by the manual's name; `undefined` where nothing says it. */
+  /** The setting of an option, by the manual's name; `undefined` where nothing sets it. */
   get(name: string): Setting | undefined {
     return this.#single.get(name);
   }
@@ -40,12 +40,12 @@ export class SshSettings {
     const { name } = setting;
     if (name === 'IdentityFile') return !this.identityFiles.some((other) => sameFile(other, setting));
     if (name === 'CertificateFile') return !this.certificateFiles.some((other) => sameFile(other, setting));
-    // ProxyJump and ProxyCommand stand for one thing: whichever comes first wins.
+    // ProxyJump and ProxyCommand set the same thing: the first of them counts.
     if (name === 'ProxyJump' && !isNone(setting) && this.#single.has('ProxyCommand')) return false;
     return !this.#single.has(name);
   }
 
-  /** Takes a setting unless an earlier one counts. */
+  /** Adds a setting unless an earlier one counts. */
   apply(setting: Setting): void {
     if (!this.counts(setting)) return;
     if (setting.name === 'IdentityFile') this.identityFiles.push(setting);
@@ -70,7 +70,7 @@ function sameFile(a: Setting, b: Setting): boolean {
   return a.words[0] === b.words[0] && (a.source === 'system') === (b.source === 'system');
 }
 
-/** What was found out about one host. */
+/** The result for one host. */
 export interface SshLookup {
   readonly settings: SshSettings;
   /** The name or address to connect to: HostName with its tokens replaced, in lower case. */
@@ -78,11 +78,11 @@ export interface SshLookup {
   readonly problems: readonly Problem[];
 }
 
-/** What is looked up. */
+/** The host to look up. */
 export interface LookupInput {
   /** The name that was asked for: the argument of `ssh`. */
   readonly originalHost: string;
-  /** What counts before any file: the SSH arguments and what they stand for. */
+  /** What counts before any file: the SSH arguments and connection variables. */
   readonly given: readonly Setting[];
   readonly files: SshConfigFiles;
   /** The file of `-F` among the arguments; `null` for none. */
@@ -118,7 +118,7 @@ class Walk {
   readonly #input: LookupInput;
   #final = false;
   #tooDeep = false;
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
 
   constructor(input: LookupInput) {
     this.#input = input;
@@ -134,7 +134,7 @@ class Walk {
   walk(config: ParsedConfig, source: 'user' | 'system', mayMatch: boolean, depth: number): void {
     for (const problem of config.problems) this.problems.add(problem);
     let active = mayMatch;
-    // A block that a command of the user's would have switched on.
+    // A block that a command of the user could have switched on.
     let undecided: SourceLocation | null = null;
     const { statements, blockEnds } = config;
     for (let index = 0; index < statements.length; index++) {
@@ -171,7 +171,7 @@ class Walk {
     }
   }
 
-  /** HostName with `%h` replaced; the name itself where nothing else is said. */
+  /** HostName with `%h` replaced; the name itself without HostName. */
   hostName(): string {
     const setting = this.settings.get('HostName');
     const { originalHost } = this.#input;
@@ -284,10 +284,10 @@ class Walk {
     text: Pick<Problem, 'code' | 'what' | 'solve'>,
     location: SourceLocation,
   ): void {
-    // The place tells problems apart: a second pass finds the same ones again.
-    const told = `${text.code}:${location.line}:${location.file}`;
-    if (this.#told.has(told)) return;
-    this.#told.add(told);
+    // Problems at the same place are the same: a second pass finds them again.
+    const key = `${text.code}:${location.line}:${location.file}`;
+    if (this.#reported.has(key)) return;
+    this.#reported.add(key);
     this.problems.add(new Problem({ severity, ...text, location }));
   }
 }
@@ -320,7 +320,7 @@ function normalisedHost(host: string): string {
   return isIP(host) === 0 ? host.toLowerCase() : (normaliseAddress(host) ?? host);
 }
 
-/** No tag is matched by the empty pattern alone, not by `*`. */
+/** A missing tag is matched only by the empty pattern, not by `*`. */
 function hasTag(pattern: string, tag: string): boolean {
   return tag === '' ? pattern === '' : matchesPatternList(pattern, tag);
 }

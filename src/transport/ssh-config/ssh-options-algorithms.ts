@@ -2,13 +2,13 @@ import { HOST_KEY_ALGORITHMS } from '../ssh2/known-hosts.ts';
 import { matchesPatternList } from './ssh-config-patterns.ts';
 
 /**
- * The host key algorithms that a value of HostKeyAlgorithms leaves of ours, most wanted first: `a,b` is the list itself,
+ * Those of our host key algorithms that a value of HostKeyAlgorithms allows, most wanted first: `a,b` is the list itself,
  * `+a` adds, `-a*` takes away, `^a` puts first.
  */
 export function chooseHostKeyAlgorithms(value: string): readonly string[] {
   const list = value.slice(1).split(',');
   switch (value[0]) {
-    // Everything that we can do is in the default list already.
+    // Everything that we support is in the default list already.
     case '+':
       return HOST_KEY_ALGORITHMS;
     case '-':

@@ -1,7 +1,7 @@
 /** One machine on the way, as `ProxyJump` names it: `[user@]host[:port]` or `ssh://[user@]host[:port]`. */
 export interface JumpSpec {
   readonly user: string | null;
-  /** Name or address, perhaps one that only ssh_config knows. */
+  /** Name or address, perhaps an alias of ssh_config. */
   readonly host: string;
   readonly port: number | null;
 }
@@ -41,8 +41,8 @@ function decoded(text: string): string | null {
 }
 
 /**
- * Whether a host name may stand on a command line and in a file: nothing that a shell understands, no white space, no
- * control characters, no leading dash. The rule that OpenSSH has for names from its own command line.
+ * Whether a host name is safe on a command line and in a file: nothing that a shell understands, no white space, no
+ * control characters, no leading dash. OpenSSH checks names on its own command line by the same rule.
  */
 export function isSafeHostName(name: string): boolean {
   return name !== '' && !/^-|['"`$\\;&<>|(){},\s\p{Cc}]/u.test(name);

@@ -2,7 +2,7 @@ import type { Fault } from '../../core/failure.ts';
 
 /**
  * Every option of the OpenSSH client, in one table for ssh_config files and for `-o`: how its value is written, and what
- * becomes of it here. Source: ssh_config(5) up to OpenSSH 10; options of Debian's, Red Hat's and Apple's builds.
+ * portfw does with it. Source: ssh_config(5) up to OpenSSH 10; options of Debian's, Red Hat's and Apple's builds.
  */
 
 type PlainSyntax = 'flag' | 'word' | 'words' | 'number' | 'time' | 'port' | 'command' | 'jump' | 'free';
@@ -11,16 +11,17 @@ type PlainSyntax = 'flag' | 'word' | 'words' | 'number' | 'time' | 'port' | 'com
 export type Syntax =
   /** `free` is anything: we do not look at it. */
   | { readonly kind: PlainSyntax }
-  /** One of these words, each with what it stands for. */
+  /** One of these words, each with its meaning. */
   | { readonly kind: 'choice'; readonly values: Readonly<Record<string, string>> };
 
 /** An option that asks for what we cannot do; `what` follows the option's name. */
 export interface Unmet extends Fault {
-  /** Values that ask for nothing, in lower case; `no` and `none` always are. */
+  /** Values that ask for nothing, in lower case; `no` and `none` always do. */
   readonly idle?: readonly string[];
-  /** How it is said where it stands in the inventory's SSH arguments. */
+
+  /** How it is reported where the inventory's SSH arguments set it. */
   readonly inArguments: 'error' | 'warning';
-  /** Who is told about it in ssh_config: `user-file` leaves out the system's, where distributions set it for everybody. */
+  /** Where in ssh_config it is reported: `user-file` leaves out the system's file, where distributions set it for all users. */
   readonly inFiles: 'warning' | 'user-file' | 'silent';
 }
 
@@ -28,7 +29,7 @@ export interface OptionSpec {
   /** As the manual writes it. */
   readonly name: string;
   readonly syntax: Syntax;
-  /** `used`: changes how we connect. `harmless`: tunes OpenSSH itself. Otherwise it is said. */
+  /** `used`: changes how we connect. `harmless`: tunes OpenSSH itself. Otherwise it is reported. */
   readonly treatment: 'used' | 'harmless' | Unmet;
 }
 
@@ -66,7 +67,7 @@ const USED: Readonly<Record<string, PlainSyntax | Readonly<Record<string, string
   UserKnownHostsFile: 'words',
 };
 
-/** Without an effect on us: connection sharing, terminals, forwarding, OpenSSH's own output, what it merely relaxes. */
+/** Without an effect on us: connection sharing, terminals, forwarding, OpenSSH's own output, what only relaxes a check. */
 const HARMLESS = `AddKeysToAgent BatchMode CanonicalDomains CanonicalizeFallbackLocal CanonicalizeMaxDots
   CanonicalizePermittedCNAMEs CASignatureAlgorithms ChannelTimeout CheckHostIP ClearAllForwardings Compression
   CompressionLevel ConnectionAttempts ControlMaster ControlPath ControlPersist EnableEscapeCommandline EnableSSHKeysign

@@ -5,7 +5,7 @@ import { parseJump } from './ssh-options-jump.ts';
 import { OPTIONS, type OptionSpec, type Syntax } from './ssh-options-table.ts';
 
 /**
- * Where a setting comes from: a connection variable or a flag of portfw's own, SSH arguments of the inventory,
+ * Where a setting comes from: a connection variable or a flag of portfw, SSH arguments of the inventory,
  * `~/.ssh/config` (or `-F`), the system's file.
  */
 export type SettingSource = 'variable' | 'arguments' | 'user' | 'system';
@@ -24,19 +24,19 @@ export interface Setting {
   readonly shown: string;
 }
 
-/** What became of one option's text. */
+/** The result of reading one option's text. */
 export type ParsedValue =
   | { readonly kind: 'value'; readonly words: readonly string[] }
   /** The option is right but sets nothing: a list without entries, a time of `none`. */
   | { readonly kind: 'empty' }
   | ({ readonly kind: 'bad' } & Fault);
 
-/** A setting that a connection variable, a flag or a ProxyJump stands for. */
+/** A setting made from a connection variable, a flag or a ProxyJump. */
 export function settingOf(name: string, word: string, location: SourceLocation | null, shown: string): Setting {
   return { name, spec: OPTIONS.get(name.toLowerCase())!, words: [word], source: 'variable', location, shown };
 }
 
-/** The option of that name in any spelling that OpenSSH takes; `null` for one that we do not know. */
+/** The option of that name in any spelling that OpenSSH accepts; `null` for an unknown one. */
 export function findOption(name: string): OptionSpec | null {
   return OPTIONS.get(name.toLowerCase()) ?? null;
 }
@@ -110,7 +110,7 @@ function parseWord(syntax: Syntax, words: readonly string[], shown: string): Par
       return bad(`${shown} needs a time such as 30 or 2m, not "${word}"`, 'Correct the time');
     }
     case 'port': {
-      // The one service name that anybody writes here.
+      // The only service name that is used here.
       if (word.toLowerCase() === 'ssh') return one('22');
       const port = /^\d{1,5}$/.test(word) ? Number(word) : 0;
       if (port >= 1 && port <= 65535) return one(String(port));

@@ -18,7 +18,7 @@ export interface ShippedSchema {
 
 const DRAFT_7 = 'http://json-schema.org/draft-07/schema#';
 
-/** The JSON Schemas of what users write, made from the very schemas that validate it. */
+/** The JSON Schemas of what users write, made from the schemas that validate it. */
 export function shippedSchemas(): readonly ShippedSchema[] {
   return [
     shipped('inventory', 'portfw inventory', inventorySchema()),
@@ -38,7 +38,7 @@ function jsonSchema(schema: z.ZodType): JsonSchema {
   return rest;
 }
 
-/** A mapping of variables: ours and those of Ansible's that we use are known, others are free, unknown `portfw_` names are not. */
+/** A mapping of variables: portfw's and the used ones of Ansible are checked; of all others only `portfw_` names are refused. */
 function variablesSchema(): JsonSchema {
   const properties = Object.fromEntries(
     Object.entries({ ...PORTFW_SCHEMAS, ...ANSIBLE_SCHEMAS }).map(([name, schema]) => [
@@ -55,12 +55,12 @@ function variablesSchema(): JsonSchema {
   } as JsonSchema;
 }
 
-/** One variable: its value, a template that gives it, or nothing, which unsets it. */
+/** One variable: its value, a template, or nothing, which unsets it. */
 function variableSchema(schema: z.ZodType, description: string): JsonSchema {
   const value = jsonSchema(schema);
   const template = { type: 'string', pattern: TEMPLATE };
   const others: JsonSchema[] = [template, { type: 'null' }] as JsonSchema[];
-  // Alternatives side by side: an editor then offers what the value itself may be.
+  // All alternatives on one level: an editor then completes the value.
   const own = Array.isArray(value.anyOf) && Object.keys(value).length === 1 ? value.anyOf : [value];
   const alternatives = own.some(
     (one) =>

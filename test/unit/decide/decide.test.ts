@@ -120,7 +120,7 @@ const TWO_FILES = ['public', 'dmz'].map((name) => ({
   sha256: 'a',
 }));
 
-describe('a host that cannot be configured as it is', () => {
+describe('a host in a state that cannot be configured', () => {
   it('is refused where its files do not load, whether the rules of its kernel can be read or not', () => {
     for (const nft of [NO_RULES.nft, '{"nftables":[{"surprise":{}}]}']) {
       const disk = {

@@ -218,7 +218,7 @@ describe('the other members of a cluster', () => {
     }
   });
 
-  it('are changed when one was put back because of a host outside', async () => {
+  it('are changed when one was rolled back because of a host outside', async () => {
     const script: Script = { apply: async (host) => (host === 'web1' ? failed : null) };
     const play = playOf({ onFailure: 'revert-batch' });
     const { ends } = await run(jobs(play, { web1: {}, sip1: inPair, sip2: inPair }), script);

@@ -71,7 +71,7 @@ const only =
   };
 
 describe('keep-good', () => {
-  it('keeps each host as soon as it is proved, whatever becomes of the others', async () => {
+  it('keeps each host as soon as it is proved, also when others fail later', async () => {
     const { ends, operations, log } = await run(hosts(3, 'keep-good'), { apply: only('host2', failed) });
     expect(ends).toEqual({ host1: 'changed', host2: 'failed', host3: 'changed' });
     expect(operations.decided).toEqual(['keep host1', 'keep host3']);
@@ -121,7 +121,7 @@ describe('revert-batch', () => {
     expect(operations.discarded.sort()).toEqual(['host3', 'host4']);
   });
 
-  it('takes an exception of one host for a failure, and keeps none', async () => {
+  it('treats an exception of one host as a failure, and keeps none', async () => {
     const { ends } = await run(hosts(2, 'revert-batch'), {
       apply: async (host) => {
         if (host === 'host2') throw new Error('boom');
@@ -164,7 +164,7 @@ describe('revert-batch', () => {
     expect(operations.applied).toEqual(['host3', 'host4']);
   });
 
-  it('leaves other batches alone; max_fail_percentage counts those that failed, not those that were put back', async () => {
+  it('leaves other batches alone; max_fail_percentage counts those that failed, not those that were rolled back', async () => {
     const script: Script = { apply: only('host3', failed) };
     const { ends, log } = await run(hosts(6, 'revert-batch', 2, 50), script);
     expect(Object.values(ends)).toEqual([
@@ -184,7 +184,7 @@ describe('revert-batch', () => {
     expect(strict.ends['host5']).toMatch(/^skipped: 1 of 2 hosts failed in batch 2 .*max_fail_percentage 49 allows$/);
   });
 
-  it('is put back when the run is interrupted before it is decided; what is decided stays', async () => {
+  it('is rolled back when the run is interrupted before the decision; what is decided stays', async () => {
     const controller = new AbortController();
     const script: Script = {
       apply: async (host) => {
@@ -201,7 +201,7 @@ describe('revert-batch', () => {
     expect(summary.interrupted).toBe(true);
   });
 
-  it('keeps nobody half when the interruption comes while the batch is being kept', async () => {
+  it('keeps all hosts of a batch when the run is interrupted while it keeps them', async () => {
     const controller = new AbortController();
     const script: Script = {
       keep: async (host) => {
@@ -246,7 +246,7 @@ describe('revert-run', () => {
     expect(log.of('batch-finished').at(-1)?.stop).toBe('host4 failed, and the run was rolled back');
   });
 
-  it('says of a host that could not be put back that it keeps the new configuration, and how to return it', async () => {
+  it('says that a host without rollback has the new configuration, and how to return it', async () => {
     const { summary } = await run(hosts(3, 'revert-run', 1), {
       apply: only('host3', failed),
       rollback: async (host) =>

@@ -120,7 +120,7 @@ async function look(
 }
 
 describe('a TCP probe from the controller', () => {
-  it('passes when somebody listens, and is a connection of its own', async () => {
+  it('passes when a program listens, and is a connection of its own', async () => {
     knocks = 0;
     const { failure, phases } = await look([{ tcp: openPort }, { tcp: `sip2:${openPort}` }]);
     expect(failure).toBeNull();
@@ -138,7 +138,7 @@ describe('a TCP probe from the controller', () => {
     expect(failure?.solve).toMatch(/playbook\.yaml:5\)$/);
   });
 
-  it('says so of a name that nobody has', async () => {
+  it('reports an unknown name', async () => {
     const began = performance.now();
     const { failure } = await look([{ tcp: 'no-such-host.invalid:80', timeout: 3 }]);
     expect(failure?.what).toMatch(/cannot connect to no-such-host\.invalid port 80: (the name|no answer)/);

@@ -36,7 +36,7 @@ it('a host whose program does not take the first request was not touched, and th
   });
 });
 
-it('one that does not take a later request is put back', async () => {
+it('one that does not answer a later request is rolled back', async () => {
   for (const operation of ['permanent', 'keep']) {
     const { outcome, asked } = await ran(refusing(operation));
     expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'request-refused' } });

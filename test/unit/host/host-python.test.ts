@@ -68,7 +68,7 @@ describe("the zone in a profile of NetworkManager's, while it does not run", () 
     expect(rewritten(held, zone, IFCFG)).toBe(held);
   });
 
-  it('of a connection that nobody has saved is given up when it is ours', () => {
+  it('of an unsaved connection is given up when portfw set it', () => {
     const other = '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d';
     expect(rewritten(keyfile('zone=portfw-public\n'), 'x', KEYFILE, other)).toBe(keyfile(''));
     expect(rewritten(keyfile('zone=home\n'), 'x', KEYFILE, other)).toBe(keyfile('zone=home\n'));
@@ -237,7 +237,7 @@ describe("the kernel's rules of before", () => {
   });
 });
 
-describe('the record of a run whose way back is armed', () => {
+describe('the record of a run whose rollback is armed', () => {
   const files = [
     'observe.py',
     'kinds.py',
@@ -284,7 +284,7 @@ describe('the record of a run whose way back is armed', () => {
   });
 });
 
-it('a step that the way back overtakes is ended with what it has started, but not with what has its own session', () => {
+it('a step is ended by the rollback with all it started, except what has its own session', () => {
   const files = [
     'observe.py',
     'kinds.py',

@@ -63,7 +63,7 @@ const file = fc
   .tuple(fc.constantFrom('', '\ufeff', '<?xml version="1.0" encoding="utf-8"?>\n'), fc.array(piece, { maxLength: 12 }))
   .map(([head, pieces]) => `${head}<zone>${pieces.join('')}</zone>\n`);
 
-describe('an interface that leaves a zone file of somebody else', () => {
+describe('an interface that leaves a foreign zone file', () => {
   it('is taken out in the same way here and on a host', () => {
     const cases = fc.sample(fc.tuple(file, fc.constantFrom('eth0', 'eth0.7', 'br+0', 'eth9')), {
       numRuns: 3000,
@@ -133,7 +133,7 @@ describe('the file of a zone that is not ours, in a rollback', () => {
     );
   const office = (text: string) => ({ 'zones/office.xml': text });
 
-  it('is the saved one, to the byte, where nobody has touched it since', () => {
+  it('is the saved one, to the byte, if it is unchanged since', () => {
     const saved = '<zone><!-- mine -->\r\n<interface name="eth0"/><service name="ssh"/></zone>';
     const present = '<zone><!-- mine -->\r\n<service name="ssh"/></zone>';
     expect(rolledBack(office(saved), { ...office(present), [OURS[0]]: OURS[1] })).toBe(saved);

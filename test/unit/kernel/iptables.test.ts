@@ -52,7 +52,7 @@ const VERDICTS: readonly (readonly [string, number, string, Partial<Approach>?])
 ];
 
 describe('iptables-save', () => {
-  it('is read whole but for what nobody knows', () => {
+  it('is read completely, except unknown parts', () => {
     expect([...four.problems, ...six.problems]).toEqual([]);
     const rules = four.tables.flatMap(({ chains }) => [...chains.values()].flatMap((chain) => chain.rules));
     const unknown = rules.filter(({ parts }) => parts.some(({ kind }) => kind.startsWith('unknown')));
@@ -161,7 +161,7 @@ describe('iptables-save', () => {
     expect(readIpsetSave('add x y\ncreate\ncreate z hash:ip family inet\nadd z nonsense\n').size).toBe(1);
   });
 
-  it('takes no comment for an option', () => {
+  it('reads no comment as an option', () => {
     const text = '*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -s 192.0.2.1/32 -m comment --comment "-j" -j DROP\nCOMMIT\n';
     const rules = readIptablesSave(text, 'ip');
     expect([verdict(ask(rules), '192.0.2.1'), verdict(ask(rules), '192.0.2.2')]).toEqual(['drop', 'accept']);

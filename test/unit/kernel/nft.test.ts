@@ -92,7 +92,7 @@ describe.each(VERSIONS)('rules of many forms, as nft %s prints them', (version) 
     expect(ask(rules, six).refused[0]).toMatchObject({ table: 'inet forms', chain: 'early', by: 'rule' });
   });
 
-  it('takes what nobody knows for no permission, and at worst for a refusal', () => {
+  it('counts the unknown as no permission, and in the worst case as a refusal', () => {
     // A rate, a MAC, a time to live, and an element that expires.
     for (const port of [107, 108, 109]) {
       for (const worst of [true, false]) expect(verdict(ask(rules, { port }, worst), '203.0.113.90')).toBe('drop');

@@ -310,7 +310,7 @@ describe('whatever a host sends', () => {
     expect(ask(circle).unknown.length).toBeGreaterThan(0);
   }, 30_000);
 
-  it('is asked once where its rules jump to each other without end', () => {
+  it('is evaluated once when its rules jump to each other endlessly', () => {
     const of = { family: 'ip', table: 't' };
     const forks = Array.from({ length: 22 }, (_, index) => [index, index]).flat();
     const rules = read([

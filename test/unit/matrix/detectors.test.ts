@@ -133,7 +133,7 @@ describe('too little evidence settles nothing', () => {
     for (const confidence of found.values()) expect(confidence).toBeLessThanOrEqual(0.1);
   });
 
-  it('settles no role by ports whose process nobody knows', () => {
+  it('finds no role by ports of unknown processes', () => {
     for (const matrix of [first, second, loadMatrix('img-gcems')]) {
       for (const role of matrix.roles.values()) {
         if (role.everyHost || role.appliance) continue;

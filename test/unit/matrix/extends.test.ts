@@ -68,13 +68,13 @@ describe('a matrix that changes another', () => {
     expect([...replaced.clusters]).toEqual([...changed.clusters]);
   });
 
-  it('leaves the base as it is', () => {
+  it('leaves the base unchanged', () => {
     expect(matrixRows(loadMatrix(fixture('extends', 'base.yaml')))).toEqual(matrixRows(base));
     expect(ids(base, 'web')).toHaveLength(5);
   });
 });
 
-describe('a matrix that prints a role anew', () => {
+describe('a matrix that replaces a role', () => {
   it('replaces all of its rules, through several files', () => {
     expect(ids(replaced, 'web')).toEqual(['replaced web/public/tcp/8443']);
     expect(replaced.roles.get('web')?.title).toBe('Web server');
@@ -107,7 +107,7 @@ describe('two matrices compared', () => {
   const key = (row: { role: string; interface: string; protocol: string; port: string; from: string }): string =>
     `${row.role}/${row.interface}/${row.protocol}/${row.port} from ${row.from}`;
 
-  it('shows what is in one alone', () => {
+  it('shows what is in only one', () => {
     expect(comparison.onlyLeft.map(key)).toEqual([
       'web/public/tcp/80 from any',
       'web/private/tcp/443 from any',

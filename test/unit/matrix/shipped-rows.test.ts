@@ -159,7 +159,7 @@ describe('doubtful prints carry a note', () => {
 });
 
 describe('what the tables say beside the ports', () => {
-  it('turns connection tracking helpers on for FTP and TFTP alone', () => {
+  it('turns connection tracking helpers on only for FTP and TFTP', () => {
     const helped = Object.keys(TABLES).flatMap((name) =>
       [...loadMatrix(name).roles.values()].flatMap((role) =>
         role.rules.filter((rule) => rule.helper !== null).map((rule) => `${name} ${rule.id} ${rule.helper}`),
@@ -173,7 +173,7 @@ describe('what the tables say beside the ports', () => {
     ]);
   });
 
-  it('lets databases choose between the private and the public interface, and nobody else', () => {
+  it('lets only databases choose between the private and the public interface', () => {
     for (const name of ['portaswitch', 'portaswitch-ocs']) {
       const choosing = [...loadMatrix(name).roles.values()].filter((role) => role.interfaceChoices.length > 0);
       expect(choosing.map((role) => [role.name, ...role.interfaceChoices])).toEqual([

@@ -81,7 +81,7 @@ const CASES: Readonly<Record<string, Case>> = {
   },
 };
 
-describe('what is asked before our zones', () => {
+describe('what is evaluated before the zones of portfw', () => {
   it.each(Object.entries(CASES))('%s', (_name, given) => {
     const runtime: FirewalldConfig = {
       ...emptyLayer(),

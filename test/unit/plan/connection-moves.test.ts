@@ -110,7 +110,7 @@ describe('an interface that NetworkManager manages', () => {
     expect(pending(host, desiredWith('eth0'))).toEqual([]);
   });
 
-  it('keeps the zone that somebody else chose while it is none of ours', () => {
+  it('keeps a foreign zone that another tool chose', () => {
     const host = new Firewalld();
     host.manage(UUID, 'trusted', 'eth5');
     apply(host, desiredWith('eth0'));

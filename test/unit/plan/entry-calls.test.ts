@@ -69,7 +69,7 @@ describe('the calls that move entries', () => {
   });
 });
 
-it('joins entries with those of others that overlap none of them', () => {
+it('joins entries with foreign ones that do not overlap', () => {
   fc.assert(
     fc.property(entries, entries, (held, others) => {
       const both = joined(held, others);

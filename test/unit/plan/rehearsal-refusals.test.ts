@@ -51,7 +51,7 @@ describe('what the host says keeps a plan from being carried out', () => {
     ]);
   });
 
-  it('files that take longer to load than anybody waits, which nothing in them is to blame for', () => {
+  it('files that load longer than the time limit, without an error in them', () => {
     const slow: Broken = { ...broken('disk', 'it does not end within 240 s'), slow: true };
     expect(shown(rehearsalRefusals(of(slow, loaded('boot')), 600, false))).toEqual([
       expect.stringMatching(

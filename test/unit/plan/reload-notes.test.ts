@@ -27,7 +27,7 @@ function notes(conf: string): string[] {
   return reloadNotes(observed, { files, runtime }, new Set()).map(({ text }) => text);
 }
 
-it('entries of ipsets and direct rules at runtime only are lost by a reload, unless firewalld is told to keep them', () => {
+it('entries of ipsets and direct rules that exist only at runtime are lost by a reload, unless firewalld is set to keep them', () => {
   expect(notes('FlushAllOnReload=yes\n')).toEqual([
     'ipset bans: the reload removes these runtime-only settings: 192.0.2.1',
     'the direct interface: the reload removes these runtime-only settings: rule ipv4 filter INPUT 0 -s 192.0.2.1 -j DROP',

@@ -135,7 +135,7 @@ describe('applying a plan to a simulated firewalld', { timeout: 120_000 }, () =>
     );
   });
 
-  it('changes nothing of others but the line that names an interface', () => {
+  it('changes only the line of foreign files that names an interface', () => {
     fc.assert(
       fc.property(scenario, ({ host, old, mishaps, desired }) => {
         const made = prepared(host, old, mishaps);

@@ -80,7 +80,7 @@ describe('a move that opens everything', () => {
     expect(moves(wanted, [held])).toContainEqual({ name: 'eth1', action: 'release', classes: [], opens: [] });
   });
 
-  it('is told of a zone that comes to trust the interfaces that it has', () => {
+  it('is warned about a zone that will trust its interfaces', () => {
     const runtime = (text: string) => ({
       ...emptyLayer(),
       zones: new Map([['portfw-private', readZoneXml('portfw-private', text)]]),

@@ -62,7 +62,7 @@ describe('who must get in', () => {
     expect(said(waysOf(facts, [], null).ways)).toEqual(['controller 203.0.113.7 by eth0 to 198.51.100.10 22/tcp']);
   });
 
-  it('is asked about at what was dialled too, where sshd saw another door', () => {
+  it('is also evaluated at the dialled address, where sshd saw another one', () => {
     const facts = { controllerPath: path('203.0.113.7', '192.0.2.10'), interfaces: INTERFACES, ...ROUTED };
     expect(said(waysOf(facts, [], { address: '192.0.2.10', port: 2222 }).ways)).toEqual([
       'controller 203.0.113.7 by eth0 to 192.0.2.10 22/tcp',

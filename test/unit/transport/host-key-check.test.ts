@@ -70,7 +70,7 @@ describe('a new host key', () => {
     expect(await verify(target({ acceptNewHostKeys: false }), 'ed25519')).toEqual({ kind: 'accepted', note: null });
   });
 
-  it('is recorded for the owner alone, and known from then on', async () => {
+  it('is recorded, readable only by the owner, and known from then on', async () => {
     expect(await verify(target(), 'ed25519')).toMatchObject({
       kind: 'accepted',
       note: expect.stringContaining('was recorded in'),
@@ -155,7 +155,7 @@ describe('files', () => {
     expect(failure).toMatchObject({ kind: 'local-problem', what: expect.stringContaining('Cannot record') });
   });
 
-  it('are read again when somebody changes them', async () => {
+  it('are read again after a change', async () => {
     const store = new KnownHostsStore();
     const file = join(folder, 'known_hosts');
     const strict = target({ knownHostsFiles: [file], acceptNewHostKeys: false });

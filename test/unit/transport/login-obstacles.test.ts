@@ -137,7 +137,7 @@ describe('what ssh2 cannot do is said before any host is contacted', () => {
 });
 
 describe('keys that cannot be used', () => {
-  it('are told once for all hosts that name them, also as jump hosts', async () => {
+  it('are reported once for all hosts that name them, also as jump hosts', async () => {
     const missing = target({ privateKeyFiles: [file('missing')] });
     const { name, kind, become, route, ...hop } = missing;
     const behind = target({ name: 'db1', privateKeyFiles: [file('plain')], route: { kind: 'jump', hops: [hop] } });

@@ -70,7 +70,7 @@ describe('runProgram', () => {
     expect(result.stdout.toString()).toBe('é');
   });
 
-  it('does not take exit code 0 without an end marker for success', async () => {
+  it('does not count exit code 0 without an end marker as success', async () => {
     const { far, outcome } = play(none);
     far.stdout('portfw:NONCE:begin\nhalf an answer');
     far.events?.onExit(0, null);
@@ -149,7 +149,7 @@ describe('runProgram', () => {
     expect([far.written.at(-1), far.calls]).toEqual([`portfw:${far.nonce}:stop\n`, ['abandon']]);
   });
 
-  it('stops when told, before or after the start', async () => {
+  it('stops when aborted, before or after the start', async () => {
     const early = new AbortController();
     early.abort();
     const before = play(none, { signal: early.signal });

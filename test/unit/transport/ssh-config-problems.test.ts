@@ -261,7 +261,7 @@ describe('the files', () => {
     expect(files.sources(null)[0]!.config).toBe(first!.config);
   });
 
-  it('take no longer for being long and strange', () => {
+  it('take no longer when they are long and strange', () => {
     const startedAt = performance.now();
     for (const value of [
       '1'.repeat(200_000),
