@@ -14,8 +14,7 @@ export const MAX_FILE_BYTES = 5 * 1024 * 1024;
 export function readTextFile(path: string): string {
   const bytes = readBytes(path);
   const encoding = otherEncoding(bytes);
-  if (encoding !== null)
-    throw fileError(path, 'not-utf8', `the file is ${encoding}, not UTF-8`, 'Save it as UTF-8', 1, 1);
+  if (encoding !== null) throw fileError(path, 'not-utf8', `the file is ${encoding}, not UTF-8`, 'Save it as UTF-8');
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
@@ -23,7 +22,7 @@ export function readTextFile(path: string): string {
     const { line, column, byte } = firstBadByte(bytes);
     if (bytes.includes(0)) throw binaryFile(path, 1, 1);
     const solve = 'Save the file as UTF-8; it may be Latin-1 or Windows-1252 now';
-    throw fileError(path, 'not-utf8', `the byte ${byte} here is not valid UTF-8`, solve, line, column);
+    throw fileError(path, 'not-utf8', `the byte ${byte} here is not valid UTF-8`, solve, { line, column });
   }
   const zero = bytes.indexOf(0);
   if (zero !== -1) {
@@ -47,7 +46,7 @@ function otherEncoding(bytes: Buffer): 'UTF-16' | 'UTF-32' | null {
 
 function binaryFile(path: string, line: number, column: number): InputError {
   const solve = 'Check that it is the right file; a compressed or encrypted one has to be unpacked first';
-  return fileError(path, 'binary-file', 'the file holds zero bytes: it is not text', solve, line, column);
+  return fileError(path, 'binary-file', 'the file holds zero bytes: it is not text', solve, { line, column });
 }
 
 /**
@@ -180,8 +179,14 @@ function openError(path: string, error: unknown): InputError {
   }
 }
 
-function fileError(file: string, code: string, what: string, solve: string, line = 1, column = 1): InputError {
-  const location = { file, line, column, secret: null };
+function fileError(
+  file: string,
+  code: string,
+  what: string,
+  solve: string,
+  at: { readonly line: number; readonly column: number } = { line: 1, column: 1 },
+): InputError {
+  const location = { file, ...at, secret: null };
   return new InputError([new Problem({ severity: 'error', code, what, solve, location })]);
 }
 

@@ -6,10 +6,10 @@ import { suggestion } from '../core/suggest.ts';
 import { readYamlFile } from '../documents/read-file.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import { type MatrixReading, readMatrix } from './load-matrix.ts';
-import { readProbes } from './load-probes.ts';
+import { type PlayReading, readProbes } from './load-probes.ts';
 import type { BatchSize, Matrix, Play, Playbook } from './matrix.ts';
 import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-schema.ts';
-import { type Checked, SchemaChecker } from './schema-problems.ts';
+import { SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
 const CHECKER = new SchemaChecker(playbookSchema); /** A playbook with all its problems and those of its matrices. */
@@ -73,7 +73,7 @@ export function readPlaybook(
     const directory = path.resolve(path.dirname(file));
     const matrix = reading.matrix ?? reading.partial ?? null;
     if (matrix !== null && reading.matrix === null) incomplete.add(matrix);
-    const play = readPlay(entry, index, matrix, directory, yaml, checked, own);
+    const play = readPlay(entry, index, matrix, { directory, yaml, checked, problems: own });
     if (play !== null) plays.push(play);
   }
   const problems = [...sortProblems(own), ...ofMatrices];
@@ -94,18 +94,11 @@ export function loadPlaybook(reference: string, directory: string = process.cwd(
   return playbook;
 }
 
-function readPlay(
-  entry: PlayEntry,
-  index: number,
-  matrix: Matrix | null,
-  directory: string,
-  yaml: YamlFile,
-  checked: Checked,
-  problems: Problem[],
-): Play | null {
+function readPlay(entry: PlayEntry, index: number, matrix: Matrix | null, reading: PlayReading): Play | null {
+  const { yaml, checked, problems } = reading;
   const serial = checked.sound([index, 'serial']) ? readSerial(entry.serial, [index, 'serial'], yaml, problems) : [];
   const features = entry.features !== undefined && checked.usable([index, 'features']) ? entry.features : [];
-  const probes = readProbes(entry, index, directory, yaml, checked, problems);
+  const probes = readProbes(entry, index, reading);
   if (matrix === null || !checked.sound([index, 'hosts'])) return null;
   for (const [position, feature] of features.entries()) {
     if (!checked.sound([index, 'features', position])) continue;

@@ -13,21 +13,23 @@ const CONTROLLER = 'controller';
 const TCP_HINT = 'Write a port from 1 to 65535, "HOST:PORT", or "[ADDRESS]:PORT" for an IPv6 address';
 const HOST_NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?$/;
 
+/** A playbook that is being read. */
+export interface PlayReading {
+  /** Absolute: the playbook's own folder, where commands run. */
+  readonly directory: string;
+  readonly yaml: YamlFile;
+  readonly checked: Checked;
+  /** Gets what is wrong. */
+  readonly problems: Problem[];
+}
+
 /**
  * Reads a play's `probes`. What the schema cannot check is checked here: exactly one of `tcp` and `command`, ports, names.
  *
- * @param directory absolute: where commands run, the playbook's own folder
- * @param problems gets what is wrong
  * @returns the valid probes
  */
-export function readProbes(
-  entry: PlayEntry,
-  index: number,
-  directory: string,
-  yaml: YamlFile,
-  checked: Checked,
-  problems: Problem[],
-): readonly Probe[] {
+export function readProbes(entry: PlayEntry, index: number, reading: PlayReading): readonly Probe[] {
+  const { directory, yaml, checked, problems } = reading;
   if (entry.probes === undefined || !checked.usable([index, 'probes'])) return [];
   const names = new Set<string>();
   return entry.probes.flatMap((written, position): Probe[] => {

@@ -82,7 +82,7 @@ function runOnce(
   const input = programInput(command.program, command.data, command.deadlineMs, markers);
   const line = commandLine(account.become, markers, terminal);
   return new Promise((resolve) => {
-    new ProgramSession(start, line, account, command, markers, input, resolve).begin();
+    new ProgramSession({ start, line, account, command, markers, input }, resolve).begin();
   });
 }
 
@@ -90,6 +90,15 @@ type FailureDetail =
   | { kind: 'lost' | 'deadline' | 'aborted' | 'too-much-output' }
   | { kind: 'not-run'; exitCode: number | null }
   | { kind: 'broken-off'; exitCode: number | null; signal: string | null };
+
+interface SessionInput {
+  readonly start: StartProcess;
+  readonly line: string;
+  readonly account: Account;
+  readonly command: RemoteCommand;
+  readonly markers: Markers;
+  readonly input: ProgramInput;
+}
 
 class ProgramSession {
   readonly #start: StartProcess;
@@ -124,12 +133,7 @@ class ProgramSession {
   };
 
   constructor(
-    start: StartProcess,
-    line: string,
-    account: Account,
-    command: RemoteCommand,
-    markers: Markers,
-    input: ProgramInput,
+    { start, line, account, command, markers, input }: SessionInput,
     resolve: (outcome: CommandOutcome) => void,
   ) {
     this.#start = start;

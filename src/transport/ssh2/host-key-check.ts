@@ -38,17 +38,21 @@ export async function prepareHostKeyCheck(
     kind: 'ready',
     check: {
       algorithms: hostKeyAlgorithms(read.known, names, target.hostKeyAlgorithms),
-      verify: (key) => verify(target, store, files, read.known, names, key),
+      verify: (key) => verify({ target, store, files, known: read.known, names }, key),
     },
   };
 }
 
+interface Check {
+  readonly target: CheckedServer;
+  readonly store: KnownHostsStore;
+  readonly files: readonly string[];
+  readonly known: KnownHosts;
+  readonly names: HostKeyNames;
+}
+
 async function verify(
-  target: CheckedServer,
-  store: KnownHostsStore,
-  files: readonly string[],
-  known: KnownHosts,
-  names: HostKeyNames,
+  { target, store, files, known, names }: Check,
   key: Buffer,
 ): Promise<{ kind: 'accepted'; note: string | null } | ConnectFailure> {
   let decision: HostKeyDecision | KnownHostsFileFailure = decideHostKey(known, names, key);

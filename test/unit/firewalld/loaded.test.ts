@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PermanentFile, RunningFirewalld } from '../../../src/facts/facts.ts';
 import { loadedFile } from '../../../src/firewalld/loaded.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
-import { NOTHING_RUNS } from '../plan/nothing.ts';
+import { NOTHING_RUNS } from '../plan/helpers/nothing.ts';
 
 describe('what firewalld makes of a path', () => {
   it.each([

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { letsIn, lostOpenings, servicePorts } from '../../../src/firewalld/filter/openings.ts';
+import { lostOpenings, servicePorts } from '../../../src/firewalld/filter/openings.ts';
 import { readIpsetXml } from '../../../src/firewalld/kinds/ipset.ts';
 import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import { readServiceXml } from '../../../src/firewalld/kinds/service.ts';
 import { readZoneXml, type ZoneConfig } from '../../../src/firewalld/kinds/zone.ts';
+import { letsIn } from '../../helpers/lets-in.ts';
 
 const CONFIG: FirewalldConfig = {
   ...emptyLayer(),

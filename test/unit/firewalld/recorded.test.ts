@@ -5,7 +5,7 @@ import type { RunningFirewalld } from '../../../src/facts/facts.ts';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
-import { NOTHING_RUNS } from '../plan/nothing.ts';
+import { NOTHING_RUNS } from '../plan/helpers/nothing.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/firewalld');
 const VERSIONS = ['0.9.3', '1.3.3', '2.3.1'];

@@ -11,7 +11,7 @@ import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, normaliseRules } from '../../../src/firewalld/rich-rule.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
 import { withoutInterface } from '../../helpers/without-interface.ts';
-import { NOTHING_RUNS } from '../plan/nothing.ts';
+import { NOTHING_RUNS } from '../plan/helpers/nothing.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}[a-z0-9]$/);
 /** Texts of matrices and inventories: anything but control characters, with nothing around it. */

@@ -3,10 +3,10 @@ import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { offlineObserved } from '../../../src/firewalld/offline.ts';
 import { startRequest } from '../../../src/host/requests.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from '../plan/helpers/nothing.ts';
 import { ourZone } from '../plan/helpers/our-zone.ts';
 import { planOf } from '../plan/helpers/plan-of.ts';
 import { Firewalld } from '../plan/helpers/simulator.ts';
-import { NOTHING_DESIRED } from '../plan/nothing.ts';
 
 /** What a host with these files is sent whose public zone is to hold eth0. */
 function requestFor(files: Readonly<Record<string, string>>) {

@@ -4,8 +4,8 @@ import { POLICY } from '../../../src/firewalld/kinds/policy.ts';
 import { readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { askedFirst } from '../../../src/plan/notes/asked-first.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from './helpers/nothing.ts';
 import { ourZone } from './helpers/our-zone.ts';
-import { NOTHING_DESIRED } from './nothing.ts';
 
 const OURS = ourZone('portfw-public', '<zone><interface name="eth0"/></zone>');
 const DESIRED: DesiredFirewalld = {

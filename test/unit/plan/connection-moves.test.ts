@@ -5,10 +5,10 @@ import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/ho
 import { connectionMoves } from '../../../src/plan/diff/connection-moves.ts';
 import type { Change } from '../../../src/plan/plan.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
+import { NOTHING_DESIRED } from './helpers/nothing.ts';
 import { planOf } from './helpers/plan-of.ts';
 import { Firewalld } from './helpers/simulator.ts';
 import { desiredArbitrary, hostArbitrary } from './helpers/states.ts';
-import { NOTHING_DESIRED } from './nothing.ts';
 
 const UUID = '0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c';
 const OTHER = '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d';

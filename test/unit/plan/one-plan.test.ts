@@ -14,10 +14,10 @@ import type { DesiredFirewalld, Reasoned } from '../../../src/policy/desired.ts'
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { unnamed } from './helpers/named-changes.ts';
+import { NOTHING_DESIRED } from './helpers/nothing.ts';
 import { planOf } from './helpers/plan-of.ts';
 import { Firewalld } from './helpers/simulator.ts';
 import { desiredArbitrary, hostArbitrary, mishapArbitrary } from './helpers/states.ts';
-import { NOTHING_DESIRED } from './nothing.ts';
 
 const GUARD = { windowSeconds: 60, confirm: 'auto' } as const;
 const UUIDS = ['0a6d1e5c-8f0b-4d7a-9a44-0c8b5f1e2d3c', '1b7e2f6d-9a1c-4e8b-8b55-1d9c6a2f3e4d'];

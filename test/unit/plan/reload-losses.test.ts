@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { stockFirewalld } from '../../../src/firewalld/offline.ts';
 import { othersLayers, type TwoLayers } from '../../../src/plan/notes/reload-losses.ts';
-import { NOTHING_RUNS } from './nothing.ts';
+import { NOTHING_RUNS } from './helpers/nothing.ts';
 
 function differences(input: {
   readonly files?: Readonly<Record<string, string>>;

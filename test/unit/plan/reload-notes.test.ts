@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { reloadNotes } from '../../../src/plan/notes/reload-notes.ts';
+import { NOTHING_RUNS } from './helpers/nothing.ts';
 import { layer } from './helpers/proof-case.ts';
-import { NOTHING_RUNS } from './nothing.ts';
 
 const RULE = "rule ipv4 filter INPUT 0 ['-s', '192.0.2.1', '-j', 'DROP']";
 

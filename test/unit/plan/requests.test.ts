@@ -6,8 +6,8 @@ import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
 import { makePlan } from '../../helpers/make-plan.ts';
 import { withoutInterface } from '../../helpers/without-interface.ts';
+import { NOTHING_DESIRED } from './helpers/nothing.ts';
 import { Firewalld } from './helpers/simulator.ts';
-import { NOTHING_DESIRED } from './nothing.ts';
 
 const TRUSTED = 'rule priority="32767" accept';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { letsIn } from '../../../src/firewalld/filter/openings.ts';
 import { asLayer } from '../../../src/firewalld/kinds/kinds.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
 import type { PolicyOutcome } from '../../../src/policy/desired.ts';
 import { desiredObjects } from '../../../src/policy/desired.ts';
+import { letsIn } from '../../helpers/lets-in.ts';
 import { inputOf } from './helpers/cases.ts';
 
 /** Who knocks, by the address that he comes from. */

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contains, parseAddress, parseNetwork } from '../../../src/core/addresses.ts';
-import { type Knock, letsIn } from '../../../src/firewalld/filter/openings.ts';
 import { asLayer } from '../../../src/firewalld/kinds/kinds.ts';
 import { ACCEPT_ALL, NEEDED_ICMP } from '../../../src/firewalld/rich-rule.ts';
 import { buildDesired, type PolicyInput } from '../../../src/policy/build-desired.ts';
 import type { DesiredFirewalld } from '../../../src/policy/desired.ts';
 import { desiredObjects } from '../../../src/policy/desired.ts';
 import type { InterfaceClass, ZoneTarget } from '../../../src/settings/settings-types.ts';
+import { type Knock, letsIn } from '../../helpers/lets-in.ts';
 import { inputOf, type PolicyCase } from './helpers/cases.ts';
 
 const ADDRESSES: Readonly<Record<string, string>> = { eth0: '192.0.2.10', eth1: '198.51.100.10', eth2: '203.0.113.10' };

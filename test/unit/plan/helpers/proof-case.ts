@@ -13,7 +13,7 @@ import type { LockoutVerdict } from '../../../../src/plan/lockout/lockout-types.
 import type { ManagementSource } from '../../../../src/plan/lockout/management-ways.ts';
 import type { WayFacts } from '../../../../src/plan/lockout/proof-ways.ts';
 import { waysOf } from '../../../../src/plan/lockout/ways.ts';
-import { NOTHING_RUNS } from '../nothing.ts';
+import { NOTHING_RUNS } from './nothing.ts';
 
 export const INTERFACES: readonly InterfaceFacts[] = [
   { name: 'lo', up: true, loopback: true, addresses: [{ address: '127.0.0.1', prefix: 8, family: 'ipv4' }] },

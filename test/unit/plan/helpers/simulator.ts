@@ -12,7 +12,7 @@ import { normaliseRules, parseRichRule, type RichRule } from '../../../../src/fi
 import type { BeginRequest, PermanentRequest } from '../../../../src/host/requests.ts';
 import type { RuntimeCall } from '../../../../src/plan/steps.ts';
 import { withoutInterface } from '../../../helpers/without-interface.ts';
-import { NOTHING_RUNS } from '../nothing.ts';
+import { NOTHING_RUNS } from './nothing.ts';
 
 /** An error that the daemon would answer with. */
 export class DaemonError extends Error {}

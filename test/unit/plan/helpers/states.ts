@@ -6,7 +6,7 @@ import type { OurZoneConfig, ZoneConfig } from '../../../../src/firewalld/kinds/
 import { normalisePorts, normaliseStrings } from '../../../../src/firewalld/normalise.ts';
 import { ACCEPT_ALL, NEEDED_ICMP, normaliseRules, parseRichRule } from '../../../../src/firewalld/rich-rule.ts';
 import type { DesiredFirewalld, DesiredZone, Reasoned } from '../../../../src/policy/desired.ts';
-import { NOTHING_DESIRED } from '../nothing.ts';
+import { NOTHING_DESIRED } from './nothing.ts';
 import { Firewalld } from './simulator.ts';
 
 const INTERFACES = ['eth0', 'eth1', 'eth2'];

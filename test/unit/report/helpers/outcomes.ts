@@ -1,6 +1,6 @@
 import type { HostFacts, PendingRun, RunEnd } from '../../../../src/facts/facts.ts';
 import type { FleetEvent, HostOutcome, RunSummary } from '../../../../src/fleet/events.ts';
-import { NOTHING_RUNS } from '../../plan/nothing.ts';
+import { NOTHING_RUNS } from '../../plan/helpers/nothing.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './plans.ts';
 
 export const PENDING: PendingRun = {
