@@ -8,7 +8,7 @@ type SocketDetector = Extract<Detector, { kind: 'socket' }>;
 
 /** A range of more ports than this may contain ephemeral ports of other programs. */
 const WIDE_RANGE = 100;
-/** The highest weight of a socket in a wide range, for a detector without a process. */
+/** The highest weight of a socket in a wide range, if no process is in the detector. */
 const WIDE_RANGE_WEIGHT = 0.1;
 /** A failed unit was meant to run; an inactive one may exist only by default. */
 const SPEAKING_STATES: ReadonlySet<string> = new Set(['active', 'activating', 'reloading', 'refreshing', 'failed']);
