@@ -18,7 +18,7 @@ export const EXIT = {
 
 /**
  * The exit code of a run over hosts. The more somebody has to look, the sooner it counts: interrupted (130), then a host
- * that failed, was refused, was put back or never got its turn (1), then one that could not be reached (3); and only when
+ * that failed, was refused, was rolled back or never got its turn (1), then one that could not be reached (3); and only when
  * asked for, then one beside whose plan another run has not ended (5), then pending changes (2).
  */
 export function exitCodeOf(summary: RunSummary, detailed: boolean): number {

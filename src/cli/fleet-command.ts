@@ -60,7 +60,7 @@ export async function runOverFleet(
       held.push(event);
       return;
     }
-    if (event.kind === 'host-finished' || event.kind === 'host-put-back') durations.set(event.host, event.durationMs);
+    if (event.kind === 'host-finished' || event.kind === 'host-reverted') durations.set(event.host, event.durationMs);
     report.event(event);
   };
   prepared.questions.restFor(

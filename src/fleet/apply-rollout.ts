@@ -8,7 +8,7 @@ import type { Cluster } from './clusters.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved } from './operations.ts';
 import { runLimited } from './pool.ts';
-import { blame, type InForce, isInForce, putBack, wentWrong } from './put-back.ts';
+import { blame, type InForce, isInForce, revertHost, wentWrong } from './revert-host.ts';
 import { type Batch, planRollout } from './rollout.ts';
 
 /** A host with a plan that waits for its turn. */
@@ -181,7 +181,7 @@ export class ApplyRollout {
       this.#books.finish(host, await this.#books.step(host, () => way.revert(because), UNKNOWN));
     });
     await runLimited([...kept], this.#forks, NEVER, async ([host, was]) => {
-      this.#books.finish(host, await this.#putBack(host, was, because));
+      this.#books.finish(host, await this.#revert(host, was, because));
     });
     await this.#skip(hosts, culprit === null ? INTERRUPTED : `${culprit}, and its batch was rolled back`);
     return culprit;
@@ -197,17 +197,17 @@ export class ApplyRollout {
       });
       await runLimited(changed, this.#forks, NEVER, async ({ host, was }) => {
         this.#books.reopen(host);
-        this.#books.putBack(host, await this.#putBack(host, was, because));
+        this.#books.reverted(host, await this.#revert(host, was, because));
       });
     }
     return `${because}, and the run was rolled back`;
   }
 
-  #putBack(host: string, was: InForce, because: string): Promise<HostOutcome> {
+  #revert(host: string, was: InForce, because: string): Promise<HostOutcome> {
     // An interruption does not stop a rollback half way.
     const context = { ...this.#books.context, signal: NEVER };
     const job = this.#jobs.get(host)!;
-    return this.#books.step(host, () => putBack(job, was, because, context, this.#operations), UNKNOWN);
+    return this.#books.step(host, () => revertHost(job, was, because, context, this.#operations), UNKNOWN);
   }
 
   #tooManyFailed({ play, batch, hosts, maxFailPercentage }: Batch): string | null {

@@ -95,10 +95,10 @@ export class RunBooks {
   }
 
   /** Replaces the outcome of a reopened host. */
-  putBack(host: string, outcome: HostOutcome): void {
+  reverted(host: string, outcome: HostOutcome): void {
     this.#reopened.delete(host);
     this.outcomes.set(host, outcome);
-    this.emit({ kind: 'host-put-back', host, outcome, durationMs: this.#busy(host), at: this.at() });
+    this.emit({ kind: 'host-reverted', host, outcome, durationMs: this.#busy(host), at: this.at() });
   }
 
   #busy(host: string): number {

@@ -121,7 +121,7 @@ export type FleetEvent =
     }
   /** A host that had finished as `changed` was rolled back with the run (`on_failure: revert-run`): this outcome counts. */
   | {
-      readonly kind: 'host-put-back';
+      readonly kind: 'host-reverted';
       readonly host: string;
       readonly outcome: HostOutcome;
       readonly durationMs: number;

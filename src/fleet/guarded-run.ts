@@ -67,11 +67,11 @@ export function provedRun(
           case 'untouched':
             return { kind: 'reverted', because, generation: id };
           case 'kept':
-            return failed('restoring', notPutBack(because), { kind: 'still-changed', generation: id });
+            return failed('restoring', notReverted(because), { kind: 'still-changed', generation: id });
           case 'restore-failed':
           case 'still-changed':
           case 'unknown':
-            return failed('restoring', notPutBack(because), aftermath);
+            return failed('restoring', notReverted(because), aftermath);
         }
       }),
   };
@@ -85,7 +85,7 @@ async function lastly(connection: Connection, use: () => Promise<HostOutcome>): 
   }
 }
 
-function notPutBack(because: string): Failure {
+function notReverted(because: string): Failure {
   return {
     code: 'not-put-back',
     what: `the host should have been rolled back because ${because}`,

@@ -93,7 +93,7 @@ export async function endLeft(
   context: RunContext,
 ): Promise<HostOutcome> {
   context.phase(job.host, 'restoring');
-  let putBack: PendingRun | null = null;
+  let rolledBack: PendingRun | null = null;
   for (const run of runs) {
     const asked = await ask(connection, {
       operation: 'settle',
@@ -106,14 +106,14 @@ export async function endLeft(
     const { aftermath } = asked.answer;
     if (aftermath.kind === 'restore-failed')
       return { kind: 'failed', phase: 'restoring', failure: NOT_PUT_BACK, aftermath };
-    if (aftermath.kind === 'restored') putBack = run;
+    if (aftermath.kind === 'restored') rolledBack = run;
   }
-  if (putBack === null) return { kind: 'unchanged', plan };
+  if (rolledBack === null) return { kind: 'unchanged', plan };
   return {
     kind: 'refused',
     failure: {
       code: 'drifted',
-      what: `${putBack.what} by ${putBack.holder} was left unfinished and has now been rolled back: the host has changed since the plan was made`,
+      what: `${rolledBack.what} by ${rolledBack.holder} was left unfinished and has now been rolled back: the host has changed since the plan was made`,
       details: [],
       solve: 'run again: a new plan is made from the current state',
     },

@@ -11,13 +11,13 @@ export function readEvent(line: string): PublishedEvent {
   return publishedEvent.parse(JSON.parse(line));
 }
 
-/** How each host ended, by name; what a host that was put back ended with counts. */
+/** How each host ended, by name; for a reverted host, the later outcome counts. */
 export function outcomesIn(events: readonly PublishedEvent[]): ReadonlyMap<string, SeenOutcome> {
   const plans = new Map<string, Plan>();
   const outcomes = new Map<string, SeenOutcome>();
   for (const event of events) {
     if (event.kind === 'host-planned') plans.set(event.host, event.plan);
-    if (event.kind !== 'host-finished' && event.kind !== 'host-put-back') continue;
+    if (event.kind !== 'host-finished' && event.kind !== 'host-reverted') continue;
     const { host, outcome } = event;
     const plan = 'changes' in outcome ? plans.get(host) : undefined;
     outcomes.set(host, (plan === undefined ? outcome : { ...outcome, plan }) as SeenOutcome);

@@ -503,7 +503,7 @@ describe('portfw itself, by an ssh_config with ProxyJump', () => {
     await bastion.run('pkill', '-KILL', '-u', 'admin');
     const outcome = (await run).outcomes.get('host');
     expect(await loginsAt(bastion, bastionPort)).toBeGreaterThan(before + 1);
-    // Never a success that nobody has proven: it was put back, or the proof was made over the new way.
+    // Never a success that nobody has proven: it was rolled back, or the proof was made over the new way.
     const zones = await host.run('firewall-cmd', '--get-zones');
     if (outcome?.kind === 'changed') expect(zones).toContain('portfw');
     else {

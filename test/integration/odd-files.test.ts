@@ -133,7 +133,7 @@ describe('zone files that are links, mounted, and in other encodings', () => {
 });
 
 describe('folders that are links', () => {
-  it('are written through, and nothing is left behind when the run is put back', async () => {
+  it('are written through, and nothing is left behind when the run is rolled back', async () => {
     await each((host) =>
       host.sh(`${linkedAndMounted(host)}
         umount zones/inner.xml; mv /etc/firewalld/zones /srv/fw/zones; ln -s /srv/fw/zones /etc/firewalld/zones

@@ -49,7 +49,7 @@ const fromOne = `  probes:\n    - { name: feed of two, tcp: 'two:${PORT}', from:
 describe('a probe that the change of the second host breaks', () => {
   it.each([
     ['revert-batch', '', ['host-finished']],
-    ['revert-run', '  serial: 1\n', ['host-finished', 'host-put-back']],
+    ['revert-run', '  serial: 1\n', ['host-finished', 'host-reverted']],
   ])('with %s puts the first one back, which was fine', async (mode, serial, ends) => {
     const run = await apply(mode, `  on_failure: ${mode}\n${serial}${fromOne}`);
     const failed = outcomeOf(run, 'two', 'failed');

@@ -183,7 +183,7 @@ describe('a run that died', () => {
 it('a rollback that is not done yet is seen by all commands, and ends', async () => {
   const state = await stateOf(host);
   const id = await startWaiting();
-  // It stops right after the decision, before anything is put back.
+  // It stops right after the decision, before anything is rolled back.
   await sabotage(host, HOLDS_THE_RUN.replace('wait(LOCK)', 'wait("/var/lib/portfw/guard/*.revert")'));
   const reverting = new CliProcess('confirm', after, '--revert');
   try {

@@ -272,7 +272,7 @@ describe('a profile that comes with the system', () => {
     }
   }
 
-  it('is in use again, without a copy, when a run is put back or has failed', async () => {
+  it('is in use again, without a copy, when a run is rolled back or has failed', async () => {
     await denyMethods(lab.host('old'), 'config.zone.update2');
     const [failed, held] = await Promise.all([
       portfwJson('apply', inventory, '--yes', '--limit', 'old'),

@@ -169,7 +169,7 @@ export const publishedEvent = z.discriminatedUnion('kind', [
   }),
   z.object({ kind: z.literal('batch-started'), play, batch: count, batches: count, hosts, at }),
   z.object({ kind: z.literal('host-finished'), host, outcome, durationMs, at }),
-  z.object({ kind: z.literal('host-put-back'), host, outcome, durationMs, at }),
+  z.object({ kind: z.literal('host-reverted'), host, outcome, durationMs, at }),
   z.object({
     kind: z.literal('batch-finished'),
     play,

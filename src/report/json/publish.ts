@@ -27,7 +27,7 @@ type SameOutcome =
 /** Kinds that have a plan. It is published in its own event; the outcome has only the number of changes. */
 type PlannedOutcome = 'unchanged' | 'planned' | 'changed' | 'awaiting';
 type FailedOutcome = 'refused' | 'unreachable' | 'failed';
-type Ended = 'host-finished' | 'host-put-back';
+type Ended = 'host-finished' | 'host-reverted';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 type PlannedWithoutPlan = Without<Published<'host-planned'>, 'plan'>;
@@ -59,7 +59,7 @@ export class Publisher {
         return this.#planOnce(asPublished<Without<typeof event, 'plan'>, PlannedWithoutPlan>(rest), plan);
       }
       case 'host-finished':
-      case 'host-put-back': {
+      case 'host-reverted': {
         const { outcome, ...rest } = event;
         const { host, at } = event;
         const planned = 'plan' in outcome ? this.#planOnce({ kind: 'host-planned', host, at }, outcome.plan) : [];

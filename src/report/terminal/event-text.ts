@@ -34,7 +34,7 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
       return { weight: 'good', lines: [`${terminalLine(event.host)}: ${style.yellow('planned')}, ${changes} to make`] };
     }
     case 'host-finished':
-    case 'host-put-back':
+    case 'host-reverted':
       return outcomeText(event, style, verbosity);
     case 'batch-finished':
       return event.stop === null
@@ -80,7 +80,7 @@ function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>
 }
 
 function outcomeText(
-  { host, outcome, durationMs }: EventOf<'host-finished' | 'host-put-back'>,
+  { host, outcome, durationMs }: EventOf<'host-finished' | 'host-reverted'>,
   style: Style,
   verbosity: number,
 ): EventText {

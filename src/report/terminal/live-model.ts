@@ -53,7 +53,7 @@ export class LiveModel {
         this.#done += 1;
         this.#count(event.host, event.outcome);
         break;
-      case 'host-put-back':
+      case 'host-reverted':
         this.#active.delete(event.host);
         this.#changed.delete(event.host);
         this.#count(event.host, event.outcome);

@@ -127,7 +127,7 @@ export class LiveReport implements Report {
     if (event.kind === 'host-phase' && !this.#open.has(event.host)) this.#open.set(event.host, promiseWithResolve());
     this.#start();
     this.#print(event);
-    if (event.kind === 'host-finished' || event.kind === 'host-put-back') {
+    if (event.kind === 'host-finished' || event.kind === 'host-reverted') {
       this.#open.get(event.host)?.resolve();
       this.#open.delete(event.host);
     }

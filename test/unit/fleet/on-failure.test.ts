@@ -237,7 +237,7 @@ describe('revert-run', () => {
     });
     // Each had finished as changed; the outcome that counts comes as an event of its own.
     expect(log.of('host-finished').filter(({ outcome }) => outcome.kind === 'changed')).toHaveLength(2);
-    expect(log.of('host-put-back').map(({ host, outcome }) => [host, outcome.kind])).toEqual([
+    expect(log.of('host-reverted').map(({ host, outcome }) => [host, outcome.kind])).toEqual([
       ['host1', 'reverted'],
       ['host2', 'reverted'],
     ]);

@@ -145,7 +145,7 @@ describe('the live view', () => {
     expect(counters()).toMatch(/^apply 2\/2 done · 1 changed · 1 failed · 1 active/);
     expect(screen.lines.some((line) => /^ {2}a {2}restoring/.test(line))).toBe(true);
     const outcome: HostOutcome = { kind: 'reverted', because: 'b failed', generation: 'g1' };
-    report.event({ kind: 'host-put-back', host: 'a', outcome, durationMs: 1, at: 300 });
+    report.event({ kind: 'host-reverted', host: 'a', outcome, durationMs: 1, at: 300 });
     await tick(20);
     report.event({ kind: 'host-phase', host: 'c', phase: 'restoring', at: 320 });
     await tick(150);

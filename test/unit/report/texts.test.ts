@@ -74,12 +74,12 @@ describe('texts for people', () => {
     };
     const outcomes = new Map([
       ...['web1', 'web2'].map((host) => [host, noted(host, 'docker writes rules too')] as const),
-      ['sip1', noted('sip1', 'the last run was put back \u001b[31m')] as const,
+      ['sip1', noted('sip1', 'the last run was rolled back \u001b[31m')] as const,
       ['web3', OUTCOMES.get('settled1')!] as const,
     ]);
     const text = resultsText({ ...SUMMARY, command: 'apply', outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
     expect(text).toBe(
-      'web1, web2 · unchanged\n  warning: docker writes rules too\n\nsip1 · unchanged\n  warning: the last run was put back\n',
+      'web1, web2 · unchanged\n  warning: docker writes rules too\n\nsip1 · unchanged\n  warning: the last run was rolled back\n',
     );
   });
 });

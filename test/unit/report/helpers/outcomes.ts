@@ -312,7 +312,7 @@ export const EVENTS: readonly FleetEvent[] = [
     }),
   ),
   {
-    kind: 'host-put-back',
+    kind: 'host-reverted',
     host: 'changed1',
     outcome: { kind: 'reverted', because: 'failed1 failed', generation: '20260131T221500Z-3f2a' },
     durationMs: 3456,

@@ -35,7 +35,7 @@ export function isInForce(outcome: HostOutcome): outcome is InForce {
  *
  * @returns `reverted`, or `failed` with the state of the host
  */
-export async function putBack(
+export async function revertHost(
   job: HostJob,
   was: InForce,
   because: string,
