@@ -124,7 +124,7 @@ function chosenHosts(
   throw limited === null || managed.length === 0
     ? new UsageError(
         `${terminalLine(sources.join(', '))} has no host to manage`,
-        'Add hosts, or look at what is there with "portfw inventory"',
+        'Add hosts, or see the hosts with "portfw inventory"',
       )
     : new UsageError(
         `no host of "${terminalLine(flags.limit!)}" is managed`,
