@@ -16,7 +16,7 @@ export type Pending = Extract<PlannedHost, { kind: 'pending' }>;
 
 /** Why a host was not begun after an interruption. */
 export const INTERRUPTED = 'the run was interrupted before its turn';
-const INTERRUPTED_BATCH = 'the run was interrupted before its batch was decided';
+const INTERRUPTED_BATCH = 'the run was interrupted before its batch was kept';
 const UNKNOWN: Aftermath = { kind: 'unknown', why: 'portfw failed while it was working on the host' };
 const NEVER = new AbortController().signal;
 

@@ -45,7 +45,7 @@ export async function confirm(
     const asked =
       waiting === undefined
         ? (seen ?? (await ask(connection, { operation: 'confirm', id: null })))
-        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} reverted it` });
+        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} rolled it back` });
     if (asked.kind === 'failed')
       return {
         kind: 'failed',
@@ -69,7 +69,7 @@ export async function confirm(
             code: 'not-proved-yet',
             what: `the run of ${answer.lock.holder} is not ready to be confirmed`,
             details: lockedBy(answer.lock, answer.pending).details,
-            solve: 'wait until it is proved, and confirm again',
+            solve: 'wait until it is verified, and confirm again',
           },
         };
       case 'settled':
@@ -98,7 +98,7 @@ export async function endLeft(
     const asked = await ask(connection, {
       operation: 'settle',
       id: run.id,
-      why: 'its time was over and it had not ended',
+      why: 'its window was over and it had not ended',
     });
     if (asked.kind === 'failed')
       return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: SEE_STATUS };

@@ -237,7 +237,7 @@ class Draft {
     this.#notes.push({
       severity: 'warning',
       code: 'not-narrowed',
-      text: `${rule} names who may come, but the private side is trusted as a whole, so anybody there may; set portfw_private to "peers" or "matrix" for it to count`,
+      text: `${rule} limits who may connect, but the private side is trusted as a whole, so anybody there may connect; set portfw_private to "peers" or "matrix" to make the limit effective`,
     });
   }
 
@@ -375,7 +375,7 @@ class Draft {
         this.#notes.push({
           severity: 'warning',
           code: 'no-peers',
-          text: `${name} opens nothing: none of those who may come has an address of the virtual address's family`,
+          text: `${name} opens nothing: none of those who may connect has an address of the virtual address's family`,
         });
         continue;
       }

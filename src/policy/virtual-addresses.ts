@@ -76,7 +76,7 @@ export function rpfilterNotes(
     return item.addresses
       .filter(({ address, family, prefix }) => family === 'ipv6' && prefix === 128 && virtual.has(address))
       .map(({ address }): PolicyNote => {
-        const text = `firewalld drops what comes to ${address} by ${item.name}, since answers leave by ${parent}: IPv6_rpfilter is ${filter}; set it to no (from firewalld 2.0 on, loose is enough) in /etc/firewalld/firewalld.conf, and reload`;
+        const text = `firewalld drops packets to ${address} that arrive on ${item.name}, because answers leave by ${parent}: IPv6_rpfilter is ${filter}; set it to no (from firewalld 2.0 on, loose is enough) in /etc/firewalld/firewalld.conf, and reload`;
         return { severity: 'warning', code: 'vip-rpfilter', text };
       });
   });

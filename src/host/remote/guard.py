@@ -235,7 +235,7 @@ def recover():
         if suffix == "armed" and alive(identity, record):
             raise Stop(kind="locked", lock=holder_of_lock(), pending=pending_of(identity))
         try:
-            settle_run(identity, "the next run", "its time was over and it had not ended")
+            settle_run(identity, "the next run", "its window was over and it had not ended")
         except Exception as error:
             why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
             raise Stop(kind="failed", step="rolling back run %s" % identity, why=why, aftermath={"kind": "untouched"})

@@ -23,7 +23,7 @@ export function trustNotes(desired: DesiredFirewalld, runtime: FirewalldConfig):
     const held = runtime.zones.get(zone.config.name);
     const names = zone.config.interfaces.filter((name) => held?.interfaces.includes(name));
     if (!trustsAll(zone.config, runtime) || trustsAll(held, runtime) || names.length === 0) return [];
-    const text = `zone ${zone.config.name} will accept everything: this opens everything to whoever comes in on ${names.join(', ')}`;
+    const text = `zone ${zone.config.name} will accept everything: this opens everything to anybody on ${names.join(', ')}`;
     return [{ severity: 'warning', code: 'opens-everything', text }];
   });
 }

@@ -156,7 +156,7 @@ describe('an inventory program', () => {
     expect(warning).not.toContain('\u001b');
   });
 
-  it('is asked for by name when it may not be executed', async () => {
+  it('is asked for by name when it is not executable', async () => {
     expect(await problemsOf(program('inv.sh', 'echo {}', 0o644))).toEqual([
       'inv.sh:1:1: error: this looks like an inventory program, but it is not executable\n    Make it executable with "chmod +x"',
     ]);
