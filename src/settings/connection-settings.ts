@@ -105,7 +105,7 @@ export function readBecome(
     reader.error(
       user.variable,
       'become-user',
-      `ansible_become_user is ${shown(user.value)}, who cannot change a firewall`,
+      `ansible_become_user is ${shown(user.value)}, but only root can change a firewall`,
       'Remove it, or write root',
     );
   }
@@ -128,7 +128,7 @@ function connectionKind(reader: Reader): 'ssh' | 'local' {
     connection.variable,
     'connection-kind',
     `ansible_connection is ${shown(connection.value)}, and only ssh and local are supported`,
-    'Write ssh, or "portfw_managed: false" for a machine that is only a peer of others',
+    'Write ssh, or "portfw_managed: false" for a machine that is only a peer of other hosts',
   );
   return 'ssh';
 }
