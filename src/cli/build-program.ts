@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
 
-/** Enough to hide the round trips, and no burden for this machine. */
+/** Enough to hide the network's round trips, and no load for this machine. */
 const DEFAULT_FORKS = 20;
 
 const SSH_CONFIG = "read this file instead of the user's and the system's ssh_config; none: read no file";
@@ -95,7 +95,7 @@ function lookCommands(program: Command, done: Done): void {
     );
 }
 
-/** What changes hosts, and says how they stand since. */
+/** Commands that change hosts, and that show the state afterwards. */
 function changeCommands(program: Command, done: Done): void {
   fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
     .option('-y, --yes', 'apply without asking')

@@ -23,7 +23,7 @@ export interface InitFlags extends VaultFlags {
   readonly yes?: boolean;
 }
 
-/** What is there to answer with, and to hold answers against. */
+/** What answers may refer to, and are checked against. */
 export interface InitWorld {
   /** Hosts and groups of the inventory that is there; `null` for a new one. */
   readonly existing: { readonly hosts: ReadonlySet<string>; readonly groups: ReadonlySet<string> } | null;
@@ -101,7 +101,7 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
   };
 }
 
-/** Who logs in, and whether with sudo: asked of a new inventory alone, since another says so itself. */
+/** Who logs in, and whether with sudo: asked only for a new inventory, because an existing one says so itself. */
 async function accountOf(flags: InitFlags, isNew: boolean, put: Put): Promise<Pick<InitAnswers, 'user' | 'become'>> {
   const user =
     isNew || flags.user !== undefined

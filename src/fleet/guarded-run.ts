@@ -35,7 +35,7 @@ export function startRun(job: HostJob, id: string, context: RunContext): Guarded
   return { id, job, context, decidedBy };
 }
 
-/** A run that is proved and permanent: it waits for `keep` or `revert`, on the connection that proved it. */
+/** A run that is verified and permanent: it waits for `keep` or `revert`, on the connection that verified it. */
 export function provedRun(
   run: GuardedRun,
   connection: Connection,

@@ -25,9 +25,9 @@ export function status(job: HostJob, context: RunContext): Promise<HostOutcome> 
 }
 
 /**
- * A person's decision on a waiting run. The connection is a fresh one, so it proves again that the host can be reached.
+ * A person's decision on a waiting run. The connection is a fresh one, so it checks again that the host can be reached.
  *
- * @param id the run to revert, which may have ended by now; by default the pending one
+ * @param id the run to roll back, which may have ended by now; by default the pending one
  */
 export async function confirm(
   job: HostJob,

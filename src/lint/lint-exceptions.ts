@@ -64,7 +64,7 @@ function nobody(world: LintWorld): Finding[] {
   );
 }
 
-/** Extra rules whose ports the table opens to anyone as it is. */
+/** Extra rules whose ports the table already opens to anyone. */
 function covered(world: LintWorld): Finding[] {
   return extraRules(world).flatMap(({ value, location, hosts }) => {
     const rules = hosts.map((host) => coveringRules(world, host, value));

@@ -8,7 +8,7 @@ import { meansAnyone, peerWarnings } from '../settings/addresses-of-hosts.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
-/** Checks of who may come: peers, `portfw_allow_from`, lists of sources. */
+/** Checks of who may connect: peers, `portfw_allow_from`, lists of sources. */
 export const SOURCE_CHECKS: readonly LintCheck[] = [
   { code: 'unreachable-rule', find: unreachableRules },
   { code: 'empty-peers', find: emptyPeers },

@@ -43,12 +43,12 @@ export interface PolicyInput {
   readonly peers: HostPeers;
   /** `YYYY-MM-DD`. */
   readonly today: string;
-  /** Interfaces that a zone of ours holds for good, by name; none when left out. */
+  /** Interfaces that a portfw zone holds for good, by name; none when left out. */
   readonly bound?: ReadonlyMap<string, string>;
 }
 
 /**
- * Works out what a host's firewalld should hold of ours. Pure: the same input gives the same output.
+ * Works out what a host's firewalld should hold for portfw. Pure: the same input gives the same output.
  *
  * @returns the desired configuration, or every reason why there is none
  */
@@ -241,7 +241,7 @@ class Draft {
     });
   }
 
-  /** A virtual address floats: its rules match the destination, and stand on every node that may hold it. */
+  /** A virtual address floats: its rules match the destination, and are on every node that may hold it. */
   #openVirtual(opening: Opening): void {
     if (this.#input.settings.vips.length === 0) {
       this.#unmapped(opening);

@@ -10,7 +10,7 @@ import { carriesVips, holds, MADE_BY_KEEPALIVED, onNetworkOf, standsOn, takesVip
 export interface InterfaceMap {
   /** Interface name → the classes it serves and what the inventory says that led there. */
   readonly interfaces: ReadonlyMap<string, { readonly classes: ReadonlySet<InterfaceClass>; readonly given: string }>;
-  /** Virtual address → the interfaces in whose zones its rules stand: each that holds it, or may come to. */
+  /** Virtual address → the interfaces in whose zones its rules are: each that holds it, or may get it. */
   readonly vips: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly PolicyNote[];
   readonly refusals: readonly CodedFault[];
@@ -31,7 +31,7 @@ export function interfacesOf(map: Pick<InterfaceMap, 'interfaces'>, interfaceCla
  * Where the inventory says nothing at all and the host has exactly one interface, that one is public. Nothing else is
  * ever guessed: a wrong guess would trust a public interface.
  *
- * @param bound interfaces that a zone of ours holds already, by name
+ * @param bound interfaces that a portfw zone holds already, by name
  */
 export function mapInterfaces(
   settings: HostSettings,
@@ -123,7 +123,7 @@ class Mapping {
    * network does while no mapped interface's does, gets the class `vip`.
    */
   placeVips(): void {
-    // Who has mapped nothing is asked to: the interface of an address alone is not enough.
+    // If nothing is mapped, the user is asked to map it: the interface of an address is not enough.
     if (this.#found.size === 0) return;
     for (const item of this.#candidates) {
       const parent = standsOn(item, this.#candidates);

@@ -9,7 +9,7 @@ export const MADE_BY_KEEPALIVED = /^vrrp[46]?\.\d{1,3}(?:\.\d{1,5})?$/;
 /** Kinds of link that are on the network of the interface below them, with an address of their own. */
 const ON_THE_SAME_NETWORK: ReadonlySet<string> = new Set(['macvlan', 'ipvlan']);
 
-/** Kinds of link that no packet ever comes in by, whatever address they hold: it comes by the interface of the network. */
+/** Kinds of link on which no packet ever arrives, whatever address they hold: it arrives on the interface of the network. */
 const NEVER_ENTERED: ReadonlySet<string> = new Set(['dummy', 'ifb']);
 
 /** The interface below a macvlan or ipvlan, or `null`: also where that one is not the host's own (a container's is not). */

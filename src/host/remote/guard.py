@@ -166,7 +166,7 @@ def settle_run(identity, by, why="", attempt=1):
         return end_of(identity)
     free_reserves(identity)
     meta, files = load_generation(identity)
-    # A boot removes runtime-only settings of others, and the lock: after one, they are not restored.
+    # A boot removes foreign runtime-only settings, and the lock: after one, they are not restored.
     same_boot = holder_of_lock().get("id") == identity
     be_patient(attempt, (record_of(identity)[0] or {}).get("reloadSeconds", 0))
     try:
