@@ -2,19 +2,19 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
 
-/** Enough to hide the round trips, and no burden for this machine. */
+/** Enough to hide the network's round trips, and no load for this machine. */
 const DEFAULT_FORKS = 20;
 
-const SSH_CONFIG = "read this instead of the user's and the system's ssh_config; none reads no file";
+const SSH_CONFIG = "read this file instead of the user's and the system's ssh_config; none: read no file";
 
-const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; by name, may be repeated';
+const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
 
 const ACCEPT_FORWARDING_STOP =
-  'continue with this host although it stops forwarding traffic of others; by name, may be repeated';
+  'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
-const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or names with commas';
+const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or host names with commas';
 
-const INVENTORY_FLAG = 'an inventory, as with Ansible; may be repeated, and comes after the arguments';
+const INVENTORY_FLAG = 'an inventory, as with Ansible; may be repeated; read after the arguments';
 
 /** The values of a flag that may be repeated. */
 function collect(value: string, before: readonly string[] = []): readonly string[] {
@@ -27,7 +27,9 @@ type Done = (code: number) => void;
 /** All commands with their flags. Each loads its own code only when it runs. */
 export function buildProgram(version: string, done: Done): Command {
   const program = new Command('portfw')
-    .description('Brings firewalld on a fleet of hosts, over SSH, to exactly what a reviewed port matrix says.')
+    .description(
+      'Configures firewalld over SSH, so that exactly the ports of a reviewed port matrix are open on your hosts.',
+    )
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
@@ -54,7 +56,7 @@ export function buildProgram(version: string, done: Done): Command {
 function showCommands(program: Command, done: Done): void {
   const inventory = program
     .command('inventory')
-    .description('show what an inventory says, as Ansible understands it')
+    .description('show the hosts, groups and variables of an inventory, as Ansible reads them')
     .argument('[inventory...]', INVENTORY)
     .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
     .addOption(new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host']))
@@ -68,8 +70,8 @@ function showCommands(program: Command, done: Done): void {
   program
     .command('matrix')
     .description('show a port matrix, or compare two')
-    .argument('[name]', 'a matrix that ships with portfw, or a file; none lists those that ship')
-    .option('--json', 'print a JSON array, one row a line')
+    .argument('[name]', 'a matrix that ships with portfw, or a file; without it, lists those that ship')
+    .option('--json', 'print a JSON array, one row per line')
     .option('--compare <name-or-file>', 'show how another matrix differs')
     .option('--role <name>', 'show only the rows of this role; may be repeated', collect)
     .option('--no-color', 'no colours')
@@ -85,7 +87,7 @@ function lookCommands(program: Command, done: Done): void {
     done(await (await import('./commands/detect.ts')).detect(inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
-    .option('--detailed-exitcode', 'end with 2 when changes are pending')
+    .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
@@ -93,18 +95,21 @@ function lookCommands(program: Command, done: Done): void {
     );
 }
 
-/** What changes hosts, and says how they stand since. */
+/** Commands that change hosts, and that show the state afterwards. */
 function changeCommands(program: Command, done: Done): void {
-  fleetCommand(program, 'apply', 'bring the hosts to what the matrix says')
+  fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
       'roll back automatically unless the change is confirmed within this time (60s; 10m with --confirm manual)',
     )
-    .option('--confirm <who>', 'auto keeps what a fresh connection proves; manual waits for "portfw confirm"')
-    .option('--cut-revoked', 'once kept, end established flows whose permission the change takes away')
+    .option(
+      '--confirm <who>',
+      'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
+    )
+    .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
     .option('--dry-run', 'only plan: the same as "portfw plan"')
-    .option('--detailed-exitcode', 'with --dry-run: end with 2 when changes are pending')
+    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
@@ -115,20 +120,20 @@ function changeCommands(program: Command, done: Done): void {
     .action(async (files, flags) =>
       done(await (await import('./commands/confirm.ts')).confirmRuns(inventorySources(files, flags), flags)),
     );
-  fleetCommand(program, 'status', 'show what is pending on the hosts, and how their last run ended').action(
+  fleetCommand(program, 'status', 'show runs that have not ended, and how the last run ended').action(
     async (files, flags) =>
       done(await (await import('./commands/status.ts')).status(inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
     done(await (await import('./commands/history.ts')).history(inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'rollback', 'return hosts to a saved generation')
-    .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
+  fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
+    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
     .option('--revert-after <time>', 'roll back automatically unless the result is confirmed within this time (60s)')
     .option('-y, --yes', 'roll back without asking')
     .option(
       '--accept-lockout <host>',
-      'continue with this host although the generation would cut SSH; by name, may be repeated',
+      'continue with this host although the generation would cut SSH; a host name; may be repeated',
       collect,
     )
     .action(async (files, flags) =>
@@ -140,32 +145,32 @@ function changeCommands(program: Command, done: Done): void {
 function fileCommands(program: Command, done: Done): void {
   const lint = program
     .command('lint')
-    .description('check inventories, playbooks and matrices: everything that is wrong or doubtful, at once')
+    .description('check inventories, playbooks and matrices: shows all errors and warnings at once')
     .argument('[file...]', 'inventories, playbooks, matrices, files of variables, or folders of them')
-    .option('-i, --inventory <source>', 'inventories that are one; may be repeated', collect)
+    .option('-i, --inventory <source>', 'inventories that belong together; may be repeated', collect)
     .option('--playbook <name-or-file>', 'check the inventories against this playbook instead of their own')
-    .option('--strict', 'end with 4 for warnings too')
+    .option('--strict', 'exit with code 4 for warnings too')
     .option('--ssh-config <file>', SSH_CONFIG)
-    .option('--json', 'print one JSON object a problem')
+    .option('--json', 'print one JSON object per problem')
     .option('--no-color', 'no colours');
   vaultFlags(lint).action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
 
   const init = program
     .command('init')
-    .description('write a first inventory, or what an Ansible inventory lacks, beside it')
+    .description('write a first inventory, or a file with additions to an Ansible inventory')
     .argument('[file]', 'the file to write: inventory.yaml, or portfw.yaml with --from')
-    .option('--from <inventory>', 'an Ansible inventory that is there and stays as it is; may be repeated', collect)
-    .option('--playbook <name-or-file>', 'which system it is: a playbook that ships, or a file')
+    .option('--from <inventory>', 'an existing Ansible inventory; it is not changed; may be repeated', collect)
+    .option('--playbook <name-or-file>', 'the playbook: one that ships with portfw, or a file')
     .option('--public <interface>', 'a public interface, address or network; may be repeated', collect)
-    .option('--private <interface>', 'a private one; may be repeated', collect)
+    .option('--private <interface>', 'a private interface, address or network; may be repeated', collect)
     .option('--host <host>', 'a host, as [GROUP/]NAME[=ADDRESS]; may be repeated', collect)
     .option('--role <host=role>', 'a role that a host plays, instead of detecting it; may be repeated', collect)
     .option('--vip <group=address>', 'a virtual address that floats in a group; may be repeated', collect)
-    .option('--management <source>', 'from where SSH must always get in; may be repeated', collect)
+    .option('--management <source>', 'a source from which SSH must always work; may be repeated', collect)
     .option('-u, --user <name>', 'log in as this user')
     .option('-b, --become', 'become root with sudo')
     .option('--no-become', 'log in as root, without sudo')
-    .option('-y, --yes', 'ask nothing: take the defaults for what the flags leave out')
+    .option('-y, --yes', 'ask nothing: use the defaults for flags that are not given')
     .option('--force', 'overwrite the file if it exists');
   vaultFlags(init).action(async (file, flags) =>
     done(await (await import('./commands/init.ts')).init(file ?? null, flags)),
@@ -177,7 +182,7 @@ function toolCommands(program: Command, done: Done, version: string): void {
   program
     .command('schema')
     .description('print a JSON Schema for editors: of inventories, files of variables, playbooks or matrices')
-    .argument('[name]', 'inventory, vars, playbook or matrix; none lists them with their files')
+    .argument('[name]', 'inventory, vars, playbook, matrix or events; without it, lists them with their files')
     .action(async (name) => done((await import('./commands/schema.ts')).showSchema(name ?? null)));
 
   program
@@ -211,19 +216,19 @@ function fleetCommand(program: Command, name: string, description: string): Comm
     .argument('[inventory...]', INVENTORY)
     .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
     .option('-l, --limit <pattern>', 'only the hosts that this Ansible pattern matches')
-    .option('--playbook <name-or-file>', 'this playbook for all hosts: one that ships with portfw, or a file')
+    .option('--playbook <name-or-file>', 'use this playbook for all hosts: one that ships with portfw, or a file')
     .option('-f, --forks <number>', 'how many hosts to work on at once', wholeNumber(1, 1000), DEFAULT_FORKS)
-    .option('--json', 'print events as NDJSON, one JSON object a line')
-    .option('-v, --verbose', 'say more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)
+    .option('--json', 'print events as NDJSON, one JSON object per line')
+    .option('-v, --verbose', 'show more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)
     .option('-u, --user <name>', 'log in as this user where the inventory names none')
     .option('--private-key <file>', 'offer this key where the inventory names none')
     .option('-k, --ask-pass', 'ask for the SSH password')
     .option('-b, --become', 'become root with sudo')
-    .option('-K, --ask-become-pass', 'ask for the password of sudo')
+    .option('-K, --ask-become-pass', 'ask for the sudo password')
     .option('--accept-new-host-keys', 'record the keys of hosts never seen before; a changed key is always refused')
     .option('--known-hosts <file>', "check host keys against this file instead of the user's and the system's")
     .option('--ssh-config <file>', SSH_CONFIG)
-    .option('--connect-timeout <seconds>', 'give up connecting after this time', wholeNumber(1, 3600))
+    .option('--connect-timeout <seconds>', 'stop connecting after this time', wholeNumber(1, 3600))
     .option('--no-color', 'no colours');
   return vaultFlags(command);
 }
@@ -231,10 +236,10 @@ function fleetCommand(program: Command, name: string, description: string): Comm
 /** Where the passwords of vaults come from, as with Ansible. */
 function vaultFlags(command: Command): Command {
   return command
-    .option('--vault-password-file <file>', 'a file, or an executable that prints it: the password of vaults', collect)
+    .option('--vault-password-file <file>', 'a file with the vault password, or an executable that prints it', collect)
     .addOption(new Option('--vault-pass-file <file>').argParser(collect).hideHelp())
-    .option('--vault-id <[id@]source>', 'an id with its file, or "prompt": may be repeated', collect)
-    .option('-J, --ask-vault-pass', 'ask for the password of vaults')
+    .option('--vault-id <[id@]source>', 'a vault id with its file, or with "prompt"; may be repeated', collect)
+    .option('-J, --ask-vault-pass', 'ask for the vault password')
     .addOption(new Option('--ask-vault-password').hideHelp());
 }
 

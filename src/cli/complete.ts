@@ -10,7 +10,7 @@ export interface Candidate {
   readonly about: string;
 }
 
-/** What stands before the cursor, taken apart by the commands' own flags. */
+/** The words before the cursor, split into flags and arguments. */
 interface Typed {
   readonly command: string;
   readonly args: readonly string[];
@@ -25,8 +25,9 @@ interface Typed {
 const MAX_CANDIDATES = 2000;
 
 /**
- * What may stand at the end of a command line: hosts, groups, roles, playbooks, matrices. Of `--flag=value` it is the values
- * alone. It only reads files: it runs no inventory program, contacts no host, asks nothing, and what cannot be read offers nothing.
+ * The candidates at the end of a command line: hosts, groups, roles, playbooks, matrices. Of `--flag=value` it is the
+ * values alone. It only reads files: it runs no inventory program, contacts no host, asks nothing. A file that cannot
+ * be read gives no candidates.
  *
  * @param words what follows `portfw`, with the word at the cursor as the last one
  */
@@ -197,13 +198,13 @@ async function inventoryOf(typed: Typed): Promise<Inventory | null> {
     try {
       return readInventoryFiles(sources);
     } catch (error) {
-      // Names are to be had also where variables are wrong, or encrypted.
+      // Names are available even if variables are wrong or encrypted.
       return error instanceof BrokenInventory ? error.readable : null;
     }
   };
   const canRead = (source: string): boolean => (read(source)?.hosts.size ?? 0) > 0;
   const sources = [...typed.args, ...(typed.values.get('--inventory') ?? [])].map(fromHome);
-  // One program among the files of a folder leaves the others.
+  // One program in a folder does not prevent reading the other files.
   const readable = sources.flatMap((source) => (canRead(source) ? [source] : filesOf(source).filter(canRead)));
   return readable.length === 0 ? null : read(readable);
 }

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Interruption } from './interruption.ts';
 
-/** Asks on the terminal; only the whole word `yes` is one. An interruption or the end of input is a no. */
+/** Asks on the terminal; only the whole word `yes` confirms. An interruption or the end of input means no. */
 export function confirm(
   question: string,
   interruption: Interruption,

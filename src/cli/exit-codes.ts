@@ -17,9 +17,9 @@ export const EXIT = {
 } as const;
 
 /**
- * The exit code of a run over hosts. The more somebody has to look, the sooner it counts: interrupted (130), then a host
- * that failed, was refused, was rolled back or never got its turn (1), then one that could not be reached (3); and only when
- * asked for, then one beside whose plan another run has not ended (5), then pending changes (2).
+ * The exit code of a run over hosts. The more urgent code is used: interrupted (130), then a host that failed, was
+ * refused, was rolled back or was skipped (1), then one that could not be reached (3); and only with
+ * `--detailed-exitcode` a host with another run that has not ended (5), then pending changes (2).
  */
 export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
   if (summary.interrupted) return EXIT.interrupted;
@@ -27,7 +27,7 @@ export function exitCodeOf(summary: RunSummary, detailed: boolean): number {
   if (kinds.has('failed') || kinds.has('refused')) return EXIT.failed;
   if (kinds.has('unreachable')) return EXIT.unreachable;
   if (kinds.has('skipped') || kinds.has('reverted')) return EXIT.failed;
-  // Roles that are not settled are an answer that somebody has to act on.
+  // Roles that are not settled need a decision by the user.
   for (const outcome of summary.outcomes.values()) {
     if (outcome.kind === 'roles' && outcome.findings.verdict.kind !== 'settled') return EXIT.failed;
   }

@@ -33,7 +33,7 @@ export interface FleetCommandOptions {
 
 /**
  * Runs one command over the hosts of an inventory: validates every file, asks for passwords, contacts the hosts, shows
- * what happens and what came of it.
+ * what happens, and the results.
  *
  * @returns the exit code
  */
@@ -79,7 +79,7 @@ export async function runOverFleet(
   );
   let faults = 0;
   const onFault = (error: unknown): void => {
-    // Nobody awaits what failed here. The hosts that are being worked on are finished all the same.
+    // No caller waits for this promise. The hosts in progress are finished anyway.
     report.say(`internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     faults += 1;
     if (!interruption.signal.aborted) interruption.interrupt();
@@ -113,9 +113,9 @@ export async function runOverFleet(
 }
 
 /**
- * A change needs a yes: from `--yes`, or from somebody at a terminal. `--json` leaves no place for a question.
+ * A change needs a confirmation: `--yes`, or "yes" typed at a terminal. `--json` leaves no place for a question.
  *
- * @throws UsageError when neither can be had
+ * @throws UsageError when neither is possible
  */
 export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, command: string): void {
   if (flags.yes === true) return;

@@ -25,7 +25,7 @@ export function guardSettings(flags: GuardFlags): GuardSettings {
   if (confirm !== 'auto' && confirm !== 'manual')
     throw new UsageError(
       '--confirm is "auto" or "manual"',
-      'auto keeps the change when a fresh connection proves it; manual waits for "portfw confirm"',
+      'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     );
   if (flags.revertAfter === undefined)
     return { windowSeconds: confirm === 'manual' ? MANUAL_SECONDS : AUTO_SECONDS, confirm };

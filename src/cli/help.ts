@@ -1,12 +1,12 @@
 /** Shown below `portfw --help`. */
 export const PROGRAM_HELP = `
 Examples:
-  portfw lint inventory.yaml                  everything that is wrong with your files, at once
-  portfw detect inventory.yaml                which roles each host plays, and how we know
+  portfw lint inventory.yaml                  all errors and warnings about your files
+  portfw detect inventory.yaml                which roles each host plays, with the evidence
   portfw plan inventory.yaml                  what would change, and why; changes nothing
-  portfw apply inventory.yaml                 shows the plan, asks, applies it, proves it
+  portfw apply inventory.yaml                 shows the plan, asks, applies and verifies it
   portfw apply inventory.yaml --limit 'web:!web3' --yes
-  portfw rollback inventory.yaml --limit web1 back to the newest generation that differs
+  portfw rollback inventory.yaml --limit web1 restores the newest generation that differs
 
 Exit codes:
   0    done
@@ -46,27 +46,27 @@ A matrix is one that ships with portfw, by name, or a file of your own, by a pat
 Examples:
   portfw matrix                               the matrices that ship with portfw
   portfw matrix portaswitch                   its port table
-  portfw matrix portaswitch --json            as JSON, one row a line
+  portfw matrix portaswitch --json            as JSON, one row per line
   portfw matrix portaswitch --compare portaswitch-ocs
 `,
   facts: `
-Reads only: one connection and one remote command a host.
+Reads only: one connection and one remote command per host.
 
 Examples:
   portfw facts inventory.yaml
   portfw facts inventory.yaml --limit web1 --json
 `,
   detect: `
-Reads only. A role that the inventory declares wins over what is found; a contradiction is a warning; evidence that
-fits several roles is never guessed at: name the role with portfw_roles.
+Reads only. A role that the inventory declares wins over the evidence; a contradiction is a warning. Evidence that
+fits several roles is an error: declare the role with portfw_roles.
 
 Examples:
   portfw detect inventory.yaml
   portfw detect inventory.yaml --limit 'sip*'
 `,
   plan: `
-The same as "portfw apply --dry-run": reads only. With --detailed-exitcode it ends with 0 when nothing is to be done,
-with 2 when changes are pending, and with 5 when another run on a host has not ended: what is there now may not last.
+The same as "portfw apply --dry-run": reads only. With --detailed-exitcode the exit code is 0 when there is nothing to do,
+2 when changes are pending, and 5 when another run on a host has not ended, so that the plan may soon be wrong.
 
 Examples:
   portfw plan inventory.yaml
@@ -77,8 +77,8 @@ Plans all hosts, shows what would change and asks; then changes them batch by ba
 Without a terminal it needs --yes.
 
 A plan is refused if it would cut portfw's own SSH or that of portfw_management; --accept-lockout HOST continues with that host.
-It is also refused if it would stop traffic that others forward through the host; --accept-forwarding-stop HOST continues.
-An automatic rollback is armed on each host before the first write. Unless a new connection proves and keeps the change within
+It is also refused if it would stop traffic that the host forwards now; --accept-forwarding-stop HOST continues.
+An automatic rollback is armed on each host before the first write. Unless a new connection verifies and keeps the change within
 --revert-after, the host rolls back by itself, even if portfw or the network has failed.
 
 Examples:
@@ -88,15 +88,15 @@ Examples:
   portfw apply inventory.yaml --confirm manual --revert-after 15m
 `,
   confirm: `
-Confirms the runs that wait for it after "apply --confirm manual". It makes a new connection, and so proves once more that
-the hosts can be reached. Without a confirmation, a host rolls back when its time is over.
+Confirms the runs that wait for it after "apply --confirm manual". It makes a new connection, and so checks once more that
+the hosts can be reached. Without a confirmation, a host rolls back when its window is over.
 
 Examples:
   portfw confirm inventory.yaml
   portfw confirm inventory.yaml --limit web1 --revert
 `,
   status: `
-Reads only: the run that is under way or waits on each host, how long it still has, and how the last one ended.
+Reads only: for each host the run that is in progress or waits, its remaining time, and how the last run ended.
 
 Examples:
   portfw status inventory.yaml
@@ -107,7 +107,7 @@ Examples:
   portfw history inventory.yaml --limit web1
 `,
   rollback: `
-Returns each host to a saved firewalld configuration and proves it by hash. "portfw history" lists them.
+Restores a saved firewalld configuration on each host and verifies it by hash. "portfw history" lists them.
 It is refused if it would cut portfw's own SSH or that of portfw_management; --accept-lockout HOST continues with that host.
 
 Examples:
@@ -115,12 +115,12 @@ Examples:
   portfw rollback inventory.yaml --limit web1 --to 20260131T221500Z-3f2a1c --yes
 `,
   init: `
-Asks on a terminal what the flags do not say. Without a terminal, or with --yes, what is left out takes its default. Nothing is
+Asks on a terminal for what the flags do not set. Without a terminal, or with --yes, it uses the defaults. Nothing is
 overwritten: the inventory of --from is not changed, and what portfw needs goes into a separate file.
 
 Examples:
   portfw init                                 a first inventory, from a few answers
-  portfw init --from hosts.ini                portfw.yaml, to be given beside hosts.ini
+  portfw init --from hosts.ini                portfw.yaml, to be used together with hosts.ini
   portfw init --from hosts.ini group_vars/all/portfw.yaml
   portfw init --yes --playbook portaswitch --host web/web1.example.net=198.51.100.20 --role web1.example.net=web-admin
 `,
@@ -134,7 +134,7 @@ Examples:
 `,
   lint: `
 Checks inventories with their variables and playbooks, single playbooks, matrices and files of variables, or a folder of these.
-It contacts no host. What is wrong is an error and ends with 4; what is doubtful is a warning and ends with 0, or with 4 under
+It contacts no host. The exit code is 4 if there are errors, and 0 if there are only warnings, or 4 with
 --strict.
 
 Examples:

@@ -23,7 +23,7 @@ export interface InitFlags extends VaultFlags {
   readonly yes?: boolean;
 }
 
-/** What is there to answer with, and to hold answers against. */
+/** What answers may refer to, and are checked against. */
 export interface InitWorld {
   /** Hosts and groups of the inventory that is there; `null` for a new one. */
   readonly existing: { readonly hosts: ReadonlySet<string>; readonly groups: ReadonlySet<string> } | null;
@@ -61,7 +61,13 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
     '',
     readEntries,
   );
-  const closed = await put(joined(flags.private), '--private', 'Private ones, between the servers?', '', readEntries);
+  const closed = await put(
+    joined(flags.private),
+    '--private',
+    'Private interfaces or networks, between the servers?',
+    '',
+    readEntries,
+  );
   const account = await accountOf(flags, world.existing === null, put);
   const groups = world.existing?.groups ?? new Set(hosts.flatMap((host) => host.group ?? []));
   const { vips } = await put(
@@ -74,7 +80,7 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
   const management = await put(
     joined(flags.management),
     '--management',
-    'From which networks must SSH always get in (empty: not said)?',
+    'From which networks must SSH always work (empty: not set)?',
     '',
     readSources,
   );
@@ -95,11 +101,11 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
   };
 }
 
-/** Who logs in, and whether with sudo: asked of a new inventory alone, since another says so itself. */
+/** Who logs in, and whether with sudo: asked only for a new inventory, because an existing one says so itself. */
 async function accountOf(flags: InitFlags, isNew: boolean, put: Put): Promise<Pick<InitAnswers, 'user' | 'become'>> {
   const user =
     isNew || flags.user !== undefined
-      ? (await put(flags.user, '--user', 'Which user do we log in as?', 'root', readUser)).user
+      ? (await put(flags.user, '--user', 'Log in as which user?', 'root', readUser)).user
       : null;
   if (flags.become !== undefined) return { user, become: flags.become };
   if (!isNew || user === 'root') return { user, become: null };
@@ -112,8 +118,7 @@ function putting(ask: Ask | null): Put {
   return async (given, flag, question, fallback, read) => {
     if (given !== undefined || ask === null) {
       const text = given ?? fallback;
-      if (text === null)
-        throw new UsageError(`${flag} is missing`, `Say it with ${flag}; there is no terminal to ask on`);
+      if (text === null) throw new UsageError(`${flag} is missing`, `Give ${flag}; there is no terminal to ask on`);
       return accepted(flag, read(text));
     }
     for (let note = ''; ; ) {
@@ -164,7 +169,7 @@ function readPlaybook(text: string, world: InitWorld): { playbook: string; loade
   if (text === '') return 'A playbook is needed';
   if (!text.includes('/') && !/\.ya?ml$/.test(text) && !world.playbooks.includes(text)) {
     const near = closest(text, world.playbooks);
-    return `${shown(text)} does not ship${near === null ? `; there are ${world.playbooks.join(', ')}` : `; did you mean "${near}"?`}`;
+    return `there is no shipped playbook ${shown(text)}; ${near === null ? `there are ${world.playbooks.join(', ')}` : `did you mean "${near}"?`}`;
   }
   return {
     playbook: /\.ya?ml$/.test(text) && !text.includes('/') ? `./${text}` : text,
@@ -195,7 +200,7 @@ function parts(text: string): readonly string[] {
 function readEntries(text: string): { entries: readonly string[] } | string {
   const entries = parts(text);
   const parsed = PORTFW_SCHEMAS.portfw_interfaces.safeParse({ public: entries });
-  return parsed.success ? { entries } : (parsed.error.issues[0]?.message.split('\n')[0] ?? 'this cannot be');
+  return parsed.success ? { entries } : (parsed.error.issues[0]?.message.split('\n')[0] ?? 'this is not possible');
 }
 
 function readSources(text: string): { sources: readonly string[] } | string {

@@ -76,7 +76,7 @@ export function initText(answers: InitAnswers, context: InitFile): string {
 function heading({ file, from }: InitFile): readonly string[] {
   const meanings = [
     'what is wrong, if anything; contacts no host',
-    'which roles the hosts play, and how we know',
+    'which roles the hosts play, with the evidence',
     'what would change, and why; changes nothing',
     'changes it',
   ];
@@ -89,8 +89,8 @@ function heading({ file, from }: InitFile): readonly string[] {
           'An Ansible inventory for portfw: variables that begin with "portfw_" are for portfw, the others are Ansible\'s own.',
         ]
       : isVariablesFile(file)
-        ? [`What portfw needs to know beside ${names}, which stays as it is. Ansible passes over it.`]
-        : [`What portfw needs to know beside ${names}, which stays as it is: give both.`];
+        ? [`What portfw needs in addition to ${names}, which is not changed. Ansible ignores these variables.`]
+        : [`What portfw needs in addition to ${names}, which is not changed. Name both on the command line.`];
   return [...what, '', ...commands.map((command, index) => `  ${command.padEnd(width)}  ${meanings[index]!}`)].map(
     (line) => `# ${safeText(line)}`,
   );
@@ -113,8 +113,8 @@ function variableLines(answers: InitAnswers, context: InitFile): readonly string
   else lines.push('# portfw_interfaces:', '#   public: [203.0.113.0/24]', '#   private: [198.51.100.0/24]');
   lines.push(
     '',
-    '# What comes in on private interfaces: "trusted" is everything, as the vendor advises and as it is without this line;',
-    '# "peers" is the site\'s own servers, "matrix" what the tables have.',
+    '# What private interfaces accept. "trusted": everything (the default, as the vendor advises); "peers": everything from',
+    '# the servers of the site, and the ports of the tables; "matrix": only the ports of the tables.',
     '# portfw_private: peers',
     '',
     '# From these networks the hosts must stay reachable over SSH: a plan that would cut it is refused. On the public side,',
@@ -124,7 +124,7 @@ function variableLines(answers: InitAnswers, context: InitFile): readonly string
       : '# portfw_management: [192.0.2.0/24]',
   );
   if (answers.user !== null || answers.become !== null) {
-    lines.push('', '# How we log in, and become root.');
+    lines.push('', '# How portfw logs in, and becomes root.');
     if (answers.user !== null) lines.push(`ansible_user: ${scalar(answers.user)}`);
     if (answers.become !== null) lines.push(`ansible_become: ${String(answers.become)}`);
   }
@@ -141,7 +141,7 @@ function guess(addresses: readonly string[]): readonly string[] {
   const found = [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)).slice(0, 4);
   if (found.length === 0) return [];
   const listed = found.map(([network, count]) => `${network} (${count} ${count === 1 ? 'host' : 'hosts'})`).join(', ');
-  return ['# Your hosts are reached at these addresses; you know which side they are:', `#   ${listed}`];
+  return ['# portfw connects to your hosts at these addresses. Choose which side they are on:', `#   ${listed}`];
 }
 
 /** The /24 or /64 that an address lies in. */

@@ -13,14 +13,14 @@ export interface Interruption {
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Listens for signals during a run. The first one aborts: nothing new begins, and what must not be half done is finished.
+ * Listens for signals during a run. The first one aborts: no new hosts are started, and hosts in progress are finished.
  * The second one only says so again. The third one ends the process, with a warning.
  *
  * @param end ends the process at once with an exit code
  */
 export function listenForInterruption(say: (text: string) => void, end: (code: number) => void): Interruption {
   const controller = new AbortController();
-  // Every host under way listens, which is no leak.
+  // Every host in progress adds a listener; this is not a leak.
   setMaxListeners(0, controller.signal);
   let count = 0;
   const interrupt = (): void => {

@@ -17,7 +17,7 @@ const EXAMPLE =
 export function inventorySources(args: readonly string[], flags: InventoryFlag): readonly string[] {
   const sources = [...args, ...(flags.inventory ?? [])];
   if (sources.length === 0) throw new UsageError('no inventory is named', EXAMPLE);
-  // An unset variable in a script must not stand for something else.
+  // An unset variable in a script must not be read as another inventory.
   if (sources.some((source) => source.trim() === ''))
     throw new UsageError('the name of an inventory is empty', EXAMPLE);
   return sources;

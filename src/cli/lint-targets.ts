@@ -16,7 +16,7 @@ const MAX_DEPTH = 8;
 /**
  * What the arguments of `portfw lint` stand for. A file is an inventory, a playbook, a matrix or, under `group_vars/` or
  * `host_vars/`, a file of variables. A folder is an inventory, as to Ansible; playbooks and matrices that lie in it are
- * looked at for themselves. A folder that holds nothing but folders stands for each of these.
+ * looked at for themselves. A folder that holds only folders means each of these.
  */
 export function lintTargets(paths: readonly string[]): readonly LintTarget[] {
   return paths.flatMap((path) => (isFolder(path) ? folderTargets(path, 0) : [fileTarget(path)]));

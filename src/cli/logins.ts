@@ -6,7 +6,7 @@ import { promptSecret } from './prompt-secret.ts';
 
 const SHOWN_HOSTS = 3;
 
-/** What stands in the way of logins as problems of what the user gave: each once, however many hosts it concerns. */
+/** What prevents logins, as problems of the user's input: each once, for all hosts that it concerns. */
 export function loginProblems(obstacles: readonly LoginObstacle[]): readonly Problem[] {
   return obstacles.map(
     ({ severity, what, solve, hosts }) =>
@@ -27,8 +27,8 @@ function hostsText(hosts: readonly string[]): string {
 }
 
 /**
- * Where the questions of servers reach the person at the terminal. They may come in the middle of a run; whatever paints
- * on the terminal then has to rest until the answer is there.
+ * Passes the questions of servers to the user at the terminal. They may arrive in the middle of a run; the live view
+ * stops painting until the question is answered.
  */
 export class QuestionDesk {
   #atRest: <T>(ask: () => Promise<T>) => Promise<T> = (ask) => ask();
@@ -47,7 +47,7 @@ export class QuestionDesk {
   ask(question: LoginQuestion): Promise<Secret | null> {
     return this.#atRest(async () => {
       const { account, instructions, prompt, hidden } = question;
-      // The server's words are in quotation marks: they must not pass for ours.
+      // The server's words are in quotation marks: they must not look like portfw's.
       const said = instructions === '' ? '' : `${account} says: "${instructions}"\n`;
       const outcome = await promptSecret(`${said}${account} asks: "${prompt}" `, undefined, undefined, !hidden);
       if (outcome.kind === 'cancelled') this.#onCancel();

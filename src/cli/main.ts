@@ -10,7 +10,7 @@ if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-V')) {
   const { runProgram } = await import('./program.ts');
   const code = await runProgram(argv, packageVersion());
   process.exitCode = code;
-  // Both streams are drained first, and then nothing that is still open may keep a finished run alive.
+  // First both streams are drained. Then the process ends, even if something is still open.
   process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }
 

@@ -80,7 +80,8 @@ export async function prepareRun(
     },
     process.stdin.isTTY === true ? (question) => questions.ask(question) : null,
   );
-  // Questions come before any display is up, and a key that cannot be used is said once, before any host is contacted.
+  // Questions are asked before the live view starts. A key that cannot be used is reported once, before any host is
+  // contacted.
   const logins = loginProblems(await transport.unlockKeys([...targets.values(), ...peerTargets.values()]));
   warnings.push(...logins);
   if (logins.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
@@ -124,7 +125,7 @@ function chosenHosts(
   throw limited === null || managed.length === 0
     ? new UsageError(
         `${terminalLine(sources.join(', '))} has no host to manage`,
-        'Add hosts, or look at what is there with "portfw inventory"',
+        'Add hosts, or see the hosts with "portfw inventory"',
       )
     : new UsageError(
         `no host of "${terminalLine(flags.limit!)}" is managed`,
@@ -149,7 +150,7 @@ function probingPeers(
   return [...names].flatMap((name) => settings.get(name) ?? []);
 }
 
-/** The hosts of a flag that accepts what a plan cuts off: names, one by one, since each is a door that may fall shut. */
+/** The hosts of a flag that accepts what a plan cuts off: names only, no patterns: each such host may become unreachable. */
 function acceptedHosts(
   flag: string,
   given: readonly string[] | undefined,
@@ -166,7 +167,7 @@ function acceptedHosts(
   return new Set(given ?? []);
 }
 
-/** `-u` and `-b` say what holds where the inventory says nothing, as with Ansible. */
+/** `-u` and `-b` are defaults for hosts whose inventory does not set them, as with Ansible. */
 function withFlags(host: HostSettings, flags: RunFlags): HostSettings {
   const silent = host.locate(['ansible_become']) === null;
   if (flags.become !== true || !silent) return host;

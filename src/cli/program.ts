@@ -8,13 +8,14 @@ import { openTerminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
 /**
- * Runs portfw with its arguments, and shows whatever goes wrong.
+ * Runs portfw with its arguments, and shows all errors.
  *
  * @param argv the arguments without node and the script
  * @returns the exit code
  */
 export async function runProgram(argv: readonly string[], version: string): Promise<number> {
-  // The reader of a pipe may leave (`| head`) or a disk fill up while hosts are still being worked on: that must stop nothing.
+  // The reader of a pipe may end (`| head`), or a disk may fill up, while hosts are in progress: this must not stop the
+  // run.
   let unwritten = false;
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error.code === 'EPIPE' || unwritten) return;

@@ -22,7 +22,7 @@ type Where = 'anywhere' | 'as a word';
  * be slow, grow too large, and be quoted by the error that says so.
  */
 const secrets = new Map<string, Where>();
-/** How the secrets begin, which most places in a text rule out at once. */
+/** The beginnings of the secrets: most places in a text do not match any, so the check ends quickly. */
 const beginnings = new Set<string>();
 /** The longer secrets, by their telling beginnings. */
 const long = new Map<string, string[]>();
@@ -98,7 +98,7 @@ function endOfSecret(text: string, at: number): number {
   return at;
 }
 
-/** How much of a secret stands at a place: all of it, or what is left where it was cut off. */
+/** How much of a secret is at a place: all of it, or what is left where it was cut off. */
 function sharedLength(text: string, at: number, secret: string): number {
   let length = TELLING_LENGTH;
   while (length < secret.length && text.charCodeAt(at + length) === secret.charCodeAt(length)) length += 1;

@@ -1,6 +1,6 @@
 /**
- * What is wrong and how to solve it: the words that everything shares that goes wrong, in a file, on the command line, on
- * the way to a host or on it. Both texts are safe to show.
+ * What is wrong and how to solve it: shared by all failures, in a file, on the command line, on the way to a host or on
+ * the host. Both texts are safe to show.
  */
 export interface Fault {
   /** What is wrong, in one sentence without a full stop. */

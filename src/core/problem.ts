@@ -14,7 +14,7 @@ export interface VaultContents {
   readonly variable: string | null;
 }
 
-/** The beginning of a file; about the file as such, so nothing of what stands in it. */
+/** The beginning of a file; about the whole file, so it quotes nothing of its contents. */
 export function fileItself(file: string): SourceLocation {
   return { file, line: 1, column: 1, secret: null };
 }

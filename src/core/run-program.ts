@@ -14,7 +14,7 @@ export interface ProgramRun {
   readonly environment?: Readonly<Record<string, string>>;
   /** Whether it may read our standard input: a script may ask at the terminal. */
   readonly mayAsk?: boolean;
-  /** Whether it is a process group of its own, so that an interrupt at the keyboard is for us alone. */
+  /** Whether it is a process group of its own, so that an interrupt at the keyboard reaches only portfw. */
   readonly ownGroup?: boolean;
 }
 
@@ -63,7 +63,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramOutcome> {
   };
   child.stderr.on('data', keep);
   if (run.maxBytes === null) child.stdout.on('data', keep);
-  // Of a program that prints too much, execa only closes the stream: one that does not care would run on.
+  // If a program prints too much, execa only closes the stream; a program that ignores this would continue.
   child.stdout.once('close', () => {
     if (!child.stdout.readableEnded) child.kill();
   });

@@ -366,7 +366,7 @@ function writerNotes(facts: HostFacts): PolicyNote[] {
 function entranceNotes(job: DecidedHost, facts: HostFacts): PolicyNote[] {
   if (job.settings.connection.kind !== 'ssh' || facts.controllerPath !== null) return [];
   const text =
-    'the host does not report at which of its addresses this session came in: whether SSH access stays open cannot be proved in advance';
+    'the host does not report which of its addresses this session uses: whether SSH access stays open cannot be proved in advance';
   return [{ severity: 'warning', code: 'entrance-unknown', text }];
 }
 

@@ -47,7 +47,7 @@ export function otherRunText(other: OtherRun): string {
 export function pendingText(pending: PendingRun): string {
   if (pending.held !== undefined) return heldText(pending.held);
   if (!pending.alive && pending.decision !== 'keep')
-    return 'its time is over; the next apply or rollback, or `portfw confirm --revert`, rolls it back first';
+    return 'its window is over; the next apply or rollback, or `portfw confirm --revert`, rolls it back first';
   switch (pending.decision) {
     case 'keep':
       return 'it was kept, and is being cleaned up';
@@ -55,7 +55,7 @@ export function pendingText(pending: PendingRun): string {
       return 'it is being rolled back';
     case 'open': {
       const step = pending.step === '' ? '' : ` (${pending.step})`;
-      const waits = pending.proved ? 'it is proved and waits for `portfw confirm`' : `it is in progress${step}`;
+      const waits = pending.proved ? 'it is verified and waits for `portfw confirm`' : `it is in progress${step}`;
       return `${waits}; the host rolls back in ${durationText(pending.secondsLeft)} unless it is kept`;
     }
   }

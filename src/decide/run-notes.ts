@@ -45,7 +45,7 @@ export function endText(end: RunEnd): string {
 export function byText(by: string): string {
   switch (by) {
     case 'timer':
-      return 'the host itself, when its time was over';
+      return 'the host itself, because the window was over';
     case 'boot':
       return 'the host itself, after a boot';
     case 'the host':

@@ -67,8 +67,8 @@ export function convertJson(source: string, report: Report): Converted | JsonFau
   } catch (error) {
     if (!(error instanceof NoJson)) throw error;
     const { offset, expected } = error;
-    const found = offset >= source.length ? 'the text ends' : `${shown(source.charAt(offset))} stands`;
-    return { offset, what: `this is no JSON: ${found} where ${expected} should be`, solve: 'Correct it here' };
+    const found = offset >= source.length ? 'the text ends' : `${shown(source.charAt(offset))} is`;
+    return { offset, what: `this is not JSON: ${found} where ${expected} should be`, solve: 'Correct it here' };
   }
 }
 

@@ -99,7 +99,7 @@ export function readBytes(path: string): Buffer {
         path,
         'file-changed',
         'the file changed while it was read',
-        'Run again when nobody is writing it',
+        'Run again when no program writes it',
       );
     }
     return buffer.subarray(0, length);

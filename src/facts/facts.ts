@@ -175,7 +175,7 @@ export interface PendingRun {
   readonly what: string;
   readonly since: string;
   readonly confirm: 'auto' | 'manual';
-  /** True if it is proved and only waits for confirmation. */
+  /** True if it is verified and only waits for confirmation. */
   readonly proved: boolean;
   readonly decision: 'open' | 'keep' | 'revert';
   readonly secondsLeft: number;

@@ -6,7 +6,7 @@ export interface PortProtocol {
   readonly range: PortRange;
 }
 
-/** Every object of ours on a host has a name that begins with this. portfw changes and deletes no other one. */
+/** Every portfw object on a host has a name that begins with this. portfw changes and deletes no other one. */
 export const OUR_PREFIX = 'portfw-';
 
 /** Whether an object of this name is ours. */

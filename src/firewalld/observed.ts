@@ -89,7 +89,7 @@ function readInto(found: Found, path: string, text: string): void {
   const loaded = loadedFile(path, found.version);
   if (loaded.kind === 'ignored' || loaded.kind === 'broken') return;
   try {
-    // Nothing in a file of another kind is ours, yet a reload fails when it is malformed.
+    // portfw has no objects of other kinds, but a reload fails if such a file is malformed.
     if (loaded.kind === 'single' || !isKnown(loaded.folder)) parseXml(text, null);
     else if (loaded.inFolder) readPart(found, loaded.folder, loaded.name, { path, text });
     else readFile(found.objects, loaded.folder, loaded.name, text);

@@ -13,7 +13,7 @@ export function offlineObserved(firewalld: RunningFirewalld): ObservedFirewalld 
   const { permanent } = observed;
   const zones = [...permanent.zones].map(([name, zone]): [string, ZoneConfig] => [
     name,
-    // The zone accepts everything. If it opened anything besides, the plan would list each of these as closed.
+    // The zone accepts everything and opens nothing else: otherwise the plan would list each opening as closed.
     isOurs(name)
       ? zone
       : { ...EMPTY_ZONE, name, short: zone.short, description: zone.description, ...bound(zone), target: 'ACCEPT' },

@@ -78,7 +78,7 @@ export function parseRichRule(given: string): RichRule {
       action = word;
       section = word;
     } else {
-      // What follows an action limits the action; what follows a log limits the log alone.
+      // A limit after an action limits the action; a limit after a log limits only the log.
       if (word === 'limit' && section === action) limited = true;
       section = word;
       if (!['rule', 'source', 'destination', 'service', 'port'].includes(word)) words.push(word);
@@ -142,7 +142,7 @@ export function normaliseRules(rules: Iterable<RichRule>): RichRule[] {
   return [...byText.values()].sort((a, b) => (a.text < b.text ? -1 : 1));
 }
 
-/** What a rule of ours says: who may come (an ipset), where to (an address), for what (a service or port). It is accepted. */
+/** What a portfw rule says: the sources (an ipset), the destination (an address), and what is accepted (a service or port). */
 export interface AcceptRule {
   readonly family: 'ipv4' | 'ipv6';
   readonly sourceIpset: string | null;
@@ -152,7 +152,8 @@ export interface AcceptRule {
 }
 
 /**
- * A rule of ours, spelled as firewalld itself spells it, so that what we ask for and what the daemon reports compare equal.
+ * A portfw rule, spelled as firewalld itself spells it, so that what we ask for and what the daemon reports compare
+ * equal.
  *
  * @example acceptRule({ family: 'ipv4', sourceIpset: 'portfw-img', service: 'portfw-gcems-control-img', … }).text
  * // rule family="ipv4" source ipset="portfw-img" service name="portfw-gcems-control-img" accept
@@ -174,7 +175,7 @@ export function acceptRule({ family, sourceIpset, destination, service, port }: 
  */
 export const ACCEPT_ALL: RichRule = parseRichRule('rule priority="32767" accept');
 
-/** Whether a rule accepts all that it is asked about, from anybody. */
+/** Whether a rule accepts all packets, from anybody. */
 export function acceptsAll(rule: RichRule): boolean {
   return (
     rule.action === 'accept' &&

@@ -42,12 +42,12 @@ export const STOCK_SSH: ServiceConfig = {
 };
 
 /**
- * In which order a firewalld asks:
+ * The order in which a version of firewalld evaluates zones and policies:
  *
  * - `drifting`: 0.x with AllowZoneDrifting: a zone bound to the source that does not decide leaves it to the interface's zone
- * - `0`: 0.x without: one zone alone is asked; policies stand before and after all zones
- * - `1`: one zone alone; policies stand before a zone's rules and after them, but before its target
- * - `2`: as 1, zones with a lower ingress priority are asked first, and a policy is asked for its own ingress zones alone
+ * - `0`: 0.x without: only one zone is evaluated; policies are before and after all zones
+ * - `1`: only one zone; policies are before and after a zone's rules, but before its target
+ * - `2`: as 1, zones with a lower ingress priority are evaluated first, and a policy only for its own ingress zones
  */
 export type Dispatch = 'drifting' | '0' | '1' | '2';
 
@@ -58,7 +58,7 @@ export function dispatchOf(version: string, zoneDrifting: boolean): Dispatch {
   return zoneDrifting ? 'drifting' : '0';
 }
 
-/** A value of firewalld.conf, the last one where it stands twice, as the daemon reads it; `null` when it is not set. */
+/** A value of firewalld.conf, the last one if it is there twice, as the daemon reads it; `null` when it is not set. */
 export function confValue(text: string, key: string): string | null {
   let found: string | null = null;
   for (const line of text.split('\n')) {

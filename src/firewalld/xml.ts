@@ -38,7 +38,7 @@ export function parseXml(text: string, root: string | null): Element {
   if (NO_CHARACTER.test(text) || hasBadReference(text))
     throw new XmlError('it holds a character that XML does not allow');
   let element: Element | null;
-  // The parser puts a thrown error into an error of its own.
+  // The parser wraps a thrown error in its own error.
   let said: unknown = null;
   try {
     const document = new DOMParser({

@@ -36,9 +36,9 @@ export function newGenerationId(now: Date): string {
 }
 
 /**
- * Applies a plan to a host: the rollback is armed, definitions and behaviour use the open connection, proof and permanence a
- * fresh one. A proved run waits for the decision. After any failure before that, the saved generation is restored, or the
- * outcome says that the state is unknown.
+ * Applies a plan to a host: the rollback is armed, definitions and behaviour use the open connection, proof and
+ * permanence a fresh one. A verified run waits for the decision. After any failure before that, the saved generation is
+ * restored, or the outcome says that the state is unknown.
  */
 export async function applyHost(
   job: HostJob,

@@ -16,7 +16,7 @@ export type Pending = Extract<PlannedHost, { kind: 'pending' }>;
 
 /** Why a host was not begun after an interruption. */
 export const INTERRUPTED = 'the run was interrupted before its turn';
-const INTERRUPTED_BATCH = 'the run was interrupted before its batch was decided';
+const INTERRUPTED_BATCH = 'the run was interrupted before its batch was kept';
 const UNKNOWN: Aftermath = { kind: 'unknown', why: 'portfw failed while it was working on the host' };
 const NEVER = new AbortController().signal;
 
@@ -108,7 +108,7 @@ export class ApplyRollout {
     return stop;
   }
 
-  /** `keep-good`: each host is kept as soon as it is proved. */
+  /** `keep-good`: each host is kept as soon as it is verified. */
   async #eachForItself(hosts: readonly string[]): Promise<void> {
     for (const host of hosts) {
       const held = this.#heldBack(host);
@@ -130,7 +130,7 @@ export class ApplyRollout {
   }
 
   /**
-   * Changes a batch as a whole: brings all its hosts to their proof, and then keeps or reverts all of them.
+   * Changes a batch as a whole: applies to and verifies all its hosts, and then keeps all or rolls all back.
    *
    * @returns why the batch was not changed or was rolled back, or `null` (also for an interruption)
    */

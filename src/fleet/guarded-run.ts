@@ -35,7 +35,7 @@ export function startRun(job: HostJob, id: string, context: RunContext): Guarded
   return { id, job, context, decidedBy };
 }
 
-/** A run that is proved and permanent: it waits for `keep` or `revert`, on the connection that proved it. */
+/** A run that is verified and permanent: it waits for `keep` or `revert`, on the connection that verified it. */
 export function provedRun(
   run: GuardedRun,
   connection: Connection,
@@ -160,7 +160,7 @@ export function unexpected(kind: string): Failure {
 export function settledByHost(run: GuardedRun, phase: Phase, aftermath: HostAftermath): HostOutcome {
   const failure: Failure = {
     code: 'window-over',
-    what: `the host's time was over: the run was not kept within ${guardOf(run.context).windowSeconds} s`,
+    what: `the host has rolled back: the run was not kept within ${guardOf(run.context).windowSeconds} s`,
     details: [],
     solve: 'run again, with a longer --revert-after where the host or its operators need more time',
   };
@@ -206,7 +206,7 @@ export async function giveUp(
     case 'kept':
       return kept ?? failed(phase, failure, { kind: 'still-changed', generation: run.id });
     case 'unknown': {
-      const solve = `the host rolls back when its time is over; when it can be reached again, see \`portfw status --limit ${job.host}\``;
+      const solve = `the host rolls back when its window is over; when it can be reached again, see \`portfw status --limit ${job.host}\``;
       return failed(phase, { ...failure, solve }, settled);
     }
     case 'restore-failed': {

@@ -67,7 +67,7 @@ export async function judgeRollback(
     return unproved(rehearsal.why);
   }
   const chosen = found.generation ?? generation;
-  if (generation !== null && chosen !== generation) return unproved('the host answered for another generation');
+  if (generation !== null && chosen !== generation) return unproved('the host answered about another generation');
   if (chosen === null) return unproved('the host did not name the generation that it would return to');
   const { windowSeconds } = guardOf(context);
   const proof = rollbackProof({

@@ -31,8 +31,9 @@ export interface RunContext extends DecideContext {
 }
 
 /**
- * An apply that is proved and permanent, with its rollback still armed: it waits for the decision. The first call of `keep`
- * or `revert` decides; each returns the host's outcome, also if the host has rolled back by itself in the meantime.
+ * An apply that is verified and permanent, with its rollback still armed: it waits for the decision. The first call of
+ * `keep` or `revert` decides; each returns the host's outcome, also if the host has rolled back by itself in the
+ * meantime.
  */
 export interface Proved {
   readonly kind: 'proved';
@@ -63,8 +64,8 @@ export interface HostOperations {
   /** What is pending on the host, and how its last run ended. */
   status(job: HostJob, context: RunContext): Promise<HostOutcome>;
   /**
-   * Confirms a waiting run, or reverts it.
-   * @param id the run to revert; by default the pending one
+   * Confirms a waiting run, or rolls it back.
+   * @param id the run to roll back; by default the pending one
    */
   confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert', id?: string): Promise<HostOutcome>;
   /** `generation` is an id, or `null` for the newest one that differs from the current state. */

@@ -25,9 +25,9 @@ export function status(job: HostJob, context: RunContext): Promise<HostOutcome> 
 }
 
 /**
- * A person's decision on a waiting run. The connection is a fresh one, so it proves again that the host can be reached.
+ * A person's decision on a waiting run. The connection is a fresh one, so it checks again that the host can be reached.
  *
- * @param id the run to revert, which may have ended by now; by default the pending one
+ * @param id the run to roll back, which may have ended by now; by default the pending one
  */
 export async function confirm(
   job: HostJob,
@@ -45,7 +45,7 @@ export async function confirm(
     const asked =
       waiting === undefined
         ? (seen ?? (await ask(connection, { operation: 'confirm', id: null })))
-        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} reverted it` });
+        : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} rolled it back` });
     if (asked.kind === 'failed')
       return {
         kind: 'failed',
@@ -69,7 +69,7 @@ export async function confirm(
             code: 'not-proved-yet',
             what: `the run of ${answer.lock.holder} is not ready to be confirmed`,
             details: lockedBy(answer.lock, answer.pending).details,
-            solve: 'wait until it is proved, and confirm again',
+            solve: 'wait until it is verified, and confirm again',
           },
         };
       case 'settled':
@@ -98,7 +98,7 @@ export async function endLeft(
     const asked = await ask(connection, {
       operation: 'settle',
       id: run.id,
-      why: 'its time was over and it had not ended',
+      why: 'its window was over and it had not ended',
     });
     if (asked.kind === 'failed')
       return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: SEE_STATUS };

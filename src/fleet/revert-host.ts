@@ -30,8 +30,8 @@ export function isInForce(outcome: HostOutcome): outcome is InForce {
 }
 
 /**
- * Rolls back a change that is in force, because of another host: a run that waits for confirmation is reverted, a kept one
- * is rolled back to the generation that it saved.
+ * Rolls back a change that is in force, because of another host: a run that waits for confirmation is ended with
+ * `revert`, a kept one is rolled back to the generation that it saved.
  *
  * @returns `reverted`, or `failed` with the state of the host
  */
@@ -49,7 +49,7 @@ export async function revertHost(
     const itself =
       answered.kind === 'nothing-pending' && answered.last?.id === generation && answered.last.outcome === 'reverted';
     if (answered.kind === 'reverted' || itself) return { kind: 'reverted', because, generation };
-    // Somebody may have confirmed it in the meantime.
+    // It may have been confirmed in the meantime.
     if (answered.kind !== 'nothing-pending' && answered.kind !== 'confirmed')
       return ended(job.host, answered, generation, because);
   }

@@ -67,13 +67,13 @@ export function rollback(job: HostJob, context: RunContext, generation: string |
             context.note(
               job.host,
               'warning',
-              'files below /etc/firewalld that portfw does not manage have changed since that generation; they were not changed back',
+              'files below /etc/firewalld that portfw does not manage have changed since that generation; portfw did not change them',
             );
           if (!answer.runtime)
             context.note(
               job.host,
               'info',
-              'the permanent configuration is the saved one; the runtime differs: runtime-only settings of others were lost or have changed',
+              'the permanent configuration is the saved one; the runtime differs: runtime-only settings that portfw does not manage were lost or have changed',
             );
           return prove(run, answer);
         case 'no-generation':

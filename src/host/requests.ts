@@ -92,7 +92,7 @@ export type Request =
   | BeginRequest
   | StartRequest
   | PermanentRequest
-  /** The run is proved; `hold` leaves the decision to a person, `keep` decides. */
+  /** The run is verified; `hold` leaves the decision to a person, `keep` decides. */
   | { readonly operation: 'hold' | 'keep'; readonly id: string }
   /** A person confirms the waiting run; `null` for the pending one. */
   | { readonly operation: 'confirm'; readonly id: string | null }
@@ -241,7 +241,7 @@ export function startRequest(input: ApplyInput): StartRequest {
 }
 
 /**
- * The second request of an apply, sent over a fresh connection once the behaviour is proved. If firewalld was started,
+ * The second request of an apply, sent over a new connection once the behaviour is verified. If firewalld was started,
  * everything is permanent already: the host then only reads its state.
  */
 export function permanentRequest({ id, plan }: ApplyInput): PermanentRequest {

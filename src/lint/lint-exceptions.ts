@@ -26,7 +26,7 @@ function expired(world: LintWorld): Finding[] {
       : [
           {
             what: `the extra rule ${shown(value.name)} expired on ${value.expires}: the next apply removes it`,
-            solve: `Ask its owner, ${value.owner}; then take it out, or give it a later "expires"`,
+            solve: `Ask its owner, ${value.owner}; then remove it, or give it a later "expires"`,
             location,
           },
         ],
@@ -43,7 +43,7 @@ function unmapped(world: LintWorld): Finding[] {
         solve:
           value.interface === 'vip'
             ? 'List the virtual addresses in portfw_vips; without one the host is refused'
-            : `Set portfw_interfaces.${value.interface}, or correct the rule's "interface"; as it is, the host is refused`,
+            : `Set portfw_interfaces.${value.interface}, or correct the rule's "interface"; without this the host is refused`,
         location,
       },
     ];
@@ -56,7 +56,7 @@ function nobody(world: LintWorld): Finding[] {
       ? []
       : [
           {
-            what: `the extra rule ${shown(value.name)} opens to nobody: no address is known of what "from" names`,
+            what: `the extra rule ${shown(value.name)} opens nothing: no address is known of what "from" names`,
             solve: 'Name machines that have an address (ansible_host or portfw_addresses)',
             location,
           },
@@ -64,7 +64,7 @@ function nobody(world: LintWorld): Finding[] {
   );
 }
 
-/** Extra rules whose ports the table opens to anyone as it is. */
+/** Extra rules whose ports the table already opens to anyone. */
 function covered(world: LintWorld): Finding[] {
   return extraRules(world).flatMap(({ value, location, hosts }) => {
     const rules = hosts.map((host) => coveringRules(world, host, value));

@@ -121,7 +121,7 @@ function alone(world: LintWorld): Finding[] {
     if (first === undefined || (world.inventory.groups.get(cluster)?.allHosts.length ?? 0) > 1) return [];
     return [
       {
-        what: `the cluster ${shown(cluster)} has no node but ${shown(first.name)}`,
+        what: `${shown(first.name)} is the only node of the cluster ${shown(cluster)}`,
         solve: 'Add the other nodes to the group, or leave portfw_cluster out',
         location: world.place(first, ['portfw_cluster']),
       },
@@ -164,8 +164,8 @@ function onlyVirtual(world: LintWorld): Finding[] {
     if (first === undefined || members.length < 2) return [];
     return [
       {
-        what: `of ${hostNames(bare)} ${where} no address is known but the virtual one, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
-        solve: 'Write the address of the host itself as ansible_host, or set portfw_addresses',
+        what: `only the virtual address of ${hostNames(bare)} is known ${where}, so the other nodes would filter what ${bare.length === 1 ? 'it sends' : 'they send'}`,
+        solve: "Write the host's own address as ansible_host, or set portfw_addresses",
         location: world.inventory.hosts.get(first.name)?.location ?? null,
       },
     ];
@@ -179,7 +179,7 @@ function emptyGroups(world: LintWorld): Finding[] {
       : [
           {
             what: `no host is in the group ${shown(group.name)}`,
-            solve: 'Add its hosts, or remove it: where it is named, it stands for no host',
+            solve: 'Add hosts to it, or remove it: a list that names it gets no address from it',
             location: group.location,
           },
         ],
@@ -255,7 +255,7 @@ function unmanagedVariables(world: LintWorld): Finding[] {
     return [
       {
         what: `${value} means nothing for ${hostNames(hosts)}, which ${hosts.length === 1 ? 'is' : 'are'} not managed`,
-        solve: 'Leave it out, or take portfw_managed: false away if portfw is to log in there',
+        solve: 'Remove it, or remove portfw_managed: false if portfw should log in there',
         location,
       },
     ];

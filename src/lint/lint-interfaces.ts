@@ -19,7 +19,7 @@ export const INTERFACE_CHECKS: readonly LintCheck[] = [
   { code: 'unused-vip', find: unusedVip },
 ];
 
-/** The classes on which rules of a role stand that somebody can reach. */
+/** The classes with rules of a role that some source can reach. */
 function classesOf(world: LintWorld, host: HostSettings, role: MatrixRole): ReadonlySet<InterfaceClass> {
   return new Set(
     world

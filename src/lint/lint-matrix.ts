@@ -49,7 +49,7 @@ export function matrixDoubts(matrix: Matrix, yaml: YamlFile): Problem[] {
     if (role.detectors.length > 0 && (role.everyHost || role.appliance)) {
       warn(
         'unused-detectors',
-        `the role ${shown(name)} has detectors, and ${role.everyHost ? 'every host plays it' : 'nobody logs in to an appliance'}`,
+        `the role ${shown(name)} has detectors, and ${role.everyHost ? 'every host plays it' : 'portfw cannot log in to an appliance'}`,
         'Remove the detectors: they are never used',
         at,
       );

@@ -61,7 +61,7 @@ function byExtraRules(world: LintWorld): Finding[] {
     host.extraRules
       .filter((rule) => strangersReach(world, host, rule.interface))
       .filter(({ from }) => from === null || (!meansAnyone(from) && isEveryone(world.resolve(from).addresses)))
-      // What has expired does not stand any more.
+      // Expired rules no longer apply.
       .filter(({ expires }) => expires === null || expires >= world.today)
       .map((rule) => ({ value: rule, location: rule.location })),
   );

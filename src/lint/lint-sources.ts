@@ -8,7 +8,7 @@ import { meansAnyone, peerWarnings } from '../settings/addresses-of-hosts.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
-/** Checks of who may come: peers, `portfw_allow_from`, lists of sources. */
+/** Checks of who may connect: peers, `portfw_allow_from`, lists of sources. */
 export const SOURCE_CHECKS: readonly LintCheck[] = [
   { code: 'unreachable-rule', find: unreachableRules },
   { code: 'empty-peers', find: emptyPeers },
@@ -31,7 +31,7 @@ function unreachableRules(world: LintWorld): Finding[] {
     })),
   );
   return values.map(({ value: { set, rules, roles, site }, location, hosts }) => ({
-    what: `${rulesOf(rules)} ${rules.length === 1 ? 'opens' : 'open'} to nobody on ${hostNames(hosts)}: no address of the peers ${shown(set)} is known`,
+    what: `${rulesOf(rules)} ${rules.length === 1 ? 'opens' : 'open'} nothing on ${hostNames(hosts)}: no address of the peers ${shown(set)} is known`,
     solve:
       roles.length > 0
         ? `Give the machines portfw_roles: [${roles.join('] or [')}] and an address, or name them in portfw_peers.${set}`
@@ -82,7 +82,7 @@ function emptyPeers(world: LintWorld): Finding[] {
       .map(([set]) => ({ value: set, location: world.place(host, ['portfw_peers', set]) })),
   );
   return values.map(({ value, location }) => ({
-    what: `the peers ${shown(value)} are nobody: no address is known of what the list names`,
+    what: `the peer set ${shown(value)} is empty: no address is known of what the list names`,
     solve: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
     location,
   }));
@@ -133,7 +133,7 @@ function emptyAllowFrom(world: LintWorld): Finding[] {
     if (allowed.length === 0) {
       return [
         {
-          what: `portfw_allow_from leaves nobody for ${shown(selector)}: no address is known of what it names`,
+          what: `portfw_allow_from leaves no source for ${shown(selector)}: no address is known of what it names`,
           solve: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
           location,
         },
@@ -147,7 +147,7 @@ function emptyAllowFrom(world: LintWorld): Finding[] {
     if (shut.length === 0) return [];
     return [
       {
-        what: `portfw_allow_from leaves nobody for ${shown(selector)}: it has no address in common with the peers ${threeShown([...new Set(shut)])}`,
+        what: `portfw_allow_from leaves no source for ${shown(selector)}: it has no address in common with the peers ${threeShown([...new Set(shut)])}`,
         solve: 'For a rule towards peers both must agree: name some of the peers here, or leave the entry out',
         location,
       },
@@ -215,10 +215,10 @@ function notNarrowed(world: LintWorld): Finding[] {
     .flatMap(({ value, location, hosts }) =>
       hosts.every((host) => host.private === 'trusted')
         ? []
-        : [{ what: `the extra rule ${shown(value)} names who may come`, idle: hosts, location }],
+        : [{ what: `the extra rule ${shown(value)} limits who may connect`, idle: hosts, location }],
     );
   return [...entries, ...rules].map(({ what, idle, location }) => ({
-    what: `${what}, but ${hostNames(idle)} ${idle.length === 1 ? 'trusts' : 'trust'} the private side as a whole, so anybody there may come`,
+    what: `${what}, but ${hostNames(idle)} ${idle.length === 1 ? 'trusts' : 'trust'} the private side as a whole, so anybody there may connect`,
     solve,
     location,
   }));
@@ -239,7 +239,7 @@ function repeatedSources(world: LintWorld): Finding[] {
       source === wider
         ? `${shown(source)} is in the list twice`
         : `${shown(source)} is already part of ${shown(wider)} in the same list`,
-    solve: 'Leave it out, or take out the wider one if that was not meant',
+    solve: 'Remove it, or remove the wider one if that was not meant',
     location,
   }));
 }
@@ -272,10 +272,10 @@ function everyone(world: LintWorld): Finding[] {
       ),
   );
   return values.map(({ value: { source, variable }, location }) => ({
-    what: `${shown(source)} is every address there is`,
+    what: `${shown(source)} covers all addresses`,
     solve:
       variable === 'portfw_allow_from' || variable === 'portfw_extra_rules'
-        ? 'Write "any" when anyone may come; otherwise name the networks'
+        ? 'Write "any" if anyone may connect; otherwise name the networks'
         : 'Name the networks that are meant',
     location,
   }));

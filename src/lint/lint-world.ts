@@ -91,7 +91,7 @@ export class LintWorld {
     return new Set([...host.features, ...(this.plays.get(host.name)?.features ?? [])]);
   }
 
-  /** The rules of a role whose feature, if they have one, is on: where they stand, and who may come there. */
+  /** The rules of a role whose feature, if they have one, is on: where they apply, and who may connect there. */
   standing(host: HostSettings, role: MatrixRole): readonly StandingRule[] {
     const matrix = this.matrixOf(host);
     if (matrix === null) return [];

@@ -34,7 +34,7 @@ export interface Filters {
   readonly reloaded: Filter | null;
 }
 
-/** Builds the filters of one plan, once for all that evaluates them. */
+/** Builds the filters of one plan once; all evaluations use them. */
 export function filtersOf(input: FiltersInput): Filters {
   const { firewalld, observed, outcome, kernels } = input;
   const { permanent, runtime } = observed;
@@ -72,14 +72,14 @@ export function filtersOf(input: FiltersInput): Filters {
 
 type Around = Pick<Filter, 'policies' | 'defaultZone' | 'dispatch'>;
 
-/** What besides zones and their definitions decides, now and after a boot. */
+/** What else decides besides zones and their definitions, now and after a boot. */
 function circumstances(
   { files, version, defaultZone, zoneDrifting }: FilterFacts,
   { permanent, runtime }: ObservedFirewalld,
 ): { readonly atRuntime: Around; readonly atBoot: Around } {
   const conf = files.find(({ path }) => path === 'firewalld.conf')?.text ?? '';
   const drifts = confValue(conf, 'AllowZoneDrifting')?.toLowerCase();
-  // Policies that are built in have no file: they are known from runtime alone.
+  // Built-in policies have no file: they are known only from the runtime.
   const builtIn = [...runtime.policies.values()].filter(({ name }) => !permanent.policies.has(name));
   const waiting = [...permanent.policies.values()].filter(({ name }) => !runtime.policies.has(name));
   return {
@@ -119,7 +119,7 @@ function withOurs(layer: FirewalldConfig, outcome: FirewalldConfig, runtime: Fir
     .filter((zone) => !isOurs(zone.name))
     .map((zone) => ({ ...zone, interfaces: zone.interfaces.filter((name) => !homes.has(name)) }));
   const prioritised = ours.map((zone): ZoneConfig => {
-    // portfw writes no priority, and keeps one that somebody set on its zone.
+    // portfw writes no priority, and keeps one that was set by hand on its zone.
     const priority = layer.zones.get(zone.name)?.ingressPriority ?? runtime.zones.get(zone.name)?.ingressPriority;
     return priority === undefined ? zone : { ...zone, ingressPriority: priority };
   });

@@ -121,7 +121,7 @@ function rememberChange(input: PlanInput, roles: readonly string[]): Change | nu
 function nothingBecause(input: PlanInput): string {
   const counts = eachOurKind(({ object }, folder) => {
     const { size } = input.desired[folder];
-    // Every host has zones and services; of others a host may need none.
+    // Every host has zones and services; it may have no objects of the other kinds.
     return size === 0 && folder !== 'zones' && folder !== 'services' ? [] : [counted(size, object)];
   });
   return `${counts.flat().join(', ')} already match matrix ${input.matrix}, in the permanent configuration and at runtime`;

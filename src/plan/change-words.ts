@@ -11,7 +11,7 @@ export function changeSign(change: Change): ChangeSign {
       return change.action === 'create' ? '+' : change.action === 'delete' ? '-' : '~';
     case 'interface':
       if (change.action === 'release') return '-';
-      // Where firewalld has it right already, what changes is NetworkManager's connection.
+      // If firewalld already has it right, only NetworkManager's connection changes.
       if (!change.layers.permanent && !change.layers.runtime && change.networkManager !== undefined) return '~';
       return change.otherZone === '' || change.otherZone === change.zone ? '+' : '~';
     case 'zone-service':

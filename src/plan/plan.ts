@@ -115,7 +115,7 @@ export type Disruption =
       readonly holdMs: number;
     };
 
-/** portfw's objects on a host after the plan, by kind: the proof after an apply compares with them. Sorted by name. */
+/** portfw's objects on a host after the plan, by kind: the verification after an apply compares with them. Sorted by name. */
 export type PlannedState = { readonly [F in OurFolder]: readonly Settings<F>[] };
 
 /** The format version of plans; other versions are not read. */

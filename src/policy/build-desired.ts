@@ -43,12 +43,12 @@ export interface PolicyInput {
   readonly peers: HostPeers;
   /** `YYYY-MM-DD`. */
   readonly today: string;
-  /** Interfaces that a zone of ours holds for good, by name; none when left out. */
+  /** Interfaces that a portfw zone holds for good, by name; none when left out. */
   readonly bound?: ReadonlyMap<string, string>;
 }
 
 /**
- * Works out what a host's firewalld should hold of ours. Pure: the same input gives the same output.
+ * Works out what a host's firewalld should hold for portfw. Pure: the same input gives the same output.
  *
  * @returns the desired configuration, or every reason why there is none
  */
@@ -237,11 +237,11 @@ class Draft {
     this.#notes.push({
       severity: 'warning',
       code: 'not-narrowed',
-      text: `${rule} names who may come, but the private side is trusted as a whole, so anybody there may; set portfw_private to "peers" or "matrix" for it to count`,
+      text: `${rule} limits who may connect, but the private side is trusted as a whole, so anybody there may connect; set portfw_private to "peers" or "matrix" to make the limit effective`,
     });
   }
 
-  /** A virtual address floats: its rules match the destination, and stand on every node that may hold it. */
+  /** A virtual address floats: its rules match the destination, and are on every node that may hold it. */
   #openVirtual(opening: Opening): void {
     if (this.#input.settings.vips.length === 0) {
       this.#unmapped(opening);
@@ -375,7 +375,7 @@ class Draft {
         this.#notes.push({
           severity: 'warning',
           code: 'no-peers',
-          text: `${name} opens nothing: none of those who may come has an address of the virtual address's family`,
+          text: `${name} opens nothing: none of those who may connect has an address of the virtual address's family`,
         });
         continue;
       }

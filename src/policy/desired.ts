@@ -57,7 +57,7 @@ export interface DesiredZone {
   readonly richRules: readonly Reasoned<RichRule>[];
 }
 
-/** What a host's firewalld should hold of ours. Everything else on the host is none of our business. */
+/** What a host's firewalld should hold for portfw. portfw ignores everything else on the host. */
 export interface DesiredFirewalld {
   readonly zones: ReadonlyMap<string, DesiredZone>;
   readonly services: ReadonlyMap<string, Reasoned<ServiceConfig>>;

@@ -25,7 +25,7 @@ export class ReasonedSet<T> {
   }
 }
 
-/** A zone of ours while openings are put into it. */
+/** A portfw zone while openings are put into it. */
 export interface ZoneDraft {
   readonly classes: ReadonlySet<InterfaceClass>;
   readonly interfaces: ReasonedSet<string>;
@@ -58,7 +58,7 @@ const TARGETS: Readonly<Record<ZoneTarget, OurZoneConfig['target']>> = {
   reject: '%%REJECT%%',
 };
 
-/** A service of ours while ports are put into it. */
+/** A portfw service while ports are put into it. */
 export interface ServiceDraft {
   readonly role: Opening['owner'];
   readonly where: string;

@@ -10,7 +10,7 @@ import { carriesVips, holds, MADE_BY_KEEPALIVED, onNetworkOf, standsOn, takesVip
 export interface InterfaceMap {
   /** Interface name → the classes it serves and what the inventory says that led there. */
   readonly interfaces: ReadonlyMap<string, { readonly classes: ReadonlySet<InterfaceClass>; readonly given: string }>;
-  /** Virtual address → the interfaces in whose zones its rules stand: each that holds it, or may come to. */
+  /** Virtual address → the interfaces in whose zones its rules are: each that holds it, or may get it. */
   readonly vips: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly PolicyNote[];
   readonly refusals: readonly CodedFault[];
@@ -31,7 +31,7 @@ export function interfacesOf(map: Pick<InterfaceMap, 'interfaces'>, interfaceCla
  * Where the inventory says nothing at all and the host has exactly one interface, that one is public. Nothing else is
  * ever guessed: a wrong guess would trust a public interface.
  *
- * @param bound interfaces that a zone of ours holds already, by name
+ * @param bound interfaces that a portfw zone holds already, by name
  */
 export function mapInterfaces(
   settings: HostSettings,
@@ -88,7 +88,7 @@ class Mapping {
     const missing =
       left.length === 0
         ? 'the host has no such interface'
-        : `the host has only ${left.join(', ')} on it, and a network does not select such interfaces: container engines and hypervisors make them`;
+        : `the host has only ${left.join(', ')} on it, and a network does not select such interfaces: container engines and hypervisors create them`;
     const text = `portfw_interfaces says ${interfaceClass} is ${given}, and ${missing}`;
     if (interfaceClass !== 'vip') {
       const hint =
@@ -105,8 +105,8 @@ class Mapping {
       severity: 'warning',
       code: 'vip-interface-absent',
       text: isName
-        ? `${text} now; the name is bound to its zone all the same, for when the interface comes`
-        : `${text}${left.length === 0 ? ' now' : ''}; ${given} counts once ${left.length === 0 ? 'an' : 'another'} interface has it`,
+        ? `${text} now; its name is bound to the zone anyway, for when the interface appears`
+        : `${text}${left.length === 0 ? ' now' : ''}; ${given} takes effect once ${left.length === 0 ? 'an' : 'another'} interface has it`,
     });
   }
 
@@ -123,14 +123,14 @@ class Mapping {
    * network does while no mapped interface's does, gets the class `vip`.
    */
   placeVips(): void {
-    // Who has mapped nothing is asked to: the interface of an address alone is not enough.
+    // If nothing is mapped, the user is asked to map it: the interface of an address is not enough.
     if (this.#found.size === 0) return;
     for (const item of this.#candidates) {
       const parent = standsOn(item, this.#candidates);
       const classes = parent === null ? undefined : this.#found.get(parent)?.classes;
       if (this.#found.has(item.name) || classes === undefined) continue;
       if (this.#carriers.includes(item) || this.#settings.vips.some((vip) => holds(item, vip)))
-        this.#assign(item.name, classes, `${parent}, on which ${item.name} stands`);
+        this.#assign(item.name, classes, `${parent}, the parent of ${item.name}`);
     }
     for (const vip of this.#settings.vips) {
       const free = this.#candidates.filter((item) => takesVips(item) && !OF_ENGINES.test(item.name));
@@ -151,8 +151,8 @@ class Mapping {
     for (const [name, zone] of [...bound].sort()) {
       const classes = classesOf.get(zone);
       if (there.has(name) || this.#found.has(name) || classes === undefined || !MADE_BY_KEEPALIVED.test(name)) continue;
-      this.#assign(name, classes, `what ${name} was when it was there`);
-      const text = `${name} is not there now; it stays bound to ${zone}, for when keepalived makes it again`;
+      this.#assign(name, classes, `the class that ${name} had before it disappeared`);
+      const text = `${name} is not there now; it stays bound to ${zone}, for when keepalived creates it again`;
       this.#notes.push({ severity: 'info', code: 'vip-interface-absent', text });
     }
   }

@@ -31,9 +31,9 @@ export class UniqueNames {
 
   /**
    * The name, or one with a digest at its end when something else has it already: names are shortened and lose what
-   * firewalld does not take, and two things that share one would share who may come, too.
+   * firewalld does not take, and two things with the same name would also share their sources.
    *
-   * @param identity what the name stands for, without any loss
+   * @param identity the full identity of the named thing
    */
   take(name: string, identity: string): string {
     const holder = this.#held.get(name);

@@ -136,7 +136,7 @@ function opensNothing(rule: MatrixRule, { matrix, settings, peers }: OpeningsInp
   const set = matrix.peers.get(rule.from);
   const narrowed = allowSelector(rule, settings.allowFrom) !== null;
   if (set === undefined || (narrowed && peers.peerSet(set).addresses.length > 0))
-    return note('portfw_allow_from leaves nobody whose address is known');
+    return note('portfw_allow_from leaves no source with a known address');
   const declare =
     set.roles.length > 1 ? `give the hosts that play ${set.roles.join(', ')} their portfw_roles, or ` : '';
   return note(`no address is known for "${set.name}"; ${declare}name its machines in portfw_peers`);

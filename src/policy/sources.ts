@@ -8,7 +8,7 @@ import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/sett
 import type { Reason } from './desired.ts';
 import { slug } from './names.ts';
 
-/** Who may come: anyone, or a named set of addresses. */
+/** Who may connect: anyone, or a named set of addresses. */
 export type SourceSet =
   | { readonly kind: 'any' }
   | {
@@ -23,14 +23,14 @@ export type SourceSet =
       readonly reason: Reason;
     };
 
-/** A rule as it stands on one host: on which class, and who may come there before the inventory narrows it. */
+/** A rule on one host: its class, and who may connect before the inventory narrows it. */
 export interface StandingRule {
   readonly rule: MatrixRule;
   readonly interface: InterfaceClass;
 }
 
 /**
- * Puts a rule where it stands on a host: on the class that `portfw_role_interfaces` chooses, with the senders that the
+ * Finds where a rule applies on a host: on the class that `portfw_role_interfaces` chooses, with the senders that the
  * matrix has for that side. A private side that is trusted as a whole lets everybody there in, so what the matrix has for
  * the site's servers or for administration changes nothing on it.
  */
@@ -111,7 +111,7 @@ export function sourcesOf(
 export interface Narrowing {
   /** The line that narrows it. */
   readonly line: string;
-  /** The line that says that anyone is meant to come. */
+  /** The line that says that anyone may connect. */
   readonly anyone: string;
   /** Whether that line is there. */
   readonly said: boolean;

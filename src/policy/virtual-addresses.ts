@@ -9,7 +9,7 @@ export const MADE_BY_KEEPALIVED = /^vrrp[46]?\.\d{1,3}(?:\.\d{1,5})?$/;
 /** Kinds of link that are on the network of the interface below them, with an address of their own. */
 const ON_THE_SAME_NETWORK: ReadonlySet<string> = new Set(['macvlan', 'ipvlan']);
 
-/** Kinds of link that no packet ever comes in by, whatever address they hold: it comes by the interface of the network. */
+/** Kinds of link on which no packet ever arrives, whatever address they hold: it arrives on the interface of the network. */
 const NEVER_ENTERED: ReadonlySet<string> = new Set(['dummy', 'ifb']);
 
 /** The interface below a macvlan or ipvlan, or `null`: also where that one is not the host's own (a container's is not). */
@@ -76,7 +76,7 @@ export function rpfilterNotes(
     return item.addresses
       .filter(({ address, family, prefix }) => family === 'ipv6' && prefix === 128 && virtual.has(address))
       .map(({ address }): PolicyNote => {
-        const text = `firewalld drops what comes to ${address} by ${item.name}, since answers leave by ${parent}: IPv6_rpfilter is ${filter}; set it to no (from firewalld 2.0 on, loose is enough) in /etc/firewalld/firewalld.conf, and reload`;
+        const text = `firewalld drops packets to ${address} that arrive on ${item.name}, because answers leave by ${parent}: IPv6_rpfilter is ${filter}; set it to no (from firewalld 2.0 on, loose is enough) in /etc/firewalld/firewalld.conf, and reload`;
         return { severity: 'warning', code: 'vip-rpfilter', text };
       });
   });

@@ -104,7 +104,7 @@ function moveDetails(change: Extract<Change, { kind: 'interface' }>): readonly D
         ({
           kind: 'opens',
           label: 'opens',
-          text: `${what} to whoever comes in on ${change.interface}`,
+          text: `${what} to anybody on ${change.interface}`,
         }) as const,
     ),
   ];

@@ -135,7 +135,7 @@ function flowFates({ flows, closed }: Impact, extent: Extent): readonly FlowFate
   if (flows.outlive.length > 0) {
     const count = total(flows.outlive);
     const them = count === 1 ? 'it' : 'them';
-    const live = `${counted(count, 'flow')} ${count === 1 ? 'goes' : 'go'} on, though nothing allows ${them} any more`;
+    const live = `${counted(count, 'flow')} ${count === 1 ? 'continues' : 'continue'}, although nothing allows ${them} any more`;
     const text = `${live} (apply ${CUT_FLAG} ends ${them})`;
     fates.push({ kind: 'outlive', count, text, flows: views(flows.outlive) });
   }

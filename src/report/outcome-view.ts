@@ -122,7 +122,7 @@ function noteOf(outcome: HostOutcome): string {
     case 'awaiting':
       return `applied and verified; the host rolls back in ${durationText(outcome.pending.secondsLeft)} unless you run \`portfw confirm\``;
     case 'confirmed': {
-      const but = outcome.drifted ? '; others changed firewalld after it was verified' : '';
+      const but = outcome.drifted ? '; something else changed firewalld after the verification' : '';
       return `${savedText(outcome.generation)}${but}`;
     }
     case 'nothing-pending':
@@ -182,7 +182,7 @@ function revokedText({ plan, cut }: Extract<HostOutcome, { kind: 'changed' }>): 
   const count = plan.impact.flows.outlive.reduce((sum, flow) => sum + flow.count, 0);
   if (count === 0) return '';
   const revoked = `${counted(count, 'flow')} that nothing allows any more`;
-  if (cut === undefined) return `; ${revoked} ${count === 1 ? 'goes' : 'go'} on (${CUT_FLAG} ends such flows)`;
+  if (cut === undefined) return `; ${revoked} ${count === 1 ? 'continues' : 'continue'} (${CUT_FLAG} ends such flows)`;
   if (cut.kind === 'failed') return `; ${revoked} could not be ended: ${cut.why}`;
   const left = cut.left === 0 ? '' : `, ${counted(cut.left, 'connection')} could not be closed`;
   return `; ended ${counted(cut.ended, 'flow')} that nothing allows any more${left}`;

@@ -231,7 +231,7 @@ function disruptionSection(disruption: Disruption): readonly PlanSection[] {
 
 /** During a reload the first packets of new connections are dropped; clients try again after a second. */
 function holdText(holdMs: number): string {
-  return ` (no new connections for about ${holdMs} ms; established ones go on)`;
+  return ` (no new connections for about ${holdMs} ms; established ones continue)`;
 }
 
 function countsOf(changes: readonly Change[]): ChangeCounts {

@@ -96,7 +96,7 @@ export function readBecome(
   if (!managed) return off;
   const reader = new Reader(host, checker, problems);
   const enabled = readFlag(reader.first('ansible_become')?.value ?? false) ?? false;
-  // Looked at even where they are not used: what is wrong with them is told before somebody turns it on.
+  // Checked even if they are not used, so that a mistake is reported before they are turned on.
   const user = reader.first<string>('ansible_become_user');
   const method = reader.first<string>('ansible_become_method');
   const password = reader.first<string | number>('ansible_become_pass', 'ansible_become_password');
@@ -105,7 +105,7 @@ export function readBecome(
     reader.error(
       user.variable,
       'become-user',
-      `ansible_become_user is ${shown(user.value)}, who cannot change a firewall`,
+      `ansible_become_user is ${shown(user.value)}, but only root can change a firewall`,
       'Remove it, or write root',
     );
   }
@@ -128,7 +128,7 @@ function connectionKind(reader: Reader): 'ssh' | 'local' {
     connection.variable,
     'connection-kind',
     `ansible_connection is ${shown(connection.value)}, and only ssh and local are supported`,
-    'Write ssh, or "portfw_managed: false" for a machine that is only a peer of others',
+    'Write ssh, or "portfw_managed: false" for a machine that is only a peer of other hosts',
   );
   return 'ssh';
 }
@@ -162,7 +162,7 @@ class Reader {
     return undefined;
   }
 
-  /** A password. One that stands in the inventory for everyone to read is worth a word, but only one. */
+  /** A password. One in plain text in the inventory is reported, but only once. */
   secret(given: { readonly value: string | number; readonly variable: Variable }): Secret {
     if (given.variable.evaluation === undefined && this.checker.first('password-in-inventory')) {
       this.problems.push(

@@ -259,7 +259,7 @@ class HostReader {
         report(
           at,
           'ambiguous-name',
-          `${shown(source)} stands for everybody here, and a group or host of the inventory has that name`,
+          `${shown(source)} means everybody here, and a group or host of the inventory has the same name`,
           'Rename the group or host',
         );
         continue;

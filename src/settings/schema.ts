@@ -213,7 +213,7 @@ const extraRule = z
     ports: ports.optional().describe('the same as "port", for several'),
     from: oneOrMore(source)
       .optional()
-      .describe('who may come: addresses, networks, groups, hosts; anyone when left out'),
+      .describe('who may connect: addresses, networks, groups, hosts; anyone when left out'),
     owner: sentence.describe('who to ask about the rule'),
     reason: sentence.describe('why it is there'),
     expires: date.optional().describe("the last day on which the rule applies, such as '2027-12-31'"),

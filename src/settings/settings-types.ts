@@ -89,7 +89,7 @@ export interface HostSettings {
   readonly cluster: string | null;
   /** `portfw_site`: the inventory group that is the site; `null` means all managed hosts under the same playbook. */
   readonly site: string | null;
-  /** `portfw_role_interfaces`: role → the class on which its rules stand. */
+  /** `portfw_role_interfaces`: role → the class that its rules apply to. */
   readonly roleInterfaces: Readonly<Record<string, InterfaceClass>>;
   /** `portfw_peers`: peer set name → group or host names, addresses, CIDRs. */
   readonly peers: Readonly<Record<string, readonly string[]>>;

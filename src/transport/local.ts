@@ -77,7 +77,7 @@ class LocalConnection implements Connection {
     };
     const end = (): void => {
       handle.abandon();
-      events.onClose('we closed it');
+      events.onClose('portfw closed it');
     };
     this.#running.add(end);
     return handle;

@@ -82,7 +82,7 @@ function ours(question: Question): { readonly hosts: readonly string[]; readonly
 const REFUSED = [
   / leaves no host$/,
   / names no host$/,
-  /^nothing stands after /,
+  /^there is nothing after /,
   /has a hyphen where a colon belongs$/,
   /ends before it begins$/,
   /is beyond the last host$/,

@@ -136,7 +136,7 @@ it('names the flows whose permission goes, lets them live on, and ends those tha
   const applied = await portfw('apply', inventory, '--yes');
   expect(applied.exitCode, applied.stdout + applied.stderr).toBe(0);
   expect(applied.stdout).toContain('7000-7002/tcp python3 on');
-  expect(applied.stdout).toContain('2 flows that nothing allows any more go on (--cut-revoked ends such flows)');
+  expect(applied.stdout).toContain('2 flows that nothing allows any more continue (--cut-revoked ends such flows)');
   expect(await heard('first', ends)).toEqual(['hello', 'hello', '']);
 });
 

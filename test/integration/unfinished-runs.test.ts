@@ -94,7 +94,7 @@ describe('a run that waits for a confirmation', () => {
   it('is shown to people: who, since when, until when, and how to continue', async () => {
     const planned = await portfw('plan', after);
     expect(planned.stdout).toMatch(
-      /warning: \S+@\S+ has been changing this host since 20\S+Z \(apply portaswitch\): it is proved and waits for `portfw confirm`; the host rolls back in \d+ min \d+ s/,
+      /warning: \S+@\S+ has been changing this host since 20\S+Z \(apply portaswitch\): it is verified and waits for `portfw confirm`; the host rolls back in \d+ min \d+ s/,
     );
     expect(planned.stdout).toMatch(/edge +unsettled +0 /);
     const applied = await portfw('apply', after, '--yes');
@@ -103,7 +103,7 @@ describe('a run that waits for a confirmation', () => {
       /To solve it: confirm that run with `portfw confirm`, or .*`portfw confirm --revert`/,
     );
     for (const command of ['detect', 'facts', 'history', 'status'])
-      expect((await portfw(command, after)).stdout, command).toMatch(/it is proved and waits for `portfw confirm`/);
+      expect((await portfw(command, after)).stdout, command).toMatch(/it is verified and waits for `portfw confirm`/);
   });
 
   it('is over with a yes, and the next plan says nothing of it', async () => {

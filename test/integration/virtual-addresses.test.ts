@@ -214,7 +214,7 @@ it('a plan that mixes up public and private is refused, and apply as well', asyn
     expect(bindings(plan.changes)).toContainEqual([outside, 'portfw-private', ['private'], ['everything']]);
     const { stdout } = await portfw('plan', checked);
     expect(stdout).toContain(`interface ${outside} (private) moves here from zone portfw-public`);
-    expect(stdout).toContain(`opens everything to whoever comes in on ${outside}`);
+    expect(stdout).toContain(`opens everything to anybody on ${outside}`);
   } finally {
     await host.run('ip', 'addr', 'del', '9.9.9.9/32', 'dev', outside!);
   }

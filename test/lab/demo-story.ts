@@ -30,26 +30,26 @@ export async function tellStory(story: Story): Promise<void> {
   stage.command(`cat ${inventory}`);
   stage.say(await readFile(inventory, 'utf8'));
 
-  stage.heading('lint: is anything wrong with the files? No host is contacted');
+  stage.heading('lint: checks the files; contacts no host');
   await stage.portfw(['lint', inventory], 0);
 
-  stage.heading('detect: which roles do the hosts play, and how do we know?');
+  stage.heading('detect: which roles the hosts play, with the evidence');
   await stage.portfw(['detect', inventory], 0);
 
-  stage.heading('plan: what would change, and why? Read-only; exit code 2 says that changes are pending');
+  stage.heading('plan: what would change, and why; reads only; exit code 2 means that changes are pending');
   await stage.portfw(['plan', inventory, '--detailed-exitcode'], 2);
   stage.check('detect and plan have changed nothing on any host', same(original, await footprints(lab)));
 
-  stage.heading('apply: make it so, batch by batch, and prove it over a fresh connection');
+  stage.heading('apply: changes the hosts batch by batch, and verifies each over a new connection');
   await stage.portfw(['apply', inventory, '--yes'], 0);
   const applied = await footprints(lab);
   for (const { host, version, roles } of await Promise.all(DEMO_HOSTS.map((host) => remembered(lab, host)))) {
     const wanted = host.roles.join(', ');
     stage.check(`${host.name} (firewalld ${version}) plays ${wanted}`, roles === wanted, [`it remembers: ${roles}`]);
   }
-  stage.check('no file that is not ours has changed', same(others(original), others(applied)));
+  stage.check('no foreign file has changed', same(others(original), others(applied)));
 
-  stage.heading('apply again: nothing is to be done, so nothing is done');
+  stage.heading('apply again: nothing to do, so nothing is done');
   await stage.portfw(['apply', inventory, '--yes'], 0);
   stage.check(
     'every file and its time of change is as before, and no generation was saved',
@@ -147,7 +147,7 @@ async function drift({ stage, lab, inventory }: Story): Promise<void> {
 
 /** Each host returns to the first generation that was saved of it. */
 async function goBack({ stage, lab, inventory }: Story, original: Footprints, running: Footprints): Promise<void> {
-  stage.heading('history and rollback: each host returns to what it was, proved by hash');
+  stage.heading('history and rollback: each host returns to its earlier state, verified by hash');
   await stage.portfw(['history', inventory, '--limit', 'web1'], 0);
   const generations = (await lab.host('web1').run('ls', '/var/lib/portfw/generations')).split('\n');
   stage.check(

@@ -62,7 +62,7 @@ export function expandHostNames(key: string, room: number): HostNames | Fault {
       what:
         room < MAX_HOSTS && count <= MAX_HOSTS
           ? `with the ${count} hosts of this range the inventory holds more than ${MAX_HOSTS}`
-          : `the range stands for ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
+          : `the range has ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
       solve: 'Shorten the range, or split the inventory',
     };
   }
@@ -136,7 +136,7 @@ function expandRange(range: string): string[] | Fault {
   const step = /^\d{1,9}$/.test(stepText) ? Number(stepText) : 0;
   if (step === 0) return wrong(`has the step ${shown(stepText)}`, 'Use a step of 1 or more');
   if (/^\d+$/.test(first) && /^\d{16,}$/.test(last)) {
-    return wrong(`stands for far more than the ${MAX_HOSTS} hosts that an inventory may hold`, 'Shorten the range');
+    return wrong(`has far more than the ${MAX_HOSTS} hosts that an inventory may hold`, 'Shorten the range');
   }
   const letters = /^[a-zA-Z]$/.test(first) && /^[a-zA-Z]$/.test(last);
   if (!letters && !(/^\d{1,15}$/.test(first) && /^\d{1,15}$/.test(last))) {
@@ -153,10 +153,7 @@ function expandRange(range: string): string[] | Fault {
   if (from > to) return wrong('is reversed', `Write [${last}:${first}]`);
   const count = Math.floor((to - from) / step) + 1;
   if (count > MAX_HOSTS) {
-    return wrong(
-      `stands for ${count} hosts; an inventory may hold ${MAX_HOSTS}`,
-      'Shorten the range, or split the inventory',
-    );
+    return wrong(`has ${count} hosts; an inventory may hold ${MAX_HOSTS}`, 'Shorten the range, or split the inventory');
   }
   const width = first.startsWith('0') && first.length > 1 ? first.length : 0;
   return Array.from({ length: count }, (_, index) => {

@@ -191,7 +191,7 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
   if (inventory.hosts.has(part)) return [part];
   const expression = part.replace(/^[&!]/, '');
   if (expression === '' || expression === '~')
-    return { what: `nothing stands after ${shown(part)}`, solve: 'Write a host, a group or a pattern behind it' };
+    return { what: `there is nothing after ${shown(part)}`, solve: 'Write a host, a group or a pattern after it' };
   if (expression.length > MAX_LENGTH)
     return {
       what: `the pattern ${shown(part)} has more than ${MAX_LENGTH} characters`,

@@ -179,7 +179,7 @@ function startReason(errno: string, why: string): string {
     case 'ENOENT':
       return 'the interpreter in its first line does not exist';
     case 'EACCES':
-      return 'it may not be executed';
+      return 'it is not executable';
     default:
       return safeText(why);
   }

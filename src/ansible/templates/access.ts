@@ -22,7 +22,7 @@ export function sliceOf(value: Value, start: Value, stop: Value, step: Value): V
   }
   const items: readonly Value[] = isList(value) ? value : [...value];
   const by = wholeNumber(step) ?? 1;
-  if (by === 0) throw new ExpressionError('a slice goes on by 0', 'Write another step');
+  if (by === 0) throw new ExpressionError('the step of a slice is 0', 'Write another step');
   const clamp = (index: number, low: number, high: number): number =>
     Math.min(high, Math.max(low, index < 0 ? index + items.length : index));
   const picked: Value[] = [];
@@ -225,7 +225,7 @@ function formatText(text: string, args: readonly Value[]): string {
   return text.replace(/\{\{|\}\}|\{(\d*)\}|[{}]/g, (whole, index?: string) => {
     if (whole === '{{' || whole === '}}') return whole[0]!;
     if (index === undefined)
-      throw new ExpressionError('format() knows "{}" and "{0}" alone', 'Use the filter "format", or "~"');
+      throw new ExpressionError('format() supports only "{}" and "{0}"', 'Use the filter "format", or "~"');
     const value = args[index === '' ? next++ : Number(index)];
     if (value === undefined) throw new ExpressionError('format() is given too few values', 'Give one for each "{}"');
     return pythonText(value);

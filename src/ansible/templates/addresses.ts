@@ -96,7 +96,7 @@ export const ADDRESS_FILTERS: Readonly<Record<string, Filter>> = {
   ipmath: (value, [amount]) => {
     const of = read(pythonText(value));
     if (of === null)
-      throw new ExpressionError(`"ipmath" is given ${kindOf(value)} that is no address`, 'Give it an address');
+      throw new ExpressionError(`"ipmath" is given ${kindOf(value)} that is not an address`, 'Give it an address');
     if (typeof amount !== 'number' || !Number.isInteger(amount)) {
       throw new ExpressionError('"ipmath" needs a whole number', 'Add "| int" to the number');
     }
@@ -134,7 +134,7 @@ export const ADDRESS_FILTERS: Readonly<Record<string, Filter>> = {
     const texts = value.map(pythonText);
     const bad = texts.find((text) => parseNetwork(text) === null);
     if (bad !== undefined)
-      throw new ExpressionError('"cidr_merge" is given what is no network', 'Give it a list of networks');
+      throw new ExpressionError('"cidr_merge" is given something that is not a network', 'Give it a list of networks');
     const { ipv4, ipv6 } = aggregate(texts);
     return [
       ...ipv4.map((one) => (one.includes('/') ? one : `${one}/32`)),
@@ -237,7 +237,7 @@ function number(value: bigint): Value {
 function network(of: Interface, result: () => Value): Value {
   if (of.isNetwork) return result();
   throw new ExpressionError(
-    '"ipaddr" is given an address without a prefix, and is asked for its network',
+    '"ipaddr" is given an address without a prefix, so it has no network',
     'Give it an address with a prefix',
   );
 }
@@ -251,10 +251,7 @@ function neighbour(of: Interface, by: bigint): Value {
 function peer(of: Interface): Value {
   if (size(of) === 2n) return address(of, of.ip ^ 1n);
   if (size(of) === 4n && of.ip !== first(of) && of.ip !== last(of)) return address(of, of.ip ^ 3n);
-  throw new ExpressionError(
-    '"ipaddr" is asked for the peer of an address that has none',
-    'Give it an address of a /30 or /31',
-  );
+  throw new ExpressionError('"ipaddr" is given an address that has no peer', 'Give it an address of a /30 or /31');
 }
 
 function nthAddress(of: Interface, nth: number): string | false {
@@ -297,7 +294,10 @@ function subnet(value: Value, query: Value, index: Value | undefined): Value {
     return withPrefix({ ...base, prefix: length }, first({ ...base, prefix: length }));
   }
   if (length < base.prefix)
-    throw new ExpressionError('"ipsubnet" is asked for subnets larger than the network', 'Write a longer prefix');
+    throw new ExpressionError(
+      '"ipsubnet" is given a prefix that is shorter than that of the network',
+      'Write a longer prefix',
+    );
   const count = 1n << BigInt(length - base.prefix);
   if (index === undefined || index === null) return String(count);
   const given = BigInt(Number(index));

@@ -11,7 +11,7 @@ export type Apply = (value: Value, args: readonly Value[], named: Named) => Valu
 
 /** A filter is given what it does not work on. */
 export function fault(name: string, value: Value | undefined): never {
-  throw new ExpressionError(`the filter "${name}" is given ${kindOf(value)}`, 'Give it what it works on');
+  throw new ExpressionError(`the filter "${name}" is given ${kindOf(value)}`, 'Give it an argument');
 }
 
 /** A list; the characters of a text, and the keys of a mapping, are one too. */

@@ -106,7 +106,7 @@ function addCalls(add: Add, engine: Engine): void {
     if (!isThere) return false;
     const of = pop(frame);
     const call = (given: (Value | undefined)[]): Value | undefined => callMethod(name, of, given as Value[]);
-    return leave(frame, withArguments(frame, args, named, call, false), `what "${name}()" is given is undefined`);
+    return leave(frame, withArguments(frame, args, named, call, false), `an argument of "${name}()" is undefined`);
   });
   add('__filter', false, (frame, name: string, isThere: boolean, args: unknown[], named: unknown) => {
     const value = isThere ? pop(frame) : undefined;
@@ -122,7 +122,7 @@ function addCalls(add: Add, engine: Engine): void {
   add('__call', false, (frame, name: string, args: unknown[], named: unknown) => {
     const call = (given: (Value | undefined)[], options: Named): Value | undefined =>
       callFunction(name, given as Value[], options, engine.environment);
-    return leave(frame, withArguments(frame, args, named, call, false), `what "${name}()" is given is undefined`);
+    return leave(frame, withArguments(frame, args, named, call, false), `an argument of "${name}()" is undefined`);
   });
 }
 

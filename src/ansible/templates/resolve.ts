@@ -105,7 +105,7 @@ export class Resolver {
         time: [`takes longer than ${TEMPLATE_TIME_LIMIT_MS / 1000} seconds`, 'Simplify the expression'],
         memory: ['takes too much memory', 'Simplify the expression'],
         all: [
-          `comes too late: all templates together take longer than ${TEMPLATES_TIME_LIMIT_MS / 1000} seconds`,
+          `was not evaluated: all templates together take longer than ${TEMPLATES_TIME_LIMIT_MS / 1000} seconds`,
           'Simplify those that many hosts share',
         ],
       }[result.because] as [string, string];

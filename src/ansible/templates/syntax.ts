@@ -148,7 +148,7 @@ class Translator {
       if (token === undefined || /^(?:[)\]},:]|=)$/.test(token.text)) {
         if (count === 0)
           throw syntax(
-            token === undefined ? 'the expression ends too early' : `"${token.text}" stands where a value should be`,
+            token === undefined ? 'the expression ends too early' : `"${token.text}" is where a value should be`,
           );
         return only ?? { value: code };
       }
@@ -243,7 +243,7 @@ class Translator {
       if (this.takes('.')) {
         const token = this.next('a name');
         if (token.kind === 'number') operand = { condition: `__key(${condition(operand)}, ${Number(token.text)})` };
-        else if (token.kind !== 'name') throw syntax(`"${token.text}" stands where a name should be`);
+        else if (token.kind !== 'name') throw syntax(`"${token.text}" is where a name should be`);
         else if (this.peek()?.text === '(')
           operand = { condition: `__method(${text(token.text)}, ${condition(operand)}, ${this.call()})` };
         else
@@ -277,7 +277,7 @@ class Translator {
         items.push(valueCode(this.expression()));
         if (this.takes(',')) comma = true;
         else if (this.peek()?.text !== end)
-          throw syntax(`"${this.peek()?.text ?? 'the end'}" stands where "${end}" should be`);
+          throw syntax(`"${this.peek()?.text ?? 'the end'}" is where "${end}" should be`);
       }
       if (token.text === '(' && !comma && items.length === 1) return { value: `(${items[0]})` };
       return { value: `[${items.join(', ')}]` };
@@ -292,7 +292,7 @@ class Translator {
       }
       return { value: `{${entries.join(', ')}}` };
     }
-    throw syntax(`"${token.text}" stands where a value should be`);
+    throw syntax(`"${token.text}" is where a value should be`);
   }
 
   private name(name: string): Operand {
@@ -327,7 +327,7 @@ class Translator {
         colons += 1;
       } else {
         current = valueCode(this.expression());
-        if (this.peek()?.text === ',') throw syntax('a comma stands in a subscript');
+        if (this.peek()?.text === ',') throw syntax('there is a comma in a subscript');
       }
     }
     parts.push(current);
@@ -379,7 +379,7 @@ class Translator {
   private dottedName(what: string): string {
     let token = this.next(what);
     while (token.kind === 'name' && this.takes('.')) token = this.next(what);
-    if (token.kind !== 'name') throw syntax(`"${token.text}" stands where the name of ${what} should be`);
+    if (token.kind !== 'name') throw syntax(`"${token.text}" is where the name of ${what} should be`);
     return token.text;
   }
 
@@ -408,7 +408,7 @@ class Translator {
 
   private end(): void {
     const token = this.peek();
-    if (token !== undefined) throw syntax(`"${token.text}" stands where the expression should end`);
+    if (token !== undefined) throw syntax(`"${token.text}" is where the expression should end`);
   }
 }
 

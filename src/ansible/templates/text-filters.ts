@@ -105,7 +105,7 @@ export const TEXT_FILTERS: Readonly<Record<string, Apply>> = {
       return toValue(JSON.parse(textOf(value, 'the filter "from_json"')));
     } catch (error) {
       if (error instanceof ExpressionError) throw error;
-      throw new ExpressionError('the filter "from_json" is given what is not JSON', 'Correct the text');
+      throw new ExpressionError('the filter "from_json" is given text that is not JSON', 'Correct the text');
     }
   },
   type_debug: (value) =>

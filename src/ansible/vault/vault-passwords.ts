@@ -165,7 +165,7 @@ async function runScript(source: Source, path: string): Promise<Buffer> {
     case 'killed':
     case 'not-started': {
       const reason = outcome.kind === 'killed' ? outcome.signal : outcome.errno;
-      const hint = 'Check its first line, or take away its x bits';
+      const hint = 'Check its first line, or remove its x bits';
       throw failure(source, `${script} could not be run (${terminalLine(reason)})`, hint);
     }
     case 'exited':

@@ -19,8 +19,8 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
     throw new UsageError(
-      '--cut-revoked does not go with --confirm manual',
-      'Flows can be cut only after the confirmation, which is another run: leave one of them out',
+      '--cut-revoked cannot be used with --confirm manual',
+      'Flows can be ended only after the confirmation, which is a separate run: leave out one of the two flags',
     );
   return runOverFleet(sources, flags, {
     matrix: 'required',

@@ -20,7 +20,7 @@ export function completion(shell: string, program: Command): number {
   return EXIT.done;
 }
 
-/** How a shell asks for what may stand at the cursor: the words that are typed, or for bash the line as it is. */
+/** How a shell asks for candidates at the cursor: the words that are typed, or for bash the line as it is. */
 interface AskedFlags {
   readonly line?: string;
   readonly breaks?: string;

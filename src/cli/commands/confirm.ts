@@ -5,7 +5,7 @@ interface ConfirmFlags extends RunFlags {
   readonly revert?: boolean;
 }
 
-/** `portfw confirm INVENTORY [--revert]`. Saying yes is the whole command, so it does not ask again. */
+/** `portfw confirm INVENTORY [--revert]`. The command itself is the confirmation, so it does not ask. */
 export function confirmRuns(sources: readonly string[], flags: ConfirmFlags): Promise<number> {
   const verdict = flags.revert === true ? 'revert' : 'keep';
   return runOverFleet(sources, flags, { matrix: 'optional', command: () => ({ kind: 'confirm', verdict }) });

@@ -67,8 +67,8 @@ function checkPlace(file: string, from: readonly string[], flags: InitFlags): vo
   if (!isVariablesFile(file)) return;
   if (flags.role !== undefined || flags.vip !== undefined) {
     throw new UsageError(
-      `--role and --vip have no place in ${shown(file)}, whose variables are for all of its hosts`,
-      'Leave the file name out: portfw then writes an inventory of its own',
+      `--role and --vip cannot be used with ${shown(file)}: its variables are for all hosts`,
+      'Leave the file name out: portfw then writes a separate inventory',
     );
   }
   if (from.length === 0) {
@@ -83,7 +83,7 @@ function checkPlace(file: string, from: readonly string[], flags: InitFlags): vo
   if (hidden !== undefined && !existsSync(folder)) {
     throw new UsageError(
       `the folder ${shown(folder)} would hide ${shown(hidden)} from Ansible`,
-      'Move that file into the folder first, or let portfw write an inventory of its own: leave the file name out',
+      'Move that file into the folder first, or leave the file name out: portfw then writes a separate inventory',
     );
   }
 }

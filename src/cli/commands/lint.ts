@@ -108,7 +108,7 @@ async function lintTarget(
   }
 }
 
-/** A bare name would stand for one that ships with portfw; here it is always a file. */
+/** Without a slash it would be the name of a shipped one; here it is always a file. */
 function pathOf(file: string): string {
   return file.includes('/') ? file : `./${file}`;
 }
@@ -136,7 +136,7 @@ async function lintInventory(
 ): Promise<readonly Problem[]> {
   const { inventory, settings, partial, plays, problems } = await readFiles(sources, playbook, 'required', vault);
   const bases = [...new Set((typeof sources === 'string' ? [sources] : sources).map(baseOf))];
-  // What cannot be read hides nothing of the files beside it.
+  // A file that cannot be read does not hide problems of other files.
   if (inventory === null) {
     const beside = bases.flatMap((base) => variableFiles(base).flatMap(({ file }) => looseVariables(file, vault)));
     return [...problems, ...beside];

@@ -22,7 +22,7 @@ export function rollback(sources: readonly string[], flags: RollbackFlags): Prom
       if (flags.yes === true) return true;
       const to =
         generation === null
-          ? 'the newest saved generation that differs from what is there now'
+          ? 'the newest saved generation that differs from the current state'
           : `generation ${terminalLine(generation)}`;
       const names = hosts.slice(0, 20).map((host) => terminalLine(host));
       terminal.out(`${names.join(', ')}${hosts.length > names.length ? ', …' : ''}\n`);

@@ -6,7 +6,7 @@ const OUR_WAY = /^(?:INPUT|PREROUTING)(?:_direct)?$/;
 
 /**
  * Rules of the direct interface that may decide about new flows to the host, as text, of both layers. They are
- * arguments of iptables and are asked before everything that firewalld builds: portfw cannot prove what they do.
+ * arguments of iptables and are evaluated before all other rules of firewalld: portfw cannot tell what they do.
  */
 export function relevantDirectRules(firewalld: FilterFacts): string[] {
   const runtime = firewalld.runtime.direct.filter((text) => {

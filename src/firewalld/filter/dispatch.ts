@@ -98,7 +98,7 @@ export function dispatched(filter: Filter, approach: Approach, worst: boolean): 
   return { accepted: subtract(approach.sources, out), refused };
 }
 
-/** What nothing lets in, by the zone that is asked last. */
+/** What nothing lets in is refused by the zone that is evaluated last. */
 export function unopened(filter: Filter, approach: Approach, ranges: AddressRanges): Refusal[] {
   return new Chains(filter, approach, false).unopened(ranges);
 }
@@ -132,7 +132,7 @@ function follow(chain: Chain, sources: AddressRanges, worst: boolean, refused: R
   return unite(back, here);
 }
 
-/** A zone that is asked about some sources, as the host asks in turn. */
+/** A zone that is evaluated for some sources, in the host's order. */
 interface Asked extends Matched {
   readonly zone: ZoneConfig;
   readonly bySource: boolean;
@@ -156,7 +156,7 @@ class Chains {
     const diversions = (holder: RuleHolder, kind: Refusal['kind'], owner: string): Chain =>
       diversionsOf(holder, this.#filter, this.#approach).map((step) => ({ kind: 'step', step, holder: kind, owner }));
     return [
-      // Whether a policy's translation reaches this host depends on more than we know: only what it may take away counts.
+      // It is not known whether a policy's translation reaches this host: only what it may take away counts.
       ...policies.map((policy): Branch => {
         const chain = diversions(policy, 'policy', policy.name).filter(
           (node) => node.kind === 'step' && node.step.verdict === 'refuse',
@@ -175,7 +175,7 @@ class Chains {
     return [...this.#policies((priority) => priority < 0), ...zones, ...this.#policies((priority) => priority >= 0)];
   }
 
-  /** One zone is asked, and then no other; where zones drift, one that is bound to the source and then the interface's. */
+  /** One zone is evaluated and no other; with zone drifting, first the one bound to the source, then the interface's. */
   #dispatch(chainOf: (zone: ZoneConfig) => Chain): Chain {
     const every = EVERY_ADDRESS[this.#approach.family];
     const branches = (asked: readonly Asked[]): Branch => ({
@@ -263,7 +263,7 @@ class Chains {
       return policy.ingressZones.includes(zone.name) ? all : none;
     }
     const zones = policy.ingressZones.flatMap((name) => this.#filter.config.zones.get(name) ?? []);
-    // Before 2.0 what only falls to the default zone comes to no policy: nothing but bindings counts.
+    // Before 2.0, packets that only fall to the default zone reach no policy: only bindings count.
     if (zones.some(({ interfaces }) => interfaces.some((name) => coversInterface(name, this.#approach.interface))))
       return all;
     const bound = zones
@@ -272,7 +272,7 @@ class Chains {
     return { must: uniteAll(bound.map(({ must }) => must)), may: uniteAll(bound.map(({ may }) => may)) };
   }
 
-  /** What came out at the end of all chains is rejected; whose zone it is that does not let it in. */
+  /** What reaches the end of all chains is rejected; this names the zone that does not let it in. */
   unopened(ranges: AddressRanges): Refusal[] {
     const found: Refusal[] = [];
     let left = ranges;
@@ -286,7 +286,7 @@ class Chains {
   }
 }
 
-/** The zones that are asked about an approach, first come, first served. */
+/** The zones that are evaluated for an approach, in order; the first that decides wins. */
 function askedZones(filter: Filter, approach: Approach): Asked[] {
   const { config, dispatch, bindings } = filter;
   const every = EVERY_ADDRESS[approach.family];
@@ -294,7 +294,7 @@ function askedZones(filter: Filter, approach: Approach): Asked[] {
     zone.sources.map((source): Asked => ({ zone, bySource: true, ...sourceRanges(source, filter, approach) })),
   );
   const named = bindings.of(approach.interface).sort((a, b) => (a.name < b.name ? -1 : 1));
-  // Before 2.0 nothing orders a zone with the interface's name and one with a pattern for it: either may be asked.
+  // Before 2.0 nothing orders a zone with the interface's name and one with a pattern for it: either may be evaluated.
   const exact = (zone: ZoneConfig) => (zone.interfaces.includes(approach.interface) ? 1 : 0);
   const byInterface = [...named]
     .sort((a, b) => (dispatch === '2' ? 0 : exact(a) - exact(b)))

@@ -62,7 +62,7 @@ export function lostOpenings(
   ];
   const held = others(after);
   lost.push(...others(before).filter((text) => !held.includes(text)));
-  // What accepts everything has a line of its own above.
+  // Rules that accept everything are listed above.
   lost.push(...rules.filter((rule) => rule.action === 'accept' && !acceptsAll(rule)).map(({ text }) => text));
   return [...new Set(lost)];
 }

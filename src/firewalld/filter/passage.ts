@@ -28,7 +28,7 @@ export interface Passage {
 /**
  * Sends an approach through a filter: through the kernel's rules where they are known, else as firewalld's own order has it.
  *
- * @param worst what nobody can know beforehand (MACs, rates, expressions that are not understood) is followed both ways, and
+ * @param worst what cannot be known beforehand (MACs, rates, expressions that are not understood) is followed both ways, and
  *   one refusal counts; else no such rule matches. A permission counts where it is certain, either way
  */
 export function passage(filter: Filter, approach: Approach, worst: boolean): Passage {
@@ -71,7 +71,7 @@ type KernelRefusal = ReturnType<Evaluator['passage']>['refused'][number];
 const OWN_CHAIN = /^(?:filter_|mangle_|raw_|nat_)?(?:IN|FWD|FWDI|FWDO|PRE|FWD_IN|FWD_OUT)_(policy_)?(.+)$/;
 const PART = /_(?:pre|log|deny|allow|post)$/;
 
-/** A refusal of the kernel's in firewalld's words. */
+/** A refusal by the kernel's rules, in firewalld's words. */
 function named(filter: Filter, approach: Approach, refusal: KernelRefusal): Refusal[] {
   const { table, chain, rule, verdict, ranges } = refusal;
   const said = `its rule "${rule}" ${verdict === 'drop' ? 'drops' : 'rejects'} it`;
@@ -83,7 +83,7 @@ function named(filter: Filter, approach: Approach, refusal: KernelRefusal): Refu
     isPolicy === undefined ? filter.config.zones : new Map(filter.policies.map((policy) => [policy.name, policy]));
   const owner = known.has(rest) ? rest : rest.replace(PART, '');
   const kind = isPolicy === undefined ? 'zone' : 'policy';
-  // What stands in the chain of the zone itself, and not in one of its parts, is the end of the zone.
+  // Rules in the zone's own chain, not in one of its sub-chains, are the end of the zone.
   const target = known.get(owner)?.target ?? 'default';
   if (chain.endsWith(`_${owner}`))
     return [

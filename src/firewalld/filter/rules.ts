@@ -17,9 +17,9 @@ export interface Approach {
   /** TCP when left out. */
   readonly protocol?: Protocol;
   readonly port: number;
-  /** Any when left out; the kernel's rules alone are asked about it. */
+  /** Any when left out; only the kernel's rules use it. */
   readonly sourcePort?: number | null;
-  /** Through the host and out by this interface, in place of to the host itself: for the kernel's rules alone. */
+  /** Forwarded through the host and out by this interface, instead of to the host itself; only the kernel's rules use it. */
   readonly outInterface?: string;
 }
 
@@ -80,7 +80,7 @@ export function stepsOf(holder: RuleHolder, known: Definitions, approach: Approa
   ];
 }
 
-/** Forward ports of a zone or policy that take the approach's port away from sshd, before any other rule is asked. */
+/** Forward ports of a zone or policy that take the approach's port away from sshd, before any other rule is evaluated. */
 export function diversionsOf(holder: RuleHolder, known: Definitions, approach: Approach): Step[] {
   const everybody = approach.sources;
   const plain = holder.forwardPorts.flatMap((text): Step[] => {
@@ -150,7 +150,7 @@ function richStep(rule: RichRule, known: Definitions, approach: Approach): Step 
   const { action } = rule;
   if (action !== 'accept' && action !== 'reject' && action !== 'drop') return null;
   if (rule.words.some((word) => OTHER_ELEMENTS.includes(word))) return null;
-  // The port first: of thousands of rules few are about it.
+  // The port is compared first: of thousands of rules only a few have it.
   const element = elementMatches(rule, known, approach);
   if (element === 'no') return null;
   const found = sourcesOf(rule, known, approach);
@@ -181,7 +181,7 @@ function sourcesOf(rule: RichRule, known: Definitions, approach: Approach): Matc
   if (destination === 'no') return null;
   let found: Matched = { must: every, may: every };
   if (rule.sourceAddress !== null) {
-    // An address of the other family is about that family alone, negated too.
+    // An address of the other family matches only that family, also if negated.
     const network = parseNetwork(rule.sourceAddress);
     if (network !== null && network.family !== approach.family) return null;
     found = exactly(addressRanges([rule.sourceAddress], approach.family), approach);

@@ -74,7 +74,7 @@ function familyIn(options: Readonly<Record<string, string>>): IpsetConfig['famil
   return options['family'] === 'inet6' ? 'ipv6' : 'ipv4';
 }
 
-/** An ipset of ours as a file. */
+/** A portfw ipset as a file. */
 export function writeIpsetXml(ipset: IpsetConfig): string {
   const lines = titleLines(ipset);
   for (const [name, value] of Object.entries(ipset.options)) {

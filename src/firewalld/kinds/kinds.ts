@@ -4,7 +4,7 @@ import { POLICY, type PolicyConfig } from './policy.ts';
 import { SERVICE, type ServiceConfig } from './service.ts';
 import { type OurZoneConfig, ZONE, type ZoneConfig, type ZoneSettings } from './zone.ts';
 
-/** The types of each kind that portfw writes: what one is called, any object, one of ours, and its settings as JSON. */
+/** The types of each kind that portfw writes: what one is called, any object, a portfw object, and its settings as JSON. */
 interface OurTypes {
   zones: { object: 'zone'; config: ZoneConfig; ours: OurZoneConfig; settings: ZoneSettings };
   services: { object: 'service'; config: ServiceConfig; ours: ServiceConfig; settings: ServiceConfig };
@@ -45,7 +45,7 @@ export type FirewalldConfig = { readonly [F in Folder]: ReadonlyMap<string, Conf
 /** The same while it is filled. */
 export type Layer = { readonly [F in Folder]: Map<string, Config<F>> };
 
-/** Objects of ours by kind and name. */
+/** portfw objects by kind and name. */
 export type OurObjects = { readonly [F in OurFolder]: ReadonlyMap<string, OurConfig<F>> };
 
 /** The same while it is filled. */

@@ -54,7 +54,7 @@ function readPolicyXml(name: string, text: string): PolicyConfig {
   };
 }
 
-/** A policy that firewalld would not load decides about nothing, and nothing of ours depends on it. */
+/** A policy that firewalld would not load decides about nothing, and nothing of portfw depends on it. */
 function readOrPassOver(name: string, text: string): PolicyConfig | null {
   parseXml(text, null);
   try {
@@ -65,7 +65,7 @@ function readOrPassOver(name: string, text: string): PolicyConfig | null {
   }
 }
 
-/** What is not as it should be is left out, since only the host's daemon could have said it. */
+/** Fields with an unexpected form are left out: they can only come from the host's daemon. */
 function readPolicyBus(name: string, settings: BusSettings): PolicyConfig {
   const list = (key: string): readonly unknown[] => {
     const value = settings[key];

@@ -54,7 +54,7 @@ export function readServiceXml(name: string, text: string): ServiceConfig {
   };
 }
 
-/** A service of ours as a file. Our services hold ports and helpers only. */
+/** A portfw service as a file. Our services hold ports and helpers only. */
 export function writeServiceXml(service: ServiceConfig): string {
   const lines = [
     ...titleLines(service),

@@ -37,24 +37,24 @@ export interface ZoneConfig {
   /** Forward ports as `port:protocol:to-port:to-addr`. */
   readonly forwardPorts: readonly string[];
   readonly richRules: readonly RichRule[];
-  /** From firewalld 2.0 on, zones with a lower one are asked first; 0 when left out. */
+  /** From firewalld 2.0 on, zones with a lower one are evaluated first; 0 when left out. */
   readonly ingressPriority?: number;
 }
 
 /**
- * A zone of ours. It never has the target ACCEPT: that also lets everything be forwarded out of the zone, and on 0.9 into it,
- * which makes the host a router. See `ACCEPT_ALL` in rich-rule.ts for a zone that lets all input in.
+ * A portfw zone. It never has the target ACCEPT: that also lets everything be forwarded out of the zone, and on 0.9
+ * into it, which makes the host a router. See `ACCEPT_ALL` in rich-rule.ts for a zone that lets all input in.
  */
 export interface OurZoneConfig extends ZoneConfig {
   readonly target: Exclude<ZoneConfig['target'], 'ACCEPT'>;
 }
 
-/** A zone of ours as a plan and a request hold it: JSON, with rich rules as text. */
+/** A portfw zone as a plan and a request hold it: JSON, with rich rules as text. */
 export interface ZoneSettings extends Omit<OurZoneConfig, 'richRules'> {
   readonly richRules: readonly string[];
 }
 
-/** What a zone is but for its name and texts when nothing is in it; XML and D-Bus leave most of it out. */
+/** The fields of an empty zone, without name and texts; XML and D-Bus leave out most of them. */
 export const EMPTY_ZONE: Omit<OurZoneConfig, 'name' | 'short' | 'description'> = {
   target: 'default',
   interfaces: [],
@@ -112,17 +112,17 @@ function targetOf(value: string | null): ZoneConfig['target'] {
   throw new XmlError(`unknown target ${value}`);
 }
 
-/** A zone of ours as a file. Our zones hold interfaces, services and accepting rich rules only. */
+/** A portfw zone as a file. Our zones hold interfaces, services and accepting rich rules only. */
 export function writeZoneXml(zone: ZoneConfig): string {
   const lines = titleLines(zone);
   for (const name of zone.interfaces) lines.push(nameLine('interface', name));
   for (const name of zone.services) lines.push(nameLine('service', name));
   // Without the element XML means no forwarding between the zone's interfaces, and D-Bus means the opposite.
   if (zone.forward) lines.push('<forward/>');
-  // Bans of others stay: the host copies them into the new file (src/host/remote/bans.py).
+  // Foreign bans stay: the host copies them into the new file (src/host/remote/bans.py).
   lines.push(...zone.richRules.filter((rule) => !isBan(rule)).flatMap(acceptRuleLines));
   const target = zone.target === 'default' ? '' : ` target="${escapeXml(zone.target)}"`;
-  // portfw sets none. One that somebody else gave to a zone of ours stays.
+  // portfw sets none, and keeps one that was set by hand on a portfw zone.
   const priority = zone.ingressPriority === undefined ? '' : ` ingress-priority="${zone.ingressPriority}"`;
   return documentText(`<zone${target}${priority}>`, lines, '</zone>');
 }
@@ -204,12 +204,12 @@ export function rulesReferTo(rules: readonly RichRule[]): { services: readonly s
   };
 }
 
-/** Whether something is bound to a zone, so that firewalld asks it. */
+/** Whether something is bound to a zone, so that firewalld evaluates it. */
 export function isBound({ interfaces, sources }: ZoneConfig): boolean {
   return interfaces.length + sources.length > 0;
 }
 
-/** Whether what a zone binds stands for an interface: its name, or a pattern such as `eth+`, for every name that begins with `eth`. */
+/** Whether a binding of a zone matches an interface: its name, or a pattern such as `eth+`, for every name that begins with `eth`. */
 export function coversInterface(bound: string, name: string): boolean {
   return bound.endsWith('+') ? name.startsWith(bound.slice(0, -1)) : bound === name;
 }

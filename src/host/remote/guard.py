@@ -166,7 +166,7 @@ def settle_run(identity, by, why="", attempt=1):
         return end_of(identity)
     free_reserves(identity)
     meta, files = load_generation(identity)
-    # A boot removes runtime-only settings of others, and the lock: after one, they are not restored.
+    # A boot removes foreign runtime-only settings, and the lock: after one, they are not restored.
     same_boot = holder_of_lock().get("id") == identity
     be_patient(attempt, (record_of(identity)[0] or {}).get("reloadSeconds", 0))
     try:
@@ -235,7 +235,7 @@ def recover():
         if suffix == "armed" and alive(identity, record):
             raise Stop(kind="locked", lock=holder_of_lock(), pending=pending_of(identity))
         try:
-            settle_run(identity, "the next run", "its time was over and it had not ended")
+            settle_run(identity, "the next run", "its window was over and it had not ended")
         except Exception as error:
             why = error.get_dbus_message() if hasattr(error, "get_dbus_message") else plain_error(error)
             raise Stop(kind="failed", step="rolling back run %s" % identity, why=why, aftermath={"kind": "untouched"})

@@ -1,6 +1,6 @@
 """Rolls back the changes of a run in a running firewalld without a reload: bindings, runtime, and the daemon's permanent view.
 
-A reload would put pending foreign files into force and drop runtime-only settings of others. So it is the last resort.
+A reload would put pending foreign files into force and drop foreign runtime-only settings. So it is the last resort.
 
 Comes after offline.py.
 """
@@ -45,7 +45,7 @@ def restore_zones(daemon, saved, now, ours_only):
 
 
 def restore_runtime(daemon, saved):
-    """Restores runtime-only settings of others that a reload has lost or changed: zones, entries, direct rules."""
+    """Restores foreign runtime-only settings that a reload has lost or changed: zones, entries, direct rules."""
     now = runtime_state(daemon, plain(daemon.call("", "getDefaultZone")))
     restore_zones(daemon, saved["zones"], now["zones"], False)
     restore_entries(daemon, saved["ipsets"], now["ipsets"], False)

@@ -1,4 +1,4 @@
-"""Restores a saved configuration: files, the daemon, bindings, runtime-only settings of others; with a proof.
+"""Restores a saved configuration: files, the daemon, bindings, foreign runtime-only settings; with a proof.
 
 Without a reload if the run made none. If one is needed, the saved rules stay in force meanwhile (kernel_rules.py).
 

@@ -226,7 +226,7 @@ def permanent(request):
 
 
 def take_settings(daemon, folder, name, wanted):
-    """The daemon takes an object's settings over into its permanent view and its file. The bans of others stay in a zone of ours."""
+    """The daemon takes an object's settings over into its permanent view and its file. Foreign bans in a portfw zone stay."""
     finder, interface, reader, writer, _ = KINDS[folder]["permanent"]
     path = daemon.call(".config", finder, "s", name)
     if folder == "zones":
@@ -263,7 +263,7 @@ def require_armed_run(identity):
 
 
 def hold(request):
-    """The run is proved and permanent, and waits for confirmation; the rollback stays armed."""
+    """The run is verified and permanent, and waits for confirmation; the rollback stays armed."""
     require_armed_run(request["id"])
     mark = {"hash": observe(Daemon(), helpers=False)["hash"]}
     write_file(guard_path(request["id"], "proved"), json.dumps(mark).encode(), 0o600)

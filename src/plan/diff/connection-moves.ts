@@ -5,9 +5,8 @@ import type { DesiredFirewalld } from '../../policy/desired.ts';
 import type { Change, ConnectionMove } from '../plan.ts';
 
 /**
- * What has to become of the connection that manages an interface, so that NetworkManager keeps the interface in `zone`: of one
- * that names another zone. With an empty `zone`, a connection in a zone of ours goes back to the default zone; one in a zone
- * of others stays.
+ * The change of a connection that manages an interface and names another zone, so that NetworkManager keeps the interface
+ * in `zone`. With an empty `zone`, a connection in a portfw zone goes back to the default zone; one in a foreign zone stays.
  */
 export function connectionMove(
   connections: readonly ManagedConnection[],
@@ -20,7 +19,7 @@ export function connectionMove(
   return { networkManager: { uuid, connection, before, after: zone } };
 }
 
-/** Connections that name a zone of ours for an interface which no zone of ours has, nor should have. */
+/** Connections that name a portfw zone for an interface which no portfw zone has, nor should have. */
 export function leftConnections(
   connections: readonly ManagedConnection[],
   homes: ReadonlyMap<string, string>,

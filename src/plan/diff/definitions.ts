@@ -20,7 +20,7 @@ function differences(before: Fields | null, after: Fields | null): FieldChange[]
 interface Sides {
   readonly object: Definition['object'];
   readonly desired: ReadonlyMap<string, Fields>;
-  /** The objects of ours that have a file. */
+  /** The portfw objects that have a file. */
   readonly held: readonly string[];
   readonly inFile: (name: string) => Fields | null;
   readonly loaded: (name: string) => Fields | null;
@@ -61,7 +61,7 @@ function compare({ object, desired, held, inFile, loaded, isUsed, reasonsOf }: S
     const atRuntime = differences(running, after).filter(({ field }) => running === null || !TEXT_FIELDS.has(field));
     if (ofFile.length === 0 && atRuntime.length === 0) continue;
     const action = before === null ? 'create' : 'edit';
-    // What is right in the file may still be wrong in the daemon, and the other way round.
+    // A definition may be right in the file and wrong in the daemon, or the other way round.
     const fields = [...ofFile, ...atRuntime.filter((change) => !ofFile.some(({ field }) => field === change.field))];
     changes.push({ kind: 'definition', action, object, name, inUse: isUsed(name), fields, reasons: reasonsOf(name) });
   }

@@ -13,8 +13,8 @@ export interface DiffInput {
 }
 
 /**
- * The one comparison of what a host's firewalld is with what it should be: what a reviewer reads, and what the steps are
- * made for. The proof after an apply is this comparison, made again from fresh facts.
+ * The only comparison of the observed with the desired firewalld: a reviewer reads its result, and the steps are made
+ * for it. The verification after an apply makes it again, from new facts.
  */
 export function differences({ desired, observed, facts }: DiffInput): readonly Change[] {
   const { permanent, runtime } = observed;
@@ -36,7 +36,7 @@ export function differences({ desired, observed, facts }: DiffInput): readonly C
   ];
 }
 
-/** Whether a change is one of what runs now, and not of the files alone. */
+/** Whether a change is at runtime, and not only in the files. */
 export function concernsRuntime(change: Change): boolean {
   if (change.kind === 'definition') return needsReload(change);
   return 'layers' in change && change.layers.runtime;

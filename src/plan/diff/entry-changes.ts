@@ -5,8 +5,8 @@ import type { Change } from '../plan.ts';
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * What changes in the entries of our ipsets, also of those that come or go as a whole: who gets in by a set is always a
- * change of its own. Linear in the number of entries.
+ * What changes in the entries of our ipsets, also of new and deleted ipsets: the entries are always separate changes.
+ * Linear in the number of entries.
  *
  * @param deleted names of the sets that the plan deletes
  */

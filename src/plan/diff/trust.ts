@@ -3,12 +3,12 @@ import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { DesiredFirewalld, PolicyNote } from '../../policy/desired.ts';
 
-/** Whether a zone lets in everything: the one place to ask, however firewalld is told so. */
+/** Whether a zone lets in everything, in any of firewalld's forms. No other code decides this. */
 function trustsAll(zone: ZoneConfig | undefined, config: FirewalldConfig): boolean {
   return zone !== undefined && openToAll(zone, config) === null;
 }
 
-/** What the move of an interface opens: everything, where its new zone trusts and the one before did not. */
+/** What the move of an interface opens: everything, if its new zone trusts it and the old one did not. */
 export function openedByMove(
   before: ZoneConfig | undefined,
   after: ZoneConfig | undefined,
@@ -17,13 +17,13 @@ export function openedByMove(
   return trustsAll(after, config) && !trustsAll(before, config) ? ['everything'] : [];
 }
 
-/** Zones of ours that come to trust what comes in on interfaces which they have already: no interface moves for it. */
+/** portfw zones that will trust interfaces which they already have: no interface moves. */
 export function trustNotes(desired: DesiredFirewalld, runtime: FirewalldConfig): PolicyNote[] {
   return [...desired.zones.values()].flatMap((zone) => {
     const held = runtime.zones.get(zone.config.name);
     const names = zone.config.interfaces.filter((name) => held?.interfaces.includes(name));
     if (!trustsAll(zone.config, runtime) || trustsAll(held, runtime) || names.length === 0) return [];
-    const text = `zone ${zone.config.name} will accept everything: this opens everything to whoever comes in on ${names.join(', ')}`;
+    const text = `zone ${zone.config.name} will accept everything: this opens everything to anybody on ${names.join(', ')}`;
     return [{ severity: 'warning', code: 'opens-everything', text }];
   });
 }

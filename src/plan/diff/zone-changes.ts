@@ -22,7 +22,7 @@ export interface ZonesInput {
   readonly connections: readonly ManagedConnection[];
 }
 
-/** What changes inside our zones: interfaces, services, rich rules, and what somebody put there by hand. */
+/** What changes inside our zones: interfaces, services, rich rules, and what was added there by hand. */
 export function zoneChanges(input: ZonesInput): Change[] {
   const { desired, permanent, runtime, connections, defaultZone } = input;
   const wanted = asLayer(desiredObjects(desired));
@@ -42,7 +42,7 @@ export function zoneChanges(input: ZonesInput): Change[] {
   return changes;
 }
 
-/** Interfaces that leave a zone of ours. */
+/** Interfaces that leave a portfw zone. */
 function releases(zone: string, homes: ReadonlyMap<string, string>, input: ZonesInput): Change[] {
   const permanent = input.permanent.zones.get(zone);
   const runtime = input.runtime.zones.get(zone);
@@ -78,7 +78,7 @@ function zoneLeftTo(name: string, { runtime, defaultZone }: ZonesInput): string 
   return zoneHolding({ ...runtime, zones }, name)?.name ?? defaultZone;
 }
 
-/** Whether a second zone file of ours names an interface that is in its right zone already. No bind would be made for it. */
+/** Whether a second portfw zone file names an interface that is in its right zone already. No bind would be made for it. */
 function namedTwice(name: string, zone: string, home: string, input: ZonesInput): boolean {
   const names = (other: string) => input.permanent.zones.get(other)?.interfaces.includes(name) ?? false;
   return zone !== home && names(zone) && names(home);
@@ -128,7 +128,7 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
   return [...interfaces, ...services, ...rules, ...strays];
 }
 
-/** What brings an interface into its zone of ours; nothing where it is there and no other file names it. */
+/** The change that moves an interface into its portfw zone; none if it is there and no other file names it. */
 function interfaceChanges(
   { value, reasons }: Reasoned<string>,
   { config }: DesiredZone,

@@ -349,6 +349,6 @@ function pings(input: ForwardingInput, ways: readonly Way[], after: Filter): Pol
   });
   if (open.length === 0) return [];
   const pairs = [...new Set(open.map(({ from, to }) => `from ${from} to ${to}`))];
-  const text = `firewalld ${input.firewalld.version} forwards ICMP (ping) ${few(pairs)}, whatever the zones open, because their target is the default; portfw_zone_target: reject (or drop) stops this`;
+  const text = `firewalld ${input.firewalld.version} forwards ICMP (ping) ${few(pairs)}, independent of what the zones open, because their target is the default; portfw_zone_target: reject (or drop) stops this`;
   return [warning('forwards-icmp', text)];
 }

@@ -37,7 +37,7 @@ export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Imp
   };
 }
 
-/** Whether some sources get in no more at a door, and whether others do now. */
+/** Whether some sources can no longer reach a port, and whether others now can. */
 interface Turn {
   readonly lost: boolean;
   readonly gained: boolean;

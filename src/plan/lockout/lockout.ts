@@ -111,7 +111,7 @@ function judge(way: Way, stage: Stage, input: LockoutInput): { refused: Finding[
       notes.push(
         warning(
           'trial-failed',
-          `${outlook(finding)}; it got in in no other state either, so the trial itself may be wrong`,
+          `${outlook(finding)}; it got in in no other state either, so the test itself may be wrong`,
         ),
       );
   }

@@ -29,7 +29,7 @@ export function reloadNotes(
     if (lost.length > 0 && !kept)
       say('reload-loses', `${what}: the reload removes these runtime-only settings: ${listed(lost)}`);
     if (loaded.length > 0)
-      say('reload-loads', `${what}: the reload puts these settings from its file into force: ${listed(loaded)}`);
+      say('reload-loads', `${what}: the reload brings these settings from its file into force: ${listed(loaded)}`);
   };
   for (const [name, zone] of runtime.zones) {
     if (isOurs(name)) continue;

@@ -7,8 +7,8 @@ import { entryCalls } from './entry-calls.ts';
 import type { StepsWork } from './steps-work.ts';
 
 /**
- * The calls on the running daemon. What is opened comes first, then interfaces move, then what is closed: no moment in
- * between lets in less than both the old and the new configuration do.
+ * The calls on the running daemon. First new permissions are added, then interfaces move, then old permissions are
+ * removed: no moment in between lets in less than both the old and the new configuration do.
  */
 export function behaviourSteps(work: StepsWork): readonly Step[] {
   const opened: Step[] = [];
@@ -123,7 +123,7 @@ function interfaceMoves({ changes, ledger, reload, written, desired }: StepsWork
   return [...steps, ...[...binds.values()].map((bind): Step => ({ kind: 'call', ...bind })), ...releases];
 }
 
-/** The call that removes what somebody put into a zone of ours by hand. */
+/** The call that removes what was added by hand to a portfw zone. */
 function strayCall({ field, zone, value }: Extract<Change, { kind: 'stray' }>): RuntimeCall {
   switch (field) {
     case 'port':

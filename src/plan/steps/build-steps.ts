@@ -159,7 +159,7 @@ function startSteps(input: StepsInput, ledger: Ledger): Step[] {
 function allFiles({ desired, observed }: StepsInput, ledger: Ledger): Step[] {
   const objects = desiredObjects(desired);
   const kept = [...objects.zones].map(([name, config]): [string, OurZoneConfig] => {
-    // portfw sets no priority, and leaves one that somebody gave a zone of ours.
+    // portfw sets no priority, and keeps one that was set by hand on a portfw zone.
     const ingressPriority = observed.permanent.zones.get(name)?.ingressPriority;
     return [name, ingressPriority === undefined ? config : { ...config, ingressPriority }];
   });

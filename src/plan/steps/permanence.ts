@@ -20,7 +20,7 @@ export function permanenceSteps(work: StepsWork): readonly Step[] {
   ];
 }
 
-/** Interfaces that leave the zone files of others. */
+/** Interfaces that leave the foreign zone files. */
 export function ownersEdits({ changes }: StepsInput): readonly Step[] {
   const edits = new Map<string, { interfaces: string[]; serves: number[] }>();
   for (const [change, index] of interfaceChanges(changes)) {
@@ -34,7 +34,7 @@ export function ownersEdits({ changes }: StepsInput): readonly Step[] {
 }
 
 /**
- * Interfaces that a zone file of ours names and another zone of ours is to have: firewalld refuses, from 1.0 on, to name
+ * Interfaces that a portfw zone file names and another portfw zone is to have: firewalld refuses, from 1.0 on, to name
  * one in two zones, so that they have to leave first.
  */
 function editsBetweenOurs({ desired, observed, written, reload, ledger }: StepsWork): readonly Step[] {
@@ -72,7 +72,7 @@ const DUE: Readonly<Partial<Record<OurFolder, (work: StepsWork, name: string) =>
   ipsets: entriesDue,
 };
 
-/** Changes of texts alone: no reload is made for them. */
+/** Changes of texts only: they need no reload. */
 function textsDue({ changes, ledger }: StepsWork, object: ObjectKind, name: string): readonly number[] {
   return ledger.definition(object, name).filter((index) => {
     const change = changes[index]!;
@@ -87,7 +87,7 @@ function zoneDue({ changes, desired, written, ledger }: StepsWork, name: string)
     const inFile = change.kind === 'definition' || ('layers' in change && change.layers.permanent);
     if (file === undefined || !inFile) return inFile;
     if (file.mode === 'empty') return change.kind !== 'definition';
-    // Its file lost one already that is not to come back.
+    // Its file has already lost an interface, which must not be added again.
     return change.kind === 'interface' && (change.action === 'bind' || !file.dropped.includes(change.interface));
   });
   const home = desired.zones.get(name)?.config.interfaces ?? [];
@@ -106,7 +106,7 @@ function entriesDue(work: StepsWork, name: string): readonly number[] {
   return [...textsDue(work, 'ipset', name), ...due];
 }
 
-/** Ours that go, in the order of the kinds: what refers to others goes first. */
+/** The portfw objects to delete, in the order of the kinds: those that refer to others first. */
 export function deletions({ changes }: StepsInput, ledger: Ledger): readonly Step[] {
   return eachOurKind(({ object: kind }) =>
     changes.flatMap((change, index): Step[] => {

@@ -88,7 +88,7 @@ function readFile(layer: Layer, path: string, text: string): void {
   const held = layer.zones.get(name);
   if (isKnown(folder)) readInto(layer, folder, name, text);
   const written = layer.zones.get(name);
-  // The host copies the bans of others into the new file of a zone.
+  // The host copies the foreign bans into the new file of a zone.
   if (folder === 'zones' && written !== undefined) layer.zones.set(name, withBans(written, held));
 }
 
@@ -110,7 +110,7 @@ function take<F extends OurFolder>(layer: Layer, folder: F, settings: Settings<F
   layer[folder].set(settings.name, OUR_KINDS[folder].ofSettings(settings));
 }
 
-/** What firewalld reads when it loads its files; of others the proof takes the files for itself. */
+/** What firewalld reads when it loads its files; for foreign objects the proof reads the files itself. */
 function load(permanent: Layer, runtime: Layer): void {
   const before = new Map(runtime.zones);
   eachOurKind((_, folder) => {
@@ -129,7 +129,7 @@ function load(permanent: Layer, runtime: Layer): void {
   }
 }
 
-/** Entries that sets of ours had before a reload and have again after it, but for those that overlap what their files have. */
+/** Entries that portfw ipsets had before a reload and have again after it, but for those that overlap what their files have. */
 function keepEntries(before: ReadonlyMap<string, IpsetConfig>, { ipsets }: Layer): void {
   for (const [name, ipset] of ipsets) {
     const held = isOurs(name) ? before.get(name) : undefined;
@@ -137,7 +137,7 @@ function keepEntries(before: ReadonlyMap<string, IpsetConfig>, { ipsets }: Layer
   }
 }
 
-/** A zone of ours as it is written, with the bans that others have put into it. */
+/** A portfw zone as it is written, with the bans that others have put into it. */
 function withBans(zone: ZoneConfig, held: ZoneConfig | undefined): ZoneConfig {
   const bans = held?.richRules.filter(isBan) ?? [];
   return bans.length === 0 ? zone : { ...zone, richRules: normaliseRules([...zone.richRules, ...bans]) };

@@ -26,7 +26,7 @@ export interface StepsWork extends StepsInput {
   readonly entries: ReadonlyMap<string, readonly string[]>;
 }
 
-/** A zone file of ours as the reload is to find it. */
+/** A portfw zone file as it must be for the reload. */
 export interface WrittenZone {
   /**
    * `empty`: a new zone, inert until calls fill it. `whole`: everything but the interfaces that have yet to come or go.

@@ -61,7 +61,7 @@ function wholeZone(wanted: ZoneConfig, held: ZoneConfig, { ledger, named }: Sigh
   const opensAll = acceptsEverything(wanted) && !acceptsEverything(held);
   const dropped = held.interfaces.filter((item) => {
     const others = (named.get(item) ?? []).filter((other) => other !== wanted.name);
-    // An interface that belongs here stays: other files of ours lose it with the same reload. Files of others do not.
+    // An interface that belongs here stays: other portfw files lose it with the same reload. Foreign files do not.
     return wanted.interfaces.includes(item) ? !others.every(isOurs) : others.length > 0;
   });
   const gone = held.interfaces.filter((item) => opensAll && !wanted.interfaces.includes(item));
@@ -101,7 +101,7 @@ function interfacesByName({ zones }: FirewalldConfig): ReadonlyMap<string, reado
 }
 
 /**
- * Whether a zone file of ours that nothing else rewrites can be loaded as it is: a reload with a rule for an ipset that is
+ * Whether a portfw zone file that nothing else rewrites can be loaded as it is: a reload with a rule for an ipset that is
  * not there leaves the host open on some versions, and one with an interface in two zones fails.
  */
 function loads(zone: ZoneConfig, { input: { desired, observed }, named }: Sight): boolean {

@@ -50,13 +50,13 @@ const aftermath = z
       kind: z.literal('restored'),
       generation: text,
       by: text.describe('who did it: the controller, the host, timer, boot'),
-      differs: z.array(text).exactOptional().describe('what runs otherwise than it was saved'),
+      differs: z.array(text).exactOptional().describe('what differs at runtime from what was saved'),
     }),
     z.object({ kind: z.literal('restore-failed'), generation: text, why: text }),
     z.object({ kind: z.literal('still-changed'), generation: text }),
     z.object({ kind: z.literal('unknown'), why: text }),
   ])
-  .meta({ id: 'aftermath', description: 'how the host stands after a failure' });
+  .meta({ id: 'aftermath', description: 'the state of the host after a failure' });
 
 const otherRun = z
   .discriminatedUnion('kind', [
@@ -70,7 +70,7 @@ const cut = z
     z.object({ kind: z.literal('cut'), ended: count, left: count }),
     z.object({ kind: z.literal('failed'), why: text }),
   ])
-  .meta({ id: 'cut', description: 'what --cut-revoked came to' });
+  .meta({ id: 'cut', description: 'the result of --cut-revoked' });
 
 const evidence = z.array(
   z.object({ kind: z.enum(['socket', 'process', 'unit', 'package', 'file']), text, weight: z.number() }),
@@ -94,14 +94,14 @@ const findings = z
     candidates: z.array(z.object({ role: text, confidence: z.number(), evidence })),
     warnings: z.array(text),
   })
-  .meta({ id: 'findings', description: 'the roles that were found, and what speaks for them' });
+  .meta({ id: 'findings', description: 'the roles that were found, with the evidence' });
 
 const generations = z.array(
   z.object({
     id: text,
     savedAt: text,
     savedBy: text,
-    before: text.describe('what the run that saved it went on to do'),
+    before: text.describe('what the run that saved it was about to do'),
     permanentHash: text,
     current: z.boolean(),
   }),
@@ -163,7 +163,7 @@ export const publishedEvent = z.discriminatedUnion('kind', [
     kind: z.literal('batches-split'),
     play,
     batches: count,
-    serial: count.describe('how many batches "serial" alone would make'),
+    serial: count.describe('how many batches "serial" by itself would make'),
     clusters: z.array(z.object({ what: text, hosts })),
     at,
   }),

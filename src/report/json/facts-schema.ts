@@ -12,8 +12,8 @@ const interfaceFacts = z.object({
   name: text,
   up: z.boolean(),
   loopback: z.boolean(),
-  kind: text.exactOptional().describe('what the kernel calls a link that is no hardware: vlan, bridge, dummy'),
-  parent: text.exactOptional().describe('the interface that a macvlan, ipvlan or VLAN stands on'),
+  kind: text.exactOptional().describe('the kind of a virtual link, as the kernel names it: vlan, bridge, dummy'),
+  parent: text.exactOptional().describe('the parent interface of a macvlan, ipvlan or VLAN'),
   addresses: z.array(
     z.object({
       address: text,
@@ -41,7 +41,7 @@ const permanentFile = z.object({
   owner: text,
   sha256: text,
   link: text.exactOptional(),
-  unreadable: text.exactOptional().describe('why firewalld, or portfw, cannot make use of it'),
+  unreadable: text.exactOptional().describe('why firewalld or portfw cannot use it'),
   mounted: z.boolean().exactOptional(),
   folder: z.boolean().exactOptional(),
 });
@@ -58,14 +58,14 @@ const running = z.object({
   zoneDrifting: z.boolean(),
   ipsetsUsable: z.boolean(),
   helpers: texts,
-  hash: text.describe('the observed state as a whole; a plan is bound to it'),
+  hash: text.describe('the hash of the whole observed state; a plan is only valid for this state'),
   permanentHash: text,
   runtimeHash: text,
   files: z.array(permanentFile),
   builtin: z.array(z.object({ path: text, text })),
   runtime: z
     .object({ zones: settings, services: settings, ipsets: settings, policies: settings, direct: texts })
-    .describe('as firewalld says over D-Bus, with its own keys'),
+    .describe('as firewalld reports it over D-Bus, with its own keys'),
   otherFolder: text.exactOptional(),
   denies: z.boolean().exactOptional(),
   networkManager: z.array(

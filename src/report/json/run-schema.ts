@@ -15,7 +15,7 @@ export const unfinishedRun = z
     what: text,
     since: text,
     confirm: z.enum(['auto', 'manual']),
-    proved: z.boolean().describe('it waits for nothing but a confirmation'),
+    proved: z.boolean().describe('it is verified and only waits for confirmation'),
     decision: z.enum(['open', 'keep', 'revert']),
     secondsLeft: z.number().describe('until the host rolls back by itself'),
     step: text.describe('the step that it reached last'),

@@ -64,8 +64,8 @@ function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>
   const what = play === '' ? 'the hosts' : `play "${oneLine(play)}"`;
   const how =
     batches === serial
-      ? 'with other hosts than "serial" alone gives'
-      : `instead of the ${serial} that "serial" alone gives`;
+      ? 'with other hosts than "serial" by itself would give'
+      : `instead of the ${serial} that "serial" by itself would give`;
   const why = 'because hosts of a cluster are never changed at the same time';
   const members = clusters.map((cluster) => {
     const hosts = shortenedText(

@@ -107,7 +107,7 @@ export class LiveModel {
     if (this.#batch !== null) parts.push(this.#batch);
     if (this.#changed.size > 0) parts.push(`${this.#changed.size} changed`);
     if (this.#failed > 0) parts.push(`${this.#failed} failed`);
-    if (this.#reverted > 0) parts.push(`${this.#reverted} reverted`);
+    if (this.#reverted > 0) parts.push(`${this.#reverted} rolled back`);
     if (this.#skipped > 0) parts.push(`${this.#skipped} skipped`);
     if (this.#waiting.size > 0) parts.push(`${this.#waiting.size} planned`);
     if (this.#active.size > 0) parts.push(`${this.#active.size} active`);

@@ -40,7 +40,7 @@ export class SshConnection implements Connection {
   }
 
   close(): Promise<void> {
-    this.#lostBecause ??= 'we closed it';
+    this.#lostBecause ??= 'portfw closed it';
     this.#closed ??= new Promise((resolve) => {
       if (this.#stream.destroyed) {
         resolve();

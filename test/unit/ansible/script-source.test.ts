@@ -108,7 +108,7 @@ describe('an inventory program', () => {
   it('says where its output is no JSON', async () => {
     const file = program('inv.sh', `printf '{"web": {\\n  "hosts": [w1]}}\\n'`);
     expect(await problemsOf(file)).toEqual([
-      'inv.sh --list:2:13: error: this is no JSON: "w" stands where a value should be\n    Correct it here',
+      'inv.sh --list:2:13: error: this is not JSON: "w" is where a value should be\n    Correct it here',
     ]);
     const invalid = program('bytes.sh', "printf '\\377\\376'");
     expect(await problemsOf(invalid)).toEqual([expect.stringContaining('is not valid UTF-8')]);
@@ -156,7 +156,7 @@ describe('an inventory program', () => {
     expect(warning).not.toContain('\u001b');
   });
 
-  it('is asked for by name when it may not be executed', async () => {
+  it('is asked for by name when it is not executable', async () => {
     expect(await problemsOf(program('inv.sh', 'echo {}', 0o644))).toEqual([
       'inv.sh:1:1: error: this looks like an inventory program, but it is not executable\n    Make it executable with "chmod +x"',
     ]);

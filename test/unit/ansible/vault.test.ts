@@ -200,7 +200,7 @@ error: --vault-password-file: "T/empty" holds no password
 error: --vault-password-file: the password script "T/fails" ended with 7: locked
     Run it by hand to see why
 error: --vault-password-file: the password script "T/no-such" could not be run (ENOENT)
-    Check its first line, or take away its x bits
+    Check its first line, or remove its x bits
 T:1:1: error: this is a folder, not a file
     Name a file in it
 /none:1:1: error: there is no such file

@@ -42,14 +42,14 @@ describe('JSON as Python reads it', () => {
 
   it.each([
     ['{"a": 1, "a": 2}', 'f:1:10: error: the key "a" appears twice in one mapping'],
-    ['{"a": 1,}', 'f:1:9: error: this is no JSON: "}" stands where a key in double quotes should be'],
-    ['[1, 2', 'f:1:6: error: this is no JSON: the text ends where "," or "]" should be'],
-    ['[01]', 'f:1:3: error: this is no JSON: "1" stands where "," or "]" should be'],
-    ['["a\nb"]', 'f:1:4: error: this is no JSON: "\\u{a}" stands where a closing quote should be'],
-    ['"\\x"', 'f:1:2: error: this is no JSON: "\\" stands where a known escape should be'],
-    ["{'a': 1}", 'f:1:2: error: this is no JSON: "\'" stands where a key in double quotes should be'],
-    ['', 'f:1:1: error: this is no JSON: the text ends where a value should be'],
-    ['{} {}', 'f:1:4: error: this is no JSON: "{" stands where the end should be'],
+    ['{"a": 1,}', 'f:1:9: error: this is not JSON: "}" is where a key in double quotes should be'],
+    ['[1, 2', 'f:1:6: error: this is not JSON: the text ends where "," or "]" should be'],
+    ['[01]', 'f:1:3: error: this is not JSON: "1" is where "," or "]" should be'],
+    ['["a\nb"]', 'f:1:4: error: this is not JSON: "\\u{a}" is where a closing quote should be'],
+    ['"\\x"', 'f:1:2: error: this is not JSON: "\\" is where a known escape should be'],
+    ["{'a': 1}", 'f:1:2: error: this is not JSON: "\'" is where a key in double quotes should be'],
+    ['', 'f:1:1: error: this is not JSON: the text ends where a value should be'],
+    ['{} {}', 'f:1:4: error: this is not JSON: "{" is where the end should be'],
     [`${'['.repeat(200)}`, 'f:1:101: error: lists and mappings are nested more than 100 deep'],
   ])('says what is wrong with %s', (text, expected) => {
     expect(messageOf(text)).toBe(expected);

@@ -194,7 +194,7 @@ describe('revert-batch', () => {
     };
     const options = { signal: controller.signal };
     const { ends, operations, summary } = await run(hosts(6, 'revert-batch', 2), script, options);
-    const interrupted = 'reverted: the run was interrupted before its batch was decided';
+    const interrupted = 'reverted: the run was interrupted before its batch was kept';
     const skipped = 'skipped: the run was interrupted before its turn';
     expect(Object.values(ends)).toEqual(['changed', 'changed', interrupted, interrupted, skipped, skipped]);
     expect(operations.decided.filter((line) => line.startsWith('keep')).sort()).toEqual(['keep host1', 'keep host2']);
@@ -292,7 +292,7 @@ describe('revert-run', () => {
     };
     const { ends } = await run(hosts(3, 'revert-run', 1), script, { signal: controller.signal });
     expect(ends['host1']).toBe('changed');
-    expect(ends['host2']).toBe('reverted: the run was interrupted before its batch was decided');
+    expect(ends['host2']).toBe('reverted: the run was interrupted before its batch was kept');
   });
 
   it('begins nothing when a host was lost while it was planned', async () => {

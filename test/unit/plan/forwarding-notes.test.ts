@@ -293,7 +293,7 @@ describe('what stops being forwarded', () => {
 
 describe('what firewalld 0.9 forwards by itself', () => {
   const pings = (pairs: string) =>
-    `warning forwards-icmp: firewalld 0.9.3 forwards ICMP (ping) ${pairs}, whatever the zones open, because their target is the default; portfw_zone_target: reject (or drop) stops this`;
+    `warning forwards-icmp: firewalld 0.9.3 forwards ICMP (ping) ${pairs}, independent of what the zones open, because their target is the default; portfw_zone_target: reject (or drop) stops this`;
   const dropped = (name: string) => bound(name, '', ' target="DROP"');
 
   it.each<[string, Case, readonly string[]]>([

@@ -87,7 +87,7 @@ describe('a move that opens everything', () => {
     });
     const filtered = runtime('<zone><interface name="eth1"/></zone>');
     expect(trustNotes(desired('trusted'), filtered)).toMatchObject([
-      { severity: 'warning', text: expect.stringMatching(/opens everything to whoever comes in on eth1$/) },
+      { severity: 'warning', text: expect.stringMatching(/opens everything to anybody on eth1$/) },
     ]);
     expect(trustNotes(desired('matrix'), filtered)).toEqual([]);
     expect(trustNotes(desired('trusted'), runtime('<zone/>'))).toEqual([]);

@@ -134,7 +134,7 @@ describe('a plan asks once about each that anybody may reach', () => {
       { ...MANAGED, portfw_extra_rules: [extra('a', 'udp', '161'), extra('b', 'tcp', '161')] },
     ],
     [
-      'an extra rule that names who may come',
+      'an extra rule that limits who may connect',
       ['server'],
       [],
       { ...MANAGED, portfw_extra_rules: [extra('a', 'tcp', '23', { from: ['192.0.2.1'] })] },

@@ -70,7 +70,7 @@ describe('sources of rules', () => {
   const narrowed = (notes: readonly PolicyNote[]) =>
     notes
       .filter(({ code }) => code === 'not-narrowed')
-      .map(({ severity, text }) => `${severity} ${text.split(' names')[0]}`);
+      .map(({ severity, text }) => `${severity} ${text.split(' limits')[0]}`);
 
   it('are said to count for nothing on a side that is trusted as a whole', () => {
     const variables = {

@@ -43,7 +43,7 @@ describe('the live model', () => {
     for (const event of EVENTS) model.event(event);
     model.event({ kind: 'host-phase', host: 'late', phase: 'verifying', at: 60_000 });
     expect(model.lines(200, 10, 65_000)).toEqual([
-      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 reverted · 1 skipped · 1 active · interrupted: finishing · 1 min 5 s`,
+      `apply ${OUTCOMES.size}/${OUTCOMES.size} done · batch 1/3 · 5 failed · 2 rolled back · 1 skipped · 1 active · interrupted: finishing · 1 min 5 s`,
       '  late  verifying  5.0 s',
     ]);
   });
@@ -149,7 +149,7 @@ describe('the live view', () => {
     await tick(20);
     report.event({ kind: 'host-phase', host: 'c', phase: 'restoring', at: 320 });
     await tick(150);
-    expect(counters()).toMatch(/^apply 2\/2 done · 1 failed · 1 reverted/);
+    expect(counters()).toMatch(/^apply 2\/2 done · 1 failed · 1 rolled back/);
     await report.rest();
     expect(screen.lines.filter((line) => line.startsWith('a: '))).toEqual([
       'a: reverted (0.0 s): rolled back to generation g1 because b failed',

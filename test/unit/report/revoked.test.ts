@@ -10,7 +10,7 @@ const changed = (cut?: CutFlows, plan = DRIFT) =>
 
 it.each<[string, ReturnType<typeof changed>, string]>([
   ['nothing was revoked', changed(undefined, SETTLED), ''],
-  ['without the flag', changed(), '; 4 flows that nothing allows any more go on (--cut-revoked ends such flows)'],
+  ['without the flag', changed(), '; 4 flows that nothing allows any more continue (--cut-revoked ends such flows)'],
   ['all were ended', changed({ kind: 'cut', ended: 4, left: 0 }), '; ended 4 flows that nothing allows any more'],
   [
     'sockets that the kernel does not close',
