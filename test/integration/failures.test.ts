@@ -242,7 +242,10 @@ describe('when even the rollback fails', () => {
     await host.sh('systemctl start ssh.service');
     const plan = outcomeOf(await portfwJson('plan', inventory, '--limit', 'young'), 'young', 'planned').plan;
     expect(plan.notes).toContainEqual(
-      expect.objectContaining({ code: 'last-run-reverted', text: expect.stringContaining('because the window was over') }),
+      expect.objectContaining({
+        code: 'last-run-reverted',
+        text: expect.stringContaining('because the window was over'),
+      }),
     );
   });
 
