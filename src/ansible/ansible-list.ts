@@ -61,8 +61,8 @@ export function toAnsibleList(inventory: Inventory): AnsibleList {
 }
 
 /**
- * Writes the list as Ansible does: keys sorted, four blanks of indentation, non-ASCII as it is. Keys of different kinds (text
- * and numbers, say) have no order in Python: one such mapping, and nothing is sorted at all.
+ * Writes the list as Ansible does: keys sorted, four blanks of indentation, non-ASCII as it is. Python cannot sort keys
+ * of different kinds (text and numbers, say): if one mapping has them, nothing is sorted.
  */
 export function formatAnsibleList(list: AnsibleList): string {
   try {

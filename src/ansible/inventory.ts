@@ -15,7 +15,7 @@ import { readYamlSource } from './sources/yaml-source.ts';
 
 export type { Inventory, InventoryHost } from './graph/inventory-types.ts';
 
-/** An inventory with errors: nothing may run on it, but what could be read of it can be looked at for more. */
+/** An inventory with errors: no run may use it, but the readable part can be checked for more problems. */
 export class BrokenInventory extends InputError {
   readonly readable: Inventory;
 
@@ -38,7 +38,7 @@ export interface InventoryOptions {
   readonly programTimeoutMs?: number;
 }
 
-/** How long an inventory program may take, in milliseconds, when nobody says otherwise. */
+/** How long an inventory program may take, in milliseconds, by default. */
 const PROGRAM_TIMEOUT_MS = 60_000;
 
 /**
@@ -77,7 +77,7 @@ export async function loadInventory(
   return buildInventory(gathered, gathering, options);
 }
 
-/** The part of {@link loadInventory} that needs no other program: files alone. */
+/** The part of {@link loadInventory} that needs no other program: only files. */
 export function readInventoryFiles(paths: string | readonly string[], options: InventoryOptions = {}): Inventory {
   const gathering = look(paths, options);
   const gathered = gathering.looked.map(({ source }) => {
@@ -92,7 +92,7 @@ export function readInventoryFiles(paths: string | readonly string[], options: I
   return buildInventory(gathered, gathering, options);
 }
 
-/** What can be told of sources without running anything. */
+/** What is known about sources without running a program. */
 interface Gathering {
   readonly looked: readonly { readonly name: SourceName; readonly source: LookedAt['source'] }[];
   readonly bases: readonly string[];
@@ -127,7 +127,7 @@ function remark(file: string, text: string): Problem {
   });
 }
 
-/** Builds the inventory from what was gathered; of files only those of variables are still to be read. */
+/** Builds the inventory from what was read; only the files of variables are still read here. */
 function buildInventory(
   gathered: readonly GatheredSource[],
   { looked, bases, problems }: Gathering,

@@ -1,4 +1,4 @@
-/** What stands for what behind a backslash in Python's strings, where it is one letter. */
+/** The one-letter escapes of Python's strings. */
 export const PYTHON_ESCAPES: Readonly<Record<string, string>> = {
   '\\': '\\',
   "'": "'",

@@ -6,7 +6,7 @@ import { cases } from './letter-cases.ts';
  * written out; what cannot be written out is refused. Python's grammar:
  * https://docs.python.org/3/library/re.html#regular-expression-syntax
  *
- * An expression may take for ever: use it only where time is limited (in the templates' thread, in host patterns).
+ * An expression may never end: use it only where time is limited (in the templates' thread, in host patterns).
  */
 
 /** The deepest nesting of groups. */
@@ -61,7 +61,7 @@ export function translatePythonRegex(source: string, flags: PythonFlags = {}): T
   }
 }
 
-/** A character as it is written in an expression, so that it only stands for itself. */
+/** A character escaped for an expression, so that it only matches itself. */
 export function regexCharacter(character: string): string {
   return /^[A-Za-z0-9_]$/.test(character) ? character : `\\u{${character.codePointAt(0)!.toString(16)}}`;
 }
@@ -133,7 +133,7 @@ class Parser {
         if (item !== null) parts.push(item);
         continue;
       }
-      // It repeats what stands before it, with comments passed over.
+      // It repeats the item before it; comments are skipped.
       const what = parts.pop();
       if (what === undefined || what.kind === 'position')
         throw new RegexError(`has nothing to repeat at ${this.excerpt(start)}`);
@@ -171,7 +171,7 @@ class Parser {
     switch (character) {
       case '.':
         return one(this.flags.dotAll ? ANY : String.raw`[^\n]`);
-      // To Python a line feed alone ends a line; JavaScript's own "^" and "$" stop at others too.
+      // In Python only a line feed ends a line; JavaScript's "^" and "$" also stop at other characters.
       case '^':
         return position(this.flags.multiline ? String.raw`(?<![^\n])` : '^');
       case '$':

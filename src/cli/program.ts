@@ -20,7 +20,7 @@ export async function runProgram(argv: readonly string[], version: string): Prom
   const onError = (error: NodeJS.ErrnoException): void => {
     if (error.code === 'EPIPE' || unwritten) return;
     unwritten = true;
-    process.stderr.write(`error: the output cannot be written: ${error.code ?? error.message}; the run goes on\n`);
+    process.stderr.write(`error: the output cannot be written: ${error.code ?? error.message}; the run continues\n`);
   };
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', onError);

@@ -17,8 +17,8 @@ export const EVERY_ADDRESS: Readonly<Record<AddressFamily, AddressRanges>> = {
 };
 
 /**
- * The addresses of one family that addresses, networks and ranges (`192.0.2.1-192.0.2.9`) stand for; those of the other
- * family are passed over.
+ * The addresses of one family that addresses, networks and ranges (`192.0.2.1-192.0.2.9`) mean; those of the other
+ * family are ignored.
  *
  * @returns `null` when one of them is none of these
  */
@@ -45,7 +45,7 @@ export function oneAddress(address: string, family: AddressFamily): AddressRange
 
 type Operation = (left: AddressRanges, right: AddressRanges) => AddressRanges;
 
-/** From so many ranges on, a result is remembered for as long as both sets are. */
+/** From this many ranges on, a result is cached as long as both sets exist. */
 const LARGE = 256;
 
 /**
@@ -62,7 +62,7 @@ export const unite: Operation = remembering((left, right) => {
   return right.length === 0 ? left : merged([...left, ...right]);
 });
 
-/** So few sets are united one after the other, so that the result may be remembered. */
+/** Up to this many sets are united one after the other, so that the result can be cached. */
 const FEW_SETS = 4;
 
 /** What is in any of them. */
@@ -90,7 +90,7 @@ export function reaching(ranges: AddressRanges, address: bigint, from = 0): numb
   return low;
 }
 
-/** So few holes are cut one by one: a rule is about one network, and what is left of all addresses may be many ranges. */
+/** Up to this many holes are cut one by one: a rule is about one network, and what is left of all addresses may be many ranges. */
 const FEW_HOLES = 8;
 
 function cutOut(from: AddressRanges, holes: AddressRanges): AddressRanges {

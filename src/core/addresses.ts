@@ -24,7 +24,7 @@ const BITS: Readonly<Record<AddressFamily, number>> = { ipv4: 32, ipv6: 128 };
 
 /** The family of an address text, or `null` when it is not a strictly written address. */
 export function addressFamily(text: string): AddressFamily | null {
-  // Octal-looking or shortened IPv4 means different things to different programs: only four plain decimals will do.
+  // Programs read octal-looking or shortened IPv4 differently: only four plain decimals are accepted.
   if (ipv4Value(text) !== null) return 'ipv4';
   return isIPv6(text) && !text.includes('%') ? 'ipv6' : null;
 }

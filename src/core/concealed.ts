@@ -71,7 +71,7 @@ export function concealed(text: string): string {
 }
 
 /**
- * Forgets every secret; for tests, whose process goes on.
+ * Forgets every secret; for tests, which run in one process.
  *
  * @internal
  */

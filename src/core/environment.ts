@@ -17,7 +17,7 @@ export function secretFromEnvironment(name: SecretName, environment: NodeJS.Proc
   return value === undefined || value === '' ? null : new Secret(value);
 }
 
-/** An environment without our secrets, for what we start. */
+/** An environment without portfw's secrets, for programs that portfw starts. */
 export function withoutSecrets(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const secrets: ReadonlySet<string> = new Set(Object.values(SECRET_VARIABLES));
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !secrets.has(name)));

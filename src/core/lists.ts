@@ -1,6 +1,6 @@
 import { shown } from './shown.ts';
 
-/** A list in words, its end by count where it is long; a list of addresses may have 100,000, and a reason is told with every change. */
+/** A list in words; a long one ends with a count. A list of addresses may have 100,000 entries, and each change shows its reasons. */
 export function listed(items: readonly string[]): string {
   return inWords(items, 20, 20, ', ');
 }

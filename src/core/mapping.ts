@@ -1,4 +1,4 @@
-/** Whether a value is a mapping, and no list: what YAML and JSON call so, once they are read. */
+/** Whether a value from YAML or JSON is a mapping, and not a list. */
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -30,10 +30,10 @@ export class Secret extends Unprintable {
   }
 }
 
-/** A shorter secret protects nothing, and to take it out would make any text unreadable. */
+/** A shorter secret protects nothing, and removing it would make texts unreadable. */
 const LEAST_LENGTH = 4;
 
-/** Bytes that somebody else wrote, with every occurrence of a secret that they may know replaced by `[secret]`. */
+/** Bytes from a host or a program, with every occurrence of a secret that they may know replaced by `[secret]`. */
 export function redacted(bytes: Buffer, secret: Secret | null): Buffer {
   const sought = Buffer.from(secret?.reveal() ?? '', 'utf8');
   if (sought.length < LEAST_LENGTH || !bytes.includes(sought)) return bytes;

@@ -1,6 +1,6 @@
 import type { Problem } from './problem.ts';
 
-/** Problems in reading order: by file, line and column; those without a place come first. */
+/** Problems in reading order: by file, line and column; those without a place are first. */
 export function sortProblems(problems: readonly Problem[]): Problem[] {
   return [...problems].sort((a, b) => {
     const left = a.location;

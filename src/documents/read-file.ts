@@ -106,7 +106,7 @@ export function readBytes(path: string): Buffer {
   });
 }
 
-/** Opens a regular file, never waiting for anybody, and closes it after its use. */
+/** Opens a regular file without waiting, and closes it after its use. */
 function withFile<T>(path: string, use: (descriptor: number, size: number, written: number) => T): T {
   let descriptor: number;
   try {
@@ -200,7 +200,7 @@ function firstBadByte(bytes: Buffer): { line: number; column: number; byte: stri
     if (decodes(bytes.subarray(0, middle), true)) low = middle;
     else high = middle - 1;
   }
-  // A character that was begun and not finished is at fault, not what follows it.
+  // The error is at the incomplete character, not at the byte after it.
   while (low > 0 && !decodes(bytes.subarray(0, low), false)) low -= 1;
   const byte = `0x${(bytes[low] ?? 0).toString(16).toUpperCase().padStart(2, '0')}`;
   return { ...placeOf(bytes, low), byte };

@@ -43,7 +43,7 @@ export interface Converted {
   readonly plain: unknown;
   readonly exact: unknown;
   readonly offset: number;
-  /** How many nodes it stands for, with aliases expanded. */
+  /** How many nodes it is, with aliases expanded. */
   readonly size: number;
   readonly entries: ReadonlyMap<string | number, Entry> | null;
 }
@@ -239,7 +239,7 @@ class Converter {
       : null;
     // Of a list the first source wins, so it comes last; of several "<<" the last one wins.
     if (items?.every((item) => isPlainObject(item.plain))) return items.reverse();
-    // What would have been merged was too large, and that is said already.
+    // The merged value was too large; this is already reported.
     if (this.#aliased > MAX_ALIASED_NODES) return [];
     this.#report(
       converted.offset,
@@ -253,7 +253,7 @@ class Converter {
   #convertScalar(node: Scalar, fallback: number, unsafe: boolean): Converted {
     const offset = node.range?.[0] ?? fallback;
     const written = typeof node.value === 'string' ? node.value : node.value === null ? '' : String(node.value);
-    // What stands in the last line has no line end when the file has none there.
+    // The last line has no line end if the file does not end with one.
     const isLast = isBlock(node) && (node.range?.[1] ?? 0) >= this.#source.length;
     // Blanks beyond the indentation are text too.
     const unended =

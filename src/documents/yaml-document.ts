@@ -83,7 +83,7 @@ class Findings {
 }
 
 /**
- * What the parser makes of a text, unless it is none that may be parsed.
+ * The parser's document of a text, if the text may be parsed.
  *
  * @throws InputError
  */
@@ -127,7 +127,7 @@ function parsed(source: string, problems: Findings): Document.Parsed {
 
 /** The parser's document; `null` when it nests too deep for it. */
 function parseQuietly(source: string): Document.Parsed | null {
-  // For a file that is not YAML at all the parser makes an error for each line: their stacks would cost much time.
+  // For a file that is not YAML, the parser makes an error for each line; their stacks would take much time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {

@@ -92,13 +92,13 @@ export function resolvePlain(text: string): YamlScalar {
   return toTimestamp(text) ?? text;
 }
 
-/** The boolean that one of YAML 1.1's eleven words stands for; any other text is a `RangeError`. */
+/** The boolean of one of YAML 1.1's eleven words; any other text is a `RangeError`. */
 export function toBool(text: string): boolean {
   if (!BOOL.test(text)) throw new RangeError('not a boolean');
   return /^(?:yes|true|on)$/i.test(text);
 }
 
-/** The integer that YAML 1.1 text stands for (binary, octal, hexadecimal, base 60), or `null` when it is none. */
+/** The integer of a YAML 1.1 text (binary, octal, hexadecimal, base 60), or `null` when it is none. */
 export function toInt(source: string): number | bigint | null {
   if (!INT.test(source)) return null;
   const negative = source.startsWith('-');
@@ -113,7 +113,7 @@ export function toInt(source: string): number | bigint | null {
   return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
-/** The float that YAML 1.1 text stands for. Throws a `RangeError` when it is none. */
+/** The float of a YAML 1.1 text. Throws a `RangeError` when it is none. */
 export function toFloat(source: string): YamlFloat {
   const text = source.replaceAll('_', '').toLowerCase();
   const sign = text.startsWith('-') ? -1 : 1;
@@ -125,7 +125,7 @@ export function toFloat(source: string): YamlFloat {
   return new YamlFloat(sign * value);
 }
 
-/** The date or time that the text stands for, `null` when it has not that form; a `RangeError` when no such day exists. */
+/** The date or time of a text, `null` if it has another form; a `RangeError` when no such day exists. */
 export function toTimestamp(text: string): YamlTimestamp | null {
   const day = DATE.exec(text);
   if (day !== null) {

@@ -70,7 +70,7 @@ const NO_COLON: Explained = [
   'Write "name:" or "name: value"; put text of several lines in quotes',
 ];
 
-/** What each complaint of the parser means, where that is always the same. */
+/** The meaning of each error message of the parser, if it is always the same. */
 const MEANINGS: { readonly [C in YAMLError['code']]?: Explained } = {
   TAB_AS_INDENT: ['there is a tab where YAML needs spaces', 'Indent with spaces'],
   MULTIPLE_DOCS: ['the file holds more than one YAML document', 'Remove the second "---" and what follows it'],
@@ -81,7 +81,7 @@ const MEANINGS: { readonly [C in YAMLError['code']]?: Explained } = {
   BAD_DIRECTIVE: ['this directive is not known', 'Remove the line: YAML needs none here'],
 };
 
-/** What a complaint of the parser means; `null` for one that is said in the parser's own words. */
+/** The meaning of an error message of the parser; `null` if the parser's own words are shown. */
 function explained({ code, message, pos }: YAMLError, source: string): Explained | null {
   const [offset, end] = pos;
   const written = source.slice(offset, end);

@@ -41,7 +41,7 @@ interface Placed {
   readonly path: YamlPath;
 }
 
-/** Replaces a union's failure by the failures of the branch that came nearest, and a key's failure by its reasons. */
+/** Replaces a union's failure by the failures of the branch that fits best, and a key's failure by its reasons. */
 function flatten(issues: readonly Issue[], base: YamlPath): Placed[] {
   return issues.flatMap((issue): Placed[] => {
     const path = [...base, ...issue.path.map((step) => (typeof step === 'symbol' ? String(step) : step))];

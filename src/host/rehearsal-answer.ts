@@ -36,7 +36,7 @@ export function parseRehearsal(text: string, ways: readonly TrialWay[], names: r
     const states = answer.objects('states', NAMES.length).map((state) => readState(state, ways.length, room));
     const told = states.map(({ name }) => name);
     if (told.length !== names.length || names.some((name) => !told.includes(name)))
-      throw new Unreadable(SECTION, `it tells of ${told.join(', ') || 'nothing'}, and not of ${names.join(', ')}`);
+      throw new Unreadable(SECTION, `it reports ${told.join(', ') || 'nothing'}, not ${names.join(', ')}`);
     return { kind, now, states, ways };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;

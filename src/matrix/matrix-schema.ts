@@ -217,10 +217,7 @@ const role: z.ZodType<RoleEntry> = z
   .strictObject({
     title: textSchema(100).optional().describe('the component, as people call it'),
     every_host: z.boolean().optional().describe('true for a role that every managed host plays'),
-    appliance: z
-      .boolean()
-      .optional()
-      .describe('true for a device that nobody can log in to: it only appears as a peer'),
+    appliance: z.boolean().optional().describe('true for a device that portfw cannot log in to: it is only a peer'),
     interface_choices: z
       .array(z.enum(INTERFACE_CLASSES))
       .optional()

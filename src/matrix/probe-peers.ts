@@ -41,7 +41,7 @@ function notManaged(host: string, location: SourceLocation): Problem {
   return new Problem({
     severity: 'error',
     code: 'peer-not-managed',
-    what: `a probe cannot come from ${shown(host)}, which has portfw_managed: false`,
+    what: `a probe cannot run from ${shown(host)}, which has portfw_managed: false`,
     solve: 'Name a host that portfw may log in to, or connect from the controller',
     location,
   });
@@ -51,7 +51,7 @@ function tooMany(pattern: string, count: number, location: SourceLocation): Prob
   return new Problem({
     severity: 'error',
     code: 'too-many-peers',
-    what: `a probe may come from at most ${MAX_PEERS} hosts, but ${shown(pattern)} are ${count}`,
+    what: `a probe can run from at most ${MAX_PEERS} hosts, but ${shown(pattern)} has ${count}`,
     solve: 'Choose some of them, such as "sip[0:2]"',
     location,
   });

@@ -71,7 +71,7 @@ function expandRow(row: PortRow, group: RuleGroup, path: YamlPath, context: RowC
       context,
       'missing-key',
       'the row has no "source"',
-      'Say in the row or in its group where the rule comes from',
+      'Give the row or its group a "source": where the rule is printed, or who decided it',
       path,
     );
   }

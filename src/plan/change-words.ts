@@ -55,7 +55,7 @@ export function changeText(change: Change): string {
   const subject = subjectText(change);
   if (change.kind !== 'interface') return subject;
   const { action, zone, otherZone, classes } = change;
-  if (action === 'release') return `${subject} goes to zone ${otherZone}`;
+  if (action === 'release') return `${subject} moves to zone ${otherZone}`;
   const side = classes.length === 0 ? '' : ` (${classes.join(', ')})`;
   return `${subject}${side}${otherZone === '' || otherZone === zone ? '' : ` moves here from zone ${otherZone}`}`;
 }

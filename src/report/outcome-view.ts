@@ -9,7 +9,7 @@ import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
 import { CUT_FLAG } from './impact-view.ts';
 
-/** `bad`: somebody must act. `notable`: something changed or is pending. */
+/** `bad`: needs action. `notable`: something changed or is pending. */
 export type Tone = 'good' | 'notable' | 'bad';
 
 /** How one host ended, for all outputs. Every text is one line and safe to show (`clean.ts`). */
@@ -177,7 +177,7 @@ function savedText(generation: string): string {
   return `previous state saved as generation ${generation}`;
 }
 
-/** What became of established flows that nothing allows any more. */
+/** The result for established flows that nothing allows any more. */
 function revokedText({ plan, cut }: Extract<HostOutcome, { kind: 'changed' }>): string {
   const count = plan.impact.flows.outlive.reduce((sum, flow) => sum + flow.count, 0);
   if (count === 0) return '';

@@ -51,7 +51,7 @@ export function resolveSources(
   const hosts = new Set<string>();
   for (const source of sources) {
     if (typeof parseSource(source) !== 'string') {
-      // A host may be named by its address; then it stands for all of its addresses.
+      // A host may be named by its address; then all of its addresses are meant.
       if (!inventory.hosts.has(source)) addresses.push(source);
       else hosts.add(source);
       continue;
@@ -62,10 +62,10 @@ export function resolveSources(
   return resolveHosts(hosts, addresses, settings, lookup);
 }
 
-/** The name that stands for everybody in `portfw_allow_from` and in an extra rule's `from`. */
+/** The name that means everybody in `portfw_allow_from` and in an extra rule's `from`. */
 export const ANYONE = 'any';
 
-/** Whether a list of sources says that anyone may come. */
+/** Whether a list of sources says that anyone may connect. */
 export function meansAnyone(sources: readonly string[]): boolean {
   return sources.includes(ANYONE);
 }

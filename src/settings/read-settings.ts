@@ -240,7 +240,7 @@ class HostReader {
     for (const [key, sources] of Object.entries(value)) this.checkSourceList(sources, [key], report);
   };
 
-  /** @param anyone whether `any` may stand for everybody */
+  /** @param anyone whether `any` may mean everybody */
   private checkSourceList(sources: unknown, path: readonly (string | number)[], report: Report, anyone = false): void {
     const list: readonly unknown[] = Array.isArray(sources) ? sources : [sources];
     for (const [index, source] of list.entries()) {

@@ -53,7 +53,7 @@ export const SHAPES = {
   ),
   user: whole('[A-Za-z0-9_.@\\\\$+][A-Za-z0-9_.@\\\\$+-]{0,127}', 'Write the name of an account on the host'),
   address: whole(`${V4}|${V6}`, 'Write one address, such as 192.0.2.10 or 2001:db8::10'),
-  // What has neither a slash nor two colons, and is not made of digits and dots alone, is a name of the inventory.
+  // A text without a slash and without two colons that is not only digits and dots is a name of the inventory.
   source: whole(
     `${NETWORK}|(?![0-9.]+$)(?!.*:.*:)[^/]+`,
     'Write an address, a network such as 192.0.2.0/24, or a group or host of the inventory',

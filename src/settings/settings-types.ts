@@ -52,7 +52,7 @@ export interface ExtraRule {
   readonly interface: InterfaceClass;
   readonly protocol: Protocol;
   readonly ports: readonly PortRange[];
-  /** Addresses, CIDRs, group or host names that may come; `null` means anyone, `any` among them that this is meant. */
+  /** Addresses, CIDRs, group or host names that may connect; `null` means anyone; with `any` in the list this is intended. */
   readonly from: readonly string[] | null;
   readonly owner: string;
   readonly reason: string;

@@ -56,10 +56,10 @@ export interface DemoMachines {
 /** The demo's inventory: one plain Ansible file in which all three matrices are in use. */
 export function demoInventory(lab: Lab, machines: DemoMachines): string {
   const { networks } = lab;
-  return `# The demo's fleet. It is a plain Ansible inventory: what portfw reads besides begins with portfw_.
+  return `# The demo's fleet. It is a plain Ansible inventory; the variables of portfw begin with portfw_.
 all:
   vars:
-    # How we log in, as Ansible has it: a key, an account, sudo.
+    # How to log in, with Ansible's variables: a key, an account, sudo.
     ansible_user: operator
     ansible_become: true
     ansible_ssh_private_key_file: ${lab.privateKeyFile}
@@ -80,14 +80,14 @@ all:
         bill1: { ansible_host: ${lab.host('bill1').privateAddress} }
         sip1:
           ansible_host: ${lab.host('sip1').privateAddress}
-          # The address that floats to this node: SIP is opened for it alone.
+          # The address that floats to this node: SIP is open only on this address.
           portfw_vips: [${lab.vip(0).v4}]
         db1:
           ansible_host: ${lab.host('db1').privateAddress}
-          # It stands on the private network alone, which is trusted elsewhere. Here only the table's ports are open ...
+          # It is only on the private network, which is trusted on other hosts. Here only the table's ports are open ...
           portfw_interfaces: { private: [${networks.private.subnet}] }
           portfw_private: matrix
-          # ... and SSH to the site's own servers. The machine that runs portfw is none of them.
+          # ... and SSH from the site's own servers. The machine that runs portfw is not one of them.
           portfw_extra_rules:
             - name: admin-ssh
               interface: private
@@ -106,7 +106,7 @@ all:
       hosts:
         ocs1: { ansible_host: ${lab.host('ocs1').publicAddress} }
 
-    # A GCEMS server. Its private network is where the gateways are; most ports open to them alone.
+    # A GCEMS server. Its private network is where the gateways are; most ports open only to them.
     media:
       vars:
         portfw_playbook: img-gcems

@@ -8,11 +8,11 @@ import { givenVariable, type Variable } from './variables.ts';
 const FORBIDDEN = /[\s;&|<>$`"'\\(){}[\]*?!#,=^]/u;
 
 /**
- * What every kind of inventory source does to the graph, with the same rules for names and values, which are untrusted
- * whatever they come from.
+ * What every kind of inventory source does to the graph, with the same rules for names and values, which are always
+ * untrusted.
  */
 export class GraphWriter {
-  /** Everything that is wrong; what is right has been added nevertheless. */
+  /** All problems; everything without a problem has been added anyway. */
   readonly problems: Problem[] = [];
   readonly graph: GroupGraph;
   private readonly file: string;
@@ -24,7 +24,7 @@ export class GraphWriter {
     this.file = file;
   }
 
-  /** The group of that name; `null` when the name will not do. */
+  /** The group of that name; `null` when the name is not valid. */
   group(name: string, location: SourceLocation): GroupNode | null {
     return this.checkName(name, location, 'group') ? this.graph.group(name, location) : null;
   }
@@ -43,7 +43,7 @@ export class GraphWriter {
     }
   }
 
-  /** Sets a variable of a host. One that a group shares its name with hands it to the group, as in Ansible. */
+  /** Sets a variable of a host. If a group has the same name, the group gets the variable, as in Ansible. */
   setHostVariable(host: HostNode, name: string, variable: Variable): void {
     const group = this.graph.groups.get(host.name);
     if (group === undefined) host.vars.set(name, variable);
@@ -84,7 +84,7 @@ export class GraphWriter {
     return hosts;
   }
 
-  /** The host of that very name, put into a group; `null` when the name will not do. */
+  /** The host of that very name, put into a group; `null` when the name is not valid. */
   host(group: GroupNode, name: string, location: SourceLocation, port: number | null = null): HostNode | null {
     if (!this.checkName(name, location, 'host')) return null;
     if (!this.graph.hosts.has(name) && this.graph.hosts.size >= MAX_HOSTS) {

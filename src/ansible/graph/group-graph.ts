@@ -75,7 +75,7 @@ export class GroupGraph {
     return { host, isNew };
   }
 
-  /** Makes `child` a child of `parent`; `false`, and nothing done, when that would close a circle. */
+  /** Makes `child` a child of `parent`; `false`, and nothing done, when that would make a circle. */
   addChild(parent: GroupNode, child: GroupNode): boolean {
     if (parent === child || ancestorsOf([parent]).has(child)) return false;
     parent.children.add(child);
@@ -101,7 +101,7 @@ export class GroupGraph {
           this.leaveUngrouped(host, groups);
         }
       } else if ([...groups].every((group) => group === this.all)) {
-        // By name: where a group has the host's, that is what Ansible finds.
+        // By name: if a group has the host's name, Ansible finds the group.
         const namesake = this.groups.get(host.name);
         if (namesake !== undefined) this.addChild(this.ungrouped, namesake);
         else {

@@ -4,7 +4,7 @@ import { safeText, shown } from '../../core/shown.ts';
 /**
  * Host names as inventories write them: an optional `:port`, and ranges such as `sip[01:12]`, `[a:f]` or `[0:10:2]`.
  * Behaviour: https://docs.ansible.com/ansible/latest/inventory_guide/intro_inventory.html#adding-ranges-of-hosts,
- * and where that is silent, what `ansible-inventory` was seen to do.
+ * and where that says nothing, the observed behaviour of `ansible-inventory`.
  */
 
 /** The most hosts that one inventory may hold. */

@@ -39,6 +39,6 @@ export interface Inventory {
   readonly asWritten: readonly string[];
   /** Groups in the order in which they were first written, `all` and `ungrouped` first. */
   readonly groups: ReadonlyMap<string, InventoryGroup>;
-  /** What is doubtful but does not keep us from going on. */
+  /** Warnings: the run can continue. */
   readonly warnings: readonly Problem[];
 }

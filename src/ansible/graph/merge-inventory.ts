@@ -14,7 +14,7 @@ import type { Inventory, InventoryGroup, InventoryHost } from './inventory-types
 import { combine, givenVariable, type Variable, type Variables } from './variables.ts';
 import type { VarsFiles } from './vars-files.ts';
 
-/** The inventory that a graph stands for, with the variables of every host merged by Ansible's precedence. */
+/** The inventory of a graph, with the variables of every host merged by Ansible's precedence. */
 export function mergeInventory(
   graph: GroupGraph,
   files: readonly string[],
@@ -69,7 +69,7 @@ function resolveHost(
   varsFiles: VarsFiles,
 ): InventoryHost {
   const groups = memberOf.map((group) => group.name).sort(compareText);
-  // The files are read now, so that their problems are known; merging waits until somebody asks.
+  // The files are read now, so that their problems are known; merging is done on demand.
   const fromFiles = [
     ...varsFiles.beside('host_vars', [node.name]),
     ...varsFiles.inPlaybookFolder('host_vars', [node.name]),

@@ -13,7 +13,7 @@ export interface Variable {
   locate(path?: YamlPath, at?: 'key' | 'value'): SourceLocation | null;
 }
 
-/** What became of a variable that holds templates or comes from a vault. */
+/** The result for a variable that has templates or comes from a vault. */
 export interface Evaluation {
   /** Whether a vault's contents are in it: then no message may quote it. */
   readonly secret: boolean;
@@ -24,7 +24,7 @@ export interface Evaluation {
 /** Variables by name; later layers replace whole values, as Ansible does by default. */
 export type Variables = ReadonlyMap<string, Variable>;
 
-/** The variable that stands at `path` in a file. */
+/** The variable at `path` in a file. */
 export function fileVariable(yaml: YamlFile, path: YamlPath): Variable {
   return {
     plain: valueAt(yaml.value, path),
@@ -33,7 +33,7 @@ export function fileVariable(yaml: YamlFile, path: YamlPath): Variable {
   };
 }
 
-/** A variable that no file sets, such as `inventory_hostname`; `at` is the place to blame when it is wrong. */
+/** A variable that no file sets, such as `inventory_hostname`; `at` is the place that a problem with it names. */
 export function givenVariable(value: unknown, at: SourceLocation | null = null): Variable {
   return { plain: value, exact: value, locate: () => at };
 }

@@ -15,7 +15,7 @@ export function globRegex(glob: string): RegExp {
   return new RegExp(`^${first}${atomic.join('')}\\p{Any}*${runs.at(-1)!}$`, 'v');
 }
 
-/** What stands before, between and after the stars. */
+/** The text before, between and after the stars. */
 function literalRuns(characters: readonly string[]): string[] {
   const runs = [''];
   for (let at = 0; at < characters.length; at += 1) {

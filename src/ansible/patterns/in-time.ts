@@ -1,14 +1,14 @@
 import { type Context, createContext, Script } from 'node:vm';
 
-/** Work was ended, since it took longer than it may or nested too deep. */
+/** The work was ended, because it took too long or nested too deep. */
 export class TookTooLong extends Error {}
 
 const script = new Script('work()');
 let context: Context | null = null;
 
 /**
- * Does something within a time limit. When the time is up it is ended wherever it is, also within a regular expression,
- * which nothing else in this thread can interrupt.
+ * Runs a function with a time limit. After that it is ended, also within a regular expression, which nothing else in
+ * this thread can interrupt.
  *
  * @throws TookTooLong when it was ended
  */
@@ -19,7 +19,7 @@ export function inTime<Result>(work: () => Result, limitMs: number): Result {
     return script.runInContext(Object.assign(context, { work }), { timeout: limitMs }) as Result;
   } catch (error) {
     const timedOut = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
-    // What a regular expression keeps for its way back fills the stack.
+    // Backtracking of a regular expression fills the stack.
     if (timedOut || error instanceof RangeError) throw new TookTooLong();
     throw error;
   }

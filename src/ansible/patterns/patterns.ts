@@ -9,7 +9,7 @@ import { translatePythonRegex } from '../python-regex.ts';
 import { globRegex } from './glob.ts';
 import { inTime, TookTooLong } from './in-time.ts';
 
-/** The hosts that a pattern stands for, and what is wrong with it. */
+/** The hosts of a pattern, and its problems. */
 export interface PatternMatch {
   /** Host names, each once, in Ansible's order. */
   readonly hosts: readonly string[];
@@ -31,7 +31,7 @@ const LOCALHOST: readonly string[] = ['localhost', '127.0.0.1', '::1'];
 const MAX_LENGTH = 1_000;
 /** How long a regular expression may take over all names. */
 const REGEX_TIME_LIMIT_MS = 2_000;
-/** The most problems of one pattern that are told. */
+/** At most this many problems of one pattern are reported. */
 const MAX_PROBLEMS = 50;
 const LOOK = 'Check the name with "portfw inventory FILE"';
 
@@ -57,7 +57,7 @@ export function matchHosts(
 }
 
 /**
- * Like `matchHosts`, for `--limit`: a part `@FILE` stands for the patterns in a file, one a line.
+ * Like `matchHosts`, for `--limit`: a part `@FILE` means the patterns in a file, one per line.
  *
  * @throws InputError when such a file cannot be read
  */
@@ -93,7 +93,7 @@ function linesOf(file: string): Part[] {
     .split('\n')
     .flatMap((line, index) => {
       let column = 1;
-      // A carriage return alone ends a line for Ansible too; places count line feeds.
+      // For Ansible a carriage return by itself also ends a line; places count line feeds.
       return line.split('\r').map((text): Part => {
         const begin = column + text.length - text.trimStart().length;
         const location = { file, line: index + 1, column: begin, secret: null };
@@ -216,11 +216,11 @@ function matchPart(inventory: Inventory, part: string, several: boolean): readon
   }
   const { anyGroup, hosts } = found;
   if (!anyGroup && hosts.length === 0) {
-    // Plays that say "all:!localhost" mean no harm where the inventory has no such host.
+    // "all:!localhost" in a play is no mistake, even if the inventory has no such host.
     return part.startsWith('!') && LOCALHOST.includes(base) ? [] : unmatched(inventory, base);
   }
   if (subscript === null) return hosts;
-  // Ansible counts a host that groups and names give twice as two.
+  // Ansible counts a host twice that is found both by group and by name.
   const chosen = pick(hosts, subscript);
   if (typeof chosen !== 'string') return chosen;
   const { size } = new Set(hosts);
@@ -280,7 +280,8 @@ function compile(pattern: string, several: boolean): ((name: string) => boolean)
     return (name) => (glob === null ? name === pattern : glob.test(name));
   }
   const translated = translatePythonRegex(pattern.slice(1));
-  // To JavaScript a group that took no part matches where it is referred to: other hosts would be chosen than Ansible does.
+  // In JavaScript a reference to an unmatched group matches; in Python it does not. The pattern would choose other
+  // hosts than with Ansible.
   const wrong =
     typeof translated === 'string'
       ? translated

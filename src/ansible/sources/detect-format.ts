@@ -13,7 +13,7 @@ import { readIniSource } from './ini-source.ts';
 import type { SourceName } from './list-sources.ts';
 import type { ScriptOutput } from './script-source.ts';
 
-/** A source with everything read that it takes to build the inventory from it. */
+/** A source with everything that is needed to build the inventory from it. */
 export type GatheredSource =
   | { readonly kind: 'list'; readonly text: string }
   | { readonly kind: 'yaml'; readonly yaml: YamlFile }
@@ -74,7 +74,7 @@ export function lookAt(name: SourceName, decrypt: Decrypt | null): LookedAt {
   );
 }
 
-/** The first bytes of a file; of one that is not there and looks like no file we say how to name a host. */
+/** The first bytes of a file; if it does not exist and does not look like a file, the message says how to name a host. */
 function headOf(file: string): Buffer {
   try {
     return readFileHead(file, 4);
@@ -149,7 +149,7 @@ function readText(text: SourceText): LookedAt {
   });
 }
 
-/** What is no YAML mapping may be an INI inventory all the same; its own mistakes are then told as such. */
+/** A text that is not a YAML mapping may still be an INI inventory; then its mistakes are reported as those of INI. */
 function readAsIni(text: SourceText, ending: string): LookedAt | null {
   if (!INI_SECTION.test(text.text) && !isIni(text)) return null;
   const source = { kind: 'ini', text } as const;

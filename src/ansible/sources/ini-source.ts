@@ -24,9 +24,9 @@ const CHILD = /^([^:\]\s]+)\s*(?:#.*)?$/u;
 /**
  * Adds what one INI inventory says to the graph: sections of hosts, `:children` and `:vars`, with Ansible's quoting, comments
  * and values.
- * Source: the documentation of Ansible's `ini` inventory plugin, and what `ansible-inventory` was seen to do.
+ * Source: the documentation of Ansible's `ini` inventory plugin, and the observed behaviour of `ansible-inventory`.
  *
- * @returns everything that is wrong with it; what is right has been added nevertheless
+ * @returns all problems; everything without a problem has been added anyway
  */
 export function readIniSource(source: SourceText, graph: GroupGraph): Problem[] {
   const writer = new GraphWriter(graph, source.file);

@@ -57,15 +57,16 @@ async function runScript(file: string, timeoutMs: number): Promise<ProgramSource
   try {
     await Promise.all(Array.from({ length: ASKED_AT_ONCE }, work));
   } finally {
-    // After one failure no further host is asked for.
+    // After one failure, no further host is requested.
     waiting.length = 0;
   }
   return { source: { kind: 'script', output: { file, list, hosts } }, remarks };
 }
 
 /**
- * What Ansible makes of one source, in a form that keeps the variables of groups apart (`--export`). Files of variables are
- * left to us, so that they take their place in the order of all sources, and whole encrypted ones can be decrypted.
+ * What Ansible makes of one source, in a form that keeps the variables of groups apart (`--export`). portfw reads the
+ * files of variables itself, so that they take their place in the order of all sources, and whole encrypted ones can be
+ * decrypted.
  */
 async function runAnsible(
   unread: Extract<Unread, { kind: 'for-ansible' }>,
@@ -108,7 +109,7 @@ async function runAnsible(
   return { source: { kind: 'plugin', output: { file, list, hosts: new Map() } }, remarks };
 }
 
-/** What runs programs is loaded by those alone who need one. */
+/** The code that runs programs is loaded only if a program is needed. */
 async function run(program: ProgramRun): Promise<ProgramOutcome> {
   const { runProgram } = await import('../../core/run-program.ts');
   return runProgram(program);
@@ -155,8 +156,8 @@ function answerOf(
 }
 
 /**
- * What Ansible says of the plugin that was meant, out of its wrapped warnings: those of the kinds of file that it tries
- * besides (YAML, INI) only lead astray.
+ * What Ansible says of the plugin that was meant, out of its wrapped warnings: those of the other kinds of file that it
+ * tries (YAML, INI) are misleading.
  */
 function pluginFailure(stderr: string): string | null {
   const text = safeText(stderr.replaceAll(/\s+/g, ' '));

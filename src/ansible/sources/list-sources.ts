@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileItself, Problem } from '../../core/problem.ts';
 import { compareText } from '../graph/group-graph.ts';
 
-/** One place that hosts come from: a file, or a list of names given in its stead. */
+/** One place that hosts come from: a file, or a list of names in place of a file. */
 export type SourceName =
   | { readonly kind: 'file'; readonly path: string }
   | { readonly kind: 'list'; readonly text: string };

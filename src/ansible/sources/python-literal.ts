@@ -12,7 +12,7 @@ const MAX_BRACKETS = 200;
 const MAX_DIGITS = 4300;
 
 /**
- * The value that a Python literal stands for: text, numbers (`YamlFloat` for floats, `bigint` beyond 2^53), booleans, `null`,
+ * The value of a Python literal: text, numbers (`YamlFloat` for floats, `bigint` beyond 2^53), booleans, `null`,
  * lists (of tuples and sets too), and mappings as a `Map`, whose keys need not be text.
  *
  * @returns `undefined` for text that is no literal, or one that has no JSON form (complex numbers, `...`)
@@ -54,7 +54,7 @@ class LiteralReader {
     return value;
   }
 
-  /** What stands between brackets, or at the top: one value, or several with commas, which make a tuple. */
+  /** The contents of brackets, or of the whole text: one value, or several with commas, which make a tuple. */
   private items(close: string | null): unknown {
     const values: unknown[] = [];
     let isTuple = false;

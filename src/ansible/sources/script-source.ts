@@ -24,7 +24,7 @@ const SECTIONS = ['hosts', 'vars', 'children'] as const;
  *
  * @param known `override` lets every variable win over those of earlier sources, as Ansible does; `keep-equal` leaves a
  *   variable alone that has this value already, and so knows its place better
- * @returns everything that is wrong with it; what is right has been added nevertheless
+ * @returns all problems; everything without a problem has been added anyway
  */
 export function readScriptSource(
   output: ScriptOutput,
@@ -76,7 +76,7 @@ class ScriptReader {
   private readonly list: YamlFile;
   private readonly writer: GraphWriter;
   private readonly keepEqual: boolean;
-  /** Its own hosts: variables of others are not taken from it. */
+  /** Its own hosts: it sets no variables for other hosts. */
   private readonly hosts = new Set<HostNode>();
 
   constructor(output: ScriptOutput, writer: GraphWriter, keepEqual: boolean) {
@@ -117,7 +117,7 @@ class ScriptReader {
   ): void {
     if (hostvars !== undefined && !Object.hasOwn(hostvars, host.name)) return;
     const value = hostvars === undefined ? answer.value : hostvars[host.name];
-    // A program that has nothing to say of a host may print nothing.
+    // A program may print nothing for a host without variables.
     if (hostvars === undefined && value === null) return;
     if (!isMapping(value)) {
       this.wrongType(

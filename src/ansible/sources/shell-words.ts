@@ -8,7 +8,7 @@ export interface ShellWord {
   readonly column: number;
 }
 
-/** A line that cannot be split, and the column (from 0) of the quote or backslash that is at fault. */
+/** A line that cannot be split, and the column (from 0) of the quote or backslash that is wrong. */
 export interface WordFault extends Fault {
   readonly column: number;
 }

@@ -12,7 +12,7 @@ const SECTIONS = ['hosts', 'children', 'vars'] as const;
 /**
  * Adds what one YAML inventory file says to the graph.
  *
- * @returns everything that is wrong with it; what is right has been added nevertheless
+ * @returns all problems; everything without a problem has been added anyway
  */
 export function readYamlSource(yaml: YamlFile, graph: GroupGraph): Problem[] {
   const writer = new GraphWriter(graph, yaml.file);

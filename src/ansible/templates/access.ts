@@ -2,7 +2,7 @@ import { shown } from '../../core/shown.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { ExpressionError, entriesOf, equal, isLazy, isList, isMap, kindOf, pythonText, type Value } from './values.ts';
 
-/** What is asked of values in expressions: parts by key, slices, and Python's methods. */
+/** Access to values in expressions: parts by key, slices, and Python's methods. */
 
 /** `value[key]` or `value.key`; `undefined` when there is no such part, as Jinja has it. */
 export function keyOf(value: Value, key: Value): Value | undefined {

@@ -1,7 +1,7 @@
 import { keyOf } from './access.ts';
 import { ExpressionError, isList, isMap, kindOf, type Lazy, pythonText, type Value, type ValueMap } from './values.ts';
 
-/** What filters are given, as each of them wants it. */
+/** The arguments of filters, converted to the types that they need. */
 
 /** Arguments by name. */
 export type Named = ReadonlyMap<string, Value | undefined>;

@@ -6,7 +6,7 @@ import { callFunction } from './functions.ts';
 import { TESTS } from './tests.ts';
 import { ExpressionError, isLazy, kindOf, pythonText, toValue, type Value } from './values.ts';
 
-/** What templates in MiniJinja call of ours: names, filters, methods and tests, since it has neither lazy values nor Ansible's words. */
+/** The functions that templates in MiniJinja call for names, filters, methods and tests: it has no lazy values and not all filters. */
 
 /** Arguments with names. */
 type Named = ReadonlyMap<string, Value | undefined>;
@@ -23,7 +23,7 @@ export interface Frame {
   /** Arguments on their way to a call. */
   readonly references: Value[];
   error: TemplateFault | null;
-  /** What was undefined where text was wanted of it. */
+  /** What was undefined where text was needed. */
   lost: TemplateFault | null;
   secret: boolean;
 }
@@ -40,7 +40,7 @@ interface Engine {
 /** Makes a callback of some work, with what it answers when that throws. */
 type Add = <T>(name: string, otherwise: T, work: (frame: Frame, ...args: never[]) => T) => void;
 
-/** None of them may throw: an exception that crosses MiniJinja is a panic. What goes wrong is written down, and told later. */
+/** None of them may throw: an exception that crosses MiniJinja is a panic. Errors are stored, and reported later. */
 export function addCallbacks(environment: Environment, engine: Engine): void {
   const guard =
     <T>(work: (frame: Frame, ...args: never[]) => T, otherwise: T) =>
@@ -65,7 +65,7 @@ export function addCallbacks(environment: Environment, engine: Engine): void {
   }
 }
 
-/** Names, and what leads from one value to the next. */
+/** Names, and access from one value to the next. */
 function addValues(add: Add, engine: Engine): void {
   add('__name', false, (frame, name: string) => engine.leaveName(frame, name));
   add('__take', null as unknown, (frame) => outward(pop(frame)));
@@ -73,7 +73,7 @@ function addValues(add: Add, engine: Engine): void {
     isThere ? { [REFERENCE]: frame.references.push(pop(frame)) - 1 } : REFERENCE_TO_NOTHING,
   );
   add('__put', false, (frame, given: unknown) => {
-    // MiniJinja hands on nothing and what is undefined alike.
+    // MiniJinja passes `null` and undefined in the same way.
     if (frame.missing.length > 0 && hasUndefined(given)) return false;
     return leave(frame, toValue(given), '');
   });
@@ -164,7 +164,7 @@ function argument(frame: Frame, given: unknown): Value | undefined {
 function outward(value: Value): unknown {
   if (isLazy(value)) return value.keys();
   if (Array.isArray(value)) return (value as readonly Value[]).map(outward);
-  // Of JavaScript's mappings MiniJinja knows objects alone.
+  // MiniJinja knows only objects as mappings, not a `Map`.
   if (!(value instanceof Map)) return value;
   const entries = [...(value as ReadonlyMap<string, Value>)].map(([key, item]) => [key, outward(item)]);
   return Object.fromEntries(entries);

@@ -158,7 +158,7 @@ export class TemplateEngine {
       else text = environment.renderStr(translated.code, {});
     } catch (error) {
       thrown = engineError(error);
-      // The engine itself is spoilt, which is for the thread's owner to deal with.
+      // The engine itself is broken; the owner of the thread must handle this.
       if (thrown === null) throw error;
     } finally {
       this.frames.pop();

@@ -9,7 +9,7 @@ export interface TemplateFailure extends CodedFault {
   readonly variable: string;
   /** The template; `null` when it is a value of a vault that could not be decrypted. */
   readonly expression: string | null;
-  /** Where it stands within the variable. */
+  /** Its place within the variable. */
   readonly path: readonly (string | number)[];
   /** Whether the template itself must not be shown. */
   readonly secret: boolean;
@@ -38,7 +38,7 @@ const RUN_NAMES = new Set([
   ...['ansible_play_hosts', 'ansible_play_batch', 'ansible_play_name', 'ansible_version', 'ansible_check_mode'],
 ]);
 
-/** Something is undefined, which `default` makes good. */
+/** Something is undefined; `default` can replace it. */
 export function undefinedError(
   what: string,
   solve = 'Set it, or use "| default(…)" where it may be missing',
@@ -46,7 +46,7 @@ export function undefinedError(
   return new ExpressionError(what === '' ? 'it is undefined' : what, solve, 'template-undefined');
 }
 
-/** A name that nobody sets. @param known the names that there are */
+/** A name that is not set. @param known the names that there are */
 export function undefinedName(name: string, known: Iterable<string>): ExpressionError {
   const instead = 'Write the value itself as a variable, or use "| default(…)"';
   if (FACTS.test(name)) return undefinedError(`"${name}" is a fact, which Ansible gathers from the host`, instead);
@@ -56,7 +56,7 @@ export function undefinedName(name: string, known: Iterable<string>): Expression
   return undefinedError(`"${safeText(name)}" is undefined`, solve);
 }
 
-/** MiniJinja's own complaint; `null` for all else, the end of its WebAssembly instance among it. */
+/** MiniJinja's own error message; `null` for all other errors, for example the end of its WebAssembly instance. */
 export function engineError(error: unknown): ExpressionError | null {
   if (!(error instanceof Error) || error.name === 'RuntimeError' || error instanceof RangeError) return null;
   const [line = ''] = error.message.split('\n');

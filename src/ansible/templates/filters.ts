@@ -20,7 +20,7 @@ import {
 /** A filter: what it makes of a value. `undefined` means that the result is undefined, as `first` of an empty list is. */
 export interface Filter {
   apply(value: Value | undefined, args: readonly Value[], named: Named): Value | undefined;
-  /** Whether it has a use for undefined values and arguments, which end all other filters. */
+  /** Whether it accepts undefined values and arguments; for all other filters they are an error. */
   readonly takesUndefined?: boolean;
 }
 
@@ -60,7 +60,7 @@ const LIST_FILTERS: Readonly<Record<string, Apply>> = {
     const sensitive = truthy(args[0] ?? named.get('case_sensitive'));
     const attribute = args[1] ?? named.get('attribute');
     const items = list(value, 'unique');
-    // Ansible's own goes first, and minds the case of letters, unless it is told otherwise.
+    // Ansible's own filter takes precedence. It is case-sensitive by default.
     const fold = named.has('case_sensitive') && !sensitive;
     return distinct(items, (item) => {
       const key = attribute === undefined ? item : (attributeOf(item, attribute) ?? null);

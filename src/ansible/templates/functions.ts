@@ -1,7 +1,7 @@
 import { shown } from '../../core/shown.ts';
 import { ExpressionError, isMap, pythonText, truthy, type Value } from './values.ts';
 
-/** The functions of Ansible's that an inventory's expressions can call, beside Jinja's own `range`, `dict` and `namespace`. */
+/** The functions of Ansible's that an inventory's expressions can call, besides Jinja's own `range`, `dict` and `namespace`. */
 export const FUNCTIONS: ReadonlySet<string> = new Set(['lookup', 'query', 'q', 'undef']);
 
 type Named = ReadonlyMap<string, Value | undefined>;

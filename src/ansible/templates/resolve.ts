@@ -112,7 +112,8 @@ export class Resolver {
       const expression = { path: [], expression: null, secret: true, code: `template-${result.because}` };
       messages.add({ ...expression, host, variable: name, what, solve }, host, name);
     }
-    // A thread that was stopped has said nothing of the others: they are neither right nor wrong, and the run ends anyhow.
+    // A stopped thread has reported nothing about the other variables: whether they are right is unknown, and the run
+    // ends anyway.
     outcomes?.forEach((outcome, index) => {
       if (outcome.kind !== 'value') messages.add(outcome.failure, wanted[index]![0], wanted[index]![1]);
     });

@@ -8,7 +8,7 @@ import { ExpressionError, PASS_OVER, unquote } from './values.ts';
  *
  * MiniJinja parses them, runs their statements and operators, and counts what they cost. Names, what is asked of values
  * (`x.y`, `x[0]`, `x.upper()`), filters and functions become calls back into portfw, so that variables are evaluated only
- * when they are asked for, and mean what they mean to Ansible. A chain such as `a.b | int` becomes a condition,
+ * when they are asked for, and have Ansible's meaning. A chain such as `a.b | int` becomes a condition,
  * `__filter("int", __key(__name("a"), "b"), [], {})`: true leaves the chain's value for `__take()`, false means undefined.
  */
 export interface Translated {

@@ -19,9 +19,9 @@ const HEAP_MB = 512;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Evaluates variables in a thread of its own. Templates are text that somebody wrote: one may loop, explode, or match a
- * regular expression for ever. The thread has no output, no environment of its own, a limit of memory, and a limit of time
- * for each variable; it is gone when this returns.
+ * Evaluates variables in a thread of its own. Templates are untrusted: one may loop, grow without limit, or match a
+ * regular expression without end. The thread has no output, no environment of its own, a limit of memory, and a limit
+ * of time for each variable; it is gone when this returns.
  *
  * @param wanted hosts and variables
  */

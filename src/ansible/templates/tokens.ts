@@ -1,7 +1,7 @@
 import { shown } from '../../core/shown.ts';
 import { ExpressionError } from './values.ts';
 
-/** The parts of a template: what stands as it is, expressions and statements. */
+/** The parts of a template: literal text, expressions and statements. */
 export interface Token {
   readonly kind: 'name' | 'number' | 'string' | 'mark';
   readonly text: string;

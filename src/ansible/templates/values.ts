@@ -6,7 +6,7 @@ import { PYTHON_ESCAPES } from '../python-escapes.ts';
  */
 export type Value = null | boolean | number | bigint | string | readonly Value[] | ValueMap | Lazy;
 
-/** What `omit` stands for until the evaluation is over. */
+/** The value of `omit` until the evaluation is over. */
 export const OMIT = '__omit_place_holder__portfw';
 
 export type ValueMap = ReadonlyMap<string, Value>;
@@ -259,7 +259,7 @@ class LiteralReader {
 
 const ESCAPES: Readonly<Record<string, string>> = { ...PYTHON_ESCAPES, '0': '\0' };
 
-/** What a quoted string of Python's or Jinja's stands for. @param escapes whether backslashes have a meaning */
+/** The value of a quoted string of Python or Jinja. @param escapes whether backslashes have a meaning */
 export function unquote(quoted: string, escapes: boolean): string {
   const inner = quoted.slice(1, -1);
   if (!escapes) return inner;

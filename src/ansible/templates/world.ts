@@ -16,7 +16,7 @@ export type Raw = null | boolean | number | bigint | string | readonly Raw[] | R
 /** A variable as it is written. Hosts of one group share it. */
 export interface RawVariable {
   readonly value: Raw;
-  /** Whether it stands in a file that is encrypted as a whole. */
+  /** Whether it is in a file that is encrypted as a whole. */
   readonly secret: boolean;
 }
 
@@ -29,7 +29,7 @@ export interface TemplateWorld {
   readonly environment: ReadonlyMap<string, string>;
 }
 
-/** What became of a variable. `undefined` is the fault of a name that nobody sets, which `default` makes good. */
+/** The result for a variable. `undefined` is the fault of a name that is not set; `default` can replace it. */
 export type Outcome =
   | { readonly kind: 'value'; readonly value: Value; readonly secret: boolean }
   | { readonly kind: 'undefined' | 'failed'; readonly failure: TemplateFailure };

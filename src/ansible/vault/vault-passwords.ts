@@ -19,7 +19,7 @@ export interface VaultSources {
   readonly password: Secret | null;
   /** The process's environment: `ANSIBLE_VAULT_PASSWORD_FILE` and `ANSIBLE_VAULT_IDENTITY_LIST`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Asks for a password without showing it; throws when nobody can be asked. */
+  /** Asks for a password without showing it; throws without a terminal. */
   readonly prompt: (question: string) => Promise<Secret>;
 }
 

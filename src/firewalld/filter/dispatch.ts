@@ -98,7 +98,7 @@ export function dispatched(filter: Filter, approach: Approach, worst: boolean): 
   return { accepted: subtract(approach.sources, out), refused };
 }
 
-/** What nothing lets in is refused by the zone that is evaluated last. */
+/** The refusals of what nothing lets in, by the zone that is evaluated last. */
 export function unopened(filter: Filter, approach: Approach, ranges: AddressRanges): Refusal[] {
   return new Chains(filter, approach, false).unopened(ranges);
 }

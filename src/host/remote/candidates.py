@@ -88,7 +88,7 @@ class Running:
         self.direct = tuple(ask(".direct", method) for method in ("getAllChains", "getAllRules", "getAllPassthroughs"))
 
     def write(self, folder):
-        """Replaces the objects and direct rules of a copied configuration. Services that nobody uses stay as they are."""
+        """Replaces the objects and direct rules of a copied configuration. Unused services stay unchanged."""
         from firewall.core.io import direct
 
         for kind in KINDS:

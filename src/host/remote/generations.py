@@ -11,7 +11,7 @@ GENERATIONS = STATE + "/generations"
 KEPT_GENERATIONS = 30
 # A file that is moved aside for a moment: firewalld does not read the name, and it is not part of the configuration.
 ASIDE = ".portfw-aside-"
-# A portfw file by its prefix, whoever wrote it: what an apply may delete, a rollback must restore.
+# A portfw file by its prefix, also if another program wrote it: a rollback must restore what an apply may delete.
 OUR_FILE = re.compile(r"^(%s)/portfw-[A-Za-z0-9_.-]{1,64}\.xml\Z" % "|".join(OUR_FOLDERS))
 ZONE_FILE = re.compile(r"^zones/\w[\w.-]{0,63}\.xml\Z")
 # What `write_file` writes before it is renamed.

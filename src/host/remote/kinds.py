@@ -5,7 +5,7 @@ Stands after observe.py. Changes nothing.
 
 
 def zone_settings(dbus, zone):
-    """A portfw zone as `update2` takes it. What our zones never have is given as empty, so that it goes."""
+    """A portfw zone as `update2` takes it. Fields that portfw zones never have are sent empty, so that they are removed."""
     strings = lambda items: dbus.Array(items, signature="s")
     pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")
     return dbus.Dictionary(
@@ -31,7 +31,7 @@ def zone_settings(dbus, zone):
 
 
 def service_settings(dbus, service):
-    """A portfw service as `update2` takes it. What our services never have is given as empty, so that it goes."""
+    """A portfw service as `update2` takes it. Fields that portfw services never have are sent empty, so that they are removed."""
     strings = lambda items: dbus.Array(items, signature="s")
     ports = [(port_range(port["range"]), port["protocol"]) for port in service["ports"]]
     pairs = lambda items: dbus.Array([dbus.Struct(item, signature="ss") for item in items], signature="(ss)")

@@ -249,7 +249,7 @@ def nm_restore(saved):
 def nm_uncover(manager, uuid):
     """
     Puts a system profile into use again if NetworkManager's copy of it, made when its zone was changed, has no other difference.
-    If somebody has changed more of the copy since, it stays.
+    If more of the copy has changed since, it stays.
     """
     path = manager.found(uuid)
     copy = manager.file(path) if path is not None else ""

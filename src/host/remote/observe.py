@@ -267,7 +267,7 @@ def usable(daemon, names, settings):
 
 
 def runtime_state(daemon, default_zone):
-    """What runs, by kind: all objects, but for zones and services that nobody uses, and policies that are not in force."""
+    """What runs, by kind: all objects, without unused zones and services, and without policies that are not in force."""
     ask = lambda *arguments: plain(daemon.call(*arguments))
     known = ask(".zone", "getZones")
     active = ask(".zone", "getActiveZones")

@@ -20,7 +20,7 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
   const { style } = options;
   const texts: string[] = [];
   const plans: HostPlan[] = [];
-  /** Hosts without changes in an apply. Their plans were not reviewed, so nobody has seen their notes. */
+  /** Hosts without changes in an apply. Their plans were not reviewed, so their notes were not shown yet. */
   const noted: HostPlan[] = [];
   for (const [host, outcome] of summary.outcomes) {
     switch (outcome.kind) {

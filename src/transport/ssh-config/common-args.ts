@@ -12,7 +12,7 @@ import { findOption, parseValue, type Setting } from './ssh-options.ts';
 
 /** The answer of {@link parseCommonArgs}: with an error among the problems, do not connect. */
 export interface CommonArgs {
-  /** In their order: of an option that stands twice the first counts. */
+  /** In their order: if an option is there twice, the first counts. */
   readonly settings: readonly Setting[];
   /** The configuration file of `-F`, which replaces the usual ones; `none` for no file; `null` where it is not given. */
   readonly configFile: string | null;
@@ -21,12 +21,12 @@ export interface CommonArgs {
 
 /** Flags without a value and without an effect on us: terminals, forwarding, sharing, how much OpenSSH says. */
 const HARMLESS_FLAGS = 'AaCKkMnqTtvXxYy';
-/** Flags that stand for an option with this value. */
+/** Flags that mean an option with this value. */
 const FLAG_OPTIONS: ReadonlyMap<string, readonly [name: string, value: string]> = new Map([
   ['4', ['AddressFamily', 'inet']],
   ['6', ['AddressFamily', 'inet6']],
 ]);
-/** Flags whose value follows, as the options they stand for; `null` for those that we cannot honour. */
+/** Flags with a value, and the options that they mean; `null` for those that portfw does not support. */
 const VALUE_FLAGS: ReadonlyMap<string, string | null> = new Map([
   ['B', 'BindInterface'],
   ['b', 'BindAddress'],

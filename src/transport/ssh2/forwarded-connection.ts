@@ -110,11 +110,11 @@ function explain({ words }: LoginGoal, said: string): readonly [what: string, so
   if (/no answer within/.test(said)) {
     return [
       said,
-      `Check that the ${words.role} is up and that no firewall drops what comes from the jump host; ${words.timeout} raises the limit`,
+      `Check that the ${words.role} is up and that no firewall drops packets from the jump host; ${words.timeout} raises the limit`,
     ];
   }
   if (/timed out/i.test(said)) {
-    return ['no answer', `Check that the ${words.role} is up and that no firewall drops what comes from the jump host`];
+    return ['no answer', `Check that the ${words.role} is up and that no firewall drops packets from the jump host`];
   }
   if (/name or service|name resolution|not known|nodename|no address/i.test(said)) {
     return [

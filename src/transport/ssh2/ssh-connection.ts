@@ -97,7 +97,7 @@ export class SshConnection implements Connection {
     if (this.#stream.destroyed || !this.#stream.writable || !/open fail|unable to exec/i.test(error.message)) {
       return {
         kind: 'lost',
-        what: `The connection to ${where(this.target)} was gone before the program was sent: ${said}`,
+        what: `The connection to ${where(this.target)} was lost before the program was sent: ${said}`,
         solve: 'Connect again; this program did not run',
       };
     }

@@ -1,19 +1,19 @@
 /**
  * What each variable means, in one sentence or two: for editors. `docs/reference/inventory-variables.md` says the same in the same words,
- * and a test holds it to that.
+ * and a test compares them.
  */
 export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   portfw_playbook: 'The playbook gives the host its matrix. A plain name is one that ships with portfw',
   portfw_managed: "`false` is a machine that portfw never logs in to: an appliance, an office's gateway, a PC.",
   portfw_roles: 'Declared roles win over detection.',
   portfw_features: 'Turns on rows that the vendor calls optional or disabled by default.',
-  portfw_addresses: "The host's addresses as its peers see them, where that is not the one that we log in to.",
+  portfw_addresses: "The host's addresses as its peers see them, if they differ from the one that portfw logs in to.",
   portfw_interfaces:
     "Which interface is which. An entry is an interface's name, an address on it, or a network that one of its addresses lies in.",
   portfw_vips: 'Virtual addresses that may float to this host.',
   portfw_role_interfaces:
     'For roles whose table leaves the choice: databases use the private interface unless this says `public`.',
-  portfw_private: 'What comes in on private interfaces',
+  portfw_private: 'What private interfaces accept',
   portfw_sides_checked: '`true` confirms that public and private are not mixed up on this host.',
   portfw_zone_target: 'What happens to a flow that no rule accepts',
   portfw_site: 'The group of servers that belong together, for `portfw_private`.',
@@ -22,7 +22,7 @@ export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   portfw_peers: "The hosts and addresses that are in a matrix's peer sets.",
   portfw_allow_from: 'Limits who may use an existing rule; it never opens anything.',
   portfw_extra_rules: 'Rules that are in no port table.',
-  portfw_management: 'The sources from which the host must stay reachable by SSH, whatever a plan does.',
+  portfw_management: 'The sources from which the host must always stay reachable by SSH.',
   portfw_ensure_firewalld: 'What portfw may do about a host on which firewalld does not run',
   ansible_host: 'where the host is reached',
   ansible_ssh_host: 'where the host is reached',
@@ -39,7 +39,7 @@ export const VARIABLE_DESCRIPTIONS: Readonly<Record<string, string>> = {
   ansible_ssh_args: 'options for OpenSSH',
   ansible_timeout: 'seconds for connecting, 1 to 3600',
   ansible_ssh_timeout: 'seconds for connecting, 1 to 3600',
-  ansible_connection: '`ssh` and its kin, or `local`',
+  ansible_connection: '`ssh` and similar ones (`smart`, `paramiko`), or `local`',
   ansible_become: 'become root with sudo',
   ansible_become_user: 'only `root`',
   ansible_become_method: 'only `sudo`',

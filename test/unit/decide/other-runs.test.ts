@@ -33,7 +33,7 @@ describe('what another run on the host means for a plan', () => {
       seen([RUN]),
       'alive',
       'locked',
-      /ann@desk .*proved and waits for `portfw confirm`.*9 min 40 s/,
+      /ann@desk .*verified and waits for `portfw confirm`.*9 min 40 s/,
     ],
     [
       'under way',
@@ -46,7 +46,7 @@ describe('what another run on the host means for a plan', () => {
     ['just begun, without a record yet', seen([], LOCK, true), 'alive', 'locked', /ann@desk/],
     ['a step of somebody, without a lock', seen([], null, true), null, null, /^$/],
     ['a lock of a run that died before its first write', seen([]), null, 'lock-left', /ann@desk .*wrote nothing/],
-    ['a dead run', seen([{ ...RUN, alive: false }]), 'left', 'run-left', /left unfinished: its time is over/],
+    ['a dead run', seen([{ ...RUN, alive: false }]), 'left', 'run-left', /left unfinished: its window is over/],
     ['a dead run of before a boot', seen([{ ...RUN, alive: false }], null), 'left', 'run-left', /left unfinished/],
     [
       'a rollback that died',

@@ -33,7 +33,7 @@ describe("the host's answer to a rehearsal", () => {
   ])('is none %s', (_, names) => {
     expect(parseRehearsal(answer(names.map((name) => state(name))), [], NAMES)).toEqual({
       kind: 'not-rehearsed',
-      why: expect.stringMatching(/^the host's answer cannot be understood: .*it tells of /),
+      why: expect.stringMatching(/^the host's answer cannot be understood: .*it reports /),
     });
   });
 

@@ -23,7 +23,7 @@ describe('the words for one change', () => {
       '- service portfw-old-pub',
       '- rich rule family="ipv4" source address="192.0.2.66" accept',
       '- port tcp/9999',
-      '- interface eth9 goes to zone public',
+      '- interface eth9 moves to zone public',
       '~ ipset portfw-peers4',
       '~ remembered roles',
     ]);
