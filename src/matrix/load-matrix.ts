@@ -205,7 +205,9 @@ function mergeRoles(part: Part, roles: Map<string, MatrixRole>, known: KnownName
     });
     roles.set(name, merged);
   }
-} /** What can be read of a matrix with errors; of an unreadable role only its name. */
+}
+
+/** What can be read of a matrix with errors; of an unreadable role only its name. */
 function partialMatrix(
   written: MatrixFile,
   yaml: YamlFile,
