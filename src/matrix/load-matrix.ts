@@ -13,9 +13,9 @@ import type { KnownNames } from './rules.ts';
 import { type Checked, SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
-const CHECKER = new SchemaChecker(
-  matrixSchema,
-); /** A matrix with all problems of its file and of those that it extends. */
+const CHECKER = new SchemaChecker(matrixSchema);
+
+/** A matrix with all problems of its file and of those that it extends. */
 export interface MatrixReading {
   /** `null` when a problem is an error. */
   readonly matrix: Matrix | null;
