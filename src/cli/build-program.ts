@@ -99,7 +99,7 @@ function changeCommands(program: Command, done: Done): void {
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
-      'roll back automatically unless the change is confirmed within this time (60s; 10m with --confirm manual)',
+      'roll back automatically unless the change is kept within this time (60s; 10m with --confirm manual)',
     )
     .option('--confirm <who>', 'auto keeps what a fresh connection proves; manual waits for "portfw confirm"')
     .option('--cut-revoked', 'once kept, end established flows whose permission the change takes away')
@@ -124,7 +124,10 @@ function changeCommands(program: Command, done: Done): void {
   );
   fleetCommand(program, 'rollback', 'return hosts to a saved generation')
     .option('--to <generation>', 'the generation; none takes the newest that differs from the present state')
-    .option('--revert-after <time>', 'roll back automatically unless the result is confirmed within this time (60s)')
+    .option(
+      '--revert-after <time>',
+      'restore the present state automatically unless the rollback is kept within this time (60s)',
+    )
     .option('-y, --yes', 'roll back without asking')
     .option(
       '--accept-lockout <host>',
