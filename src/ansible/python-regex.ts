@@ -1,5 +1,6 @@
 import { shown } from '../core/shown.ts';
 import { cases } from './letter-cases.ts';
+import { either, inOrder, MOST_WORK, NOTHING, ONE, repeated, type Ways, workOf } from './regex-work.ts';
 
 /**
  * Translates regular expressions of Python's `re` into JavaScript's. What Python and JavaScript read differently is
@@ -42,6 +43,8 @@ interface Piece {
   /** How many characters it takes; `null` when that varies. */
   readonly width: number | null;
   readonly kind: 'plain' | 'position' | 'repeat';
+  /** What it costs to compile. */
+  readonly ways: Ways;
 }
 
 /** What is wrong with an expression, or what of Python's is not supported. */
@@ -81,8 +84,10 @@ class Parser {
   }
 
   parse(): TranslatedRegex {
-    const { text } = this.either();
+    const { text, ways } = this.either();
     if (this.at < this.characters.length) throw new RegexError('closes a parenthesis that was never opened');
+    if (workOf(ways) > MOST_WORK)
+      throw new RegexError('has too many optional parts or alternatives that follow each other');
     return { source: text, refersBack: this.refersBack };
   }
 
@@ -120,6 +125,7 @@ class Parser {
       text: branches.map(({ text }) => text).join('|'),
       width: widths.size === 1 ? [...widths][0]! : null,
       kind: 'plain',
+      ways: either(branches.map(({ ways }) => ways)),
     };
   }
 
@@ -142,10 +148,11 @@ class Parser {
       const [least, most] = range;
       const count = `{${least},${most === Number.POSITIVE_INFINITY ? '' : most}}${this.take('?') ? '?' : ''}`;
       const width = what.width === null || least !== most ? null : what.width * least;
-      parts.push({ text: `${what.text}${count}`, width, kind: 'repeat' });
+      parts.push({ text: `${what.text}${count}`, width, kind: 'repeat', ways: repeated(what.ways, least, most) });
     }
     const width = parts.reduce<number | null>((sum, part) => add(sum, part.width), 0);
-    return { text: parts.map(({ text }) => text).join(''), width, kind: 'plain' };
+    const ways = inOrder(parts.map((part) => part.ways));
+    return { text: parts.map(({ text }) => text).join(''), width, kind: 'plain', ways };
   }
 
   private repeat(): readonly [number, number] | null {
@@ -219,15 +226,15 @@ class Parser {
       return opening;
     }
     const group = KEPT.test(opening) ? this.groups.at(-1)! : null;
-    const { text, width } = this.either();
+    const { text, width, ways } = this.either();
     if (!this.take(')')) throw new RegexError('has a parenthesis that is never closed');
     this.flags = outer;
     this.depth -= 1;
     if (group !== null) group.width = width;
-    if (!LOOK.test(opening)) return { text: `${opening}${text})`, width, kind: 'plain' };
+    if (!LOOK.test(opening)) return { text: `${opening}${text})`, width, kind: 'plain', ways };
     if (/^\(\?</.test(opening) && width === null) throw new RegexError('looks back at something whose length varies');
     // JavaScript repeats a look only in a group.
-    return { text: `(?:${opening}${text}))`, width: 0, kind: 'plain' };
+    return { text: `(?:${opening}${text}))`, width: 0, kind: 'plain', ways: either([NOTHING, ways]) };
   }
 
   /** How a group begins, in JavaScript's words; or the whole item, where it is no group. */
@@ -269,7 +276,7 @@ class Parser {
     if (this.flags.ignoreCase)
       throw new RegexError('refers back to a group where it ignores case, which is not supported');
     this.refersBack = true;
-    return { text: `(?:\\${index + 1})`, width, kind: 'plain' };
+    return { text: `(?:\\${index + 1})`, width, kind: 'plain', ways: NOTHING };
   }
 
   /** Reads the letters of `(?i)` or `(?i-s:`; `true` when the parenthesis ends with them. */
@@ -401,11 +408,11 @@ const KEPT = /^\((?:$|\?<[^=!])/;
 const LOOK = /^\(\?<?[=!]$/;
 
 function one(text: string): Piece {
-  return { text, width: 1, kind: 'plain' };
+  return { text, width: 1, kind: 'plain', ways: ONE };
 }
 
 function position(text: string): Piece {
-  return { text, width: 0, kind: 'position' };
+  return { text, width: 0, kind: 'position', ways: NOTHING };
 }
 
 function add(a: number | null, b: number | null): number | null {

@@ -101,7 +101,7 @@ function changeCommands(program: Command, done: Done): void {
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
-      'roll back automatically unless the change is confirmed within this time (60s; 10m with --confirm manual)',
+      'roll back automatically unless the change is kept within this time (60s; 10m with --confirm manual)',
     )
     .option(
       '--confirm <who>',
@@ -129,7 +129,10 @@ function changeCommands(program: Command, done: Done): void {
   );
   fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
     .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
-    .option('--revert-after <time>', 'roll back automatically unless the result is confirmed within this time (60s)')
+    .option(
+      '--revert-after <time>',
+      'restore the current state automatically unless the rollback is kept within this time (60s)',
+    )
     .option('-y, --yes', 'roll back without asking')
     .option(
       '--accept-lockout <host>',

@@ -63,9 +63,14 @@ export async function runProgram(run: ProgramRun): Promise<ProgramOutcome> {
   };
   child.stderr.on('data', keep);
   if (run.maxBytes === null) child.stdout.on('data', keep);
+  // A program that runs as another user (sudo) cannot be ended, and execa waits for its end.
+  const leaving = new Leaving();
+  leaving.after(run.timeoutMs, 'timeout');
   // If a program prints too much, execa only closes the stream; a program that ignores this would continue.
   child.stdout.once('close', () => {
-    if (!child.stdout.readableEnded) child.kill();
+    if (child.stdout.readableEnded) return;
+    child.kill();
+    leaving.after(0, 'too-much');
   });
   // execa waits for the streams, also where only a child that the program left behind still holds them.
   let drain: NodeJS.Timeout | undefined;
@@ -75,13 +80,42 @@ export async function runProgram(run: ProgramRun): Promise<ProgramOutcome> {
       child.stderr.destroy();
     }, DRAIN_MS);
   });
-  const result = await child;
+  const result = await Promise.race([child, leaving.left]);
   clearTimeout(drain);
+  leaving.stop();
   const text = said.toString('utf8');
+  if (typeof result === 'string') {
+    child.stdout.destroy();
+    child.stderr.destroy();
+    child.unref();
+    return { kind: result, said: text };
+  }
   if (result.timedOut) return { kind: 'timeout', said: text };
   if (result.isMaxBuffer) return { kind: 'too-much', said: text };
   if (result.signal !== undefined) return { kind: 'killed', signal: result.signal, said: text };
   if (result.exitCode === undefined)
     return { kind: 'not-started', errno: result.code ?? 'unknown error', why: result.originalMessage ?? '' };
   return { kind: 'exited', exitCode: result.exitCode, stdout: Buffer.from(result.stdout ?? []), said: text };
+}
+
+/** The decision to wait no longer for a program that was told to end. */
+class Leaving {
+  readonly left: Promise<'timeout' | 'too-much'>;
+  #leave: (kind: 'timeout' | 'too-much') => void = () => undefined;
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  constructor() {
+    this.left = new Promise((resolve) => {
+      this.#leave = resolve;
+    });
+  }
+
+  /** @param ms when the program is told to end */
+  after(ms: number, kind: 'timeout' | 'too-much'): void {
+    this.#timers.push(setTimeout(() => this.#leave(kind), ms + KILL_AFTER_MS + 2 * DRAIN_MS));
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearTimeout(timer);
+  }
 }

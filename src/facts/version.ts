@@ -1,4 +1,6 @@
-import type { Fault } from '../core/failure.ts'; /** The oldest supported firewalld: the first with policies and zone forwarding. */
+import type { Fault } from '../core/failure.ts';
+
+/** The oldest supported firewalld: the first with policies and zone forwarding. */
 
 const OLDEST_SUPPORTED = '0.9.0';
 

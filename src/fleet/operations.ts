@@ -22,7 +22,8 @@ export interface RunContext extends DecideContext {
   /** How to reach hosts that probes connect from and that are not in `jobs` (`--limit`). */
   readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
   /** The logins under way on hosts that probes connect from, for the run as a whole. */
-  readonly peerLogins: Gates /** `--cut-revoked`: once a change is kept, flows that it revoked are ended. */;
+  readonly peerLogins: Gates;
+  /** `--cut-revoked`: once a change is kept, flows that it revoked are ended. */
   readonly cutRevoked?: boolean;
   /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;

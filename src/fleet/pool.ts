@@ -36,7 +36,9 @@ export class Gates {
     this.#gates.set(name, gate);
     return gate;
   }
-} /** Runs at most `limit` pieces of work at once; the others wait in their order. */
+}
+
+/** Runs at most `limit` pieces of work at once; the others wait in their order. */
 export class Gate {
   #free: number;
   readonly #waiting: (() => void)[] = [];

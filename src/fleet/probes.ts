@@ -179,7 +179,9 @@ async function runCommand(probe: CommandProbe, job: HostJob): Promise<Miss | nul
 function startReason(errno: string, why: string): string {
   if (errno === 'ENOENT') return 'there is no such program';
   return errno === 'EACCES' ? 'it is not executable' : terminalLine(why);
-} /** The last lines of a program's output, safe for a terminal. */
+}
+
+/** The last lines of a program's output, safe for a terminal. */
 function lastLines(output: string): readonly string[] {
   const lines = terminalText(output)
     .split('\n')

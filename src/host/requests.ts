@@ -63,7 +63,9 @@ export interface RunState {
 /** Settings that the daemon takes over, by kind and name. */
 type WireSettings = {
   readonly [F in OurFolder]: Readonly<Record<string, Settings<F>>>;
-}; /** Move 3: the runtime becomes permanent. */
+};
+
+/** Move 3: the runtime becomes permanent. */
 export interface PermanentRequest extends WireSettings {
   readonly operation: 'permanent';
   readonly id: string;

@@ -13,9 +13,9 @@ import type { KnownNames } from './rules.ts';
 import { type Checked, SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
-const CHECKER = new SchemaChecker(
-  matrixSchema,
-); /** A matrix with all problems of its file and of those that it extends. */
+const CHECKER = new SchemaChecker(matrixSchema);
+
+/** A matrix with all problems of its file and of those that it extends. */
 export interface MatrixReading {
   /** `null` when a problem is an error. */
   readonly matrix: Matrix | null;
@@ -205,7 +205,9 @@ function mergeRoles(part: Part, roles: Map<string, MatrixRole>, known: KnownName
     });
     roles.set(name, merged);
   }
-} /** What can be read of a matrix with errors; of an unreadable role only its name. */
+}
+
+/** What can be read of a matrix with errors; of an unreadable role only its name. */
 function partialMatrix(
   written: MatrixFile,
   yaml: YamlFile,

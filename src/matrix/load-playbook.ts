@@ -12,7 +12,9 @@ import { type PlayEntry, playbookSchema, type SerialEntry } from './playbook-sch
 import { SchemaChecker } from './schema-problems.ts';
 import { displayPath, resolveReference } from './shipped.ts';
 
-const CHECKER = new SchemaChecker(playbookSchema); /** A playbook with all its problems and those of its matrices. */
+const CHECKER = new SchemaChecker(playbookSchema);
+
+/** A playbook with all its problems and those of its matrices. */
 export interface PlaybookReading {
   /** `null` when a problem is an error. */
   readonly playbook: Playbook | null;

@@ -57,8 +57,24 @@ describe('what cannot be translated is refused', () => {
     ['a{2}{3}', 'repeats a repeat at "{3}"'],
     ['^*', 'has nothing to repeat at "*"'],
     ['(?P<a>x)(?P<a>y)', 'has two groups with the name "a"'],
+    [`(${'a?'.repeat(120)})${'a'.repeat(40)}c`, 'has too many optional parts or alternatives that follow each other'],
+    [`(${'(a)|'.repeat(60)}b)`.repeat(4), 'has too many optional parts or alternatives that follow each other'],
   ])('%s', (source, says) => {
     expect(translatePythonRegex(source)).toBe(says);
+  });
+
+  it.each([
+    `(${[...Array(60).keys()].map((number) => `web${number}`).join('|')})`,
+    String.raw`(\d{1,3}\.){3}\d{1,3}(/\d+)?`,
+    `(${'a?'.repeat(25)})${'a'.repeat(40)}c`,
+    '((((a?){20}){20}){20}){20}',
+    `${'[a-z]*-?'.repeat(12)}`,
+  ])('not %s, which V8 compiles within a second', (source) => {
+    const regex = translated(source, '');
+    const began = performance.now();
+    // Only the second use compiles it to machine code.
+    for (const text of ['web1', 'aaaa', 'db1']) text.replace(regex, '');
+    expect(performance.now() - began).toBeLessThan(1_000);
   });
 
   it('says whether it refers back', () => {

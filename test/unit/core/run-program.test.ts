@@ -1,4 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ProgramRun, runProgram } from '../../../src/core/run-program.ts';
 
@@ -58,6 +61,31 @@ describe('a program that is run for its output', () => {
     const stubborn = 'trap "" TERM; while :; do sleep 0.1; done';
     expect(await within(5000, sh(stubborn, slow))).toMatchObject({ kind: 'timeout' });
   });
+
+  it.runIf(process.getuid?.() === 0 && existsSync('/usr/bin/setpriv'))(
+    'is not waited for when its time is up and it may not be killed',
+    async () => {
+      // As with sudo: nobody's portfw starts it, and it makes itself root.
+      const folder = mkdtempSync(join(tmpdir(), 'portfw-run-program-'));
+      try {
+        chmodSync(folder, 0o755);
+        const setpriv = join(folder, 'setpriv');
+        copyFileSync('/usr/bin/setpriv', setpriv);
+        chmodSync(setpriv, 0o4755);
+        const argv = [setpriv, '--reuid=0', 'sh', '-c', 'id -u; exec sleep 4'];
+        const script = `const { runProgram } = await import('${new URL('../../../dist/core/run-program.js', import.meta.url).href}');
+        process.setuid(65534);
+        const began = performance.now();
+        const outcome = await runProgram({ argv: ${JSON.stringify(argv)}, timeoutMs: 300, maxBytes: null });
+        console.log(JSON.stringify({ ...outcome, inTime: performance.now() - began < 3000 }));
+        process.exit();`;
+        const told = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+        expect(JSON.parse(told)).toEqual({ kind: 'timeout', said: '0\n', inTime: true });
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 
   it('may print as much as it may, and is ended by one byte more', async () => {
     expect(await sh('head -c 1000 /dev/zero')).toMatchObject({ kind: 'exited', stdout: Buffer.alloc(1000) });

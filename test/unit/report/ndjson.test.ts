@@ -119,7 +119,7 @@ describe('NDJSON', () => {
 
 describe('the published form of events', () => {
   it('ships as a JSON Schema that is made of it', () => {
-    // When this fails: npx tsx test/generate-schemas.ts
+    // When this fails: npx tsx test/tools/generate-schemas.ts
     expect(readFileSync(SHIPPED, 'utf8')).toBe(`${JSON.stringify(EVENTS_SCHEMA.schema, null, 2)}\n`);
   });
 
