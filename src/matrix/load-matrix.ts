@@ -128,7 +128,8 @@ function resolveMatrix(
     problems.push(new Problem({ severity: 'error', code, what, solve, location }));
   };
   const base = reading?.matrix ?? null;
-  const part: Part = { written, yaml, checked, base, report }; // Without its base nothing can be checked: the base's problems must be solved first.
+  const part: Part = { written, yaml, checked, base, report };
+  // Without its base nothing can be checked: the base's problems must be solved first.
   const baseless = written.extends !== undefined && base === null;
 
   checkHead(part);
