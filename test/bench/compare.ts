@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { setUpLab } from '../set-up/lab.ts';
 import { FOR_BENCH } from '../set-up/needs.ts';
@@ -129,7 +130,7 @@ async function reset(lab: Lab): Promise<void> {
   await Promise.all(
     lab.hosts.map((host) =>
       host.sh(
-        'rm -f /etc/firewalld/zones/bench.xml* /etc/firewalld/zones/portfw-* /etc/firewalld/services/portfw-*; rm -rf /var/lib/portfw; systemctl restart firewalld; until firewall-cmd --state >/dev/null 2>&1; do sleep 0.1; done',
+        `rm -f /etc/firewalld/zones/bench.xml* /etc/firewalld/zones/portfw-* /etc/firewalld/services/portfw-*; rm -rf /var/lib/portfw; ${RESTART_FIREWALLD}`,
       ),
     ),
   );

@@ -1,5 +1,6 @@
 import { placeForeignRules, RULES_BESIDE } from '../integration/helpers/foreign-rules.ts';
 import type { Variables } from '../integration/helpers/lab-inventory.ts';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { HostSpec, LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { TUNNEL } from '../lab/tunnel.ts';
@@ -108,7 +109,7 @@ export const KINDS = {
     furnish: async (host) =>
       void (await host.sh(`
         sed -i 's/^FirewallBackend=.*/FirewallBackend=iptables/' /etc/firewalld/firewalld.conf
-        systemctl restart firewalld`)),
+        ${RESTART_FIREWALLD}`)),
     bring: async (host) => void (await host.sh(`iptables -n -L f2b-sshd >/dev/null 2>&1 || {${RULES_BESIDE}\n}`)),
     takeAway: AWAY,
   },
@@ -194,7 +195,7 @@ export const KINDS = {
       void (await host.sh(`
         links=$(for n in $(seq ${pairs(host)}); do printf '<interface name="many%s"/><interface name="peer%s"/>' $n $n; done)
         echo "<?xml version='1.0'?><zone><short>Many</short>$links</zone>" >/etc/firewalld/zones/many.xml
-        systemctl restart firewalld`)),
+        ${RESTART_FIREWALLD}`)),
     window: 25,
   },
   networkManager: {

@@ -3,6 +3,7 @@ import { appendFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { placeAdminFiles } from '../integration/helpers/admin-files.ts';
 import { denyMethods } from '../integration/helpers/saboteur.ts';
+import { AWAIT_FIREWALLD, RESTART_FIREWALLD, START_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import type { Lab } from '../lab/lab.ts';
 import { Controller } from './controller.ts';
@@ -57,15 +58,8 @@ tar -x -p -C / -f ${BASELINES}/$baseline.tar
 while read -r uuid zone; do nmcli connection modify "$uuid" connection.zone "$zone"; done <${BASELINES}/$baseline.connections
 systemctl reset-failed firewalld.service ssh.service 2>/dev/null || true
 systemctl is-active --quiet ssh.service || systemctl start ssh.service
-systemctl start firewalld.service
-mkdir -p ${HOLD_FOLDER}`;
-
-const AWAIT_RUNNING = `
-n=0
-until busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state 2>/dev/null | grep -q RUNNING; do
-  n=$((n + 1)); [ $n -lt 1200 ] || { echo 'firewalld does not come up' >&2; exit 1; }
-  sleep 0.05
-done`;
+mkdir -p ${HOLD_FOLDER}
+${START_FIREWALLD}`;
 
 /** Ends with 0 when the host is quiet, with 9 after so many tenths of a second. */
 const QUIET = `
@@ -143,7 +137,7 @@ export class Stand {
     );
     await host.writeFile('/tmp/clock.py', HOST_CLOCK);
     await host.sh(
-      'for file in /etc/python3.*/sitecustomize.py; do cat /tmp/clock.py >>"$file"; done; systemctl restart firewalld.service',
+      `for file in /etc/python3.*/sitecustomize.py; do cat /tmp/clock.py >>"$file"; done; ${RESTART_FIREWALLD}`,
     );
     await enable(host, 'lab-answer', ANSWER, `PROGRAM ${CLOSED.join(' ')}`);
     // It would lock out whoever connects and does not log in, as the watch does.
@@ -151,7 +145,7 @@ export class Stand {
       await host.sh('echo "PerSourcePenalties no" >/etc/ssh/sshd_config.d/zz-watch.conf; systemctl reload ssh.service');
     await host.writeFile(
       `${BASELINES}/reset.sh`,
-      `${this.kind.takeAway === undefined ? '' : `(${this.kind.takeAway}\n) 2>/dev/null || true`}\n${RESET}\n${AWAIT_RUNNING}\n${AWAIT_CONNECTIONS}\n[ -z "$theirs" ] || ${ADD_THEIRS}\n`,
+      `${this.kind.takeAway === undefined ? '' : `(${this.kind.takeAway}\n) 2>/dev/null || true`}\n${RESET}\n${AWAIT_CONNECTIONS}\n[ -z "$theirs" ] || ${ADD_THEIRS}\n`,
     );
     await placeAdminFiles(host);
     await this.kind.furnish?.(host, this.lab);
@@ -249,9 +243,9 @@ export class Stand {
         pkill -KILL -x firewalld || true
         for table in 'inet firewalld' 'ip firewalld' 'ip6 firewalld'; do nft delete table $table 2>/dev/null || true; done
         systemctl reset-failed firewalld.service 2>/dev/null || true
-        systemctl start firewalld.service
+        ${START_FIREWALLD}
       }
-      ${AWAIT_RUNNING}`);
+      ${AWAIT_FIREWALLD}`);
     // The host's own people do not hold the old rules meanwhile.
     if (did !== '') watch.excuseOpen(from, performance.now());
   }
@@ -274,7 +268,7 @@ export class Stand {
 
   /** Starts firewalld anew, with what others have at runtime and in the kernel only: a sandboxed one sees no mount made after its start. */
   async restartFirewalld(): Promise<void> {
-    await this.host.sh(`systemctl restart firewalld.service\n${AWAIT_RUNNING}\n${ADD_THEIRS}`);
+    await this.host.sh(`${RESTART_FIREWALLD}\n${ADD_THEIRS}`);
     if (this.kind.host?.networkManager === true) await pause(3);
     await this.kind.bring?.(this.host);
   }
@@ -329,7 +323,7 @@ export class Stand {
     const old = await look(this.host);
     await this.#mustEnd(run, 0);
     const changed = await look(this.host);
-    await this.host.sh(`${this.kind.takeAway ?? ''}\nsystemctl restart firewalld.service\n${AWAIT_RUNNING}`);
+    await this.host.sh(`${this.kind.takeAway ?? ''}\n${RESTART_FIREWALLD}`);
     if (this.kind.host?.networkManager === true) await pause(3);
     await this.host.sh(this.kind.boundAgain ?? ':');
     const newBooted = await look(this.host);

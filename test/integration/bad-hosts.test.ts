@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { HostOutcome } from '../../src/fleet/events.ts';
+import { AWAIT_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { type HostState, isLocked, remembered, stateOf, statesOf } from './helpers/host-state.ts';
@@ -21,19 +22,16 @@ let plan: CliResult;
 let apply: JsonRun;
 let shared: Readonly<Record<string, Variables>>;
 
-/** firewalld loads its rules after it has told systemd that it runs. */
-const SETTLED = 'until firewall-cmd --state 2>&1 | grep -qE "^(running|failed)$"; do sleep 0.1; done';
-
 /** Hosts that each have a machine of their own, and how it is made bad. */
 const MACHINES: Readonly<Record<string, (host: LabHost) => Promise<unknown>>> = {
   'too-old': (host) =>
     host.sh(`
       sed -i "s/^VERSION = .*/VERSION = '0.8.2'/" /usr/lib/python3/dist-packages/firewall/config/__init__.py
       systemctl restart firewalld.service
-      ${SETTLED}`),
+      ${AWAIT_FIREWALLD}`),
   fallback: async (host) => {
     await host.writeFile('/etc/firewalld/zones/office.xml', '<zone><service name="ssh"/>');
-    await host.sh(`systemctl restart firewalld.service; ${SETTLED}`);
+    await host.sh(`systemctl restart firewalld.service\n${AWAIT_FIREWALLD}`);
   },
   torn: (host) => host.writeFile('/etc/firewalld/zones/office.xml', '<?xml version="1.0"?>\n<zone>\n  <service na'),
   garbled: async (host) => {

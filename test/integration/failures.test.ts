@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { HostOutcome } from '../../src/fleet/events.ts';
+import { START_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { CliProcess } from './helpers/cli-process.ts';
@@ -38,7 +39,7 @@ rm -rf /etc/firewalld/*/portfw-* /etc/firewalld/.portfw-* /run/portfw/lock /var/
 rm -f /etc/systemd/system/portfw-* /etc/systemd/system/*.wants/portfw-*
 systemctl stop firewalld.service
 for table in 'inet firewalld' 'ip firewalld' 'ip6 firewalld'; do nft delete table $table 2>/dev/null || true; done
-systemctl start firewalld.service`;
+${START_FIREWALLD}`;
 const NAMES = ['old', 'middle', 'young'];
 
 beforeAll(async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { START_FIREWALLD } from '../lab/firewalld.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { type Variables, writeInventory } from './helpers/lab-inventory.ts';
 import { answers, type Between, leadThrough, seen } from './helpers/passing.ts';
@@ -94,10 +95,7 @@ describe('a host that could be a router', { timeout: 400_000 }, () => {
   it('is one as long as nothing filters: the machines reach each other', async () => {
     await Promise.all(NAMES.map((name) => lab.host(name).run('systemctl', 'stop', 'firewalld')));
     expect(await through()).toEqual(everywhere(EVERYTHING));
-    await Promise.all(NAMES.map((name) => lab.host(name).run('systemctl', 'start', 'firewalld')));
-    await Promise.all(
-      NAMES.map((name) => lab.host(name).sh('until firewall-cmd --state >/dev/null 2>&1; do sleep 0.2; done')),
-    );
+    await Promise.all(NAMES.map((name) => lab.host(name).sh(START_FIREWALLD)));
     expect(await through()).toEqual(everywhere([], PINGS));
   });
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { RULES_BESIDE } from './helpers/foreign-rules.ts';
@@ -49,7 +50,7 @@ beforeAll(async () => {
     }
     await host.sh(`
       sed -i 's/^FirewallBackend=.*/FirewallBackend=iptables/' /etc/firewalld/firewalld.conf
-      systemctl restart firewalld`);
+      ${RESTART_FIREWALLD}`);
     await host.listenOn([443, 7777, 9100, 3306].map((port) => ({ protocol: 'tcp', from: port, to: port })));
   });
 });

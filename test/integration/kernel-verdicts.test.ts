@@ -5,6 +5,7 @@ import { Evaluator } from '../../src/kernel/evaluate.ts';
 import { combine, readIptablesSave } from '../../src/kernel/read-iptables-save.ts';
 import { readNft } from '../../src/kernel/read-nft.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import {
@@ -91,7 +92,8 @@ with open('/run/admin.nft', 'w') as out:
     out.write(config['nft'] + chr(10))
 END
 busctl call --timeout=60 org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 reload 2>/dev/null ||
-  { systemctl restart firewalld && firewall-cmd --quiet --state; } || exit 9
+  { ${RESTART_FIREWALLD}
+  } || exit 9
 nft -f /run/admin.nft
 nft -j list ruleset
 echo

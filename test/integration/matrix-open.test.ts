@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MatrixRow } from '../../src/matrix/matrix.ts';
+import { AWAIT_FIREWALLD } from '../lab/firewalld.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { everything, expectedOpen, matrixRows, rpcPort, udpToScan } from './helpers/expected-open.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';
@@ -291,7 +292,7 @@ describe('a restart', { timeout: 400_000 }, () => {
         const host = lab.host(name);
         await host.restart();
         // It is on the bus, and counts as started, before it has made its rules.
-        await host.sh('until firewall-cmd --state >/dev/null 2>&1; do sleep 0.2; done');
+        await host.sh(AWAIT_FIREWALLD);
         await host.listenOn(EVERY_PORT);
         const found = await looker.compare({ at: host.publicAddress || host.privateAddress, open: ports });
         expect(found).toEqual({});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { stateOf } from './helpers/host-state.ts';
@@ -48,8 +49,7 @@ async function onEach(command: string, ...more: readonly string[]): Promise<Read
 }
 
 /** A daemon that sees what is mounted now: it may live in a mount namespace of its own. */
-const RESTART = `systemctl reset-failed firewalld; systemctl restart firewalld
-  until firewall-cmd --state 2>&1 | grep -q '^running$'; do sleep 0.05; done`;
+const RESTART = `systemctl reset-failed firewalld; ${RESTART_FIREWALLD}`;
 
 /** The configuration that the package brought, and nothing of ours. */
 const PRISTINE = `
@@ -244,7 +244,7 @@ const REFUSED: readonly {
     title: 'a firewalld that reads another folder',
     script: `cp -a /etc/firewalld /srv/fw/other; mkdir -p /run/systemd/system/firewalld.service.d
       printf '[Service]\\nExecStart=\\nExecStart=/usr/sbin/firewalld --nofork --nopid --system-config /srv/fw/other\\n' >/run/systemd/system/firewalld.service.d/odd.conf
-      systemctl daemon-reload; systemctl restart firewalld; rm -r /run/systemd/system/firewalld.service.d; systemctl daemon-reload`,
+      systemctl daemon-reload; ${RESTART_FIREWALLD}; rm -r /run/systemd/system/firewalld.service.d; systemctl daemon-reload`,
     code: 'other-folder',
     text: /was started with --system-config \/srv\/fw\/other/,
   },

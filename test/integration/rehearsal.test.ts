@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRules } from '../../src/kernel/rules-text.ts';
 import { rulesDifference } from '../helpers/rules-difference.ts';
+import { START_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { HAZARDS } from './helpers/hazards.ts';
@@ -76,7 +77,8 @@ async function reset(host: LabHost): Promise<void> {
       nft delete table $table 2>/dev/null || true
     done
     rm -rf /etc/firewalld && cp -a /root/firewalld.was /etc/firewalld
-    systemctl reset-failed firewalld && systemctl start firewalld && firewall-cmd --quiet --state`);
+    systemctl reset-failed firewalld
+    ${START_FIREWALLD}`);
 }
 
 describe('what a rehearsal says beforehand', { timeout: 900_000, concurrent: true }, () => {

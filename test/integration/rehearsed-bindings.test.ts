@@ -4,6 +4,7 @@ import { readRules } from '../../src/kernel/rules-text.ts';
 import type { Ruleset } from '../../src/kernel/ruleset.ts';
 import type { RehearsedName } from '../../src/plan/rehearsal.ts';
 import { stepsOfKind } from '../../src/plan/steps.ts';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';
@@ -52,7 +53,7 @@ function each<T>(work: (host: LabHost) => Promise<T>): Promise<T[]> {
 
 /** Once firewalld has started anew, and NetworkManager has told it of its connections. */
 async function restarted(host: LabHost): Promise<Ruleset> {
-  await host.sh('systemctl restart firewalld && firewall-cmd --quiet --state');
+  await host.sh(RESTART_FIREWALLD);
   let rules = await rulesInForce(host);
   await expect
     .poll(

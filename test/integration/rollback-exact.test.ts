@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { isLocked, stateOf } from './helpers/host-state.ts';
@@ -65,7 +66,7 @@ beforeEach(async () => {
       await callOff(host);
       await host.sh(`
         rm -rf /etc/firewalld/zones/* /etc/firewalld/services/* /etc/firewalld/ipsets/* /var/lib/portfw/*
-        systemctl restart firewalld`);
+        ${RESTART_FIREWALLD}`);
     }),
   );
 });

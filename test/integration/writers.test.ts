@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { RESTART_FIREWALLD } from '../lab/firewalld.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { foreignRules, placeForeignRules } from './helpers/foreign-rules.ts';
@@ -182,7 +183,7 @@ describe('a host that NetworkManager manages', () => {
       await host.sh('systemctl restart NetworkManager; nm-online --quiet --wait-for-startup --timeout=20');
       await host.run('firewall-cmd', '--reload');
       await expectOurs(host);
-      await host.run('systemctl', 'restart', 'firewalld');
+      await host.sh(RESTART_FIREWALLD);
       await expect.poll(() => bindings(host), { timeout: 10_000 }).toEqual(OURS);
       await writeForeignRules(host);
     });

@@ -1,5 +1,6 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { START_FIREWALLD } from '../../lab/firewalld.ts';
 import type { LabHost } from '../../lab/host.ts';
 import { type Lab, startLab } from '../../lab/lab.ts';
 import { type Variables, writeInventory } from './lab-inventory.ts';
@@ -83,8 +84,7 @@ export class Stand {
       rm -rf /etc/firewalld /var/lib/portfw
       cp -a /root/firewalld-as-packaged /etc/firewalld
       nft flush ruleset
-      systemctl start firewalld
-      until firewall-cmd --state >/dev/null 2>&1; do sleep 0.1; done`,
+      ${START_FIREWALLD}`,
     );
   }
 

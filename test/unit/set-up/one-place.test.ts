@@ -104,3 +104,18 @@ describe('no mirror and no registry is named', () => {
     expect(texts.get('package-lock.json')).not.toMatch(/"resolved": "https?:/);
   });
 });
+
+describe('one place starts the firewalld of a lab host', () => {
+  it('and waits for its rules: who looks before they are loaded sees an open host', () => {
+    const started = found(/^test\/.*\.ts$/, /systemctl\b[^\n]*?\b(?:re)?start\b[^\n]*?\bfirewalld\b[^\n]*/g).filter(
+      ([file, line]) =>
+        file !== 'test/lab/firewalld.ts' && !line.includes('_FIREWALLD}') && !/^test\/unit\//.test(file),
+    );
+    // Each of these waits in a way of its own, because the start is expected to fail or not to last.
+    expect([...new Set(started.map(([file]) => file))].sort()).toEqual([
+      'test/integration/bad-hosts.test.ts',
+      'test/integration/ensure-firewalld.test.ts',
+      'test/integration/rollback-holds.test.ts',
+    ]);
+  });
+});
