@@ -233,7 +233,7 @@ describe('when even the rollback fails', () => {
   it('a host without logins rolls itself back; the run reports it as unknown, never as a success', async () => {
     const host = lab.host('young');
     await sabotage(host, 'wait(LOCK)\nrun("systemctl", "stop", "ssh.service")');
-    const run = await portfwJson('apply', inventory, '--yes', '--limit', 'young', '--revert-after', '5s');
+    const run = await portfwJson('apply', inventory, '--yes', '--limit', 'young', '--revert-after', '10s');
     expect(run.exitCode).toBe(1);
     const { phase, aftermath } = failure(run, host);
     expect(phase).toBe('verifying');
@@ -264,7 +264,7 @@ describe('when even the rollback fails', () => {
         );
       }),
     );
-    const run = await portfwJson('apply', inventory, '--yes', ...limit, '--revert-after', '5s');
+    const run = await portfwJson('apply', inventory, '--yes', ...limit, '--revert-after', '10s');
     for (const host of hosts) {
       const { failure: text, aftermath } = failure(run, host);
       expect(aftermath).toMatchObject({

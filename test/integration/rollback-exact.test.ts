@@ -99,7 +99,7 @@ it('a run that did not reload is rolled back without a reload: a target that wai
       firewall-cmd --zone=portfw-public --add-port=9100/tcp`),
   );
   const before = await each(stateOf);
-  const run = await portfwJson('apply', fails, '--yes', '--revert-after', '8s');
+  const run = await portfwJson('apply', fails, '--yes', '--revert-after', '60s');
   await expectRestored(run, before);
   for (const host of lab.hosts) {
     expect.soft(await answers(host.privateAddress, 22), host.name).toBe(true);
@@ -116,7 +116,7 @@ it('nor is a ban in iptables meanwhile a reason to reload', async () => {
   const [before, handles] = await Promise.all([each(stateOf), each(tableHandle)]);
   const ban = 'run("iptables", "-I", "INPUT", "-s", "203.0.113.66", "-j", "DROP")';
   await each((host) => sabotage(host, `reached("behaves")\n${ban}`));
-  const run = await portfwJson('apply', fails, '--yes', '--revert-after', '8s');
+  const run = await portfwJson('apply', fails, '--yes', '--revert-after', '60s');
   await each(callOff);
   const banned = await each((host) => host.run('iptables', '-S', 'INPUT'));
   await each((host) => host.run('iptables', '-D', 'INPUT', '-s', '203.0.113.66', '-j', 'DROP'));
@@ -161,7 +161,7 @@ it('and after a reload neither does a target that waits in a file of ours', asyn
     host.sh('firewall-cmd --permanent --zone=portfw-private --set-target=DROP; rm /etc/firewalld/zones/*.old'),
   );
   const before = await each(stateOf);
-  const run = await portfwJson('apply', failsAndReloads, '--yes', '--revert-after', '8s');
+  const run = await portfwJson('apply', failsAndReloads, '--yes', '--revert-after', '60s');
   await expectRestored(run, before);
   for (const host of lab.hosts) expect.soft(await answers(host.privateAddress, 22), host.name).toBe(true);
 });
@@ -182,7 +182,7 @@ it('what was closed only at runtime stays closed, and what is only in a file doe
       firewall-cmd --permanent --zone=dmz2 --add-masquerade`);
   });
   const [before, listed] = await Promise.all([each(stateOf), each((host) => zones(host, 'office', 'dmz2'))]);
-  const run = await portfwJson('apply', failsAndReloads, '--yes', '--revert-after', '8s');
+  const run = await portfwJson('apply', failsAndReloads, '--yes', '--revert-after', '60s');
   await expectRestored(run, before);
   for (const [at, host] of lab.hosts.entries()) {
     expect.soft(await zones(host, 'office', 'dmz2'), host.name).toBe(listed[at]);
