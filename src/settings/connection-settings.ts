@@ -31,7 +31,7 @@ export function readConnection(
   const address = given?.value ?? host.name;
   if (unmanaged !== null) {
     return {
-      kind: 'ssh',
+      kind: unmanaged.kind === 'local-among-remote' ? 'local' : 'ssh',
       address,
       port: null,
       user: null,

@@ -156,6 +156,19 @@ export const publishedEvent = z.discriminatedUnion('kind', [
     hosts,
     at,
   }),
+  z.object({
+    kind: z.literal('hosts-left-out'),
+    hosts: z.array(
+      z.object({
+        host,
+        why: z
+          .enum(['connection', 'local-among-remote'])
+          .describe('portfw does not speak its connection, or it is the machine that portfw runs on'),
+        connection: text.describe('its ansible_connection'),
+      }),
+    ),
+    at,
+  }),
   z.object({ kind: z.literal('host-phase'), host, phase, at }),
   z.object({ kind: z.literal('host-note'), host, severity: z.enum(['info', 'warning']), text, at }),
   z.object({ kind: z.literal('host-planned'), host, plan, at }),

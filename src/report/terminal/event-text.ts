@@ -2,6 +2,7 @@ import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
+import { leftOutText } from '../../settings/left-out.ts';
 import { oneLine } from '../clean.ts';
 import { type FailureView, outcomeView } from '../outcome-view.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
@@ -19,6 +20,8 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
   switch (event.kind) {
     case 'run-started':
       return { weight: 'run', lines: [`${event.command}: ${counted(event.hosts.length, 'host')}`] };
+    case 'hosts-left-out':
+      return { weight: 'note', lines: [`note: left out: ${leftOutText(event.hosts)}`] };
     case 'batch-started':
       return batchText(event);
     case 'batches-split':

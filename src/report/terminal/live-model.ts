@@ -61,6 +61,7 @@ export class LiveModel {
       case 'interrupted':
         this.#interrupted = true;
         break;
+      case 'hosts-left-out':
       case 'host-note':
       case 'batches-split':
       case 'batch-finished':
