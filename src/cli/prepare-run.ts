@@ -159,7 +159,7 @@ function probingPeers(
   const names = new Set<string>();
   for (const { name } of hosts) {
     for (const probe of plays.get(name)?.probes ?? []) {
-      for (const peer of probePeers(inventory, probe, name)) names.add(peer);
+      for (const peer of probePeers(inventory, settings, probe, name)) names.add(peer);
     }
   }
   for (const { name } of hosts) names.delete(name);

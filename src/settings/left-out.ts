@@ -1,6 +1,6 @@
 import { three } from '../core/lists.ts';
 import { terminalLine } from '../core/terminal-text.ts';
-import type { HostSettings } from './settings-types.ts';
+import type { HostSettings, Unmanaged } from './settings-types.ts';
 
 /** A host that a run leaves out, although nobody has written `portfw_managed: false` for it. */
 export interface LeftOut {
@@ -10,10 +10,15 @@ export interface LeftOut {
   readonly connection: string;
 }
 
+/** Whether a host is not managed because of its connection. */
+export function isLeftOut(unmanaged: Unmanaged | null): unmanaged is Exclude<Unmanaged, { kind: 'declared' }> {
+  return unmanaged !== null && unmanaged.kind !== 'declared';
+}
+
 /** Those of some hosts that are left out because of their connection, in the same order. */
 export function leftOut(hosts: Iterable<HostSettings>): readonly LeftOut[] {
   return [...hosts].flatMap(({ name, unmanaged }): LeftOut[] => {
-    if (unmanaged === null || unmanaged.kind === 'declared') return [];
+    if (!isLeftOut(unmanaged)) return [];
     return [{ host: name, why: unmanaged.kind, connection: unmanaged.connection }];
   });
 }

@@ -99,11 +99,15 @@ describe('probes', () => {
     const inventory = await loadInventory('test/fixtures/matrix/assign/peers.yaml');
     const from = (pattern: string, host: string | null): Probe =>
       ({ ...play?.probes[0], host, from: { pattern, location: at(1, 1) } }) as Probe;
-    expect(probePeers(inventory, from('web[0:2]', null), 'web02')).toEqual(['web01', 'web03']);
-    expect(probePeers(inventory, from('web[0:2]', '198.51.100.7'), 'web02')).toEqual(['web01', 'web02', 'web03']);
-    expect(probePeers(inventory, from('web02', null), 'web02')).toEqual([]);
-    expect(probePeers(inventory, play!.probes[0]!, 'web02')).toEqual([]);
-    expect(probePeers(inventory, play!.probes[5]!, 'web02')).toEqual([]);
+    expect(probePeers(inventory, new Map(), from('web[0:2]', null), 'web02')).toEqual(['web01', 'web03']);
+    expect(probePeers(inventory, new Map(), from('web[0:2]', '198.51.100.7'), 'web02')).toEqual([
+      'web01',
+      'web02',
+      'web03',
+    ]);
+    expect(probePeers(inventory, new Map(), from('web02', null), 'web02')).toEqual([]);
+    expect(probePeers(inventory, new Map(), play!.probes[0]!, 'web02')).toEqual([]);
+    expect(probePeers(inventory, new Map(), play!.probes[5]!, 'web02')).toEqual([]);
   });
 });
 
