@@ -139,13 +139,12 @@ function whyNone(hosts: readonly HostSettings[]): string {
   if (hosts.length === 0) return 'Add hosts, or see the hosts with "portfw inventory"';
   if (out.length === 0) return 'These hosts have portfw_managed: false; portfw never logs in to them';
   const local = out.filter(({ why }) => why === 'local-among-remote').map(({ host }) => terminalLine(host));
+  const one = local.length === 1 ? three(local) : `one of ${three(local)}`;
   return [
     `Left out: ${leftOutText(out)}`,
     ...(out.length < hosts.length ? ['The others have portfw_managed: false'] : []),
     ...(local.length < out.length ? ['portfw manages hosts over ssh only'] : []),
-    ...(local.length === 0
-      ? []
-      : [`To have portfw configure this machine, write portfw_managed: true for ${three(local)}`]),
+    ...(local.length === 0 ? [] : [`To have portfw configure this machine, write portfw_managed: true for ${one}`]),
   ].join('. ');
 }
 

@@ -88,9 +88,9 @@ class FleetRun {
       kind: 'run-started',
       command: command.kind,
       hosts: this.#jobs.map((job) => job.host),
+      ...(this.#leftOut.length === 0 ? {} : { leftOut: this.#leftOut }),
       at: books.at(),
     });
-    if (this.#leftOut.length > 0) books.emit({ kind: 'hosts-left-out', hosts: this.#leftOut, at: books.at() });
     if (signal.aborted) onAbort();
     try {
       for (const jobs of this.#firstPass()) {

@@ -277,7 +277,8 @@ function leftOutHosts(world: LintWorld): Finding[] {
   const first = world.hosts.find(({ name }) => name === hosts[0]?.host)?.unmanaged;
   if (first === null || first === undefined || first.kind === 'declared') return [];
   const local = hosts.filter(({ why }) => why === 'local-among-remote').map(({ host }) => host);
-  const meant = local.length === 0 ? '' : `; if portfw should configure this machine, true for ${threeShown(local)}`;
+  const one = local.length === 1 ? threeShown(local) : `one of ${threeShown(local)}`;
+  const meant = local.length === 0 ? '' : `; if portfw should configure this machine, true for ${one}`;
   return [
     {
       what: `every run leaves out ${leftOutText(hosts)}`,

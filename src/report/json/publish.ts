@@ -12,14 +12,7 @@ type InternalOutcome<K extends HostOutcome['kind']> = Extract<HostOutcome, { kin
 type OutcomeOf<K extends PublishedOutcome['kind']> = Extract<PublishedOutcome, { kind: K }>;
 
 /** Kinds whose published form is the same as the internal one. */
-type SameEvent =
-  | 'hosts-left-out'
-  | 'host-phase'
-  | 'host-note'
-  | 'batches-split'
-  | 'batch-started'
-  | 'batch-finished'
-  | 'interrupted';
+type SameEvent = 'host-phase' | 'host-note' | 'batches-split' | 'batch-started' | 'batch-finished' | 'interrupted';
 type SameOutcome =
   | 'facts'
   | 'roles'
@@ -54,7 +47,6 @@ export class Publisher {
         const { kind, ...rest } = published;
         return [{ kind, format: EVENT_FORMAT, ...rest }];
       }
-      case 'hosts-left-out':
       case 'host-phase':
       case 'host-note':
       case 'batches-split':

@@ -61,7 +61,6 @@ export class LiveModel {
       case 'interrupted':
         this.#interrupted = true;
         break;
-      case 'hosts-left-out':
       case 'host-note':
       case 'batches-split':
       case 'batch-finished':
