@@ -134,6 +134,8 @@ describe('hosts that are not for portfw', () => {
     const file = join(lab.directory, 'one-by-one.yaml');
     await writeFile(file, '- hosts: all\n  matrix: portaswitch\n  serial: 1\n  max_fail_percentage: 0\n');
     const run = await portfwJson('apply', mixed, '--yes', '--playbook', file);
+    outcomeOf(await portfwJson('rollback', mixed, '--yes'), 'two', 'rolled-back');
+    expect(await statesOf(lab.hosts)).toEqual(pristine);
     expect(kinds(run)).toEqual({ two: 'changed' });
     expect(batches(run)).toEqual([['two']]);
     expect(run.exitCode).toBe(0);
@@ -143,8 +145,6 @@ describe('hosts that are not for portfw', () => {
       'localhost local-among-remote',
       'pc1 connection',
     ]);
-    outcomeOf(await portfwJson('rollback', mixed, '--yes'), 'two', 'rolled-back');
-    expect(await statesOf(lab.hosts)).toEqual(pristine);
     expect(knocks).toBe(0);
     server.close();
   });
