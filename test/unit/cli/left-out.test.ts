@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { lintFiles } from '../../../src/cli/commands/lint.ts';
 import { BuiltPortfw, type Ended } from './helpers/portfw.ts';
 
 const built = new BuiltPortfw();
@@ -108,6 +109,21 @@ describe('a run over an inventory with hosts that are not for portfw', { timeout
     writeFileSync(file, 'localhost ansible_connection=local portfw_managed=True\nw1 ansible_connection=winrm\n');
     const { stdout } = await portfw('facts', file);
     expect(stdout.split('\n')[0]).toBe('facts: 1 host; left out: w1 (ansible_connection: winrm)');
+  });
+});
+
+describe('portfw lint', { timeout: 30_000 }, () => {
+  it('checks in a file of variables for another connection only what is for portfw', async () => {
+    const file = join(folder, 'group_vars/windows.yml');
+    mkdirSync(join(folder, 'group_vars'), { recursive: true });
+    const rest = 'ansible_become_user: some one\nansible_host: /srv/x y\nportfw_rolse: []\n';
+    const lines = async (connection: string): Promise<readonly (number | undefined)[]> => {
+      writeFileSync(file, `ansible_connection: ${connection}\n${rest}`);
+      const { problems } = await lintFiles([file], { today: '2026-06-01' });
+      return problems.map(({ location }) => location?.line);
+    };
+    expect(await lines('winrm')).toEqual([4]);
+    expect(await lines('ssh')).toEqual([2, 3, 4]);
   });
 });
 
