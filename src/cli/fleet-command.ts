@@ -95,6 +95,7 @@ export async function runOverFleet(
     const context = { ...prepared.context, ...options.context, signal: interruption.signal };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
       forks: flags.forks,
+      leftOut: prepared.leftOut,
       emit,
     });
     await report.rest();

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchLimit, requireHosts } from '../ansible/patterns/patterns.ts';
 import { type SecretName, secretFromEnvironment } from '../core/environment.ts';
+import { three } from '../core/lists.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -11,6 +12,7 @@ import type { FleetContext } from '../fleet/books.ts';
 import type { HostJob } from '../fleet/operations.ts';
 import type { Play } from '../matrix/matrix.ts';
 import { probePeers } from '../matrix/probe-peers.ts';
+import { type LeftOut, leftOut, leftOutText } from '../settings/left-out.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
@@ -28,6 +30,8 @@ export interface PreparedRun {
   readonly context: Omit<FleetContext, 'signal'>;
   /** Warnings about the files, which do not stop the run. */
   readonly warnings: readonly Problem[];
+  /** The hosts of `--limit` that the run is not for, because of their connection. */
+  readonly leftOut: readonly LeftOut[];
   /** Through which servers ask the user during a login. */
   readonly questions: QuestionDesk;
   /** Logs out of the jump hosts that the hosts' connections shared. */
@@ -50,7 +54,7 @@ export async function prepareRun(
   const { inventory, settings, plays, problems } = await readFiles(sources, flags.playbook ?? null, matrix, vault);
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
-  const hosts = chosenHosts(inventory, settings, flags, sources);
+  const { hosts, leftOut } = chosenHosts(inventory, settings, flags, sources);
   const acceptLockout = acceptedHosts('--accept-lockout', flags.acceptLockout, hosts);
   const acceptForwardingStop = acceptedHosts('--accept-forwarding-stop', flags.acceptForwardingStop, hosts);
 
@@ -102,35 +106,46 @@ export async function prepareRun(
     acceptLockout,
     acceptForwardingStop,
   };
-  return { context, warnings, questions, close: () => transport.close() };
+  return { context, leftOut, warnings, questions, close: () => transport.close() };
 }
 
-/** The managed hosts that `--limit` leaves, in the inventory's order. */
+/** The managed hosts that `--limit` leaves, in the inventory's order, and those that it names in vain. */
 function chosenHosts(
   inventory: Inventory,
   settings: ReadonlyMap<string, HostSettings>,
   flags: RunFlags,
   sources: readonly string[],
-): readonly HostSettings[] {
+): { readonly hosts: readonly HostSettings[]; readonly leftOut: readonly LeftOut[] } {
   // An unset variable in a script must not turn one host into all of them.
   if (flags.limit?.trim() === '')
     throw new UsageError('--limit is empty', 'Name hosts or groups, or leave it out to mean all');
   const limited = flags.limit === undefined ? null : new Set(requireHosts(matchLimit(inventory, flags.limit)));
-  const managed = [...inventory.hosts.keys()].flatMap((name) => {
-    const own = settings.get(name);
-    return own?.managed === true ? [own] : [];
-  });
-  const chosen = limited === null ? managed : managed.filter((host) => limited.has(host.name));
-  if (chosen.length > 0) return chosen;
-  throw limited === null || managed.length === 0
-    ? new UsageError(
-        `${terminalLine(sources.join(', '))} has no host to manage`,
-        'Add hosts, or see the hosts with "portfw inventory"',
-      )
-    : new UsageError(
-        `no host of "${terminalLine(flags.limit!)}" is managed`,
-        'These hosts have portfw_managed: false; portfw never logs in to them',
-      );
+  const chosen = [...inventory.hosts.keys()].flatMap((name) =>
+    limited === null || limited.has(name) ? (settings.get(name) ?? []) : [],
+  );
+  const hosts = chosen.filter((host) => host.managed);
+  if (hosts.length > 0) return { hosts, leftOut: leftOut(chosen) };
+  throw new UsageError(
+    limited === null
+      ? `${terminalLine(sources.join(', '))} has no host to manage`
+      : `no host of "${terminalLine(flags.limit!)}" is managed`,
+    whyNone(chosen),
+  );
+}
+
+/** Why none of some hosts is managed, and how to have it otherwise. */
+function whyNone(hosts: readonly HostSettings[]): string {
+  const out = leftOut(hosts);
+  if (hosts.length === 0) return 'Add hosts, or see the hosts with "portfw inventory"';
+  if (out.length === 0) return 'These hosts have portfw_managed: false; portfw never logs in to them';
+  const local = out.filter(({ why }) => why === 'local-among-remote').map(({ host }) => terminalLine(host));
+  const one = local.length === 1 ? three(local) : `one of ${three(local)}`;
+  return [
+    `Left out: ${leftOutText(out)}`,
+    ...(out.length < hosts.length ? ['The others have portfw_managed: false'] : []),
+    ...(local.length < out.length ? ['portfw manages hosts over ssh only'] : []),
+    ...(local.length === 0 ? [] : [`To have portfw configure this machine, write portfw_managed: true for ${one}`]),
+  ].join('. ');
 }
 
 /** The hosts that the plays' probes connect from, without those that the run is for. */
@@ -143,7 +158,7 @@ function probingPeers(
   const names = new Set<string>();
   for (const { name } of hosts) {
     for (const probe of plays.get(name)?.probes ?? []) {
-      for (const peer of probePeers(inventory, probe, name)) names.add(peer);
+      for (const peer of probePeers(inventory, settings, probe, name)) names.add(peer);
     }
   }
   for (const { name } of hosts) names.delete(name);

@@ -102,7 +102,7 @@ export function decide(
       'log in as root, or set ansible_become: true with sudo rights',
     );
   const usable = usableFirewalld(facts, job.settings.ensureFirewalld);
-  if (usable.kind === 'refused') return refusedBy([usable.refusal]);
+  if (usable.kind === 'refused') return refusedBy([ofThisMachine(usable.refusal, job.settings)]);
   const findings = rolesOf(job, play, facts);
   if (findings.verdict.kind === 'ambiguous') {
     const { unexplained, candidates } = findings.verdict;
@@ -120,6 +120,17 @@ export function decide(
     );
   }
   return planOf({ job, play, facts, usable, findings, context }, dialled);
+}
+
+/**
+ * The refusal for a missing firewalld, which on the machine that portfw runs on often means that nobody wants one there:
+ * an inventory may have it with `ansible_connection: local` for other tasks.
+ */
+function ofThisMachine(refusal: CodedFault, settings: HostSettings): CodedFault {
+  const meant = settings.connection.kind !== 'local' || settings.locate(['portfw_managed']) !== null;
+  if (meant || refusal.code !== 'firewalld-absent') return refusal;
+  const leave = 'to leave this machine (ansible_connection: local) alone, write portfw_managed: false for it';
+  return { ...refusal, solve: `${leave}; else ${refusal.solve}` };
 }
 
 /** What a plan is made from, once firewalld and the roles are known. */

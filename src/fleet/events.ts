@@ -4,6 +4,7 @@ import type { HostFacts, LockFacts, PendingRun, RunEnd } from '../facts/facts.ts
 import type { Generation, HostAftermath } from '../host/answers.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
+import type { LeftOut } from '../settings/left-out.ts';
 
 /** What the runner is doing on a host now. */
 export type Phase =
@@ -81,7 +82,14 @@ export type HostOutcome =
 
 /** What the core reports; outputs consume only these events. Times are milliseconds since the run began. */
 export type FleetEvent =
-  | { readonly kind: 'run-started'; readonly command: string; readonly hosts: readonly string[]; readonly at: number }
+  | {
+      readonly kind: 'run-started';
+      readonly command: string;
+      readonly hosts: readonly string[];
+      /** Hosts that the run would be for, but for their connection: nothing is done on them. Absent without any. */
+      readonly leftOut?: readonly LeftOut[];
+      readonly at: number;
+    }
   /**
    * Plans are made, and a play with changes has other batches than `serial` alone would give (`serial`: how many), because
    * no two hosts of a cluster are changed at the same time.

@@ -65,7 +65,7 @@ export async function runProbes(job: HostJob, context: RunContext, when: 'before
     if (probe.kind === 'command') here.push(check(probe, () => runCommand(probe, job)));
     else if (probe.from === null) here.push(check(probe, () => reachFromHere(probe, job, context)));
     else {
-      const peers = probePeers(context.inventory, probe, job.host);
+      const peers = probePeers(context.inventory, context.settings, probe, job.host);
       if (peers.length === 0 && when === 'after') {
         context.note(job.host, 'info', `the probe ${quoted(probe)} was skipped: its only peer is this host itself`);
       }

@@ -1,6 +1,7 @@
 import { lockedBy } from '../decide/other-runs.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import { clusterText } from '../settings/clusters.ts';
+import type { LeftOut } from '../settings/left-out.ts';
 import { ApplyRollout, discard, INTERRUPTED, type Pending } from './apply-rollout.ts';
 import { serialBatches } from './batches.ts';
 import { type FleetContext, RunBooks } from './books.ts';
@@ -30,6 +31,8 @@ export type FleetCommand =
 export interface FleetOptions {
   /** How many hosts are processed at once. */
   readonly forks: number;
+  /** The hosts of the inventory that the run is not for, because of their connection; each run says it once. */
+  readonly leftOut?: readonly LeftOut[];
   /** Receives every event, in order. */
   readonly emit: (event: FleetEvent) => void;
   /** A monotonic clock in milliseconds. */
@@ -61,6 +64,7 @@ class FleetRun {
   readonly #command: FleetCommand;
   readonly #operations: HostOperations;
   readonly #forks: number;
+  readonly #leftOut: readonly LeftOut[];
   readonly #books: RunBooks;
   readonly #jobs: readonly HostJob[];
   readonly #pending = new Map<string, Pending>();
@@ -69,6 +73,7 @@ class FleetRun {
     this.#command = command;
     this.#operations = operations;
     this.#forks = options.forks;
+    this.#leftOut = options.leftOut ?? [];
     this.#books = new RunBooks(context, options.emit, options.now ?? (() => performance.now()));
     this.#jobs = [...context.jobs.values()];
   }
@@ -83,6 +88,7 @@ class FleetRun {
       kind: 'run-started',
       command: command.kind,
       hosts: this.#jobs.map((job) => job.host),
+      ...(this.#leftOut.length === 0 ? {} : { leftOut: this.#leftOut }),
       at: books.at(),
     });
     if (signal.aborted) onAbort();

@@ -2,6 +2,7 @@ import { normaliseAddress } from '../core/addresses.ts';
 import { threeShown } from '../core/lists.ts';
 import { shown } from '../core/shown.ts';
 import { virtualAddresses } from '../settings/clusters.ts';
+import { leftOut, leftOutText } from '../settings/left-out.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import { type Finding, hostNames, type LintCheck, type LintWorld } from './lint-world.ts';
 
@@ -17,6 +18,7 @@ export const FLEET_CHECKS: readonly LintCheck[] = [
   { code: 'unused-feature', find: unusedFeatures },
   { code: 'unused-role-interface', find: unusedRoleInterfaces },
   { code: 'unmanaged-variable', find: unmanagedVariables },
+  { code: 'left-out', find: leftOutHosts },
 ];
 
 /** Two names for one machine: each would undo what the other did. */
@@ -252,12 +254,36 @@ function unmanagedVariables(world: LintWorld): Finding[] {
   );
   return values.flatMap(({ value, location, hosts }) => {
     if (hosts.some((host) => host.managed)) return [];
+    const kinds = new Set(hosts.map(({ unmanaged }) => unmanaged?.kind));
+    // Nobody has said that portfw stays away: what is Ansible's is there for Ansible.
+    if (value.startsWith('ansible_') && !kinds.has('declared')) return [];
     return [
       {
         what: `${value} means nothing for ${hostNames(hosts)}, which ${hosts.length === 1 ? 'is' : 'are'} not managed`,
-        solve: 'Remove it, or remove portfw_managed: false if portfw should log in there',
+        solve: kinds.has('declared')
+          ? 'Remove it, or remove portfw_managed: false if portfw should log in there'
+          : kinds.has('local-among-remote')
+            ? 'Remove it, or write portfw_managed: true if portfw should configure this machine'
+            : 'Remove it, or correct ansible_connection if portfw should log in there',
         location,
       },
     ];
   });
+}
+
+/** Asked once for the whole inventory: a fleet may have hundreds of such hosts. */
+function leftOutHosts(world: LintWorld): Finding[] {
+  const hosts = leftOut(world.hosts);
+  const first = world.hosts.find(({ name }) => name === hosts[0]?.host)?.unmanaged;
+  if (first === null || first === undefined || first.kind === 'declared') return [];
+  const local = hosts.filter(({ why }) => why === 'local-among-remote').map(({ host }) => host);
+  const one = local.length === 1 ? threeShown(local) : `one of ${threeShown(local)}`;
+  const meant = local.length === 0 ? '' : `; if portfw should configure this machine, true for ${one}`;
+  return [
+    {
+      what: `every run leaves out ${leftOutText(hosts)}`,
+      solve: `Write portfw_managed: false for hosts that are not for portfw${meant}`,
+      location: first.location,
+    },
+  ];
 }

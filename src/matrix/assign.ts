@@ -4,6 +4,7 @@ import { threeShown } from '../core/lists.ts';
 import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
+import { isLeftOut } from '../settings/left-out.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import { checkSettings } from './check-settings.ts';
 import { readPlaybook } from './load-playbook.ts';
@@ -51,7 +52,7 @@ export function assignPlays(
   const plays = new Map<string, Play>();
   const order: PlayHosts[] = [];
   for (const { playbook, hosts, incomplete } of usedPlaybooks(inventory, settings, playbookOverride, problems)) {
-    const covering = coveringPlays(inventory, playbook, hosts, problems);
+    const covering = coveringPlays(inventory, playbook, hosts, settings, problems);
     // A play that cannot be read, or whose pattern is broken, may be the one that covers them.
     const broken = playbook.plays.some((play) => matchHosts(inventory, play.hosts).problems.length > 0);
     if (incomplete === null && !broken) {
@@ -141,6 +142,7 @@ function coveringPlays(
   inventory: Inventory,
   playbook: Playbook,
   hosts: ReadonlySet<string>,
+  settings: ReadonlyMap<string, HostSettings>,
   problems: ProblemList,
 ): Map<string, Play> {
   const covering = new Map<string, Play>();
@@ -161,8 +163,9 @@ function coveringPlays(
       );
     }
     for (const host of own) {
-      if (covering.has(host)) twice.set(play, [...(twice.get(play) ?? []), host]);
-      else covering.set(host, play);
+      if (!covering.has(host)) covering.set(host, play);
+      // No play reaches a host that is left out, so two of them do not contradict each other.
+      else if (!isLeftOut(settings.get(host)?.unmanaged ?? null)) twice.set(play, [...(twice.get(play) ?? []), host]);
     }
   }
   for (const [play, names] of twice) {

@@ -2,7 +2,9 @@ import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
 import { Problem, type SourceLocation } from '../core/problem.ts';
 import { shown } from '../core/shown.ts';
-import type { HostSettings } from '../settings/settings-types.ts';
+import { terminalLine } from '../core/terminal-text.ts';
+import { isLeftOut } from '../settings/left-out.ts';
+import type { HostSettings, Unmanaged } from '../settings/settings-types.ts';
 import type { Play, Probe } from './matrix.ts';
 
 /** With a pattern for a whole fleet, portfw would log in to all of it twice for each changed host. */
@@ -10,14 +12,24 @@ const MAX_PEERS = 10;
 
 /**
  * The hosts that a probe of one changed host connects from, in the inventory's order. A host is no peer of itself: its
- * firewall does not see what it sends to its own address.
+ * firewall does not see what it sends to its own address. Hosts that are left out because of their connection are none.
  *
  * @param host the changed host
  */
-export function probePeers(inventory: Inventory, probe: Probe, host: string): readonly string[] {
+export function probePeers(
+  inventory: Inventory,
+  settings: ReadonlyMap<string, HostSettings>,
+  probe: Probe,
+  host: string,
+): readonly string[] {
   if (probe.kind === 'command' || probe.from === null) return [];
-  const { hosts } = matchHosts(inventory, probe.from.pattern, probe.from.location);
+  const match = matchHosts(inventory, probe.from.pattern, probe.from.location);
+  const hosts = reachable(match.hosts, settings);
   return probe.host === null ? hosts.filter((peer) => peer !== host) : hosts;
+}
+
+function reachable(hosts: readonly string[], settings: ReadonlyMap<string, HostSettings>): readonly string[] {
+  return hosts.filter((host) => !isLeftOut(settings.get(host)?.unmanaged ?? null));
 }
 
 /** What is wrong with the peers that a play's probes name. */
@@ -31,17 +43,23 @@ export function checkProbePeers(
     const { pattern, location } = probe.from;
     const { hosts, problems } = matchHosts(inventory, pattern, location);
     if (problems.length > 0) return problems;
-    const closed = hosts.filter((host) => settings.get(host)?.managed === false);
-    if (closed.length > 0) return [notManaged(closed[0]!, location)];
-    return hosts.length > MAX_PEERS ? [tooMany(pattern, hosts.length, location)] : [];
+    const able = reachable(hosts, settings);
+    for (const host of able.length === 0 ? hosts : able) {
+      const unmanaged = settings.get(host)?.unmanaged ?? null;
+      if (unmanaged !== null) return [notManaged(host, unmanaged, location)];
+    }
+    return able.length > MAX_PEERS ? [tooMany(pattern, able.length, location)] : [];
   });
 }
 
-function notManaged(host: string, location: SourceLocation): Problem {
+function notManaged(host: string, unmanaged: Unmanaged, location: SourceLocation): Problem {
+  const why = isLeftOut(unmanaged)
+    ? `ansible_connection: ${terminalLine(unmanaged.connection)}`
+    : 'portfw_managed: false';
   return new Problem({
     severity: 'error',
     code: 'peer-not-managed',
-    what: `a probe cannot run from ${shown(host)}, which has portfw_managed: false`,
+    what: `a probe cannot run from ${shown(host)}, which has ${why}`,
     solve: 'Name a host that portfw may log in to, or connect from the controller',
     location,
   });

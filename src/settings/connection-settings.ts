@@ -7,21 +7,13 @@ import { expandHome } from '../core/home.ts';
 import { Problem } from '../core/problem.ts';
 import { Secret } from '../core/secret.ts';
 import { shown } from '../core/shown.ts';
+import { closest } from '../core/suggest.ts';
+import { CONNECTION_NAMES, connectionKind, connectionKindOf } from './connection-kinds.ts';
 import { ANSIBLE_SCHEMAS, readFlag } from './schema.ts';
-import type { BecomeSettings, ConnectionSettings } from './settings-types.ts';
+import type { BecomeSettings, ConnectionSettings, Unmanaged } from './settings-types.ts';
 import type { VariableChecker } from './variable-check.ts';
 
 type AnsibleName = keyof typeof ANSIBLE_SCHEMAS;
-
-const SSH_CONNECTIONS = new Set([
-  'ssh',
-  'smart',
-  'paramiko',
-  'paramiko_ssh',
-  'ansible.builtin.ssh',
-  'ansible.builtin.paramiko_ssh',
-]);
-const LOCAL_CONNECTIONS = new Set(['local', 'ansible.builtin.local']);
 
 /**
  * How a host is reached, from Ansible's variables. Where a variable has an older `ansible_ssh_…` spelling, that one wins,
@@ -30,15 +22,16 @@ const LOCAL_CONNECTIONS = new Set(['local', 'ansible.builtin.local']);
 export function readConnection(
   host: InventoryHost,
   checker: VariableChecker,
-  managed: boolean,
+  unmanaged: Unmanaged | null,
   problems: Problem[],
 ): ConnectionSettings {
-  const reader = new Reader(host, checker, problems);
-  const given = reader.first<string>('ansible_ssh_host', 'ansible_host');
+  // With another connection `ansible_host` may be anything, such as a container's name: then no address is known.
+  const ofAddress = unmanaged === null || unmanaged.kind === 'declared' ? problems : [];
+  const given = new Reader(host, checker, ofAddress).first<string>('ansible_ssh_host', 'ansible_host');
   const address = given?.value ?? host.name;
-  if (!managed) {
+  if (unmanaged !== null) {
     return {
-      kind: 'ssh',
+      kind: unmanaged.kind === 'local-among-remote' ? 'local' : 'ssh',
       address,
       port: null,
       user: null,
@@ -47,7 +40,8 @@ export function readConnection(
       timeoutSeconds: null,
     };
   }
-  const kind = connectionKind(reader);
+  const reader = new Reader(host, checker, problems);
+  const kind = connectionKindOf(host) === 'local' ? 'local' : 'ssh';
   const isSet = ['ansible_ssh_host', 'ansible_host'].some(
     (name) => host.variables.has(name) && host.variables.get(name)?.plain !== null,
   );
@@ -85,6 +79,57 @@ export function readConnection(
   };
 }
 
+/**
+ * Why a host is not managed, from `portfw_managed` and `ansible_connection`.
+ *
+ * @param declared `portfw_managed`, where it is set
+ * @param amongRemote whether other hosts of the inventory are reached from this machine
+ */
+export function readUnmanaged(
+  host: InventoryHost,
+  checker: VariableChecker,
+  { declared, amongRemote }: { readonly declared: boolean | undefined; readonly amongRemote: boolean },
+  problems: Problem[],
+): Unmanaged | null {
+  if (declared === false) return { kind: 'declared' };
+  const reader = new Reader(host, checker, problems);
+  const given = reader.first<string>('ansible_connection');
+  if (given === undefined) return null;
+  const { value: connection, variable } = given;
+  const location = variable.locate();
+  switch (connectionKind(connection)) {
+    case 'ssh':
+      return null;
+    case 'local':
+      return declared === true || !amongRemote ? null : { kind: 'local-among-remote', connection, location };
+    case 'other':
+      if (declared === true) {
+        reader.error(
+          host.variables.get('portfw_managed') ?? variable,
+          'connection-kind',
+          `portfw_managed is true, but ansible_connection is ${shown(connection)}: portfw manages hosts over ssh, and the machine that it runs on (local)`,
+          'Write portfw_managed: false for hosts with this connection, or ansible_connection: ssh',
+        );
+      }
+      return { kind: 'connection', connection, location };
+    case 'unknown':
+      reader.error(
+        variable,
+        'connection-kind',
+        `ansible_connection is ${shown(connection)}, which is no known connection`,
+        unknownConnectionHint(connection),
+      );
+      return null;
+  }
+}
+
+function unknownConnectionHint(connection: string): string {
+  const near = closest(connection.replace(/^.*\./s, ''), CONNECTION_NAMES);
+  const meant = near === null ? 'Write ssh' : `Did you mean "${near}"?`;
+  const leave = 'portfw_managed: false for a host that is not for portfw';
+  return near === null ? `${meant}, or ${leave}` : `${meant} Or write ${leave}`;
+}
+
 /** How root's rights are gained, from `ansible_become…`. */
 export function readBecome(
   host: InventoryHost,
@@ -118,19 +163,6 @@ export function readBecome(
     );
   }
   return { ...off, enabled, password: password === undefined ? null : reader.secret(password) };
-}
-
-function connectionKind(reader: Reader): 'ssh' | 'local' {
-  const connection = reader.first<string>('ansible_connection');
-  if (connection === undefined || SSH_CONNECTIONS.has(connection.value)) return 'ssh';
-  if (LOCAL_CONNECTIONS.has(connection.value)) return 'local';
-  reader.error(
-    connection.variable,
-    'connection-kind',
-    `ansible_connection is ${shown(connection.value)}, and only ssh and local are supported`,
-    'Write ssh, or "portfw_managed: false" for a machine that is only a peer of other hosts',
-  );
-  return 'ssh';
 }
 
 /** Whether a name can be connected to as it is; what only looks like an address (`10.1`) would be taken for another one. */

@@ -11,7 +11,8 @@ import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
 import { ANYONE } from './addresses-of-hosts.ts';
-import { readBecome, readConnection } from './connection-settings.ts';
+import { connectionKindOf } from './connection-kinds.ts';
+import { readBecome, readConnection, readUnmanaged } from './connection-settings.ts';
 import { looksNumeric, PORTFW_SCHEMAS, parseSelector } from './schema.ts';
 import type {
   EnsureFirewalld,
@@ -42,13 +43,24 @@ export function readSettings(inventory: Inventory): SettingsResult {
   const settings = new Map<string, HostSettings>();
   const partial = new Map<string, HostSettings>();
   const found = new Map<string, Problem>();
+  const amongRemote = hasRemote(inventory);
   for (const host of inventory.hosts.values()) {
-    const { result, problems } = new HostReader(inventory, host, checker).read();
+    const { result, problems } = new HostReader(inventory, host, checker).read(amongRemote);
     for (const problem of problems) found.set(identity(problem), problem);
     const usable = !problems.some((problem) => problem.severity === 'error');
     (usable ? settings : partial).set(host.name, result);
   }
   return { settings, partial, problems: sortProblems([...found.values()]) };
+}
+
+/**
+ * Whether an inventory is of other machines than the one that portfw runs on. Those with `portfw_managed: false` are only
+ * peers: a machine that configures itself may list them.
+ */
+function hasRemote(inventory: Inventory): boolean {
+  return [...inventory.hosts.values()].some(
+    (host) => host.variables.get('portfw_managed')?.plain !== false && connectionKindOf(host) !== 'local',
+  );
 }
 
 /** The hosts of one group meet the same problem at the same place: it is reported once. */
@@ -69,7 +81,7 @@ class HostReader {
     this.checker = checker;
   }
 
-  read(): { result: HostSettings; problems: readonly Problem[] } {
+  read(amongRemote: boolean): { result: HostSettings; problems: readonly Problem[] } {
     const { host } = this;
     for (const [name, variable] of host.variables) {
       if (name.startsWith('portfw_') && !Object.hasOwn(PORTFW_SCHEMAS, name)) {
@@ -81,12 +93,14 @@ class HostReader {
         );
       }
     }
-    const managed = this.value<boolean>('portfw_managed') ?? true;
-    const connection = readConnection(this.host, this.checker, managed, this.problems);
+    const declared = this.value<boolean>('portfw_managed');
+    const unmanaged = readUnmanaged(host, this.checker, { declared, amongRemote }, this.problems);
+    const managed = unmanaged === null;
     const result: HostSettings = {
       name: host.name,
-      connection,
-      become: readBecome(this.host, this.checker, managed, this.problems),
+      connection: readConnection(host, this.checker, unmanaged, this.problems),
+      become: readBecome(host, this.checker, managed, this.problems),
+      unmanaged,
       managed,
       playbook: this.playbook(),
       roles: this.has('portfw_roles') ? this.list('portfw_roles') : null,

@@ -61,13 +61,24 @@ export interface ExtraRule {
   readonly location: SourceLocation;
 }
 
+/** Why portfw does not manage a host, which is in the inventory as a peer of others only. */
+export type Unmanaged =
+  /** `portfw_managed: false`: an appliance, an office's gateway. */
+  | { readonly kind: 'declared' }
+  /** `ansible_connection` is one that portfw does not speak, such as `winrm`. */
+  | { readonly kind: 'connection'; readonly connection: string; readonly location: SourceLocation | null }
+  /** The machine that portfw runs on, in an inventory of other machines, and without `portfw_managed: true`. */
+  | { readonly kind: 'local-among-remote'; readonly connection: string; readonly location: SourceLocation | null };
+
 /** The validated view of one host's inventory variables. */
 export interface HostSettings {
   /** The inventory name. */
   readonly name: string;
   readonly connection: ConnectionSettings;
   readonly become: BecomeSettings;
-  /** `portfw_managed`: `false` is an appliance that has addresses and roles for its peers but is never logged in to. */
+  /** Why portfw never logs in to the host, which has addresses and roles for its peers all the same; `null` for a managed host. */
+  readonly unmanaged: Unmanaged | null;
+  /** Whether `unmanaged` is `null`. */
   readonly managed: boolean;
   /** `portfw_playbook`: a shipped playbook's name, or an absolute path (resolved against the file that sets it). */
   readonly playbook: string | null;

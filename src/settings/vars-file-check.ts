@@ -5,6 +5,7 @@ import { suggestion } from '../core/suggest.ts';
 import type { YamlFile, YamlPath } from '../documents/yaml-document.ts';
 import { VaultValue } from '../documents/yaml-scalars.ts';
 import { zodProblems } from '../documents/zod-problems.ts';
+import { connectionKind } from './connection-kinds.ts';
 import { ANSIBLE_SCHEMAS, PORTFW_SCHEMAS } from './schema.ts';
 
 const SCHEMAS: Readonly<Record<string, z.ZodType>> = { ...ANSIBLE_SCHEMAS, ...PORTFW_SCHEMAS };
@@ -28,7 +29,12 @@ export function checkVarsFile(yaml: YamlFile): Problem[] {
     ];
   }
   const variables = yaml.value as Readonly<Record<string, unknown>>;
-  return yaml.keys([]).flatMap((name) => checkVariable(name, variables[name], yaml));
+  const connection = variables['ansible_connection'];
+  // Of hosts with another connection portfw reads none of Ansible's variables.
+  const isOurs = (name: string): boolean => !name.startsWith('ansible_') || name === 'ansible_connection';
+  const foreign = typeof connection === 'string' && connectionKind(connection) === 'other';
+  const names = yaml.keys([]).filter((name) => !foreign || isOurs(name));
+  return names.flatMap((name) => checkVariable(name, variables[name], yaml));
 }
 
 function checkVariable(name: string, value: unknown, yaml: YamlFile): Problem[] {

@@ -113,6 +113,43 @@ describe('before any host is contacted', () => {
   });
 });
 
+describe('hosts that are not for portfw', () => {
+  it('are in no batch of the others, and are never contacted', async () => {
+    let knocks = 0;
+    const server = createServer((socket) => {
+      knocks += 1;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    // Null unsets what the lab's inventory says of machines that nobody logs in to.
+    const here = { portfw_managed: null, portfw_playbook: 'plain.yaml', ansible_host: '127.0.0.1', ansible_port: port };
+    const mixed = await writeInventory(lab, 'mixed', {
+      hosts: { two: { portfw_roles: ['web-admin'], portfw_playbook: 'plain.yaml' } },
+      others: {
+        localhost: { ...here, ansible_connection: 'local' },
+        pc1: { ...here, ansible_connection: 'winrm', ansible_user: 'Administrator', ansible_become_method: 'runas' },
+      },
+    });
+    const file = join(lab.directory, 'one-by-one.yaml');
+    await writeFile(file, '- hosts: all\n  matrix: portaswitch\n  serial: 1\n  max_fail_percentage: 0\n');
+    const run = await portfwJson('apply', mixed, '--yes', '--playbook', file);
+    outcomeOf(await portfwJson('rollback', mixed, '--yes'), 'two', 'rolled-back');
+    expect(await statesOf(lab.hosts)).toEqual(pristine);
+    expect(kinds(run)).toEqual({ two: 'changed' });
+    expect(batches(run)).toEqual([['two']]);
+    expect(run.exitCode).toBe(0);
+    expect(run.events[0]).toMatchObject({ kind: 'run-started', hosts: ['two'] });
+    const started = run.events[0]?.kind === 'run-started' ? (run.events[0].leftOut ?? []) : [];
+    expect(started.map(({ host, why }) => `${host} ${why}`).sort()).toEqual([
+      'localhost local-among-remote',
+      'pc1 connection',
+    ]);
+    expect(knocks).toBe(0);
+    server.close();
+  });
+});
+
 describe('batches', () => {
   it('a bad host in the first one keeps the run from the second', async () => {
     const run = await applyWith(

@@ -1,9 +1,14 @@
 import { formatAnsibleList, toAnsibleList } from '../../ansible/ansible-list.ts';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
+import { resolveInventory } from '../../ansible/templates/resolve.ts';
 import type { Vault } from '../../ansible/vault/vault.ts';
+import { withoutSecrets } from '../../core/environment.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
+import { leftOut, leftOutText } from '../../settings/left-out.ts';
+import { readSettings } from '../../settings/read-settings.ts';
+import { VARIABLES } from '../../settings/schema.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inventoryOptions } from '../inventory-sources.ts';
 import { openTerminal } from '../terminal.ts';
@@ -19,17 +24,31 @@ interface InventoryFlags extends VaultFlags {
 /** `portfw inventory SOURCE… [--list | --graph | --host NAME]`. */
 export async function showInventory(sources: readonly string[], flags: InventoryFlags): Promise<number> {
   const terminal = openTerminal(true);
-  const inventory = await load(sources, await vaultFrom(flags));
+  const vault = await vaultFrom(flags);
+  const inventory = await load(sources, vault);
   if (inventory.warnings.length > 0) terminal.error(problemsText(inventory.warnings, terminal.errorStyle));
   if (flags.list === true) terminal.out(`${formatAnsibleList(toAnsibleList(inventory))}\n`);
   else if (flags.host !== undefined) terminal.out(`${hostDocument(inventory, flags.host)}\n`);
-  else terminal.out(`${graphLines(inventory, 'all', 0).join('\n')}\n`);
+  else {
+    terminal.out(`${graphLines(inventory, 'all', 0).join('\n')}\n`);
+    // `--graph` is Ansible's form and nothing else.
+    if (flags.graph !== true) terminal.out(await leftOutLine(inventory, vault));
+  }
   return EXIT.done;
 }
 
 /** As written: values that are encrypted stay so, as `ansible-inventory` has it; files that are encrypted as a whole cannot. */
 function load(sources: readonly string[], vault: Vault): Promise<Inventory> {
   return loadInventory(sources, { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) });
+}
+
+/** Which hosts no run is for because of their connection, below an empty line; nothing where there is none. */
+async function leftOutLine(inventory: Inventory, vault: Vault): Promise<string> {
+  const variables = { used: ['ansible_connection', 'portfw_managed'], vocabulary: VARIABLES.vocabulary };
+  const environment = withoutSecrets(process.env);
+  const { settings, partial } = readSettings(await resolveInventory(inventory, { vault, variables, environment }));
+  const hosts = leftOut([...inventory.hosts.keys()].flatMap((name) => settings.get(name) ?? partial.get(name) ?? []));
+  return hosts.length === 0 ? '' : `\nnot managed, so every run leaves them out: ${leftOutText(hosts)}\n`;
 }
 
 function hostDocument(inventory: Inventory, name: string): string {

@@ -147,6 +147,16 @@ const summarised = z.object({
 
 const plan = planSchema.meta({ id: 'plan', description: 'the plan of a host, with a format of its own' });
 
+const leftOut = z
+  .object({
+    host,
+    why: z
+      .enum(['connection', 'local-among-remote'])
+      .describe('portfw does not speak its connection, or it is the machine that portfw runs on'),
+    connection: text.describe('its ansible_connection'),
+  })
+  .meta({ id: 'left-out', description: 'a host that is not managed because of its connection' });
+
 /** One line of `--json`. */
 export const publishedEvent = z.discriminatedUnion('kind', [
   z.object({
@@ -154,6 +164,7 @@ export const publishedEvent = z.discriminatedUnion('kind', [
     format: z.literal(EVENT_FORMAT).describe('the format of all lines of this run'),
     command: text,
     hosts,
+    leftOut: z.array(leftOut).exactOptional().describe('hosts that the run does nothing on; absent without any'),
     at,
   }),
   z.object({ kind: z.literal('host-phase'), host, phase, at }),

@@ -2,6 +2,7 @@ import { durationText } from '../../core/duration.ts';
 import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
+import { leftOutText } from '../../settings/left-out.ts';
 import { oneLine } from '../clean.ts';
 import { type FailureView, outcomeView } from '../outcome-view.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
@@ -18,7 +19,7 @@ export interface EventText {
 export function eventText(event: FleetEvent, style: Style, verbosity: number): EventText | null {
   switch (event.kind) {
     case 'run-started':
-      return { weight: 'run', lines: [`${event.command}: ${counted(event.hosts.length, 'host')}`] };
+      return { weight: 'run', lines: startLines(event) };
     case 'batch-started':
       return batchText(event);
     case 'batches-split':
@@ -51,6 +52,11 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
 }
 
 type EventOf<K extends FleetEvent['kind']> = Extract<FleetEvent, { kind: K }>;
+
+function startLines({ command, hosts, leftOut = [] }: EventOf<'run-started'>): readonly string[] {
+  const left = leftOut.length === 0 ? [] : [`    left out: ${leftOutText(leftOut)}`];
+  return [`${command}: ${counted(hosts.length, 'host')}`, ...left];
+}
 
 function batchText({ play, batch, batches, hosts }: EventOf<'batch-started'>): EventText | null {
   if (batches === 1) return null;

@@ -172,7 +172,9 @@ export class LiveReport implements Report {
     const text = eventText(event, this.#style, this.#verbosity);
     if (text === null) return;
     const quiet = text.weight === 'detail' ? this.#verbosity < 2 : text.weight === 'good' && this.#verbosity < 1;
-    if (!quiet && event.kind !== 'run-started') this.#painter.print(text.lines.join('\n'));
+    // How many hosts there are, the counters say.
+    const counted = event.kind === 'run-started' && event.leftOut === undefined;
+    if (!quiet && !counted) this.#painter.print(text.lines.join('\n'));
   }
 }
 

@@ -344,6 +344,19 @@ describe('a host that can be configured', () => {
     );
   });
 
+  it('without firewalld is not told to install one on the machine that portfw runs on, unless that is wanted there', () => {
+    const solve = (variables: Readonly<Record<string, unknown>>): string => {
+      const decided = decision({ facts: { firewalld: { kind: 'absent' } }, variables });
+      return decided.kind === 'refused' ? decided.failure.solve : '';
+    };
+    const install = /^install the package firewalld and start it, or/;
+    expect(solve({})).toMatch(install);
+    expect(solve({ ansible_connection: 'local', portfw_managed: true })).toMatch(install);
+    expect(solve({ ansible_connection: 'local' })).toMatch(
+      /^to leave this machine \(ansible_connection: local\) alone, write portfw_managed: false for it; else install/,
+    );
+  });
+
   describe('whose plan would cut SSH', () => {
     const elsewhere = { clientAddress: '203.0.113.7', clientPort: 1, serverAddress: '192.0.2.10', serverPort: 2222 };
     const office = { portfw_management: ['office1'], portfw_private: 'matrix' };

@@ -67,4 +67,10 @@ describe('what is wrong between inventory, playbooks and matrices', () => {
     expect(plays.has('db1.example.net')).toBe(false);
     expect(plays.has('db2.example.net')).toBe(false);
   });
+
+  it('is nothing to hosts that their connection leaves out: in no play, in two, without a playbook', async () => {
+    const { plays, problems } = await assign('left-out');
+    expect([...plays.keys()]).toEqual(['web1.example.net']);
+    expect(problems).toEqual([]);
+  });
 });

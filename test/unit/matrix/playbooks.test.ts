@@ -4,10 +4,11 @@ import { loadInventory } from '../../../src/ansible/inventory.ts';
 import { InputError } from '../../../src/core/problem.ts';
 import { loadMatrix } from '../../../src/matrix/load-matrix.ts';
 import { loadPlaybook, readPlaybook } from '../../../src/matrix/load-playbook.ts';
-import type { Probe } from '../../../src/matrix/matrix.ts';
-import { probePeers } from '../../../src/matrix/probe-peers.ts';
+import type { Play, Probe } from '../../../src/matrix/matrix.ts';
+import { checkProbePeers, probePeers } from '../../../src/matrix/probe-peers.ts';
 import { ruleSelectors } from '../../../src/matrix/selectors.ts';
 import { shippedNames } from '../../../src/matrix/shipped.ts';
+import { readInventory } from '../policy/helpers/cases.ts';
 
 describe('shipped playbooks', () => {
   it('are one for each shipped matrix', () => {
@@ -99,11 +100,37 @@ describe('probes', () => {
     const inventory = await loadInventory('test/fixtures/matrix/assign/peers.yaml');
     const from = (pattern: string, host: string | null): Probe =>
       ({ ...play?.probes[0], host, from: { pattern, location: at(1, 1) } }) as Probe;
-    expect(probePeers(inventory, from('web[0:2]', null), 'web02')).toEqual(['web01', 'web03']);
-    expect(probePeers(inventory, from('web[0:2]', '198.51.100.7'), 'web02')).toEqual(['web01', 'web02', 'web03']);
-    expect(probePeers(inventory, from('web02', null), 'web02')).toEqual([]);
-    expect(probePeers(inventory, play!.probes[0]!, 'web02')).toEqual([]);
-    expect(probePeers(inventory, play!.probes[5]!, 'web02')).toEqual([]);
+    expect(probePeers(inventory, new Map(), from('web[0:2]', null), 'web02')).toEqual(['web01', 'web03']);
+    expect(probePeers(inventory, new Map(), from('web[0:2]', '198.51.100.7'), 'web02')).toEqual([
+      'web01',
+      'web02',
+      'web03',
+    ]);
+    expect(probePeers(inventory, new Map(), from('web02', null), 'web02')).toEqual([]);
+    expect(probePeers(inventory, new Map(), play!.probes[0]!, 'web02')).toEqual([]);
+    expect(probePeers(inventory, new Map(), play!.probes[5]!, 'web02')).toEqual([]);
+  });
+
+  it('come from no host that its connection leaves out, and from nowhere is an error', () => {
+    const { inventory, settings } = readInventory({
+      all: {
+        hosts: {
+          web1: {},
+          web2: {},
+          pc1: { ansible_connection: 'winrm' },
+          localhost: { ansible_connection: 'local' },
+          office: { portfw_managed: false },
+        },
+      },
+    });
+    const from = (pattern: string): Probe => ({ ...play?.probes[0], from: { pattern, location: at(1, 1) } }) as Probe;
+    const wrong = (pattern: string) =>
+      checkProbePeers(inventory, settings, { probes: [from(pattern)] } as unknown as Play).map(({ what }) => what);
+    expect(probePeers(inventory, settings, from('all:!office'), 'web1')).toEqual(['web2']);
+    expect(wrong('all:!office')).toEqual([]);
+    expect(wrong('pc1')).toEqual(['a probe cannot run from "pc1", which has ansible_connection: winrm']);
+    expect(wrong('localhost')).toEqual(['a probe cannot run from "localhost", which has ansible_connection: local']);
+    expect(wrong('all')).toEqual(['a probe cannot run from "office", which has portfw_managed: false']);
   });
 });
 

@@ -5,6 +5,7 @@ import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
 import { LiveReport } from '../../../src/report/terminal/live.ts';
 import { LiveModel } from '../../../src/report/terminal/live-model.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
+import type { LeftOut } from '../../../src/settings/left-out.ts';
 import { contextOf, failed, jobsOf, names, planOf, ScriptedOperations, tick } from '../fleet/helpers/fakes.ts';
 import { EVENTS, OUTCOMES, Written } from './helpers/outcomes.ts';
 
@@ -153,6 +154,23 @@ describe('the live view', () => {
     await report.rest();
     expect(screen.lines.filter((line) => line.startsWith('a: '))).toEqual([
       'a: reverted (0.0 s): rolled back to generation g1 because b failed',
+    ]);
+  });
+
+  it('says which hosts are left out, and of a run without any nothing at its start', async () => {
+    const printed = async (leftOut: readonly LeftOut[]): Promise<readonly string[]> => {
+      const screen = new Screen(200, 10);
+      const report = new LiveReport(screen, PLAIN_STYLE, 0);
+      const given = leftOut.length === 0 ? {} : { leftOut };
+      report.event({ kind: 'run-started', command: 'plan', hosts: ['a'], ...given, at: 0 });
+      report.event({ kind: 'host-finished', host: 'a', outcome: failed, durationMs: 1, at: 1 });
+      await report.rest();
+      return screen.lines.filter((line) => line !== '').slice(0, -2);
+    };
+    expect(await printed([])).toEqual([]);
+    expect(await printed([{ host: 'pc\u001b[31m1', why: 'connection', connection: 'winrm' }])).toEqual([
+      'plan: 1 host',
+      '    left out: pc1 (ansible_connection: winrm)',
     ]);
   });
 

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseFacts } from '../../../src/facts/parse-facts.ts';
 import type { FleetEvent } from '../../../src/fleet/events.ts';
 import { asPublished } from '../../../src/report/json/alike.ts';
+import { EVENT_FORMAT } from '../../../src/report/json/event-format.ts';
 import { publishedEvent } from '../../../src/report/json/event-schema.ts';
 import { jsonLine } from '../../../src/report/json/json-line.ts';
 import { NdjsonReport } from '../../../src/report/json/ndjson.ts';
@@ -77,6 +78,19 @@ describe('NDJSON', () => {
     }
     const told = [...OUTCOMES.values()].filter((outcome) => 'facts' in outcome);
     expect(JSON.stringify(values).match(/"prettyName"/g)).toHaveLength(told.length);
+  });
+
+  it('names the hosts that the run leaves out, and why, with its start', () => {
+    const leftOut = [
+      { host: 'pc1', why: 'connection', connection: 'winrm' },
+      { host: 'localhost', why: 'local-among-remote', connection: 'local' },
+    ] as const;
+    const said = lines([{ kind: 'run-started', command: 'plan', hosts: ['web1'], leftOut, at: 0 }]);
+    expectPublished(said);
+    expect(JSON.parse(said[0]!)).toEqual({
+      ...{ kind: 'run-started', format: EVENT_FORMAT, command: 'plan', hosts: ['web1'] },
+      ...{ leftOut, at: 0 },
+    });
   });
 
   it('keeps everything else out of the stream', () => {
