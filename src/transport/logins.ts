@@ -30,3 +30,7 @@ export interface PassphraseSource {
   /** Asks for the passphrase of a file; `null` without an answer, or if nobody can be asked. */
   readonly ask: ((file: string) => Promise<Secret | null>) | null;
 }
+
+/** What to do instead of switching off the check of host keys. */
+export const RECORD_HOST_KEYS =
+  'Leave it out, and record the keys once: "ssh-keyscan HOST >> ~/.ssh/known_hosts", compared with the fingerprints that the administrators of the hosts give you; or run once with --accept-new-host-keys';
