@@ -22,13 +22,21 @@ const REQUEST_LIMIT_BYTES = PROBE_LIMIT_BYTES;
 
 /** The failure of a connection attempt. */
 export function connectFailure(outcome: ConnectFailure): Failure {
-  return { code: outcome.kind, what: outcome.what, details: [], solve: outcome.solve };
+  const { kind: code, what, solve, shared } = outcome;
+  return { code, what, details: [], solve, ...(shared === undefined ? {} : { shared }) };
 }
 
 /** The failure of a program that did not run to its end. */
 export function commandFailure(outcome: CommandFailure): Failure {
   const code = outcome.kind === 'become-failed' ? `become-${outcome.reason}` : `command-${outcome.kind}`;
-  return { code, what: outcome.what, details: [], solve: outcome.solve };
+  const { what, solve } = outcome;
+  return {
+    code,
+    what,
+    details: [],
+    solve,
+    ...(outcome.kind === 'become-failed' ? { shared: { what, own: '', solve } } : {}),
+  };
 }
 
 export type Connected =

@@ -1,4 +1,4 @@
-import type { Fault } from '../core/failure.ts';
+import type { Fault, SharedFault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
 
 /**
@@ -167,11 +167,17 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** Why a connection failed. */
+export interface ConnectFault extends Fault {
+  /** The same in words for all hosts that fail alike. */
+  readonly shared?: SharedFault;
+}
+
 /** How {@link Transport.connect} ended. */
 export type ConnectOutcome =
   | { readonly kind: 'connected'; readonly connection: Connection; readonly connectMs: number }
   /** No TCP connection, no SSH server, or it went silent. */
-  | ({ readonly kind: 'unreachable' } & Fault)
+  | ({ readonly kind: 'unreachable' } & ConnectFault)
   /**
    * The server answers but refuses us before authentication. Since OpenSSH 9.8 it gives the same answer for a penalty
    * after failed logins and for too many logins at once.
@@ -179,17 +185,17 @@ export type ConnectOutcome =
   | ({
       readonly kind: 'turned-away';
       readonly reason: 'penalty-or-overload' | 'too-many-connections' | 'unknown';
-    } & Fault)
+    } & ConnectFault)
   /** The server offers no algorithm that we support, or breaks the protocol. */
-  | ({ readonly kind: 'protocol-failed' } & Fault)
+  | ({ readonly kind: 'protocol-failed' } & ConnectFault)
   | ({
       readonly kind: 'auth-failed';
       readonly tried: readonly string[];
       readonly offered: readonly string[];
-    } & Fault)
+    } & ConnectFault)
   /** Something on this machine prevents the connection: an unreadable key or known_hosts file, a bad setting. */
-  | ({ readonly kind: 'local-problem' } & Fault)
-  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & Fault)
+  | ({ readonly kind: 'local-problem' } & ConnectFault)
+  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & ConnectFault)
   /** `file` and `line` are the recorded key that the host no longer has. */
   | ({
       readonly kind: 'host-key-changed';
@@ -197,14 +203,14 @@ export type ConnectOutcome =
       readonly fingerprint: string;
       readonly file: string;
       readonly line: number;
-    } & Fault)
+    } & ConnectFault)
   | ({
       readonly kind: 'host-key-revoked';
       readonly keyType: string;
       readonly fingerprint: string;
       readonly file: string;
       readonly line: number;
-    } & Fault);
+    } & ConnectFault);
 
 /** Every way in which {@link Transport.connect} can fail. */
 export type ConnectFailure = Exclude<ConnectOutcome, { kind: 'connected' }>;

@@ -247,5 +247,12 @@ function lastsMs(failure: ConnectFailure): number {
 
 /** A failure with the jump host's name in front, so that it is not mistaken for a failure of the host. */
 function blamed<F extends ConnectFailure>(goal: LoginGoal, failure: F): F {
-  return { ...failure, what: `The jump host ${goal.user}@${where(goal)} failed: ${failure.what}` };
+  const what = `The jump host ${goal.user}@${where(goal)} failed: ${failure.what}`;
+  // The same words for every host behind it.
+  const { command } = failure.shared ?? {};
+  return {
+    ...failure,
+    what,
+    shared: { what, own: '', solve: failure.solve, ...(command === undefined ? {} : { command }) },
+  };
 }
