@@ -1,6 +1,7 @@
 import { dirname, extname } from 'node:path';
 import { fileItself, InputError, Problem, type ProblemFields, type SourceLocation } from '../../core/problem.ts';
 import { sortProblems } from '../../core/sort-problems.ts';
+import { configName } from './config-name.ts';
 import type {
   AnsibleConfig,
   AnsibleSettings,
@@ -111,13 +112,8 @@ class SettingReader {
 
   #refuse(origin: ConfigOrigin, code: string, fault: string, solve: string): void {
     const location = origin.kind === 'file' ? origin.location : null;
-    this.#problems.push(error(code, `${originName(origin)} ${fault}`, solve, location));
+    this.#problems.push(error(code, `${configName(origin)} ${fault}`, solve, location));
   }
-}
-
-/** A setting as messages name it. */
-export function originName(origin: ConfigOrigin): string {
-  return origin.kind === 'environment' ? origin.name : `[${origin.section}] ${origin.key}`;
 }
 
 function error(code: string, what: string, solve: string, location: SourceLocation | null): Problem {

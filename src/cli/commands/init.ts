@@ -12,7 +12,7 @@ import { readSettings } from '../../settings/read-settings.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Ask, GaveUp, type InitFlags, initAnswers } from '../init-answers.ts';
 import { initText, isVariablesFile, nextCommands } from '../init-text.ts';
-import { inventoryOptions } from '../inventory-sources.ts';
+import { inventoryOptions } from '../inventory-options.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { vaultFrom } from '../vault-flags.ts';

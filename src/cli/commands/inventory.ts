@@ -5,7 +5,7 @@ import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { EXIT } from '../exit-codes.ts';
-import { inventoryOptions } from '../inventory-sources.ts';
+import { inventoryOptions } from '../inventory-options.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
