@@ -67,7 +67,9 @@ export async function openVault(sources: VaultSources): Promise<Vault> {
       secrets.push(new VaultSecret(source.id ?? DEFAULT_VAULT_ID, password));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      problems.push(...error.problems);
+      problems.push(
+        ...(source.location === null ? error.problems : error.problems.map((one) => atSetting(source, one))),
+      );
     }
   }
   if (problems.length > 0) throw new InputError(problems);
@@ -78,22 +80,24 @@ export async function openVault(sources: VaultSources): Promise<Vault> {
 function listSources(sources: VaultSources): readonly Source[] {
   const { vaultIdentityList, vaultPasswordFile, askVaultPass } = sources.configured;
   const file = (value: string, named: NamedBy): Source => ({ id: null, value, ...named });
-  const question = sources.ask ? NO_PLACE('-J') : askVaultPass?.value === true ? namedBy(askVaultPass) : null;
+  const question = sources.ask ? byFlag('-J') : askVaultPass?.value === true ? bySetting(askVaultPass) : null;
   const identities = vaultIdentityList === null ? [] : vaultIdentityList.value.filter((entry) => entry !== '');
   return [
-    ...identities.map((entry) => withId(entry, namedBy(vaultIdentityList!))),
-    ...sources.ids.map((entry) => withId(entry, NO_PLACE('--vault-id'))),
-    ...sources.passwordFiles.map((value) => file(value, NO_PLACE('--vault-password-file'))),
-    ...(vaultPasswordFile === null ? [] : [file(vaultPasswordFile.value, namedBy(vaultPasswordFile))]),
+    ...identities.map((entry) => withId(entry, bySetting(vaultIdentityList!))),
+    ...sources.ids.map((entry) => withId(entry, byFlag('--vault-id'))),
+    ...sources.passwordFiles.map((value) => file(value, byFlag('--vault-password-file'))),
+    ...(vaultPasswordFile === null ? [] : [file(vaultPasswordFile.value, bySetting(vaultPasswordFile))]),
     ...(question === null ? [] : [{ ...file('prompt', question), isPlainQuestion: true }]),
   ];
 }
 
 type NamedBy = Pick<Source, 'origin' | 'location'>;
 
-const NO_PLACE = (origin: string): NamedBy => ({ origin, location: null });
+function byFlag(origin: string): NamedBy {
+  return { origin, location: null };
+}
 
-function namedBy({ origin }: Configured<unknown>): NamedBy {
+function bySetting({ origin }: Configured<unknown>): NamedBy {
   return { origin: configName(origin), location: origin.kind === 'file' ? origin.location : null };
 }
 
@@ -216,6 +220,12 @@ function trimmed(bytes: Buffer): Buffer {
 
 function shownPath(path: string): string {
   return `"${terminalLine(path)}"`;
+}
+
+/** What is wrong with a file that `ansible.cfg` names is said where it is named. */
+function atSetting(source: Source, found: Problem): Problem {
+  if (found.location === source.location) return found;
+  return problem(source, `${shownPath(found.location?.file ?? source.value)}: ${found.what}`, found.solve);
 }
 
 function failure(source: Source, what: string, solve: string): InputError {

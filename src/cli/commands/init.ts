@@ -9,6 +9,7 @@ import { loadPlaybook } from '../../matrix/load-playbook.ts';
 import { shippedNames, shippedSchemaFile } from '../../matrix/shipped.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { readSettings } from '../../settings/read-settings.ts';
+import { usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Ask, GaveUp, type InitFlags, initAnswers } from '../init-answers.ts';
 import { initText, isVariablesFile, nextCommands } from '../init-text.ts';
@@ -27,6 +28,7 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   const from = flags.from ?? [];
   const file = name ?? (from.length === 0 ? 'inventory.yaml' : 'portfw.yaml');
   checkPlace(file, from, flags);
+  usableConfig();
   const vault = await vaultFrom(flags);
   const inventory = from.length === 0 ? null : await load(from, vault);
   const playbooks = shippedNames('playbook');
