@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { AnsibleSettings } from '../ansible/config/config-types.ts';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchLimit, requireHosts } from '../ansible/patterns/patterns.ts';
 import { type SecretName, secretFromEnvironment } from '../core/environment.ts';
@@ -15,6 +16,7 @@ import type { HostSettings } from '../settings/settings-types.ts';
 import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import { createTarget, sshConfigFiles, type TargetOptions } from '../transport/target.ts';
+import { usableConfig } from './ansible-config.ts';
 import { localUser } from './local-user.ts';
 import { loginProblems, QuestionDesk } from './logins.ts';
 import { promptSecret } from './prompt-secret.ts';
@@ -46,26 +48,28 @@ export async function prepareRun(
   flags: RunFlags,
   matrix: 'required' | 'optional',
 ): Promise<PreparedRun> {
+  const config = usableConfig();
   const vault = await vaultFrom(flags);
-  const { inventory, settings, plays, problems } = await readFiles(sources, flags.playbook ?? null, matrix, vault);
+  const read = await readFiles(sources, flags.playbook ?? null, matrix, vault, flags);
+  const { inventory, settings, plays, problems } = read;
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
   const hosts = chosenHosts(inventory, settings, flags, sources);
   const acceptLockout = acceptedHosts('--accept-lockout', flags.acceptLockout, hosts);
   const acceptForwardingStop = acceptedHosts('--accept-forwarding-stop', flags.acceptForwardingStop, hosts);
 
-  const options = await targetOptions(flags);
+  const options = await targetOptions(flags, config.settings);
   const targets = new Map<string, Target>();
   const targetProblems: Problem[] = [];
   for (const host of hosts) {
-    const created = createTarget(withFlags(host, flags), options);
+    const created = createTarget(host, options);
     targetProblems.push(...created.problems);
     if (created.target !== null) targets.set(host.name, targetWithFlags(created.target, flags));
   }
   // Probes may come from hosts that --limit leaves out.
   const peerTargets = new Map<string, Target>();
   for (const host of probingPeers(hosts, inventory, settings, plays)) {
-    const created = createTarget(withFlags(host, flags), options);
+    const created = createTarget(host, options);
     targetProblems.push(...created.problems);
     if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
   }
@@ -167,13 +171,6 @@ function acceptedHosts(
   return new Set(given ?? []);
 }
 
-/** `-u` and `-b` are defaults for hosts whose inventory does not set them, as with Ansible. */
-function withFlags(host: HostSettings, flags: RunFlags): HostSettings {
-  const silent = host.locate(['ansible_become']) === null;
-  if (flags.become !== true || !silent) return host;
-  return { ...host, become: { ...host.become, enabled: true } };
-}
-
 /** What the command line insists on, for the host and for every machine on the way to it. */
 function targetWithFlags(target: Target, flags: RunFlags): Target {
   const { route } = target;
@@ -185,16 +182,18 @@ function targetWithFlags(target: Target, flags: RunFlags): Target {
   return { ...target, ...insisted, route: route.kind === 'jump' ? { ...route, hops } : route };
 }
 
-async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
+async function targetOptions(flags: RunFlags, configured: AnsibleSettings): Promise<TargetOptions> {
+  const asks = {
+    ssh: flags.askPass ?? configured.askPass?.value,
+    sudo: flags.askBecomePass ?? configured.becomeAskPass?.value,
+  };
   return {
     acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: '),
-    becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
+    sshPassword: await secret('sshPassword', asks.ssh === true, 'SSH password: '),
+    becomePassword: await secret('becomePassword', asks.sudo === true, 'Password for sudo: '),
     // Set but empty means no agent, as to OpenSSH.
     agentSocket: process.env['SSH_AUTH_SOCK'] || null,
     localUser: localUser(),
-    user: flags.user ?? null,
-    privateKeyFile: flags.privateKey === undefined ? null : resolve(flags.privateKey),
     sshConfig: sshConfigFiles(flags.sshConfig ?? null),
   };
 }

@@ -5,7 +5,7 @@ import type { VaultFlags } from './vault-flags.ts';
 export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly limit?: string;
   readonly playbook?: string;
-  readonly forks: number;
+  readonly forks?: number;
   readonly json?: boolean;
   /** How many times `-v` was given. */
   readonly verbose: number;

@@ -12,6 +12,7 @@ import { sortProblems } from '../core/sort-problems.ts';
 import { suggestion } from '../core/suggest.ts';
 import { ANYONE } from './addresses-of-hosts.ts';
 import { readBecome, readConnection } from './connection-settings.ts';
+import { type LoginDefaults, NO_DEFAULTS } from './login-defaults.ts';
 import { looksNumeric, PORTFW_SCHEMAS, parseSelector } from './schema.ts';
 import type {
   EnsureFirewalld,
@@ -36,14 +37,16 @@ const NAMES = Object.keys(PORTFW_SCHEMAS) as PortfwName[];
  * Validates the variables of every host that portfw uses: its own (`portfw_…`) and Ansible's for connections.
  *
  * Names of roles and features are not judged here, as only the matrix knows them; `HostSettings.locate` gives their place.
+ *
+ * @param defaults how hosts are reached where the inventory does not say it
  */
-export function readSettings(inventory: Inventory): SettingsResult {
+export function readSettings(inventory: Inventory, defaults: LoginDefaults = NO_DEFAULTS): SettingsResult {
   const checker = new VariableChecker();
   const settings = new Map<string, HostSettings>();
   const partial = new Map<string, HostSettings>();
   const found = new Map<string, Problem>();
   for (const host of inventory.hosts.values()) {
-    const { result, problems } = new HostReader(inventory, host, checker).read();
+    const { result, problems } = new HostReader(inventory, host, checker, defaults).read();
     for (const problem of problems) found.set(identity(problem), problem);
     const usable = !problems.some((problem) => problem.severity === 'error');
     (usable ? settings : partial).set(host.name, result);
@@ -61,12 +64,14 @@ class HostReader {
   private readonly inventory: Inventory;
   private readonly host: InventoryHost;
   private readonly checker: VariableChecker;
+  private readonly defaults: LoginDefaults;
   private readonly problems: Problem[] = [];
 
-  constructor(inventory: Inventory, host: InventoryHost, checker: VariableChecker) {
+  constructor(inventory: Inventory, host: InventoryHost, checker: VariableChecker, defaults: LoginDefaults) {
     this.inventory = inventory;
     this.host = host;
     this.checker = checker;
+    this.defaults = defaults;
   }
 
   read(): { result: HostSettings; problems: readonly Problem[] } {
@@ -82,11 +87,13 @@ class HostReader {
       }
     }
     const managed = this.value<boolean>('portfw_managed') ?? true;
-    const connection = readConnection(this.host, this.checker, managed, this.problems);
+    const { checker, defaults, problems } = this;
+    const reading = { checker, defaults, problems };
+    const connection = readConnection(this.host, reading, managed);
     const result: HostSettings = {
       name: host.name,
       connection,
-      become: readBecome(this.host, this.checker, managed, this.problems),
+      become: readBecome(this.host, reading, managed),
       managed,
       playbook: this.playbook(),
       roles: this.has('portfw_roles') ? this.list('portfw_roles') : null,

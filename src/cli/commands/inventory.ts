@@ -4,8 +4,9 @@ import type { Vault } from '../../ansible/vault/vault.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
+import { usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
-import { inventoryOptions } from '../inventory-sources.ts';
+import { inventoryOptions } from '../inventory-options.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
@@ -19,8 +20,10 @@ interface InventoryFlags extends VaultFlags {
 /** `portfw inventory SOURCE… [--list | --graph | --host NAME]`. */
 export async function showInventory(sources: readonly string[], flags: InventoryFlags): Promise<number> {
   const terminal = openTerminal(true);
+  const config = usableConfig();
   const inventory = await load(sources, await vaultFrom(flags));
-  if (inventory.warnings.length > 0) terminal.error(problemsText(inventory.warnings, terminal.errorStyle));
+  const warnings = [...config.problems, ...inventory.warnings];
+  if (warnings.length > 0) terminal.error(problemsText(warnings, terminal.errorStyle));
   if (flags.list === true) terminal.out(`${formatAnsibleList(toAnsibleList(inventory))}\n`);
   else if (flags.host !== undefined) terminal.out(`${hostDocument(inventory, flags.host)}\n`);
   else terminal.out(`${graphLines(inventory, 'all', 0).join('\n')}\n`);

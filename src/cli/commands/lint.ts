@@ -15,6 +15,7 @@ import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
+import { usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
 import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
@@ -41,7 +42,7 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   const today = new Date().toISOString().slice(0, 10);
   const sshConfig = sshConfigFiles(flags.sshConfig ?? null);
   const vault = await vaultFrom(flags);
-  const together = flags.inventory ?? [];
+  const together = flags.inventory ?? (files.length > 0 ? [] : (usableConfig().settings.inventory?.value ?? []));
   if (files.length + together.length === 0)
     throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
   const playbook = flags.playbook ?? null;
