@@ -19,6 +19,7 @@ import { createTarget, sshConfigFiles, type TargetOptions } from '../transport/t
 import { usableConfig } from './ansible-config.ts';
 import { localUser } from './local-user.ts';
 import { loginProblems, QuestionDesk } from './logins.ts';
+import { lookedLines } from './looked.ts';
 import { promptSecret } from './prompt-secret.ts';
 import { readFiles } from './read-files.ts';
 import type { RunFlags } from './run-flags.ts';
@@ -100,6 +101,7 @@ export async function prepareRun(
     settings,
     jobs,
     peers: new Map([...peerTargets].map(([name, target]) => [name, { target, transport }])),
+    looked: lookedLines(sources, config, flags.sshConfig),
     // It is written down on hosts, line by line: the names may come from the environment.
     holder: terminalLine(`${localUser()}@${hostname()}`),
     today: new Date().toISOString().slice(0, 10),

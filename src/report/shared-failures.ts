@@ -55,7 +55,7 @@ export class SharedFailures {
 export function sharedKey({ label, failure }: Pick<OutcomeView, 'label' | 'failure'>): string | null {
   if (failure === null || failure.shared === null) return null;
   const { what, solve } = failure.shared;
-  return JSON.stringify([label, failure.code, what, solve, failure.details]);
+  return JSON.stringify([label, failure.code, what, solve]);
 }
 
 function viewOf(events: readonly Finished[]): SharedFailureView {
@@ -63,16 +63,24 @@ function viewOf(events: readonly Finished[]): SharedFailureView {
     const { label, tone, failure } = outcomeView(outcome);
     return failure?.shared == null ? [] : [{ name: cleaned(host), label, tone, failure, shared: failure.shared }];
   });
-  const { label, tone, failure, shared } = members[0]!;
+  const { label, tone, shared } = members[0]!;
   return {
     label,
     tone,
     what: shared.what,
-    details: failure.details,
+    details: detailsOf(members),
     solve: shared.solve,
     commands: commandsOf(members.map((member) => member.shared)),
     hosts: members.map((member) => ({ name: member.name, own: member.shared.own })),
   };
+}
+
+/** Those that all hosts have; where they differ, those of the first, which says whose they are. */
+function detailsOf(members: readonly { readonly name: string; readonly failure: FailureView }[]): readonly string[] {
+  const [{ name, failure }] = members as [(typeof members)[0]];
+  const { details } = failure;
+  const same = members.every((other) => JSON.stringify(other.failure.details) === JSON.stringify(details));
+  return same ? details : [`of ${name}, and alike of the others:`, ...details];
 }
 
 /** One line for all commands that differ only in their word. */

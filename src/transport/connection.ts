@@ -1,5 +1,6 @@
 import type { Fault, SharedFault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
+import type { SetBy } from '../core/set-by.ts';
 
 /**
  * The transport port: how the rest of portfw reaches a host. Adapters: `ssh2/adapter.ts` and `local.ts`. Outcomes are
@@ -20,6 +21,14 @@ export interface Keepalive {
 
 /** A way to log in, as PreferredAuthentications names it. */
 export type LoginMethod = 'publickey' | 'keyboard-interactive' | 'password';
+
+/** One setting that counts for an SSH server, as an option of ssh_config, and what set it. */
+export interface SetOption {
+  readonly option: string;
+  /** Files are absolute. Of a value from a vault (`by.location`) nothing may be shown. */
+  readonly value: string;
+  readonly by: SetBy;
+}
 
 /** One SSH server and how to log in to it: the host itself, or a machine on the way to it. */
 export interface SshEndpoint {
@@ -57,6 +66,8 @@ export interface SshEndpoint {
   readonly bindAddress?: string;
   /** The login password, for `password` and `keyboard-interactive`; `null` for none, as always on the way to a host. */
   readonly password: Secret | null;
+  /** What set these values, for people: an option that is not listed has its default. */
+  readonly options?: readonly SetOption[];
 }
 
 /** What carries the bytes to a host. */
@@ -171,6 +182,8 @@ export interface Connection {
 export interface ConnectFault extends Fault {
   /** The same in words for all hosts that fail alike. */
   readonly shared?: SharedFault;
+  /** More of it, a line each. */
+  readonly details?: readonly string[];
 }
 
 /** How {@link Transport.connect} ended. */

@@ -1,10 +1,13 @@
 import type { Fault } from '../core/failure.ts';
+import type { SourceLocation } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 
 /** A problem that prevents logins or changes how they are made; known before any host is contacted. */
 export interface LoginObstacle extends Fault {
   /** `error`: the login is not possible. `warning`: it is tried in another way than requested. */
   readonly severity: 'error' | 'warning';
+  /** What names the key that it is about, where that is in a file. */
+  readonly location?: SourceLocation;
   /** The names of the hosts that it concerns. */
   readonly hosts: readonly string[];
 }

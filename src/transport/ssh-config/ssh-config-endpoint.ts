@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { expandHome } from '../../core/home.ts';
 import { Problem } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
-import type { Keepalive, LoginMethod, SshEndpoint } from '../connection.ts';
+import type { Keepalive, LoginMethod, SetOption, SshEndpoint } from '../connection.ts';
 import { RECORD_HOST_KEYS } from '../logins.ts';
 import { defaultGlobalKnownHostsFiles, defaultUserKnownHostsFiles } from '../ssh2/known-hosts-files.ts';
 import { isNone, type SshSettings, tokenProblem } from './ssh-config.ts';
@@ -45,6 +45,8 @@ class EndpointReader {
   readonly #environment: SshEnvironment;
   readonly #defaults: EndpointDefaults;
   readonly #problems: Problem[];
+  /** The files that IdentityFile names. */
+  readonly #keys = new Map<Setting, string>();
   /** Settings that would switch off the check of host keys. */
   readonly #notFollowed: Setting[] = [];
 
@@ -72,6 +74,7 @@ class EndpointReader {
     const algorithms = this.#hostKeyAlgorithms();
     const family = settings.word('AddressFamily');
     const bindAddress = settings.word('BindAddress');
+    const options = this.#options();
     return {
       privateKeyFiles: keys.files,
       identitiesOnly: settings.word('IdentitiesOnly') === 'yes',
@@ -87,7 +90,22 @@ class EndpointReader {
       ...(settings.word('HashKnownHosts') === 'yes' ? { hashKnownHosts: true } : {}),
       ...(family === 'inet' ? { addressFamily: 4 as const } : family === 'inet6' ? { addressFamily: 6 as const } : {}),
       ...(bindAddress === undefined ? {} : { bindAddress }),
+      ...(options.length === 0 ? {} : { options }),
     };
+  }
+
+  #options(): readonly SetOption[] {
+    return (
+      this.#settings
+        .all()
+        // A ProxyJump switches ProxyCommand off, which nobody wrote.
+        .filter(({ name, spec }) => spec.treatment === 'used' && spec.name === name)
+        .map((setting) => ({
+          option: setting.name,
+          value: this.#keys.get(setting) ?? setting.words.join(' '),
+          by: { name: setting.shown, location: setting.location },
+        }))
+    );
   }
 
   #keyFiles(): { readonly files: readonly string[]; readonly noDefaults: boolean } {
@@ -98,6 +116,7 @@ class EndpointReader {
       if (isNone(setting)) continue;
       const file = this.#file(setting, setting.words[0]!);
       if (file === null) continue;
+      this.#keys.set(setting, file);
       // ssh_config may name keys that some machines lack. For a key in an agent the public half is enough.
       const optional = setting.source === 'user' || setting.source === 'system';
       if (optional && !this.#defaults.fileExists(file) && !this.#defaults.fileExists(`${file}.pub`))

@@ -141,7 +141,7 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
       : '; on a terminal you are asked for its password';
   let solve = `Check ${words.user}, and that this key is in ~${user}/.ssh/authorized_keys on the ${words.role}`;
   if (tried.length === 0 && wantsKey) {
-    solve = `Set ${words.key}, or load a key into your agent with ssh-add`;
+    solve = `${words.role === 'host' ? 'Add --private-key FILE to this command, or set' : 'Set'} ${words.key}, or load a key into your agent with ssh-add`;
     if (wantsPassword) solve += byPassword;
   } else if (
     tried.some((label) => label === 'password' || label === 'keyboard-interactive') &&

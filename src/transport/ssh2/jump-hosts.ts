@@ -103,7 +103,7 @@ export class JumpHosts {
   }
 
   async #lease(route: JumpRoute, signal: AbortSignal | undefined): Promise<Lease | ConnectFailure> {
-    const key = JSON.stringify(route);
+    const key = loginsOf(route);
     const last = route.hops.at(-1)!;
     for (let lost = 0; lost < 2; ) {
       if (signal?.aborted) return interrupted(last);
@@ -198,6 +198,11 @@ export class JumpHosts {
     }, this.#lingerMs);
     hop.timer.unref();
   }
+}
+
+/** The same for all hosts behind the same logins, wherever these are written. */
+function loginsOf(route: JumpRoute): string {
+  return JSON.stringify({ ...route, hops: route.hops.map(({ options: _, ...hop }) => hop) });
 }
 
 /** Opens the connection to the nearest jump host. */

@@ -62,4 +62,4 @@ export function refusedLogin({ user, address }: LoginGoal, why: string, solve: s
 }
 
 /** See {@link refusedLogin}. */
-export type RefusedLogin = Required<ConnectFault>;
+export type RefusedLogin = Required<Pick<ConnectFault, 'what' | 'solve' | 'shared'>>;

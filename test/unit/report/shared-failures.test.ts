@@ -119,12 +119,22 @@ describe('a failure that several hosts have', () => {
         ['a', refused('op')],
         ['b', refused('op')],
         ['c', refused('root')],
-        ['d', refused('op', ['the key /k/id: ansible.cfg:3:1'])],
       ]),
     );
-    expect(text).toContain('2 hosts: unreachable: the login as op was refused\n      a, b\n');
+    expect(text).toContain('2 hosts: unreachable: the login as op was refused\n      a, b\n    To solve it: ');
     expect(text).toMatch(/^c: unreachable .*root@192\.0\.2\.1 refused the login/m);
-    expect(text).toMatch(/^d: unreachable .*the key \/k\/id: ansible\.cfg:3:1; To solve it/m);
+  });
+
+  it('has the details that all hosts have, or else those of the first', () => {
+    const at = (line: number) => [`user op: ansible_user at hosts.yaml:${line}:1`, 'agent: none'];
+    const lines = (...details: string[][]) =>
+      plain(new Map(details.map((one, index) => [`h${index}`, refused('op', one)])))
+        .split('\n')
+        .slice(2, -2);
+    expect(lines(at(3), at(3))).toEqual(['h0, h1', ...at(3)].map((line) => `      ${line}`));
+    expect(lines(at(3), at(4))).toEqual(
+      ['h0, h1', 'of h0, and alike of the others:', ...at(3)].map((line) => `      ${line}`),
+    );
   });
 
   it('of a large fleet lists a screen of hosts, all with -v, and a command for all', () => {
