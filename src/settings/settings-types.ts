@@ -68,7 +68,7 @@ export interface ConnectionSettings {
   /** `ansible_password`, absent when the inventory has none; the environment and the prompt win over it. */
   readonly password?: Secret;
   /** What set these values; absent when no inventory did. */
-  readonly sources?: ConnectionSources;
+  readonly sources?: Partial<ConnectionSources>;
 }
 
 /** How root's rights are gained on a host (`ansible_become…`). */

@@ -90,10 +90,15 @@ class SettingReader {
       return null;
     }
     const { environment, home } = this.#world;
-    const read = setting.read(text, { base, currentFolder, environment, home });
+    const read = setting.read(text, {
+      base,
+      currentFolder,
+      environment,
+      home,
+      isVariable: origin.kind === 'environment',
+    });
     if ('value' in read) return read.value === null ? null : { value: read.value, origin };
-    // To Ansible a variable without text is one that is not set, where text would be no value.
-    if (origin.kind === 'file' || text !== '') this.#refuse(origin, 'bad-ansible-setting', read.fault, read.solve);
+    this.#refuse(origin, 'bad-ansible-setting', read.fault, read.solve);
     return null;
   }
 

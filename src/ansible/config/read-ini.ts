@@ -70,7 +70,7 @@ class IniReader {
       new Map(
         [...entries].map(([key, entry]) => [
           key,
-          { key, value: trim(entry.lines.join('\n')), location: entry.location },
+          { key, value: trimEnd(entry.lines.join('\n')), location: entry.location },
         ]),
       );
     return {
@@ -171,10 +171,13 @@ function commentStart(line: string): number | null {
 
 /** The text without the blanks around it, as Python's `strip` leaves it. */
 export function trim(text: string): string {
+  return trimEnd(text.slice(indentOf(text)));
+}
+
+function trimEnd(text: string): string {
   let end = text.length;
   while (end > 0 && ONE_BLANK.test(text[end - 1]!)) end -= 1;
-  const start = indentOf(text);
-  return start >= end ? '' : text.slice(start, end);
+  return text.slice(0, end);
 }
 
 function indentOf(text: string): number {

@@ -7,6 +7,8 @@ export interface ValueSurroundings extends PathWords {
   /** What relative paths are relative to: the folder of `ansible.cfg`, or the current one for a variable of the environment. */
   readonly base: string;
   readonly currentFolder: string;
+  /** Whether the text comes from the environment. */
+  readonly isVariable: boolean;
 }
 
 /** A value, `null` when it is set to nothing, or what is wrong with it: words that follow the name of the setting. */
@@ -22,7 +24,9 @@ export const flag: ReadType<boolean> = (text) => ({ value: YES.has(trim(text.toL
 
 /** A whole number, as Python's `int` reads one, within bounds. */
 export function wholeNumber(least: number, most: number): ReadType<number> {
-  return (text) => {
+  return (text, { isVariable }) => {
+    // To Ansible a variable without text is one that is not set.
+    if (text === '' && isVariable) return { value: null };
     const digits = trim(text);
     const value = /^[+-]?\d+(?:_\d+)*$/.test(digits) ? Number(digits.replaceAll('_', '')) : Number.NaN;
     if (Number.isNaN(value)) return { fault: `is ${shown(text)}, not a whole number`, solve: 'Write a whole number' };

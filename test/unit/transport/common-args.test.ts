@@ -156,9 +156,11 @@ function targetWith(commonArgs: string) {
         privateKeyFile: null,
         commonArgs,
         timeoutSeconds: null,
+        sources: {
+          commonArgs: { value: commonArgs, origin: { kind: 'variable', name: 'ansible_ssh_common_args', location } },
+        },
       },
       become: { enabled: false, user: 'root', method: 'sudo', password: null },
-      locate: () => location,
     },
     { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null, localUser: 'op' },
   );
