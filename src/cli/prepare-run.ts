@@ -17,6 +17,7 @@ import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import { createTarget, sshConfigFiles, type TargetOptions } from '../transport/target.ts';
 import { usableConfig } from './ansible-config.ts';
+import { hostKeyWarnings } from './host-key-checking.ts';
 import { localUser } from './local-user.ts';
 import { loginProblems, QuestionDesk } from './logins.ts';
 import { lookedLines } from './looked.ts';
@@ -74,7 +75,8 @@ export async function prepareRun(
     targetProblems.push(...created.problems);
     if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
   }
-  const warnings = [...unique([...problems, ...targetProblems])];
+  const unchecked = flags.acceptNewHostKeys === true ? [] : hostKeyWarnings(config.settings);
+  const warnings = [...unique([...unchecked, ...problems, ...targetProblems])];
   if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
   const questions = new QuestionDesk();

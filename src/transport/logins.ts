@@ -36,4 +36,4 @@ export interface PassphraseSource {
 
 /** What to do instead of switching off the check of host keys. */
 export const RECORD_HOST_KEYS =
-  'Leave it out, and record the keys once: "ssh-keyscan HOST >> ~/.ssh/known_hosts", compared with the fingerprints that the administrators of the hosts give you; or run once with --accept-new-host-keys';
+  'Record the keys once: "ssh-keyscan HOST >> ~/.ssh/known_hosts", compared with the fingerprints that the administrators of the hosts give you; or run once with --accept-new-host-keys';
