@@ -56,10 +56,18 @@ function showCommands(program: Command, done: Done): void {
     .description('show the hosts, groups and variables of an inventory, as Ansible reads them')
     .argument('[inventory...]', INVENTORY)
     .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
-    .addOption(new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host']))
-    .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host']))
-    .option('--host <name>', 'print the variables of one host');
+    .addOption(
+      new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host', 'settings']),
+    )
+    .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host', 'settings']))
+    .addOption(new Option('--host <name>', 'print the variables of one host').conflicts(['settings']))
+    .option(
+      '--settings [host]',
+      'print every setting that counts, of the run and of each host, and where it comes from',
+    );
   vaultFlags(inventory).action(async (files, flags) => {
+    if (flags.settings !== undefined)
+      return done(await (await import('./commands/settings.ts')).showSettings(files, flags));
     const sources = await inventorySources(files, flags);
     done(await (await import('./commands/inventory.ts')).showInventory(sources, flags));
   });

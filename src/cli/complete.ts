@@ -91,6 +91,7 @@ function takeApart(program: Command, words: readonly string[]): Typed | null {
 
 async function valuesOf(typed: Typed): Promise<readonly Candidate[]> {
   switch (typed.flag) {
+    case '--settings':
     case '--limit': {
       const inventory = await inventoryOf(typed);
       return inventory === null ? [] : patternCandidates(typed.partial, namesOf(inventory));

@@ -15,8 +15,7 @@ import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
-import { usableConfig } from '../ansible-config.ts';
-import { ansibleConfig } from '../ansible-config.ts';
+import { ansibleConfig, usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
 import { hostKeyWarnings } from '../host-key-checking.ts';
 import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
@@ -158,7 +157,12 @@ async function lintInventory(
     ...managed.flatMap((host) => createTarget(host, options).problems),
     ...doubts({ inventory, settings, partial, plays, today }),
   ];
-  return [...hostKeyWarnings(ansibleConfig().settings), ...problems, ...found, ...bases.flatMap((base) => misnamedFiles(inventory, base))];
+  return [
+    ...hostKeyWarnings(ansibleConfig().settings),
+    ...problems,
+    ...found,
+    ...bases.flatMap((base) => misnamedFiles(inventory, base)),
+  ];
 }
 
 /** A file of variables by itself; a folder of them is left to a look at the inventory, once that can be read. */

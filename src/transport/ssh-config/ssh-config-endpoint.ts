@@ -94,18 +94,17 @@ class EndpointReader {
     };
   }
 
+  /** What counts: a setting that is not followed does not, nor what a ProxyJump sets without anybody writing it. */
   #options(): readonly SetOption[] {
-    return (
-      this.#settings
-        .all()
-        // A ProxyJump switches ProxyCommand off, which nobody wrote.
-        .filter(({ name, spec }) => spec.treatment === 'used' && spec.name === name)
-        .map((setting) => ({
-          option: setting.name,
-          value: this.#keys.get(setting) ?? setting.words.join(' '),
-          by: { name: setting.shown, location: setting.location },
-        }))
-    );
+    return this.#settings
+      .all()
+      .filter((setting) => setting.spec.treatment === 'used' && setting.spec.name === setting.name)
+      .filter((setting) => !this.#notFollowed.includes(setting))
+      .map((setting) => ({
+        option: setting.name,
+        value: this.#keys.get(setting) ?? setting.words.join(' '),
+        by: { name: setting.shown, location: setting.location },
+      }));
   }
 
   #keyFiles(): { readonly files: readonly string[]; readonly noDefaults: boolean } {
