@@ -5,7 +5,7 @@ import type { HostRows, SettingRow } from '../report/settings-view.ts';
 import { setByOf } from '../settings/set-by.ts';
 import type { HostSettings, Sourced } from '../settings/settings-types.ts';
 import type { SetOption, Target } from '../transport/connection.ts';
-import { optionsOf, shownValue } from '../transport/set-options.ts';
+import { isMissingKey, optionsOf, shownValue } from '../transport/set-options.ts';
 import { DEFAULT, NOT_SHOWN } from './settings-of-run.ts';
 
 /** Options with a row of their own. */
@@ -81,10 +81,7 @@ function loginRows({ connection }: HostSettings, target: Target): readonly Setti
 function keyRows(target: Target): readonly SettingRow[] {
   const keys = optionsOf(target, 'IdentityFile');
   if (keys.length === 0) return [{ name: 'key', value: 'the default files of ~/.ssh', from: DEFAULT }];
-  return keys.map((key) => {
-    const missing = target.noDefaultKeys !== true && !target.privateKeyFiles.includes(key.value);
-    return optionRow('key', missing ? `${key.value} (does not exist)` : key.value, key);
-  });
+  return keys.map((key) => optionRow('key', isMissingKey(key) ? `${key.value} (does not exist)` : key.value, key));
 }
 
 function agentRow(target: Target): SettingRow {

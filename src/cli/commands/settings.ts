@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Inventory } from '../../ansible/inventory.ts';
 import { matchLimit, requireHosts } from '../../ansible/patterns/patterns.ts';
+import { Vault } from '../../ansible/vault/vault.ts';
 import { InputError, type Problem } from '../../core/problem.ts';
 import { type HostRows, hostGroups } from '../../report/settings-view.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
@@ -31,15 +32,28 @@ export async function showSettings(args: readonly string[], flags: SettingsFlags
   const terminal = openTerminal(true);
   const { files, pattern } = takeApart(args, flags);
   const sources = await inventorySources(files, flags);
-  const read = await readFiles(sources, null, 'optional', await vaultFrom(flags));
-  if (read.inventory === null) throw new InputError(read.problems);
+  const { vault, problems: ofVault } = await vaultOrNone(flags);
+  const read = await readFiles(sources, null, 'optional', vault);
+  if (read.inventory === null) throw new InputError([...ofVault, ...read.problems]);
   const { hosts, problems } = rowsOf(read, read.inventory, pattern);
   const config = ansibleConfig();
-  const all = [...hostKeyWarnings(config.settings), ...read.problems, ...problems];
+  const all = [...hostKeyWarnings(config.settings), ...ofVault, ...read.problems, ...problems];
   if (all.length > 0) terminal.error(problemsText(all, terminal.errorStyle));
   const groups = [{ title: 'the run', rows: runRows(files, flags, config) }, ...hostGroups(hosts)];
   terminal.out(settingsText(groups, terminal.style, terminal.width));
   return all.some(({ severity }) => severity === 'error') ? EXIT.usage : EXIT.done;
+}
+
+/** The settings can be shown without the passwords of vaults. */
+async function vaultOrNone(
+  flags: VaultFlags,
+): Promise<{ readonly vault: Vault; readonly problems: readonly Problem[] }> {
+  try {
+    return { vault: await vaultFrom(flags), problems: [] };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return { vault: new Vault([]), problems: error.problems };
+  }
 }
 
 /** The value of a flag that may have one swallows an inventory that follows it: a file that exists is one, if no other is named. */

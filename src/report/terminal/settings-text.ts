@@ -6,7 +6,7 @@ import type { Style } from './style.ts';
 
 const HEAD: SettingRow = { name: 'setting', value: 'value', from: 'from' };
 /** Columns are never narrower than this, however narrow the terminal. */
-const LEAST_COLUMN = 12;
+const LEAST_COLUMN = 10;
 const INDENT = 2;
 const GAP = 2;
 

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { setByText } from '../../core/set-by.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import { optionsOf, shownValue, userText } from '../set-options.ts';
+import { isMissingKey, optionsOf, shownValue, userText } from '../set-options.ts';
 import type { LoginGoal } from './login-words.ts';
 import { defaultPrivateKeyFiles } from './private-keys.ts';
 
@@ -16,16 +16,16 @@ export function loginDetails(goal: LoginGoal, agentKeys: number): readonly strin
 }
 
 function keyLines(goal: LoginGoal): readonly string[] {
-  const { loginMethods, noDefaultKeys, privateKeyFiles } = goal;
+  const { loginMethods } = goal;
   const named = optionsOf(goal, 'IdentityFile');
   if (loginMethods?.includes('publickey') === false) {
     const [by] = [...optionsOf(goal, 'PubkeyAuthentication'), ...optionsOf(goal, 'PreferredAuthentications')];
     return [`key: none is tried${by === undefined ? '' : `, because of ${setByText(by.by)}`}`];
   }
   if (named.length > 0) {
-    return named.map(({ value, by }) => {
-      const exists = noDefaultKeys === true || privateKeyFiles.includes(value);
-      return `key ${shownValue(value, by)}: ${setByText(by)}${exists ? '' : ', and there is no such file'}`;
+    return named.map((key) => {
+      const missing = isMissingKey(key) ? ', and there is no such file' : '';
+      return `key ${shownValue(key.value, key.by)}: ${setByText(key.by)}${missing}`;
     });
   }
   const files = defaultPrivateKeyFiles();
