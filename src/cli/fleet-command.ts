@@ -10,15 +10,9 @@ import { ansibleConfig } from './ansible-config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { prepareRun } from './prepare-run.ts';
-import type { RunFlags } from './run-flags.ts';
+import { forksOf, type RunFlags } from './run-flags.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
-
-/** Enough to hide the network's round trips, and no load for this machine. */
-const DEFAULT_FORKS = 20;
-
-/** What `--forks` may say at most. */
-const MOST_FORKS = 1000;
 
 /** What a command may use to talk to the operator during its run. */
 export interface RunSurface {
@@ -101,7 +95,7 @@ export async function runOverFleet(
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const context = { ...prepared.context, ...options.context, signal: interruption.signal };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
-      forks: flags.forks ?? Math.min(ansibleConfig().settings.forks?.value ?? DEFAULT_FORKS, MOST_FORKS),
+      forks: forksOf(flags, ansibleConfig().settings),
       emit,
     });
     await report.rest();
