@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
+import { MOST_FORKS } from './run-flags.ts';
 
 const SSH_CONFIG = "read this file instead of the user's and the system's ssh_config; none: read no file";
 
@@ -228,7 +229,7 @@ function fleetCommand(program: Command, name: string, description: string): Comm
     .option(
       '-f, --forks <number>',
       'how many hosts to work on at once (20, or forks of ansible.cfg)',
-      wholeNumber(1, 1000),
+      wholeNumber(1, MOST_FORKS),
     )
     .option('--json', 'print events as NDJSON, one JSON object per line')
     .option('-v, --verbose', 'show more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)

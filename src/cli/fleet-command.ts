@@ -8,10 +8,9 @@ import { resultsText } from '../report/terminal/results-text.ts';
 import { closingTable } from '../report/terminal/table.ts';
 import { ansibleConfig } from './ansible-config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
-import { forksOf } from './forks.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { prepareRun } from './prepare-run.ts';
-import type { RunFlags } from './run-flags.ts';
+import { forksOf, type RunFlags } from './run-flags.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -96,7 +95,7 @@ export async function runOverFleet(
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const context = { ...prepared.context, ...options.context, signal: interruption.signal };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
-      forks: forksOf(ansibleConfig().settings, flags.forks),
+      forks: forksOf(flags, ansibleConfig().settings),
       emit,
     });
     await report.rest();

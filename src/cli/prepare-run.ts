@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { AnsibleSettings } from '../ansible/config/config-types.ts';
+import { configName } from '../ansible/config/config-name.ts';
+import type { AnsibleSettings, Configured } from '../ansible/config/config-types.ts';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchLimit, requireHosts } from '../ansible/patterns/patterns.ts';
-import { type SecretName, secretFromEnvironment } from '../core/environment.ts';
+import { SECRET_VARIABLES, type SecretName, secretFromEnvironment } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { suggestion } from '../core/suggest.ts';
@@ -187,14 +188,14 @@ function targetWithFlags(target: Target, flags: RunFlags): Target {
 }
 
 async function targetOptions(flags: RunFlags, configured: AnsibleSettings): Promise<TargetOptions> {
-  const asks = {
-    ssh: flags.askPass ?? configured.askPass?.value,
-    sudo: flags.askBecomePass ?? configured.becomeAskPass?.value,
-  };
   return {
     acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    sshPassword: await secret('sshPassword', asks.ssh === true, 'SSH password: '),
-    becomePassword: await secret('becomePassword', asks.sudo === true, 'Password for sudo: '),
+    sshPassword: await secret('sshPassword', asker(flags.askPass, '-k', configured.askPass), 'SSH password: '),
+    becomePassword: await secret(
+      'becomePassword',
+      asker(flags.askBecomePass, '-K', configured.becomeAskPass),
+      'Password for sudo: ',
+    ),
     // Set but empty means no agent, as to OpenSSH.
     agentSocket: process.env['SSH_AUTH_SOCK'] || null,
     localUser: localUser(),
@@ -202,10 +203,21 @@ async function targetOptions(flags: RunFlags, configured: AnsibleSettings): Prom
   };
 }
 
-/** A password from a prompt when the user wants one, else from the environment. */
-async function secret(name: SecretName, ask: boolean, prompt: string): Promise<Secret | null> {
+/** What asks for a password: a flag, or a setting of Ansible's configuration. */
+interface Asker {
+  readonly name: string;
+  readonly isFlag: boolean;
+}
+
+function asker(flag: boolean | undefined, name: string, configured: Configured<boolean> | null): Asker | null {
+  if (flag === true) return { name, isFlag: true };
+  return configured?.value === true ? { name: configName(configured.origin), isFlag: false } : null;
+}
+
+/** A password from a prompt when something asks for it, else from the environment, which only a flag wins over. */
+async function secret(name: SecretName, asker: Asker | null, prompt: string): Promise<Secret | null> {
   const given = secretFromEnvironment(name);
-  if (!ask) return given;
+  if (asker === null || (given !== null && !asker.isFlag)) return given;
   const outcome = await promptSecret(prompt);
   switch (outcome.kind) {
     case 'entered':
@@ -214,10 +226,10 @@ async function secret(name: SecretName, ask: boolean, prompt: string): Promise<S
       if (given !== null) return given;
       throw new UsageError(
         'there is no terminal to ask for a password on',
-        'Set PORTFW_SSH_PASSWORD or PORTFW_BECOME_PASSWORD instead',
+        `${asker.name} wants one: set ${SECRET_VARIABLES[name]} instead`,
       );
     case 'cancelled':
-      throw new UsageError('no password was entered', 'Run again, or leave -k and -K out');
+      throw new UsageError('no password was entered', `Run again, or leave ${asker.name} out`);
   }
 }
 

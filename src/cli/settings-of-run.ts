@@ -6,9 +6,9 @@ import { SECRET_VARIABLES, secretFromEnvironment } from '../core/environment.ts'
 import { setByText } from '../core/set-by.ts';
 import type { SettingRow } from '../report/settings-view.ts';
 import { setByOf } from '../settings/set-by.ts';
-import { forksOf } from './forks.ts';
 import { inventoryOptions } from './inventory-options.ts';
 import type { InventoryFlag } from './inventory-sources.ts';
+import { forksOf } from './run-flags.ts';
 import type { VaultFlags } from './vault-flags.ts';
 
 /** What a row says comes from nothing that somebody wrote. */
@@ -31,7 +31,7 @@ export function runRows(
   return [
     ...inventoryRows(args, flags, config),
     ...configRows(config),
-    { name: 'forks', value: String(forksOf(settings)), from: fromOf(settings.forks) },
+    { name: 'forks', value: String(forksOf({}, settings)), from: fromOf(settings.forks) },
     { name: 'hash_behaviour', value: settings.hashBehaviour?.value ?? 'replace', from: fromOf(settings.hashBehaviour) },
     ...programRows(),
     ...vaultRows(flags, config),

@@ -24,7 +24,7 @@ export type ConfigAnswer =
     };
 
 /** Our names, and where Ansible has the setting: among its own, or those of a plugin. */
-const NAMES = {
+export const SETTING_NAMES: Readonly<Record<string, readonly string[]>> = {
   inventory: ['DEFAULT_HOST_LIST'],
   remoteUser: ['DEFAULT_REMOTE_USER'],
   remotePort: ['DEFAULT_REMOTE_PORT'],
@@ -87,7 +87,7 @@ json.dump([ask(call, given['names']) for call in given['calls']], sys.stdout)
 /** Asks Ansible for its settings in all of these places. */
 export function askConfig(calls: readonly ConfigCall[]): readonly ConfigAnswer[] {
   const options = {
-    input: JSON.stringify({ calls, names: NAMES }),
+    input: JSON.stringify({ calls, names: SETTING_NAMES }),
     encoding: 'utf8',
     env: ansibleEnvironment(),
     timeout: 240_000,

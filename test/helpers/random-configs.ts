@@ -33,7 +33,7 @@ const PATHS = [
   '/abs/../id',
   '~/.ssh/id',
   '$HERE/id',
-  '${HERE}/x',
+  '\x24{HERE}/x',
   '$NOT_SET/id',
   '{{CWD}}/id',
   '"~/q"',

@@ -10,13 +10,22 @@ import { readAnsibleConfig } from '../../src/ansible/config/read-config.ts';
 import { loadInventory } from '../../src/ansible/inventory.ts';
 import { formatProblem } from '../../src/core/problem.ts';
 import { requireAnsible } from '../helpers/ansible.ts';
-import { askConfig, type ConfigAnswer, type ConfigCall, type SettingAnswer } from '../helpers/ansible-config.ts';
+import {
+  askConfig,
+  type ConfigAnswer,
+  type ConfigCall,
+  SETTING_NAMES,
+  type SettingAnswer,
+} from '../helpers/ansible-config.ts';
+import { askAnsible } from '../helpers/ansible-inventory.ts';
 import { RandomConfigs } from '../helpers/random-configs.ts';
+import { randomLayers } from '../helpers/random-layers.ts';
 
 /** `ansible.cfg` and `ANSIBLE_…` as the Ansible that is installed reads them, against what portfw reads. */
 
 const SEED = 20261128;
 const COUNT = 1500;
+const LAYERED = 100;
 
 const root = mkdtempSync(path.join(tmpdir(), 'portfw-config-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -41,6 +50,13 @@ function lay(count: number, seed: number): readonly ConfigCall[] {
     const filled = Object.entries(environment).map(([name, text]) => [name, text.replaceAll('ROOT', folder)]);
     return { cwd, environment: Object.fromEntries(filled) };
   });
+}
+
+function write(folder: string, files: Readonly<Record<string, string>>): void {
+  for (const [file, text] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    writeFileSync(path.join(folder, file), text);
+  }
 }
 
 /** How the two differ; empty when they agree. */
@@ -122,3 +138,158 @@ describe('Ansible’s configuration', () => {
     expect(set.length).toBeGreaterThan(COUNT * 3);
   });
 });
+
+describe('hash_behaviour', () => {
+  it.each(['merge', 'replace'] as const)(
+    `%s: ${LAYERED} inventories with mappings in many layers`,
+    async (hashBehaviour) => {
+      const calls = randomLayers(LAYERED, SEED).map((files, index) => {
+        const cwd = path.join(root, `layers-${hashBehaviour}-${index}`);
+        write(cwd, files);
+        return { cwd, args: ['-i', 'one.yaml', '-i', 'two.yaml', '--list', '--playbook-dir', 'play'] };
+      });
+      const answers = askAnsible(calls, { ANSIBLE_HASH_BEHAVIOUR: hashBehaviour });
+      let merged = 0;
+      for (const [index, { cwd }] of calls.entries()) {
+        const sources = ['one.yaml', 'two.yaml'].map((name) => path.join(cwd, name));
+        const options = { playbookFolder: path.join(cwd, 'play') };
+        const inventory = await loadInventory(sources, { ...options, hashBehaviour });
+        const ours = formatAnsibleList(toAnsibleList(inventory));
+        expect(`${ours}\n`, cwd).toBe(answers[index]!.stdout);
+        if (ours !== formatAnsibleList(toAnsibleList(await loadInventory(sources, options)))) merged += 1;
+      }
+      expect(merged).toBe(hashBehaviour === 'merge' ? merged : 0);
+      if (hashBehaviour === 'merge') expect(merged).toBeGreaterThan(LAYERED / 2);
+    },
+  );
+});
+
+/** Places that people have, by hand. */
+const PLACES: Readonly<
+  Record<string, { readonly files: Readonly<Record<string, string>>; readonly environment?: Record<string, string> }>
+> = {
+  'an ansible.cfg beside the inventory': {
+    files: {
+      'ansible.cfg': `# ours
+[defaults]
+inventory = ./inventory/hosts.ini ; the production
+remote_user=deploy
+private_key_file: ~/.ssh/deploy
+vault_password_file = ./.vault_pass
+host_key_checking = False
+forks = 50
+timeout = 30
+[privilege_escalation]
+become = True
+become_method = sudo
+become_ask_pass = False
+[ssh_connection]
+ssh_args = -o ControlMaster=auto -o ControlPersist=60s -o ProxyJump=bastion.example.net
+pipelining = True
+`,
+      '.vault_pass': 'a password\n',
+      'inventory/hosts.ini': '[web]\nw1 ansible_host=192.0.2.1\n[web:vars]\na={"x": 1}\n',
+    },
+  },
+  'two inventories over several lines': {
+    files: {
+      'ansible.cfg': '[defaults]\ninventory = one.yaml,\n  two.ini\n',
+      'one.yaml': 'web: {hosts: {w1: {}}, vars: {a: {x: 1}}}\n',
+      'two.ini': '[web]\nw2\n[web:vars]\na={"y": 2}\n',
+    },
+  },
+  'mappings that are merged': {
+    files: {
+      'ansible.cfg': '[defaults]\ninventory = inventory\nhash_behaviour = merge\n',
+      'inventory/hosts.yaml': `all:
+  vars: {m: {a: 1, deep: {x: 1, l: [1, 2]}, 10: ten}, n: text, o: {k: 1}}
+  children:
+    web: {hosts: {w1: {m: {deep: {host: 1}}, o: {v: 1}}}, vars: {m: {b: 2, deep: {y: 2, l: [3]}, 9: nine}, n: {now: a dict}}}
+    low: {hosts: {w1: }, vars: {m: {b: low, c: [low]}, o: gone}}
+`,
+      'inventory/group_vars/all.yaml': 'm: {file: all, deep: {file: all}}\n',
+      'inventory/group_vars/web/a.yaml': 'm: {file: a, a: {now: dict}}\n',
+      'inventory/group_vars/web/b.yaml': 'm: {file: b, a: {and: more}}\no: {web: 1}\n',
+      'inventory/host_vars/w1.yaml': 'm: {file: host, deep: {x: null}}\n',
+      'group_vars/web.yaml': 'm: {play: web}\n',
+      'host_vars/w1.yaml': 'm: {play: host, a: scalar again}\n',
+    },
+  },
+  'a file that ANSIBLE_CONFIG names, and variables over it': {
+    files: {
+      'ansible.cfg': '[defaults]\ninventory = nowhere\n',
+      'etc/other.cfg': '[defaults]\ninventory = ../h.ini\nremote_user = file\n',
+      'h.ini': 'h1\nh2 a=1\n',
+    },
+    environment: {
+      ANSIBLE_CONFIG: 'etc/other.cfg',
+      ANSIBLE_REMOTE_USER: 'env',
+      ANSIBLE_BECOME: 'yes',
+      ANSIBLE_TIMEOUT: '',
+    },
+  },
+  'an inventory of the environment': {
+    files: { 'ansible.cfg': '[defaults]\ninventory = nowhere\n', 'h.ini': 'h1\n' },
+    environment: { ANSIBLE_INVENTORY: '{{CWD}}/h.ini' },
+  },
+};
+
+describe.each(Object.entries(PLACES))('%s', (name, { files, environment = {} }) => {
+  const cwd = path.join(root, name.replaceAll(' ', '-'));
+  const call = {
+    cwd,
+    environment: {
+      HOME: path.join(root, 'nobody'),
+      PATH: process.env['PATH'] ?? '',
+      LC_ALL: 'C.UTF-8',
+      ...environment,
+    },
+  };
+  const run = (program: string, ...args: readonly string[]) =>
+    JSON.parse(
+      execFileSync(program, [...args], { cwd, env: call.environment, encoding: 'utf8', stdio: 'pipe' }),
+    ) as unknown;
+
+  beforeAll(() => write(cwd, files));
+
+  it('is what ansible-config dump shows', () => {
+    const shown = run('ansible-config', 'dump', '-t', 'all', '--format', 'json') as Dump;
+    const settings = Object.fromEntries(
+      Object.entries(SETTING_NAMES).map(([own, [theirs, kind, plugin]]) => [
+        own,
+        findShown(shown, theirs!, kind, plugin),
+      ]),
+    );
+    const answer = { file: readHere(call).file, warnings: [], settings };
+    expect(differences(call, answer)).toEqual([]);
+  });
+
+  it('leads to the inventory that ansible-inventory shows', async () => {
+    const { settings } = readHere(call);
+    const inventory = await loadInventory(settings.inventory!.value, {
+      playbookFolder: cwd,
+      hashBehaviour: settings.hashBehaviour?.value ?? 'replace',
+    });
+    expect(JSON.parse(formatAnsibleList(toAnsibleList(inventory)))).toEqual(
+      run('ansible-inventory', '--list', '--playbook-dir', '.'),
+    );
+  });
+});
+
+/** One line of `ansible-config dump`. */
+interface Shown {
+  readonly name: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+
+/** What it prints: its own settings, and under a name like `BECOME_PLUGINS` those of the plugins, by their names. */
+type Dump = readonly (Shown & Readonly<Record<string, readonly Readonly<Record<string, readonly Shown[]>>[]>>)[];
+
+function findShown(dump: Dump, name: string, kind: string | undefined, plugin: string | undefined): Shown {
+  const ofPlugins = dump.flatMap((entry) => entry[`${kind?.toUpperCase()}_PLUGINS`] ?? []);
+  const entries: readonly Shown[] = plugin === undefined ? dump : ofPlugins.flatMap((entry) => entry[plugin] ?? []);
+  const found = entries.find((entry) => entry.name === name);
+  if (found === undefined) throw new Error(`ansible-config dump shows no ${name}`);
+  return found;
+}
