@@ -3,6 +3,7 @@ import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { GroupGraph } from './graph/group-graph.ts';
 import type { Inventory } from './graph/inventory-types.ts';
+import type { HashBehaviour } from './graph/layers.ts';
 import { mergeInventory, readAllVarsFiles } from './graph/merge-inventory.ts';
 import type { Decrypt } from './graph/source-text.ts';
 import { VarsFiles } from './graph/vars-files.ts';
@@ -36,6 +37,8 @@ export interface InventoryOptions {
   readonly playbookFolder?: string;
   /** How long an inventory program may take, in milliseconds (one minute when not given). */
   readonly programTimeoutMs?: number;
+  /** What becomes of mappings that are set more than once; replaced when not given. */
+  readonly hashBehaviour?: HashBehaviour;
 }
 
 /** How long an inventory program may take, in milliseconds, by default. */
@@ -133,7 +136,8 @@ function buildInventory(
   { looked, bases, problems }: Gathering,
   options: InventoryOptions,
 ): Inventory {
-  const graph = new GroupGraph();
+  const { decrypt = null, playbookFolder = '.', hashBehaviour = 'replace' } = options;
+  const graph = new GroupGraph(hashBehaviour);
   for (const source of gathered) problems.push(...addSource(source, graph));
   for (const group of graph.reconcile()) {
     problems.push(
@@ -148,7 +152,7 @@ function buildInventory(
   }
   problems.push(...sharedNames(graph));
   const files = looked.flatMap(({ name }) => (name.kind === 'file' ? [name.path] : []));
-  const varsFiles = new VarsFiles(options.decrypt ?? null, bases, options.playbookFolder ?? '.');
+  const varsFiles = new VarsFiles(decrypt, bases, playbookFolder, hashBehaviour);
   const broken = problems.some((problem) => problem.severity === 'error');
   const inventory = mergeInventory(graph, files, varsFiles, problems);
   // Broken files of variables are reported together with a broken inventory.

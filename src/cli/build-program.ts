@@ -1,9 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
-
-/** Enough to hide the network's round trips, and no load for this machine. */
-const DEFAULT_FORKS = 20;
+import { MOST_FORKS } from './run-flags.ts';
 
 const SSH_CONFIG = "read this file instead of the user's and the system's ssh_config; none: read no file";
 
@@ -59,11 +57,19 @@ function showCommands(program: Command, done: Done): void {
     .description('show the hosts, groups and variables of an inventory, as Ansible reads them')
     .argument('[inventory...]', INVENTORY)
     .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
-    .addOption(new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host']))
-    .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host']))
-    .option('--host <name>', 'print the variables of one host');
+    .addOption(
+      new Option('--list', 'print the document of ansible-inventory --list').conflicts(['graph', 'host', 'settings']),
+    )
+    .addOption(new Option('--graph', 'print groups and hosts as a tree (the default)').conflicts(['host', 'settings']))
+    .addOption(new Option('--host <name>', 'print the variables of one host').conflicts(['settings']))
+    .option(
+      '--settings [host]',
+      'print every setting that counts, of the run and of each host, and where it comes from',
+    );
   vaultFlags(inventory).action(async (files, flags) => {
-    const sources = inventorySources(files, flags);
+    if (flags.settings !== undefined)
+      return done(await (await import('./commands/settings.ts')).showSettings(files, flags));
+    const sources = await inventorySources(files, flags);
     done(await (await import('./commands/inventory.ts')).showInventory(sources, flags));
   });
 
@@ -81,17 +87,17 @@ function showCommands(program: Command, done: Done): void {
 /** What hosts say, and what a run would do. */
 function lookCommands(program: Command, done: Done): void {
   fleetCommand(program, 'facts', 'show the facts of the hosts').action(async (files, flags) =>
-    done(await (await import('./commands/facts.ts')).facts(inventorySources(files, flags), flags)),
+    done(await (await import('./commands/facts.ts')).facts(await inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'detect', 'show which roles the hosts play, with the evidence').action(async (files, flags) =>
-    done(await (await import('./commands/detect.ts')).detect(inventorySources(files, flags), flags)),
+    done(await (await import('./commands/detect.ts')).detect(await inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
-      done(await (await import('./commands/plan.ts')).plan(inventorySources(files, flags), flags)),
+      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags)),
     );
 }
 
@@ -113,19 +119,19 @@ function changeCommands(program: Command, done: Done): void {
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
-      done(await (await import('./commands/apply.ts')).apply(inventorySources(files, flags), flags)),
+      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags)),
     );
   fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
-      done(await (await import('./commands/confirm.ts')).confirmRuns(inventorySources(files, flags), flags)),
+      done(await (await import('./commands/confirm.ts')).confirmRuns(await inventorySources(files, flags), flags)),
     );
   fleetCommand(program, 'status', 'show runs that have not ended, and how the last run ended').action(
     async (files, flags) =>
-      done(await (await import('./commands/status.ts')).status(inventorySources(files, flags), flags)),
+      done(await (await import('./commands/status.ts')).status(await inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
-    done(await (await import('./commands/history.ts')).history(inventorySources(files, flags), flags)),
+    done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
   );
   fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
     .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
@@ -140,7 +146,7 @@ function changeCommands(program: Command, done: Done): void {
       collect,
     )
     .action(async (files, flags) =>
-      done(await (await import('./commands/rollback.ts')).rollback(inventorySources(files, flags), flags)),
+      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
     );
 }
 
@@ -220,7 +226,11 @@ function fleetCommand(program: Command, name: string, description: string): Comm
     .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
     .option('-l, --limit <pattern>', 'only the hosts that this Ansible pattern matches')
     .option('--playbook <name-or-file>', 'use this playbook for all hosts: one that ships with portfw, or a file')
-    .option('-f, --forks <number>', 'how many hosts to work on at once', wholeNumber(1, 1000), DEFAULT_FORKS)
+    .option(
+      '-f, --forks <number>',
+      'how many hosts to work on at once (20, or forks of ansible.cfg)',
+      wholeNumber(1, MOST_FORKS),
+    )
     .option('--json', 'print events as NDJSON, one JSON object per line')
     .option('-v, --verbose', 'show more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)
     .option('-u, --user <name>', 'log in as this user where the inventory names none')

@@ -91,6 +91,7 @@ function takeApart(program: Command, words: readonly string[]): Typed | null {
 
 async function valuesOf(typed: Typed): Promise<readonly Candidate[]> {
   switch (typed.flag) {
+    case '--settings':
     case '--limit': {
       const inventory = await inventoryOf(typed);
       return inventory === null ? [] : patternCandidates(typed.partial, namesOf(inventory));
@@ -203,10 +204,16 @@ async function inventoryOf(typed: Typed): Promise<Inventory | null> {
     }
   };
   const canRead = (source: string): boolean => (read(source)?.hosts.size ?? 0) > 0;
-  const sources = [...typed.args, ...(typed.values.get('--inventory') ?? [])].map(fromHome);
+  const named = [...typed.args, ...(typed.values.get('--inventory') ?? [])].map(fromHome);
+  const sources = named.length > 0 || typed.command === 'init' ? named : await configuredInventories();
   // One program in a folder does not prevent reading the other files.
   const readable = sources.flatMap((source) => (canRead(source) ? [source] : filesOf(source).filter(canRead)));
   return readable.length === 0 ? null : read(readable);
+}
+
+async function configuredInventories(): Promise<readonly string[]> {
+  const { ansibleConfig } = await import('./ansible-config.ts');
+  return ansibleConfig().settings.inventory?.value ?? [];
 }
 
 function filesOf(folder: string): readonly string[] {

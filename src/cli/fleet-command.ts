@@ -6,10 +6,11 @@ import { PlainReport } from '../report/terminal/plain.ts';
 import { problemsText } from '../report/terminal/problems-text.ts';
 import { resultsText } from '../report/terminal/results-text.ts';
 import { closingTable } from '../report/terminal/table.ts';
+import { ansibleConfig } from './ansible-config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { prepareRun } from './prepare-run.ts';
-import type { RunFlags } from './run-flags.ts';
+import { forksOf, type RunFlags } from './run-flags.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -94,7 +95,7 @@ export async function runOverFleet(
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const context = { ...prepared.context, ...options.context, signal: interruption.signal };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
-      forks: flags.forks,
+      forks: forksOf(flags, ansibleConfig().settings),
       leftOut: prepared.leftOut,
       emit,
     });

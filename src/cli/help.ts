@@ -38,6 +38,7 @@ Examples:
   portfw inventory inventory.yaml             its groups and hosts as a tree
   portfw inventory inventory.yaml --list      the document of ansible-inventory --list
   portfw inventory inventory.yaml --host web1 the variables of one host
+  portfw inventory inventory.yaml --settings  every setting that counts, and where it comes from
   portfw inventory -i hosts.ini -i cloud.sh   several, as with Ansible: INI, an executable, a folder, "web1,web2"
 `,
   matrix: `

@@ -1,4 +1,8 @@
-import type { InventoryOptions } from '../ansible/inventory.ts';
+import { existsSync } from 'node:fs';
+import { configName } from '../ansible/config/config-name.ts';
+import type { AnsibleConfig } from '../ansible/config/config-types.ts';
+import { InputError, Problem } from '../core/problem.ts';
+import { terminalLine } from '../core/terminal-text.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The flag that names inventories in Ansible's way. */
@@ -9,29 +13,69 @@ export interface InventoryFlag {
 const EXAMPLE =
   'Name a file, a folder or an executable: "portfw COMMAND hosts.yaml", or "-i hosts.yaml" as with Ansible';
 
+/** Where inventories often are. portfw takes none of them by itself: it must be said which hosts a run is for. */
+const USUAL = [
+  ...['inventory', 'inventories', 'hosts', 'hosts.ini', 'hosts.yml', 'hosts.yaml'],
+  ...['inventory.ini', 'inventory.yml', 'inventory.yaml', '/etc/ansible/hosts'],
+];
+
+/** What {@link inventorySources} looks at besides its arguments. */
+interface Surroundings {
+  readonly config: () => AnsibleConfig | Promise<AnsibleConfig>;
+  readonly exists: (path: string) => boolean;
+}
+
+const HERE: Surroundings = {
+  config: async () => (await import('./ansible-config.ts')).usableConfig(),
+  exists: existsSync,
+};
+
 /**
- * The inventories of a command line: its arguments, then those of `-i`.
+ * The inventories of a command line: its arguments, then those of `-i`; without any, those of `ansible.cfg` or of
+ * `ANSIBLE_INVENTORY`.
  *
- * @throws UsageError when there is none, or an empty one
+ * @throws UsageError when there is none, or an empty one; InputError when one of `ansible.cfg` is not there
  */
-export function inventorySources(args: readonly string[], flags: InventoryFlag): readonly string[] {
+export async function inventorySources(
+  args: readonly string[],
+  flags: InventoryFlag,
+  here: Surroundings = HERE,
+): Promise<readonly string[]> {
   const sources = [...args, ...(flags.inventory ?? [])];
-  if (sources.length === 0) throw new UsageError('no inventory is named', EXAMPLE);
   // An unset variable in a script must not be read as another inventory.
   if (sources.some((source) => source.trim() === ''))
     throw new UsageError('the name of an inventory is empty', EXAMPLE);
-  return sources;
+  return sources.length > 0 ? sources : configured(await here.config(), here.exists);
 }
 
-/**
- * How inventories are read: `PORTFW_INVENTORY_TIMEOUT` says how many seconds a program may take.
- *
- * @throws UsageError when it is no number of seconds
- */
-export function inventoryOptions(environment: NodeJS.ProcessEnv = process.env): InventoryOptions {
-  const value = environment['PORTFW_INVENTORY_TIMEOUT'] ?? '';
-  if (value === '') return {};
-  const seconds = /^\d{1,5}$/.test(value) ? Number(value) : 0;
-  if (seconds >= 1 && seconds <= 3600) return { programTimeoutMs: seconds * 1000 };
-  throw new UsageError('PORTFW_INVENTORY_TIMEOUT is a number of seconds from 1 to 3600', 'Correct it, or unset it');
+function configured({ settings, file }: AnsibleConfig, exists: (path: string) => boolean): readonly string[] {
+  const { inventory } = settings;
+  if (inventory === null) throw new UsageError(noInventory(file), whichOne(exists));
+  const { value: paths, origin } = inventory;
+  const missing = paths.filter((path) => !exists(path));
+  if (missing.length === 0) return paths;
+  throw new InputError(
+    missing.map(
+      (path) =>
+        new Problem({
+          severity: 'error',
+          code: 'file-not-found',
+          what: `${configName(origin)}: there is no ${terminalLine(path)}`,
+          solve: 'Correct the path, or name an inventory: "-i hosts.yaml"',
+          location: origin.kind === 'file' ? origin.location : null,
+        }),
+    ),
+  );
+}
+
+function noInventory(file: string | null): string {
+  return `no inventory is named, ${file === null ? 'and there is no ansible.cfg that names one' : `and ${terminalLine(file)} names none`}`;
+}
+
+function whichOne(exists: (path: string) => boolean): string {
+  const found = USUAL.filter(exists);
+  const [first] = found;
+  if (first === undefined) return EXAMPLE;
+  const which = found.length === 1 ? `There is "${first}"` : `There are ${found.map((one) => `"${one}"`).join(', ')}`;
+  return `${which}: write "portfw COMMAND -i ${first}", or "inventory = ${first}" under [defaults] in ansible.cfg`;
 }

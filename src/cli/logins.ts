@@ -9,13 +9,13 @@ const SHOWN_HOSTS = 3;
 /** What prevents logins, as problems of the user's input: each once, for all hosts that it concerns. */
 export function loginProblems(obstacles: readonly LoginObstacle[]): readonly Problem[] {
   return obstacles.map(
-    ({ severity, what, solve, hosts }) =>
+    ({ severity, what, solve, location = null, hosts }) =>
       new Problem({
         severity,
         code: severity === 'error' ? 'login-impossible' : 'login-differs',
         what: `${what} (${hostsText(hosts)})`,
         solve,
-        location: null,
+        location,
       }),
   );
 }

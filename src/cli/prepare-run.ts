@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { configName } from '../ansible/config/config-name.ts';
+import type { AnsibleSettings, Configured } from '../ansible/config/config-types.ts';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchLimit, requireHosts } from '../ansible/patterns/patterns.ts';
-import { type SecretName, secretFromEnvironment } from '../core/environment.ts';
+import { SECRET_VARIABLES, type SecretName, secretFromEnvironment } from '../core/environment.ts';
 import { three } from '../core/lists.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
@@ -17,8 +19,11 @@ import type { HostSettings } from '../settings/settings-types.ts';
 import type { Target } from '../transport/connection.ts';
 import { openTransport } from '../transport/open-transport.ts';
 import { createTarget, sshConfigFiles, type TargetOptions } from '../transport/target.ts';
+import { usableConfig } from './ansible-config.ts';
+import { hostKeyWarnings } from './host-key-checking.ts';
 import { localUser } from './local-user.ts';
 import { loginProblems, QuestionDesk } from './logins.ts';
+import { lookedLines } from './looked.ts';
 import { promptSecret } from './prompt-secret.ts';
 import { readFiles } from './read-files.ts';
 import type { RunFlags } from './run-flags.ts';
@@ -50,30 +55,33 @@ export async function prepareRun(
   flags: RunFlags,
   matrix: 'required' | 'optional',
 ): Promise<PreparedRun> {
+  const config = usableConfig();
   const vault = await vaultFrom(flags);
-  const { inventory, settings, plays, problems } = await readFiles(sources, flags.playbook ?? null, matrix, vault);
+  const read = await readFiles(sources, flags.playbook ?? null, matrix, vault, flags);
+  const { inventory, settings, plays, problems } = read;
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
   const { hosts, leftOut } = chosenHosts(inventory, settings, flags, sources);
   const acceptLockout = acceptedHosts('--accept-lockout', flags.acceptLockout, hosts);
   const acceptForwardingStop = acceptedHosts('--accept-forwarding-stop', flags.acceptForwardingStop, hosts);
 
-  const options = await targetOptions(flags);
+  const options = await targetOptions(flags, config.settings);
   const targets = new Map<string, Target>();
   const targetProblems: Problem[] = [];
   for (const host of hosts) {
-    const created = createTarget(withFlags(host, flags), options);
+    const created = createTarget(host, options);
     targetProblems.push(...created.problems);
     if (created.target !== null) targets.set(host.name, targetWithFlags(created.target, flags));
   }
   // Probes may come from hosts that --limit leaves out.
   const peerTargets = new Map<string, Target>();
   for (const host of probingPeers(hosts, inventory, settings, plays)) {
-    const created = createTarget(withFlags(host, flags), options);
+    const created = createTarget(host, options);
     targetProblems.push(...created.problems);
     if (created.target !== null) peerTargets.set(host.name, targetWithFlags(created.target, flags));
   }
-  const warnings = [...unique([...problems, ...targetProblems])];
+  const unchecked = flags.acceptNewHostKeys === true ? [] : hostKeyWarnings(config.settings);
+  const warnings = [...unique([...unchecked, ...problems, ...targetProblems])];
   if (warnings.some((problem) => problem.severity === 'error')) throw new InputError(warnings);
 
   const questions = new QuestionDesk();
@@ -100,6 +108,7 @@ export async function prepareRun(
     settings,
     jobs,
     peers: new Map([...peerTargets].map(([name, target]) => [name, { target, transport }])),
+    looked: lookedLines(sources, config, flags.sshConfig),
     // It is written down on hosts, line by line: the names may come from the environment.
     holder: terminalLine(`${localUser()}@${hostname()}`),
     today: new Date().toISOString().slice(0, 10),
@@ -182,13 +191,6 @@ function acceptedHosts(
   return new Set(given ?? []);
 }
 
-/** `-u` and `-b` are defaults for hosts whose inventory does not set them, as with Ansible. */
-function withFlags(host: HostSettings, flags: RunFlags): HostSettings {
-  const silent = host.locate(['ansible_become']) === null;
-  if (flags.become !== true || !silent) return host;
-  return { ...host, become: { ...host.become, enabled: true } };
-}
-
 /** What the command line insists on, for the host and for every machine on the way to it. */
 function targetWithFlags(target: Target, flags: RunFlags): Target {
   const { route } = target;
@@ -200,24 +202,37 @@ function targetWithFlags(target: Target, flags: RunFlags): Target {
   return { ...target, ...insisted, route: route.kind === 'jump' ? { ...route, hops } : route };
 }
 
-async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
+async function targetOptions(flags: RunFlags, configured: AnsibleSettings): Promise<TargetOptions> {
   return {
     acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: '),
-    becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
+    sshPassword: await secret('sshPassword', asker(flags.askPass, '-k', configured.askPass), 'SSH password: '),
+    becomePassword: await secret(
+      'becomePassword',
+      asker(flags.askBecomePass, '-K', configured.becomeAskPass),
+      'Password for sudo: ',
+    ),
     // Set but empty means no agent, as to OpenSSH.
     agentSocket: process.env['SSH_AUTH_SOCK'] || null,
     localUser: localUser(),
-    user: flags.user ?? null,
-    privateKeyFile: flags.privateKey === undefined ? null : resolve(flags.privateKey),
     sshConfig: sshConfigFiles(flags.sshConfig ?? null),
   };
 }
 
-/** A password from a prompt when the user wants one, else from the environment. */
-async function secret(name: SecretName, ask: boolean, prompt: string): Promise<Secret | null> {
+/** What asks for a password: a flag, or a setting of Ansible's configuration. */
+interface Asker {
+  readonly name: string;
+  readonly isFlag: boolean;
+}
+
+function asker(flag: boolean | undefined, name: string, configured: Configured<boolean> | null): Asker | null {
+  if (flag === true) return { name, isFlag: true };
+  return configured?.value === true ? { name: configName(configured.origin), isFlag: false } : null;
+}
+
+/** A password from a prompt when something asks for it, else from the environment, which only a flag wins over. */
+async function secret(name: SecretName, asker: Asker | null, prompt: string): Promise<Secret | null> {
   const given = secretFromEnvironment(name);
-  if (!ask) return given;
+  if (asker === null || (given !== null && !asker.isFlag)) return given;
   const outcome = await promptSecret(prompt);
   switch (outcome.kind) {
     case 'entered':
@@ -226,10 +241,10 @@ async function secret(name: SecretName, ask: boolean, prompt: string): Promise<S
       if (given !== null) return given;
       throw new UsageError(
         'there is no terminal to ask for a password on',
-        'Set PORTFW_SSH_PASSWORD or PORTFW_BECOME_PASSWORD instead',
+        `${asker.name} wants one: set ${SECRET_VARIABLES[name]} instead`,
       );
     case 'cancelled':
-      throw new UsageError('no password was entered', 'Run again, or leave -k and -K out');
+      throw new UsageError('no password was entered', `Run again, or leave ${asker.name} out`);
   }
 }
 

@@ -5,10 +5,12 @@ import { withoutSecrets } from '../core/environment.ts';
 import { InputError, type Problem } from '../core/problem.ts';
 import { assignPlays } from '../matrix/assign.ts';
 import type { Play } from '../matrix/matrix.ts';
+import { type LoginDefaults, type LoginFlags, loginDefaults } from '../settings/login-defaults.ts';
 import { readSettings } from '../settings/read-settings.ts';
 import { VARIABLES } from '../settings/schema.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
-import { inventoryOptions } from './inventory-sources.ts';
+import { ansibleConfig } from './ansible-config.ts';
+import { inventoryOptions } from './inventory-options.ts';
 
 /** An inventory with everything that it leads to: variables, playbooks, matrices. */
 export interface ReadFiles {
@@ -33,13 +35,17 @@ const WITHOUT_MATRIX: ReadonlySet<string> = new Set(['no-playbook', 'no-play']);
  * @param playbook `--playbook`, or `null`
  * @param matrix whether a host without a matrix is a problem
  * @param vault decrypts values and files; none, and those are problems where they are needed
+ * @param flags what the command line says about logins where the inventory says nothing
  */
 export async function readFiles(
   sources: string | readonly string[],
   playbook: string | null,
   matrix: 'required' | 'optional',
   vault: Vault = new Vault([]),
+  flags: LoginFlags = {},
 ): Promise<ReadFiles> {
+  const config = ansibleConfig();
+  const defaults = loginDefaults(config.settings, flags);
   let inventory: Inventory;
   try {
     const options = { ...inventoryOptions(), decrypt: vault.decryptFile.bind(vault) };
@@ -55,15 +61,15 @@ export async function readFiles(
       settings: new Map(),
       partial: new Map(),
       plays: new Map(),
-      problems: [...error.problems, ...(await further(error, vault, playbook))],
+      problems: [...config.problems, ...error.problems, ...(await further(error, vault, playbook, defaults))],
     };
   }
-  const { settings, partial, problems } = readSettings(inventory);
+  const { settings, partial, problems } = readSettings(inventory, defaults);
   // A host with a broken variable is still held against its matrix, so that one look finds everything.
   const alsoBroken = [...partial].filter(([, host]) => playbook !== null || host.playbook !== null);
   const assignment = assignPlays(inventory, new Map([...settings, ...alsoBroken]), playbook);
   const ofPlays = assignment.problems.filter((problem) => matrix === 'required' || !WITHOUT_MATRIX.has(problem.code));
-  const all = [...inventory.warnings, ...problems, ...ofPlays];
+  const all = [...config.problems, ...inventory.warnings, ...problems, ...ofPlays];
   return { inventory, settings, partial, plays: assignment.plays, problems: all };
 }
 
@@ -74,7 +80,12 @@ const CONSEQUENCES: ReadonlySet<string> = new Set([
 ]);
 
 /** What is wrong with the variables, the playbooks and the matrices of an inventory that has errors of its own. */
-async function further(error: InputError, vault: Vault, playbook: string | null): Promise<readonly Problem[]> {
+async function further(
+  error: InputError,
+  vault: Vault,
+  playbook: string | null,
+  defaults: LoginDefaults,
+): Promise<readonly Problem[]> {
   if (!(error instanceof BrokenInventory)) return [];
   try {
     const resolved = await resolveInventory(error.readable, {
@@ -82,7 +93,7 @@ async function further(error: InputError, vault: Vault, playbook: string | null)
       variables: VARIABLES,
       environment: withoutSecrets(process.env),
     });
-    const { settings, partial, problems } = readSettings(resolved);
+    const { settings, partial, problems } = readSettings(resolved, defaults);
     const assignment = assignPlays(resolved, new Map([...partial, ...settings]), playbook);
     return [...problems, ...assignment.problems].filter((problem) => !CONSEQUENCES.has(problem.code));
   } catch (other) {

@@ -1,3 +1,4 @@
+import type { AnsibleSettings } from '../ansible/config/config-types.ts';
 import type { InventoryFlag } from './inventory-sources.ts';
 import type { VaultFlags } from './vault-flags.ts';
 
@@ -5,7 +6,7 @@ import type { VaultFlags } from './vault-flags.ts';
 export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly limit?: string;
   readonly playbook?: string;
-  readonly forks: number;
+  readonly forks?: number;
   readonly json?: boolean;
   /** How many times `-v` was given. */
   readonly verbose: number;
@@ -26,4 +27,15 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly acceptForwardingStop?: readonly string[];
   /** `false` for `--no-color`. */
   readonly color: boolean;
+}
+
+/** Enough to hide the network's round trips, and no load for this machine. */
+const DEFAULT_FORKS = 20;
+
+/** What `--forks` may say at most. */
+export const MOST_FORKS = 1000;
+
+/** How many hosts a run works on at once. */
+export function forksOf(flags: Pick<RunFlags, 'forks'>, configured: Pick<AnsibleSettings, 'forks'>): number {
+  return flags.forks ?? Math.min(configured.forks?.value ?? DEFAULT_FORKS, MOST_FORKS);
 }

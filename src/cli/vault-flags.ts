@@ -1,6 +1,7 @@
 import type { Vault } from '../ansible/vault/vault.ts';
 import { SECRET_VARIABLES, secretFromEnvironment } from '../core/environment.ts';
 import type { Secret } from '../core/secret.ts';
+import { ansibleConfig } from './ansible-config.ts';
 import { promptSecret } from './prompt-secret.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -15,7 +16,7 @@ export interface VaultFlags {
 }
 
 /**
- * The vault of a command line, with the passwords from its flags and from the environment. Nothing is decrypted yet.
+ * The vault of a command line, with the passwords from its flags, Ansible's configuration and the environment. Nothing is decrypted yet.
  *
  * @throws InputError with every password that cannot be had; UsageError when nobody can be asked for one
  */
@@ -26,7 +27,7 @@ export async function vaultFrom(flags: VaultFlags, environment: NodeJS.ProcessEn
     passwordFiles: [...(flags.vaultPasswordFile ?? []), ...(flags.vaultPassFile ?? [])],
     ask: flags.askVaultPass === true || flags.askVaultPassword === true,
     password: secretFromEnvironment('vaultPassword', environment),
-    environment,
+    configured: ansibleConfig().settings,
     prompt: ask,
   });
 }

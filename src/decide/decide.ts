@@ -99,7 +99,7 @@ export function decide(
     return refused(
       'not-root',
       'the account has no root rights on the host, and only root may read and change firewalld',
-      'log in as root, or set ansible_become: true with sudo rights',
+      'add --become to this command, or write ansible_become: true into the inventory (the account needs sudo rights); or log in as root',
     );
   const usable = usableFirewalld(facts, job.settings.ensureFirewalld);
   if (usable.kind === 'refused') return refusedBy([ofThisMachine(usable.refusal, job.settings)]);

@@ -1,8 +1,11 @@
 import type { Failure } from '../core/failure.ts';
+import { setByText } from '../core/set-by.ts';
 import { rolesOf } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
 import { otherRun, otherRunText } from '../decide/other-runs.ts';
 import { probeInput } from '../roles/wanted.ts';
+import { setByOf } from '../settings/set-by.ts';
+import { userText } from '../transport/set-options.ts';
 import { applyHost } from './apply-host.ts';
 import { cuttingRevoked } from './cut-revoked.ts';
 import { decideWithHost } from './decide-with-host.ts';
@@ -69,7 +72,8 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   if (decision.kind === 'failed') return finish(notGathered(decision.failure, decision.lost, 'rehearsing'));
   const other = otherRun(seen.facts);
   const unsettled = other === null ? {} : { unsettled: other };
-  if (decision.kind === 'refused') return finish({ kind: 'refused', failure: beside(decision.failure, other) });
+  if (decision.kind === 'refused')
+    return finish({ kind: 'refused', failure: rootless(beside(decision.failure, other), job, context) });
   const nothing = decision.plan.changes.length === 0;
   if (nothing && other?.kind !== 'left') return finish({ kind: 'unchanged', plan: decision.plan, ...unsettled });
   return {
@@ -95,6 +99,16 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
 function beside(failure: Failure, other: OtherRun | null): Failure {
   if (other === null) return failure;
   return { ...failure, details: [...failure.details, `another run has not ended: ${otherRunText(other)}`] };
+}
+
+/** A refusal for want of root says which account it was and why it did not become root. */
+function rootless(failure: Failure, { target, settings }: HostJob, { looked = [] }: RunContext): Failure {
+  if (failure.code !== 'not-root') return failure;
+  const { what, solve } = failure;
+  const set = settings.become.sources?.enabled ?? null;
+  const become = `become is off: ${set === null ? 'nothing turns it on' : setByText(setByOf(set.origin))}`;
+  const details = [...failure.details, userText(target), ...(settings.become.enabled ? [] : [become]), ...looked];
+  return { ...failure, details, shared: { what, own: '', solve } };
 }
 
 function history(job: HostJob, context: RunContext): Promise<HostOutcome> {

@@ -20,15 +20,28 @@ const REQUEST_DEADLINE_MS = 240_000;
 const RELOAD_FACTOR = 3;
 const REQUEST_LIMIT_BYTES = PROBE_LIMIT_BYTES;
 
-/** The failure of a connection attempt. */
-export function connectFailure(outcome: ConnectFailure): Failure {
-  return { code: outcome.kind, what: outcome.what, details: [], solve: outcome.solve };
+/**
+ * The failure of a connection attempt.
+ *
+ * @param looked where the settings of logins were looked for: of use where a login was refused
+ */
+export function connectFailure(outcome: ConnectFailure, looked: readonly string[] = []): Failure {
+  const { kind: code, what, solve, shared } = outcome;
+  const details = [...(outcome.details ?? []), ...(code === 'auth-failed' ? looked : [])];
+  return { code, what, details, solve, ...(shared === undefined ? {} : { shared }) };
 }
 
 /** The failure of a program that did not run to its end. */
 export function commandFailure(outcome: CommandFailure): Failure {
   const code = outcome.kind === 'become-failed' ? `become-${outcome.reason}` : `command-${outcome.kind}`;
-  return { code, what: outcome.what, details: [], solve: outcome.solve };
+  const { what, solve } = outcome;
+  return {
+    code,
+    what,
+    details: [],
+    solve,
+    ...(outcome.kind === 'become-failed' ? { shared: { what, own: '', solve } } : {}),
+  };
 }
 
 export type Connected =
@@ -47,7 +60,7 @@ export async function connect(
   reloadSeconds = 0,
 ): Promise<Connected> {
   const outcome = await job.transport.connect(patient(job.target, reloadSeconds), signal);
-  if (outcome.kind !== 'connected') return { kind: 'failed', failure: connectFailure(outcome) };
+  if (outcome.kind !== 'connected') return { kind: 'failed', failure: connectFailure(outcome, context.looked) };
   for (const note of outcome.connection.notes) context.note(job.host, 'info', note);
   return { kind: 'connected', connection: outcome.connection };
 }

@@ -17,6 +17,8 @@ export interface HostJob extends DecidedHost {
 /** What the operations of one run share. */
 export interface RunContext extends DecideContext {
   readonly jobs: ReadonlyMap<string, HostJob>;
+  /** Where the settings of logins were looked for, a line each. */
+  readonly looked?: readonly string[];
   /** `user@controller`, for locks and generations. */
   readonly holder: string;
   /** How to reach hosts that probes connect from and that are not in `jobs` (`--limit`). */

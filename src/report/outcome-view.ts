@@ -1,5 +1,5 @@
 import { durationText } from '../core/duration.ts';
-import type { Failure } from '../core/failure.ts';
+import type { Failure, SharedFault } from '../core/failure.ts';
 import { counted } from '../core/lists.ts';
 import { otherRunText, pendingText } from '../decide/other-runs.ts';
 import { byText, endText } from '../decide/run-notes.ts';
@@ -31,6 +31,8 @@ export interface FailureView {
   readonly what: string;
   readonly details: readonly string[];
   readonly solve: string;
+  /** The same for all hosts that fail alike; `null` where the failure is this host's alone. */
+  readonly shared: SharedFault | null;
 }
 
 /** How one host ended. */
@@ -44,7 +46,13 @@ export function outcomeView(outcome: HostOutcome): OutcomeView {
     failure:
       failure === null
         ? null
-        : { code: failure.code, what: failure.what, details: failure.details, solve: failure.solve },
+        : {
+            code: failure.code,
+            what: failure.what,
+            details: failure.details,
+            solve: failure.solve,
+            shared: failure.shared ?? null,
+          },
   });
 }
 

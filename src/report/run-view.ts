@@ -2,6 +2,7 @@ import type { HostOutcome, RunSummary } from '../fleet/events.ts';
 import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
 import { type OutcomeView, outcomeView, type Tone } from './outcome-view.ts';
+import { sharedKey } from './shared-failures.ts';
 
 /** How a run ended: one row per host, and counts. */
 export interface RunView {
@@ -55,10 +56,23 @@ export function runView(summary: RunSummary, durations: ReadonlyMap<string, numb
   for (const { outcome, hosts } of folded.values())
     rows.push({ kind: 'folded', hosts, outcome, note: outcome.kind === 'skipped' ? outcome.note : '' });
   return {
-    rows,
+    rows: shortlySaid(rows),
     hosts: summary.outcomes.size,
     counts: [...counts.values()],
     durationMs: summary.durationMs,
     interrupted: summary.interrupted,
   };
+}
+
+/** A failure of several hosts was said in full, once for all of them: their rows only name it. */
+function shortlySaid(rows: readonly RunRow[]): readonly RunRow[] {
+  const keyOf = ({ outcome }: RunRow): string | null => sharedKey(outcome);
+  const counts = new Map<string | null, number>();
+  for (const row of rows) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
+  return rows.map((row) => {
+    const key = keyOf(row);
+    const shared = row.outcome.failure?.shared;
+    if (key === null || shared == null || counts.get(key) === 1) return row;
+    return { ...row, outcome: { ...row.outcome, note: shared.what } };
+  });
 }

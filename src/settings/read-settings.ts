@@ -13,6 +13,7 @@ import { suggestion } from '../core/suggest.ts';
 import { ANYONE } from './addresses-of-hosts.ts';
 import { connectionKindOf } from './connection-kinds.ts';
 import { readBecome, readConnection, readUnmanaged } from './connection-settings.ts';
+import { type LoginDefaults, NO_DEFAULTS } from './login-defaults.ts';
 import { looksNumeric, PORTFW_SCHEMAS, parseSelector } from './schema.ts';
 import type {
   EnsureFirewalld,
@@ -37,15 +38,17 @@ const NAMES = Object.keys(PORTFW_SCHEMAS) as PortfwName[];
  * Validates the variables of every host that portfw uses: its own (`portfw_…`) and Ansible's for connections.
  *
  * Names of roles and features are not judged here, as only the matrix knows them; `HostSettings.locate` gives their place.
+ *
+ * @param defaults how hosts are reached where the inventory does not say it
  */
-export function readSettings(inventory: Inventory): SettingsResult {
+export function readSettings(inventory: Inventory, defaults: LoginDefaults = NO_DEFAULTS): SettingsResult {
   const checker = new VariableChecker();
   const settings = new Map<string, HostSettings>();
   const partial = new Map<string, HostSettings>();
   const found = new Map<string, Problem>();
   const amongRemote = hasRemote(inventory);
   for (const host of inventory.hosts.values()) {
-    const { result, problems } = new HostReader(inventory, host, checker).read(amongRemote);
+    const { result, problems } = new HostReader(inventory, host, checker, defaults).read(amongRemote);
     for (const problem of problems) found.set(identity(problem), problem);
     const usable = !problems.some((problem) => problem.severity === 'error');
     (usable ? settings : partial).set(host.name, result);
@@ -73,12 +76,14 @@ class HostReader {
   private readonly inventory: Inventory;
   private readonly host: InventoryHost;
   private readonly checker: VariableChecker;
+  private readonly defaults: LoginDefaults;
   private readonly problems: Problem[] = [];
 
-  constructor(inventory: Inventory, host: InventoryHost, checker: VariableChecker) {
+  constructor(inventory: Inventory, host: InventoryHost, checker: VariableChecker, defaults: LoginDefaults) {
     this.inventory = inventory;
     this.host = host;
     this.checker = checker;
+    this.defaults = defaults;
   }
 
   read(amongRemote: boolean): { result: HostSettings; problems: readonly Problem[] } {
@@ -94,12 +99,14 @@ class HostReader {
       }
     }
     const declared = this.value<boolean>('portfw_managed');
-    const unmanaged = readUnmanaged(host, this.checker, { declared, amongRemote }, this.problems);
+    const { checker, defaults, problems } = this;
+    const reading = { checker, defaults, problems };
+    const unmanaged = readUnmanaged(host, reading, { declared, amongRemote });
     const managed = unmanaged === null;
     const result: HostSettings = {
       name: host.name,
-      connection: readConnection(host, this.checker, unmanaged, this.problems),
-      become: readBecome(host, this.checker, managed, this.problems),
+      connection: readConnection(host, reading, unmanaged),
+      become: readBecome(host, reading, managed),
       unmanaged,
       managed,
       playbook: this.playbook(),

@@ -1,3 +1,4 @@
+import type { ConfigOrigin } from '../ansible/config/config-types.ts';
 import type { PortRange, Protocol } from '../core/ports.ts';
 import type { Problem, SourceLocation } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
@@ -17,23 +18,57 @@ export type ZoneTarget = 'default' | 'drop' | 'reject';
 /** What may be done about a firewalld that does not run: start it, or install it first where it is missing. */
 export type EnsureFirewalld = 'running' | 'installed';
 
+/** What set a value: a variable of the inventory, a flag, `ansible.cfg`, or a variable of the environment. */
+export type SettingOrigin =
+  | { readonly kind: 'variable'; readonly name: string; readonly location: SourceLocation | null }
+  | { readonly kind: 'flag'; readonly name: string }
+  | ConfigOrigin;
+
+/** A value with what set it. */
+export interface Sourced<T> {
+  readonly value: T;
+  readonly origin: SettingOrigin;
+}
+
+/** The settings of a connection that may come from outside the inventory; `null` where nothing sets one. */
+export interface ConnectionSources {
+  readonly port: Sourced<number> | null;
+  readonly user: Sourced<string> | null;
+  readonly privateKeyFile: Sourced<string> | null;
+  readonly timeoutSeconds: Sourced<number> | null;
+  readonly sshArgs: Sourced<string> | null;
+  readonly commonArgs: Sourced<string> | null;
+  readonly extraArgs: Sourced<string> | null;
+}
+
+/** What set how root's rights are gained; `null` where nothing did. */
+export interface BecomeSources {
+  readonly enabled: Sourced<boolean> | null;
+  readonly user: Sourced<string> | null;
+  readonly method: Sourced<string> | null;
+}
+
 /** How a host is reached (`ansible_host`, `ansible_port`, `ansible_user`, …). */
 export interface ConnectionSettings {
   readonly kind: 'ssh' | 'local';
   /** `ansible_host`, or the inventory name when there is none. */
   readonly address: string;
-  /** `ansible_port`; `null` leaves it to the SSH configuration (22 when that is silent too). */
+  /** `ansible_port`, else from `ansible.cfg`; `null` leaves it to the SSH configuration (22 when that is silent too). */
   readonly port: number | null;
-  /** `ansible_user`; `null` leaves it to the SSH configuration and then to the local user. */
+  /** `ansible_user`, else `--user`, else from `ansible.cfg`; `null` leaves it to the SSH configuration and then to the local user. */
   readonly user: string | null;
-  /** `ansible_ssh_private_key_file`, absolute, with `~` expanded. */
+  /** `ansible_ssh_private_key_file`, else `--private-key`, else from `ansible.cfg`; absolute, with `~` expanded. */
   readonly privateKeyFile: string | null;
-  /** `ansible_ssh_args`, `ansible_ssh_common_args` and `ansible_ssh_extra_args`, as written, one after the other. */
+  /** `ansible_ssh_args`, which come before all other options, as on Ansible's command line of OpenSSH: the first one counts. */
+  readonly sshArgs?: string | null;
+  /** `ansible_ssh_common_args` and `ansible_ssh_extra_args`, one after the other, which come last. */
   readonly commonArgs: string | null;
-  /** `ansible_timeout` in seconds. */
+  /** `ansible_timeout`, else from `ansible.cfg`; in seconds. */
   readonly timeoutSeconds: number | null;
   /** `ansible_password`, absent when the inventory has none; the environment and the prompt win over it. */
   readonly password?: Secret;
+  /** What set these values; absent when no inventory did. */
+  readonly sources?: Partial<ConnectionSources>;
 }
 
 /** How root's rights are gained on a host (`ansible_become…`). */
@@ -44,6 +79,8 @@ export interface BecomeSettings {
   readonly method: 'sudo';
   /** `ansible_become_password`, when the inventory has it. */
   readonly password: Secret | null;
+  /** What set these values; absent when no inventory did. */
+  readonly sources?: BecomeSources;
 }
 
 /** One rule that the inventory adds to the matrix (`portfw_extra_rules`). */

@@ -1,5 +1,6 @@
-import type { Fault } from '../core/failure.ts';
+import type { Fault, SharedFault } from '../core/failure.ts';
 import type { Secret } from '../core/secret.ts';
+import type { SetBy } from '../core/set-by.ts';
 
 /**
  * The transport port: how the rest of portfw reaches a host. Adapters: `ssh2/adapter.ts` and `local.ts`. Outcomes are
@@ -20,6 +21,14 @@ export interface Keepalive {
 
 /** A way to log in, as PreferredAuthentications names it. */
 export type LoginMethod = 'publickey' | 'keyboard-interactive' | 'password';
+
+/** One setting that counts for an SSH server, as an option of ssh_config, and what set it. */
+export interface SetOption {
+  readonly option: string;
+  /** Files are absolute. Of a value from a vault (`by.location`) nothing may be shown. */
+  readonly value: string;
+  readonly by: SetBy;
+}
 
 /** One SSH server and how to log in to it: the host itself, or a machine on the way to it. */
 export interface SshEndpoint {
@@ -57,6 +66,8 @@ export interface SshEndpoint {
   readonly bindAddress?: string;
   /** The login password, for `password` and `keyboard-interactive`; `null` for none, as always on the way to a host. */
   readonly password: Secret | null;
+  /** What set these values, for people: an option that is not listed has its default. */
+  readonly options?: readonly SetOption[];
 }
 
 /** What carries the bytes to a host. */
@@ -167,11 +178,19 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** Why a connection failed. */
+export interface ConnectFault extends Fault {
+  /** The same in words for all hosts that fail alike. */
+  readonly shared?: SharedFault;
+  /** More of it, a line each. */
+  readonly details?: readonly string[];
+}
+
 /** How {@link Transport.connect} ended. */
 export type ConnectOutcome =
   | { readonly kind: 'connected'; readonly connection: Connection; readonly connectMs: number }
   /** No TCP connection, no SSH server, or it went silent. */
-  | ({ readonly kind: 'unreachable' } & Fault)
+  | ({ readonly kind: 'unreachable' } & ConnectFault)
   /**
    * The server answers but refuses us before authentication. Since OpenSSH 9.8 it gives the same answer for a penalty
    * after failed logins and for too many logins at once.
@@ -179,17 +198,17 @@ export type ConnectOutcome =
   | ({
       readonly kind: 'turned-away';
       readonly reason: 'penalty-or-overload' | 'too-many-connections' | 'unknown';
-    } & Fault)
+    } & ConnectFault)
   /** The server offers no algorithm that we support, or breaks the protocol. */
-  | ({ readonly kind: 'protocol-failed' } & Fault)
+  | ({ readonly kind: 'protocol-failed' } & ConnectFault)
   | ({
       readonly kind: 'auth-failed';
       readonly tried: readonly string[];
       readonly offered: readonly string[];
-    } & Fault)
+    } & ConnectFault)
   /** Something on this machine prevents the connection: an unreadable key or known_hosts file, a bad setting. */
-  | ({ readonly kind: 'local-problem' } & Fault)
-  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & Fault)
+  | ({ readonly kind: 'local-problem' } & ConnectFault)
+  | ({ readonly kind: 'host-key-unknown'; readonly keyType: string; readonly fingerprint: string } & ConnectFault)
   /** `file` and `line` are the recorded key that the host no longer has. */
   | ({
       readonly kind: 'host-key-changed';
@@ -197,14 +216,14 @@ export type ConnectOutcome =
       readonly fingerprint: string;
       readonly file: string;
       readonly line: number;
-    } & Fault)
+    } & ConnectFault)
   | ({
       readonly kind: 'host-key-revoked';
       readonly keyType: string;
       readonly fingerprint: string;
       readonly file: string;
       readonly line: number;
-    } & Fault);
+    } & ConnectFault);
 
 /** Every way in which {@link Transport.connect} can fail. */
 export type ConnectFailure = Exclude<ConnectOutcome, { kind: 'connected' }>;

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { hostname, networkInterfaces } from 'node:os';
-import type { Problem } from '../core/problem.ts';
+import type { Problem, SourceLocation } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
-import type { HostSettings } from '../settings/settings-types.ts';
+import { originName } from '../settings/login-defaults.ts';
+import type { ConnectionSources, HostSettings, SettingOrigin } from '../settings/settings-types.ts';
 import type { Target } from './connection.ts';
 import { type CommonArgs, parseCommonArgs } from './ssh-config/common-args.ts';
 import { SshConfigFiles } from './ssh-config/ssh-config-files.ts';
@@ -29,20 +30,17 @@ export interface TargetOptions {
   readonly agentSocket: string | null;
   /** The account that runs portfw: logs in where nothing names another. */
   readonly localUser: string;
-  /** `--user`: where the inventory names no account; it wins over ssh_config. */
-  readonly user?: string | null;
-  /** `--private-key`: where the inventory names no key; it is offered before those of ssh_config. */
-  readonly privateKeyFile?: string | null;
   /** The ssh_config files; without them none is read. One object for a run, so that each file is read once. */
   readonly sshConfig?: SshConfigFiles;
 }
 
 /** The parts of {@link HostSettings} that say how to reach a host. */
-export type ReachableHost = Pick<HostSettings, 'name' | 'connection' | 'become' | 'locate'>;
+export type ReachableHost = Pick<HostSettings, 'name' | 'connection' | 'become'>;
 
 /**
- * Makes the target of one host. `ansible_*` variables win over `ansible_ssh_common_args`, as with Ansible, where they come
- * first on OpenSSH's command line; then come the command line's defaults, `~/.ssh/config` and the system's ssh_config.
+ * Makes the target of one host. As on the command line that Ansible makes for OpenSSH, where the first one counts,
+ * `ansible_ssh_args` come before account, port, key and time limit, and these before `ansible_ssh_common_args`; then come
+ * `~/.ssh/config` and the system's ssh_config.
  *
  * @returns a `null` target when the problems hold an error.
  */
@@ -53,10 +51,16 @@ export function createTarget(
   const { connection, become } = host;
   const local = connection.kind === 'local';
   // A local connection takes no SSH arguments, whatever they say.
-  const args = readArgs(host, local ? '' : (connection.commonArgs ?? ''));
-  const given = [...variableSettings(host), ...args.settings, ...flagSettings(host, args, options)];
+  const first = readArgs(host, local ? null : connection.sshArgs, 'sshArgs');
+  const last = readArgs(host, local ? null : connection.commonArgs, 'commonArgs', 'extraArgs');
+  const given = [...first.settings, ...ownSettings(host), ...last.settings];
   const files = local ? undefined : options.sshConfig;
-  const resolved = resolveHost(connection.address, given, args.configFile, surroundings(options, files));
+  const resolved = resolveHost(
+    connection.address,
+    given,
+    last.configFile ?? first.configFile,
+    surroundings(options, files),
+  );
   const becomePassword = options.becomePassword ?? become.password;
   const target: Target = {
     ...resolved.endpoint,
@@ -66,37 +70,29 @@ export function createTarget(
     become: become.enabled ? { kind: 'sudo', password: becomePassword } : { kind: 'none' },
     password: options.sshPassword ?? connection.password ?? null,
   };
-  const problems = [...args.problems, ...resolved.problems];
+  const problems = [...first.problems, ...last.problems, ...resolved.problems];
   return { target: problems.some(({ severity }) => severity === 'error') ? null : target, problems };
 }
 
-/** The connection variables, as the options that Ansible would make of them. */
-function variableSettings({ connection, locate }: ReachableHost): readonly Setting[] {
-  const { port, user, privateKeyFile, timeoutSeconds } = connection;
-  const from = (option: string, value: string, ...names: string[]): Setting => {
-    const found = names.find((name) => locate([name]) !== null) ?? names[0]!;
-    return settingOf(option, value, locate([found]), found);
+/** Account, port, key and time limit, as the options that Ansible would make of them. */
+function ownSettings({ connection }: ReachableHost): readonly Setting[] {
+  const { port, user, privateKeyFile, timeoutSeconds, sources } = connection;
+  const from = (option: string, value: string | number | null, key: keyof ConnectionSources): readonly Setting[] => {
+    if (value === null) return [];
+    const origin = sources?.[key]?.origin ?? null;
+    const name = origin === null ? option : originName(origin);
+    return [settingOf(option, String(value), placeOf(origin), name)];
   };
   return [
-    ...(port === null ? [] : [from('Port', String(port), 'ansible_ssh_port', 'ansible_port')]),
-    ...(privateKeyFile === null
-      ? []
-      : [from('IdentityFile', privateKeyFile, 'ansible_ssh_private_key_file', 'ansible_private_key_file')]),
-    ...(user === null ? [] : [from('User', user, 'ansible_ssh_user', 'ansible_user')]),
-    ...(timeoutSeconds === null
-      ? []
-      : [from('ConnectTimeout', String(timeoutSeconds), 'ansible_ssh_timeout', 'ansible_timeout')]),
+    ...from('Port', port, 'port'),
+    ...from('IdentityFile', privateKeyFile, 'privateKeyFile'),
+    ...from('User', user, 'user'),
+    ...from('ConnectTimeout', timeoutSeconds, 'timeoutSeconds'),
   ];
 }
 
-/** `--user` and `--private-key` fill in what the inventory leaves open. */
-function flagSettings({ connection }: ReachableHost, args: CommonArgs, options: TargetOptions): readonly Setting[] {
-  const { user = null, privateKeyFile = null } = options;
-  const namesKey = connection.privateKeyFile !== null || args.settings.some(({ name }) => name === 'IdentityFile');
-  return [
-    ...(user === null ? [] : [settingOf('User', user, null, '--user')]),
-    ...(privateKeyFile === null || namesKey ? [] : [settingOf('IdentityFile', privateKeyFile, null, '--private-key')]),
-  ];
+function placeOf(origin: SettingOrigin | null): SourceLocation | null {
+  return origin !== null && 'location' in origin ? origin.location : null;
 }
 
 /** The ssh_config files that the targets of a run are made with; `null` for the user's own and the system's, `none` for none. */
@@ -128,10 +124,12 @@ function surroundings(options: TargetOptions, files: SshConfigFiles = NO_FILES):
   };
 }
 
-const ARGUMENT_VARIABLES = ['ansible_ssh_args', 'ansible_ssh_common_args', 'ansible_ssh_extra_args'];
-
-function readArgs(host: ReachableHost, text: string): CommonArgs {
-  const places = text === '' ? [] : ARGUMENT_VARIABLES.flatMap((name) => host.locate([name]) ?? []);
+function readArgs(
+  { connection }: ReachableHost,
+  text: string | null | undefined,
+  ...keys: readonly (keyof ConnectionSources)[]
+): CommonArgs {
+  const places = keys.flatMap((key) => placeOf(connection.sources?.[key]?.origin ?? null) ?? []);
   // They are read as one text: what is secret in one of them may be in any message.
-  return parseCommonArgs(text, places.find(({ secret }) => secret !== null) ?? places[0] ?? null);
+  return parseCommonArgs(text ?? '', places.find(({ secret }) => secret !== null) ?? places[0] ?? null);
 }

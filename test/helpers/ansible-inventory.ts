@@ -69,13 +69,20 @@ export function ansibleEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(own), ANSIBLE_CONFIG: SETTINGS, ANSIBLE_NOCOLOR: 'true', LC_ALL: 'C.UTF-8' };
 }
 
-/** Asks Ansible all of the calls in one process. */
-export function askAnsible(calls: readonly InventoryCall[]): readonly InventoryAnswer[] {
+/**
+ * Asks Ansible all of the calls in one process.
+ *
+ * @param environment what is to be in it besides
+ */
+export function askAnsible(
+  calls: readonly InventoryCall[],
+  environment: Readonly<Record<string, string>> = {},
+): readonly InventoryAnswer[] {
   const python = requireAnsible();
   const options = {
     input: JSON.stringify(calls),
     encoding: 'utf8',
-    env: ansibleEnvironment(),
+    env: { ...ansibleEnvironment(), ...environment },
     timeout: 240_000,
   } as const;
   const { status, stdout, stderr } = spawnSync(python, ['-c', PROGRAM], { ...options, maxBuffer: 256 * 1024 * 1024 });

@@ -8,6 +8,7 @@ import { requireAnsible } from '../helpers/ansible.ts';
 import { ansibleEnvironment, askAnsible } from '../helpers/ansible-inventory.ts';
 import { askTemplar } from '../helpers/ansible-templates.ts';
 import { supported } from '../helpers/supported.ts';
+import { settingsOf } from '../unit/ansible/helpers/config-world.ts';
 import { ENVIRONMENT, expressionCases, HOST, INVENTORY } from '../unit/ansible/helpers/template-cases.ts';
 import { portfw } from './helpers/portfw-cli.ts';
 
@@ -41,7 +42,7 @@ describe('what ansible-vault encrypts now', () => {
       const bare = ansibleVault(['encrypt', '--vault-password-file', file(`${id}.password`), ...output], texts[1]);
       expect(labelled.split('\n')[0]).toBe(`$ANSIBLE_VAULT;1.2;AES256;${id}`);
       expect(bare.split('\n')[0]).toBe('$ANSIBLE_VAULT;1.1;AES256');
-      const sources = { ids: [source], passwordFiles: [], ask: false, password: null, environment: {} };
+      const sources = { ids: [source], passwordFiles: [], ask: false, password: null, configured: settingsOf({}) };
       const prompt = () => Promise.reject(new Error('nobody is to be asked'));
       const vault = await openVault({ ...sources, prompt });
       expect(vault.open(labelled)).toEqual({ kind: 'opened', text: texts[0] });

@@ -403,3 +403,95 @@ describe('an agent', () => {
     },
   );
 });
+
+describe('many hosts that fail alike', () => {
+  const vars = () => ({
+    ansible_host: host.publicAddress,
+    ansible_user: 'admin',
+    ansible_ssh_private_key_file: lab.privateKeyFile,
+    portfw_playbook: 'portaswitch',
+    portfw_roles: ['web-admin'],
+    portfw_interfaces: { public: host.publicAddress, private: host.privateAddress },
+  });
+  /** An inventory whose hosts one and two are the same machine. */
+  function inventoryOf(name: string, changes: Readonly<Record<string, unknown>>): string {
+    const inventory = file(name);
+    writeFileSync(inventory, stringify({ all: { vars: { ...vars(), ...changes }, hosts: { one: null, two: null } } }));
+    return inventory;
+  }
+  const run = (command: string, inventory: string, ...flags: readonly string[]) =>
+    portfw(command, inventory, '--ssh-config', 'none', '--known-hosts', lab.knownHostsFile, ...flags);
+  /** The message for both hosts, without the events before it and the table after it. */
+  function messageIn(stdout: string): readonly string[] {
+    const lines = stdout.split('\n');
+    const from = lines.findIndex((line) => line.startsWith('2 hosts: '));
+    return lines.slice(from, lines.indexOf('', from)).map((line) => line.trim());
+  }
+
+  it.each(['detect', 'plan', 'apply'])(
+    '%s: a refused key is one message, with where all of it comes from',
+    async (command) => {
+      openssh('keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', file(`strange-${command}`)]);
+      const inventory = inventoryOf('refused.yaml', { ansible_ssh_private_key_file: file(`strange-${command}`) });
+      const { exitCode, stdout } = await run(command, inventory, ...(command === 'apply' ? ['--yes'] : []));
+      expect(exitCode).toBe(3);
+      expect(stdout.match(/To solve it/g)).toHaveLength(1);
+      expect(messageIn(stdout)).toEqual([
+        expect.stringMatching(
+          /^2 hosts: unreachable: the login as admin was refused \(tried key .*strange-.* \(SHA256:.*\)/,
+        ),
+        `one  ${host.publicAddress}`,
+        `two  ${host.publicAddress}`,
+        `user admin: ansible_user at ${inventory}:4:19`,
+        `key ${file(`strange-${command}`)}: ansible_ssh_private_key_file at ${inventory}:5:35`,
+        'agent: none, as SSH_AUTH_SOCK is not set',
+        expect.stringMatching(
+          /^looked at: the inventory .*refused\.yaml; no ansible\.cfg \(looked for .*; no ssh_config$/,
+        ),
+        expect.stringMatching(/^To solve it: Check ansible_user, and that this key is in ~admin/),
+      ]);
+      expect(stdout).toMatch(/^two +unreachable .* auth-failed: the login as admin was refused/m);
+    },
+  );
+
+  it('no key at all says so, and that there is none of the default files', async () => {
+    const { stdout } = await run('detect', inventoryOf('keyless.yaml', { ansible_ssh_private_key_file: null }));
+    expect(messageIn(stdout).slice(3)).toEqual([
+      expect.stringMatching(/^user admin: /),
+      'key: none is named, and there is none of the default files: ~/.ssh/id_ed25519, id_ecdsa, id_rsa',
+      'agent: none, as SSH_AUTH_SOCK is not set',
+      expect.stringMatching(/^looked at: /),
+      expect.stringMatching(
+        /^To solve it: Add --private-key FILE to this command, or set ansible_ssh_private_key_file/,
+      ),
+    ]);
+  });
+
+  it('no root is one message, and says that nothing turns become on', async () => {
+    const { exitCode, stdout } = await run('plan', inventoryOf('rootless.yaml', {}));
+    expect(exitCode).toBe(1);
+    expect(messageIn(stdout)).toEqual([
+      expect.stringMatching(/^2 hosts: refused: the account has no root rights on the host/),
+      'one, two',
+      expect.stringMatching(/^user admin: ansible_user at .*rootless\.yaml:4:19$/),
+      'become is off: nothing turns it on',
+      expect.stringMatching(/^looked at: /),
+      expect.stringMatching(/^To solve it: add --become to this command/),
+    ]);
+  });
+
+  it('an unknown host key is one message, whose command makes both known', async () => {
+    const inventory = inventoryOf('unknown.yaml', {});
+    const known = file('keys-to-come');
+    const facts = () => portfw('facts', inventory, '--ssh-config', 'none', '--known-hosts', known);
+    const { exitCode, stdout } = await facts();
+    expect(exitCode).toBe(3);
+    const message = messageIn(stdout);
+    expect(message[0]).toBe('2 hosts: unreachable: the host key is unknown');
+    expect(message[1]).toMatch(new RegExp(`^one  ${host.publicAddress} ssh-ed25519 SHA256:\\S+$`));
+    const command = `ssh-keyscan ${host.publicAddress} >> ${known}`;
+    expect(message.at(-1)).toBe(command);
+    execFileSync('sh', ['-c', command], { stdio: 'ignore' });
+    expect((await facts()).exitCode).toBe(0);
+  });
+});

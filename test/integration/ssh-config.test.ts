@@ -73,7 +73,6 @@ function targetBy(files: SshConfigFiles, changes: Changes = {}): Target {
       timeoutSeconds: null,
     },
     become: { enabled: false, user: 'root', method: 'sudo', password: null },
-    locate: () => null,
   };
   const made = createTarget(host, {
     acceptNewHostKeys,

@@ -32,6 +32,7 @@ const EFFECTS =
 
 /** The files before the transport that read files of the user's or of the package's own: what the pure stages start from. */
 const LOADERS = [
+  'ansible/config/config-world.ts',
   'ansible/sources/detect-format.ts',
   'ansible/sources/list-sources.ts',
   'ansible/templates/thread.ts',

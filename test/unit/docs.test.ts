@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { SETTINGS } from '../../src/ansible/config/setting-table.ts';
 import { buildProgram } from '../../src/cli/build-program.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { COMMAND_HELP, PROGRAM_HELP } from '../../src/cli/help.ts';
@@ -235,7 +236,8 @@ describe('docs/reference/environment.md', () => {
       .join('\n');
     const inSource = [...source.matchAll(/\b(?:environment|env)\['([A-Z_0-9]+)'\]/g)].map(([, name = '']) => name);
     // Where the home folder comes from is Node's to say: it reads HOME.
-    const all = new Set([...inSource, ...Object.values(SECRET_VARIABLES), 'HOME']);
+    const ofAnsible = Object.values(SETTINGS).flatMap(({ variables }) => variables);
+    const all = new Set([...inSource, ...ofAnsible, ...Object.values(SECRET_VARIABLES), 'HOME']);
     expect([...named].sort()).toEqual([...all].sort());
   });
 

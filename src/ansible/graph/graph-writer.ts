@@ -2,6 +2,7 @@ import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { hasUnshowable, shown } from '../../core/shown.ts';
 import type { GroupGraph, GroupNode, HostNode } from './group-graph.ts';
 import { expandHostNames, MAX_HOSTS } from './host-names.ts';
+import { setVariable } from './layers.ts';
 import { givenVariable, type Variable } from './variables.ts';
 
 /** Characters that mean something to a shell, to XML or to a host pattern, and blanks. */
@@ -32,7 +33,7 @@ export class GraphWriter {
   /** Sets a variable of a group; `ansible_group_priority` is no variable. */
   setGroupVariable(group: GroupNode, name: string, variable: Variable): void {
     if (name !== 'ansible_group_priority') {
-      group.vars.set(name, variable);
+      setVariable(group.vars, name, variable, this.graph.behaviour);
       return;
     }
     const priority = toInteger(variable.plain);
@@ -46,7 +47,7 @@ export class GraphWriter {
   /** Sets a variable of a host. If a group has the same name, the group gets the variable, as in Ansible. */
   setHostVariable(host: HostNode, name: string, variable: Variable): void {
     const group = this.graph.groups.get(host.name);
-    if (group === undefined) host.vars.set(name, variable);
+    if (group === undefined) setVariable(host.vars, name, variable, this.graph.behaviour);
     else this.setGroupVariable(group, name, variable);
   }
 

@@ -1,4 +1,5 @@
 import type { SourceLocation } from '../../core/problem.ts';
+import type { HashBehaviour } from './layers.ts';
 import type { Variable } from './variables.ts';
 
 /** A group while the inventory is being read. */
@@ -35,8 +36,11 @@ export class GroupGraph {
   readonly hosts = new Map<string, HostNode>();
   readonly all: GroupNode;
   readonly ungrouped: GroupNode;
+  readonly behaviour: HashBehaviour;
 
-  constructor() {
+  /** @param behaviour what becomes of mappings that are set again */
+  constructor(behaviour: HashBehaviour = 'replace') {
+    this.behaviour = behaviour;
     this.all = this.group('all', null);
     this.ungrouped = this.group('ungrouped', null);
     this.addChild(this.all, this.ungrouped);

@@ -11,7 +11,8 @@ import {
 } from './group-graph.ts';
 import { looksLikeAddress } from './host-names.ts';
 import type { Inventory, InventoryGroup, InventoryHost } from './inventory-types.ts';
-import { combine, givenVariable, type Variable, type Variables } from './variables.ts';
+import { combine, type HashBehaviour } from './layers.ts';
+import { givenVariable, type Variable, type Variables } from './variables.ts';
 import type { VarsFiles } from './vars-files.ts';
 
 /** The inventory of a graph, with the variables of every host merged by Ansible's precedence. */
@@ -38,10 +39,10 @@ export function mergeInventory(
     const key = memberOf.map((group) => group.name).join('\n');
     let fromGroups = groupLayers.get(key);
     if (fromGroups === undefined) {
-      fromGroups = combineGroups(graph.all, memberOf, varsFiles);
+      fromGroups = combineGroups(graph, memberOf, varsFiles);
       groupLayers.set(key, fromGroups);
     }
-    hosts.set(node.name, resolveHost(node, memberOf, fromGroups, varsFiles));
+    hosts.set(node.name, resolveHost(node, memberOf, fromGroups, varsFiles, graph.behaviour));
   }
   return { files, hosts, asWritten: [...graph.hosts.keys()], groups, warnings: [...warnings, ...varsFiles.problems] };
 }
@@ -50,16 +51,24 @@ export function mergeInventory(
  * Group variables, from weak to strong: of `all` inline, of groups inline, `group_vars/all` beside the inventories and in the
  * playbook folder, `group_vars/*` beside the inventories and in the playbook folder.
  */
-function combineGroups(all: GroupNode, memberOf: readonly GroupNode[], varsFiles: VarsFiles): Variables {
+function combineGroups(
+  { all, behaviour }: GroupGraph,
+  memberOf: readonly GroupNode[],
+  varsFiles: VarsFiles,
+): Variables {
   const names = memberOf.map((group) => group.name);
-  return combine([
+  const layers = [
     all.vars,
-    ...memberOf.map((group) => group.vars),
-    ...varsFiles.beside('group_vars', ['all']),
-    ...varsFiles.inPlaybookFolder('group_vars', ['all']),
-    ...varsFiles.beside('group_vars', names),
-    ...varsFiles.inPlaybookFolder('group_vars', names),
-  ]);
+    combine(
+      memberOf.map((group) => group.vars),
+      behaviour,
+    ),
+    varsFiles.beside('group_vars', ['all']),
+    varsFiles.inPlaybookFolder('group_vars', ['all']),
+    varsFiles.beside('group_vars', names),
+    varsFiles.inPlaybookFolder('group_vars', names),
+  ];
+  return combine(layers, behaviour);
 }
 
 function resolveHost(
@@ -67,16 +76,14 @@ function resolveHost(
   memberOf: readonly GroupNode[],
   fromGroups: Variables,
   varsFiles: VarsFiles,
+  behaviour: HashBehaviour,
 ): InventoryHost {
   const groups = memberOf.map((group) => group.name).sort(compareText);
   // The files are read now, so that their problems are known; merging is done on demand.
-  const fromFiles = [
-    ...varsFiles.beside('host_vars', [node.name]),
-    ...varsFiles.inPlaybookFolder('host_vars', [node.name]),
-  ];
+  const fromFiles = [varsFiles.beside('host_vars', [node.name]), varsFiles.inPlaybookFolder('host_vars', [node.name])];
   let merged: Variables | null = null;
   const variables = (): Variables => {
-    merged ??= combine([fromGroups, node.vars, ...fromFiles, ownVariables(node, groups)]);
+    merged ??= combine([fromGroups, node.vars, ...fromFiles, ownVariables(node, groups)], behaviour);
     return merged;
   };
   return {

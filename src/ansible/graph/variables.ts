@@ -21,7 +21,7 @@ export interface Evaluation {
   readonly problems: readonly Problem[];
 }
 
-/** Variables by name; later layers replace whole values, as Ansible does by default. */
+/** Variables by name. */
 export type Variables = ReadonlyMap<string, Variable>;
 
 /** The variable at `path` in a file. */
@@ -41,11 +41,4 @@ export function givenVariable(value: unknown, at: SourceLocation | null = null):
 /** The mapping at `path` of a file as variables. */
 export function fileVariables(yaml: YamlFile, path: YamlPath): Map<string, Variable> {
   return new Map(yaml.keys(path).map((name) => [name, fileVariable(yaml, [...path, name])]));
-}
-
-/** Layers variables: a name takes its value from the last layer that has it. */
-export function combine(layers: Iterable<Variables>): Map<string, Variable> {
-  const result = new Map<string, Variable>();
-  for (const layer of layers) for (const [name, variable] of layer) result.set(name, variable);
-  return result;
 }

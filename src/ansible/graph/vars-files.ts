@@ -5,8 +5,9 @@ import { shown } from '../../core/shown.ts';
 import { startOf } from '../../documents/source-text.ts';
 import { parseYamlSource } from '../../documents/yaml-document.ts';
 import { compareText } from './group-graph.ts';
+import { combine, type HashBehaviour } from './layers.ts';
 import { type Decrypt, readSourceText } from './source-text.ts';
-import { combine, fileVariables, type Variables } from './variables.ts';
+import { fileVariables, type Variables } from './variables.ts';
 
 const EXTENSIONS = ['', '.yml', '.yaml', '.json'];
 const MAX_FOLDER_DEPTH = 16;
@@ -27,26 +28,44 @@ export class VarsFiles {
   private readonly decrypt: Decrypt | null;
   private readonly bases: readonly string[];
   private readonly playbookFolder: string;
+  private readonly behaviour: HashBehaviour;
 
   /**
    * @param bases the folders of the inventories, in order
    * @param playbookFolder Ansible's playbook folder
+   * @param behaviour what becomes of mappings that are set again
    */
-  constructor(decrypt: Decrypt | null, bases: readonly string[], playbookFolder: string) {
+  constructor(
+    decrypt: Decrypt | null,
+    bases: readonly string[],
+    playbookFolder: string,
+    behaviour: HashBehaviour = 'replace',
+  ) {
     this.decrypt = decrypt;
     this.bases = bases;
+    this.behaviour = behaviour;
     // One folder has one name, so that nothing is read or reported twice.
     this.playbookFolder = bases.find((base) => resolve(base) === resolve(playbookFolder)) ?? playbookFolder;
   }
 
-  /** What the files beside the inventories set, from weak to strong. */
-  beside(kind: VarsKind, names: readonly string[]): readonly Variables[] {
-    return this.bases.flatMap((base) => names.map((name) => this.read(base, kind, name)));
+  /** What the files beside the inventories set. */
+  beside(kind: VarsKind, names: readonly string[]): Variables {
+    return this.layered(this.bases.map((base) => this.ofNames(base, kind, names)));
   }
 
-  /** What the files in the playbook folder set, from weak to strong. */
-  inPlaybookFolder(kind: VarsKind, names: readonly string[]): readonly Variables[] {
-    return names.map((name) => this.read(this.playbookFolder, kind, name));
+  /** What the files in the playbook folder set. */
+  inPlaybookFolder(kind: VarsKind, names: readonly string[]): Variables {
+    return this.ofNames(this.playbookFolder, kind, names);
+  }
+
+  /** A later name is stronger. */
+  private ofNames(base: string, kind: VarsKind, names: readonly string[]): Variables {
+    return this.layered(names.map((name) => this.read(base, kind, name)));
+  }
+
+  private layered(layers: readonly Variables[]): Variables {
+    const filled = layers.filter((layer) => layer.size > 0);
+    return filled.length === 1 ? filled[0]! : combine(filled, this.behaviour);
   }
 
   /** The variables that the files of `base/kind/` set for a group or host. */
@@ -132,7 +151,7 @@ export class VarsFiles {
       if (kind === 'folder' && extension === '') layers.push(this.readFolder(path, depth + 1));
       else if (kind === 'file' && EXTENSIONS.includes(extension)) layers.push(this.readFile(path));
     }
-    return combine(layers);
+    return this.layered(layers);
   }
 
   private readFile(path: string): Variables {

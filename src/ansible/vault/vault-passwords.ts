@@ -1,10 +1,13 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
-import { expandHome } from '../../core/home.ts';
-import { InputError, Problem } from '../../core/problem.ts';
+import { homedir } from 'node:os';
+import { basename, extname } from 'node:path';
+import { InputError, Problem, type SourceLocation } from '../../core/problem.ts';
 import type { Secret } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { readBytes } from '../../documents/read-file.ts';
+import { configName } from '../config/config-name.ts';
+import type { AnsibleSettings, Configured } from '../config/config-types.ts';
+import { expandPath } from '../config/expand-path.ts';
 import { DEFAULT_VAULT_ID, Vault, VaultSecret } from './vault.ts';
 
 /** Where passwords for vaults come from. */
@@ -17,17 +20,22 @@ export interface VaultSources {
   readonly ask: boolean;
   /** `PORTFW_VAULT_PASSWORD`. */
   readonly password: Secret | null;
-  /** The process's environment: `ANSIBLE_VAULT_PASSWORD_FILE` and `ANSIBLE_VAULT_IDENTITY_LIST`. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** What `ansible.cfg` and the environment name. */
+  readonly configured: Pick<AnsibleSettings, 'vaultIdentityList' | 'vaultPasswordFile' | 'askVaultPass'>;
   /** Asks for a password without showing it; throws without a terminal. */
   readonly prompt: (question: string) => Promise<Secret>;
 }
 
-/** One place that a password comes from, with the flag or variable that named it. */
+/** One place that a password comes from, with what named it. */
 interface Source {
   readonly id: string | null;
   readonly value: string;
+  /** The flag, or the setting of Ansible's configuration. */
   readonly origin: string;
+  /** Where that stands in `ansible.cfg`. */
+  readonly location: SourceLocation | null;
+  /** Ansible asks for the password of `-J` in other words than for one of an id. */
+  readonly isPlainQuestion?: boolean;
 }
 
 const TIME_LIMIT_MS = 60_000;
@@ -35,8 +43,8 @@ const MOST_PASSWORD_BYTES = 64 * 1024;
 const PIPE_INTERVAL_MS = 20;
 
 /**
- * Collects the passwords in Ansible's order: the list of identities from the environment, `--vault-id`, password files,
- * the password file from the environment, the prompt; then `PORTFW_VAULT_PASSWORD`. An executable file is run, and prints
+ * Collects the passwords in Ansible's order: the list of identities of its configuration, `--vault-id`, password files,
+ * the password file of its configuration, the prompt; then `PORTFW_VAULT_PASSWORD`. An executable file is run, and prints
  * the password; one whose name ends in `-client` is told the id.
  *
  * @throws InputError with everything that is wrong with the files; whatever `prompt` throws
@@ -47,7 +55,7 @@ export async function openVault(sources: VaultSources): Promise<Vault> {
   for (const source of listSources(sources)) {
     if (source.value === 'prompt') {
       const id = source.id ?? DEFAULT_VAULT_ID;
-      const question = source.origin === '-J' ? 'Vault password: ' : `Vault password (${terminalLine(id)}): `;
+      const question = source.isPlainQuestion === true ? 'Vault password: ' : `Vault password (${terminalLine(id)}): `;
       const password = await sources.prompt(question);
       const secret = VaultSecret.from(id, password);
       if (secret.bytes().length > 0) secrets.push(secret);
@@ -59,7 +67,9 @@ export async function openVault(sources: VaultSources): Promise<Vault> {
       secrets.push(new VaultSecret(source.id ?? DEFAULT_VAULT_ID, password));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      problems.push(...error.problems);
+      problems.push(
+        ...(source.location === null ? error.problems : error.problems.map((one) => atSetting(source, one))),
+      );
     }
   }
   if (problems.length > 0) throw new InputError(problems);
@@ -68,28 +78,38 @@ export async function openVault(sources: VaultSources): Promise<Vault> {
 }
 
 function listSources(sources: VaultSources): readonly Source[] {
-  const { environment } = sources;
-  const identities = (environment['ANSIBLE_VAULT_IDENTITY_LIST'] ?? '').split(',').map((entry) => entry.trim());
-  const fileOfEnvironment = environment['ANSIBLE_VAULT_PASSWORD_FILE'] ?? '';
-  const file = (value: string, origin: string): Source => ({ id: null, value, origin });
+  const { vaultIdentityList, vaultPasswordFile, askVaultPass } = sources.configured;
+  const file = (value: string, named: NamedBy): Source => ({ id: null, value, ...named });
+  const question = sources.ask ? byFlag('-J') : askVaultPass?.value === true ? bySetting(askVaultPass) : null;
+  const identities = vaultIdentityList === null ? [] : vaultIdentityList.value.filter((entry) => entry !== '');
   return [
-    ...identities.filter((entry) => entry !== '').map((entry) => withId(entry, 'ANSIBLE_VAULT_IDENTITY_LIST')),
-    ...sources.ids.map((entry) => withId(entry, '--vault-id')),
-    ...sources.passwordFiles.map((value) => file(value, '--vault-password-file')),
-    ...(fileOfEnvironment === '' ? [] : [file(fileOfEnvironment, 'ANSIBLE_VAULT_PASSWORD_FILE')]),
-    ...(sources.ask ? [file('prompt', '-J')] : []),
+    ...identities.map((entry) => withId(entry, bySetting(vaultIdentityList!))),
+    ...sources.ids.map((entry) => withId(entry, byFlag('--vault-id'))),
+    ...sources.passwordFiles.map((value) => file(value, byFlag('--vault-password-file'))),
+    ...(vaultPasswordFile === null ? [] : [file(vaultPasswordFile.value, bySetting(vaultPasswordFile))]),
+    ...(question === null ? [] : [{ ...file('prompt', question), isPlainQuestion: true }]),
   ];
 }
 
-function withId(entry: string, origin: string): Source {
+type NamedBy = Pick<Source, 'origin' | 'location'>;
+
+function byFlag(origin: string): NamedBy {
+  return { origin, location: null };
+}
+
+function bySetting({ origin }: Configured<unknown>): NamedBy {
+  return { origin: configName(origin), location: origin.kind === 'file' ? origin.location : null };
+}
+
+function withId(entry: string, named: NamedBy): Source {
   const at = entry.indexOf('@');
-  if (at === -1) return { id: null, value: entry, origin };
-  return { id: entry.slice(0, at) || null, value: entry.slice(at + 1), origin };
+  if (at === -1) return { id: null, value: entry, ...named };
+  return { id: entry.slice(0, at) || null, value: entry.slice(at + 1), ...named };
 }
 
 async function readPassword(source: Source): Promise<Buffer> {
   if (source.value.trim() === '') throw failure(source, 'no file is named', 'Write ID@FILE, FILE or ID@prompt');
-  const path = expandHome(source.value);
+  const path = expandPath(source.value, process.cwd(), { environment: process.env, home: homedir() });
   const password = isExecutable(path)
     ? await runScript(source, path)
     : trimmed(isPipe(path) ? await readPipe(source, path) : readBytes(path));
@@ -155,7 +175,7 @@ async function runScript(source: Source, path: string): Promise<Buffer> {
   const args = isClient ? ['--vault-id', source.id ?? DEFAULT_VAULT_ID] : [];
   // A script may ask at the terminal itself, or unlock an agent through it.
   const limits = { timeoutMs: TIME_LIMIT_MS, maxBytes: MOST_PASSWORD_BYTES, mayAsk: true };
-  const outcome = await runProgram({ argv: [resolve(path), ...args], ...limits });
+  const outcome = await runProgram({ argv: [path, ...args], ...limits });
   const script = `the password script ${shownPath(path)}`;
   switch (outcome.kind) {
     case 'timeout':
@@ -202,6 +222,12 @@ function shownPath(path: string): string {
   return `"${terminalLine(path)}"`;
 }
 
+/** What is wrong with a file that `ansible.cfg` names is said where it is named. */
+function atSetting(source: Source, found: Problem): Problem {
+  if (found.location === source.location) return found;
+  return problem(source, `${shownPath(found.location?.file ?? source.value)}: ${found.what}`, found.solve);
+}
+
 function failure(source: Source, what: string, solve: string): InputError {
   return new InputError([problem(source, what, solve)]);
 }
@@ -212,6 +238,6 @@ function problem(source: Source, what: string, solve: string): Problem {
     code: 'vault-password',
     what: `${source.origin}: ${what}`,
     solve,
-    location: null,
+    location: source.location,
   });
 }

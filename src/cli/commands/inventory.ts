@@ -9,8 +9,9 @@ import { problemsText } from '../../report/terminal/problems-text.ts';
 import { leftOut, leftOutText } from '../../settings/left-out.ts';
 import { readSettings } from '../../settings/read-settings.ts';
 import { VARIABLES } from '../../settings/schema.ts';
+import { usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
-import { inventoryOptions } from '../inventory-sources.ts';
+import { inventoryOptions } from '../inventory-options.ts';
 import { openTerminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
@@ -24,9 +25,11 @@ interface InventoryFlags extends VaultFlags {
 /** `portfw inventory SOURCE… [--list | --graph | --host NAME]`. */
 export async function showInventory(sources: readonly string[], flags: InventoryFlags): Promise<number> {
   const terminal = openTerminal(true);
+  const config = usableConfig();
   const vault = await vaultFrom(flags);
   const inventory = await load(sources, vault);
-  if (inventory.warnings.length > 0) terminal.error(problemsText(inventory.warnings, terminal.errorStyle));
+  const warnings = [...config.problems, ...inventory.warnings];
+  if (warnings.length > 0) terminal.error(problemsText(warnings, terminal.errorStyle));
   if (flags.list === true) terminal.out(`${formatAnsibleList(toAnsibleList(inventory))}\n`);
   else if (flags.host !== undefined) terminal.out(`${hostDocument(inventory, flags.host)}\n`);
   else {

@@ -15,7 +15,9 @@ import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
+import { ansibleConfig, usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
+import { hostKeyWarnings } from '../host-key-checking.ts';
 import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
@@ -41,7 +43,7 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   const today = new Date().toISOString().slice(0, 10);
   const sshConfig = sshConfigFiles(flags.sshConfig ?? null);
   const vault = await vaultFrom(flags);
-  const together = flags.inventory ?? [];
+  const together = flags.inventory ?? (files.length > 0 ? [] : (usableConfig().settings.inventory?.value ?? []));
   if (files.length + together.length === 0)
     throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
   const playbook = flags.playbook ?? null;
@@ -155,7 +157,12 @@ async function lintInventory(
     ...managed.flatMap((host) => createTarget(host, options).problems),
     ...doubts({ inventory, settings, partial, plays, today }),
   ];
-  return [...problems, ...found, ...bases.flatMap((base) => misnamedFiles(inventory, base))];
+  return [
+    ...hostKeyWarnings(ansibleConfig().settings),
+    ...problems,
+    ...found,
+    ...bases.flatMap((base) => misnamedFiles(inventory, base)),
+  ];
 }
 
 /** A file of variables by itself; a folder of them is left to a look at the inventory, once that can be read. */

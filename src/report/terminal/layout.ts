@@ -48,3 +48,26 @@ export function columnLines(rows: readonly (readonly Cell[])[]): readonly string
     return cells.join('  ').trimEnd();
   });
 }
+
+/** Breaks a text without escape sequences into lines of at most this many columns: at blanks, or within a word that is longer. */
+export function wrapToWidth(text: string, columns: number): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (stringWidth(longer) <= columns) {
+      line = longer;
+      continue;
+    }
+    if (line !== '') lines.push(line);
+    line = '';
+    for (const { segment } of graphemes.segment(word)) {
+      if (line !== '' && stringWidth(line + segment) > columns) {
+        lines.push(line);
+        line = '';
+      }
+      line += segment;
+    }
+  }
+  return [...lines, line];
+}

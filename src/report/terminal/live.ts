@@ -2,8 +2,10 @@ import { Listr } from 'listr2';
 import stringWidth from 'string-width';
 import type { FleetEvent } from '../../fleet/events.ts';
 import type { Output, Report } from '../report.ts';
+import { SharedFailures } from '../shared-failures.ts';
 import { eventText } from './event-text.ts';
 import { LiveModel } from './live-model.ts';
+import { sharedFailureLines } from './shared-failure-text.ts';
 import type { Style } from './style.ts';
 
 /** 10 frames a second: it looks alive and costs almost nothing, even with 1,000 hosts. */
@@ -105,6 +107,7 @@ export class LiveReport implements Report {
   readonly #painter: Painter;
   readonly #style: Style;
   readonly #verbosity: number;
+  readonly #shared = new SharedFailures();
   /** One promise per host that has not ended; listr2 waits for them. */
   readonly #open = new Map<string, PromiseWithResolve>();
   #listr: Promise<unknown> | null = null;
@@ -122,11 +125,12 @@ export class LiveReport implements Report {
       this.#began = performance.now() - event.at;
       for (const host of event.hosts) this.#open.set(host, promiseWithResolve());
     }
+    if (event.kind === 'batch-started' || event.kind === 'run-finished') this.#printShared();
     if (event.kind === 'run-finished') return;
     // A host that had finished is being rolled back.
     if (event.kind === 'host-phase' && !this.#open.has(event.host)) this.#open.set(event.host, promiseWithResolve());
     this.#start();
-    this.#print(event);
+    if (!this.#shared.hold(event)) this.#print(event);
     if (event.kind === 'host-finished' || event.kind === 'host-reverted') {
       this.#open.get(event.host)?.resolve();
       this.#open.delete(event.host);
@@ -138,6 +142,7 @@ export class LiveReport implements Report {
   }
 
   async rest(): Promise<void> {
+    this.#printShared();
     this.#painter.stop();
     // Ends all tasks of listr2. Hosts that have not ended get new ones when the view starts again.
     const open = [...this.#open];
@@ -166,6 +171,12 @@ export class LiveReport implements Report {
     void run.then(() => {
       if (this.#listr === run) this.#listr = null;
     });
+  }
+
+  #printShared(): void {
+    const { single, shared } = this.#shared.release();
+    for (const event of single) this.#print(event);
+    for (const failure of shared) this.say(sharedFailureLines(failure, this.#style, this.#verbosity).join('\n'));
   }
 
   #print(event: FleetEvent): void {

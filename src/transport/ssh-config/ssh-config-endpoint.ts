@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import { expandHome } from '../../core/home.ts';
 import { Problem } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
-import type { Keepalive, LoginMethod, SshEndpoint } from '../connection.ts';
+import type { Keepalive, LoginMethod, SetOption, SshEndpoint } from '../connection.ts';
+import { RECORD_HOST_KEYS } from '../logins.ts';
 import { defaultGlobalKnownHostsFiles, defaultUserKnownHostsFiles } from '../ssh2/known-hosts-files.ts';
 import { isNone, type SshSettings, tokenProblem } from './ssh-config.ts';
 import { expandTokens, type SshEnvironment, type Tokens } from './ssh-config-tokens.ts';
@@ -44,6 +45,10 @@ class EndpointReader {
   readonly #environment: SshEnvironment;
   readonly #defaults: EndpointDefaults;
   readonly #problems: Problem[];
+  /** The files that IdentityFile names. */
+  readonly #keys = new Map<Setting, string>();
+  /** Settings that would switch off the check of host keys. */
+  readonly #notFollowed: Setting[] = [];
 
   constructor(
     settings: SshSettings,
@@ -63,17 +68,20 @@ class EndpointReader {
     const settings = this.#settings;
     const keys = this.#keyFiles();
     const known = this.#knownHostsFiles();
+    const acceptsNew = this.#defaults.acceptNewHostKeys || this.#acceptsNew();
+    this.#reportNotFollowed();
     const methods = this.#loginMethods();
     const algorithms = this.#hostKeyAlgorithms();
     const family = settings.word('AddressFamily');
     const bindAddress = settings.word('BindAddress');
+    const options = this.#options();
     return {
       privateKeyFiles: keys.files,
       identitiesOnly: settings.word('IdentitiesOnly') === 'yes',
       agentSocket: this.#agentSocket(),
       knownHostsFiles: known.files,
       hostKeyAlias: this.#hostKeyAlias(),
-      acceptNewHostKeys: known.mayRecord && (this.#defaults.acceptNewHostKeys || this.#acceptsNew()),
+      acceptNewHostKeys: known.mayRecord && acceptsNew,
       connectTimeoutMs: this.#seconds('ConnectTimeout') ?? this.#defaults.connectTimeoutMs,
       keepalive: this.#keepalive(),
       ...(keys.noDefaults ? { noDefaultKeys: true } : {}),
@@ -82,7 +90,21 @@ class EndpointReader {
       ...(settings.word('HashKnownHosts') === 'yes' ? { hashKnownHosts: true } : {}),
       ...(family === 'inet' ? { addressFamily: 4 as const } : family === 'inet6' ? { addressFamily: 6 as const } : {}),
       ...(bindAddress === undefined ? {} : { bindAddress }),
+      ...(options.length === 0 ? {} : { options }),
     };
+  }
+
+  /** What counts: a setting that is not followed does not, nor what a ProxyJump sets without anybody writing it. */
+  #options(): readonly SetOption[] {
+    return this.#settings
+      .all()
+      .filter((setting) => setting.spec.treatment === 'used' && setting.spec.name === setting.name)
+      .filter((setting) => !this.#notFollowed.includes(setting))
+      .map((setting) => ({
+        option: setting.name,
+        value: this.#keys.get(setting) ?? setting.words.join(' '),
+        by: { name: setting.shown, location: setting.location },
+      }));
   }
 
   #keyFiles(): { readonly files: readonly string[]; readonly noDefaults: boolean } {
@@ -93,6 +115,7 @@ class EndpointReader {
       if (isNone(setting)) continue;
       const file = this.#file(setting, setting.words[0]!);
       if (file === null) continue;
+      this.#keys.set(setting, file);
       // ssh_config may name keys that some machines lack. For a key in an agent the public half is enough.
       const optional = setting.source === 'user' || setting.source === 'system';
       if (optional && !this.#defaults.fileExists(file) && !this.#defaults.fileExists(`${file}.pub`))
@@ -152,28 +175,31 @@ class EndpointReader {
     const inFile = setting.source === 'user' || setting.source === 'system';
     const forgets = setting.words.includes('/dev/null');
     if (!forgets && (inFile || !isNone(setting))) return setting;
-    this.#problem(
-      inFile ? 'warning' : 'error',
-      'host-keys-unchecked',
-      `${setting.shown} ${setting.words.join(' ')} would forget every host key, so that none is ever checked${inFile ? ': the usual files are used instead' : ''}`,
-      'Leave it out and record the keys once with --accept-new-host-keys',
-      setting,
-    );
+    this.#notFollowed.push(setting);
     return undefined;
   }
 
   #acceptsNew(): boolean {
     const setting = this.#settings.get('StrictHostKeyChecking');
-    if (setting?.words[0] !== 'no') return setting?.words[0] === 'accept-new';
-    const inFile = setting.source === 'user' || setting.source === 'system';
-    this.#problem(
-      inFile ? 'warning' : 'error',
-      'host-keys-unchecked',
-      `${setting.shown} no would accept any host key, even a changed one${inFile ? ': host keys are checked anyway' : ''}`,
-      'Leave it out; --accept-new-host-keys (or StrictHostKeyChecking=accept-new) is the only relaxation',
-      setting,
-    );
-    return false;
+    if (setting?.words[0] === 'no') this.#notFollowed.unshift(setting);
+    return setting?.words[0] === 'accept-new';
+  }
+
+  /** One warning a place: the two settings are usually written together. */
+  #reportNotFollowed(): void {
+    for (const setting of this.#notFollowed) {
+      const together = this.#notFollowed.filter(({ location }) => location === setting.location);
+      if (setting !== together[0]) continue;
+      const texts = together.map(({ shown, words }) => `${shown} ${words.join(' ')}`);
+      const forgets = together.some(({ name }) => name === 'UserKnownHostsFile');
+      this.#problem(
+        'warning',
+        'host-keys-unchecked',
+        `${texts.join(' and ')} ${texts.length === 1 ? 'is' : 'are'} not followed: host keys are checked all the same${forgets ? ', with the usual known_hosts files' : ''}`,
+        RECORD_HOST_KEYS,
+        setting,
+      );
+    }
   }
 
   #hostKeyAlias(): string | null {

@@ -47,9 +47,16 @@ export class NodeSshTransport implements Transport {
       const plan = await planAuthentication(goal, this.#keys, this.#ask !== null);
       const texts = plan.kind === 'failed' ? [plan] : plan.warnings;
       const severity = plan.kind === 'failed' ? 'error' : 'warning';
-      for (const { what, solve } of texts) {
+      for (const { what, solve, location = null } of texts) {
         const same = found.get(`${severity} ${what}`);
-        if (same === undefined) found.set(`${severity} ${what}`, { severity, what, solve, hosts: [...hosts] });
+        if (same === undefined)
+          found.set(`${severity} ${what}`, {
+            severity,
+            what,
+            solve,
+            ...(location === null ? {} : { location }),
+            hosts: [...hosts],
+          });
         else same.hosts.push(...hosts.filter((host) => !same.hosts.includes(host)));
       }
     }

@@ -1,10 +1,9 @@
 import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
-import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 
 import { SingleKeyAgent } from './agent-keys.ts';
 import type { Answers } from './keyboard-interactive.ts';
-import type { LoginGoal } from './login-words.ts';
+import { type LoginGoal, type RefusedLogin, refusedLogin } from './login-words.ts';
 import type { AuthAttempt } from './ssh-authentication.ts';
 
 /** Answers the questions of a `keyboard-interactive` login, or gives up the login. */
@@ -128,7 +127,7 @@ export class AuthSequence {
 }
 
 /** The message if the server accepted nothing. */
-export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): Fault {
+export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: readonly string[]): RefusedLogin {
   const { tried } = sequence;
   const offered = sequence.offered.length === 0 ? '' : `; it accepts ${sequence.offered.join(', ')}`;
   const triedText = tried.length === 0 ? 'no key or password to offer' : `tried ${tried.join(', ')}`;
@@ -142,7 +141,7 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
       : '; on a terminal you are asked for its password';
   let solve = `Check ${words.user}, and that this key is in ~${user}/.ssh/authorized_keys on the ${words.role}`;
   if (tried.length === 0 && wantsKey) {
-    solve = `Set ${words.key}, or load a key into your agent with ssh-add`;
+    solve = `${words.role === 'host' ? 'Add --private-key FILE to this command, or set' : 'Set'} ${words.key}, or load a key into your agent with ssh-add`;
     if (wantsPassword) solve += byPassword;
   } else if (
     tried.some((label) => label === 'password' || label === 'keyboard-interactive') &&
@@ -154,5 +153,5 @@ export function authFailureText(goal: LoginGoal, sequence: AuthSequence, notes: 
   } else if (sequence.offered.every((method) => method.startsWith('gssapi') || method === 'hostbased')) {
     solve = `It accepts only ${sequence.offered.join(' and ') || 'unnamed methods'}, which portfw does not support; let it accept a key as well`;
   }
-  return { what: `${user}@${goal.address} refused the login (${triedText}${offered}${passed})`, solve };
+  return refusedLogin(goal, ` (${triedText}${offered}${passed})`, solve);
 }

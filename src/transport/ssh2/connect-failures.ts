@@ -1,7 +1,7 @@
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { ConnectFailure } from '../connection.ts';
 import { type AuthSequence, authFailureText } from './auth-sequence.ts';
-import { type LoginGoal, where } from './login-words.ts';
+import { type LoginGoal, type RefusedLogin, where } from './login-words.ts';
 
 /** The messages for failed logins. */
 
@@ -18,11 +18,8 @@ export function refusal(
   const failure = { kind: 'auth-failed', tried, offered } as const;
   if (level === 'client-authentication') return { ...failure, ...text };
   if (/too many authentication failures/i.test(said)) {
-    return {
-      ...failure,
-      what: `${text.what}; the ${goal.words.role} then said: ${said}`,
-      solve: `Too many keys were offered before the right one: name it with ${goal.words.key}`,
-    };
+    const solve = `Too many keys were offered before the right one: name it with ${goal.words.key}`;
+    return { ...failure, ...continued(text, `; the ${goal.words.role} then said: ${said}`, solve) };
   }
   if (level === 'agent') {
     return {
@@ -32,7 +29,12 @@ export function refusal(
     };
   }
   // A server that closes the connection during a login has refused it (a locked account, a policy): do not retry.
-  return { ...failure, what: `${text.what}; the connection ended: ${said}`, solve: text.solve };
+  return { ...failure, ...continued(text, `; the connection ended: ${said}`, text.solve) };
+}
+
+/** A refused login with more of what happened. */
+function continued({ what, shared }: RefusedLogin, more: string, solve: string): RefusedLogin {
+  return { what: what + more, solve, shared: { ...shared, what: shared.what + more, solve } };
 }
 
 /** No SSH identification. @param preamble what the server sent instead; @param ended why the connection ended */

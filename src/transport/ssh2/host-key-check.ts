@@ -1,6 +1,6 @@
-import type { Fault } from '../../core/failure.ts';
+import type { SharedFault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { ConnectFailure, Route, SshEndpoint } from '../connection.ts';
+import type { ConnectFailure, ConnectFault, Route, SshEndpoint } from '../connection.ts';
 import {
   decideHostKey,
   fingerprint,
@@ -107,9 +107,7 @@ function unknownText(
   known: KnownHosts,
   names: HostKeyNames,
   shown: { readonly keyType: string; readonly fingerprint: string },
-): Fault {
-  const port = target.port === 22 ? '' : `-p ${target.port} `;
-  const scan = `ssh-keyscan ${port}${quote(target.address)} >> ${quote(files[0] ?? '~/.ssh/known_hosts')}`;
+): ConnectFault {
   const ignored = ignoredFor(known, names)
     .map(({ file, line, reason }) =>
       reason === 'cert-authority'
@@ -117,12 +115,30 @@ function unknownText(
         : `; the key at ${file} line ${line} is of a type that is not supported`,
     )
     .join('');
-  // ssh-keyscan cannot look past a jump host.
-  const direct = target.route === undefined || target.route.kind === 'direct';
-  const record = direct ? `record it: ${scan}; or ` : '';
+  const scan = scanCommand(target, files);
+  const record = scan === null ? '' : `record it: ${scan.before} ${scan.word} ${scan.after}; or `;
+  const trust = 'trust keys on first contact with --accept-new-host-keys';
+  const key = `${shown.keyType} ${shown.fingerprint}`;
   return {
-    what: `The host key of ${names.primary} is unknown (${shown.keyType} ${shown.fingerprint})${ignored}`,
-    solve: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then ${record}trust keys on first contact with --accept-new-host-keys`,
+    what: `The host key of ${names.primary} is unknown (${key})${ignored}`,
+    solve: `Compare the fingerprint with the host's own (ssh-keygen -lf on its /etc/ssh/*.pub), then ${record}${trust}`,
+    shared: {
+      what: 'the host key is unknown',
+      own: `${names.primary} ${key}${ignored}`,
+      solve: `Compare the fingerprints with the hosts' own (ssh-keygen -lf on their /etc/ssh/*.pub), then ${scan === null ? trust : `record the keys as below; or ${trust}`}`,
+      ...(scan === null ? {} : { command: scan }),
+    },
+  };
+}
+
+/** The command that records the key; `null` where it would not: it cannot look past a jump host, and knows no alias. */
+function scanCommand(target: CheckedServer, files: readonly string[]): NonNullable<SharedFault['command']> | null {
+  const direct = target.route === undefined || target.route.kind === 'direct';
+  if (!direct || target.hostKeyAlias !== null) return null;
+  return {
+    before: target.port === 22 ? 'ssh-keyscan' : `ssh-keyscan -p ${target.port}`,
+    word: quote(target.address),
+    after: `>> ${quote(files[0] ?? '~/.ssh/known_hosts')}`,
   };
 }
 

@@ -103,7 +103,7 @@ export class JumpHosts {
   }
 
   async #lease(route: JumpRoute, signal: AbortSignal | undefined): Promise<Lease | ConnectFailure> {
-    const key = JSON.stringify(route);
+    const key = loginsOf(route);
     const last = route.hops.at(-1)!;
     for (let lost = 0; lost < 2; ) {
       if (signal?.aborted) return interrupted(last);
@@ -200,6 +200,11 @@ export class JumpHosts {
   }
 }
 
+/** The same for all hosts behind the same logins, wherever these are written. */
+function loginsOf(route: JumpRoute): string {
+  return JSON.stringify({ ...route, hops: route.hops.map(({ options: _, ...hop }) => hop) });
+}
+
 /** Opens the connection to the nearest jump host. */
 async function openFirst(
   { firstHopCommand }: JumpRoute,
@@ -247,5 +252,12 @@ function lastsMs(failure: ConnectFailure): number {
 
 /** A failure with the jump host's name in front, so that it is not mistaken for a failure of the host. */
 function blamed<F extends ConnectFailure>(goal: LoginGoal, failure: F): F {
-  return { ...failure, what: `The jump host ${goal.user}@${where(goal)} failed: ${failure.what}` };
+  const what = `The jump host ${goal.user}@${where(goal)} failed: ${failure.what}`;
+  // The same words for every host behind it.
+  const { command } = failure.shared ?? {};
+  return {
+    ...failure,
+    what,
+    shared: { what, own: '', solve: failure.solve, ...(command === undefined ? {} : { command }) },
+  };
 }

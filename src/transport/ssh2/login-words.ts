@@ -1,4 +1,4 @@
-import type { SshEndpoint } from '../connection.ts';
+import type { ConnectFault, SshEndpoint } from '../connection.ts';
 
 /**
  * The names of an endpoint's settings in a hint: for a host those of the inventory, for a jump host those of ssh_config.
@@ -51,3 +51,15 @@ export function jumpGoal(hop: SshEndpoint): LoginGoal {
 export function where({ address, port }: Pick<SshEndpoint, 'address' | 'port'>): string {
   return `${address} port ${port}`;
 }
+
+/** A refused login, in words for one host and for many. @param why what follows the sentence */
+export function refusedLogin({ user, address }: LoginGoal, why: string, solve: string): RefusedLogin {
+  return {
+    what: `${user}@${address} refused the login${why}`,
+    solve,
+    shared: { what: `the login as ${user} was refused${why}`, own: address, solve },
+  };
+}
+
+/** See {@link refusedLogin}. */
+export type RefusedLogin = Required<Pick<ConnectFault, 'what' | 'solve' | 'shared'>>;

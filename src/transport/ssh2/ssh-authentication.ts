@@ -2,6 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import type { AnyAuthMethod, ParsedKey } from 'ssh2';
 import type { Fault } from '../../core/failure.ts';
+import type { SourceLocation } from '../../core/problem.ts';
+import type { SetBy } from '../../core/set-by.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { LoginMethod, SshEndpoint } from '../connection.ts';
 import { type AgentKey, type AgentKeys, listAgentKeys, SingleKeyAgent } from './agent-keys.ts';
@@ -32,12 +34,19 @@ export type AuthPlan =
   | {
       readonly kind: 'plan';
       readonly attempts: readonly AuthAttempt[];
+      /** How many keys of the agent can be used. */
+      readonly agentKeys: number;
       /** Why some keys are missing, for the text of a failure. */
       readonly notes: readonly string[];
       /** Warnings before the first attempt: something that the user requested will not be used. */
-      readonly warnings: readonly Fault[];
+      readonly warnings: readonly Obstacle[];
     }
-  | ({ readonly kind: 'failed' } & Fault);
+  | ({ readonly kind: 'failed' } & Obstacle);
+
+/** Why a key cannot be used, and the place that names the key where that is in a file. */
+export interface Obstacle extends Fault {
+  readonly location?: SourceLocation | null;
+}
 
 /**
  * Collects what can be offered to an SSH server: the named keys (through the agent if it has them, so that an encrypted key
@@ -66,9 +75,9 @@ class Planner {
   readonly #agent: AgentKeys;
   readonly #attempts: AuthAttempt[] = [];
   readonly #notes: string[] = [];
-  readonly #warnings: Fault[] = [];
+  readonly #warnings: Obstacle[] = [];
   /** Why keys cannot be used; the first is the best explanation. */
-  readonly #obstacles: Fault[] = [];
+  readonly #obstacles: Obstacle[] = [];
   readonly #offered = new Set<string>();
 
   constructor(goal: SshEndpoint, words: LoginGoal['words'], keys: PrivateKeyStore, agent: AgentKeys) {
@@ -97,7 +106,7 @@ class Planner {
       const elseLeft = password !== null || (canAsk && named.length === 0);
       if (!elseLeft || (named.length > 0 && !absentOnly)) {
         const why = this.#agent.problem === null ? '' : `; ${this.#agent.problem}`;
-        return { kind: 'failed', what: obstacle.what + why, solve: obstacle.solve };
+        return { ...obstacle, kind: 'failed', what: obstacle.what + why };
       }
       this.#warnings.push(obstacle);
     } else if (named.length > 0) {
@@ -115,7 +124,8 @@ class Planner {
     }
     this.#attempts.push({ label: 'keyboard-interactive', method: { type: 'keyboard-interactive' } });
     const attempts = loginMethods === undefined ? this.#attempts : inOrder(this.#attempts, loginMethods);
-    return { kind: 'plan', attempts, notes: this.#notes, warnings: this.#warnings };
+    const agentKeys = this.#agent.usable.length;
+    return { kind: 'plan', attempts, agentKeys, notes: this.#notes, warnings: this.#warnings };
   }
 
   /** @returns whether the file is missing or usable */
@@ -125,7 +135,11 @@ class Planner {
     const useless = this.#agent.unusable.find((key) => publicKey?.equals(key.publicKey));
     if (useless !== undefined) {
       const { why, instead } = unusableText(useless.of);
-      this.#obstacles.push({ what: `The key ${terminalLine(file, 300)} cannot be used: ${why}`, solve: instead });
+      this.#obstacles.push({
+        what: `The key ${terminalLine(file, 300)} cannot be used: ${why}`,
+        solve: instead,
+        location: this.#namedBy(file).location,
+      });
       return false;
     }
     const loaded = await this.#keys.unlock(file);
@@ -177,13 +191,21 @@ class Planner {
         if (!named) return;
         this.#obstacles.push({
           what: `The private key ${shown} does not exist`,
-          solve: `Correct ${this.#words.key}, or leave it out to use the agent and the default keys`,
+          solve: `Correct ${this.#namedBy(file).name}, or leave it out to use the agent and the default keys`,
+          location: this.#namedBy(file).location,
         });
         return;
       case 'locked':
       case 'unusable':
-        this.#obstacles.push({ what: loaded.what, solve: loaded.solve });
+        this.#obstacles.push({ what: loaded.what, solve: loaded.solve, location: this.#namedBy(file).location });
     }
+  }
+
+  /** What named a key: the words of the endpoint's kind where nothing is known. */
+  #namedBy(file: string): SetBy {
+    const options = this.#goal.options ?? [];
+    const found = options.find(({ option, value }) => option === 'IdentityFile' && value === file);
+    return found?.by ?? { name: this.#words.key, location: null };
   }
 
   /** OpenSSH would offer the certificate beside a key first, so a user who has one expects it to be used. */

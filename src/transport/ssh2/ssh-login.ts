@@ -10,6 +10,7 @@ import type { Carrier } from './carrier.ts';
 import { brokeOff, noCommonGround, noIdentification, refusal, tooSlow } from './connect-failures.ts';
 import type { HostKeyCheck } from './host-key-check.ts';
 import { Answers } from './keyboard-interactive.ts';
+import { loginDetails } from './login-details.ts';
 import { type LoginGoal, where } from './login-words.ts';
 import type { AuthPlan } from './ssh-authentication.ts';
 import { interrupted } from './tcp-socket.ts';
@@ -112,11 +113,17 @@ export class SshLogin {
     } catch (error) {
       client.end();
       carrier.stream.destroy();
-      return this.#verdict ?? (await this.#explain(error));
+      return this.#detailed(this.#verdict ?? (await this.#explain(error)));
     } finally {
       this.#stopClock();
       signal?.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** A refused login says what it was tried with. */
+  #detailed(failure: ConnectFailure): ConnectFailure {
+    if (failure.kind !== 'auth-failed') return failure;
+    return { ...failure, details: loginDetails(this.#goal, this.#means.plan.agentKeys) };
   }
 
   #end(verdict: ConnectFailure | null): void {

@@ -15,6 +15,7 @@ import { readSettings } from '../../../src/settings/read-settings.ts';
 import { VARIABLES } from '../../../src/settings/schema.ts';
 import { createTarget } from '../../../src/transport/target.ts';
 import { supported } from '../../helpers/supported.ts';
+import { settingsOf as ansibleSettings } from './helpers/config-world.ts';
 
 const FIXTURES = path.join(import.meta.dirname, '../../fixtures/inventory/vault');
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-vault-'));
@@ -31,7 +32,7 @@ function sources(given: Partial<VaultSources>): VaultSources {
     passwordFiles: [],
     ask: false,
     password: null,
-    environment: {},
+    configured: ansibleSettings({}),
   };
   const prompt = () => Promise.reject(new Error('nobody is to be asked'));
   return { ...none, prompt, ...given };
@@ -159,13 +160,13 @@ describe('passwords of vaults', () => {
   it(
     supported('Vault', '`ANSIBLE_VAULT_PASSWORD_FILE`, `ANSIBLE_VAULT_IDENTITY_LIST`, `PORTFW_VAULT_PASSWORD`'),
     async () => {
-      expect(await opens({ environment: { ANSIBLE_VAULT_PASSWORD_FILE: at('default.password') } })).toBe(
-        'S3cret-Become!',
-      );
+      expect(
+        await opens({ configured: ansibleSettings({ ANSIBLE_VAULT_PASSWORD_FILE: at('default.password') }) }),
+      ).toBe('S3cret-Become!');
       const list = `dev@${at('default.password')}, prod@${at('prod.password')}`;
-      expect(await opens({ environment: { ANSIBLE_VAULT_IDENTITY_LIST: list } }, 'value-1.2.vault')).toBe(
-        'prodüctiön ✓',
-      );
+      expect(
+        await opens({ configured: ansibleSettings({ ANSIBLE_VAULT_IDENTITY_LIST: list }) }, 'value-1.2.vault'),
+      ).toBe('prodüctiön ✓');
       expect(await opens({ password: new Secret('plain-Passw0rd') })).toBe('S3cret-Become!');
     },
   );
@@ -190,7 +191,11 @@ describe('passwords of vaults', () => {
     writeFileSync(path.join(folder, 'no-such'), '#!/no/such/interpreter\n', { mode: 0o755 });
     const passwordFiles = ['missing', 'empty', 'fails', 'no-such', ''].map((name) => path.join(folder, name));
     expect(
-      await complaint({ passwordFiles, ids: ['x@'], environment: { ANSIBLE_VAULT_PASSWORD_FILE: '/none' } }),
+      await complaint({
+        passwordFiles,
+        ids: ['x@'],
+        configured: ansibleSettings({ ANSIBLE_VAULT_PASSWORD_FILE: '/none' }),
+      }),
     ).toBe(`error: --vault-id: no file is named
     Write ID@FILE, FILE or ID@prompt
 T/missing:1:1: error: there is no such file

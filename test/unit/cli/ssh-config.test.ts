@@ -65,6 +65,21 @@ describe('a run', () => {
 });
 
 describe('the SSH arguments of an inventory', () => {
+  it('cannot switch off the check of host keys: one warning for all hosts, with its place', async () => {
+    const file = join(folder, 'unchecked.yaml');
+    const args = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null';
+    writeFileSync(file, `all:\n  vars:\n    ansible_ssh_common_args: ${args}\n  hosts:\n    web[01:50]:\n`);
+    const flags = { forks: 1, verbose: 0, color: false, sshConfig: 'none' };
+    const { context, warnings, close } = await prepareRun([file], flags, 'optional');
+    expect(context.jobs.size).toBe(50);
+    for (const { target } of context.jobs.values())
+      expect(target).toMatchObject({ acceptNewHostKeys: false, knownHostsFiles: [] });
+    expect(warnings.map(({ code, location }) => [code, location?.file, location?.line, location?.column])).toEqual([
+      ['host-keys-unchecked', file, 3, 30],
+    ]);
+    await close();
+  });
+
   it(
     supported('ansible_ssh_common_args', '`ansible_ssh_args`, then the common, then the extra arguments'),
     async () => {

@@ -20,12 +20,18 @@ describe('settings of hosts', () => {
   });
 
   it('say how to connect', () => {
-    expect(sip1.connection).toEqual({
+    const { sources, ...values } = sip1.connection;
+    expect(sources?.port).toEqual({
+      value: 2222,
+      origin: { kind: 'variable', name: 'ansible_port', location: sip1.locate(['ansible_port']) },
+    });
+    expect(values).toEqual({
       kind: 'ssh',
       address: '192.0.2.11',
       port: 2222,
       user: 'admin',
       privateKeyFile: join(homedir(), '.ssh/site'),
+      sshArgs: null,
       commonArgs: '-o ProxyJump=jump.example.net -o ServerAliveInterval=5',
       timeoutSeconds: 20,
     });
@@ -44,7 +50,20 @@ describe('settings of hosts', () => {
     expect(sip1.become).toMatchObject({ enabled: true, user: 'root', method: 'sudo' });
     expect(sip1.become.password?.reveal()).toBe('hidden');
     expect(JSON.stringify(sip1)).not.toContain('hidden');
-    expect(sip2.become).toEqual({ enabled: false, user: 'root', method: 'sudo', password: null });
+    expect(sip2.become).toEqual({
+      enabled: false,
+      user: 'root',
+      method: 'sudo',
+      password: null,
+      sources: {
+        enabled: {
+          value: false,
+          origin: { kind: 'variable', name: 'ansible_become', location: sip2.locate(['ansible_become']) },
+        },
+        user: null,
+        method: null,
+      },
+    });
   });
 
   it('turn single values into lists and leave nothing twice', () => {

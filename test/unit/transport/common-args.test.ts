@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommonArgs } from '../../../src/transport/ssh-config/common-args.ts';
 import { createTarget } from '../../../src/transport/target.ts';
@@ -51,9 +53,6 @@ describe('parseCommonArgs', () => {
     ['-c aes128-cbc', 'unsupported-ssh-argument', /-c is ignored/],
     ['-o RemoteCommand=id', 'unsupported-ssh-argument', /-o RemoteCommand/],
     ['-o PKCS11Provider=/lib/x.so', 'unsupported-ssh-argument', /-o PKCS11Provider/],
-    ['-o StrictHostKeyChecking=no', 'host-keys-unchecked', /any host key/],
-    ['-o StrictHostKeyChecking=off', 'host-keys-unchecked', /any host key/],
-    ['-o UserKnownHostsFile=/dev/null', 'host-keys-unchecked', /forget every host key/],
     ['-o StrictHostKeyChecking=maybe', 'bad-ssh-argument', /maybe/],
     ['-p 99999', 'bad-ssh-argument', /1 to 65535/],
     ['-p 0x50', 'bad-ssh-argument', /0x50/],
@@ -81,8 +80,49 @@ describe('parseCommonArgs', () => {
     expect(problems[0]?.solve).not.toBe('');
   });
 
-  it('tells a user who turned the check off which relaxation there is', () => {
-    expect(targetWith('-o StrictHostKeyChecking=no').problems[0]?.solve).toContain('--accept-new-host-keys');
+  it.each([
+    ['no', '-o StrictHostKeyChecking=no'],
+    ['no', '-o StrictHostKeyChecking=off'],
+    ['no', '-o stricthostkeychecking=false'],
+    ['no', "-C -o 'StrictHostKeyChecking no'"],
+  ])('checks host keys all the same, and says so: %s from %s', (word, text) => {
+    const { target, problems } = targetWith(text);
+    expect(target).toMatchObject({ acceptNewHostKeys: false, knownHostsFiles: [] });
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ severity: 'warning', code: 'host-keys-unchecked', location });
+    expect(problems[0]?.what).toBe(
+      `-o StrictHostKeyChecking ${word} is not followed: host keys are checked all the same`,
+    );
+    expect(problems[0]?.solve).toContain('ssh-keyscan');
+    expect(problems[0]?.solve).toContain('--accept-new-host-keys');
+  });
+
+  it.each(['-o UserKnownHostsFile=/dev/null', '-o UserKnownHostsFile=none', '-o "UserKnownHostsFile=/dev/null /kh"'])(
+    'uses the usual known_hosts files, and says so: %s',
+    (text) => {
+      const { target, problems } = targetWith(text);
+      expect(target).toMatchObject({ acceptNewHostKeys: false, knownHostsFiles: [] });
+      expect(problems).toHaveLength(1);
+      expect(problems[0]).toMatchObject({ severity: 'warning', code: 'host-keys-unchecked', location });
+      expect(problems[0]?.what).toMatch(
+        /^-o UserKnownHostsFile .* is not followed: .* with the usual known_hosts files$/,
+      );
+    },
+  );
+
+  it('says both of them in one warning, where they are written together', () => {
+    const both = '-o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=no';
+    const { target, problems } = targetWith(both);
+    expect(target?.acceptNewHostKeys).toBe(false);
+    expect(target?.knownHostsFiles).toContain(join(homedir(), '.ssh', 'known_hosts'));
+    expect(problems.map(({ what }) => what)).toEqual([
+      '-o StrictHostKeyChecking no and -o UserKnownHostsFile /dev/null are not followed: host keys are checked all the same, with the usual known_hosts files',
+    ]);
+  });
+
+  it('records new keys where another setting allows it', () => {
+    const { target } = targetWith('-o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=accept-new');
+    expect(target).toMatchObject({ acceptNewHostKeys: true, knownHostsFiles: [] });
   });
 
   it('collects every problem', () => {
@@ -116,9 +156,11 @@ function targetWith(commonArgs: string) {
         privateKeyFile: null,
         commonArgs,
         timeoutSeconds: null,
+        sources: {
+          commonArgs: { value: commonArgs, origin: { kind: 'variable', name: 'ansible_ssh_common_args', location } },
+        },
       },
       become: { enabled: false, user: 'root', method: 'sudo', password: null },
-      locate: () => location,
     },
     { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null, localUser: 'op' },
   );

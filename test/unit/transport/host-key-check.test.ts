@@ -63,6 +63,25 @@ describe('a new host key', () => {
     expect(failure).toMatchObject({ solve: expect.not.stringContaining('ssh-keyscan') });
   });
 
+  it('is worded for many hosts as well, with what they differ in apart', async () => {
+    const failure = await verify(target({ acceptNewHostKeys: false, port: 2222 }), 'ed25519');
+    expect(failure).toMatchObject({
+      shared: {
+        what: 'the host key is unknown',
+        own: expect.stringMatching(/^\[192\.0\.2\.11\]:2222 ssh-ed25519 SHA256:\S+$/),
+        solve: expect.stringMatching(/record the keys as below; or .*--accept-new-host-keys$/),
+        command: { before: 'ssh-keyscan -p 2222', word: '192.0.2.11', after: `>> ${folder}/.ssh/known_hosts` },
+      },
+    });
+  });
+
+  it('under an alias is not looked for with ssh-keyscan, which would record another name', async () => {
+    const failure = await verify(target({ acceptNewHostKeys: false, hostKeyAlias: 'site-web' }), 'ed25519');
+    expect(failure).toMatchObject({ solve: expect.not.stringContaining('ssh-keyscan') });
+    expect(failure).toMatchObject({ shared: { solve: expect.stringContaining('then trust keys on first contact') } });
+    expect(failure).not.toMatchObject({ shared: { command: expect.anything() } });
+  });
+
   it('is recorded with its name hidden where the target hashes names', async () => {
     expect(await verify(target({ hashKnownHosts: true }), 'ed25519')).toMatchObject({ kind: 'accepted' });
     const text = readFileSync(join(folder, '.ssh', 'known_hosts'), 'utf8');

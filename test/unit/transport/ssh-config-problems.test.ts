@@ -128,9 +128,13 @@ describe('what cannot be had', () => {
     ['Ciphers aes256-ctr\n', '1:9: warning: Ciphers is ignored'],
     [
       'StrictHostKeyChecking no\n',
-      '1:23: warning: StrictHostKeyChecking no would accept any host key, even a changed one: host keys are checked anyway',
+      '1:23: warning: StrictHostKeyChecking no is not followed: host keys are checked all the same',
     ],
-    ['UserKnownHostsFile /dev/null\n', '1:20: warning: UserKnownHostsFile /dev/null would forget every host key'],
+    [
+      'UserKnownHostsFile none\nStrictHostKeyChecking no\n',
+      '2:23: warning: StrictHostKeyChecking no is not followed: host keys are checked all the same',
+    ],
+    ['UserKnownHostsFile /dev/null\n', '1:20: warning: UserKnownHostsFile /dev/null is not followed: host keys'],
     ['Match exec "true"\n  User x\n', '1:1: warning: portfw runs no command to evaluate this Match line'],
     ['User a\nMatch exec "true"\n  User x\n  Port 1\n', '2:1: warning: portfw runs no command to evaluate'],
     ['Host web1\n  BrandNew value\n', '2:3: warning: "BrandNew" is not an option that portfw knows'],

@@ -32,10 +32,10 @@ function host(
       privateKeyFile: null,
       commonArgs: null,
       timeoutSeconds: null,
+      sources: { commonArgs: { value: '', origin: { kind: 'variable', name: 'ansible_ssh_common_args', location } } },
       ...connection,
     },
     become: { enabled: true, user: 'root', method: 'sudo', password: null, ...become },
-    locate: () => location,
   };
 }
 
@@ -136,21 +136,40 @@ describe('createTarget', () => {
     },
   );
 
-  it('lets --user win over ssh_config, and the inventory over both', () => {
-    const config = configured('User config\n', { user: 'flag' });
-    expect(targetOf(host(), config).user).toBe('flag');
-    expect(targetOf(host({ commonArgs: '-l args' }), config).user).toBe('args');
+  it('lets the account win over ssh_config, and ssh_args over both', () => {
+    const config = configured('User config\n');
     expect(targetOf(host({ user: 'var' }), config).user).toBe('var');
-    expect(targetOf(host(), configured('User config\n')).user).toBe('config');
+    expect(targetOf(host({ user: 'var', commonArgs: '-l args' }), config).user).toBe('var');
+    expect(targetOf(host({ user: 'var', sshArgs: '-l first', commonArgs: '-l args' }), config).user).toBe('first');
+    expect(targetOf(host(), config).user).toBe('config');
   });
 
-  it('offers --private-key where the inventory names none, before the keys of ssh_config', () => {
+  it('offers keys in the order of the command line of OpenSSH, before those of ssh_config', () => {
     const key = join(folder, 'key');
     writeFileSync(key, '');
-    const config = configured(`IdentityFile ${key}\n`, { privateKeyFile: '/keys/flag' });
-    expect(targetOf(host(), config).privateKeyFiles).toEqual(['/keys/flag', key]);
-    expect(targetOf(host({ privateKeyFile: '/keys/var' }), config).privateKeyFiles).toEqual(['/keys/var', key]);
-    expect(targetOf(host({ commonArgs: '-i /keys/args' }), config).privateKeyFiles).toEqual(['/keys/args', key]);
+    const config = configured(`IdentityFile ${key}\n`);
+    const own = { privateKeyFile: '/keys/var' };
+    expect(targetOf(host(own), config).privateKeyFiles).toEqual(['/keys/var', key]);
+    expect(targetOf(host({ ...own, commonArgs: '-i /keys/last' }), config).privateKeyFiles).toEqual([
+      '/keys/var',
+      '/keys/last',
+      key,
+    ]);
+    expect(targetOf(host({ ...own, sshArgs: '-i /keys/first' }), config).privateKeyFiles).toEqual([
+      '/keys/first',
+      '/keys/var',
+      key,
+    ]);
+  });
+
+  it('takes the last -F', () => {
+    const [one, two] = ['one', 'two'].map((name) => {
+      const file = join(folder, `by-${name}`);
+      writeFileSync(file, `User ${name}\n`);
+      return `-F ${file}`;
+    });
+    expect(targetOf(host({ sshArgs: one! }), options).user).toBe('one');
+    expect(targetOf(host({ sshArgs: one!, commonArgs: two! }), options).user).toBe('two');
   });
 
   it('leaves out key files of ssh_config that are not there, without the default ones in their stead', () => {

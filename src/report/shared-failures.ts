@@ -1,0 +1,98 @@
+import type { FleetEvent } from '../fleet/events.ts';
+import { cleaned } from './clean.ts';
+import { type FailureView, type OutcomeView, outcomeView, type Tone } from './outcome-view.ts';
+
+/** One failure of several hosts, in words for all of them. */
+export interface SharedFailureView {
+  readonly label: string;
+  readonly tone: Tone;
+  readonly what: string;
+  readonly details: readonly string[];
+  readonly solve: string;
+  /** Lines to paste, for all hosts together. */
+  readonly commands: readonly string[];
+  readonly hosts: readonly { readonly name: string; readonly own: string }[];
+}
+
+type Finished = Extract<FleetEvent, { kind: 'host-finished' }>;
+
+/** What was held back: failures of one host each, and those of several. */
+export interface Released {
+  readonly single: readonly Finished[];
+  readonly shared: readonly SharedFailureView[];
+}
+
+/**
+ * Holds back the failures that other hosts may have for the same reason (an unknown host key, a refused login), so that an
+ * output can say each of them once, with the list of the hosts.
+ */
+export class SharedFailures {
+  #groups = new Map<string, Finished[]>();
+
+  /** @returns whether the event is held back */
+  hold(event: FleetEvent): boolean {
+    if (event.kind !== 'host-finished' || !('failure' in event.outcome)) return false;
+    const key = sharedKey(outcomeView(event.outcome));
+    if (key === null) return false;
+    const group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, [event]);
+    else group.push(event);
+    return true;
+  }
+
+  /** Everything that was held back since the last call, in the order of the first host of each failure. */
+  release(): Released {
+    const groups = [...this.#groups.values()];
+    this.#groups = new Map();
+    return {
+      single: groups.flatMap((group) => (group.length === 1 ? group : [])),
+      shared: groups.filter(({ length }) => length > 1).map(viewOf),
+    };
+  }
+}
+
+/** The same for all outcomes that are the same failure; `null` where the failure is the host's alone. */
+export function sharedKey({ label, failure }: Pick<OutcomeView, 'label' | 'failure'>): string | null {
+  if (failure === null || failure.shared === null) return null;
+  const { what, solve } = failure.shared;
+  return JSON.stringify([label, failure.code, what, solve]);
+}
+
+function viewOf(events: readonly Finished[]): SharedFailureView {
+  const members = events.flatMap(({ host, outcome }) => {
+    const { label, tone, failure } = outcomeView(outcome);
+    return failure?.shared == null ? [] : [{ name: cleaned(host), label, tone, failure, shared: failure.shared }];
+  });
+  const { label, tone, shared } = members[0]!;
+  return {
+    label,
+    tone,
+    what: shared.what,
+    details: detailsOf(members),
+    solve: shared.solve,
+    commands: commandsOf(members.map((member) => member.shared)),
+    hosts: members.map((member) => ({ name: member.name, own: member.shared.own })),
+  };
+}
+
+/** Those that all hosts have; where they differ, those of the first, which says whose they are. */
+function detailsOf(members: readonly { readonly name: string; readonly failure: FailureView }[]): readonly string[] {
+  const [{ name, failure }] = members as [(typeof members)[0]];
+  const { details } = failure;
+  const same = members.every((other) => JSON.stringify(other.failure.details) === JSON.stringify(details));
+  return same ? details : [`of ${name}, and alike of the others:`, ...details];
+}
+
+/** One line for all commands that differ only in their word. */
+function commandsOf(shared: readonly NonNullable<FailureView['shared']>[]): readonly string[] {
+  const words = new Map<string, { readonly before: string; readonly words: Set<string>; readonly after: string }>();
+  for (const { command } of shared) {
+    if (command === undefined) continue;
+    const { before, word, after } = command;
+    const key = JSON.stringify([before, after]);
+    const same = words.get(key) ?? { before, words: new Set(), after };
+    same.words.add(word);
+    words.set(key, same);
+  }
+  return [...words.values()].map((one) => `${one.before} ${[...one.words].join(' ')} ${one.after}`);
+}
