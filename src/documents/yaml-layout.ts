@@ -32,35 +32,44 @@ export class LayoutCheck {
   readonly #levels: Level[] = [];
   #offset = 0;
   #line = 0;
-  #atLineStart = true;
+  #lineStart = 0;
   /** Whether the next lexeme is the text of a plain or block scalar. */
   #textFollows = false;
   #inBlockScalar = false;
-  /** Whether a key may begin here: then a tab would be indentation. Only outside of brackets, as the next two. */
+  /** Whether a key may begin here: then a tab would be indentation. Only outside of brackets, as the next. */
   #keyMayBegin = true;
   /** Whether something that can be a key stands in this line before here. */
   #keyBegan = false;
-  /** After plain text: the blank lines that follow belong to it. */
-  #afterPlain = false;
+  /** After plain text, where blank lines belong to it: its last line, and the column from which tabs may stand in them. */
+  #afterPlain: { readonly line: number; readonly indentation: number } | null = null;
 
   constructor(source: string) {
     this.#mayHaveOddBreaks = /[\u0085\u2028\u2029\ufeff]/.test(source);
   }
 
-  next(lexeme: string): void {
+  /** @param indentation where a line must begin to belong to the value that is read, when it is not in brackets */
+  next(lexeme: string, indentation: number): void {
     const type: LexemeType | null = this.#textFollows ? 'text' : CST.tokenType(lexeme);
     this.#textFollows = type === 'scalar';
     if (type === 'flow-error-end') this.#levels.length = 0;
     if (type === null || type === 'doc-mode' || type === 'flow-error-end' || type === 'scalar') return;
     if (this.#mayHaveOddBreaks && this.oddBreak === null) this.#findOddBreak(lexeme, type);
+    if (type === 'space') this.#findTab(lexeme);
     const level = this.#levels.at(-1);
-    if (level === undefined) this.#outsideBrackets(lexeme, type);
+    if (level === undefined) this.#outsideBrackets(type);
     else this.#inBrackets(level, type);
     if (type === 'flow-map-start' || type === 'flow-seq-start') this.#levels.push({ explicit: false, key: null });
     if (type === 'flow-map-end' || type === 'flow-seq-end') this.#levels.pop();
+    const plain = type === 'text' && !this.#inBlockScalar;
+    if (plain) this.#findTabInPlain(lexeme, indentation);
+    for (let at = lexeme.indexOf('\n'); at !== -1; at = lexeme.indexOf('\n', at + 1)) {
+      this.#line += 1;
+      this.#lineStart = this.#offset + at + 1;
+    }
     this.#offset += lexeme.length;
-    for (let at = lexeme.indexOf('\n'); at !== -1; at = lexeme.indexOf('\n', at + 1)) this.#line += 1;
-    this.#atLineStart = lexeme.endsWith('\n');
+    if (plain) this.#afterPlain = { line: this.#line, indentation };
+    else if (type !== 'space' && type !== 'newline') this.#afterPlain = null;
+    this.#inBlockScalar = type === 'block-scalar-header';
   }
 
   /** In brackets too, a key must be on one line with its colon. */
@@ -91,31 +100,41 @@ export class LayoutCheck {
     else if (this.#offset - offset > MOST_KEY_CHARACTERS) this.#fault(offset, 'KEY_OVER_1024_CHARS', 'Key too long');
   }
 
-  /** Outside of brackets a tab may stand between values, but not where a key could begin. */
-  #outsideBrackets(lexeme: string, type: LexemeType): void {
-    if (type === 'space') {
-      const atFault = this.#keyMayBegin || (this.#afterPlain && this.#atLineStart);
-      const tab = atFault ? lexeme.indexOf('\t') : -1;
-      if (tab !== -1) this.#fault(this.#offset + tab, 'TAB_AS_INDENT', 'Tabs are not allowed as indentation');
-      return;
-    }
+  #outsideBrackets(type: LexemeType): void {
+    if (type === 'space') return;
     if (type === 'newline') {
-      this.#keyMayBegin = !this.#afterPlain;
+      this.#keyMayBegin = this.#afterPlain === null;
       this.#keyBegan = false;
       return;
     }
-    const plain = type === 'text' && !this.#inBlockScalar;
-    const begins = type === 'seq-item-ind' || type === 'explicit-key-ind' || (type === 'text' && !plain);
+    const begins = type === 'seq-item-ind' || type === 'explicit-key-ind' || (type === 'text' && this.#inBlockScalar);
     this.#keyMayBegin = begins || (type === 'map-value-ind' && !this.#keyBegan);
     this.#keyBegan = !begins && type !== 'map-value-ind';
-    this.#afterPlain = plain;
-    this.#inBlockScalar = type === 'block-scalar-header';
+  }
+
+  /** A tab may stand between values, but not where a key could begin, nor in the indentation of plain text. */
+  #findTab(lexeme: string): void {
+    const at = this.#offset + lexeme.indexOf('\t');
+    if (at < this.#offset) return;
+    const { line, indentation } = this.#afterPlain ?? { line: this.#line, indentation: 0 };
+    const atKey = this.#keyMayBegin && this.#levels.length === 0;
+    if (atKey || (line < this.#line && at - this.#lineStart < indentation)) this.#tab(at);
+  }
+
+  #findTabInPlain(text: string, indentation: number): void {
+    if (!text.includes('\t')) return;
+    const tab = [...text.matchAll(/\n( *)\t/g)].find(([, blanks]) => blanks!.length < indentation);
+    if (tab !== undefined) this.#tab(this.#offset + tab.index + tab[0].length - 1);
+  }
+
+  #tab(offset: number): void {
+    this.#fault(offset, 'TAB_AS_INDENT', 'Tabs are not allowed as indentation');
   }
 
   #findOddBreak(lexeme: string, type: LexemeType): void {
     if (type === 'byte-order-mark') return;
     const quoted = type === 'single-quoted-scalar' || type === 'double-quoted-scalar';
-    const unquoted = this.#atLineStart ? ODD_BREAK_OR_MARK : ODD_BREAK;
+    const unquoted = this.#lineStart === this.#offset ? ODD_BREAK_OR_MARK : ODD_BREAK;
     const found = (quoted ? FOLDED_BREAK : type === 'comment' ? BREAK_IN_COMMENT : unquoted).exec(lexeme);
     if (found !== null) this.oddBreak = this.#offset + found.index + found[0].search(ODD_CHARACTER);
   }

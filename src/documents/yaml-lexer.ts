@@ -56,6 +56,11 @@ export class LooseLexer extends (Lexer as unknown as new () => LexerParts) {
     this.#strictAt = strictAt;
   }
 
+  /** The column at which a line must begin, outside of brackets, to belong to the value that is read. */
+  get indentation(): number {
+    return this.#openedAt === -1 ? this.indentNext : this.#indentOutside;
+  }
+
   override *lex(source: string): Generator<string, void> {
     yield* super.lex(source);
     if (this.#openedAt !== -1) this.#note('brackets', this.#openedAt, false);
@@ -129,8 +134,8 @@ export class LooseLexer extends (Lexer as unknown as new () => LexerParts) {
 function isClosedQuote(text: string): boolean {
   const quote = text[0]!;
   if (text.length < 2 || !text.endsWith(quote)) return false;
-  const escape = quote === "'" ? "'" : '\\';
+  const mark = quote === "'" ? "'" : '\\';
   let escapes = 0;
-  for (let i = text.length - 2; i > 0 && text[i] === escape; i -= 1) escapes += 1;
+  for (let i = text.length - 2; i > 0 && text[i] === mark; i -= 1) escapes += 1;
   return escapes % 2 === 0;
 }

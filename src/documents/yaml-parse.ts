@@ -59,7 +59,7 @@ function read(source: string, strictAt: ReadonlySet<number>): Reading {
   const parser = new Parser();
   function* tokens(): ReturnType<Parser['parse']> {
     for (const lexeme of lexer.lex(source)) {
-      layout.next(lexeme);
+      layout.next(lexeme, lexer.indentation);
       yield* parser.next(lexeme);
     }
     yield* parser.end();
