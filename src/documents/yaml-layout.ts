@@ -13,8 +13,6 @@ const MOST_KEY_CHARACTERS = 1024;
 const ODD_BREAK = /[\u0085\u2028\u2029]|\n\ufeff/;
 const ODD_BREAK_OR_MARK = /[\u0085\u2028\u2029]|(?:^|\n)\ufeff/;
 const ODD_CHARACTER = /[\u0085\u2028\u2029\ufeff]/;
-/** In a comment they matter only if something follows in the same line. */
-const BREAK_IN_COMMENT = /[\u0085\u2028\u2029](?=.*[^ \t\r\n\u0085\u2028\u2029])/s;
 /** Between quotes both keep them, unless PyYAML folds them or removes the blanks beside them. */
 const FOLDED_BREAK = /\u0085|[ \t\n\\][\u2028\u2029]|[\u2028\u2029][ \t\r\n]/;
 
@@ -36,10 +34,12 @@ export class LayoutCheck {
   /** Whether the next lexeme is the text of a plain or block scalar. */
   #textFollows = false;
   #inBlockScalar = false;
-  /** Whether a key may begin here: then a tab would be indentation. Only outside of brackets, as the next. */
+  /** Whether a key may begin here: then a tab would be indentation. Only outside of brackets, as the next two. */
   #keyMayBegin = true;
   /** Whether something that can be a key stands in this line before here. */
   #keyBegan = false;
+  /** Whether a key and its colon stand before here, so that no other key can begin before the line ends. */
+  #hasColon = false;
   /** After plain text, where blank lines belong to it: its last line, and the column from which tabs may stand in them. */
   #afterPlain: { readonly line: number; readonly indentation: number } | null = null;
 
@@ -102,12 +102,17 @@ export class LayoutCheck {
 
   #outsideBrackets(type: LexemeType): void {
     if (type === 'space') return;
+    const begins = type === 'seq-item-ind' || type === 'explicit-key-ind' || (type === 'text' && this.#inBlockScalar);
+    if (type === 'newline' || begins) this.#hasColon = false;
     if (type === 'newline') {
       this.#keyMayBegin = this.#afterPlain === null;
       this.#keyBegan = false;
       return;
     }
-    const begins = type === 'seq-item-ind' || type === 'explicit-key-ind' || (type === 'text' && this.#inBlockScalar);
+    if (type === 'map-value-ind') {
+      if (this.#hasColon) this.#fault(this.#offset, 'BLOCK_AS_IMPLICIT_KEY', 'Nested mappings are not allowed here');
+      this.#hasColon = this.#keyBegan;
+    }
     this.#keyMayBegin = begins || (type === 'map-value-ind' && !this.#keyBegan);
     this.#keyBegan = !begins && type !== 'map-value-ind';
   }
@@ -135,7 +140,8 @@ export class LayoutCheck {
     if (type === 'byte-order-mark') return;
     const quoted = type === 'single-quoted-scalar' || type === 'double-quoted-scalar';
     const unquoted = this.#lineStart === this.#offset ? ODD_BREAK_OR_MARK : ODD_BREAK;
-    const found = (quoted ? FOLDED_BREAK : type === 'comment' ? BREAK_IN_COMMENT : unquoted).exec(lexeme);
+    // At the end of a comment they change nothing.
+    const found = (quoted ? FOLDED_BREAK : unquoted).exec(type === 'comment' ? lexeme.trimEnd() : lexeme);
     if (found !== null) this.oddBreak = this.#offset + found.index + found[0].search(ODD_CHARACTER);
   }
 
