@@ -51,7 +51,7 @@ export class LayoutCheck {
   next(lexeme: string, indentation: number): void {
     const type: LexemeType | null = this.#textFollows ? 'text' : CST.tokenType(lexeme);
     this.#textFollows = type === 'scalar';
-    if (type === 'flow-error-end') this.#levels.length = 0;
+    if (type === 'flow-error-end') this.#leaveBrackets();
     if (type === null || type === 'doc-mode' || type === 'flow-error-end' || type === 'scalar') return;
     if (this.#mayHaveOddBreaks && this.oddBreak === null) this.#findOddBreak(lexeme, type);
     if (type === 'space') this.#findTab(lexeme);
@@ -98,6 +98,14 @@ export class LayoutCheck {
   #checkKey({ offset, line }: NonNullable<Level['key']>): void {
     if (line !== this.#line) this.#fault(offset, 'MULTILINE_IMPLICIT_KEY', 'Flow keys need to be on a single line');
     else if (this.#offset - offset > MOST_KEY_CHARACTERS) this.#fault(offset, 'KEY_OVER_1024_CHARS', 'Key too long');
+  }
+
+  /** After brackets that are not closed, at the line that does not belong to them. */
+  #leaveBrackets(): void {
+    this.#levels.length = 0;
+    this.#keyMayBegin = true;
+    this.#keyBegan = false;
+    this.#hasColon = false;
   }
 
   #outsideBrackets(type: LexemeType): void {

@@ -12,9 +12,41 @@ export function randomLayouts(count: number, seed: number): readonly string[] {
 }
 
 const WORDS = ['a', 'word', 'two words', '12', '-', '-x', 'yes', 'http://192.0.2.1/x', '0x1f', 'é', 'a#b', "it's", '~'];
-const QUOTED = ['', 'a', '{{ x }}', '# no comment', 'a: b', '[c', '}', '-', '---x', 'two  blanks', '- d', 'x\u2028y', '...y'];
+const QUOTED = [
+  '',
+  'a',
+  '{{ x }}',
+  '# no comment',
+  'a: b',
+  '[c',
+  '}',
+  '-',
+  '---x',
+  'two  blanks',
+  '- d',
+  'x\u2028y',
+  '...y',
+];
 const KEYS = ['k', 'key', 'two words', '"q"', "'s'", 'k-1'];
-const MISTAKES = [']', '}', '"', "'", ',', ':', '\n', '\t', '---\n', '\n--- ', '\n... ', '#', ' # c\n', '[', '{', '- ', '? '];
+const MISTAKES = [
+  ']',
+  '}',
+  '"',
+  "'",
+  ',',
+  ':',
+  '\n',
+  '\t',
+  '---\n',
+  '\n--- ',
+  '\n... ',
+  '#',
+  ' # c\n',
+  '[',
+  '{',
+  '- ',
+  '? ',
+];
 
 class Layout {
   readonly #random: () => number;
@@ -59,7 +91,8 @@ class Layout {
     const kind = this.#random();
     if (kind < 0.4) return this.#flow(0) + after;
     if (kind < 0.75) return this.#quoted(true) + after;
-    if (kind < 0.85) return `${this.#one(['|', '>', '|-', '>+'])}\n${' '.repeat(indent + 2)}- [x\n\n${' '.repeat(indent + 3)}"y`;
+    if (kind < 0.85)
+      return `${this.#one(['|', '>', '|-', '>+'])}\n${' '.repeat(indent + 2)}- [x\n\n${' '.repeat(indent + 3)}"y`;
     return this.#one(['word', 'two words', '12', '']);
   }
 
@@ -104,8 +137,8 @@ class Layout {
     const count = lines ? 1 + this.#below(3) : 1;
     let text = this.#one(QUOTED);
     for (let line = 1; line < count; line += 1) {
-      const escape = quote === '"' && this.#chance(0.2) ? this.#one(['\\', ' \\', '\\\\', '\\t']) : '';
-      text += `${escape}${this.#break()}${this.#one(QUOTED)}`;
+      const atEnd = quote === '"' && this.#chance(0.2) ? this.#one(['\\', ' \\', '\\\\', '\\t']) : '';
+      text += `${atEnd}${this.#break()}${this.#one(QUOTED)}`;
     }
     const escaped = quote === '"' && this.#chance(0.2) ? this.#one(['\\"', '\\u00e9', '\\N', '\\ ']) : '';
     return `${quote}${text}${escaped}${quote}`;
