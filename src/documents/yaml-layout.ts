@@ -14,7 +14,9 @@ const ODD_BREAK = /[\u0085\u2028\u2029]|\n\ufeff/;
 const ODD_BREAK_OR_MARK = /[\u0085\u2028\u2029]|(?:^|\n)\ufeff/;
 const ODD_CHARACTER = /[\u0085\u2028\u2029\ufeff]/;
 /** Between quotes both keep them, unless PyYAML folds them or removes the blanks beside them. */
-const FOLDED_BREAK = /\u0085|[ \t\n\\][\u2028\u2029]|[\u2028\u2029][ \t\r\n]/;
+const FOLDED_BREAK = /\u0085|[ \t\n\\][\u2028\u2029]|[\u2028\u2029](?:[ \t\r\n]|---|\.\.\.)/;
+/** A tab before the first character of a block scalar, whose indentation is not known yet. */
+const TAB_IN_BLOCK = /^(?: *\r?\n)* *\t/;
 
 type LexemeType = NonNullable<ReturnType<typeof CST.tokenType>> | 'text';
 
@@ -34,6 +36,8 @@ export class LayoutCheck {
   /** Whether the next lexeme is the text of a plain or block scalar. */
   #textFollows = false;
   #inBlockScalar = false;
+  /** Whether the header of the block scalar says its indentation. */
+  #saysIndentation = false;
   /** Whether a key may begin here: then a tab would be indentation. Only outside of brackets, as the next two. */
   #keyMayBegin = true;
   /** Whether something that can be a key stands in this line before here. */
@@ -62,6 +66,8 @@ export class LayoutCheck {
     if (type === 'flow-map-end' || type === 'flow-seq-end') this.#levels.pop();
     const plain = type === 'text' && !this.#inBlockScalar;
     if (plain) this.#findTabInPlain(lexeme, indentation);
+    const tab = type === 'text' && this.#inBlockScalar && !this.#saysIndentation ? TAB_IN_BLOCK.exec(lexeme) : null;
+    if (tab !== null) this.#tab(this.#offset + tab[0].length - 1);
     for (let at = lexeme.indexOf('\n'); at !== -1; at = lexeme.indexOf('\n', at + 1)) {
       this.#line += 1;
       this.#lineStart = this.#offset + at + 1;
@@ -70,6 +76,7 @@ export class LayoutCheck {
     if (plain) this.#afterPlain = { line: this.#line, indentation };
     else if (type !== 'space' && type !== 'newline') this.#afterPlain = null;
     this.#inBlockScalar = type === 'block-scalar-header';
+    if (this.#inBlockScalar) this.#saysIndentation = /\d/.test(lexeme);
   }
 
   /** In brackets too, a key must be on one line with its colon. */

@@ -62,6 +62,9 @@ export const LAYOUT_CASES: readonly (readonly [text: string, value: unknown])[] 
   ['a:\n  b: c\n  \t\n  d: e\n', REFUSED],
   ['a: [b\n\t]\n', REFUSED],
   ['a: [b\n\tc]\n', REFUSED],
+  ['a: |\n  \tx\n', REFUSED],
+  ['a: |2\n  \tx\n', { a: '\tx\n' }],
+  ['a: |\n  x\n  \ty\n', { a: 'x\n\ty\n' }],
   // Characters that end a line for PyYAML.
   ['a: "x\u2028y"\n', { a: 'x\u2028y' }],
   ['# c \u2028\na: 1\n', { a: 1 }],
@@ -72,6 +75,7 @@ export const INVISIBLE_BREAKS: readonly string[] = [
   'a: "x\u0085y"\n',
   'a: "x \u2028y"\n',
   'a: x\u2028\n',
+  'a: "x\u2028---y"\n',
   'a: x\u0085b: y\n',
   '# c\u2029a: 1\n',
   'a: |\n  x\u2028  y\n',
