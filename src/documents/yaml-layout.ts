@@ -75,8 +75,11 @@ export class LayoutCheck {
     this.#offset += lexeme.length;
     if (plain) this.#afterPlain = { line: this.#line, indentation };
     else if (type !== 'space' && type !== 'newline') this.#afterPlain = null;
-    this.#inBlockScalar = type === 'block-scalar-header';
-    if (this.#inBlockScalar) this.#saysIndentation = /\d/.test(lexeme);
+    if (type === 'text') this.#inBlockScalar = false;
+    if (type === 'block-scalar-header') {
+      this.#inBlockScalar = true;
+      this.#saysIndentation = /\d/.test(lexeme);
+    }
   }
 
   /** In brackets too, a key must be on one line with its colon. */
