@@ -7,8 +7,13 @@ import { randomFrom } from './seeded-random.ts';
 export function randomLayouts(count: number, seed: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => {
     const layout = new Layout(randomFrom(seed + index));
-    return index % 3 === 2 ? layout.withMistake() : layout.document();
+    return hasMistake(index) ? layout.withMistake() : layout.document();
   });
+}
+
+/** Whether the document at an index has a mistake. */
+export function hasMistake(index: number): boolean {
+  return index % 3 === 2;
 }
 
 const WORDS = ['a', 'word', 'two words', '12', '-', '-x', 'yes', 'http://192.0.2.1/x', '0x1f', 'é', 'a#b', "it's", '~'];
@@ -76,7 +81,7 @@ class Layout {
     const deeper = indent < 4;
     const list = this.#chance(0.3);
     const items = Array.from({ length: 1 + this.#below(3) }, (_, index) => {
-      const key = list ? '-' : `${this.#one(KEYS).replace('k', `k${index}`)}:`;
+      const key = list ? '-' : `${this.#key(index)}:`;
       const nested = deeper && this.#chance(0.3);
       if (nested && list) return `- ${this.#block(indent + 2).trimStart()}`;
       if (nested) return `${key}\n${' '.repeat(indent + 2)}${this.#block(indent + 2).trimStart()}`;
@@ -110,12 +115,16 @@ class Layout {
   }
 
   #entry(depth: number, index: number): string {
-    const key = this.#one(KEYS).replace(/^(["']?)./, `$1k${index}`);
+    const key = this.#key(index);
     const kind = this.#random();
     if (kind < 0.1) return `${key} `;
     if (kind < 0.2) return `?${this.#one([' ', '\n', '\t'])}${key}${this.#gap()} : ${this.#value(depth)}`;
     if (kind < 0.3 && /["']$/.test(key)) return `${key}:${this.#value(depth)}`;
     return `${key}${this.#one(['', '', ' ', '\t'])}:${this.#one([' ', ' ', '\n', '\t', ' # c\n', '\n\n\t'])}${this.#value(depth)}`;
+  }
+
+  #key(index: number): string {
+    return this.#one(KEYS).replace(/^(["']?)./, `$1k${index}`);
   }
 
   #value(depth: number): string {

@@ -4,7 +4,7 @@ import { InputError } from '../../src/core/problem.ts';
 import { parseYaml } from '../../src/documents/yaml-document.ts';
 import { requireAnsible } from '../helpers/ansible.ts';
 import { INVISIBLE_BREAKS, LAYOUT_CASES, REFUSED } from '../helpers/layout-cases.ts';
-import { randomLayouts } from '../helpers/random-layouts.ts';
+import { hasMistake, randomLayouts } from '../helpers/random-layouts.ts';
 
 /**
  * The layout of YAML as portfw reads it, beside the PyYAML that Ansible uses here. It is the one with libyaml: PyYAML's own scanner,
@@ -44,6 +44,7 @@ function askPortfw(text: string): Answer {
 
 /** What portfw refuses on purpose; docs/reference/ansible-differences.md says so. */
 const ON_PURPOSE = /appears twice|carriage return|byte order mark|invisible character|more than one YAML document/;
+const MARK_ALONE = /^ *[|>][-+]?\r?$/m;
 /** What PyYAML says of texts with forms that only YAML 1.2 has, such as an empty key. */
 const ONLY_NEWER = /expected (?:node content|key|alphabetic|whitespace|',' or)|found unexpected ':'/;
 
@@ -76,16 +77,15 @@ describe('the layout of YAML', () => {
       } else if ('refused' in ours && 'refused' in theirs) counts.bothRefuse += 1;
       else if ('refused' in ours) {
         counts.onlyPyYaml += 1;
-        if (!ON_PURPOSE.test(ours.refused)) wrong.push({ text, ours });
+        if (!hasMistake(index) || !(ON_PURPOSE.test(ours.refused) || MARK_ALONE.test(text))) wrong.push({ text, ours });
       } else if ('refused' in theirs) {
         counts.onlyPortfw += 1;
-        if (!ONLY_NEWER.test(theirs.refused)) wrong.push({ text, theirs });
+        if (!hasMistake(index) || !ONLY_NEWER.test(theirs.refused)) wrong.push({ text, theirs });
       }
     }
     expect(wrong).toEqual([]);
     expect(counts.equal).toBeGreaterThan(3900);
     expect(counts.bothRefuse).toBeGreaterThan(1000);
     expect(counts.onlyPortfw).toBeLessThan(20);
-    console.log(counts);
   });
 });
