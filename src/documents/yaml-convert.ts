@@ -11,6 +11,7 @@ import {
   type YAMLSeq,
 } from 'yaml';
 import { shown } from '../core/shown.ts';
+import { doubleQuoted } from './double-quoted.ts';
 import { keyText, noteKeys } from './exact-keys.ts';
 import {
   resolvePlain,
@@ -260,7 +261,9 @@ class Converter {
       isLast &&
       written.endsWith('\n') &&
       (!/(?:^|\n) *$/.test(this.#source) || (/ $/.test(this.#source) && /\n +\n$/.test(written)));
-    const text = unended ? written.slice(0, -1) : written;
+    const unfolded =
+      node.type === Scalar.QUOTE_DOUBLE ? doubleQuoted(this.#source.slice(offset, node.range?.[1]), written) : written;
+    const text = unended ? written.slice(0, -1) : unfolded;
     return scalar(scalarValue(text, node, offset, unsafe, this.#report), offset);
   }
 }

@@ -1,10 +1,10 @@
-import { type Document, parseDocument, type YAMLError } from 'yaml';
+import type { YAMLError } from 'yaml';
 import { InputError, Problem, type SourceLocation } from '../core/problem.ts';
 import { sortProblems } from '../core/sort-problems.ts';
 import { convertJson } from './json-document.ts';
 import { placesIn, type SourceText } from './source-text.ts';
 import { convertDocument, MAX_DEPTH, type Report, TOO_DEEP } from './yaml-convert.ts';
-import { syntaxProblems } from './yaml-syntax.ts';
+import { type ParsedYaml, parseAsPyYaml } from './yaml-parse.ts';
 import { viewOf, type YamlFile, type YamlPath } from './yaml-view.ts';
 
 export type { YamlFile, YamlPath };
@@ -42,11 +42,8 @@ export function parseYamlSource(given: SourceText): YamlFile {
     }
     problems.clear();
   }
-  const document = parsed(source, problems);
-  const directives = document.warnings.filter((warning) => warning.code === 'BAD_DIRECTIVE');
-  for (const { offset, what, solve } of syntaxProblems([...document.errors, ...directives], source)) {
-    problems.report(offset, 'yaml-syntax', what, solve);
-  }
+  const { document, problems: syntax } = parsed(source, problems);
+  for (const { offset, what, solve } of syntax) problems.report(offset, 'yaml-syntax', what, solve);
   problems.throwAny();
   const root = convertDocument(document, source, problems.report);
   problems.throwAny();
@@ -87,21 +84,20 @@ class Findings {
  *
  * @throws InputError
  */
-function parsed(source: string, problems: Findings): Document.Parsed {
+function parsed(source: string, problems: Findings): ParsedYaml {
   const tooMuch = findTooMuch(source);
   if (tooMuch !== null) {
     const what = `the file holds more than ${MAX_MARKS} lines, colons, commas and brackets`;
     throw problems.fail(tooMuch, 'file-too-big', what, 'Split it, or check that it is the right file');
   }
   const depthAt = findDeepNesting(source);
-  const document = depthAt === null ? parseQuietly(source) : null;
+  const yaml = depthAt === null ? parseQuietly(source) : null;
   const control = source.search(/[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u);
   if (control !== -1) {
-    const character = source.codePointAt(control)!.toString(16).toUpperCase().padStart(4, '0');
     problems.report(
       control,
       'control-character',
-      `the character U+${character} is not allowed in a YAML file`,
+      `the character ${codePointAt(source, control)} is not allowed in a YAML file`,
       'Remove it, or write it as an escape such as "\\x07" in a double-quoted string',
     );
   }
@@ -114,32 +110,37 @@ function parsed(source: string, problems: Findings): Document.Parsed {
       'Save the file with line feeds at the ends of its lines',
     );
   }
-  if (document === null) throw problems.fail(depthAt ?? 0, 'nesting-too-deep', ...TOO_DEEP);
+  if (yaml === null) throw problems.fail(depthAt ?? 0, 'nesting-too-deep', ...TOO_DEEP);
+  if (yaml.oddBreak !== null) {
+    const character = codePointAt(source, yaml.oddBreak);
+    const what =
+      character === 'U+FEFF'
+        ? 'there is a byte order mark (U+FEFF) at the beginning of this line'
+        : `the invisible character ${character} ends a line here for Ansible`;
+    const solve = 'Remove it; in text, write it as an escape such as "\\u2028" between double quotes';
+    throw problems.fail(yaml.oddBreak, 'line-break', what, solve);
+  }
   const overflowed = (error: YAMLError): boolean => /call stack/i.test(error.message);
-  if (document.errors.some(overflowed)) {
+  if (yaml.errors.some(overflowed)) {
     // How deep the parser came differs from run to run: what it said before that does not.
-    const before = document.errors.filter((error) => !overflowed(error)).map((error) => error.pos[0]);
+    const before = yaml.errors.filter((error) => !overflowed(error)).map((error) => error.pos[0]);
     const at = before.length === 0 ? 0 : Math.min(...before.slice(0, 100));
     throw problems.fail(at, 'nesting-too-deep', ...TOO_DEEP);
   }
-  return document;
+  return yaml;
 }
 
-/** The parser's document; `null` when it nests too deep for it. */
-function parseQuietly(source: string): Document.Parsed | null {
+function codePointAt(source: string, offset: number): string {
+  return `U+${source.codePointAt(offset)!.toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/** What the parser makes of a text; `null` when it nests too deep for it. */
+function parseQuietly(source: string): ParsedYaml | null {
   // For a file that is not YAML, the parser makes an error for each line; their stacks would take much time.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   try {
-    return parseDocument(source, {
-      prettyErrors: false,
-      // Scalars are resolved here, PyYAML's way, and duplicates found in linear time.
-      schema: 'failsafe',
-      resolveKnownTags: false,
-      uniqueKeys: false,
-      keepSourceTokens: false,
-      logLevel: 'error',
-    });
+    return parseAsPyYaml(source);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return null;

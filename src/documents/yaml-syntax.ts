@@ -75,7 +75,6 @@ const MEANINGS: { readonly [C in YAMLError['code']]?: Explained } = {
   TAB_AS_INDENT: ['there is a tab where YAML needs spaces', 'Indent with spaces'],
   MULTIPLE_DOCS: ['the file holds more than one YAML document', 'Remove the second "---" and what follows it'],
   BAD_INDENT: ['the indentation does not match the lines above', 'Align entries of one list or mapping in one column'],
-  MULTILINE_IMPLICIT_KEY: NO_COLON,
   BLOCK_AS_IMPLICIT_KEY: ['this line has a second ": "', 'Put text with ": " in quotes, or begin a new line'],
   KEY_OVER_1024_CHARS: ['a key has more than 1024 characters', 'Shorten it, or look for a quote that is not closed'],
   BAD_DIRECTIVE: ['this directive is not known', 'Remove the line: YAML needs none here'],
@@ -106,6 +105,13 @@ function explained({ code, message, pos }: YAMLError, source: string): Explained
         'this line does not begin with "-", as the entries above do',
         'Begin it with "- ", or indent it like the lines of the entry',
       ];
+    case 'MULTILINE_IMPLICIT_KEY':
+      return message.startsWith('Flow')
+        ? [
+            'a comma or a colon is missing in this line',
+            'Write "," between entries, and a key and its colon on one line',
+          ]
+        : NO_COLON;
     case 'UNEXPECTED_TOKEN':
       if (/^[\]}]/.test(source.slice(offset)))
         return [`this "${source[offset]}" closes nothing`, 'Remove it, or put the text in quotes'];
