@@ -20,6 +20,9 @@ export type RepositoryFile =
     }
   | { readonly kind: 'other'; readonly sort: 'playbook' | 'program' | 'other'; readonly seems: string };
 
+/** What can be read without running a program. */
+type ReadSource = Extract<GatheredSource, { kind: 'yaml' | 'ini' }>;
+
 /** Keys of a play that only Ansible knows. */
 const ANSIBLE_KEYS = [
   ...['tasks', 'roles', 'pre_tasks', 'post_tasks', 'handlers', 'vars', 'vars_files', 'vars_prompt', 'gather_facts'],
@@ -33,7 +36,7 @@ const OURS = /\b(?:hosts|children|import_playbook|matrix|print|extends)\b/;
 /** Names of inventories for one environment each, of which no two are meant together. */
 export const ENVIRONMENT =
   /^(?:prod(?:uction)?|stag(?:e|ing)|dev(?:el(?:opment)?)?|test(?:ing)?|qa|uat|pre-?prod(?:uction)?|live|demo|lab|local(?:host)?|vagrant|docker|sandbox|integration|ci)(?:\.(?:ya?ml|json|ini|inv|hosts|inventory))?$/i;
-const NAMED_INVENTORY = /^(?:hosts?|inventor(?:y|ies))\b/i;
+const NAMED_INVENTORY = /^(?:hosts?|inventor(?:y|ies))(?:[-_.]\w+)?(?:\.\w+)?$/i;
 
 /**
  * What a file is, from its outermost value: a playbook is a list, a matrix says its own name, the rest are inventories.
@@ -74,16 +77,19 @@ export function ansibleKeyIn(value: unknown): string | null {
  */
 export function repositoryFile(file: string, isAmong: boolean): RepositoryFile {
   const name = basename(file);
-  const isNamed = isAmong || NAMED_INVENTORY.test(name) || (ENVIRONMENT.test(name) && extname(name) === '');
+  // A list of hosts for another program may have such a name too, and is then JSON.
+  const isNamed =
+    (NAMED_INVENTORY.test(name) && extname(name) !== '.json') || (ENVIRONMENT.test(name) && extname(name) === '');
   let looked: LookedAt;
   try {
     // Most YAML of a repository is something else; parsing thousands of files would take its time.
-    if (!isNamed && /\.(?:ya?ml|json)$/.test(name) && !OURS.test(readTextFile(file))) return other('no inventory');
+    if (!isNamed && !isAmong && /\.(?:ya?ml|json)$/.test(name) && !OURS.test(readTextFile(file)))
+      return other('no inventory');
     looked = lookAt({ kind: 'file', path: file, folder: dirname(file) }, null);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     const encrypted = error.problems.some(({ code }) => code === 'vault-file');
-    if (isNamed && !encrypted) return { kind: 'inventory', hasHosts: true };
+    if ((isNamed || isAmong) && !encrypted) return { kind: 'inventory', hasHosts: true };
     return other(encrypted ? 'an encrypted file' : 'a file that cannot be read');
   }
   const { source } = looked;
@@ -96,7 +102,7 @@ export function repositoryFile(file: string, isAmong: boolean): RepositoryFile {
       return { kind: 'other', sort: 'program', seems: 'a source for Ansible, which is run only when it is named' };
     case 'yaml':
     case 'ini':
-      return inventoryFile(file, source, isNamed);
+      return inventoryFile(file, source, isNamed, isAmong);
     default:
       return other('something else');
   }
@@ -117,34 +123,27 @@ function strayFile(file: string, seems: string): RepositoryFile {
     : other(seems);
 }
 
-/** A file that can be read as an inventory: it is one if it has hosts, or groups of groups, or the name of one. */
-function inventoryFile(
-  file: string,
-  source: Extract<GatheredSource, { kind: 'yaml' | 'ini' }>,
-  isNamed: boolean,
-): RepositoryFile {
+/** A file that can be read as an inventory: it is one if its name says so, or if it has hosts or groups of groups. */
+function inventoryFile(file: string, source: ReadSource, isNamed: boolean, isAmong: boolean): RepositoryFile {
   const graph = new GroupGraph();
   const problems = source.kind === 'yaml' ? readYamlSource(source.yaml, graph) : readIniSource(source.text, graph);
   const hasHosts = graph.hosts.size > 0;
-  // A list of hosts for another program may have such a name too, and is then JSON.
-  if (isNamed && extname(file) !== '.json') return { kind: 'inventory', hasHosts };
   const isOne =
     source.kind === 'yaml'
-      ? hasGroups(source.yaml.value)
-      : ['', '.ini'].includes(extname(file)) &&
-        hasHosts &&
-        /^\[/m.test(source.text.text) &&
-        problems.every(({ code }) => code === 'unknown-group');
-  return isOne ? { kind: 'inventory', hasHosts } : other('no inventory');
+      ? hasGroups(source.yaml.value, isAmong)
+      : isAmong ||
+        (['', '.ini'].includes(extname(file)) &&
+          hasHosts &&
+          /^\[/m.test(source.text.text) &&
+          problems.every(({ code }) => code === 'unknown-group'));
+  return isOne || isNamed ? { kind: 'inventory', hasHosts } : other('no inventory');
 }
 
-/** Whether a mapping has a group with hosts or with groups. */
-function hasGroups(value: unknown): boolean {
-  return (
-    isMapping(value) &&
-    ('all' in value ||
-      Object.values(value).some(
-        (group) => isMapping(group) && (isMapping(group['hosts']) || isMapping(group['children'])),
-      ))
-  );
+/** Whether a mapping has a group with hosts or with groups, or in a folder of inventories with variables. */
+function hasGroups(value: unknown, isAmong: boolean): boolean {
+  if (!isMapping(value)) return false;
+  const sections = isAmong ? ['hosts', 'children', 'vars'] : ['hosts', 'children'];
+  const isGroup = (group: unknown): boolean =>
+    isMapping(group) && sections.some((section) => isMapping(group[section]));
+  return 'all' in value || Object.values(value).some(isGroup);
 }
