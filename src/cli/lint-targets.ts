@@ -31,7 +31,7 @@ const HIDDEN = /^\.|~$|\.(?:pyc|pyo|swp|bak|rpm|md|txt|rst|orig|cfg|retry)$/;
 /** What makes a folder the root of a repository of Ansible, or a part of one. */
 const ROOT_SIGNS = new Set([
   ...['.git', 'ansible.cfg', 'roles', 'galaxy.yml', 'requirements.yml', 'requirements.yaml', 'molecule', 'collections'],
-  ...['inventory', 'inventories', 'environments', 'playbooks', 'Vagrantfile', '.gitignore', '.github'],
+  ...['inventory', 'inventories', 'environments', 'playbooks', 'Vagrantfile'],
 ]);
 /** Folders of a repository that hold no inventory for this place: parts of Ansible, tests, and what tools install. */
 const NO_INVENTORIES =
