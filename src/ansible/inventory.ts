@@ -191,7 +191,8 @@ function buildInventory(
   const graph = new GroupGraph();
   for (const source of gathered) {
     const found = addSource(source, graph);
-    problems.push(...explained(found, source.kind === 'ini' && members.has(source.text.file)));
+    // A long text that is no inventory has a problem on every line: too many for the arguments of one call.
+    for (const one of explained(found, source.kind === 'ini' && members.has(source.text.file))) problems.push(one);
   }
   for (const group of graph.reconcile()) {
     problems.push(

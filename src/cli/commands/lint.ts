@@ -110,7 +110,7 @@ export async function lintFiles(paths: readonly string[], options: LintOptions):
   const joined: LintTarget[] = together.length === 0 ? [] : [{ kind: 'inventory', sources: together }];
   for (const target of [...targets, ...joined]) {
     checked += target.kind === 'inventory' && typeof target.sources !== 'string' ? target.sources.length : 1;
-    found.push(...(await lintTarget(target, playbook, today, sshConfig, vault)));
+    for (const one of await lintTarget(target, playbook, today, sshConfig, vault)) found.push(one);
   }
   return { problems: unique(found), checked, passedOver };
 }

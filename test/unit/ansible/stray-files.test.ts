@@ -191,4 +191,9 @@ describe('a file in a folder that may hold hosts', () => {
     expect(said).toEqual([]);
     expect((await read(folder)).said.join()).not.toContain('passed over');
   });
+
+  it('is as long as a log, with a problem on every line', async () => {
+    put('messages', `[a]\n${'x y z w\n'.repeat(60_000)}`);
+    expect((await read(join(folder, 'messages'))).said).toHaveLength(180_000);
+  }, 30_000);
 });
