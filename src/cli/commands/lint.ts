@@ -16,7 +16,7 @@ import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { EXIT } from '../exit-codes.ts';
-import { ansibleKeyIn } from '../file-kinds.ts';
+import { ansibleKeyIn, kindOf } from '../file-kinds.ts';
 import { baseOf, type LintTarget, lintTargets, type PassedOver, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
@@ -140,16 +140,18 @@ function pathOf(file: string): string {
 }
 
 function lintPlaybook(file: string): readonly Problem[] {
+  const error = (code: string, what: string, solve: string): Problem =>
+    new Problem({ severity: 'error', code, what, solve, location: fileItself(file) });
+  if (kindOf(file) === 'ansible-playbook') {
+    const solve = 'Name a playbook of portfw: each of its plays has "hosts" and "matrix"';
+    return [error('not-a-playbook', 'this is a playbook of Ansible: no play in it names a matrix', solve)];
+  }
   const { playbook, problems } = readPlaybook(pathOf(file));
   // Keys of Ansible are errors, so a playbook that can be used has none.
   const key = playbook === null ? ansibleKeyOf(file) : null;
   if (key === null) return problems;
   const what = `this playbook mixes plays of portfw ("matrix") with plays of Ansible (${shown(key)})`;
-  const solve = 'Keep the plays with "matrix" in a file of their own';
-  return [
-    new Problem({ severity: 'error', code: 'mixed-playbook', what, solve, location: fileItself(file) }),
-    ...problems,
-  ];
+  return [error('mixed-playbook', what, 'Keep the plays with "matrix" in a file of their own'), ...problems];
 }
 
 function ansibleKeyOf(file: string): string | null {

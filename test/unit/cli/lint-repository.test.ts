@@ -42,7 +42,7 @@ const passedOver = (): readonly string[] =>
     .passedOver.map(({ file, seems }) => `${short(file)}: ${seems}`)
     .sort();
 
-describe('portfw lint in the root of a repository', () => {
+describe('portfw lint in the root of a repository', { timeout: 60_000 }, () => {
   it('finds the inventories, each for itself', () => {
     put({
       hosts: HOSTS,
@@ -156,6 +156,12 @@ describe('portfw lint in the root of a repository', () => {
       'mixed-playbook',
       'this playbook mixes plays of portfw ("matrix") with plays of Ansible ("import_playbook")',
     ]);
+  });
+
+  it('says of a playbook of Ansible that is named what it is', async () => {
+    put({ 'site.yml': PLAYBOOK });
+    const { problems } = await lintFiles([join(root, 'site.yml')], DEFAULTS);
+    expect(problems.map(({ what }) => what)).toEqual(['this is a playbook of Ansible: no play in it names a matrix']);
   });
 
   it('says each problem once, and all empty groups of a file in one line', async () => {
