@@ -7,10 +7,17 @@ import type { HashBehaviour } from './graph/layers.ts';
 import { mergeInventory, readAllVarsFiles } from './graph/merge-inventory.ts';
 import type { Decrypt } from './graph/source-text.ts';
 import { VarsFiles } from './graph/vars-files.ts';
-import { absolute, type GatheredSource, type LookedAt, lookAt, problem } from './sources/detect-format.ts';
+import {
+  absolute,
+  type GatheredSource,
+  lookAt,
+  type NoInventory,
+  problem,
+  type Unread,
+} from './sources/detect-format.ts';
 import { readHostList } from './sources/host-list-source.ts';
 import { readIniSource } from './sources/ini-source.ts';
-import { listSources, type SourceName } from './sources/list-sources.ts';
+import { emptyFolder, listSources, type SourceName } from './sources/list-sources.ts';
 import { readScriptSource } from './sources/script-source.ts';
 import { readYamlSource } from './sources/yaml-source.ts';
 
@@ -74,7 +81,7 @@ export async function loadInventory(
       if (remarks !== '') problems.push(remark(source.file, remarks));
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      problems.push(...error.problems);
+      problems.push(...explained(error.problems, gathering.members.has(source.file)));
     }
   }
   return buildInventory(gathered, gathering, options);
@@ -97,26 +104,74 @@ export function readInventoryFiles(paths: string | readonly string[], options: I
 
 /** What is known about sources without running a program. */
 interface Gathering {
-  readonly looked: readonly { readonly name: SourceName; readonly source: LookedAt['source'] }[];
+  readonly looked: readonly { readonly name: SourceName; readonly source: GatheredSource | Unread }[];
   readonly bases: readonly string[];
+  /** The files that were found in folders. */
+  readonly members: ReadonlySet<string>;
   readonly problems: Problem[];
 }
 
 function look(paths: string | readonly string[], options: InventoryOptions): Gathering {
   const listed = listSources(typeof paths === 'string' ? [paths] : paths);
   const problems = [...listed.problems];
-  const looked: { name: SourceName; source: LookedAt['source'] }[] = [];
+  const looked: { name: SourceName; source: GatheredSource | Unread }[] = [];
+  // Folders in which nothing has been found yet that is an inventory, or may be one.
+  const barren = new Set(listed.sources.flatMap((name) => (name.kind === 'file' ? (name.folder ?? []) : [])));
   for (const name of listed.sources) {
+    const folder = name.kind === 'file' ? name.folder : null;
     try {
       const { source, warnings } = lookAt(name, options.decrypt ?? null);
-      looked.push({ name, source });
       problems.push(...warnings);
+      if (source.kind === 'none') {
+        problems.push(...noInventory(source, folder));
+        continue;
+      }
+      looked.push({ name, source });
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      problems.push(...error.problems);
+      problems.push(...explained(error.problems, folder !== null));
     }
+    if (folder !== null) barren.delete(folder);
   }
-  return { looked, bases: listed.bases, problems };
+  problems.push(...[...barren].map(emptyFolder));
+  const members = listed.sources.flatMap((name) => (name.kind === 'file' && name.folder !== null ? [name.path] : []));
+  return { looked, bases: listed.bases, members: new Set(members), problems };
+}
+
+/** What there is to say of a file that is no inventory: in a folder it is passed over, empty ones in silence. */
+function noInventory({ stray, location }: NoInventory, folder: string | null): readonly Problem[] {
+  if (stray === null) {
+    if (folder !== null) return [];
+    const what = 'the inventory is empty';
+    const solve = 'Begin with "all:" and name hosts below it';
+    return [new Problem({ severity: 'error', code: 'empty-inventory', what, solve, location })];
+  }
+  const what = `this is ${stray.seems}, not an inventory`;
+  if (folder === null) {
+    const solve = stray.whenNamed ?? 'Name a file with groups and hosts, such as hosts.yaml';
+    return [new Problem({ severity: 'error', code: 'not-an-inventory', what, solve, location })];
+  }
+  return [
+    new Problem({
+      severity: 'warning',
+      code: 'not-an-inventory',
+      what: `${what}: it is passed over`,
+      solve: stray.inFolder ?? 'Move it out of this folder, or name the inventory files instead of the folder',
+      location,
+    }),
+  ];
+}
+
+/**
+ * What is wrong with a file that Ansible would leave out with a warning. When the file was found in a folder, it says
+ * why that stops everything here: what is open to hosts that are left out would be closed.
+ */
+function explained(problems: readonly Problem[], isMember: boolean): readonly Problem[] {
+  const first = problems.findIndex(({ severity }) => severity === 'error');
+  const why = 'A file that may hold hosts is not passed over: move it out of this folder if it holds none';
+  return problems.map((one, index) =>
+    isMember && index === first ? new Problem({ ...one, solve: `${one.solve}. ${why}` }) : one,
+  );
 }
 
 /** Ansible shows the error output of programs that succeed; so do we. */
@@ -133,12 +188,16 @@ function remark(file: string, text: string): Problem {
 /** Builds the inventory from what was read; only the files of variables are still read here. */
 function buildInventory(
   gathered: readonly GatheredSource[],
-  { looked, bases, problems }: Gathering,
+  { looked, bases, members, problems }: Gathering,
   options: InventoryOptions,
 ): Inventory {
   const { decrypt = null, playbookFolder = '.', hashBehaviour = 'replace' } = options;
   const graph = new GroupGraph(hashBehaviour);
-  for (const source of gathered) problems.push(...addSource(source, graph));
+  for (const source of gathered) {
+    const found = addSource(source, graph);
+    // A long text that is no inventory has a problem on every line: too many for the arguments of one call.
+    for (const one of explained(found, source.kind === 'ini' && members.has(source.text.file))) problems.push(one);
+  }
   for (const group of graph.reconcile()) {
     problems.push(
       new Problem({

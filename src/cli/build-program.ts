@@ -161,6 +161,7 @@ function fileCommands(program: Command, done: Done): void {
     .option('--strict', 'exit with code 4 for warnings too')
     .option('--ssh-config <file>', SSH_CONFIG)
     .option('--json', 'print one JSON object per problem')
+    .option('-v, --verbose', 'list the files that were passed over')
     .option('--no-color', 'no colours');
   vaultFlags(lint).action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
 

@@ -140,6 +140,7 @@ It contacts no host. The exit code is 4 if there are errors, and 0 if there are 
 
 Examples:
   portfw lint inventory.yaml
+  portfw lint .                               all inventories of a repository
   portfw lint --strict inventories/
   portfw lint inventory.yaml my-playbook.yaml matrices/my-matrix.yaml
 `,

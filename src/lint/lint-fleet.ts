@@ -174,18 +174,20 @@ function onlyVirtual(world: LintWorld): Finding[] {
   });
 }
 
+/** Groups without hosts, once a file: an inventory may begin with all the groups that a product knows. */
 function emptyGroups(world: LintWorld): Finding[] {
-  return [...world.inventory.groups.values()].flatMap((group) =>
-    group.allHosts.length > 0 || group.name === 'all' || group.name === 'ungrouped'
-      ? []
-      : [
-          {
-            what: `no host is in the group ${shown(group.name)}`,
-            solve: 'Add hosts to it, or remove it: a list that names it gets no address from it',
-            location: group.location,
-          },
-        ],
+  const empty = [...world.inventory.groups.values()].filter(
+    ({ allHosts, name }) => allHosts.length === 0 && name !== 'all' && name !== 'ungrouped',
   );
+  return [...new Set(empty.map(({ location }) => location?.file))].map((file) => {
+    const groups = empty.filter(({ location }) => location?.file === file);
+    const one = groups.length === 1;
+    return {
+      what: `no host is in the group${one ? '' : 's'} ${threeShown(groups.map(({ name }) => name))}`,
+      solve: `Add hosts to ${one ? 'it, or remove it: a list that names it' : 'them, or remove them: a list that names one'} gets no address from it`,
+      location: groups[0]?.location ?? null,
+    };
+  });
 }
 
 function unusedFeatures(world: LintWorld): Finding[] {

@@ -64,7 +64,18 @@ function checkVariable(
   further?.(variable.plain, (path, code, what, solve, at) => {
     problems.push(new Problem({ severity: 'error', code, what, solve, location: variable.locate(path, at) }));
   });
-  return { value: parsed.data, problems };
+  return { value: parsed.data, problems: problems.map((one) => withCause(one, variable)) };
+}
+
+/** A problem with an empty text that a template gave says which variable was empty. */
+function withCause(one: Problem, variable: Variable): Problem {
+  const empty = variable.evaluation?.empty?.find(({ path }) => isSamePlace(variable.locate(path), one.location));
+  if (empty === undefined) return one;
+  return new Problem({ ...one, what: `${one.what}: ${empty.why()}`, solve: empty.solve ?? one.solve });
+}
+
+function isSamePlace(a: SourceLocation | null, b: SourceLocation | null): boolean {
+  return a !== null && b !== null && a.file === b.file && a.line === b.line && a.column === b.column;
 }
 
 /** Templates and secrets within a value that we need, in an inventory that was read but never evaluated. */

@@ -35,6 +35,24 @@ export const DIFFERENCES: readonly Difference[] = [
     portfw: /hosts\.yaml:1:\d+: error: the inventory is empty/,
   },
   {
+    title: 'An empty map is an error',
+    files: { 'inventory/hosts': '[web]\nw1\n', 'inventory/none': '{}' },
+    sources: ['inventory'],
+    ansible: /"\{\}"/,
+    portfw: /inventory\/none:1:1: error: the inventory is empty: "\{\}" holds no group/,
+  },
+  {
+    title: 'Files that are no inventories name no hosts',
+    files: {
+      'inventory/hosts': '[web]\nw1\n',
+      'inventory/README': 'Inventories\n',
+      'inventory/vault_pass': 'secret\n',
+    },
+    sources: ['inventory'],
+    ansible: /"Inventories"[\s\S]*"secret"/,
+    portfw: /^(?![\s\S]*(?:Inventories|secret))[\s\S]*"w1"/,
+  },
+  {
     title: 'Unknown keys and wrong shapes are errors',
     files: { 'hosts.yaml': 'web:\n  host:\n    w1:\n  hosts:\n    w2:\ndb: text\n' },
     ansible: /"w2"/,

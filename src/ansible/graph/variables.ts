@@ -19,6 +19,17 @@ export interface Evaluation {
   readonly secret: boolean;
   /** Why it has no value; empty when it has one. */
   readonly problems: readonly Problem[];
+  /** Where a template gave an empty text, and why; not for secrets. */
+  readonly empty?: readonly EmptyResult[];
+}
+
+/** A template within a value that gave an empty text. */
+export interface EmptyResult {
+  readonly path: YamlPath;
+  /** A part of a sentence that names the variables that were empty, and the hosts. */
+  why(): string;
+  /** `null` when no single variable is to blame. */
+  readonly solve: string | null;
 }
 
 /** Variables by name. */

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readlinkSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { fileItself, InputError, Problem, type SourceLocation } from '../../core/problem.ts';
 import { safeText, shown } from '../../core/shown.ts';
@@ -12,6 +12,7 @@ import { type Decrypt, readSourceText } from '../graph/source-text.ts';
 import { readIniSource } from './ini-source.ts';
 import type { SourceName } from './list-sources.ts';
 import type { ScriptOutput } from './script-source.ts';
+import { namedAside, type Stray, strayByEnding, strayByName, strayByText, strayByValue } from './stray-files.ts';
 
 /** A source with everything that is needed to build the inventory from it. */
 export type GatheredSource =
@@ -35,9 +36,16 @@ export type Unread =
       readonly location: SourceLocation;
     };
 
+/** A file that is no inventory; `null` for its kind when it is empty. */
+export interface NoInventory {
+  readonly kind: 'none';
+  readonly stray: Stray | null;
+  readonly location: SourceLocation;
+}
+
 /** A source that was looked at, with what is doubtful about it. */
 export interface LookedAt {
-  readonly source: GatheredSource | Unread;
+  readonly source: GatheredSource | Unread | NoInventory;
   readonly warnings: readonly Problem[];
 }
 
@@ -52,26 +60,103 @@ const INI_SECTION = /^\[[^\]\s]+\][ \t]*(?:[#;].*)?\r?$/m;
  * @throws InputError with everything that is wrong with it
  */
 export function lookAt(name: SourceName, decrypt: Decrypt | null): LookedAt {
-  if (name.kind === 'list') return { source: name, warnings: [] };
+  if (name.kind === 'list') return plain(name);
   const file = name.path;
+  if (name.folder !== null && !existsSync(file)) {
+    const target = deadLink(file);
+    if (target !== null)
+      return none({ seems: `a link to nothing (${shown(target)} does not exist)` }, fileItself(file));
+  }
   const head = headOf(file);
+  const byName = strayByName(file);
+  if (byName !== null) return none(head.length === 0 ? null : byName, fileItself(file));
   const hasShebang = head.toString('latin1').startsWith('#!');
   const executable = isExecutable(file);
-  if (executable && (hasShebang || isBinary(head))) return { source: { kind: 'program', file }, warnings: [] };
-  const text = readSourceText(file, decrypt);
-  if (!hasShebang || executable) return readText(text);
+  if (executable && (hasShebang || isBinary(head))) return plain({ kind: 'program', file });
+  let text: SourceText;
   try {
-    const { source, warnings } = readText(text);
-    if (source.kind !== 'ini' || isIni(text)) return { source, warnings };
+    text = readSourceText(file, decrypt);
+  } catch (error) {
+    const stray = error instanceof InputError && isNoText(error) ? strayByEnding(file) : null;
+    if (stray === null) throw error;
+    return none(stray, fileItself(file));
+  }
+  const looked = hasShebang && !executable ? readIdleProgram(text, name.folder) : readOrStray(text);
+  const aside = name.folder !== null && looked.source.kind !== 'none' && namedAside(file);
+  return aside ? { ...looked, warnings: [...looked.warnings, asideWarning(text)] } : looked;
+}
+
+function plain(source: LookedAt['source']): LookedAt {
+  return { source, warnings: [] };
+}
+
+function strayOr(source: GatheredSource, stray: Stray | null, location: SourceLocation): LookedAt {
+  return stray === null ? plain(source) : none(stray, location);
+}
+
+function none(stray: Stray | null, location: SourceLocation): LookedAt {
+  return plain({ kind: 'none', stray, location });
+}
+
+/** Where a symbolic link leads, when that does not exist; `null` for anything else. */
+function deadLink(file: string): string | null {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return null;
+  }
+}
+
+function isNoText(error: InputError): boolean {
+  return error.problems.some(({ code }) => ['binary-file', 'not-utf8', 'file-too-big'].includes(code));
+}
+
+const IDLE_PROGRAM = 'Make it executable if it prints an inventory; otherwise move it out of this folder';
+
+/** A file with `#!` that is not executable: an inventory all the same, a program to list one, or another program. */
+function readIdleProgram(text: SourceText, folder: string | null): LookedAt {
+  try {
+    const looked = readText(text);
+    if (looked.source.kind !== 'ini' || isIni(text)) return looked;
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
   }
+  if (folder !== null && !text.text.includes('--list'))
+    return none({ seems: 'a program', inFolder: IDLE_PROGRAM }, startOf(text));
   throw problem(
-    file,
+    text.file,
     'not-executable',
     'this looks like an inventory program, but it is not executable',
     'Make it executable with "chmod +x"',
   );
+}
+
+/** A text as the inventory that it is; what cannot be read as one may be known as something else. */
+function readOrStray(text: SourceText): LookedAt {
+  let looked: LookedAt;
+  try {
+    looked = readText(text);
+  } catch (error) {
+    const stray = error instanceof InputError ? strayByText(text.file, text.text) : null;
+    if (stray === null) throw error;
+    return none(stray, startOf(text));
+  }
+  const { source } = looked;
+  const readable =
+    source.kind === 'ini' ? isIni(text) : source.kind !== 'yaml' || typeof source.yaml.value === 'object';
+  const stray = readable ? null : strayByText(text.file, text.text);
+  return stray === null ? looked : none(stray, startOf(text));
+}
+
+/** An example that Ansible reads like any other file: its hosts are hosts of the inventory. */
+function asideWarning(text: SourceText): Problem {
+  return new Problem({
+    severity: 'warning',
+    code: 'example-inventory',
+    what: 'by its name this is an example or an old copy, and its hosts are read like all others, as with Ansible',
+    solve: 'Move it out of this folder, or rename it if its hosts are meant',
+    location: startOf(text),
+  });
 }
 
 /** The first bytes of a file; if it does not exist and does not look like a file, the message says how to name a host. */
@@ -98,7 +183,6 @@ function headOf(file: string): Buffer {
 function readText(text: SourceText): LookedAt {
   const { file } = text;
   const ending = extname(file);
-  const plain = (source: LookedAt['source']): LookedAt => ({ source, warnings: [] });
   if (!YAML_ENDINGS.has(ending)) {
     if (ending !== '.toml' || isIni(text)) return plain({ kind: 'ini', text });
     return plain({
@@ -119,9 +203,12 @@ function readText(text: SourceText): LookedAt {
     throw error;
   }
   const root = yaml.value;
-  if (typeof root !== 'object' || Array.isArray(root)) return readAsIni(text, ending) ?? plain({ kind: 'yaml', yaml });
-  const plugin = root === null ? undefined : (root as Record<string, unknown>)['plugin'];
-  if (plugin === undefined || plugin === null || typeof plugin === 'object') return plain({ kind: 'yaml', yaml });
+  if (root === null) return none(null, yaml.locate([]));
+  if (typeof root !== 'object' || Array.isArray(root))
+    return readAsIni(text, ending) ?? strayOr({ kind: 'yaml', yaml }, strayByValue(file, root), yaml.locate([]));
+  const plugin = (root as Record<string, unknown>)['plugin'];
+  if (plugin === undefined || plugin === null || typeof plugin === 'object')
+    return strayOr({ kind: 'yaml', yaml }, strayByValue(file, root), yaml.locate([]));
   const location = yaml.locate(['plugin']);
   if (typeof plugin !== 'string' || plugin === '') {
     const what = `the name of an inventory plugin is text, not ${shown(plugin)}`;

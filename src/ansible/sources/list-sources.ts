@@ -5,7 +5,12 @@ import { compareText } from '../graph/group-graph.ts';
 
 /** One place that hosts come from: a file, or a list of names in place of a file. */
 export type SourceName =
-  | { readonly kind: 'file'; readonly path: string }
+  | {
+      readonly kind: 'file';
+      readonly path: string;
+      /** The folder that was named, when the file was found in it; `null` when the file itself was named. */
+      readonly folder: string | null;
+    }
   | { readonly kind: 'list'; readonly text: string };
 
 /** The sources that the user named, with folders resolved into what they hold. */
@@ -30,7 +35,7 @@ export function listSources(names: readonly string[]): ListedSources {
     const folder = isFolder(name);
     bases.push(folder ? name : dirname(name));
     const paths = folder ? filesBelow(name, problems) : [name];
-    return paths.map((path) => ({ kind: 'file', path }));
+    return paths.map((path) => ({ kind: 'file', path, folder: folder ? name : null }));
   });
   return { sources, bases, problems };
 }
@@ -70,15 +75,21 @@ function filesBelow(folder: string, problems: Problem[], depth = 0): string[] {
     const path = join(folder, entry);
     return isFolder(path) ? filesBelow(path, problems, depth + 1) : [path];
   });
-  if (found.length === 0 && depth === 0) {
-    const passedOver = entries.find((entry) => entry.endsWith('.ini'));
-    return error(
-      'empty-inventory',
-      'there is no inventory in this folder',
-      passedOver === undefined
-        ? 'Put a file with hosts into it, such as hosts.yaml'
-        : `Like Ansible, portfw ignores files in a folder that end in .ini: rename ${JSON.stringify(passedOver)}, or name that file itself`,
-    );
-  }
+  if (found.length === 0 && depth === 0) problems.push(emptyFolder(folder));
   return found;
+}
+
+/** A folder without an inventory is an error; files that a folder hides from Ansible may be what was meant. */
+export function emptyFolder(folder: string): Problem {
+  const ini = readdirSync(folder).find((entry) => entry.endsWith('.ini'));
+  return new Problem({
+    severity: 'error',
+    code: 'empty-inventory',
+    what: 'there is no inventory in this folder',
+    solve:
+      ini === undefined
+        ? 'Put a file with hosts into it, such as hosts.yaml'
+        : `Like Ansible, portfw ignores files in a folder that end in .ini: rename ${JSON.stringify(ini)}, or name that file itself`,
+    location: fileItself(folder),
+  });
 }

@@ -31,26 +31,12 @@ class SourceReader {
 
   read(): void {
     const root = this.yaml.value;
-    if (root === null) {
+    if (isMapping(root) && Object.keys(root).length === 0) {
       this.writer.error(
         this.yaml.locate([]),
         'empty-inventory',
-        'the inventory is empty',
+        'the inventory is empty: "{}" holds no group',
         'Begin with "all:" and name hosts below it',
-      );
-    } else if (Array.isArray(root) && root.some((entry) => isMapping(entry) && Object.hasOwn(entry, 'hosts'))) {
-      this.writer.error(
-        this.yaml.locate([]),
-        'not-an-inventory',
-        'this is a playbook, not an inventory',
-        'Give the inventory here, and the playbook with --playbook',
-      );
-    } else if (isMapping(root) && typeof root['matrix'] === 'string') {
-      this.writer.error(
-        this.yaml.locate(['matrix'], 'key'),
-        'not-an-inventory',
-        'this is a port matrix, not an inventory',
-        'Give the inventory; a playbook names the matrix',
       );
     } else if (!isMapping(root)) {
       this.writer.error(

@@ -7,6 +7,7 @@ import { UnsafeText, VaultValue, YamlFloat, YamlTimestamp } from '../../document
 import type { Variable } from '../graph/variables.ts';
 import type { Inventory, InventoryHost } from '../inventory.ts';
 import type { Vault } from '../vault/vault.ts';
+import { EmptyResults } from './empty-results.ts';
 import type { TemplateFailure } from './faults.ts';
 import { isTemplate } from './tokens.ts';
 import { entriesOf, isMap, OMIT, type Value } from './values.ts';
@@ -117,9 +118,15 @@ export class Resolver {
     outcomes?.forEach((outcome, index) => {
       if (outcome.kind !== 'value') messages.add(outcome.failure, wanted[index]![0], wanted[index]![1]);
     });
+    const empties = new EmptyResults();
     wanted.forEach(([host, name], index) => {
       const outcome = outcomes?.[index];
-      put(index, (variable) => evaluated(variable, name, outcome, messages.of(host, name), this.options.variables));
+      put(index, (variable) => {
+        const made = evaluated(variable, name, outcome, messages.of(host, name), this.options.variables);
+        if (made.evaluation === undefined || made.evaluation.secret || isPassword(name)) return made;
+        const empty = empties.of(host, variable, made.plain, this.inventory.hosts.get(host)!.variables);
+        return empty.length === 0 ? made : { ...made, evaluation: { ...made.evaluation, empty } };
+      });
     });
   }
 

@@ -3,7 +3,7 @@ import type { Inventory } from '../../ansible/inventory.ts';
 import { Vault } from '../../ansible/vault/vault.ts';
 import { counted } from '../../core/lists.ts';
 import { fileItself, InputError, Problem } from '../../core/problem.ts';
-import { shown } from '../../core/shown.ts';
+import { safeText, shown } from '../../core/shown.ts';
 import { closest } from '../../core/suggest.ts';
 import { readYamlFile } from '../../documents/read-file.ts';
 import { parseYamlSource } from '../../documents/yaml-document.ts';
@@ -17,8 +17,9 @@ import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { ansibleConfig, usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
+import { ansibleKeyIn, kindOf } from '../file-kinds.ts';
 import { hostKeyWarnings } from '../host-key-checking.ts';
-import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
+import { baseOf, type LintTarget, lintTargets, type PassedOver, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
 import { openTerminal } from '../terminal.ts';
@@ -31,6 +32,7 @@ interface LintFlags extends VaultFlags {
   readonly sshConfig?: string;
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly verbose?: boolean;
   readonly color: boolean;
 }
 
@@ -47,12 +49,29 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   if (files.length + together.length === 0)
     throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
   const playbook = flags.playbook ?? null;
-  const { problems, checked } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
+  const { problems, checked, passedOver } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
   else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
+  if (flags.json !== true && passedOver.length > 0) terminal.out(passedOverText(passedOver, flags.verbose === true));
   const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');
   return failing ? EXIT.usage : EXIT.done;
+}
+
+/** In one line how much in the folders was nothing to check; with `-v` each file. */
+function passedOverText(passedOver: readonly PassedOver[], verbose: boolean): string {
+  const count = (sort: PassedOver['sort'], singular: string, plural: string): readonly string[] => {
+    const found = passedOver.filter((one) => one.sort === sort).length;
+    return found === 0 ? [] : [counted(found, singular, plural)];
+  };
+  const counts = [
+    ...count('playbook', 'playbook of Ansible', 'playbooks of Ansible'),
+    ...count('program', 'program', 'programs'),
+    ...count('other', 'other file', 'other files'),
+    ...count('folder', 'folder', 'folders'),
+  ].join(', ');
+  const files = passedOver.map(({ file, seems }) => `    ${safeText(file)}: ${seems}\n`);
+  return verbose ? `passed over: ${counts}\n${files.join('')}` : `passed over: ${counts} (-v lists them)\n`;
 }
 
 /** A problem as `--json` has it; the names of its fields are published. */
@@ -75,20 +94,27 @@ interface LintOptions {
   readonly together?: readonly string[];
 }
 
+/** What came of a look at files and folders. */
+interface LintResult {
+  readonly problems: readonly Problem[];
+  /** How many files and folders were looked at. */
+  readonly checked: number;
+  /** What lies in the folders and is nothing to check. */
+  readonly passedOver: readonly PassedOver[];
+}
+
 /** Everything wrong and doubtful with files or folders. */
-export async function lintFiles(
-  paths: readonly string[],
-  options: LintOptions,
-): Promise<{ readonly problems: readonly Problem[]; readonly checked: number }> {
+export async function lintFiles(paths: readonly string[], options: LintOptions): Promise<LintResult> {
   const { playbook = null, today, sshConfig = sshConfigFiles('none'), vault = new Vault([]), together = [] } = options;
-  const found: Problem[] = [];
+  const { targets, passedOver, problems } = lintTargets(paths);
+  const found: Problem[] = [...problems];
   let checked = 0;
   const joined: LintTarget[] = together.length === 0 ? [] : [{ kind: 'inventory', sources: together }];
-  for (const target of [...lintTargets(paths), ...joined]) {
+  for (const target of [...targets, ...joined]) {
     checked += target.kind === 'inventory' && typeof target.sources !== 'string' ? target.sources.length : 1;
-    found.push(...(await lintTarget(target, playbook, today, sshConfig, vault)));
+    for (const one of await lintTarget(target, playbook, today, sshConfig, vault)) found.push(one);
   }
-  return { problems: unique(found), checked };
+  return { problems: unique(found), checked, passedOver };
 }
 
 async function lintTarget(
@@ -100,7 +126,7 @@ async function lintTarget(
 ): Promise<readonly Problem[]> {
   switch (target.kind) {
     case 'playbook':
-      return readPlaybook(pathOf(target.file)).problems;
+      return lintPlaybook(target.file);
     case 'matrix':
       return lintMatrix(target.file);
     case 'variables':
@@ -113,6 +139,30 @@ async function lintTarget(
 /** Without a slash it would be the name of a shipped one; here it is always a file. */
 function pathOf(file: string): string {
   return file.includes('/') ? file : `./${file}`;
+}
+
+function lintPlaybook(file: string): readonly Problem[] {
+  const error = (code: string, what: string, solve: string): Problem =>
+    new Problem({ severity: 'error', code, what, solve, location: fileItself(file) });
+  if (kindOf(file) === 'ansible-playbook') {
+    const solve = 'Name a playbook of portfw: each of its plays has "hosts" and "matrix"';
+    return [error('not-a-playbook', 'this is a playbook of Ansible: no play in it names a matrix', solve)];
+  }
+  const { playbook, problems } = readPlaybook(pathOf(file));
+  // Keys of Ansible are errors, so a playbook that can be used has none.
+  const key = playbook === null ? ansibleKeyOf(file) : null;
+  if (key === null) return problems;
+  const what = `this playbook mixes plays of portfw ("matrix") with plays of Ansible (${shown(key)})`;
+  return [error('mixed-playbook', what, 'Keep the plays with "matrix" in a file of their own'), ...problems];
+}
+
+function ansibleKeyOf(file: string): string | null {
+  try {
+    return ansibleKeyIn(readYamlFile(file).value);
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
 }
 
 function lintMatrix(file: string): readonly Problem[] {

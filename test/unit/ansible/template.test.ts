@@ -57,6 +57,37 @@ describe('expressions mean what they mean to Ansible', () => {
 });
 
 describe('an inventory with templates', () => {
+  it('names the variable that was empty where a template gives an empty text', async () => {
+    const { said } = await read(`
+all:
+  vars:
+    ansible_host: "{{ ip | default('') }}"
+    ansible_port: 22
+  hosts:
+    a:
+    b:
+    c: { ip: 192.0.2.3 }
+    d: { ip: "" }
+    e: { ip: "{{ found | default('') }}" }
+    f: { ip: 192.0.2.6, portfw_management: [192.0.2.0/24, "{{ admins | default('', true) | trim }}"], admins: }
+    g: { ip: "{{ '' if other.x is defined else 'no' }}", other: { x: 1 } }
+`);
+    const template = `the template "{{ ip | default('') }}" gives an empty text`;
+    const admins = `the template "{{ admins | default('', true) | trim }}" gives an empty text`;
+    expect(said.split('\n')).toEqual([
+      `hosts.yaml:4:19: error: "" is not a host name: ${template} for the hosts "a", "b": "ip" is not set`,
+      '    Set "ip"',
+      `hosts.yaml:4:19: error: "" is not a host name: ${template} for the host "d": "ip" is empty`,
+      '    Set "ip"',
+      `hosts.yaml:4:19: error: "" is not a host name: ${template} for the host "e": "found" is not set`,
+      '    Set "found"',
+      `hosts.yaml:4:19: error: "" is not a host name: ${template} for the host "g"`,
+      '    Write an address or a host name',
+      `hosts.yaml:12:59: error: a source cannot be empty: ${admins} for the host "f": "admins" is empty`,
+      '    Set "admins"',
+    ]);
+  });
+
   it(
     supported('Templates', 'in every variable that portfw uses, evaluated for each host in its own context'),
     async () => {
