@@ -14,8 +14,9 @@ import { readPlaybook } from '../../matrix/load-playbook.ts';
 import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
-import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
+import { createTarget, type NamedKeyListener, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { EXIT } from '../exit-codes.ts';
+import { NamedKeys } from '../lint-keys.ts';
 import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
@@ -151,10 +152,14 @@ async function lintInventory(
     localUser: localUser(),
     sshConfig,
   };
-  const found = [
-    ...managed.flatMap((host) => createTarget(host, options).problems),
-    ...doubts({ inventory, settings, partial, plays, today }),
-  ];
+  const keys = new NamedKeys();
+  const targetProblems = managed.flatMap((host) => {
+    const onNamedKey: NamedKeyListener = (file, location) => {
+      if (host.connection.kind === 'ssh') keys.add(file, location, host.name);
+    };
+    return createTarget(host, { ...options, onNamedKey }).problems;
+  });
+  const found = [...targetProblems, ...keys.problems(), ...doubts({ inventory, settings, partial, plays, today })];
   return [...problems, ...found, ...bases.flatMap((base) => misnamedFiles(inventory, base))];
 }
 

@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lintFiles } from '../../../src/cli/commands/lint.ts';
+import { KEY_CHECKS } from '../../../src/cli/lint-keys.ts';
 import type { Problem } from '../../../src/core/problem.ts';
 import { LINT_CHECKS } from '../../../src/lint/lint.ts';
 import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
@@ -9,7 +10,7 @@ import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
 const FOLDER = 'test/fixtures/lint';
 /** The day of all cases. */
 const TODAY = '2026-06-01';
-const CODES = [...LINT_CHECKS.map(({ code }) => code), ...MATRIX_CHECKS, 'unread-variables'];
+const CODES = [...LINT_CHECKS.map(({ code }) => code), ...MATRIX_CHECKS, ...KEY_CHECKS, 'unread-variables'];
 
 const cases = readdirSync(FOLDER).sort();
 
@@ -26,10 +27,15 @@ function lines(problems: readonly Problem[]): string {
       const file = location === null ? '' : path.relative(FOLDER, location.file).split(path.sep).slice(1).join('/');
       return `${file}:${location?.line}:${location?.column}: ${severity} ${code}: ${what}\n    ${solve}\n`;
     })
-    .join('');
+    .join('')
+    .replaceAll(process.cwd(), '/site');
 }
 
 describe('portfw lint', { timeout: 30_000 }, () => {
+  // Git keeps no modes of this kind.
+  chmodSync(path.join(FOLDER, 'open-key/site'), 0o640);
+  chmodSync(path.join(FOLDER, 'open-key/own'), 0o600);
+
   it.each(cases)('%s', async (name) => {
     const { problems } = await lintFiles([given(name)], { today: TODAY });
     await expect(lines(problems)).toMatchFileSnapshot(path.resolve(FOLDER, name, 'expected.txt'));
