@@ -16,6 +16,7 @@ import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type NamedKeyListener, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { EXIT } from '../exit-codes.ts';
+import { type LookedAt, problemsTogether } from '../lint-apart.ts';
 import { NamedKeys } from '../lint-keys.ts';
 import { baseOf, type LintTarget, lintTargets, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
@@ -80,13 +81,16 @@ export async function lintFiles(
   options: LintOptions,
 ): Promise<{ readonly problems: readonly Problem[]; readonly checked: number }> {
   const { playbook = null, today, sshConfig = sshConfigFiles('none'), vault = new Vault([]), together = [] } = options;
-  const found: Problem[] = [];
+  const looked: LookedAt[] = [];
   let checked = 0;
   const joined: LintTarget[] = together.length === 0 ? [] : [{ kind: 'inventory', sources: together }];
   for (const target of [...lintTargets(paths), ...joined]) {
     checked += target.kind === 'inventory' && typeof target.sources !== 'string' ? target.sources.length : 1;
-    found.push(...(await lintTarget(target, playbook, today, sshConfig, vault)));
+    looked.push({ target, problems: await lintTarget(target, playbook, today, sshConfig, vault) });
   }
+  const found = await problemsTogether(looked, [...paths, ...together], vault, (sources) =>
+    lintInventory(sources, playbook, today, sshConfig, vault),
+  );
   return { problems: unique(found), checked };
 }
 
