@@ -3,7 +3,8 @@ import { counted } from '../../core/lists.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
 import { oneLine } from '../clean.ts';
-import { type FailureView, outcomeView } from '../outcome-view.ts';
+import type { FailedHost } from '../failure-groups.ts';
+import { outcomeView } from '../outcome-view.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
 import { paintOf, type Style } from './style.ts';
 
@@ -14,8 +15,16 @@ export interface EventText {
   readonly weight: 'detail' | 'good' | 'bad' | 'note' | 'run';
 }
 
-/** The lines for an event, or `null` when there are none. */
-export function eventText(event: FleetEvent, style: Style, verbosity: number): EventText | null {
+/**
+ * The lines for an event, or `null` when there are none.
+ *
+ * @param failures the lines for a host that failed
+ */
+export function eventText(
+  event: FleetEvent,
+  style: Style,
+  failures: (failed: FailedHost) => readonly string[],
+): EventText | null {
   switch (event.kind) {
     case 'run-started':
       return { weight: 'run', lines: [`${event.command}: ${counted(event.hosts.length, 'host')}`] };
@@ -35,7 +44,7 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
     }
     case 'host-finished':
     case 'host-reverted':
-      return outcomeText(event, style, verbosity);
+      return outcomeText(event, style, failures);
     case 'batch-finished':
       return event.stop === null
         ? null
@@ -82,17 +91,13 @@ function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>
 function outcomeText(
   { host, outcome, durationMs }: EventOf<'host-finished' | 'host-reverted'>,
   style: Style,
-  verbosity: number,
+  failures: (failed: FailedHost) => readonly string[],
 ): EventText {
-  const { kind, label, tone, note, failure } = outcomeView(outcome);
+  const view = outcomeView(outcome);
+  const { kind, label, tone, note, failure } = view;
+  const name = terminalLine(host);
+  if (failure !== null) return { weight: 'bad', lines: failures({ host: name, outcome: view, durationMs }) };
   const took = durationText(durationMs / 1000, 1);
-  const head = `${terminalLine(host)}: ${paintOf(tone, style)(label)} (${took}): ${note}`;
-  if (failure === null) return { weight: kind === 'reverted' ? 'bad' : 'good', lines: [head] };
-  return { weight: 'bad', lines: [head, ...failureLines(failure, verbosity).map((line) => `    ${line}`)] };
-}
-
-/** The lines below a failure: details, and how to solve it. The stack of an internal error is shown with -vv only. */
-function failureLines({ code, details, solve }: FailureView, verbosity: number): readonly string[] {
-  const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
-  return [...shown.map((line) => `  ${line}`), `To solve it: ${solve}`];
+  const head = `${name}: ${paintOf(tone, style)(label)} (${took}): ${note}`;
+  return { weight: kind === 'reverted' ? 'bad' : 'good', lines: [head] };
 }

@@ -1,13 +1,18 @@
 import { Listr } from 'listr2';
 import stringWidth from 'string-width';
 import type { FleetEvent } from '../../fleet/events.ts';
+import type { FailedHost } from '../failure-groups.ts';
 import type { Output, Report } from '../report.ts';
 import { eventText } from './event-text.ts';
+import { FailuresSaid } from './failure-text.ts';
 import { LiveModel } from './live-model.ts';
 import type { Style } from './style.ts';
 
 /** 10 frames a second: it looks alive and costs almost nothing, even with 1,000 hosts. */
 const FRAME_MS = 100;
+
+/** So long a failure waits for others like it, so that they are said together. */
+const GATHER_MS = 700;
 
 interface PainterOptions {
   painter?: Painter;
@@ -109,10 +114,14 @@ export class LiveReport implements Report {
   readonly #open = new Map<string, PromiseWithResolve>();
   #listr: Promise<unknown> | null = null;
   #began = 0;
+  readonly #failures: FailuresSaid;
+  #failed: FailedHost[] = [];
+  #gathering: NodeJS.Timeout | null = null;
 
   constructor(output: Output, style: Style, verbosity: number) {
     this.#style = style;
     this.#verbosity = verbosity;
+    this.#failures = new FailuresSaid(style, verbosity);
     this.#painter = new Painter(this.#model, output, () => performance.now() - this.#began);
   }
 
@@ -134,11 +143,13 @@ export class LiveReport implements Report {
   }
 
   say(text: string): void {
+    this.#tellFailures();
     this.#painter.print(text);
   }
 
   async rest(): Promise<void> {
     this.#painter.stop();
+    this.#tellFailures();
     // Ends all tasks of listr2. Hosts that have not ended get new ones when the view starts again.
     const open = [...this.#open];
     for (const [host, task] of open) {
@@ -169,10 +180,27 @@ export class LiveReport implements Report {
   }
 
   #print(event: FleetEvent): void {
-    const text = eventText(event, this.#style, this.#verbosity);
-    if (text === null) return;
+    const text = eventText(event, this.#style, (failed) => this.#gather(failed));
+    if (text === null || text.lines.length === 0) return;
+    // What a batch or the run says of its failures comes after them.
+    if (text.weight === 'run' || text.weight === 'bad') this.#tellFailures();
     const quiet = text.weight === 'detail' ? this.#verbosity < 2 : text.weight === 'good' && this.#verbosity < 1;
     if (!quiet && event.kind !== 'run-started') this.#painter.print(text.lines.join('\n'));
+  }
+
+  /** Keeps a failure until others like it may have come. */
+  #gather(failed: FailedHost): readonly string[] {
+    this.#failed.push(failed);
+    this.#gathering ??= setTimeout(() => this.#tellFailures(), GATHER_MS);
+    return [];
+  }
+
+  #tellFailures(): void {
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    this.#gathering = null;
+    const failed = this.#failed;
+    this.#failed = [];
+    if (failed.length > 0) this.#painter.print(this.#failures.together(failed).join('\n'));
   }
 }
 

@@ -1,0 +1,82 @@
+import { durationText } from '../../core/duration.ts';
+import { type FailedHost, type FailureGroup, failureKey, groupOf, type OwnValue } from '../failure-groups.ts';
+import { firstOf, shortenedText } from '../shortened.ts';
+import { paintOf, type Style } from './style.ts';
+
+/** At most this many names are shown; the closing table has all. */
+const MOST_NAMES = 20;
+const MOST_OWN = 10;
+
+/**
+ * A failure, once for all of its hosts: what happened, details, how to solve it, and what each host has of its own.
+ *
+ * @param as a host whose failure was shown before and is the same; then only what differs is shown
+ */
+export function failureText(
+  group: FailureGroup,
+  style: Style,
+  verbosity: number,
+  as: string | null,
+): readonly string[] {
+  const { hosts, label, tone, durationMs, note, code, details, solve, own } = group;
+  const earlier = as === null ? '' : `, as ${as}`;
+  const who =
+    hosts.length === 1
+      ? `${hosts[0]}: ${paintOf(tone, style)(label)} (${durationText(durationMs / 1000, 1)})`
+      : `${hosts.length} hosts (${shortenedText(firstOf(hosts, MOST_NAMES))}): ${paintOf(tone, style)(label)}`;
+  const head = `${who}${earlier}: ${note}`;
+  if (as !== null) return [head, ...own.map(ownText)];
+  // The stack of an internal error is shown with -vv only.
+  const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
+  return [head, ...shown.map((line) => `      ${line}`), ...own.map(ownText), `    To solve it: ${solve}`];
+}
+
+/** `instead of 192.0.2.1: web2 192.0.2.2, web3 192.0.2.3`. */
+function ownText({ value, others }: OwnValue): string {
+  const each = others.filter((other) => other.value !== value).map((other) => `${other.host} ${other.value}`);
+  return `      instead of ${value}: ${shortenedText(firstOf(each, MOST_OWN))}`;
+}
+
+/** What was said of failures in this run, so that none is said twice. */
+export class FailuresSaid {
+  readonly #first = new Map<string, FailedHost>();
+  readonly #style: Style;
+  readonly #verbosity: number;
+
+  constructor(style: Style, verbosity: number) {
+    this.#style = style;
+    this.#verbosity = verbosity;
+  }
+
+  /** The lines for hosts that failed at about the same time. */
+  together(failed: readonly FailedHost[]): readonly string[] {
+    const groups = new Map<string, FailedHost[]>();
+    for (const one of failed) {
+      const key = failureKey(one);
+      groups.set(key, [...(groups.get(key) ?? []), one]);
+    }
+    return [...groups].flatMap(([key, members]) => {
+      const first = this.#first.get(key);
+      if (first === undefined) {
+        this.#first.set(key, members[0]!);
+        return failureText(groupOf(members), this.#style, this.#verbosity, null);
+      }
+      const { hosts, ...texts } = groupOf([first, ...members]);
+      return failureText({ ...texts, hosts: hosts.slice(1) }, this.#style, this.#verbosity, first.host);
+    });
+  }
+
+  /** The lines for one host. Where another host failed alike, and needs nothing else to solve it, one line is enough. */
+  alone(failed: FailedHost): readonly string[] {
+    const key = failureKey(failed);
+    const first = this.#first.get(key);
+    const group = groupOf([failed]);
+    if (first !== undefined) {
+      const { own, details, solve } = groupOf([first, failed]);
+      const alike = own.every(({ value }) => ![solve, ...details].some((text) => text.includes(value)));
+      return failureText({ ...group, own: [] }, this.#style, this.#verbosity, alike ? first.host : null);
+    }
+    this.#first.set(key, failed);
+    return failureText(group, this.#style, this.#verbosity, null);
+  }
+}
