@@ -128,7 +128,9 @@ function bash(commands: readonly DescribedCommand[]): string {
     // Readline completes file names where we offer nothing (complete -o default); a number or a generation is no file.
     const other = valued.filter((flag) => !takesFile(flag) && !ASKED.includes(flag.long)).flatMap(names);
     const values = [
-      other.length === 0 ? '' : `      case $prev in ${other.join('|')}) compopt +o default 2>/dev/null; return ;; esac\n`,
+      other.length === 0
+        ? ''
+        : `      case $prev in ${other.join('|')}) compopt +o default 2>/dev/null; return ;; esac\n`,
       valued.length === 0 ? '' : `      case $prev in ${valued.flatMap(names).join('|')}) return ;; esac\n`,
     ].join('');
     const words = command.flags.flatMap(names).join(' ');

@@ -13,6 +13,7 @@ import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
 import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
+import { wrapped } from '../../report/terminal/wrap.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type NamedKeyListener, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -49,7 +50,7 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   const playbook = flags.playbook ?? null;
   const { problems, checked } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
-  else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
+  else if (problems.length > 0) terminal.out(wrapped(problemsText(problems, terminal.style), terminal.width));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
   const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');
   return failing ? EXIT.usage : EXIT.done;

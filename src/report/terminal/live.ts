@@ -7,6 +7,7 @@ import { eventText } from './event-text.ts';
 import { FailuresSaid } from './failure-text.ts';
 import { LiveModel } from './live-model.ts';
 import type { Style } from './style.ts';
+import { wrapped } from './wrap.ts';
 
 /** 10 frames a second: it looks alive and costs almost nothing, even with 1,000 hosts. */
 const FRAME_MS = 100;
@@ -71,8 +72,9 @@ class Painter {
 
   /** Prints lines that stay, above the live area. */
   print(text: string): void {
-    if (this.#timer === null) this.#write(`${text}\n`);
-    else this.#paint(`${text}\n`);
+    const lines = wrapped(text, this.#output.columns ?? null);
+    if (this.#timer === null) this.#write(`${lines}\n`);
+    else this.#paint(`${lines}\n`);
   }
 
   #paint(above: string): void {
