@@ -34,10 +34,8 @@ export function eventText(
       return splitText(event);
     case 'host-phase':
       return { weight: 'detail', lines: [`${terminalLine(event.host)}: ${event.phase}`] };
-    case 'host-note': {
-      const severity = event.severity === 'warning' ? style.yellow('warning') : 'note';
-      return { weight: 'note', lines: [`${terminalLine(event.host)}: ${severity}: ${oneLine(event.text)}`] };
-    }
+    case 'host-note':
+      return { weight: 'note', lines: [noteLine([event.host], event, style)] };
     case 'host-planned': {
       const changes = counted(event.plan.changes.length, 'change');
       return { weight: 'good', lines: [`${terminalLine(event.host)}: ${style.yellow('planned')}, ${changes} to make`] };
@@ -58,6 +56,20 @@ export function eventText(
       return null;
   }
 }
+
+/** A note, once for all hosts that have it. */
+export function noteLine(
+  hosts: readonly string[],
+  { severity, text }: Pick<EventOf<'host-note'>, 'severity' | 'text'>,
+  style: Style,
+): string {
+  const names = hosts.map((host) => terminalLine(host));
+  const who = names.length === 1 ? names[0] : `${names.length} hosts (${shortenedText(firstOf(names, MOST_NAMES))})`;
+  return `${who}: ${severity === 'warning' ? style.yellow('warning') : 'note'}: ${oneLine(text)}`;
+}
+
+/** At most this many names are shown of hosts that have the same to say. */
+export const MOST_NAMES = 20;
 
 type EventOf<K extends FleetEvent['kind']> = Extract<FleetEvent, { kind: K }>;
 

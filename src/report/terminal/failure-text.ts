@@ -1,10 +1,9 @@
 import { durationText } from '../../core/duration.ts';
 import { type FailedHost, type FailureGroup, failureKey, groupOf, type OwnValue } from '../failure-groups.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
+import { MOST_NAMES } from './event-text.ts';
 import { paintOf, type Style } from './style.ts';
 
-/** At most this many names are shown; the closing table has all. */
-const MOST_NAMES = 20;
 const MOST_OWN = 10;
 
 /**
@@ -25,16 +24,26 @@ export function failureText(
       ? `${hosts[0]}: ${paintOf(tone, style)(label)} (${durationText(durationMs / 1000, 1)})`
       : `${hosts.length} hosts (${shortenedText(firstOf(hosts, MOST_NAMES))}): ${paintOf(tone, style)(label)}`;
   const head = `${who}${earlier}: ${note}`;
-  if (as !== null) return [head, ...own.map(ownText)];
+  if (as !== null) return [head, ...ownLines(own)];
   // The stack of an internal error is shown with -vv only.
   const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
-  return [head, ...shown.map((line) => `      ${line}`), ...own.map(ownText), `    To solve it: ${solve}`];
+  return [head, ...shown.map((line) => `      ${line}`), ...ownLines(own), `    To solve it: ${solve}`];
 }
 
-/** `instead of 192.0.2.1: web2 192.0.2.2, web3 192.0.2.3`. */
-function ownText({ value, others }: OwnValue): string {
-  const each = others.filter((other) => other.value !== value).map((other) => `${other.host} ${other.value}`);
-  return `      instead of ${value}: ${shortenedText(firstOf(each, MOST_OWN))}`;
+/** `instead of 192.0.2.1: web2 192.0.2.2, web3 192.0.2.3`; of several values a line a host, `on web2: 192.0.2.2, SHA256:…`. */
+function ownLines(own: readonly OwnValue[]): readonly string[] {
+  const [only] = own;
+  if (only === undefined) return [];
+  if (own.length === 1) {
+    const each = only.others.filter(({ value }) => value !== only.value).map(({ host, value }) => `${host} ${value}`);
+    return [`      instead of ${only.value}: ${shortenedText(firstOf(each, MOST_OWN))}`];
+  }
+  const hosts = only.others.map(
+    ({ host }, index) => `${host}: ${own.map(({ others }) => others[index]?.value).join(', ')}`,
+  );
+  const { shown, more } = firstOf(hosts, MOST_OWN);
+  const first = `      instead of ${own.map(({ value }) => value).join(', ')}`;
+  return [first, ...shown.map((line) => `        on ${line}`), ...(more === 0 ? [] : [`        and on ${more} more`])];
 }
 
 /** What was said of failures in this run, so that none is said twice. */

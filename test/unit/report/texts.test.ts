@@ -40,11 +40,11 @@ describe('texts for people', () => {
     ['facts', () => factsText('web1', FACTS, PLAIN_STYLE)],
     ['facts-bare', () => factsText('web1', BARE_FACTS, PLAIN_STYLE)],
     ['facts-busy', () => factsText('web1', BUSY_FACTS, PLAIN_STYLE)],
-    ['detect-busy', () => detectText('web1', { ...findingsOf('roles1'), facts: BUSY_FACTS }, PLAIN_STYLE)],
+    ['detect-busy', () => detectText(['web1'], { ...findingsOf('roles1'), facts: BUSY_FACTS }, PLAIN_STYLE)],
     ['history-busy', () => historyText('web1', { ...generationsOf('history1'), pending: [PENDING] }, PLAIN_STYLE)],
-    ['detect-settled', () => detectText('web1', findingsOf('roles1'), PLAIN_STYLE)],
-    ['detect-ambiguous', () => detectText('sip1', findingsOf('roles2'), PLAIN_STYLE)],
-    ['detect-none', () => detectText('new1', findingsOf('roles3'), PLAIN_STYLE)],
+    ['detect-settled', () => detectText(['web1'], findingsOf('roles1'), PLAIN_STYLE)],
+    ['detect-ambiguous', () => detectText(['sip1'], findingsOf('roles2'), PLAIN_STYLE)],
+    ['detect-none', () => detectText(['new1'], findingsOf('roles3'), PLAIN_STYLE)],
     ['history', () => historyText('web1', generationsOf('history1'), PLAIN_STYLE)],
     ['history-none', () => historyText('web1', { generations: [], pending: [] }, PLAIN_STYLE)],
     ['table', () => closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: null })],
@@ -64,6 +64,22 @@ describe('texts for people', () => {
       resultsText({ ...SUMMARY, command, outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
     expect(of('plan')).toContain('No changes: permanent and runtime');
     expect(of('apply')).toBe('');
+  });
+
+  it('what is to be decided of roles is said once for hosts that have the same', () => {
+    const outcomes = new Map(
+      [...['new1', 'new2'], 'sip1', 'new3', 'web1'].map((host) => {
+        const like = host === 'sip1' ? 'roles2' : host === 'web1' ? 'roles1' : 'roles3';
+        return [host, OUTCOMES.get(like)!];
+      }),
+    );
+    const text = resultsText({ ...SUMMARY, command: 'detect', outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
+    expect(text.match(/^\S.*$/gm)).toEqual([
+      'new1, new2, new3: no role: nothing was found and nothing is declared',
+      'sip1: ambiguous: udp/5060 fits radius, dispatching-node',
+      'web1: settled',
+    ]);
+    expect(text.split('portfw_roles: []')).toHaveLength(2);
   });
 
   it('the notes of unchanged hosts are shown by an apply too, once for all that have the same', () => {
