@@ -60,7 +60,8 @@ export function groupOf(members: readonly FailedHost[]): FailureGroup {
         if (index % 2 === 0 || members.length === 1) return part;
         if (members.every(({ host }, member) => each[member]?.[index] === host)) return 'HOST';
         const others = members.slice(1).map(({ host }, member) => ({ host, value: each[member + 1]?.[index] ?? '' }));
-        if (others.some(({ value }) => value !== part))
+        // Nobody needs a link-local address to know which host is meant.
+        if (!part.startsWith('fe80:') && others.some(({ value }) => value !== part))
           columns.set(JSON.stringify([part, others]), { value: part, others });
         return part;
       })

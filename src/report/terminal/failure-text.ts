@@ -27,7 +27,7 @@ export function failureText(
   if (as !== null) return [head, ...ownLines(own)];
   // The stack of an internal error is shown with -vv only.
   const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
-  return [head, ...shown.map((line) => `      ${line}`), ...ownLines(own), `    To solve it: ${solve}`];
+  return [head, ...shown.map((line) => `      ${line}`), `    To solve it: ${solve}`, ...ownLines(own)];
 }
 
 /** `instead of 192.0.2.1: web2 192.0.2.2, web3 192.0.2.3`; of several values a line a host, `on web2: 192.0.2.2, SHA256:…`. */

@@ -25,7 +25,7 @@ const REFUSALS: Readonly<Record<string, Failure>> = {
     code: 'class-not-mapped',
     what: 'master-db/private/tcp/3306 needs a private interface, and none is mapped',
     details: [],
-    solve: 'set portfw_interfaces.private; the host has eth0 ($ADDRESS/24), eth1 ($PRIVATE/24)',
+    solve: 'set portfw_interfaces.private; the host has eth0 ($ADDRESS/24), eth1 ($PRIVATE/24, fe80::$LAST/64)',
   },
   'an unknown host key': {
     code: 'host-key-unknown',
@@ -54,6 +54,7 @@ function of(failure: Failure, host: string): Failure {
       .replaceAll('$ADDRESS', `203.0.113.1${number}`)
       .replaceAll('$PRIVATE', `2001:db8::${number}`)
       .replaceAll('$FINGERPRINT', `${'abcdefghijklmnopqrstuvwxyz'.repeat(2).slice(number, 43 + number)}`)
+      .replaceAll('$LAST', `${number}`)
       .replaceAll('$HOST', host);
   return { code: failure.code, what: own(failure.what), details: failure.details.map(own), solve: own(failure.solve) };
 }
@@ -91,8 +92,9 @@ describe.each(Object.entries(REFUSALS))('%s on five hosts', (_name, failure) => 
       expect(stringWidth(line)).toBeLessThanOrEqual(80);
   });
 
-  it('loses nothing that a host has of its own', async () => {
+  it('loses nothing that a host has of its own, but for link-local addresses', async () => {
     const text = await live(80, events);
+    expect(text).not.toContain('fe80::2');
     for (const host of HOSTS) {
       const { what, details, solve } = of(failure, host);
       const own = [what, ...details, solve].join(' ').match(/203\.0\.113\.\d+|2001:db8::\d|SHA256:\w+/g) ?? [];
@@ -201,10 +203,14 @@ describe('text that is wrapped', () => {
     'Make it readable for you alone: chmod 600 /home/op/keys/site; then run it again',
     'name them there, as in portfw_peers: { clientview: [192.0.2.7] } for all hosts',
     'Name them as one inventory: portfw lint -i hosts.ini -i portfw.yaml',
+    'add portfw_extra_rules: [{ name: ssh-22, from: [192.0.2.7], owner: YOU }, { name: more }] to the inventory',
     'run `portfw rollback --limit web1 --to 20260131T221500Z-3f2a` when it is over',
     'the generation before is 20260131T221500Z-3f2a20260131T221500Z-3f2a20260131T221500Z-3f2a',
   ])('has what people paste on one line: %s', (text) => {
-    const pasted = /`[^`]+`|"[^"]+"|chmod 600 [^;]+|portfw_peers: \{[^}]+\}|portfw lint .*|\d{8}T\S+/.exec(text)![0];
+    const pasted =
+      /`[^`]+`|"[^"]+"|chmod 600 [^;]+|portfw_peers: \{[^}]+\}|portfw_extra_rules: .*\}\]|portfw lint .*|\d{8}T\S+/.exec(
+        text,
+      )![0];
     for (let columns = 20; columns < 90; columns += 1) expect(lines(text, columns).join('\n')).toContain(pasted);
   });
 
