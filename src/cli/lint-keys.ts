@@ -5,9 +5,6 @@ import { shellWord } from '../core/shell-word.ts';
 import { shown } from '../core/shown.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 
-/** What lint says about private keys; docs/reference/lint.md has a section on each. */
-export const KEY_CHECKS = ['missing-key', 'open-key'] as const;
-
 /** The private keys that an inventory names: each is looked at once, however many hosts use it. */
 export class NamedKeys {
   readonly #keys = new Map<string, { readonly location: SourceLocation | null; readonly hosts: string[] }>();

@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { lintFiles } from '../../../src/cli/commands/lint.ts';
-import { KEY_CHECKS } from '../../../src/cli/lint-keys.ts';
 import type { Problem } from '../../../src/core/problem.ts';
 import { LINT_CHECKS } from '../../../src/lint/lint.ts';
 import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
@@ -20,7 +19,7 @@ import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
 const FOLDER = 'test/fixtures/lint';
 /** The day of all cases. */
 const TODAY = '2026-06-01';
-const CODES = [...LINT_CHECKS.map(({ code }) => code), ...MATRIX_CHECKS, ...KEY_CHECKS, 'unread-variables'];
+const CODES = [...LINT_CHECKS.map(({ code }) => code), ...MATRIX_CHECKS, 'missing-key', 'open-key', 'unread-variables'];
 
 const cases = readdirSync(FOLDER).sort();
 
