@@ -89,6 +89,16 @@ function takeApart(program: Command, words: readonly string[]): Typed | null {
   }
 }
 
+/** The flags that take one of a few words. */
+const WORDS: Readonly<Record<string, readonly Candidate[]>> = {
+  '--confirm': [
+    { word: 'auto', about: 'keep the change when a new connection has verified it' },
+    { word: 'manual', about: 'wait for portfw confirm' },
+  ],
+  // A duration of any length is accepted; these are usual.
+  '--revert-after': ['60s', '5m', '10m', '1h'].map((word) => ({ word, about: 'time' })),
+};
+
 async function valuesOf(typed: Typed): Promise<readonly Candidate[]> {
   switch (typed.flag) {
     case '--settings':
@@ -116,7 +126,7 @@ async function valuesOf(typed: Typed): Promise<readonly Candidate[]> {
         return beginning(await shipped('matrix'), typed.partial);
       return [];
     default:
-      return [];
+      return beginning(WORDS[typed.flag] ?? [], typed.partial);
   }
 }
 

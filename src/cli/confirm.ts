@@ -1,7 +1,12 @@
 import { createInterface } from 'node:readline';
 import type { Interruption } from './interruption.ts';
 
-/** Asks on the terminal; only the whole word `yes` confirms. An interruption or the end of input means no. */
+const AGAIN = 'Type "yes" to continue, or "no" to stop: ';
+
+/**
+ * Asks on the terminal; only the whole word `yes` confirms. `no`, `n`, an interruption and the end of input mean no. Any other
+ * answer, such as `y`, is asked again: it must neither change hosts nor lose the plan.
+ */
 export function confirm(
   question: string,
   interruption: Interruption,
@@ -25,6 +30,12 @@ export function confirm(
       interruption.interrupt();
     });
     lines.on('close', () => finish(false));
-    lines.question(question, (answer) => finish(answer.trim() === 'yes'));
+    const ask = (text: string): void =>
+      lines.question(text, (typed) => {
+        const answer = typed.trim();
+        if (answer === 'yes' || /^no?$/i.test(answer)) finish(answer === 'yes');
+        else ask(AGAIN);
+      });
+    ask(question);
   });
 }

@@ -6,6 +6,7 @@ import { PlainReport } from '../report/terminal/plain.ts';
 import { problemsText } from '../report/terminal/problems-text.ts';
 import { resultsText } from '../report/terminal/results-text.ts';
 import { closingTable } from '../report/terminal/table.ts';
+import { wrapped } from '../report/terminal/wrap.ts';
 import { ansibleConfig } from './ansible-config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
@@ -45,7 +46,8 @@ export async function runOverFleet(
 ): Promise<number> {
   const terminal = openTerminal(flags.color);
   const prepared = await prepareRun(sources, flags, options.matrix);
-  if (prepared.warnings.length > 0) terminal.error(problemsText(prepared.warnings, terminal.errorStyle));
+  if (prepared.warnings.length > 0)
+    terminal.error(wrapped(problemsText(prepared.warnings, terminal.errorStyle), terminal.errorWidth));
 
   const report = await openReport(terminal, flags);
   const interruption = listenForInterruption(
@@ -101,8 +103,9 @@ export async function runOverFleet(
     });
     await report.rest();
     if (flags.json !== true) {
-      const results = resultsText(summary, { style: terminal.style, verbosity: flags.verbose });
-      const table = closingTable(summary, durations, { style: terminal.style, width: terminal.width });
+      const { style, width } = terminal;
+      const results = wrapped(resultsText(summary, { style, verbosity: flags.verbose }), width);
+      const table = closingTable(summary, durations, { style, width });
       terminal.out(`\n${results === '' ? '' : `${results}\n`}${table}`);
     }
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);

@@ -51,13 +51,15 @@ async function showError(error: unknown, argv: readonly string[]): Promise<numbe
   // Commander has printed its own message by now.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   const terminal = openTerminal(!argv.includes('--no-color'));
+  const { wrapped } = await import('../report/terminal/wrap.ts');
   if (error instanceof InputError) {
     const { problemsText } = await import('../report/terminal/problems-text.ts');
-    terminal.error(problemsText(error.problems, terminal.errorStyle));
+    terminal.error(wrapped(problemsText(error.problems, terminal.errorStyle), terminal.errorWidth));
     return EXIT.usage;
   }
   if (error instanceof UsageError) {
-    terminal.error(`${terminal.errorStyle.red('error')}: ${error.message}\n    ${error.solve}\n`);
+    const text = `${terminal.errorStyle.red('error')}: ${error.message}\n    ${error.solve}\n`;
+    terminal.error(wrapped(text, terminal.errorWidth));
     return EXIT.usage;
   }
   const verbose =

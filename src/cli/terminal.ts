@@ -12,6 +12,8 @@ export interface Terminal {
   readonly interactive: boolean;
   /** Columns of standard output; `null` when it is no terminal. */
   readonly width: number | null;
+  /** Columns of standard error; `null` when it is no terminal. */
+  readonly errorWidth: number | null;
   out(text: string): void;
   error(text: string): void;
 }
@@ -26,6 +28,7 @@ export function openTerminal(colour: boolean): Terminal {
     isTty,
     interactive: isTty && stdin.isTTY === true,
     width: isTty ? stdout.columns : null,
+    errorWidth: stderr.isTTY === true ? stderr.columns : null,
     out: (text) => void stdout.write(text),
     error: (text) => void stderr.write(text),
   };

@@ -1,5 +1,6 @@
 import type { Inventory } from '../ansible/inventory.ts';
 import { type CodedFault, type Failure, failureOf } from '../core/failure.ts';
+import { listed } from '../core/lists.ts';
 import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
@@ -113,10 +114,11 @@ export function decide(
     );
   }
   if (findings.verdict.kind === 'none') {
+    const roles = [...play.matrix.roles.values()].filter((role) => !role.everyHost && !role.appliance);
     return refused(
       'no-roles',
       'no role was found on the host and none is declared',
-      'declare the roles in portfw_roles; an empty list means only the roles of every host',
+      `declare the roles of this host: portfw_roles: [ROLE, …] (of ${listed(roles.map(({ name }) => name))}); portfw_roles: [] means only the roles of every host`,
     );
   }
   return planOf({ job, play, facts, usable, findings, context }, dialled);

@@ -22,24 +22,32 @@ export const SOURCE_CHECKS: readonly LintCheck[] = [
   { code: 'private-without-peers', find: privateWithoutPeers },
 ];
 
-/** Rules towards a peer set without a known address: they open nothing. */
+/** Peer sets without a known address that rules open to: each once, with the roles whose rules admit nobody. */
 function unreachableRules(world: LintWorld): Finding[] {
-  const values = world.shared(world.managed, (host) =>
-    emptySets(world, host).map(({ set, rules }) => ({
-      value: { set, rules, ...defaultsOf(world, host, set) },
-      location: world.place(host, ['portfw_roles']),
-    })),
-  );
-  return values.map(({ value: { set, rules, roles, site }, location, hosts }) => ({
-    what: `${rulesOf(rules)} ${rules.length === 1 ? 'opens' : 'open'} nothing on ${hostNames(hosts)}: no address of the peers ${shown(set)} is known`,
-    solve:
-      roles.length > 0
-        ? `Give the machines portfw_roles: [${roles.join('] or [')}] and an address, or name them in portfw_peers.${set}`
-        : site
-          ? `Give the other servers of the site an address and check portfw_site, or name them in portfw_peers.${set}`
-          : `Name their machines in portfw_peers.${set}`,
-    location,
+  const found = new Map<string, { set: string; host: HostSettings; hosts: HostSettings[]; uses: SetUse[] }>();
+  for (const host of world.managed) {
+    for (const { set, uses } of emptySets(world, host)) {
+      const key = JSON.stringify([world.matrixOf(host)?.name, set]);
+      const same = found.get(key) ?? { set, host, hosts: [], uses: [] };
+      same.hosts.push(host);
+      same.uses.push(...uses);
+      found.set(key, same);
+    }
+  }
+  return [...found.values()].map(({ set, host, hosts, uses }) => ({
+    what: `the peer set ${shown(set)} has no member with a known address: ${rulesOf(uses)} ${admitNobody(uses)} on ${hostNames(hosts)}`,
+    solve: memberHint(world, host, set),
+    location: world.place(host, ['portfw_roles']),
   }));
+}
+
+function memberHint(world: LintWorld, host: HostSettings, set: string): string {
+  const { roles, site } = defaultsOf(world, host, set);
+  if (roles.length > 0)
+    return `Give the machines portfw_roles: [${roles.join('] or [')}] and an address, or name them in portfw_peers.${set}`;
+  return site
+    ? `Give the other servers of the site an address and check portfw_site, or name them in portfw_peers.${set}`
+    : `Name their machines in portfw_peers.${set}`;
 }
 
 /** Who the matrix says is in a peer set where the inventory says nothing. */
@@ -52,27 +60,45 @@ function defaultsOf(
   return { roles, site };
 }
 
+/** A rule that opens to a peer set, and its role. */
+interface SetUse {
+  readonly role: string;
+  readonly rule: string;
+}
+
+/** What a host's rules open to, by peer set: the rules of the roles that it surely plays. */
+function setUses(world: LintWorld, host: HostSettings): ReadonlyMap<string, readonly SetUse[]> {
+  const sets = new Map<string, SetUse[]>();
+  for (const role of world.sureRoles(host)) {
+    for (const { rule } of world.standing(host, role)) {
+      if (rule.from === 'any') continue;
+      sets.set(rule.from, [...(sets.get(rule.from) ?? []), { role: role.name, rule: rule.id }]);
+    }
+  }
+  return sets;
+}
+
 /** The peer sets that a host's rules open to, that it does not name itself, and that have no address. */
 function emptySets(
   world: LintWorld,
   host: HostSettings,
-): readonly { readonly set: string; readonly rules: readonly string[] }[] {
-  const sets = new Map<string, string[]>();
-  for (const role of world.sureRoles(host)) {
-    for (const { rule } of world.standing(host, role)) {
-      // An entry of its own that leads nowhere is blamed itself.
-      if (rule.from === 'any' || host.peers[rule.from] !== undefined) continue;
-      const rules = sets.get(rule.from);
-      if (rules !== undefined) rules.push(rule.id);
-      else if (world.peerAddresses(host, rule.from).length === 0) sets.set(rule.from, [rule.id]);
-    }
-  }
-  return [...sets].map(([set, rules]) => ({ set, rules }));
+): readonly { readonly set: string; readonly uses: readonly SetUse[] }[] {
+  return [...setUses(world, host)].flatMap(([set, uses]) =>
+    // An entry of its own that leads nowhere is blamed itself.
+    host.peers[set] !== undefined || world.peerAddresses(host, set).length > 0 ? [] : [{ set, uses }],
+  );
 }
 
-function rulesOf(rules: readonly string[]): string {
-  const some = rules.slice(0, 2).join(', ');
-  return rules.length <= 2 ? some : `${some} and ${rules.length - 2} more rule${rules.length === 3 ? '' : 's'}`;
+/** `the rules of "gcems" (gcems/control/tcp/20, gcems/control/tcp/21 and 11 more)`. */
+function rulesOf(uses: readonly SetUse[]): string {
+  const rules = [...new Set(uses.map(({ rule }) => rule))];
+  const roles = [...new Set(uses.map(({ role }) => role))];
+  const more = rules.length <= 2 ? '' : ` and ${rules.length - 2} more`;
+  return `the ${rules.length === 1 ? 'rule' : 'rules'} of ${threeShown(roles)} (${rules.slice(0, 2).join(', ')}${more})`;
+}
+
+function admitNobody(uses: readonly SetUse[]): string {
+  return new Set(uses.map(({ rule }) => rule)).size === 1 ? 'admits nobody' : 'admit nobody';
 }
 
 function emptyPeers(world: LintWorld): Finding[] {
@@ -81,11 +107,17 @@ function emptyPeers(world: LintWorld): Finding[] {
       .filter(([, names]) => world.resolve(names).addresses.length === 0)
       .map(([set]) => ({ value: set, location: world.place(host, ['portfw_peers', set]) })),
   );
-  return values.map(({ value, location }) => ({
-    what: `the peer set ${shown(value)} is empty: no address is known of what the list names`,
+  return values.map(({ value, location, hosts }) => ({
+    what: `the peer set ${shown(value)} is empty: no address is known of what the list names${closedBy(world, value, hosts)}`,
     solve: 'Name machines that have an address (ansible_host or portfw_addresses), or leave the entry out',
     location,
   }));
+}
+
+/** Which rules admit nobody because a peer set is empty. */
+function closedBy(world: LintWorld, set: string, hosts: readonly HostSettings[]): string {
+  const uses = hosts.flatMap((host) => setUses(world, host).get(set) ?? []);
+  return uses.length === 0 ? '' : `, so ${rulesOf(uses)} ${admitNobody(uses)}`;
 }
 
 function unusedPeers(world: LintWorld): Finding[] {

@@ -1,9 +1,12 @@
+import { dirname } from 'node:path';
 import type { Inventory } from '../ansible/inventory.ts';
 import { matchHosts } from '../ansible/patterns/patterns.ts';
 import { threeShown } from '../core/lists.ts';
 import { Problem, type SourceLocation } from '../core/problem.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { shown } from '../core/shown.ts';
 import { sortProblems } from '../core/sort-problems.ts';
+import { terminalLine } from '../core/terminal-text.ts';
 import { isLeftOut } from '../settings/left-out.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 import { checkSettings } from './check-settings.ts';
@@ -117,13 +120,14 @@ function usedPlaybooks(
     uses.set(reference, use);
   }
   if (without.length > 0) {
+    const location = inventory.hosts.get(without[0] ?? '')?.location ?? null;
     problems.add(
       new Problem({
         severity: 'error',
         code: 'no-playbook',
         what: `${threeShown(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
-        solve: `Set portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
-        location: inventory.hosts.get(without[0] ?? '')?.location ?? null,
+        solve: `${uses.size > 0 ? 'Set' : `Write portfw's own settings with "portfw init${initFrom(inventory, location)}"; or set`} portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
+        location,
       }),
     );
   }
@@ -135,6 +139,15 @@ function usedPlaybooks(
     else if (reading.partial !== undefined) found.push({ ...reading.partial, hosts });
   }
   return found;
+}
+
+/** More files than this are named by their folder. */
+const MOST_FILES = 4;
+
+/** ` --from hosts.ini`: the files of an inventory, if it has any, on the command line of `portfw init`. */
+function initFrom({ files }: Inventory, location: SourceLocation | null): string {
+  const named = files.length <= MOST_FILES || location === null ? files : [dirname(location.file)];
+  return named.map((file) => ` --from ${terminalLine(shellWord(file), 300)}`).join('');
 }
 
 /** The one play that covers each host of a playbook; a host in two plays is a problem. */

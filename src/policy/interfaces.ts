@@ -183,7 +183,9 @@ class Mapping {
 /** Interface names, as an operator needs them to choose: `eth0 (192.0.2.7/24), eth1 (no address)`. */
 export function describe(interfaces: readonly InterfaceFacts[]): string {
   if (interfaces.length === 0) return 'no interface besides loopback';
-  return interfaces
+  // Hosts list their interfaces in any order; the same text can be said once for many hosts.
+  return [...interfaces]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
     .map((item) => {
       const addresses = item.addresses.map(({ address, prefix }) => `${address}/${prefix}`).join(', ');
       return `${item.name} (${addresses === '' ? 'no address' : addresses})`;

@@ -1,6 +1,7 @@
 import type { HostOutcome, RunSummary } from '../fleet/events.ts';
 import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
+import { failureKey } from './failure-groups.ts';
 import { type OutcomeView, outcomeView, type Tone } from './outcome-view.ts';
 import { sharedKey } from './shared-failures.ts';
 
@@ -21,6 +22,8 @@ export type RunRow =
       readonly host: string;
       readonly outcome: OutcomeView;
       readonly durationMs: number | null;
+      /** A host above that failed in the same way. */
+      readonly alike: string | null;
     }
   /** Several hosts with the same label and without news. */
   | { readonly kind: 'folded'; readonly hosts: number; readonly outcome: OutcomeView; readonly note: string };
@@ -37,6 +40,7 @@ export function runView(summary: RunSummary, durations: ReadonlyMap<string, numb
   const fold = summary.outcomes.size > mostRows;
   const rows: RunRow[] = [];
   const folded = new Map<string, { outcome: OutcomeView; hosts: number }>();
+  const failed = new Map<string, string>();
   const counts = new Map<string, { label: string; tone: Tone; hosts: number }>();
   for (const [host, outcome] of summary.outcomes) {
     const view = outcomeView(outcome);
@@ -51,7 +55,11 @@ export function runView(summary: RunSummary, durations: ReadonlyMap<string, numb
       continue;
     }
     const durationMs = outcome.kind === 'skipped' ? null : (durations.get(host) ?? null);
-    rows.push({ kind: 'host', host: cleaned(host), outcome: view, durationMs });
+    const name = cleaned(host);
+    const key = view.failure === null ? null : failureKey({ host: name, outcome: view, durationMs: 0 });
+    const alike = key === null ? null : (failed.get(key) ?? null);
+    if (key !== null && alike === null) failed.set(key, name);
+    rows.push({ kind: 'host', host: name, outcome: view, durationMs, alike });
   }
   for (const { outcome, hosts } of folded.values())
     rows.push({ kind: 'folded', hosts, outcome, note: outcome.kind === 'skipped' ? outcome.note : '' });

@@ -6,10 +6,12 @@ import { originName } from '../settings/login-defaults.ts';
 import type { ConnectionSources, HostSettings, SettingOrigin } from '../settings/settings-types.ts';
 import type { Target } from './connection.ts';
 import { type CommonArgs, parseCommonArgs } from './ssh-config/common-args.ts';
+import type { NamedKeyListener } from './ssh-config/ssh-config-endpoint.ts';
 import { SshConfigFiles } from './ssh-config/ssh-config-files.ts';
 import { resolveHost, type Surroundings } from './ssh-config/ssh-config-resolve.ts';
 import { type Setting, settingOf } from './ssh-config/ssh-options.ts';
 
+export type { NamedKeyListener } from './ssh-config/ssh-config-endpoint.ts';
 export type { SshConfigFiles } from './ssh-config/ssh-config-files.ts';
 
 /** From the first packet to the end of the authentication, unless `ansible_timeout` is set. */
@@ -32,6 +34,8 @@ export interface TargetOptions {
   readonly localUser: string;
   /** The ssh_config files; without them none is read. One object for a run, so that each file is read once. */
   readonly sshConfig?: SshConfigFiles;
+  /** Is told of each private key that the inventory or a flag names, and where. */
+  readonly onNamedKey?: NamedKeyListener;
 }
 
 /** The parts of {@link HostSettings} that say how to reach a host. */
@@ -120,6 +124,7 @@ function surroundings(options: TargetOptions, files: SshConfigFiles = NO_FILES):
       connectTimeoutMs: DEFAULT_CONNECT_TIMEOUT_MS,
       keepalive: DEFAULT_KEEPALIVE,
       fileExists: existsSync,
+      ...(options.onNamedKey === undefined ? {} : { onNamedKey: options.onNamedKey }),
     },
   };
 }

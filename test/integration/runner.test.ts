@@ -263,7 +263,8 @@ describe('on a terminal', () => {
   const QUESTION = /Apply this to 2 hosts\? Type "yes" to continue: /;
 
   it.each([
-    ['YES', 'YES\n', 1],
+    ['no', 'no\n', 1],
+    ['YES and then the end of input', 'YES\n\u0004', 1],
     ['the end of input', '\u0004', 1],
     ['Ctrl-C', '\u0003', 130],
   ])('%s is no yes', async (_name, keys, exitCode) => {

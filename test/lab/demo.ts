@@ -10,19 +10,20 @@ import type { Docker } from './engine.ts';
 import { ensureImages, type ImageName } from './images.ts';
 import { type Lab, startLab } from './lab.ts';
 import { OWNER_LABEL } from './network.ts';
-import { KEPT, openKeptSession, openSession } from './owner.ts';
-import { purge } from './purge.ts';
+import { isKept, keptOwner, openKeptSession, openSession } from './owner.ts';
+import { purge, removeLabs } from './purge.ts';
 
 /*
  *   npm run demo               the whole story on six hosts, which are removed at its end
  *   npm run demo -- --keep     the same, and the hosts stay
- *   npm run demo -- --remove   removes hosts that were kept
+ *   npm run demo -- --remove   removes the hosts that were kept from this clone
+ *   npm run demo -- --remove --all   also those that were kept from other clones, on the same engine
  */
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const LAB_NAME = 'demo';
 const IMAGES_OF_DEMO: readonly ImageName[] = [...new Set(DEMO_HOSTS.map((host) => host.suite)), 'scanner'];
-const USAGE = 'usage: npm run demo [-- --keep | --remove]';
+const USAGE = 'usage: npm run demo [-- --keep | --remove [--all]]';
 
 const say = (line: string): void => console.log(`lab: ${line}`);
 const interruption = new AbortController();
@@ -38,21 +39,22 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-const flags = process.argv.slice(2);
-if (flags.length > 1 || flags.some((flag) => flag !== '--keep' && flag !== '--remove')) {
+const command = process.argv.slice(2).join(' ');
+if (!['', '--keep', '--remove', '--remove --all'].includes(command)) {
   console.error(USAGE);
   process.exit(4);
 }
-process.exit(await main(flags[0] ?? null));
+process.exit(await main(command));
 
-async function main(flag: string | null): Promise<number> {
+async function main(flags: string): Promise<number> {
+  const keep = flags === '--keep';
   try {
     const docker = await setUpLab(say, { images: IMAGES_OF_DEMO });
-    if (flag !== null) await removeKept(docker);
-    if (flag === '--remove') return 0;
+    if (flags !== '') await removeKept(docker, flags.endsWith('--all'));
+    if (flags.startsWith('--remove')) return 0;
     if (!existsSync(join(ROOT, 'dist/cli/main.js'))) throw new Error('dist/ is missing: run npm run build first');
-    await prepare(docker, flag === '--keep');
-    return await run(flag === '--keep');
+    await prepare(docker, keep);
+    return await run(keep);
   } catch (error) {
     if (interruption.signal.aborted) return 130;
     console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
@@ -118,9 +120,13 @@ Keys, known_hosts and the inventory are in ${relative(ROOT, directory)}. Remove 
   npm run demo -- --remove`);
 }
 
-/** Removes the hosts that an earlier `--keep` left. */
-async function removeKept(docker: Docker): Promise<void> {
-  const kept = await docker.listContainers({ all: true, filters: { label: [`${OWNER_LABEL}=${KEPT}`] } });
-  await purge(docker, KEPT);
-  say(kept.length === 0 ? 'no hosts were kept' : `the ${kept.length} machines that were kept are removed`);
+/** Removes the hosts that an earlier `--keep` left: those of this clone, or all of them. */
+async function removeKept(docker: Docker, all: boolean): Promise<void> {
+  const own = keptOwner();
+  const removed = await removeLabs(docker, (owner) => (all ? isKept(owner) : owner === own));
+  say(removed === 0 ? 'no hosts were kept' : `the ${removed} machines that were kept are removed`);
+  const left = await docker.listContainers({ all: true, filters: { label: [OWNER_LABEL] } });
+  const others = left.filter(({ Labels }) => isKept(Labels[OWNER_LABEL] ?? '')).length;
+  if (others > 0)
+    say(`${others} machines were kept from other clones: npm run demo -- --remove --all removes them too`);
 }

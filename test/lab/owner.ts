@@ -1,10 +1,22 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { LAB_DIRECTORY } from './paths.ts';
 
 /** Names the environment variable by which a test run tells its workers that what they start belongs to it. */
 const SESSION_VARIABLE = 'PORTFW_LAB_SESSION';
 
-/** The owner of labs that outlive the process that started them: only who asks for it removes them. */
-export const KEPT = 'kept';
+/** Begins the owner of labs that outlive the process that started them: only who asks for it removes them. */
+const KEPT = 'kept';
+
+/** The owner of labs that were kept from this clone of the repository; other clones on the same engine have their own. */
+export function keptOwner(directory: string = LAB_DIRECTORY): string {
+  return `${KEPT}:${createHash('sha256').update(directory).digest('hex').slice(0, 12)}`;
+}
+
+/** Whether labs of this owner were kept, from this clone or another one. */
+export function isKept(owner: string): boolean {
+  return owner === KEPT || owner.startsWith(`${KEPT}:`);
+}
 
 /** `pid:start time` of a process, which no later process can be mistaken for; the start time is 0 where there is no /proc. */
 export function thisProcess(): string {
@@ -13,7 +25,7 @@ export function thisProcess(): string {
 
 /** Whether the process that called itself so by {@link thisProcess} still runs. */
 export function isRunning(owner: string): boolean {
-  if (owner === KEPT) return true;
+  if (isKept(owner)) return true;
   const [pid, started] = owner.split(':').map(Number);
   if (pid === undefined || !Number.isInteger(pid) || pid <= 0) return false;
   try {
@@ -39,7 +51,7 @@ export function openSession(): string {
 
 /** Makes every lab that this process starts outlive it. */
 export function openKeptSession(): void {
-  process.env[SESSION_VARIABLE] = KEPT;
+  process.env[SESSION_VARIABLE] = keptOwner();
 }
 
 function startTime(pid: number): number | null {

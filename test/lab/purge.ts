@@ -13,16 +13,23 @@ import { ignoreGone, removeNetwork } from './removal.ts';
  * Labs that other processes are using stay.
  */
 export async function purge(docker: Docker, owner?: string): Promise<void> {
+  await removeLabs(docker, (value) => value === owner || !isRunning(value));
+}
+
+/**
+ * Removes the containers, networks and files of the labs whose owner is meant, and of no other.
+ *
+ * @returns how many containers there were
+ */
+export async function removeLabs(docker: Docker, isMeant: (owner: string) => boolean): Promise<number> {
   const isLeft = (labels: Readonly<Record<string, string>> | undefined) => {
     const value = labels?.[OWNER_LABEL];
-    return value !== undefined && (value === owner || !isRunning(value));
+    return value !== undefined && isMeant(value);
   };
   const filters = { label: [OWNER_LABEL] };
-  const containers = await docker.listContainers({ all: true, filters });
+  const containers = (await docker.listContainers({ all: true, filters })).filter(({ Labels }) => isLeft(Labels));
   await Promise.all(
-    containers
-      .filter((container) => isLeft(container.Labels))
-      .map((container) => ignoreGone(docker.getContainer(container.Id).remove({ force: true, v: true }))),
+    containers.map((container) => ignoreGone(docker.getContainer(container.Id).remove({ force: true, v: true }))),
   );
   const networks = await docker.listNetworks({ filters });
   const labs = new Set<string>();
@@ -34,4 +41,5 @@ export async function purge(docker: Docker, owner?: string): Promise<void> {
   const scanner = labs.size === 0 ? undefined : await builtImage(docker, 'scanner');
   if (scanner !== undefined) for (const lab of labs) await trackAgain(docker, scanner, lab);
   for (const lab of labs) await rm(join(LAB_DIRECTORY, lab), { recursive: true, force: true });
+  return containers.length;
 }

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { findEngine } from '../lab/engine.ts';
-import { KEPT } from '../lab/owner.ts';
-import { purge } from '../lab/purge.ts';
+import { isKept, isRunning } from '../lab/owner.ts';
+import { removeLabs } from '../lab/purge.ts';
 import type { Say } from '../lab/say.ts';
 import { type Choice, heldByEngine, packagesToPurge } from './forget-plan.ts';
 import { holdingsOf, removeImages } from './holdings.ts';
@@ -56,7 +56,7 @@ async function main(choice: Choice): Promise<number> {
   const needed = machine.recorded.filter((name) => machine.installed.includes(name) && !packages.includes(name));
   if (needed.length > 0) say(`packages that stay, since others want them: ${needed.join(' ')}`);
   if (docker !== null && holdings !== null) {
-    await purge(docker, KEPT);
+    await removeLabs(docker, (owner) => isKept(owner) || !isRunning(owner));
     await removeImages(docker, holdings.images);
   }
   if (folder !== null) await stopEngine(say);

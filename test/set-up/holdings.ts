@@ -1,7 +1,7 @@
 import type { Docker } from '../lab/engine.ts';
 import { IMAGE_PREFIX } from '../lab/images.ts';
 import { OWNER_LABEL } from '../lab/network.ts';
-import { isRunning, KEPT } from '../lab/owner.ts';
+import { isKept, isRunning } from '../lab/owner.ts';
 import { ignoreGone } from '../lab/removal.ts';
 
 /** Marks each image that a build of the lab makes, those between its steps as well. */
@@ -37,7 +37,7 @@ export async function holdingsOf(docker: Docker): Promise<Holdings> {
   );
   const foreignContainers = containers.filter(({ Labels }) => Labels[OWNER_LABEL] === undefined);
   return {
-    busy: [...new Set(owners)].filter((owner) => owner !== KEPT && isRunning(owner)),
+    busy: [...new Set(owners)].filter((owner) => !isKept(owner) && isRunning(owner)),
     containers: owners.length,
     images: [...ours].sort(),
     others: [

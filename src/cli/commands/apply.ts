@@ -1,5 +1,6 @@
 import { counted } from '../../core/lists.ts';
 import { plansText } from '../../report/terminal/plan-text.ts';
+import { wrapped } from '../../report/terminal/wrap.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
@@ -30,7 +31,8 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
       review: async (plans) => {
         if (flags.json === true) return true;
         await report.rest();
-        terminal.out(`\n${plansText(plans, { style: terminal.style, verbosity: flags.verbose })}\n`);
+        const text = plansText(plans, { style: terminal.style, verbosity: flags.verbose });
+        terminal.out(`\n${wrapped(text, terminal.width)}\n`);
         if (flags.yes === true) return true;
         return confirm(`Apply this to ${counted(plans.length, 'host')}? Type "yes" to continue: `, interruption);
       },

@@ -106,7 +106,7 @@ function takesFile(flag: DescribedFlag): boolean {
   return /file|source/.test(flag.value ?? '');
 }
 
-/** The flags whose values portfw itself knows: hosts, groups, roles, and what ships. */
+/** The flags whose values portfw itself knows: hosts, groups, roles, what ships, and fixed words. */
 const ASKED = [
   '--limit',
   '-l',
@@ -116,6 +116,8 @@ const ASKED = [
   '--playbook',
   '--compare',
   '--role',
+  '--confirm',
+  '--revert-after',
 ];
 /** The commands whose argument is one of a few names. */
 const ASKED_COMMANDS = ['matrix', 'schema'];
@@ -123,9 +125,14 @@ const ASKED_COMMANDS = ['matrix', 'schema'];
 function bash(commands: readonly DescribedCommand[]): string {
   const cases = commands.map((command) => {
     const valued = command.flags.filter((flag) => flag.value !== null);
-    // Readline completes file names where we offer nothing (complete -o default).
-    const values =
-      valued.length === 0 ? '' : `      case $prev in ${valued.flatMap(names).join('|')}) return ;; esac\n`;
+    // Readline completes file names where we offer nothing (complete -o default); a number or a generation is no file.
+    const other = valued.filter((flag) => !takesFile(flag) && !ASKED.includes(flag.long)).flatMap(names);
+    const values = [
+      other.length === 0
+        ? ''
+        : `      case $prev in ${other.join('|')}) compopt +o default 2>/dev/null; return ;; esac\n`,
+      valued.length === 0 ? '' : `      case $prev in ${valued.flatMap(names).join('|')}) return ;; esac\n`,
+    ].join('');
     const words = command.flags.flatMap(names).join(' ');
     const args =
       command.words === null ? '' : `      COMPREPLY=($(compgen -W '${command.words.join(' ')}' -- "$cur"))\n`;

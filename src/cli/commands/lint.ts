@@ -13,12 +13,15 @@ import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
 import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
+import { wrapped } from '../../report/terminal/wrap.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
-import { createTarget, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
+import { createTarget, type NamedKeyListener, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { ansibleConfig, usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
 import { ansibleKeyIn, kindOf } from '../file-kinds.ts';
 import { hostKeyWarnings } from '../host-key-checking.ts';
+import { type LookedAt, problemsTogether } from '../lint-apart.ts';
+import { NamedKeys } from '../lint-keys.ts';
 import { baseOf, type LintTarget, lintTargets, type PassedOver, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
@@ -51,7 +54,7 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   const playbook = flags.playbook ?? null;
   const { problems, checked, passedOver } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
-  else if (problems.length > 0) terminal.out(problemsText(problems, terminal.style));
+  else if (problems.length > 0) terminal.out(wrapped(problemsText(problems, terminal.style), terminal.width));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
   if (flags.json !== true && passedOver.length > 0) terminal.out(passedOverText(passedOver, flags.verbose === true));
   const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');
@@ -107,14 +110,17 @@ interface LintResult {
 export async function lintFiles(paths: readonly string[], options: LintOptions): Promise<LintResult> {
   const { playbook = null, today, sshConfig = sshConfigFiles('none'), vault = new Vault([]), together = [] } = options;
   const { targets, passedOver, problems } = lintTargets(paths);
-  const found: Problem[] = [...problems];
+  const looked: LookedAt[] = [];
   let checked = 0;
   const joined: LintTarget[] = together.length === 0 ? [] : [{ kind: 'inventory', sources: together }];
   for (const target of [...targets, ...joined]) {
     checked += target.kind === 'inventory' && typeof target.sources !== 'string' ? target.sources.length : 1;
-    for (const one of await lintTarget(target, playbook, today, sshConfig, vault)) found.push(one);
+    looked.push({ target, problems: await lintTarget(target, playbook, today, sshConfig, vault) });
   }
-  return { problems: unique(found), checked, passedOver };
+  const found = await problemsTogether(looked, [...paths, ...together], vault, (sources) =>
+    lintInventory(sources, playbook, today, sshConfig, vault),
+  );
+  return { problems: unique([...problems, ...found]), checked, passedOver };
 }
 
 async function lintTarget(
@@ -203,10 +209,14 @@ async function lintInventory(
     localUser: localUser(),
     sshConfig,
   };
-  const found = [
-    ...managed.flatMap((host) => createTarget(host, options).problems),
-    ...doubts({ inventory, settings, partial, plays, today }),
-  ];
+  const keys = new NamedKeys();
+  const targetProblems = managed.flatMap((host) => {
+    const onNamedKey: NamedKeyListener = (file, location) => {
+      if (host.connection.kind === 'ssh') keys.add(file, location, host.name);
+    };
+    return createTarget(host, { ...options, onNamedKey }).problems;
+  });
+  const found = [...targetProblems, ...keys.problems(), ...doubts({ inventory, settings, partial, plays, today })];
   return [
     ...hostKeyWarnings(ansibleConfig().settings),
     ...problems,

@@ -4,15 +4,23 @@ import type { HostFacts } from '../../facts/facts.ts';
 import type { Evidence, RoleFindings } from '../../roles/findings.ts';
 import { oneLine } from '../clean.ts';
 import { ROLE_REASONS } from '../role-view.ts';
+import { firstOf, shortenedText } from '../shortened.ts';
+import { MOST_NAMES } from './event-text.ts';
 import type { Style } from './style.ts';
 
-/** A host's roles with their evidence, other candidates, and what the operator has to decide. */
+/** The roles of hosts with the same findings, with their evidence, other candidates, and what the operator has to decide. */
 export function detectText(
-  host: string,
+  hosts: readonly string[],
   { findings, facts }: { readonly findings: RoleFindings; readonly facts: Pick<HostFacts, 'lock' | 'unfinished'> },
   style: Style,
 ): string {
-  const lines = [`${style.bold(terminalLine(host))}: ${verdictText(findings, style)}`];
+  const names = shortenedText(
+    firstOf(
+      hosts.map((host) => style.bold(terminalLine(host))),
+      MOST_NAMES,
+    ),
+  );
+  const lines = [`${names}: ${verdictText(findings, style)}`];
   for (const role of findings.roles) {
     const sure = role.because === 'detected' ? `, confidence ${percent(role.confidence)}` : '';
     lines.push(`  ${style.green('✓')} ${style.cyan(terminalLine(role.role))}  ${ROLE_REASONS[role.because]}${sure}`);
@@ -28,9 +36,16 @@ export function detectText(
   if (other !== null)
     lines.push(`  ${style.yellow(oneLine(`warning: another run has not ended: ${otherRunText(other)}`))}`);
   if (findings.verdict.kind !== 'settled') {
-    lines.push('  To solve it: name the roles of this host with portfw_roles in the inventory');
+    lines.push(`  To solve it: ${rolesLine(findings)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The line for the inventory. */
+function rolesLine({ verdict }: RoleFindings): string {
+  return verdict.kind === 'ambiguous'
+    ? `name the roles in the inventory: portfw_roles: [${verdict.candidates.map(oneLine).join(', ')}] without those that are not meant`
+    : 'name the roles in the inventory: portfw_roles: [ROLE, …]; portfw_roles: [] means only the roles of every host';
 }
 
 function verdictText({ verdict }: RoleFindings, style: Style): string {

@@ -4,7 +4,8 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
 import { leftOutText } from '../../settings/left-out.ts';
 import { oneLine } from '../clean.ts';
-import { type FailureView, outcomeView } from '../outcome-view.ts';
+import type { FailedHost } from '../failure-groups.ts';
+import { outcomeView } from '../outcome-view.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
 import { paintOf, type Style } from './style.ts';
 
@@ -15,8 +16,16 @@ export interface EventText {
   readonly weight: 'detail' | 'good' | 'bad' | 'note' | 'run';
 }
 
-/** The lines for an event, or `null` when there are none. */
-export function eventText(event: FleetEvent, style: Style, verbosity: number): EventText | null {
+/**
+ * The lines for an event, or `null` when there are none.
+ *
+ * @param failures the lines for a host that failed
+ */
+export function eventText(
+  event: FleetEvent,
+  style: Style,
+  failures: (failed: FailedHost) => readonly string[],
+): EventText | null {
   switch (event.kind) {
     case 'run-started':
       return { weight: 'run', lines: startLines(event) };
@@ -26,17 +35,15 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
       return splitText(event);
     case 'host-phase':
       return { weight: 'detail', lines: [`${terminalLine(event.host)}: ${event.phase}`] };
-    case 'host-note': {
-      const severity = event.severity === 'warning' ? style.yellow('warning') : 'note';
-      return { weight: 'note', lines: [`${terminalLine(event.host)}: ${severity}: ${oneLine(event.text)}`] };
-    }
+    case 'host-note':
+      return { weight: 'note', lines: [noteLine([event.host], event, style)] };
     case 'host-planned': {
       const changes = counted(event.plan.changes.length, 'change');
       return { weight: 'good', lines: [`${terminalLine(event.host)}: ${style.yellow('planned')}, ${changes} to make`] };
     }
     case 'host-finished':
     case 'host-reverted':
-      return outcomeText(event, style, verbosity);
+      return outcomeText(event, style, failures);
     case 'batch-finished':
       return event.stop === null
         ? null
@@ -50,6 +57,20 @@ export function eventText(event: FleetEvent, style: Style, verbosity: number): E
       return null;
   }
 }
+
+/** A note, once for all hosts that have it. */
+export function noteLine(
+  hosts: readonly string[],
+  { severity, text }: Pick<EventOf<'host-note'>, 'severity' | 'text'>,
+  style: Style,
+): string {
+  const names = hosts.map((host) => terminalLine(host));
+  const who = names.length === 1 ? names[0] : `${names.length} hosts (${shortenedText(firstOf(names, MOST_NAMES))})`;
+  return `${who}: ${severity === 'warning' ? style.yellow('warning') : 'note'}: ${oneLine(text)}`;
+}
+
+/** At most this many names are shown of hosts that have the same to say. */
+export const MOST_NAMES = 20;
 
 type EventOf<K extends FleetEvent['kind']> = Extract<FleetEvent, { kind: K }>;
 
@@ -88,17 +109,13 @@ function splitText({ play, batches, serial, clusters }: EventOf<'batches-split'>
 function outcomeText(
   { host, outcome, durationMs }: EventOf<'host-finished' | 'host-reverted'>,
   style: Style,
-  verbosity: number,
+  failures: (failed: FailedHost) => readonly string[],
 ): EventText {
-  const { kind, label, tone, note, failure } = outcomeView(outcome);
+  const view = outcomeView(outcome);
+  const { kind, label, tone, note, failure } = view;
+  const name = terminalLine(host);
+  if (failure !== null) return { weight: 'bad', lines: failures({ host: name, outcome: view, durationMs }) };
   const took = durationText(durationMs / 1000, 1);
-  const head = `${terminalLine(host)}: ${paintOf(tone, style)(label)} (${took}): ${note}`;
-  if (failure === null) return { weight: kind === 'reverted' ? 'bad' : 'good', lines: [head] };
-  return { weight: 'bad', lines: [head, ...failureLines(failure, verbosity).map((line) => `    ${line}`)] };
-}
-
-/** The lines below a failure: details, and how to solve it. The stack of an internal error is shown with -vv only. */
-function failureLines({ code, details, solve }: FailureView, verbosity: number): readonly string[] {
-  const shown = code === 'internal-error' && verbosity < 2 ? [] : details;
-  return [...shown.map((line) => `  ${line}`), `To solve it: ${solve}`];
+  const head = `${name}: ${paintOf(tone, style)(label)} (${took}): ${note}`;
+  return { weight: kind === 'reverted' ? 'bad' : 'good', lines: [head] };
 }

@@ -1,15 +1,22 @@
 import { Listr } from 'listr2';
 import stringWidth from 'string-width';
+import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
+import type { FailedHost } from '../failure-groups.ts';
 import type { Output, Report } from '../report.ts';
 import { SharedFailures } from '../shared-failures.ts';
-import { eventText } from './event-text.ts';
+import { eventText, noteLine } from './event-text.ts';
+import { FailuresSaid } from './failure-text.ts';
 import { LiveModel } from './live-model.ts';
 import { sharedFailureLines } from './shared-failure-text.ts';
 import type { Style } from './style.ts';
+import { wrapped } from './wrap.ts';
 
 /** 10 frames a second: it looks alive and costs almost nothing, even with 1,000 hosts. */
 const FRAME_MS = 100;
+
+/** So long a failure or a note waits for others like it, so that they are said together. */
+const GATHER_MS = 700;
 
 interface PainterOptions {
   painter?: Painter;
@@ -68,8 +75,9 @@ class Painter {
 
   /** Prints lines that stay, above the live area. */
   print(text: string): void {
-    if (this.#timer === null) this.#write(`${text}\n`);
-    else this.#paint(`${text}\n`);
+    const lines = wrapped(text, this.#output.columns ?? null);
+    if (this.#timer === null) this.#write(`${lines}\n`);
+    else this.#paint(`${lines}\n`);
   }
 
   #paint(above: string): void {
@@ -112,10 +120,16 @@ export class LiveReport implements Report {
   readonly #open = new Map<string, PromiseWithResolve>();
   #listr: Promise<unknown> | null = null;
   #began = 0;
+  readonly #failures: FailuresSaid;
+  #order: ReadonlyMap<string, number> = new Map();
+  #failed: FailedHost[] = [];
+  #notes: Note[] = [];
+  #gathering: NodeJS.Timeout | null = null;
 
   constructor(output: Output, style: Style, verbosity: number) {
     this.#style = style;
     this.#verbosity = verbosity;
+    this.#failures = new FailuresSaid(style, verbosity);
     this.#painter = new Painter(this.#model, output, () => performance.now() - this.#began);
   }
 
@@ -123,6 +137,7 @@ export class LiveReport implements Report {
     this.#model.event(event);
     if (event.kind === 'run-started') {
       this.#began = performance.now() - event.at;
+      this.#order = new Map(event.hosts.map((host, index) => [terminalLine(host), index]));
       for (const host of event.hosts) this.#open.set(host, promiseWithResolve());
     }
     if (event.kind === 'batch-started' || event.kind === 'run-finished') this.#printShared();
@@ -138,12 +153,14 @@ export class LiveReport implements Report {
   }
 
   say(text: string): void {
+    this.#tellGathered();
     this.#painter.print(text);
   }
 
   async rest(): Promise<void> {
     this.#printShared();
     this.#painter.stop();
+    this.#tellGathered();
     // Ends all tasks of listr2. Hosts that have not ended get new ones when the view starts again.
     const open = [...this.#open];
     for (const [host, task] of open) {
@@ -180,14 +197,58 @@ export class LiveReport implements Report {
   }
 
   #print(event: FleetEvent): void {
-    const text = eventText(event, this.#style, this.#verbosity);
-    if (text === null) return;
+    if (event.kind === 'host-note') {
+      this.#notes.push(event);
+      this.#gather();
+      return;
+    }
+    const text = eventText(event, this.#style, (failed) => {
+      this.#failed.push(failed);
+      this.#gather();
+      return [];
+    });
+    if (text === null || text.lines.length === 0) return;
+    // What a batch or the run says of its failures comes after them.
+    if (text.weight === 'run' || text.weight === 'bad') this.#tellGathered();
     const quiet = text.weight === 'detail' ? this.#verbosity < 2 : text.weight === 'good' && this.#verbosity < 1;
     // How many hosts there are, the counters say.
     const counted = event.kind === 'run-started' && event.leftOut === undefined;
     if (!quiet && !counted) this.#painter.print(text.lines.join('\n'));
   }
+
+  /** Waits until others like it may have come. */
+  #gather(): void {
+    this.#gathering ??= setTimeout(() => this.#tellGathered(), GATHER_MS);
+  }
+
+  /** Prints the notes and the failures that were waiting, each once, with its hosts in the order of the run. */
+  #tellGathered(): void {
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    this.#gathering = null;
+    const [failed, notes] = [this.#failed, this.#notes];
+    this.#failed = [];
+    this.#notes = [];
+    const place = ({ host }: { readonly host: string }): number => this.#order.get(terminalLine(host)) ?? 0;
+    failed.sort((a, b) => place(a) - place(b));
+    notes.sort((a, b) => place(a) - place(b));
+    const same = new Map<string, Note[]>();
+    for (const note of notes) {
+      const key = `${note.severity} ${note.text}`;
+      same.set(key, [...(same.get(key) ?? []), note]);
+    }
+    const lines = [...same.values()].map((all) =>
+      noteLine(
+        all.map(({ host }) => host),
+        all[0]!,
+        this.#style,
+      ),
+    );
+    lines.push(...this.#failures.together(failed));
+    if (lines.length > 0) this.#painter.print(lines.join('\n'));
+  }
 }
+
+type Note = Extract<FleetEvent, { kind: 'host-note' }>;
 
 interface PromiseWithResolve {
   readonly promise: Promise<void>;

@@ -2,6 +2,7 @@ import type { FleetEvent } from '../../fleet/events.ts';
 import type { Output, Report } from '../report.ts';
 import { SharedFailures } from '../shared-failures.ts';
 import { eventText } from './event-text.ts';
+import { FailuresSaid } from './failure-text.ts';
 import { sharedFailureLines } from './shared-failure-text.ts';
 import { PLAIN_STYLE } from './style.ts';
 
@@ -9,11 +10,13 @@ import { PLAIN_STYLE } from './style.ts';
 export class PlainReport implements Report {
   readonly #output: Output;
   readonly #verbosity: number;
+  readonly #failures: FailuresSaid;
   readonly #shared = new SharedFailures();
 
   constructor(output: Output, verbosity: number) {
     this.#output = output;
     this.#verbosity = verbosity;
+    this.#failures = new FailuresSaid(PLAIN_STYLE, verbosity);
   }
 
   event(event: FleetEvent): void {
@@ -22,7 +25,7 @@ export class PlainReport implements Report {
   }
 
   #sayEvent(event: FleetEvent): void {
-    const text = eventText(event, PLAIN_STYLE, this.#verbosity);
+    const text = eventText(event, PLAIN_STYLE, (failed) => this.#failures.alone(failed));
     if (text === null || (text.weight === 'detail' && this.#verbosity < 1)) return;
     // One line per event, so that a log can be searched by host.
     this.say(text.lines.map((line, index) => (index === 0 ? line : line.trim())).join('; '));

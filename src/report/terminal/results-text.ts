@@ -22,14 +22,17 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
   const plans: HostPlan[] = [];
   /** Hosts without changes in an apply. Their plans were not reviewed, so their notes were not shown yet. */
   const noted: HostPlan[] = [];
+  const alike = undecided(summary, style);
   for (const [host, outcome] of summary.outcomes) {
     switch (outcome.kind) {
       case 'facts':
         texts.push(factsText(host, outcome.facts, style));
         break;
-      case 'roles':
-        texts.push(detectText(host, outcome, style));
+      case 'roles': {
+        const hosts = alike.get(detectText([], outcome, style)) ?? [host];
+        if (hosts[0] === host) texts.push(detectText(hosts, outcome, style));
         break;
+      }
       case 'history':
         texts.push(historyText(host, outcome, style));
         break;
@@ -59,4 +62,17 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
   if (plans.length > 0) texts.push(plansText(plans, options));
   if (noted.length > 0) texts.push(notesText(noted, style));
   return texts.join('\n');
+}
+
+/** The hosts whose roles are not settled, by what is to be said of them: it is said once for all that have the same. */
+function undecided(summary: RunSummary, style: Style): ReadonlyMap<string, readonly string[]> {
+  const hosts = new Map<string, string[]>();
+  for (const [host, outcome] of summary.outcomes) {
+    if (outcome.kind !== 'roles' || outcome.findings.verdict.kind === 'settled') continue;
+    const text = detectText([], outcome, style);
+    const same = hosts.get(text);
+    if (same === undefined) hosts.set(text, [host]);
+    else same.push(host);
+  }
+  return hosts;
 }

@@ -6,10 +6,11 @@ import type { OutcomeView } from '../outcome-view.ts';
 import { type RunRow, type RunView, runView } from '../run-view.ts';
 import { type Cell, columnLines, cutToWidth } from './layout.ts';
 import { paintOf, type Style } from './style.ts';
+import { wrapped } from './wrap.ts';
 
 export interface TableOptions {
   readonly style: Style;
-  /** Columns of the terminal: notes are cut there. `null` never cuts. */
+  /** Columns of the terminal: notes are wrapped there. `null` never wraps. */
   readonly width: number | null;
 }
 
@@ -27,13 +28,33 @@ export function closingTable(
   { style, width }: TableOptions,
 ): string {
   const view = runView(summary, durations, MAX_ROWS);
-  return `${[...tableLines(view.rows, style, width), '', countsLine(view, style)].join('\n')}\n`;
+  return `${[...tableLines(view.rows, style, width), '', wrapped(countsLine(view, style), width)].join('\n')}\n`;
 }
 
 /** The note. A failure's code comes first, because it can be looked up in the documentation. */
 function noteOf({ kind, failure, note }: OutcomeView): string {
   return failure === null || failure.code === kind ? note : `${failure.code}: ${note}`;
 }
+
+/**
+ * The lines of a note. A refusal was shown above in full, so one line of it is enough. Everything else is wrapped: it may hold
+ * a generation, which people copy.
+ */
+function noteLines(row: RunRow, room: number | null): readonly string[] {
+  if (row.kind === 'folded') return wrapped(row.note, room).split('\n');
+  if (row.alike !== null) return [`as ${row.alike}`];
+  const note = noteOf(row.outcome);
+  if (room === null) return [note];
+  const { kind } = row.outcome;
+  const short = (kind === 'refused' || kind === 'unreachable') && !GENERATION.test(note);
+  return short
+    ? [cutToWidth(note, room)]
+    : wrapped(note, room)
+        .split('\n')
+        .map((line) => line.trim());
+}
+
+const GENERATION = /\d{8}T\d{6}Z-/;
 
 /** The cells of a row except the note. */
 function cellsOf(row: RunRow): readonly string[] {
@@ -52,11 +73,13 @@ function tableLines(rows: readonly RunRow[], style: Style, width: number | null)
     cells.reduce((most, row) => Math.max(most, stringWidth(row[index]!)), head.length),
   );
   const room = width === null ? null : Math.max(LEAST_NOTE, width - taken.reduce((sum, one) => sum + one + 2, 0));
-  const lines = rows.map((row, index): Cell[] => {
+  const lines = rows.flatMap((row, index): Cell[][] => {
     const [host, label, changes, time] = cells[index]!.map((text) => ({ text }));
-    const note = row.kind === 'folded' ? row.note : noteOf(row.outcome);
-    const last = { text: room === null ? note : cutToWidth(note, room) };
-    return [host!, { ...label!, paint: paintOf(row.outcome.tone, style) }, changes!, time!, last];
+    const [note = '', ...further] = noteLines(row, room);
+    return [
+      [host!, { ...label!, paint: paintOf(row.outcome.tone, style) }, changes!, time!, { text: note }],
+      ...further.map((text) => [...HEAD.slice(1).map(() => ({ text: '' })), { text }]),
+    ];
   });
   return columnLines([HEAD.map((text) => ({ text, paint: style.bold })), ...lines]);
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { expandHome } from '../../core/home.ts';
-import { Problem } from '../../core/problem.ts';
+import { Problem, type SourceLocation } from '../../core/problem.ts';
 import { shown } from '../../core/shown.ts';
 import type { Keepalive, LoginMethod, SetOption, SshEndpoint } from '../connection.ts';
 import { RECORD_HOST_KEYS } from '../logins.ts';
@@ -19,7 +19,12 @@ export interface EndpointDefaults {
   readonly keepalive: Keepalive;
   /** Whether a file exists: key files of ssh_config need not. */
   readonly fileExists: (file: string) => boolean;
+  /** Is told of each key that the inventory or a flag names, and where; those of ssh_config need not exist. */
+  readonly onNamedKey?: NamedKeyListener;
 }
+
+/** Takes a private key file (absolute) and the place of the value that names it. */
+export type NamedKeyListener = (file: string, location: SourceLocation | null) => void;
 
 /** Everything of an endpoint that its settings say, without its address, which is known by then. */
 export type EndpointSettings = Omit<SshEndpoint, 'address' | 'port' | 'user' | 'password'>;
@@ -118,6 +123,7 @@ class EndpointReader {
       this.#keys.set(setting, file);
       // ssh_config may name keys that some machines lack. For a key in an agent the public half is enough.
       const optional = setting.source === 'user' || setting.source === 'system';
+      if (!optional) this.#defaults.onNamedKey?.(file, setting.location);
       if (optional && !this.#defaults.fileExists(file) && !this.#defaults.fileExists(`${file}.pub`))
         absent.push([setting, file]);
       else files.push(file);

@@ -79,6 +79,16 @@ describe('what may stand at the cursor', () => {
     ],
     [['plan', HOSTS, '--', '--limit', 'w'], []],
     [['plan', 'inventories/'], []],
+    [
+      ['apply', HOSTS, '--confirm', ''],
+      ['auto', 'manual'],
+    ],
+    [['apply', HOSTS, '--confirm=m'], ['manual']],
+    [
+      ['rollback', HOSTS, '--revert-after', '1'],
+      ['10m', '1h'],
+    ],
+    // The generations are on the hosts, and completion contacts none.
     [['rollback', HOSTS, '--to', ''], []],
     [['plan', HOSTS, '--limit', 'nobody'], []],
     [['plan', 'no-such-file', '--limit', 'w'], []],
@@ -150,6 +160,12 @@ describe('in a real shell', { timeout: 240_000 }, () => {
     ['portfw matrix img', 'portfw matrix img-gcems'],
     ['portfw plan x --playbook img', 'portfw plan x --playbook img-gcems'],
     ['portfw roll', 'portfw rollback'],
+    ['portfw apply x --confirm man', 'portfw apply x --confirm manual'],
+    ['portfw apply x --confirm=man', 'portfw apply x --confirm=manual'],
+    // Generations and numbers are no files.
+    ['portfw rollback x --to packa', 'portfw rollback x --to packa'],
+    ['portfw plan x --forks packa', 'portfw plan x --forks packa'],
+    ['portfw plan x --private-key packag', 'portfw plan x --private-key package'],
     ['portfw plan --detailed', 'portfw plan --detailed-exitcode'],
     // File names are the shell's own.
     [`portfw plan ${FOLDER}/host`, `portfw plan ${HOSTS}`],

@@ -51,16 +51,46 @@ describe('the question', () => {
   it.each([
     ['yes\n', true],
     [' yes \n', true],
-    ['y\n', false],
-    ['YES\n', false],
-    ['\n', false],
     ['no\nyes\n', false],
+    ['n\nyes\n', false],
+    ['No\n', false],
   ])('%j is a yes: %s', async (typed, expected) => {
     const { interruption } = listen();
     const input = new PassThrough();
     const answer = confirm('Apply? ', interruption, input, new PassThrough());
     input.write(typed);
     expect(await answer).toBe(expected);
+    interruption.dispose();
+  });
+
+  it.each([
+    ['y\nyes\n', true, 1],
+    ['YES\n\nyes please\nyes\n', true, 3],
+    ['y\nno\n', false, 1],
+  ])('%j: what is neither yes nor no is asked again', async (typed, expected, asked) => {
+    const { interruption } = listen();
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const answer = confirm('Apply? ', interruption, input, output);
+    input.write(typed);
+    expect(await answer).toBe(expected);
+    const shown = String(output.read());
+    expect(shown.split('Type "yes" to continue, or "no" to stop: ')).toHaveLength(asked + 1);
+    expect(shown.split('Apply? ')).toHaveLength(2);
+    interruption.dispose();
+  });
+
+  it('after a wrong answer, too, takes the end of input and an interruption for a no', async () => {
+    const { interruption } = listen();
+    const input = new PassThrough();
+    const closed = confirm('Apply? ', interruption, input, new PassThrough());
+    input.end('y\n');
+    expect(await closed).toBe(false);
+    const [typing, output] = [new PassThrough(), new PassThrough()];
+    const interrupted = confirm('Apply? ', interruption, typing, output);
+    typing.write('y\n');
+    while (!String(output.read()).includes('"no" to stop')) await sleep(5);
+    interruption.interrupt();
+    expect(await interrupted).toBe(false);
     interruption.dispose();
   });
 

@@ -1,6 +1,16 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { lintFiles } from '../../../src/cli/commands/lint.ts';
 import type { Problem } from '../../../src/core/problem.ts';
 import { LINT_CHECKS } from '../../../src/lint/lint.ts';
@@ -9,7 +19,7 @@ import { MATRIX_CHECKS } from '../../../src/lint/lint-matrix.ts';
 const FOLDER = 'test/fixtures/lint';
 /** The day of all cases. */
 const TODAY = '2026-06-01';
-const CODES = [...LINT_CHECKS.map(({ code }) => code), ...MATRIX_CHECKS, 'unread-variables'];
+const CODES = [...LINT_CHECKS.map(({ code }) => code), ...MATRIX_CHECKS, 'missing-key', 'open-key', 'unread-variables'];
 
 const cases = readdirSync(FOLDER).sort();
 
@@ -26,10 +36,15 @@ function lines(problems: readonly Problem[]): string {
       const file = location === null ? '' : path.relative(FOLDER, location.file).split(path.sep).slice(1).join('/');
       return `${file}:${location?.line}:${location?.column}: ${severity} ${code}: ${what}\n    ${solve}\n`;
     })
-    .join('');
+    .join('')
+    .replaceAll(process.cwd(), '/site');
 }
 
 describe('portfw lint', { timeout: 30_000 }, () => {
+  // Git keeps no modes of this kind.
+  chmodSync(path.join(FOLDER, 'open-key/site'), 0o640);
+  chmodSync(path.join(FOLDER, 'open-key/own'), 0o600);
+
   it.each(cases)('%s', async (name) => {
     const { problems } = await lintFiles([given(name)], { today: TODAY });
     await expect(lines(problems)).toMatchFileSnapshot(path.resolve(FOLDER, name, 'expected.txt'));
@@ -68,5 +83,53 @@ describe('portfw lint', { timeout: 30_000 }, () => {
     const { problems } = await lintFiles([given('many-hosts')], { today: TODAY });
     expect(problems.length).toBeLessThan(6);
     expect(statSync(given('many-hosts')).isFile()).toBe(true);
+  });
+});
+
+describe('inventories that are given as plain arguments', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'portfw-lint-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, text: string): string => {
+    const file = path.join(folder, name);
+    writeFileSync(file, text);
+    return file;
+  };
+  const hosts = write('hosts.ini', '[web]\nweb1 ansible_host=203.0.113.11\nweb2 ansible_host=203.0.113.12\n');
+  const additions = write(
+    'portfw.yaml',
+    'all: { vars: { portfw_playbook: portaswitch, portfw_management: [192.0.2.0/28] } }\nweb: { vars: { portfw_roles: [server] } }\n',
+  );
+  const some = write(
+    'some.yaml',
+    'all: { vars: { portfw_playbook: portaswitch, portfw_management: [192.0.2.0/28] }, hosts: { web1: { portfw_roles: [server] } } }\n',
+  );
+  const site = (name: string, vars: string): string =>
+    write(`${name}.yaml`, `all: { vars: { ${vars} }, hosts: { ${name}1: { ansible_host: 203.0.113.21 } } }\n`);
+  const found = async (paths: readonly string[], together: readonly string[] = []) =>
+    (await lintFiles(paths, { today: TODAY, together })).problems.map(({ severity, code, what, solve }) =>
+      code === 'inventories-apart' ? `${severity} ${code}: ${what}; ${solve}` : `${severity} ${code}`,
+    );
+
+  it('are named as one, where one only adds to the hosts of the other', async () => {
+    for (const addition of [additions, some]) {
+      const error = `error inventories-apart: "${addition}" only adds to the hosts of "${hosts}", and lint takes each argument as an inventory of its own`;
+      const line = `Name them as one inventory: portfw lint -i ${hosts} -i ${addition}`;
+      expect(await found([hosts, addition])).toEqual([`${error}; ${line}`]);
+      expect(await found([hosts], [addition])).toEqual([`${error}; ${line}`]);
+      // The line that it says is right.
+      expect(await found([], [hosts, addition])).toEqual([]);
+    }
+  });
+
+  it('stay apart otherwise', async () => {
+    const right = site(
+      'north',
+      'portfw_playbook: portaswitch, portfw_roles: [server], portfw_management: [192.0.2.0/28]',
+    );
+    const wrong = site('south', 'portfw_roles: [server]');
+    expect(await found([right, wrong])).toEqual(['error no-playbook']);
+    // The same host in two inventories, each of which is right: a copy.
+    const copy = write('copy.yaml', readFileSync(right, 'utf8'));
+    expect(await found([right, copy])).toEqual([]);
   });
 });

@@ -128,7 +128,7 @@ describe('the live view', () => {
     expect(screen.tallest).toBeLessThanOrEqual(24 + 10);
     const stayed = screen.lines.filter((line) => line !== '');
     expect(stayed[0]).toMatch(/^host7: failed \(0\.\d s\): writing: the disk is full/);
-    expect(stayed).toEqual([stayed[0], '    To solve it: make room']);
+    expect(stayed).toEqual([stayed[0], expect.stringMatching(/^ {2}\S/), '    To solve it: make room']);
   });
 
   it('shows a run that takes its changed hosts back, though all of them had ended', async () => {
@@ -152,9 +152,10 @@ describe('the live view', () => {
     await tick(150);
     expect(counters()).toMatch(/^apply 2\/2 done · 1 failed · 1 rolled back/);
     await report.rest();
-    expect(screen.lines.filter((line) => line.startsWith('a: '))).toEqual([
-      'a: reverted (0.0 s): rolled back to generation g1 because b failed',
-    ]);
+    expect(screen.lines.filter((line) => line.startsWith('a: '))).toHaveLength(1);
+    expect(screen.lines.join('\n')).toContain(
+      'a: reverted (0.0 s): rolled back to generation g1 because b\n  failed\n',
+    );
   });
 
   it('says which hosts are left out, and of a run without any nothing at its start', async () => {

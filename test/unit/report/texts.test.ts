@@ -40,11 +40,11 @@ describe('texts for people', () => {
     ['facts', () => factsText('web1', FACTS, PLAIN_STYLE)],
     ['facts-bare', () => factsText('web1', BARE_FACTS, PLAIN_STYLE)],
     ['facts-busy', () => factsText('web1', BUSY_FACTS, PLAIN_STYLE)],
-    ['detect-busy', () => detectText('web1', { ...findingsOf('roles1'), facts: BUSY_FACTS }, PLAIN_STYLE)],
+    ['detect-busy', () => detectText(['web1'], { ...findingsOf('roles1'), facts: BUSY_FACTS }, PLAIN_STYLE)],
     ['history-busy', () => historyText('web1', { ...generationsOf('history1'), pending: [PENDING] }, PLAIN_STYLE)],
-    ['detect-settled', () => detectText('web1', findingsOf('roles1'), PLAIN_STYLE)],
-    ['detect-ambiguous', () => detectText('sip1', findingsOf('roles2'), PLAIN_STYLE)],
-    ['detect-none', () => detectText('new1', findingsOf('roles3'), PLAIN_STYLE)],
+    ['detect-settled', () => detectText(['web1'], findingsOf('roles1'), PLAIN_STYLE)],
+    ['detect-ambiguous', () => detectText(['sip1'], findingsOf('roles2'), PLAIN_STYLE)],
+    ['detect-none', () => detectText(['new1'], findingsOf('roles3'), PLAIN_STYLE)],
     ['history', () => historyText('web1', generationsOf('history1'), PLAIN_STYLE)],
     ['history-none', () => historyText('web1', { generations: [], pending: [] }, PLAIN_STYLE)],
     ['table', () => closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: null })],
@@ -66,6 +66,22 @@ describe('texts for people', () => {
     expect(of('apply')).toBe('');
   });
 
+  it('what is to be decided of roles is said once for hosts that have the same', () => {
+    const outcomes = new Map(
+      [...['new1', 'new2'], 'sip1', 'new3', 'web1'].map((host) => {
+        const like = host === 'sip1' ? 'roles2' : host === 'web1' ? 'roles1' : 'roles3';
+        return [host, OUTCOMES.get(like)!];
+      }),
+    );
+    const text = resultsText({ ...SUMMARY, command: 'detect', outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
+    expect(text.match(/^\S.*$/gm)).toEqual([
+      'new1, new2, new3: no role: nothing was found and nothing is declared',
+      'sip1: ambiguous: udp/5060 fits radius, dispatching-node',
+      'web1: settled',
+    ]);
+    expect(text.split('portfw_roles: []')).toHaveLength(2);
+  });
+
   it('the notes of unchanged hosts are shown by an apply too, once for all that have the same', () => {
     const noted = (host: string, text: string): HostOutcome => {
       const { plan } = OUTCOMES.get('settled1') as Extract<HostOutcome, { kind: 'unchanged' }>;
@@ -85,11 +101,34 @@ describe('texts for people', () => {
 });
 
 describe('the closing table', () => {
-  it('stays within the terminal', () => {
+  it('stays within the terminal: notes go on in their column', () => {
     const table = closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: 80 });
-    const rows = table.split('\n\n')[0]!.split('\n');
-    expect(rows).toHaveLength(OUTCOMES.size + 1);
+    const rows = table.trimEnd().split('\n');
     for (const line of rows) expect(stringWidth(line)).toBeLessThanOrEqual(80);
+    const column = rows[0]!.indexOf('note');
+    const [, ...ofTable] = table.split('\n\n')[0]!.split('\n');
+    expect(ofTable.filter((line) => !line.startsWith(' '))).toHaveLength(OUTCOMES.size);
+    for (const line of ofTable.filter((one) => one.startsWith(' ')))
+      expect(line.slice(0, column + 1)).toMatch(/^ +\S$/);
+  });
+
+  it.each([80, 60, 40, 20])('has every generation in one piece, at %i columns', (width) => {
+    const wide = closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width: null });
+    const generations = wide.match(/\d{8}T\d{6}Z-[0-9a-f]+/g) ?? [];
+    expect(generations.length).toBeGreaterThan(2);
+    const narrow = closingTable(SUMMARY, DURATIONS, { style: PLAIN_STYLE, width });
+    expect(narrow.match(/\d{8}T\d{6}Z-[0-9a-f]+/g)).toEqual(generations);
+  });
+
+  it('says a failure that several hosts share once', () => {
+    const outcomes = new Map(['web1', 'web2', 'web3'].map((host) => [host, OUTCOMES.get('refused1')!]));
+    const table = closingTable({ ...SUMMARY, outcomes }, DURATIONS, { style: PLAIN_STYLE, width: null });
+    const rows = table.split('\n').slice(1, 4);
+    expect(rows.map((line) => line.replaceAll(/ {2,}/g, ' | '))).toEqual([
+      'web1 | refused | firewalld-absent: firewalld is not installed',
+      'web2 | refused | as web1',
+      'web3 | refused | as web1',
+    ]);
   });
 
   it('keeps its columns straight beside a host with wide characters, and within the terminal', () => {
@@ -106,10 +145,12 @@ describe('the closing table', () => {
     expect(rows(null)[2]).toMatch(/^web1 {2}unchanged {2}0 /);
     const wide = new Map([['東京東京東京東京', OUTCOMES.get('failed1')!]]);
     const table = closingTable({ ...SUMMARY, outcomes: wide }, DURATIONS, { style: PLAIN_STYLE, width: 70 });
-    const [head, row] = table.split('\n');
+    const [head, row, ...further] = table.split('\n\n')[0]!.split('\n');
     expect(head).toMatch(/^host {14}outcome/);
     expect(row).toMatch(/^東京東京東京東京 {2}failed/);
-    expect(stringWidth(row!)).toBe(70);
+    for (const line of [row!, ...further]) expect(stringWidth(line)).toBeLessThanOrEqual(70);
+    const column = stringWidth(row!.slice(0, row!.indexOf('verify-failed')));
+    for (const line of further) expect(line).toMatch(new RegExp(`^ {${column}}\\S`));
   });
 
   it('folds the uneventful hosts of a large fleet, and no other', () => {
