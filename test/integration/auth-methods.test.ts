@@ -83,6 +83,8 @@ describe('several methods one after the other', () => {
         kind: 'auth-failed',
         what: expect.stringMatching(/admin@host is asked "Password:" at the login, and no password was given/),
         solve: expect.stringContaining('PORTFW_SSH_PASSWORD'),
+        shared: { what: expect.stringMatching(/^admin is asked "Password:" at the login/), own: host.publicAddress },
+        details: expect.arrayContaining(['agent: none, as SSH_AUTH_SOCK is not set']),
       });
     },
   );
