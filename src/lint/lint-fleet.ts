@@ -25,12 +25,12 @@ export const FLEET_CHECKS: readonly LintCheck[] = [
 function sameAddress(world: LintWorld): Finding[] {
   const seen = new Map<string, HostSettings>();
   return world.managed.flatMap((host) => {
-    const { kind, address, port, commonArgs } = host.connection;
+    const { kind, address, port, sshArgs, commonArgs } = host.connection;
     // Behind different jump hosts, one address is different machines.
     const way =
       kind === 'local'
         ? 'this machine'
-        : JSON.stringify([normaliseAddress(address) ?? address.toLowerCase(), port ?? 22, commonArgs]);
+        : JSON.stringify([normaliseAddress(address) ?? address.toLowerCase(), port ?? 22, sshArgs, commonArgs]);
     const other = seen.get(way);
     if (other === undefined) {
       seen.set(way, host);

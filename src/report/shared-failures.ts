@@ -28,9 +28,12 @@ export interface Released {
  */
 export class SharedFailures {
   #groups = new Map<string, Finished[]>();
+  /** The place of each host in the run: hosts end in any order. */
+  readonly #places = new Map<string, number>();
 
   /** @returns whether the event is held back */
   hold(event: FleetEvent): boolean {
+    if (event.kind === 'run-started') for (const host of event.hosts) this.#places.set(host, this.#places.size);
     if (event.kind !== 'host-finished' || !('failure' in event.outcome)) return false;
     const key = sharedKey(outcomeView(event.outcome));
     if (key === null) return false;
@@ -42,7 +45,8 @@ export class SharedFailures {
 
   /** Everything that was held back since the last call, in the order of the first host of each failure. */
   release(): Released {
-    const groups = [...this.#groups.values()];
+    const place = ({ host }: Finished): number => this.#places.get(host) ?? this.#places.size;
+    const groups = [...this.#groups.values()].map((group) => group.sort((a, b) => place(a) - place(b)));
     this.#groups = new Map();
     return {
       single: groups.flatMap((group) => (group.length === 1 ? group : [])),

@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -7,8 +7,11 @@ import { formatAnsibleList, toAnsibleList } from '../../src/ansible/ansible-list
 import type { AnsibleConfig, ConfigOrigin } from '../../src/ansible/config/config-types.ts';
 import { thisMachine } from '../../src/ansible/config/config-world.ts';
 import { readAnsibleConfig } from '../../src/ansible/config/read-config.ts';
-import { loadInventory } from '../../src/ansible/inventory.ts';
+import { loadInventory, readInventoryFiles } from '../../src/ansible/inventory.ts';
 import { formatProblem } from '../../src/core/problem.ts';
+import { loginDefaults } from '../../src/settings/login-defaults.ts';
+import { readSettings } from '../../src/settings/read-settings.ts';
+import { createTarget } from '../../src/transport/target.ts';
 import { requireAnsible } from '../helpers/ansible.ts';
 import {
   askConfig,
@@ -26,6 +29,15 @@ import { randomLayers } from '../helpers/random-layers.ts';
 const SEED = 20261128;
 const COUNT = 1500;
 const LAYERED = 100;
+
+const ARGS_IN_CFG = '[ssh_connection]\nssh_args = -C\nssh_common_args = -l common -o HostKeyAlias=common\n';
+
+interface Login {
+  readonly cfg: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly flags?: { readonly user?: string; readonly privateKey?: string };
+  readonly variables?: Readonly<Record<string, unknown>>;
+}
 
 const root = mkdtempSync(path.join(tmpdir(), 'portfw-config-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -274,6 +286,87 @@ describe.each(Object.entries(PLACES))('%s', (name, { files, environment = {} }) 
       run('ansible-inventory', '--list', '--playbook-dir', '.'),
     );
   });
+});
+
+/** Where one thing is said in several places. */
+const LOGINS: Readonly<Record<string, Login>> = {
+  'all in ansible.cfg': {
+    cfg: `[defaults]\nremote_user = cfg\nremote_port = 2201\nprivate_key_file = keys/cfg\ntimeout = 31\n${ARGS_IN_CFG}`,
+  },
+  'the environment over it': {
+    cfg: `[defaults]\nremote_user = cfg\nremote_port = 2201\nprivate_key_file = keys/cfg\n`,
+    environment: {
+      ANSIBLE_REMOTE_USER: 'env',
+      ANSIBLE_REMOTE_PORT: '2202',
+      ANSIBLE_PRIVATE_KEY_FILE: 'keys/env',
+      ANSIBLE_TIMEOUT: '32',
+      ANSIBLE_SSH_TIMEOUT: '99',
+    },
+  },
+  'flags over both': {
+    cfg: `[defaults]\nremote_user = cfg\nprivate_key_file = keys/cfg\n${ARGS_IN_CFG}`,
+    environment: { ANSIBLE_REMOTE_USER: 'env' },
+    flags: { user: 'flag', privateKey: '/keys/flag' },
+  },
+  'variables over all': {
+    cfg: `[defaults]\nremote_user = cfg\nremote_port = 2201\nprivate_key_file = keys/cfg\ntimeout = 31\n${ARGS_IN_CFG}`,
+    flags: { user: 'flag', privateKey: '/keys/flag' },
+    variables: {
+      ansible_user: 'var',
+      ansible_port: 2203,
+      ansible_ssh_private_key_file: '/keys/var',
+      ansible_timeout: 33,
+      ansible_ssh_extra_args: '-o HostKeyAlias=var',
+    },
+  },
+  'ssh_args before all of them, and the other arguments after': {
+    cfg: '[defaults]\nremote_user = cfg\nremote_port = 2201\nprivate_key_file = /keys/cfg\n[ssh_connection]\nssh_args = -l first -p 2204 -o IdentityFile=/keys/first\nssh_common_args = -l last -p 2205 -o IdentityFile=/keys/last\n',
+  },
+  'the two sections of one setting': {
+    cfg: '[defaults]\ntimeout = 11\n[ssh_connection]\ntimeout = 22\nssh_common_args =\n  -o HostKeyAlias=more\n  -o ServerAliveInterval=9\n',
+  },
+};
+
+describe('the command line of OpenSSH', () => {
+  it.each(Object.entries(LOGINS))(
+    'means what portfw does: %s',
+    (name, { cfg, environment = {}, flags = {}, variables = {} }) => {
+      const cwd = path.join(root, `login-${name.replaceAll(' ', '-')}`);
+      const shown = path.join(cwd, 'shown');
+      // Instead of a login, the real ssh says what the options mean to it.
+      write(cwd, {
+        'ansible.cfg': cfg,
+        'hosts.yaml': JSON.stringify({ web: { hosts: { h1: { ansible_host: '192.0.2.1', ...variables } } } }),
+        'ssh.sh': `#!/bin/sh\nssh -F none -G "$@" >'${shown}' 2>&1\nexit 255\n`,
+      });
+      chmodSync(path.join(cwd, 'ssh.sh'), 0o755);
+      const env = {
+        HOME: path.join(root, 'nobody'),
+        PATH: process.env['PATH'] ?? '',
+        LC_ALL: 'C.UTF-8',
+        ...environment,
+      };
+      const given = [
+        ...(flags.user === undefined ? [] : ['-u', flags.user]),
+        ...(flags.privateKey === undefined ? [] : ['--private-key', flags.privateKey]),
+      ];
+      const ansible = ['all', '-i', 'hosts.yaml', '-m', 'raw', '-a', 'true', ...given];
+      spawnSync('ansible', ansible, { cwd, env: { ...env, ANSIBLE_SSH_EXECUTABLE: path.join(cwd, 'ssh.sh') } });
+      const theirs = readFileSync(shown, 'utf8').split('\n');
+      const words = (option: string) =>
+        theirs.flatMap((line) => (line.startsWith(`${option} `) ? [line.slice(option.length + 1)] : []));
+
+      const defaults = loginDefaults(readHere({ cwd, environment: env }).settings, flags);
+      const { settings } = readSettings(readInventoryFiles(path.join(cwd, 'hosts.yaml')), defaults);
+      const options = { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null };
+      const { target } = createTarget(settings.get('h1')!, { ...options, localUser: words('user')[0]! });
+      const { user, port, connectTimeoutMs, privateKeyFiles, hostKeyAlias } = target!;
+      const ours = [user, String(port), String(connectTimeoutMs / 1000), hostKeyAlias ?? undefined];
+      expect(ours).toEqual([words('user')[0], words('port')[0], words('connecttimeout')[0], words('hostkeyalias')[0]]);
+      const keys = words('identityfile').filter((file) => !file.startsWith('~'));
+      expect(privateKeyFiles).toEqual(keys);
+    },
+  );
 });
 
 /** One line of `ansible-config dump`. */

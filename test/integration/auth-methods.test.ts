@@ -83,6 +83,8 @@ describe('several methods one after the other', () => {
         kind: 'auth-failed',
         what: expect.stringMatching(/admin@host is asked "Password:" at the login, and no password was given/),
         solve: expect.stringContaining('PORTFW_SSH_PASSWORD'),
+        shared: { what: expect.stringMatching(/^admin is asked "Password:" at the login/), own: host.publicAddress },
+        details: expect.arrayContaining(['agent: none, as SSH_AUTH_SOCK is not set']),
       });
     },
   );
@@ -405,8 +407,14 @@ describe('an agent', () => {
 });
 
 describe('many hosts that fail alike', () => {
+  let port: number;
+  beforeAll(async () => {
+    port = await startSshd(host, QUIET);
+  });
   const vars = () => ({
     ansible_host: host.publicAddress,
+    ansible_port: port,
+    ansible_ssh_common_args: `-o HostKeyAlias=${host.publicAddress}`,
     ansible_user: 'admin',
     ansible_ssh_private_key_file: lab.privateKeyFile,
     portfw_playbook: 'portaswitch',
@@ -442,8 +450,8 @@ describe('many hosts that fail alike', () => {
         ),
         `one  ${host.publicAddress}`,
         `two  ${host.publicAddress}`,
-        `user admin: ansible_user at ${inventory}:4:19`,
-        `key ${file(`strange-${command}`)}: ansible_ssh_private_key_file at ${inventory}:5:35`,
+        `user admin: ansible_user at ${inventory}:6:19`,
+        `key ${file(`strange-${command}`)}: ansible_ssh_private_key_file at ${inventory}:7:35`,
         'agent: none, as SSH_AUTH_SOCK is not set',
         expect.stringMatching(
           /^looked at: the inventory .*refused\.yaml; no ansible\.cfg \(looked for .*; no ssh_config$/,
@@ -473,7 +481,7 @@ describe('many hosts that fail alike', () => {
     expect(messageIn(stdout)).toEqual([
       expect.stringMatching(/^2 hosts: refused: the account has no root rights on the host/),
       'one, two',
-      expect.stringMatching(/^user admin: ansible_user at .*rootless\.yaml:4:19$/),
+      expect.stringMatching(/^user admin: ansible_user at .*rootless\.yaml:6:19$/),
       'become is off: nothing turns it on',
       expect.stringMatching(/^looked at: /),
       expect.stringMatching(/^To solve it: add --become to this command/),
@@ -481,15 +489,15 @@ describe('many hosts that fail alike', () => {
   });
 
   it('an unknown host key is one message, whose command makes both known', async () => {
-    const inventory = inventoryOf('unknown.yaml', {});
+    const inventory = inventoryOf('unknown.yaml', { ansible_ssh_common_args: '-C' });
     const known = file('keys-to-come');
     const facts = () => portfw('facts', inventory, '--ssh-config', 'none', '--known-hosts', known);
     const { exitCode, stdout } = await facts();
     expect(exitCode).toBe(3);
     const message = messageIn(stdout);
     expect(message[0]).toBe('2 hosts: unreachable: the host key is unknown');
-    expect(message[1]).toMatch(new RegExp(`^one  ${host.publicAddress} ssh-ed25519 SHA256:\\S+$`));
-    const command = `ssh-keyscan ${host.publicAddress} >> ${known}`;
+    expect(message[1]).toMatch(new RegExp(`^one  \\[${host.publicAddress}\\]:${port} ssh-ed25519 SHA256:\\S+$`));
+    const command = `ssh-keyscan -p ${port} ${host.publicAddress} >> ${known}`;
     expect(message.at(-1)).toBe(command);
     execFileSync('sh', ['-c', command], { stdio: 'ignore' });
     expect((await facts()).exitCode).toBe(0);

@@ -98,6 +98,11 @@ const overInner = (changes: Partial<SshEndpoint> = {}): SshEndpoint =>
     privateKeyFiles: [file('inner-operator')],
     ...changes,
   });
+/** The same jump host, as the variables of each host name it. */
+const writtenAt = (line: number): Partial<SshEndpoint> => {
+  const location = { file: 'hosts.yaml', line: line + 1, column: 1, secret: null };
+  return { options: [{ option: 'User', value: 'admin', by: { name: '-J', location } }] };
+};
 const through = (...hops: readonly SshEndpoint[]): Target['route'] => ({ kind: 'jump', hops });
 const target = (route: Target['route'], changes: Partial<Target> = {}): Target =>
   targetOf(lab, host, { address: host.privateAddress, connectTimeoutMs: 5000, route, ...changes });
@@ -154,7 +159,9 @@ describe('jump hosts', () => {
       const [before, behind] = [await loginsAt(bastion, bastionPort), await loginsAt(inner, innerPort)];
       const ports = await inRun(async (transport) => {
         const outcomes = await Promise.all(
-          Array.from({ length: 20 }, () => transport.connect(target(through(overBastion(), overInner())))),
+          Array.from({ length: 20 }, (_, index) =>
+            transport.connect(target(through(overBastion(writtenAt(index)), overInner()))),
+          ),
         );
         const seen = await Promise.all(
           outcomes.map(async (outcome) => {

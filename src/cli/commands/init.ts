@@ -2,7 +2,7 @@ import { existsSync, linkSync, mkdirSync, realpathSync, renameSync, rmSync, writ
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
-import type { Vault } from '../../ansible/vault/vault.ts';
+import { Vault } from '../../ansible/vault/vault.ts';
 import { shown } from '../../core/shown.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { loadPlaybook } from '../../matrix/load-playbook.ts';
@@ -29,7 +29,8 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   const file = name ?? (from.length === 0 ? 'inventory.yaml' : 'portfw.yaml');
   checkPlace(file, from, flags);
   usableConfig();
-  const vault = await vaultFrom(flags);
+  // Nothing of a first inventory is encrypted: no password is asked for.
+  const vault = from.length === 0 ? new Vault([]) : await vaultFrom(flags);
   const inventory = from.length === 0 ? null : await load(from, vault);
   const playbooks = shippedNames('playbook');
   const asking = flags.yes !== true && terminal.interactive ? openQuestions(terminal) : null;

@@ -3,7 +3,7 @@ import type { AuthHandlerMiddleware, Client, ServerHostKeyAlgorithm } from 'ssh2
 import type { Fault } from '../../core/failure.ts';
 import { redacted } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { ConnectFailure } from '../connection.ts';
+import type { ConnectFailure, ConnectFault } from '../connection.ts';
 import type { AnswerQuestion } from '../logins.ts';
 import { AuthSequence } from './auth-sequence.ts';
 import type { Carrier } from './carrier.ts';
@@ -54,8 +54,7 @@ export class SshLogin {
   constructor(goal: LoginGoal, means: LoginMeans) {
     this.#goal = goal;
     this.#means = means;
-    const account = `${goal.user}@${goal.name}`;
-    const answers = new Answers(account, goal.password, means.ask, goal.words.role === 'jump host');
+    const answers = new Answers(this.#account(), goal.password, means.ask, goal.words.role === 'jump host');
     this.#answers = answers;
     this.#sequence = new AuthSequence(goal.user, means.plan.attempts, answers, (instructions, prompts, finish) => {
       // A person may take longer than a server.
@@ -162,16 +161,24 @@ export class SshLogin {
     next(password === null ? false : { type: 'password', username: this.#goal.user, password });
   }
 
-  #refused(text: Fault): ConnectFailure {
+  #account(): string {
+    return `${this.#goal.user}@${this.#goal.name}`;
+  }
+
+  #refused(text: ConnectFault): ConnectFailure {
     const { tried, offered } = this.#sequence;
     return { kind: 'auth-failed', tried, offered, ...text };
   }
 
   /** A question is usually asked because a key was not accepted: that is what the user should fix. */
-  #withTried({ what, solve }: Fault): Fault {
+  #withTried({ what, solve }: Fault): ConnectFault {
     const keys = this.#sequence.tried.filter((label) => label !== 'keyboard-interactive' && label !== 'password');
     const before = [...(keys.length === 0 ? [] : [`tried ${keys.join(', ')}`]), ...this.#means.plan.notes];
-    return { what: before.length === 0 ? what : `${what} (${before.join('; ')})`, solve };
+    const full = before.length === 0 ? what : `${what} (${before.join('; ')})`;
+    const account = this.#account();
+    if (!full.startsWith(account)) return { what: full, solve };
+    const { user, address } = this.#goal;
+    return { what: full, solve, shared: { what: `${user}${full.slice(account.length)}`, own: address, solve } };
   }
 
   async #verifyHostKey(key: Buffer): Promise<boolean> {

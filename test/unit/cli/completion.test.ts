@@ -55,6 +55,10 @@ describe('what may stand at the cursor', () => {
     ],
     [['inventory', HOSTS, '--host', 'b'], ['bill1']],
     [
+      ['inventory', HOSTS, '--settings', 'bi'],
+      ['billing', 'bill1'],
+    ],
+    [
       ['plan', HOSTS, '--playbook', 'porta'],
       ['portaswitch', 'portaswitch-ocs'],
     ],

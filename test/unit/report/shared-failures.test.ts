@@ -106,6 +106,14 @@ describe('a failure that several hosts have', () => {
     }
   });
 
+  it('lists the hosts as the inventory does, in whatever order they end', () => {
+    const output = new Written();
+    const report = new PlainReport(output, 0);
+    const [started, ...rest] = runOf(THREE);
+    for (const event of [started!, ...rest.slice(0, -1).reverse(), rest.at(-1)!]) report.event(event);
+    expect(output.text).toMatch(/ web1 .*\n +web2 .*\n +gate /);
+  });
+
   it('of one host keeps the words for one', () => {
     const text = plain(new Map([['web1', unknownKey(11)]]));
     expect(text).toBe(
