@@ -97,7 +97,11 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
     ['no command', [], /Usage: portfw/],
     ['an unknown command', ['aply', GOOD], /unknown command 'aply'\n\(Did you mean apply\?\)/],
     ['an unknown flag', ['apply', GOOD, '--lmit', 'x'], /unknown option '--lmit'\n\(Did you mean --limit\?\)/],
-    ['a missing inventory', ['plan'], /no inventory is named\n {4}Name a file/],
+    [
+      'a missing inventory',
+      ['plan'],
+      /no inventory is named, and .*\n {4}There is .*: write "portfw COMMAND -i inventories"/,
+    ],
     ['an empty inventory', ['plan', GOOD, '-i', ''], /the name of an inventory is empty/],
     ['a missing argument', ['completion'], /missing required argument 'shell'/],
     ['an argument too many', ['matrix', 'portaswitch', 'portaswitch'], /too many arguments/],
