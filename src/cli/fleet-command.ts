@@ -1,4 +1,5 @@
-import type { FleetEvent } from '../fleet/events.ts';
+import type { Problem } from '../core/problem.ts';
+import type { FleetEvent, RunSummary } from '../fleet/events.ts';
 import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
 import { NdjsonReport } from '../report/json/ndjson.ts';
 import type { Report } from '../report/report.ts';
@@ -8,7 +9,7 @@ import { resultsText } from '../report/terminal/results-text.ts';
 import { closingTable } from '../report/terminal/table.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
-import { prepareRun } from './prepare-run.ts';
+import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import type { RunFlags } from './run-flags.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -29,6 +30,15 @@ export interface FleetCommandOptions {
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface) => FleetCommand;
+  /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
+  readonly take?: (taken: TakenRun) => void;
+}
+
+/** What came out of a run, for a command that shows it in its own way. */
+export interface TakenRun {
+  readonly summary: RunSummary;
+  readonly context: PreparedRun['context'];
+  readonly warnings: readonly Problem[];
 }
 
 /**
@@ -44,7 +54,8 @@ export async function runOverFleet(
 ): Promise<number> {
   const terminal = openTerminal(flags.color);
   const prepared = await prepareRun(sources, flags, options.matrix);
-  if (prepared.warnings.length > 0) terminal.error(problemsText(prepared.warnings, terminal.errorStyle));
+  if (prepared.warnings.length > 0 && options.take === undefined)
+    terminal.error(problemsText(prepared.warnings, terminal.errorStyle));
 
   const report = await openReport(terminal, flags);
   const interruption = listenForInterruption(
@@ -99,7 +110,8 @@ export async function runOverFleet(
       emit,
     });
     await report.rest();
-    if (flags.json !== true) {
+    if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
+    else if (flags.json !== true) {
       const results = resultsText(summary, { style: terminal.style, verbosity: flags.verbose });
       const table = closingTable(summary, durations, { style: terminal.style, width: terminal.width });
       terminal.out(`\n${results === '' ? '' : `${results}\n`}${table}`);
