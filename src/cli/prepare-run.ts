@@ -50,7 +50,7 @@ export async function prepareRun(
   flags: RunFlags,
   matrix: 'required' | 'optional',
 ): Promise<PreparedRun> {
-  const vault = await vaultFrom(flags);
+  const vault = flags.vault ?? (await vaultFrom(flags));
   const { inventory, settings, plays, problems } = await readFiles(sources, flags.playbook ?? null, matrix, vault);
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
@@ -203,8 +203,8 @@ function targetWithFlags(target: Target, flags: RunFlags): Target {
 async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
   return {
     acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: '),
-    becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: '),
+    sshPassword: await secret('sshPassword', flags.askPass === true, 'SSH password: ', flags.asked),
+    becomePassword: await secret('becomePassword', flags.askBecomePass === true, 'Password for sudo: ', flags.asked),
     // Set but empty means no agent, as to OpenSSH.
     agentSocket: process.env['SSH_AUTH_SOCK'] || null,
     localUser: localUser(),
@@ -215,12 +215,18 @@ async function targetOptions(flags: RunFlags): Promise<TargetOptions> {
 }
 
 /** A password from a prompt when the user wants one, else from the environment. */
-async function secret(name: SecretName, ask: boolean, prompt: string): Promise<Secret | null> {
-  const given = secretFromEnvironment(name);
-  if (!ask) return given;
+async function secret(
+  name: SecretName,
+  ask: boolean,
+  prompt: string,
+  asked: Map<SecretName, Secret> | undefined,
+): Promise<Secret | null> {
+  const given = asked?.get(name) ?? secretFromEnvironment(name);
+  if (!ask || asked?.has(name) === true) return given;
   const outcome = await promptSecret(prompt);
   switch (outcome.kind) {
     case 'entered':
+      asked?.set(name, outcome.secret);
       return outcome.secret;
     case 'no-terminal':
       if (given !== null) return given;

@@ -1,3 +1,6 @@
+import type { Vault } from '../ansible/vault/vault.ts';
+import type { SecretName } from '../core/environment.ts';
+import type { Secret } from '../core/secret.ts';
 import type { InventoryFlag } from './inventory-sources.ts';
 import type { VaultFlags } from './vault-flags.ts';
 
@@ -20,6 +23,9 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly askPass?: boolean;
   /** Seconds. */
   readonly connectTimeout?: number;
+  /** Of a command that runs twice over the hosts: the vault that is open already, and the passwords that were asked for. */
+  readonly vault?: Vault;
+  readonly asked?: Map<SecretName, Secret>;
   /** Of `plan`, `apply` and `rollback`: hosts whose change may fail the lockout proof. */
   readonly acceptLockout?: readonly string[];
   /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */
@@ -27,3 +33,9 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   /** `false` for `--no-color`. */
   readonly color: boolean;
 }
+
+/** Those of them that `portfw init --look` takes: how to log in, how many at once, and how to show it. */
+export const LOOK_FLAGS = [
+  ...(['forks', 'verbose', 'privateKey', 'askPass', 'askBecomePass', 'acceptNewHostKeys'] as const),
+  ...(['knownHosts', 'sshConfig', 'connectTimeout', 'color'] as const),
+] as const satisfies readonly (keyof RunFlags)[];

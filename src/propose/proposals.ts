@@ -1,5 +1,6 @@
 import type { HostFacts } from '../facts/facts.ts';
 import type { Play } from '../matrix/matrix.ts';
+import type { LeftOut } from '../settings/left-out.ts';
 import type { HostSettings } from '../settings/settings-types.ts';
 
 /** A host that answered, with what the inventory says of it already. */
@@ -31,6 +32,8 @@ export interface Seen {
   readonly missed: readonly MissedHost[];
   /** The groups of the inventory, without `all` and `ungrouped`: all their hosts, also those of their children. */
   readonly groups: ReadonlyMap<string, readonly string[]>;
+  /** Hosts that are not for portfw, because of their connection. */
+  readonly leftOut: readonly LeftOut[];
   /** In the order of preference. */
   readonly playbooks: readonly Candidate[];
 }
@@ -47,7 +50,8 @@ export type Setting =
   | { readonly variable: 'portfw_interfaces'; readonly public: readonly string[]; readonly private: readonly string[] }
   | { readonly variable: 'portfw_vips'; readonly vips: readonly string[] }
   | { readonly variable: 'portfw_roles'; readonly roles: readonly string[] }
-  | { readonly variable: 'portfw_management'; readonly sources: readonly string[] };
+  | { readonly variable: 'portfw_management'; readonly sources: readonly string[] }
+  | { readonly variable: 'portfw_managed'; readonly managed: false };
 
 /** A setting by its variable. */
 export type SettingOf<V extends Setting['variable']> = Extract<Setting, { readonly variable: V }>;

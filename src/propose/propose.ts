@@ -1,6 +1,7 @@
+import type { LeftOut } from '../settings/left-out.ts';
 import { privateNetworks, proposeInterfaces } from './interfaces.ts';
 import { proposeManagement } from './management.ts';
-import { choice, type MissedHost, type Proposal, type Seen } from './proposals.ts';
+import { choice, line, type MissedHost, type Proposal, type Seen } from './proposals.ts';
 import { proposeRoles } from './roles.ts';
 import { proposeVirtualAddresses } from './virtual-addresses.ts';
 
@@ -16,7 +17,14 @@ export function propose(seen: Seen): readonly Proposal[] {
     ...proposeVirtualAddresses(seen),
     ...proposeManagement(seen, privateNetworks(interfaces)),
     ...seen.missed.map((host) => openHost(host, interfaces)),
+    ...seen.leftOut.map(unmanaged),
   ];
+}
+
+/** A host that no run is for: written down, so that nobody is asked about it again. */
+function unmanaged({ host, why, connection }: LeftOut): Proposal {
+  const evidence = `ansible_connection: ${connection}${why === 'connection' ? '' : ': the machine that portfw runs on'}`;
+  return line({ kind: 'host', name: host }, { variable: 'portfw_managed', managed: false }, [evidence]);
 }
 
 /** What is left open for a host that told nothing: the lines of other hosts, to choose from. */

@@ -92,6 +92,7 @@ function settles({ findings, found }: Fit): boolean {
 /** The main playbook, unless only another one finds the host's roles. */
 function playbookOf(host: SeenHost, main: string, seen: Seen, fits: Fits): string {
   const under = (name: string): Fit | undefined => fits.get(name)?.get(host.name);
+  if (isSet(host, 'portfw_playbook') && host.settings.playbook !== null) return host.settings.playbook;
   const fit = under(main);
   if (fit !== undefined && settles(fit)) return main;
   const other = ranked(seen, fits).find((name) => name !== main && under(name) !== undefined && settles(under(name)!));
