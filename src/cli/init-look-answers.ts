@@ -47,8 +47,8 @@ export function withAnswers(proposals: readonly Proposal[], answers: InitAnswers
   );
   const kept = proposals.filter((one) => {
     if (one.kind === 'seen') return true;
-    const variable = one.kind === 'line' ? one.setting.variable : one.options[0]?.variable;
-    if (one.scope.kind === 'all') return variable === undefined || !replaced.includes(variable);
+    const variable = one.kind === 'line' ? one.setting.variable : one.variable;
+    if (one.scope.kind === 'all') return !replaced.includes(variable);
     if (variable === 'portfw_roles') return !declared.has(one.scope.name);
     return !(otherVips && one.kind === 'line' && variable === 'portfw_vips');
   });

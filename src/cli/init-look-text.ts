@@ -11,7 +11,7 @@ export interface OpenItem {
   readonly line: number;
   /** `null` for all hosts. */
   readonly host: string | null;
-  readonly variable: Setting['variable'] | null;
+  readonly variable: Setting['variable'];
   readonly text: string;
 }
 
@@ -110,6 +110,7 @@ class Writer {
     );
     if (names.size === 0) return;
     this.put(0, '', `  ${title}`);
+    if (kind === 'host') this.comment(4, 'Roles are found at each run: they need no line here.');
     for (const name of names) {
       this.#lineOf.set(name, this.#lines.length + 1);
       const own = proposals.filter(({ scope }) => scope.kind === kind && scope.name === name);
@@ -138,12 +139,7 @@ class Writer {
         this.comment(indent, `TO DECIDE: ${one.question}`, '  ');
         const place = this.#lines.length;
         this.#evidence(indent, one.evidence);
-        this.#ask(
-          one.scope,
-          first?.variable ?? null,
-          one.question,
-          first === undefined ? place : this.#lines.length + 1,
-        );
+        this.#ask(one.scope, one.variable, one.question, first === undefined ? place : this.#lines.length + 1);
         if (first === undefined) return;
         const short = first.variable === 'portfw_roles' && others.length > 0;
         const rest = others.map((other) => (other.variable === 'portfw_roles' ? list(other.roles) : ''));
@@ -158,7 +154,7 @@ class Writer {
     for (const text of evidence) this.comment(indent, `- ${text}`, '  ');
   }
 
-  #ask(scope: Scope, variable: Setting['variable'] | null, question: string, place: number): void {
+  #ask(scope: Scope, variable: Setting['variable'], question: string, place: number): void {
     const host = scope.kind === 'all' ? null : scope.name;
     this.#open.push({ line: place, host, variable, text: terminalLine(question) });
   }

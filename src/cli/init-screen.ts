@@ -32,6 +32,8 @@ const ANSWERED_BY: Readonly<Record<string, string>> = {
   'no-roles': 'portfw_roles',
   'no-interface': 'portfw_interfaces',
   'interface-not-found': 'portfw_interfaces',
+  'class-not-mapped': 'portfw_interfaces',
+  'no-vip': 'portfw_vips',
 };
 
 /** The closing text: what the plan says, and what is left to decide, numbered, each with its line. */

@@ -247,6 +247,7 @@ function openChoice(host: string, links: readonly Link[], own: Sides | undefined
   if (open.length === 0)
     return choice(
       host,
+      'portfw_interfaces',
       'which interface is public, and which private?',
       [],
       [links.length === 0 ? 'no interface with an address that could have a class was seen' : 'its networks overlap'],
@@ -260,7 +261,7 @@ function openChoice(host: string, links: readonly Link[], own: Sides | undefined
     ...base,
     [side]: sorted([...base[side], ...networks]),
   });
-  return choice(host, listed, [option('private'), option('public')].filter(valid), evidence);
+  return choice(host, 'portfw_interfaces', listed, [option('private'), option('public')].filter(valid), evidence);
 }
 
 function valid(value: Interfaces): boolean {

@@ -70,6 +70,7 @@ export type Proposal =
   | {
       readonly kind: 'choice';
       readonly scope: Scope;
+      readonly variable: Setting['variable'];
       readonly question: string;
       readonly options: readonly Setting[];
       readonly evidence: readonly string[];
@@ -87,14 +88,15 @@ export function line(
   return { kind: 'line', scope, setting, evidence, check };
 }
 
-/** Writes a choice. */
-export function choice(
+/** Writes a choice for one host. @param options may be empty: then the facts know no value */
+export function choice<V extends Setting['variable']>(
   host: string,
+  variable: V,
   question: string,
-  options: readonly Setting[],
+  options: readonly SettingOf<V>[],
   evidence: readonly string[],
 ): Extract<Proposal, { kind: 'choice' }> {
-  return { kind: 'choice', scope: { kind: 'host', name: host }, question, options, evidence };
+  return { kind: 'choice', scope: { kind: 'host', name: host }, variable, question, options, evidence };
 }
 
 /** Whether the inventory sets a variable for a host already: nothing is proposed over it. */

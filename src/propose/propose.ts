@@ -10,11 +10,12 @@ import { proposeVirtualAddresses } from './virtual-addresses.ts';
  * proposed for a host over what the inventory says of it already.
  */
 export function propose(seen: Seen): readonly Proposal[] {
+  const roles = proposeRoles(seen);
   const interfaces = proposeInterfaces(seen);
   return [
-    ...proposeRoles(seen),
+    ...roles.proposals,
     ...interfaces,
-    ...proposeVirtualAddresses(seen),
+    ...proposeVirtualAddresses(seen, roles.needVirtual),
     ...proposeManagement(seen, privateNetworks(interfaces)),
     ...seen.missed.map((host) => openHost(host, interfaces)),
     ...seen.leftOut.map(unmanaged),
@@ -29,7 +30,15 @@ function unmanaged({ host, why, connection }: LeftOut): Proposal {
 
 /** What is left open for a host that told nothing: the lines of other hosts, to choose from. */
 function openHost({ name, why }: MissedHost, interfaces: readonly Proposal[]): Proposal {
-  const found = interfaces.flatMap((one) => (one.kind === 'line' ? [one.setting] : []));
+  const found = interfaces.flatMap((one) =>
+    one.kind === 'line' && one.setting.variable === 'portfw_interfaces' ? [one.setting] : [],
+  );
   const options = [...new Map(found.map((setting) => [JSON.stringify(setting), setting])).values()];
-  return choice(name, 'nothing is known of this host: which interface is public, and which private?', options, [why]);
+  return choice(
+    name,
+    'portfw_interfaces',
+    'nothing is known of this host: which interface is public, and which private?',
+    options,
+    [why],
+  );
 }

@@ -1,4 +1,4 @@
-import { three } from '../core/lists.ts';
+import { few, three } from '../core/lists.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 import { detectRoles } from '../roles/detect.ts';
 import type { Evidence, RoleFindings } from '../roles/findings.ts';
@@ -26,14 +26,21 @@ interface Fit {
 /** What all playbooks make of all hosts: playbook, host. */
 type Fits = ReadonlyMap<string, ReadonlyMap<string, Fit>>;
 
+/** What is proposed of playbooks and roles, and what follows from them. */
+export interface RoleProposals {
+  readonly proposals: readonly Proposal[];
+  /** Hosts with the role for which they need a virtual address. */
+  readonly needVirtual: ReadonlyMap<string, string>;
+}
+
 /**
  * The playbook whose matrix finds its roles on most hosts, another one for the hosts on which only that one does, and the roles
  * of each host under its playbook. Roles that are found need no line; where the evidence does not decide, the operator does.
  */
-export function proposeRoles(seen: Seen): readonly Proposal[] {
+export function proposeRoles(seen: Seen): RoleProposals {
   const fits: Fits = new Map(seen.playbooks.map((playbook) => [playbook.name, fitsOf(playbook, seen.hosts)]));
   const [main] = ranked(seen, fits);
-  if (main === undefined) return [];
+  if (main === undefined) return { proposals: [], needVirtual: new Map() };
   const own = new Map(seen.hosts.map((host) => [host.name, playbookOf(host, main, seen, fits)] as const));
   const values = new Map<string, SettingOf<'portfw_playbook'>>();
   for (const host of seen.hosts) {
@@ -51,7 +58,22 @@ export function proposeRoles(seen: Seen): readonly Proposal[] {
       checkOf(setting.playbook, hosts, settled, fits),
     );
   });
-  return [...lines, ...seen.hosts.flatMap((host) => rolesOf(host, fits.get(own.get(host.name)!)?.get(host.name)))];
+  const fitOf = (host: SeenHost): Fit | undefined => fits.get(own.get(host.name)!)?.get(host.name);
+  const needVirtual = seen.hosts.flatMap((host) => {
+    const role = needsVirtual(fitOf(host));
+    return role === null ? [] : [[host.name, role] as const];
+  });
+  return {
+    proposals: [...lines, ...seen.hosts.flatMap((host) => rolesOf(host, fitOf(host)))],
+    needVirtual: new Map(needVirtual),
+  };
+}
+
+/** The first role that opens ports on virtual addresses whatever is turned on. */
+function needsVirtual(fit: Fit | undefined): string | null {
+  const opens = (role: string): boolean =>
+    fit?.matrix.roles.get(role)?.rules.some((rule) => rule.interface === 'vip' && rule.feature === null) === true;
+  return detected(fit).find(opens) ?? null;
 }
 
 function fitsOf(playbook: Candidate, hosts: readonly SeenHost[]): ReadonlyMap<string, Fit> {
@@ -146,32 +168,29 @@ function rolesOf(host: SeenHost, fit: Fit | undefined): readonly Proposal[] {
   const roles = findings.roles.filter((role) => role.because !== 'every-host');
   const texts = roles.map((role) =>
     role.because === 'declared'
-      ? `${role.role}: declared`
-      : `${role.role}, ${percent(role.confidence)}: ${because(role.evidence)}`,
+      ? `role ${role.role}: declared`
+      : `role ${role.role}, ${percent(role.confidence)}: ${because(role.evidence)}`,
   );
   const { verdict } = findings;
   switch (verdict.kind) {
     case 'settled':
-      return [
-        {
-          kind: 'seen',
-          scope,
-          evidence: [...(texts.length === 0 ? [] : ['roles, found at each run:']), ...texts, ...findings.warnings],
-        },
-      ];
+      return [{ kind: 'seen', scope, evidence: [...texts, ...findings.warnings] }];
     case 'ambiguous': {
       const sure = roles.map(({ role }) => role);
       const options = [...verdict.candidates.map((name) => [...sure, name]), ...(sure.length > 0 ? [sure] : [])];
       const weak = findings.candidates
         .filter(({ role }) => verdict.candidates.includes(role))
-        .map(({ role, confidence, evidence }) => `${role}, ${percent(confidence)}, not enough: ${because(evidence)}`);
+        .map(
+          ({ role, confidence, evidence }) => `role ${role}, ${percent(confidence)}, not enough: ${because(evidence)}`,
+        );
       const question = `which roles? ${three(verdict.unexplained)} fits ${verdict.candidates.join(', ')}`;
-      return [choice(host.name, question, options.map(declared), [...texts, ...weak])];
+      return [choice(host.name, 'portfw_roles', question, options.map(declared), [...texts, ...weak])];
     }
     case 'none':
       return [
         choice(
           host.name,
+          'portfw_roles',
           'which roles? None was found',
           [declared([])],
           ['an empty list is only what every host plays'],
@@ -185,7 +204,12 @@ function declared(roles: readonly string[]): SettingOf<'portfw_roles'> {
 }
 
 function because(evidence: readonly Evidence[]): string {
-  return evidence.length === 0 ? 'applied before' : evidence.map(({ text }) => text).join('; ');
+  return evidence.length === 0
+    ? 'applied before'
+    : few(
+        evidence.map(({ text }) => text),
+        '; ',
+      );
 }
 
 function percent(share: number): string {

@@ -9,6 +9,8 @@ import { placeSettings } from './scopes.ts';
 
 /** What moves addresses between hosts, by its processes and units. */
 const MANAGERS = ['keepalived', 'pacemakerd', 'corosync', 'heartbeat', 'ucarp'];
+/** Programs by the name of what they are a part of. */
+const NAMES: Readonly<Record<string, string>> = { pacemakerd: 'pacemaker' };
 const MANAGER_UNITS = /^(keepalived|pacemaker|corosync|heartbeat|ucarp)(?:@.*)?\.service$/;
 
 /** An address beyond a host's own. */
@@ -20,95 +22,107 @@ interface Extra {
   readonly why: string;
 }
 
+/** What is known of the hosts, for the proposals of one fleet. */
+interface Known {
+  readonly hosts: readonly SeenHost[];
+  readonly extras: ReadonlyMap<string, readonly Extra[]>;
+  /** Hosts with the role for which they need a virtual address. */
+  readonly needed: ReadonlyMap<string, string>;
+  /** Host, virtual address, why. */
+  readonly held: Map<string, Map<string, string>>;
+}
+
 /**
- * Virtual addresses: those that a host holds beyond its own, where a program that moves addresses runs. Hosts that keepalived
- * gave an interface with the same VRRP id on the same network share them. The configuration of these programs is not in the facts,
- * so what else may move, and where to, is asked.
+ * Virtual addresses: those that a host holds beyond its own, where a program that moves addresses runs, or where a role of the
+ * host opens its ports on such addresses only. Hosts with keepalived's interface of the same VRRP id on the same network share
+ * them. The configuration of these programs is not in the facts, so what else may move, and where to, is asked.
+ *
+ * @param needed hosts with the role for which they need a virtual address
  */
-export function proposeVirtualAddresses(seen: Seen): readonly Proposal[] {
+export function proposeVirtualAddresses(seen: Seen, needed: ReadonlyMap<string, string>): readonly Proposal[] {
   const hosts = seen.hosts.filter((host) => !isSet(host, 'portfw_vips'));
   const extras = new Map(hosts.map((host) => [host.name, extrasOf(host)] as const));
-  const held = new Map<string, Map<string, string>>();
-  const tell = (host: string, address: string, why: string): void => {
-    const own = held.get(host) ?? new Map<string, string>();
-    if (!own.has(address)) own.set(address, why);
-    held.set(host, own);
-  };
+  const known: Known = { hosts, extras, needed, held: new Map() };
   for (const host of hosts) {
-    for (const extra of extras.get(host.name)!) {
-      if (!isCertain(host, extra)) continue;
-      tell(host.name, extra.address, `${extra.address}: ${host.name} ${extra.interface} holds it: ${extra.why}`);
-      for (const other of hosts.filter((one) => one !== host && sharesVrrp(one, host, extra)))
-        tell(other.name, extra.address, `${extra.address}: ${other.name} has ${extra.vrrp} too, the same VRRP id`);
-    }
+    for (const extra of extras.get(host.name)!) if (isVirtual(host, extra, known)) hold(host, extra, known);
   }
   const values = new Map<string, SettingOf<'portfw_vips'>>();
-  for (const [host, own] of held) {
+  for (const [host, own] of known.held) {
     const vips = sorted(own.keys());
     if (PORTFW_SCHEMAS.portfw_vips.safeParse(vips).success) values.set(host, { variable: 'portfw_vips', vips });
   }
-  const lines = placeSettings(values, seen, 'portfw_vips', false).map(({ scope, setting, hosts: covered }) => {
-    const evidence = sorted(covered.flatMap((host) => [...held.get(host)!.values()]));
-    const cluster = sorted(
-      [...values].filter(([, value]) => value.vips.some((vip) => setting.vips.includes(vip))).map(([host]) => host),
-    );
-    const bond =
-      cluster.length < 2
-        ? []
-        : [`${three(cluster)} list the same address, so they are a cluster: nothing is filtered between them`];
-    return line(scope, setting, [...evidence, ...bond]);
+  const placed = placeSettings(values, seen, 'portfw_vips', false);
+  const lines = placed.map(({ scope, setting, hosts: covered }) => {
+    const evidence = sorted(covered.flatMap((host) => [...known.held.get(host)!.values()]));
+    const sharing = [...values].filter(([, { vips }]) => vips.some((vip) => setting.vips.includes(vip)));
+    const cluster = sorted(sharing.map(([host]) => host));
+    const bond = `${three(cluster)} list the same address, so they are a cluster: nothing is filtered between them`;
+    const doubtful = hosts.filter((host) => covered.includes(host.name) && managersOf(host.facts).length === 0);
+    const check = doubtful.length === 0 ? null : 'are these virtual addresses, and does no other host get them?';
+    return line(scope, setting, [...evidence, ...(cluster.length < 2 ? [] : [bond])], check);
   });
-  return [...lines, ...hosts.flatMap((host) => openVips(host, hosts, extras, held))];
+  return [...lines, ...hosts.flatMap((host) => openVips(host, known))];
+}
+
+function isVirtual(host: SeenHost, extra: Extra, { needed }: Known): boolean {
+  if (extra.vrrp !== null || managersOf(host.facts).length > 0) return true;
+  // Somebody who logs in to an address means the host, wherever the address may move to.
+  return needed.has(host.name) && extra.address !== host.facts.controllerPath?.serverAddress;
+}
+
+/** Notes an address for its holder and for the hosts that share its VRRP id. */
+function hold(host: SeenHost, extra: Extra, { hosts, needed, held }: Known): void {
+  const tell = (name: string, why: string): void => {
+    const own = held.get(name) ?? new Map<string, string>();
+    if (!own.has(extra.address)) own.set(extra.address, `${extra.address}: ${name} ${why}`);
+    held.set(name, own);
+  };
+  const managers = managersOf(host.facts);
+  const because =
+    managers.length > 0
+      ? `${managers.join(', ')} runs`
+      : `the role ${needed.get(host.name)} opens ports on such addresses`;
+  tell(host.name, `holds it on ${extra.interface}: ${extra.why}${extra.vrrp === null ? `, and ${because}` : ''}`);
+  for (const other of hosts)
+    if (other !== host && sharesVrrp(other, host, extra)) tell(other.name, `has the same VRRP id (${extra.vrrp})`);
 }
 
 /** What the facts leave open about the addresses of one host. */
-function openVips(
-  host: SeenHost,
-  hosts: readonly SeenHost[],
-  extras: ReadonlyMap<string, readonly Extra[]>,
-  held: ReadonlyMap<string, ReadonlyMap<string, string>>,
-): readonly Proposal[] {
-  const own = held.get(host.name);
-  const doubtful = extras.get(host.name)!.filter((extra) => !isCertain(host, extra));
-  if (doubtful.length > 0 && own === undefined) {
+function openVips(host: SeenHost, { hosts, extras, needed, held }: Known): readonly Proposal[] {
+  if (held.has(host.name)) return [];
+  const doubtful = extras.get(host.name)!;
+  if (doubtful.length > 0) {
     const evidence = doubtful.map(
       (extra) => `${extra.address} on ${extra.interface}: ${extra.why}; no program that moves addresses runs`,
     );
-    return [
-      choice(
-        host.name,
-        'does this address move to other hosts?',
-        options(doubtful.map(({ address }) => address)),
-        evidence,
-      ),
-    ];
+    const found = options(doubtful.map(({ address }) => address));
+    return [choice(host.name, 'portfw_vips', 'does this address move to other hosts?', found, evidence)];
   }
   const managers = managersOf(host.facts);
-  if (managers.length === 0 || own !== undefined) return [];
+  const role = needed.get(host.name);
+  if (managers.length === 0 && role === undefined) return [];
   const near = hosts.flatMap((other) => {
-    const theirs = [...(held.get(other.name)?.keys() ?? [])];
-    const same = managersOf(other.facts).some((name) => managers.includes(name));
-    return other === host || !same
-      ? []
-      : theirs
-          .filter((vip) => host.facts.interfaces.some((item) => onNetworkOf(item, vip)))
-          .map((vip) => ({ vip, other: other.name }));
+    const same =
+      managersOf(other.facts).some((name) => managers.includes(name)) ||
+      (role !== undefined && needed.get(other.name) === role);
+    const theirs = other === host || !same ? [] : [...(held.get(other.name)?.keys() ?? [])];
+    const reachable = theirs.filter((vip) => host.facts.interfaces.some((item) => onNetworkOf(item, vip)));
+    return reachable.map((vip) => ({ vip, other: other.name }));
   });
-  const runs = `${managers.join(', ')} runs, and the host holds no address beyond its own now`;
-  const unknown = 'which addresses may come to it is in its own configuration, which is not in the facts';
-  const evidence = [runs, ...near.map(({ vip, other }) => `${vip}, on ${other} now, is on the same network`), unknown];
-  return [choice(host.name, 'which virtual addresses may come to it?', options(near.map(({ vip }) => vip)), evidence)];
+  const evidence = [
+    ...(managers.length === 0 ? [] : [`${managers.join(', ')} runs, and the host holds no address beyond its own now`]),
+    ...(role === undefined ? [] : [`the role ${role} opens ports on virtual addresses only`]),
+    ...near.map(({ vip, other }) => `${vip}, on ${other} now, is on the same network`),
+    'which addresses may come to a host is in the configuration of its cluster, which is not in the facts',
+  ];
+  const found = options(near.map(({ vip }) => vip));
+  return [choice(host.name, 'portfw_vips', 'which virtual addresses may come to it?', found, evidence)];
 }
 
 function options(addresses: readonly string[]): readonly SettingOf<'portfw_vips'>[] {
   const vips = sorted(addresses);
-  return vips.length === 0 || !PORTFW_SCHEMAS.portfw_vips.safeParse(vips).success
-    ? []
-    : [{ variable: 'portfw_vips', vips }];
-}
-
-function isCertain(host: SeenHost, extra: Extra): boolean {
-  return extra.vrrp !== null || managersOf(host.facts).length > 0;
+  const isValid = vips.length > 0 && PORTFW_SCHEMAS.portfw_vips.safeParse(vips).success;
+  return isValid ? [{ variable: 'portfw_vips', vips }] : [];
 }
 
 /** Programs that move addresses, as they run on the host. */
@@ -116,10 +130,7 @@ function managersOf({ processes, units }: HostFacts): readonly string[] {
   const active = units.flatMap(({ name, active: state }) =>
     state === 'active' ? (MANAGER_UNITS.exec(name)?.[1] ?? []) : [],
   );
-  return sorted([
-    ...MANAGERS.filter((name) => processes.includes(name)).map((name) => name.replace(/d$/, '')),
-    ...active.map((name) => name.replace(/d$/, '')),
-  ]);
+  return sorted([...MANAGERS.filter((name) => processes.includes(name)), ...active].map((name) => NAMES[name] ?? name));
 }
 
 /** The addresses of a host beyond its own: single ones beside a network, further ones of a network, those of keepalived's interfaces. */
