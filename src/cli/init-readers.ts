@@ -47,7 +47,11 @@ export function readHosts(text: string): { hosts: readonly InitHost[] } | string
   const hosts: InitHost[] = [];
   const names = new Set<string>();
   const groups = new Set<string>();
-  for (const part of parts(text)) {
+  // A blank within a name is a mistake, and no second host.
+  for (const part of text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')) {
     const host = readHost(part);
     if (typeof host === 'string') return host;
     for (const name of namesOf(host)) {

@@ -167,8 +167,9 @@ describe('the shape of the code', () => {
     expect(around).toEqual([]);
   });
 
-  it('lets only the command line read the lint', () => {
-    const readers = internal.filter(({ from, to }) => stageOf(to) === 'lint' && stageOf(from) !== 'lint');
+  it.each(['lint', 'propose'])('lets only the command line read %s', (room) => {
+    const readers = internal.filter(({ from, to }) => stageOf(to) === room && stageOf(from) !== room);
+    expect(readers.length).toBeGreaterThan(0);
     expect(readers.filter(({ from }) => stageOf(from) !== 'cli').map(shown)).toEqual([]);
   });
 

@@ -48,6 +48,7 @@ const NEW: InitFile = {
   schema: '/schemas/inventory.schema.json',
   playbooks: ['img-gcems', 'portaswitch'],
   addresses: [],
+  leftOut: [],
 };
 
 const host = (group: string | null, name: string, address: string | null, ...roles: readonly string[]) => ({
@@ -73,8 +74,8 @@ const TEXTS: Readonly<Record<string, readonly [InitAnswers, InitFile]>> = {
         host('rtp', 'rtp[1:3].example.net', null),
       ],
       vips: [
-        { group: 'sip', address: '203.0.113.45' },
-        { group: 'rtp', address: '2001:db8:b::45' },
+        { on: 'group', name: 'sip', address: '203.0.113.45' },
+        { on: 'group', name: 'rtp', address: '2001:db8:b::45' },
       ],
       management: ['192.0.2.0/24'],
     },
@@ -85,7 +86,7 @@ const TEXTS: Readonly<Record<string, readonly [InitAnswers, InitFile]>> = {
       ...NOTHING,
       public: ['eth0'],
       hosts: [host(null, 'web1', null, 'web-admin')],
-      vips: [{ group: 'sip', address: '203.0.113.45' }],
+      vips: [{ on: 'group', name: 'sip', address: '203.0.113.45' }],
     },
     {
       ...NEW,
@@ -317,7 +318,6 @@ describe('portfw init', { timeout: 60_000 }, () => {
       'portaswich',
       '',
       'web/web1=198.51.100.20',
-      '',
       '203.0.113.0/24',
       '198.51.100.0/24',
       'ops',
