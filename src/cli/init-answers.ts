@@ -59,7 +59,8 @@ export async function initAnswers(
   found: FoundAnswers = NOTHING_FOUND,
 ): Promise<InitAnswers> {
   const put = putting(ask);
-  const { playbook, loaded } = await put(
+  const isSet = found !== NOTHING_FOUND && found.playbook === null;
+  const { playbook, loaded } = await (isSet ? putting(null) : put)(
     flags.playbook,
     '--playbook',
     `Which system is it (${world.playbooks.join(', ')}, or the path of a playbook)?`,

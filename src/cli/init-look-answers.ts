@@ -3,6 +3,7 @@ import type { InitAnswers } from './init-text.ts';
 
 /** What was found, as the answers to questions: their defaults. */
 export interface FoundAnswers {
+  /** `null` where each host has one already. */
   readonly playbook: string | null;
   readonly public: string;
   readonly private: string;
@@ -24,8 +25,16 @@ export function foundAnswers(proposals: readonly Proposal[]): FoundAnswers {
   };
 }
 
-/** The proposals, with what the user answered otherwise, or gave in flags, in their place. */
-export function withAnswers(proposals: readonly Proposal[], answers: InitAnswers): readonly Proposal[] {
+/**
+ * The proposals, with what the user answered otherwise, or gave in flags, in their place.
+ *
+ * @param insists whether a flag names the playbook: it is then written even where each host has one already
+ */
+export function withAnswers(
+  proposals: readonly Proposal[],
+  answers: InitAnswers,
+  insists: boolean,
+): readonly Proposal[] {
   const found = foundAnswers(proposals);
   const replaced: Setting['variable'][] = [];
   const added: Proposal[] = [];
@@ -33,7 +42,8 @@ export function withAnswers(proposals: readonly Proposal[], answers: InitAnswers
     replaced.push(setting.variable);
     if (!isEmpty) added.push(answered({ kind: 'all' }, setting));
   };
-  if (found.playbook !== answers.playbook) put({ variable: 'portfw_playbook', playbook: answers.playbook }, false);
+  if (found.playbook === null ? insists : answers.playbook !== found.playbook)
+    put({ variable: 'portfw_playbook', playbook: answers.playbook }, false);
   if (found.public !== joined(answers.public) || found.private !== joined(answers.private)) {
     const { public: open, private: closed } = answers;
     put({ variable: 'portfw_interfaces', public: open, private: closed }, open.length + closed.length === 0);

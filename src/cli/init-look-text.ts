@@ -27,7 +27,11 @@ export interface LookText {
  * The text of the file beside an inventory, from proposals. Pure. Values are only what the proposals' own checks and
  * {@link scalar} let through; what hosts say is in comments, on one line each and without control characters.
  */
-export function lookText(proposals: readonly Proposal[], answers: InitAnswers, context: InitFile): LookText {
+export function lookText(
+  proposals: readonly Proposal[],
+  account: Pick<InitAnswers, 'user' | 'become'>,
+  context: InitFile,
+): LookText {
   const writer = new Writer();
   writer.put(0, `# yaml-language-server: $schema=${context.schema}`, ...heading(context));
   writer.put(0, '# The lines below come from a look at the hosts. The comment above each line says why it is there.');
@@ -39,8 +43,6 @@ export function lookText(proposals: readonly Proposal[], answers: InitAnswers, c
     'portfw_playbook',
     `Which port tables go to which hosts: ${context.playbooks.join(', ')}, or a path.`,
   );
-  if (!all.some((one) => one.kind === 'line' && one.setting.variable === 'portfw_playbook'))
-    writer.put(4, `portfw_playbook: ${scalar(answers.playbook)}`);
   writer.put(0, '');
   writer.section(4, all, 'portfw_interfaces', 'Which interface is which, by the networks that they are on.');
   writer.put(0, '');
@@ -52,11 +54,11 @@ export function lookText(proposals: readonly Proposal[], answers: InitAnswers, c
     'portfw_management',
     'From these sources the hosts must stay reachable over SSH. On the public side, SSH is open only to them.',
   );
-  if (answers.user !== null || answers.become !== null) {
+  if (account.user !== null || account.become !== null) {
     writer.put(0, '');
     writer.comment(4, 'How portfw logs in, and becomes root.');
-    if (answers.user !== null) writer.put(4, `ansible_user: ${scalar(answers.user)}`);
-    if (answers.become !== null) writer.put(4, `ansible_become: ${String(answers.become)}`);
+    if (account.user !== null) writer.put(4, `ansible_user: ${scalar(account.user)}`);
+    if (account.become !== null) writer.put(4, `ansible_become: ${String(account.become)}`);
   }
   writer.scopes(proposals, 'host', 'hosts:');
   writer.scopes(proposals, 'group', 'children:');

@@ -4,7 +4,7 @@ import { terminalLine } from '../core/terminal-text.ts';
 import type { HostOutcome, RunSummary } from '../fleet/events.ts';
 import type { Style } from '../report/terminal/style.ts';
 import type { PlanLook } from './init-look.ts';
-import type { LookText, OpenItem } from './init-look-text.ts';
+import type { LookText } from './init-look-text.ts';
 
 /** As many as fit on a screen with the rest. */
 const MOST_ITEMS = 12;
@@ -55,12 +55,19 @@ export function screenText(screen: Screen, style: Style): string {
 }
 
 function itemsOf({ file, written, problems, plan }: Screen): readonly Item[] {
-  const open = written.open.map((item): Item & { readonly item: OpenItem } => ({
-    item,
-    where: `${file}:${item.line}`,
-    what: `${item.host === null ? '' : `${item.host}: `}${item.text}`,
-    solve: null,
-  }));
+  const asked = new Map<string, { readonly line: number; readonly hosts: string[] }>();
+  for (const { line, host, text } of written.open) {
+    const entry = asked.get(text) ?? { line, hosts: [] };
+    if (host !== null) entry.hosts.push(host);
+    asked.set(text, entry);
+  }
+  const open = [...asked].map(
+    ([text, { line, hosts }]): Item => ({
+      where: `${file}:${line}`,
+      what: `${hosts.length === 0 ? '' : `${three(hosts)}: `}${text}`,
+      solve: null,
+    }),
+  );
   const lint = (plan.kind === 'not-planned' ? [...problems, ...plan.problems] : problems).map((problem): Item => {
     const at = problem.location;
     return { where: at === null ? file : `${at.file}:${at.line}`, what: problem.what, solve: problem.solve };

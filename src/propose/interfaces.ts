@@ -1,7 +1,7 @@
 import { addressSpace } from '../core/address-space.ts';
 import { formatNetwork, parseNetwork } from '../core/addresses.ts';
 import { three } from '../core/lists.ts';
-import type { InterfaceFacts } from '../facts/facts.ts';
+import type { HostFacts, InterfaceFacts } from '../facts/facts.ts';
 import { interfacesOf, mapInterfaces, OF_ENGINES } from '../policy/interfaces.ts';
 import { MADE_BY_KEEPALIVED, standsOn, takesVips } from '../policy/virtual-addresses.ts';
 import { PORTFW_SCHEMAS } from '../settings/schema.ts';
@@ -75,7 +75,7 @@ export function proposeInterfaces(seen: Seen): readonly Proposal[] {
     if (value !== null) values.set(name, value);
     if (value === null || (own?.open.length ?? 0) > 0) without.push(openChoice(name, links.get(name)!, own, value));
   }
-  const placed = placeSettings(values, seen, 'portfw_interfaces', true);
+  const placed = placeSettings(values, seen, 'portfw_interfaces', 0.5);
   const lines = placed.map(({ scope, setting, hosts: covered }) => {
     const all = covered.map((host) => judged.get(host)!);
     return line(scope, setting, evidenceOf(all, on), checkOf(all));
@@ -99,7 +99,7 @@ function linksOf({ name: host, facts }: SeenHost): readonly Link[] {
   return facts.interfaces.flatMap((item): Link[] => {
     if (!item.up || !takesVips(item) || OF_ENGINES.test(item.name)) return [];
     if (tunnels.has(item.name) || TUNNELS.has(item.kind ?? '')) return [];
-    if (MADE_BY_KEEPALIVED.test(item.name) && standsOn(item, facts.interfaces) !== null) return [];
+    if (isMovable(item.name, facts)) return [];
     const network = networkOf(item);
     if (network === null) return [];
     const parsed = parseNetwork(network);
@@ -117,6 +117,18 @@ function linksOf({ name: host, facts }: SeenHost): readonly Link[] {
           },
         ];
   });
+}
+
+/** Whether an interface is one that keepalived makes for virtual addresses: it is what its parent is. */
+function isMovable(name: string, { interfaces }: Pick<HostFacts, 'interfaces'>): boolean {
+  const item = interfaces.find((one) => one.name === name);
+  return item !== undefined && MADE_BY_KEEPALIVED.test(name) && standsOn(item, interfaces) !== null;
+}
+
+/** The addresses on such interfaces. */
+function movable(facts: HostFacts): readonly string[] {
+  const own = facts.interfaces.filter((item) => isMovable(item.name, facts));
+  return own.flatMap((item) => item.addresses.map(({ address }) => address));
 }
 
 function isMain({ table }: { readonly table: string }): boolean {
@@ -176,17 +188,12 @@ function settingOf({ host, sides }: Sides): Interfaces | null {
       private: of('private', entry),
     };
     if (!PORTFW_SCHEMAS.portfw_interfaces.safeParse({ public: value.public, private: value.private }).success) continue;
-    const map = mapInterfaces(
-      {
-        ...host.settings,
-        interfaces: { public: value.public, private: value.private, vip: [], control: [] },
-        vips: [],
-      },
-      host.facts.interfaces,
-    );
-    const same = (['public', 'private'] as const).every(
-      (side) => interfacesOf(map, side).join(' ') === of(side, (link) => link.name).join(' '),
-    );
+    const interfaces = { public: value.public, private: value.private, vip: [], control: [] };
+    const map = mapInterfaces({ ...host.settings, interfaces, vips: movable(host.facts) }, host.facts.interfaces);
+    const same = (['public', 'private'] as const).every((side) => {
+      const names = interfacesOf(map, side).filter((name) => !isMovable(name, host.facts));
+      return names.join(' ') === of(side, (link) => link.name).join(' ');
+    });
     if (same && map.refusals.length === 0) return value;
   }
   return null;

@@ -57,7 +57,7 @@ export function proposeManagement(seen: Seen, inside: readonly string[]): readon
   const check =
     unknown.length === 0
       ? 'from where else do administrators log in? On the public side, SSH will be open only to this list'
-      : `which of the ${counted(unknown.length, 'other source')} in the comment is an administrator's? On the public side, SSH will be open only to this list`;
+      : `who of the other sources in the comment (${unknown.length}) is an administrator? On the public side, SSH will be open only to this list`;
   const setting = { variable: 'portfw_management', sources: sorted(chosen.map(({ address }) => address)) } as const;
   return [line({ kind: 'all' }, setting, evidence, check)];
 }

@@ -48,7 +48,8 @@ export function proposeRoles(seen: Seen): RoleProposals {
     if (!isSet(host, 'portfw_playbook') && PORTFW_SCHEMAS.portfw_playbook.safeParse(playbook).success)
       values.set(host.name, { variable: 'portfw_playbook', playbook });
   }
-  const placed = placeSettings(values, seen, 'portfw_playbook', true);
+  // Every host needs one, also those that were not seen.
+  const placed = placeSettings(values, seen, 'portfw_playbook', 0);
   const lines = placed.map(({ scope, setting, hosts }) => {
     const settled = hosts.filter((host) => fits.get(setting.playbook)?.get(host)?.findings.verdict.kind === 'settled');
     return line(

@@ -8,17 +8,17 @@ export interface Placed<S extends Setting> {
 }
 
 /**
- * Writes the settings of single hosts with few lines: what more than half of the hosts share is for all, what a whole group
+ * Writes the settings of single hosts with few lines: what most hosts share is for all, what a whole group
  * shares is for the group, the rest for the hosts. No host gets a value that is not its own, whatever Ansible's precedence:
  * a group is used only if all its hosts have the same value.
  *
- * @param forAll whether a line for all hosts may be written, also those that were not seen
+ * @param share the part of the hosts above which a value is for all hosts, also those that were not seen; 1 for never
  */
 export function placeSettings<S extends Setting>(
   values: ReadonlyMap<string, S>,
   seen: Seen,
   variable: S['variable'],
-  forAll: boolean,
+  share: number,
 ): readonly Placed<S>[] {
   const keyOf = (host: string): string => JSON.stringify(values.get(host));
   const sharing = new Map<string, string[]>();
@@ -29,8 +29,8 @@ export function placeSettings<S extends Setting>(
     placed.push({ scope, setting: values.get(hosts[0]!)!, hosts });
     for (const host of hosts) left.delete(host);
   };
-  const common = [...sharing.values()].find((hosts) => hosts.length * 2 > seen.hosts.length);
-  if (forAll && common !== undefined) place({ kind: 'all' }, common);
+  const [common = []] = [...sharing.values()].sort((a, b) => b.length - a.length);
+  if (common.length > share * seen.hosts.length) place({ kind: 'all' }, common);
   // A host that was not seen may be in the group, unless it has a value of its own.
   const free = new Set(seen.missed.filter((host) => !isSet(host, variable)).map(({ name }) => name));
   const groups = [...seen.groups].sort(([, a], [, b]) => b.length - a.length);

@@ -51,7 +51,7 @@ export function proposeVirtualAddresses(seen: Seen, needed: ReadonlyMap<string, 
     const vips = sorted(own.keys());
     if (PORTFW_SCHEMAS.portfw_vips.safeParse(vips).success) values.set(host, { variable: 'portfw_vips', vips });
   }
-  const placed = placeSettings(values, seen, 'portfw_vips', false);
+  const placed = placeSettings(values, seen, 'portfw_vips', 1);
   const lines = placed.map(({ scope, setting, hosts: covered }) => {
     const evidence = sorted(covered.flatMap((host) => [...known.held.get(host)!.values()]));
     const sharing = [...values].filter(([, { vips }]) => vips.some((vip) => setting.vips.includes(vip)));

@@ -74,24 +74,18 @@ export function proposeFor(fleet: Fleet): Proposed {
         return { name, playOf: (host: string) => plays.get(host) ?? null };
       }),
     });
-    const answers = {
-      playbook: 'portaswitch',
-      public: [],
-      private: [],
-      user: null,
-      become: null,
-      hosts: [],
-      vips: [],
-      management: [],
-    };
-    const file = lookText(proposals, answers, {
-      file: 'portfw.yaml',
-      from: ['hosts.ini'],
-      schema: 'inventory.schema.json',
-      playbooks: shippedNames('playbook'),
-      addresses: [],
-      leftOut: [],
-    });
+    const file = lookText(
+      proposals,
+      { user: null, become: null },
+      {
+        file: 'portfw.yaml',
+        from: ['hosts.ini'],
+        schema: 'inventory.schema.json',
+        playbooks: shippedNames('playbook'),
+        addresses: [],
+        leftOut: [],
+      },
+    );
     const added = path.join(folder, 'portfw.yaml');
     writeFileSync(added, file.text);
     return { proposals, file, inventory: readInventoryFiles([hostsFile, added]), facts };
