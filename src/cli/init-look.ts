@@ -19,7 +19,6 @@ const FORKS = 20;
 export interface Look {
   readonly proposals: readonly Proposal[];
   readonly seen: number;
-  readonly missed: readonly MissedHost[];
   readonly interrupted: boolean;
 }
 
@@ -72,7 +71,7 @@ export async function look(from: readonly string[], flags: RunFlags, playbooks: 
     leftOut: leftOut(settings.values()),
     playbooks: candidates,
   });
-  return { proposals, seen: hosts.length, missed, interrupted: summary.interrupted };
+  return { proposals, seen: hosts.length, interrupted: summary.interrupted };
 }
 
 function whyOf(outcome: HostOutcome): string {

@@ -8,7 +8,7 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import { loadPlaybook } from '../../matrix/load-playbook.ts';
 import { shippedNames, shippedSchemaFile } from '../../matrix/shipped.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
-import { isLeftOut, leftOut } from '../../settings/left-out.ts';
+import { isLeftOut, leftOut, leftOutText } from '../../settings/left-out.ts';
 import { readSettings } from '../../settings/read-settings.ts';
 import { sshConfigFiles } from '../../transport/target.ts';
 import { EXIT, exitCodeOf } from '../exit-codes.ts';
@@ -70,6 +70,7 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
   } finally {
     asking?.close();
   }
+  terminal.out(`${written === null ? '' : '\n'}${writtenText(context)}`);
   return written === null ? report(file, from, vault, terminal) : closeLook(context, written, run, vault, terminal);
 }
 
@@ -101,8 +102,15 @@ function triedPlaybooks(flags: InitFlags, world: InitWorld): readonly string[] {
   return [read.playbook];
 }
 
-function nothingSeen({ missed, interrupted }: Look, terminal: Terminal): number {
-  for (const { name, why } of missed) terminal.error(`${terminalLine(name)}: ${terminalLine(why)}\n`);
+/** Says what was written, and which hosts are marked in it as not for portfw: a file of variables has no place for that. */
+function writtenText({ file, leftOut: out }: InitFile): string {
+  const marked =
+    out.length === 0 || isVariablesFile(file) ? '' : `portfw_managed: false is written for ${leftOutText(out)}\n`;
+  return `${terminalLine(file)} is written\n${marked}`;
+}
+
+/** The run has said of each host why. */
+function nothingSeen({ interrupted }: Look, terminal: Terminal): number {
   terminal.error(
     interrupted
       ? '\nnothing was written\n'
@@ -119,7 +127,7 @@ async function closeLook(
   vault: Vault,
   terminal: Terminal,
 ): Promise<number> {
-  terminal.out(`\n${terminalLine(file)} is written\n\n`);
+  terminal.out('\n');
   const today = new Date().toISOString().slice(0, 10);
   const sources = [...from, file];
   const sshConfig = sshConfigFiles(run.sshConfig ?? null);
@@ -216,7 +224,6 @@ function write(file: string, text: string, force: boolean): void {
 
 /** Says what was written, what lint thinks of it, and what to do next. */
 async function report(file: string, from: readonly string[], vault: Vault, terminal: Terminal): Promise<number> {
-  terminal.out(`${terminalLine(file)} is written\n`);
   const sources = isVariablesFile(file) ? from : [...from, file];
   const today = new Date().toISOString().slice(0, 10);
   const { problems } = await lintFiles([], { today, vault, together: sources });

@@ -215,7 +215,7 @@ describe('the screen', () => {
     const lines = written.text.split('\n');
     const roles = lines.findIndex((line) => line.includes('# portfw_roles: [web-admin]  # or [radius, web-admin]')) + 1;
     const management = lines.findIndex((line) => line.includes('portfw_management: [192.0.2.9]')) + 1;
-    const web2 = lines.findIndex((line) => line === '    web2:') + 1;
+    const web2 = lines.indexOf('    web2:') + 1;
     expect(Math.min(roles, management, web2)).toBeGreaterThan(0);
     const text = screen([
       ['web1', { kind: 'refused', failure: failure('roles-ambiguous', 'tcp/443 fits two roles') }],
