@@ -8,6 +8,7 @@ import { loadPlaybook } from '../matrix/load-playbook.ts';
 import type { Candidate, MissedHost, Proposal, SeenHost } from '../propose/proposals.ts';
 import { propose } from '../propose/propose.ts';
 import { leftOut } from '../settings/left-out.ts';
+import type { HostSettings } from '../settings/settings-types.ts';
 import { runOverFleet, type TakenRun } from './fleet-command.ts';
 import type { InitFlags } from './init-answers.ts';
 import type { RunFlags } from './run-flags.ts';
@@ -56,7 +57,7 @@ export async function look(from: readonly string[], flags: RunFlags, playbooks: 
     const through = job.target.kind === 'ssh' && job.target.route.kind !== 'direct';
     if (outcome.kind === 'facts')
       hosts.push({ name, settings: job.settings, facts: outcome.facts, throughOther: through });
-    else missed.push({ name, settings: job.settings, why: whyOf(outcome) });
+    else missed.push({ name, settings: job.settings, why: whyOf(outcome, job.settings) });
   }
   const own = [...settings.values()].flatMap(({ managed, playbook }) => (managed ? (playbook ?? []) : []));
   const candidates = [...new Set([...playbooks, ...own])].map((name): Candidate => {
@@ -74,7 +75,10 @@ export async function look(from: readonly string[], flags: RunFlags, playbooks: 
   return { proposals, seen: hosts.length, interrupted: summary.interrupted };
 }
 
-function whyOf(outcome: HostOutcome): string {
+function whyOf(outcome: HostOutcome, settings: HostSettings): string {
+  // The reason may hold the address, and the file that it is written into is not encrypted.
+  const places = [settings.locate(['ansible_ssh_host']), settings.locate(['ansible_host'])];
+  if (places.some((place) => place !== null && place.secret !== null)) return `it ended as ${outcome.kind}`;
   switch (outcome.kind) {
     case 'unreachable':
     case 'refused':
