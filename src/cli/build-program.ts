@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
-import { MOST_FORKS } from './run-flags.ts';
+import { LOOK_FLAGS, MOST_FORKS } from './run-flags.ts';
 
 const SSH_CONFIG = "read this file instead of the user's and the system's ssh_config; none: read no file";
 
@@ -170,18 +170,23 @@ function fileCommands(program: Command, done: Done): void {
     .description('write a first inventory, or a file with additions to an Ansible inventory')
     .argument('[file]', 'the file to write: inventory.yaml, or portfw.yaml with --from')
     .option('--from <inventory>', 'an existing Ansible inventory; it is not changed; may be repeated', collect)
+    .option('--look', 'with --from: contact the hosts, read-only, and propose what they show')
     .option('--playbook <name-or-file>', 'the playbook: one that ships with portfw, or a file')
     .option('--public <interface>', 'a public interface, address or network; may be repeated', collect)
     .option('--private <interface>', 'a private interface, address or network; may be repeated', collect)
     .option('--host <host>', 'a host, as [GROUP/]NAME[=ADDRESS]; may be repeated', collect)
     .option('--role <host=role>', 'a role that a host plays, instead of detecting it; may be repeated', collect)
-    .option('--vip <group=address>', 'a virtual address that floats in a group; may be repeated', collect)
+    .option('--vip <name=address>', 'a virtual address that floats in a group, or to a host; may be repeated', collect)
     .option('--management <source>', 'a source from which SSH must always work; may be repeated', collect)
     .option('-u, --user <name>', 'log in as this user')
     .option('-b, --become', 'become root with sudo')
     .option('--no-become', 'log in as root, without sudo')
     .option('-y, --yes', 'ask nothing: use the defaults for flags that are not given')
     .option('--force', 'overwrite the file if it exists');
+  // How to log in is said as to every command over hosts.
+  const login = new Set<string>(LOOK_FLAGS);
+  const shared = program.commands.find((command) => command.name() === 'facts')?.options ?? [];
+  for (const option of shared) if (login.has(option.attributeName())) init.addOption(option);
   vaultFlags(init).action(async (file, flags) =>
     done(await (await import('./commands/init.ts')).init(file ?? null, flags)),
   );

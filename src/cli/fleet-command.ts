@@ -1,4 +1,5 @@
-import type { FleetEvent } from '../fleet/events.ts';
+import type { Problem } from '../core/problem.ts';
+import type { FleetEvent, RunSummary } from '../fleet/events.ts';
 import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
 import { NdjsonReport } from '../report/json/ndjson.ts';
 import type { Report } from '../report/report.ts';
@@ -10,7 +11,7 @@ import { wrapped } from '../report/terminal/wrap.ts';
 import { ansibleConfig } from './ansible-config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
-import { prepareRun } from './prepare-run.ts';
+import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import { forksOf, type RunFlags } from './run-flags.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
@@ -31,6 +32,15 @@ export interface FleetCommandOptions {
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface) => FleetCommand;
+  /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
+  readonly take?: (taken: TakenRun) => void;
+}
+
+/** What came out of a run, for a command that shows it in its own way. */
+export interface TakenRun {
+  readonly summary: RunSummary;
+  readonly context: PreparedRun['context'];
+  readonly warnings: readonly Problem[];
 }
 
 /**
@@ -46,7 +56,7 @@ export async function runOverFleet(
 ): Promise<number> {
   const terminal = openTerminal(flags.color);
   const prepared = await prepareRun(sources, flags, options.matrix);
-  if (prepared.warnings.length > 0)
+  if (prepared.warnings.length > 0 && options.take === undefined)
     terminal.error(wrapped(problemsText(prepared.warnings, terminal.errorStyle), terminal.errorWidth));
 
   const report = await openReport(terminal, flags);
@@ -102,12 +112,8 @@ export async function runOverFleet(
       emit,
     });
     await report.rest();
-    if (flags.json !== true) {
-      const { style, width } = terminal;
-      const results = wrapped(resultsText(summary, { style, verbosity: flags.verbose }), width);
-      const table = closingTable(summary, durations, { style, width });
-      terminal.out(`\n${results === '' ? '' : `${results}\n`}${table}`);
-    }
+    if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
+    else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();
@@ -115,6 +121,17 @@ export async function runOverFleet(
     process.removeListener('uncaughtException', onFault);
     interruption.dispose();
   }
+}
+
+/** What stands below a run: the results, and the table of all hosts. */
+function closingText(
+  { style, width }: Terminal,
+  summary: RunSummary,
+  durations: ReadonlyMap<string, number>,
+  verbosity: number,
+): string {
+  const results = wrapped(resultsText(summary, { style, verbosity }), width);
+  return `\n${results === '' ? '' : `${results}\n`}${closingTable(summary, durations, { style, width })}`;
 }
 
 /**

@@ -119,9 +119,13 @@ Examples:
 Asks on a terminal for what the flags do not set. Without a terminal, or with --yes, it uses the defaults. Nothing is
 overwritten: the inventory of --from is not changed, and what portfw needs goes into a separate file.
 
+--look contacts the hosts (read-only) and proposes the playbook, interfaces, virtual addresses and management sources, each
+with its evidence in a comment. Then it lints and plans, and lists what is left to decide.
+
 Examples:
   portfw init                                 a first inventory, from a few answers
   portfw init --from hosts.ini                portfw.yaml, to be used together with hosts.ini
+  portfw init --from hosts.ini --look         the same, from what the hosts show
   portfw init --from hosts.ini group_vars/all/portfw.yaml
   portfw init --yes --playbook portaswitch --host web/web1.example.net=198.51.100.20 --role web1.example.net=web-admin
 `,

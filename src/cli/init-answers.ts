@@ -1,15 +1,28 @@
-import { parseAddress } from '../core/addresses.ts';
-import { hasUnshowable, shown } from '../core/shown.ts';
-import { closest, suggestion } from '../core/suggest.ts';
+import { shown } from '../core/shown.ts';
+import { suggestion } from '../core/suggest.ts';
 import type { Playbook } from '../matrix/matrix.ts';
-import { PORTFW_SCHEMAS } from '../settings/schema.ts';
+import type { FoundAnswers } from './init-look-answers.ts';
+import {
+  type InitNames,
+  type InitWorld,
+  namesOf,
+  readEntries,
+  readHosts,
+  readPlaybook,
+  readSources,
+  readUser,
+  readVips,
+  readYes,
+} from './init-readers.ts';
 import type { InitAnswers, InitHost } from './init-text.ts';
+import type { LOOK_FLAGS, RunFlags } from './run-flags.ts';
 import { UsageError } from './usage-error.ts';
 import type { VaultFlags } from './vault-flags.ts';
 
 /** The flags of `portfw init`. */
-export interface InitFlags extends VaultFlags {
+export interface InitFlags extends VaultFlags, Partial<Pick<RunFlags, (typeof LOOK_FLAGS)[number]>> {
   readonly from?: readonly string[];
+  readonly look?: boolean;
   readonly playbook?: string;
   readonly public?: readonly string[];
   readonly private?: readonly string[];
@@ -23,69 +36,49 @@ export interface InitFlags extends VaultFlags {
   readonly yes?: boolean;
 }
 
-/** What answers may refer to, and are checked against. */
-export interface InitWorld {
-  /** Hosts and groups of the inventory that is there; `null` for a new one. */
-  readonly existing: { readonly hosts: ReadonlySet<string>; readonly groups: ReadonlySet<string> } | null;
-  readonly playbooks: readonly string[];
-  /** @throws InputError when there is no such playbook */
-  loadPlaybook(reference: string): Playbook;
-}
-
 /** Asks one question; an empty answer takes what is shown as the default. `null` when the user gives up. */
 export type Ask = (question: string, fallback: string) => Promise<string | null>;
 
 /** The user ended the questions: nothing was written. */
 export class GaveUp extends Error {}
 
+/** Before anything was looked at. */
+const NOTHING_FOUND: FoundAnswers = { playbook: null, public: '', private: '', vip: '', management: '' };
+
 /**
- * The answers from the flags and, for those that are missing, from questions.
+ * The answers from the flags and, for those that are missing, from questions. All lists are asked for in one way: with commas.
  *
  * @param ask `null` without a terminal: defaults are used, and what has no default is an error that names its flag
+ * @param found what a look at the hosts has found: the defaults
  * @throws UsageError for an answer of a flag that cannot be; GaveUp
  */
-export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask | null): Promise<InitAnswers> {
+export async function initAnswers(
+  flags: InitFlags,
+  world: InitWorld,
+  ask: Ask | null,
+  found: FoundAnswers = NOTHING_FOUND,
+): Promise<InitAnswers> {
   const put = putting(ask);
-  const { playbook, loaded } = await put(
+  const isSet = found !== NOTHING_FOUND && found.playbook === null;
+  const { playbook, loaded } = await (isSet ? putting(null) : put)(
     flags.playbook,
     '--playbook',
     `Which system is it (${world.playbooks.join(', ')}, or the path of a playbook)?`,
-    world.playbooks.includes('portaswitch') ? 'portaswitch' : null,
+    found.playbook ?? (world.playbooks.includes('portaswitch') ? 'portaswitch' : null),
     (text) => readPlaybook(text, world),
   );
   const hosts = world.existing === null ? await newHosts(flags, put) : [];
-  const open = await put(
-    joined(flags.public),
-    '--public',
-    'Public interfaces or networks (a list with commas; empty: the only interface of each host)?',
-    '',
-    readEntries,
-  );
-  const closed = await put(
-    joined(flags.private),
-    '--private',
-    'Private interfaces or networks, between the servers?',
-    '',
-    readEntries,
-  );
+  const names = world.existing ?? namesOfNew(hosts);
+  const list = <T>(asked: keyof typeof LISTS, read: (text: string) => T | string) =>
+    put(flags[asked]?.join(','), `--${asked}`, listQuestion(LISTS[asked], found[asked]), found[asked], (text) =>
+      read(text === 'none' && found[asked] !== '' ? '' : text),
+    );
+  const open = await list('public', readEntries);
+  const closed = await list('private', readEntries);
   const account = await accountOf(flags, world.existing === null, put);
-  const groups = world.existing?.groups ?? new Set(hosts.flatMap((host) => host.group ?? []));
-  const { vips } = await put(
-    joined(flags.vip),
-    '--vip',
-    'Virtual addresses, as GROUP=ADDRESS (empty: none)?',
-    '',
-    (text) => readVips(text, groups),
-  );
-  const management = await put(
-    joined(flags.management),
-    '--management',
-    'From which networks must SSH always work (empty: not set)?',
-    '',
-    readSources,
-  );
-  const known = world.existing?.hosts ?? new Set(hosts.map((host) => host.name));
-  const roles = readRoles(flags.role ?? [], loaded, known);
+  const { vips } = await list('vip', (text) => readVips(text, names));
+  const management = await list('management', (text) => readSources(text, names));
+  const roles = readRoles(flags.role ?? [], loaded, world.existing?.hosts ?? new Set(hosts.map(({ name }) => name)));
   const withRoles =
     world.existing === null
       ? hosts.map((host) => ({ ...host, roles: roles.get(host.name) ?? [] }))
@@ -99,6 +92,33 @@ export async function initAnswers(flags: InitFlags, world: InitWorld, ask: Ask |
     vips,
     management: management.sources,
   };
+}
+
+/** What is asked for as a list: in words, with an example, and what an empty one means. */
+const LISTS = {
+  public: ['Public networks, addresses or interfaces', '203.0.113.0/24, 2001:db8:b::/64', "each host's only interface"],
+  private: ['Private networks, addresses or interfaces, between the servers', '198.51.100.0/24, eth1', 'none'],
+  vip: ['Virtual addresses, as GROUP=ADDRESS or HOST=ADDRESS', 'sip=203.0.113.45, web=203.0.113.46', 'none'],
+  management: [
+    'Sources from which SSH must always work: networks, addresses, groups or hosts',
+    '192.0.2.0/24, 198.51.100.7',
+    'not set',
+  ],
+} as const;
+
+/** @param found the default; empty for none */
+function listQuestion([what, example, none]: (typeof LISTS)[keyof typeof LISTS], found: string): string {
+  return `${what} (commas between several, such as ${example}; ${found === '' ? 'empty' : '"none"'}: ${none})?`;
+}
+
+function namesOfNew(hosts: readonly InitHost[]): InitNames {
+  return { hosts: new Set(hosts.flatMap(namesOf)), groups: new Set(hosts.flatMap((host) => host.group ?? [])) };
+}
+
+async function newHosts(flags: InitFlags, put: Put): Promise<readonly InitHost[]> {
+  const question =
+    'Hosts, as NAME, NAME=ADDRESS or GROUP/NAME=ADDRESS (commas between several, such as web/web1=198.51.100.20, sip[1:2].example.net)?';
+  return (await put(flags.host?.join(','), '--host', question, null, readHosts)).hosts;
 }
 
 /** Who logs in, and whether with sudo: asked only for a new inventory, because an existing one says so itself. */
@@ -131,11 +151,6 @@ function putting(ask: Ask | null): Put {
   };
 }
 
-/** The values of a flag that was repeated, as an answer has them. */
-function joined(values: readonly string[] | undefined): string | undefined {
-  return values?.join(',');
-}
-
 function accepted<T>(flag: string, value: T | string): T {
   if (typeof value === 'string') throw new UsageError(`${flag}: ${value}`, 'Correct it, or leave it out to be asked');
   return value;
@@ -148,89 +163,6 @@ type Put = <T>(
   fallback: string | null,
   read: (text: string) => T | string,
 ) => Promise<T>;
-
-async function newHosts(flags: InitFlags, put: Put): Promise<readonly InitHost[]> {
-  if (flags.host !== undefined) return flags.host.map((text) => accepted('--host', readHost(text)).host);
-  const hosts: InitHost[] = [];
-  for (;;) {
-    const first = hosts.length === 0;
-    const question = first
-      ? 'A host, as NAME, NAME=ADDRESS or GROUP/NAME=ADDRESS (ranges such as sip[1:2].example.net are several)?'
-      : 'Another one (empty: no more)?';
-    const { host } = await put(undefined, '--host', question, first ? null : '', (text) =>
-      text === '' && !first ? { host: null } : readHost(text),
-    );
-    if (host === null) return hosts;
-    hosts.push(host);
-  }
-}
-
-function readPlaybook(text: string, world: InitWorld): { playbook: string; loaded: Playbook } | string {
-  if (text === '') return 'A playbook is needed';
-  if (!text.includes('/') && !/\.ya?ml$/.test(text) && !world.playbooks.includes(text)) {
-    const near = closest(text, world.playbooks);
-    return `there is no shipped playbook ${shown(text)}; ${near === null ? `there are ${world.playbooks.join(', ')}` : `did you mean "${near}"?`}`;
-  }
-  return {
-    playbook: /\.ya?ml$/.test(text) && !text.includes('/') ? `./${text}` : text,
-    loaded: world.loadPlaybook(text),
-  };
-}
-
-function readHost(text: string): { host: InitHost } | string {
-  const [, group, name = '', address] = /^(?:([^/=]+)\/)?([^/=]+)(?:=(.+))?$/.exec(text.trim()) ?? [];
-  if (name === '' || !/^[\w][\w.:[\]-]*$/.test(name))
-    return `${shown(text)} is no host: write NAME, NAME=ADDRESS or GROUP/NAME=ADDRESS`;
-  if (group !== undefined && !/^[A-Za-z_]\w*$/.test(group))
-    return `${shown(group)} is no name of a group: use letters, digits and underscores`;
-  if (address !== undefined && name.includes('['))
-    return 'a range of hosts cannot have one address: name them one by one, or leave the address out';
-  if (address !== undefined && parseAddress(address) === null && !/^[\w][\w.-]*$/.test(address))
-    return `${shown(address)} is neither an address nor a name`;
-  return { host: { group: group ?? null, name, address: address ?? null, roles: [] } };
-}
-
-function parts(text: string): readonly string[] {
-  return text
-    .split(/[\s,]+/)
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}
-
-function readEntries(text: string): { entries: readonly string[] } | string {
-  const entries = parts(text);
-  const parsed = PORTFW_SCHEMAS.portfw_interfaces.safeParse({ public: entries });
-  return parsed.success ? { entries } : (parsed.error.issues[0]?.message.split('\n')[0] ?? 'this is not possible');
-}
-
-function readSources(text: string): { sources: readonly string[] } | string {
-  const sources = parts(text);
-  const wrong = sources.find((source) => !PORTFW_SCHEMAS.portfw_management.safeParse(source).success);
-  return wrong === undefined ? { sources } : `${shown(wrong)} is neither an address, nor a network, nor a name`;
-}
-
-function readUser(text: string): { user: string } | string {
-  return text === '' || hasUnshowable(text) || /\s/.test(text) ? `${shown(text)} is no user name` : { user: text };
-}
-
-function readYes(text: string): { yes: boolean } | string {
-  if (/^y(?:es)?$/i.test(text)) return { yes: true };
-  return /^no?$/i.test(text) ? { yes: false } : 'Write yes or no';
-}
-
-function readVips(
-  text: string,
-  groups: ReadonlySet<string>,
-): { vips: readonly { group: string; address: string }[] } | string {
-  const vips: { group: string; address: string }[] = [];
-  for (const part of parts(text)) {
-    const [, group = '', address = ''] = /^([^=]+)=(.+)$/.exec(part) ?? [];
-    if (parseAddress(address) === null) return `${shown(part)} is no virtual address: write GROUP=ADDRESS`;
-    if (!groups.has(group)) return `there is no group ${shown(group)}; ${suggestion(group, groups, 'groups')}`;
-    vips.push({ group, address });
-  }
-  return { vips };
-}
 
 /** `--role HOST=ROLE`, repeated. */
 function readRoles(

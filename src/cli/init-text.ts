@@ -1,5 +1,6 @@
 import { formatNetwork, parseAddress, parseNetwork } from '../core/addresses.ts';
-import { safeText } from '../core/shown.ts';
+import { hasUnshowable, safeText } from '../core/shown.ts';
+import { type LeftOut, leftOutText } from '../settings/left-out.ts';
 
 /** A host as `portfw init` takes it. */
 export interface InitHost {
@@ -10,6 +11,13 @@ export interface InitHost {
   readonly address: string | null;
   /** Declared roles; empty leaves them to be detected. */
   readonly roles: readonly string[];
+}
+
+/** A virtual address, with the group whose hosts it may float to, or with one host. */
+export interface InitVip {
+  readonly on: 'group' | 'host';
+  readonly name: string;
+  readonly address: string;
 }
 
 /** What `portfw init` knows once all questions are answered. */
@@ -23,8 +31,7 @@ export interface InitAnswers {
   readonly user: string | null;
   readonly become: boolean | null;
   readonly hosts: readonly InitHost[];
-  /** Virtual addresses, with the group whose hosts they may float to. */
-  readonly vips: readonly { readonly group: string; readonly address: string }[];
+  readonly vips: readonly InitVip[];
   readonly management: readonly string[];
 }
 
@@ -40,6 +47,8 @@ export interface InitFile {
   readonly playbooks: readonly string[];
   /** Addresses at which the hosts of `from` are reached. */
   readonly addresses: readonly string[];
+  /** Hosts of `from` that are not for portfw, because of their connection. */
+  readonly leftOut: readonly LeftOut[];
 }
 
 /** Whether a file is one of variables, beside an inventory, and not an inventory itself. */
@@ -68,12 +77,13 @@ export function initText(answers: InitAnswers, context: InitFile): string {
   else {
     lines.push('all:', '  vars:', ...indented(4, variableLines(answers, context)));
     if (!beside) lines.push(...hostLines(answers));
-    else lines.push(...roleLines(answers));
+    else lines.push(...roleLines(answers, context.leftOut));
   }
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
 }
 
-function heading({ file, from }: InitFile): readonly string[] {
+/** What stands above everything: what the file is, and the commands to run. */
+export function heading({ file, from }: InitFile): readonly string[] {
   const meanings = [
     'what is wrong, if anything; contacts no host',
     'which roles the hosts play, with the evidence',
@@ -156,13 +166,27 @@ function hostLines({ hosts, vips }: InitAnswers): readonly string[] {
   const groups = [...new Set(hosts.map((host) => host.group))];
   const lines: string[] = [];
   const alone = hosts.filter((host) => host.group === null);
-  if (alone.length > 0) lines.push('  hosts:', ...indented(4, alone.flatMap(hostEntry)));
+  if (alone.length > 0)
+    lines.push(
+      '  hosts:',
+      ...indented(
+        4,
+        alone.flatMap((host) => hostEntry(host, vips)),
+      ),
+    );
   const named = groups.filter((group) => group !== null);
   if (named.length > 0) lines.push('', '  children:');
   for (const group of named) {
     const own = hosts.filter((host) => host.group === group);
-    lines.push(`    ${scalar(group)}:`, '      hosts:', ...indented(8, own.flatMap(hostEntry)));
-    const floating = vips.filter((vip) => vip.group === group).map((vip) => vip.address);
+    lines.push(
+      `    ${scalar(group)}:`,
+      '      hosts:',
+      ...indented(
+        8,
+        own.flatMap((host) => hostEntry(host, vips)),
+      ),
+    );
+    const floating = vips.filter((vip) => vip.on === 'group' && vip.name === group).map((vip) => vip.address);
     if (floating.length === 0) continue;
     const several = own.length > 1 || own.some((host) => host.name.includes('['));
     lines.push(
@@ -185,30 +209,35 @@ function hostLines({ hosts, vips }: InitAnswers): readonly string[] {
   return lines;
 }
 
-function hostEntry(host: InitHost): readonly string[] {
+/** A host with what is its own. @param leftOut why no run is for it, or nothing */
+function hostEntry(host: InitHost, vips: readonly InitVip[], leftOut?: LeftOut): readonly string[] {
+  const floating = vips.flatMap((vip) => (vip.on === 'host' && vip.name === host.name ? [vip.address] : []));
   const own = [
+    ...(leftOut === undefined ? [] : [`  # ${leftOutText([leftOut])}`, '  portfw_managed: false']),
     ...(host.address === null ? [] : [`  ansible_host: ${scalar(host.address)}`]),
     ...(host.roles.length === 0
       ? []
       : ['  # Without this line they are detected.', `  portfw_roles: ${list(host.roles)}`]),
+    ...(floating.length === 0 ? [] : [`  portfw_vips: ${list(floating)}`]),
   ];
   return [`${scalar(host.name)}:`, ...own];
 }
 
-/** Roles and virtual addresses for hosts and groups that are there already. */
-function roleLines({ hosts, vips }: InitAnswers): readonly string[] {
-  const declared = hosts.filter((host) => host.roles.length > 0);
+/** What hosts and groups that are there already have of their own. */
+function roleLines({ hosts, vips }: InitAnswers, leftOut: readonly LeftOut[]): readonly string[] {
+  const declared = new Map(
+    hosts.filter((host) => host.roles.length > 0).map(({ name, roles }) => [name, roles] as const),
+  );
+  const reasons = new Map(leftOut.map((one) => [one.host, one] as const));
+  const onHosts = vips.flatMap((vip) => (vip.on === 'host' ? [vip.name] : []));
+  const names = [...new Set([...declared.keys(), ...onHosts, ...reasons.keys()])].filter(
+    (name) => !hasUnshowable(name),
+  );
+  const entries = names.flatMap((name) =>
+    hostEntry({ group: null, name, address: null, roles: declared.get(name) ?? [] }, vips, reasons.get(name)),
+  );
   const lines: string[] = [];
-  if (declared.length > 0)
-    lines.push(
-      '',
-      '  hosts:',
-      ...indented(
-        4,
-        declared.flatMap((host) => hostEntry({ ...host, address: null })),
-      ),
-    );
-  else {
+  if (declared.size === 0)
     lines.push(
       '',
       '  # Roles are detected. Where that finds too little, declare them:',
@@ -216,22 +245,24 @@ function roleLines({ hosts, vips }: InitAnswers): readonly string[] {
       '  #   web1.example.net:',
       '  #     portfw_roles: [web-admin]',
     );
-  }
-  const groups = [...new Set(vips.map((vip) => vip.group))];
+  if (entries.length > 0) lines.push('', '  hosts:', ...indented(4, entries));
+  const groups = [...new Set(vips.flatMap((vip) => (vip.on === 'group' ? [vip.name] : [])))];
   if (groups.length > 0) lines.push('', '  children:');
   for (const group of groups) {
-    const floating = vips.filter((vip) => vip.group === group).map((vip) => vip.address);
+    const floating = vips.filter((vip) => vip.on === 'group' && vip.name === group).map((vip) => vip.address);
     lines.push(`    ${scalar(group)}:`, '      vars:', `        portfw_vips: ${list(floating)}`);
   }
   return lines;
 }
 
-function indented(columns: number, lines: readonly string[]): readonly string[] {
+/** Lines further to the right; empty ones stay empty. */
+export function indented(columns: number, lines: readonly string[]): readonly string[] {
   return lines.map((line) => (line === '' ? '' : `${' '.repeat(columns)}${line}`));
 }
 
-function list(values: readonly string[]): string {
-  return `[${values.map((value) => (/[[\]{},]/.test(value) ? quoted(value) : scalar(value))).join(', ')}]`;
+/** Texts as a YAML list on one line. */
+export function list(values: readonly string[]): string {
+  return `[${values.map((value) => (/[[\]{},:]/.test(value) ? quoted(value) : scalar(value))).join(', ')}]`;
 }
 
 /** A text as YAML: plain where it can be nothing else, in quotes otherwise. */

@@ -56,7 +56,7 @@ export async function prepareRun(
   matrix: 'required' | 'optional',
 ): Promise<PreparedRun> {
   const config = usableConfig();
-  const vault = await vaultFrom(flags);
+  const vault = flags.vault ?? (await vaultFrom(flags));
   const read = await readFiles(sources, flags.playbook ?? null, matrix, vault, flags);
   const { inventory, settings, plays, problems } = read;
   const errors = problems.filter((problem) => problem.severity === 'error');
@@ -205,11 +205,17 @@ function targetWithFlags(target: Target, flags: RunFlags): Target {
 async function targetOptions(flags: RunFlags, configured: AnsibleSettings): Promise<TargetOptions> {
   return {
     acceptNewHostKeys: flags.acceptNewHostKeys === true,
-    sshPassword: await secret('sshPassword', asker(flags.askPass, '-k', configured.askPass), 'SSH password: '),
+    sshPassword: await secret(
+      'sshPassword',
+      asker(flags.askPass, '-k', configured.askPass),
+      'SSH password: ',
+      flags.asked,
+    ),
     becomePassword: await secret(
       'becomePassword',
       asker(flags.askBecomePass, '-K', configured.becomeAskPass),
       'Password for sudo: ',
+      flags.asked,
     ),
     // Set but empty means no agent, as to OpenSSH.
     agentSocket: process.env['SSH_AUTH_SOCK'] || null,
@@ -229,13 +235,25 @@ function asker(flag: boolean | undefined, name: string, configured: Configured<b
   return configured?.value === true ? { name: configName(configured.origin), isFlag: false } : null;
 }
 
-/** A password from a prompt when something asks for it, else from the environment, which only a flag wins over. */
-async function secret(name: SecretName, asker: Asker | null, prompt: string): Promise<Secret | null> {
+/**
+ * A password from a prompt when something asks for it, else from the environment, which only a flag wins over.
+ *
+ * @param asked what was entered before in this run of the program, which is not asked for again
+ */
+async function secret(
+  name: SecretName,
+  asker: Asker | null,
+  prompt: string,
+  asked: Map<SecretName, Secret> | undefined,
+): Promise<Secret | null> {
+  const entered = asked?.get(name);
+  if (entered !== undefined) return entered;
   const given = secretFromEnvironment(name);
   if (asker === null || (given !== null && !asker.isFlag)) return given;
   const outcome = await promptSecret(prompt);
   switch (outcome.kind) {
     case 'entered':
+      asked?.set(name, outcome.secret);
       return outcome.secret;
     case 'no-terminal':
       if (given !== null) return given;

@@ -1,4 +1,7 @@
 import type { AnsibleSettings } from '../ansible/config/config-types.ts';
+import type { Vault } from '../ansible/vault/vault.ts';
+import type { SecretName } from '../core/environment.ts';
+import type { Secret } from '../core/secret.ts';
 import type { InventoryFlag } from './inventory-sources.ts';
 import type { VaultFlags } from './vault-flags.ts';
 
@@ -21,6 +24,9 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly askPass?: boolean;
   /** Seconds. */
   readonly connectTimeout?: number;
+  /** Of a command that runs twice over the hosts: the vault that is open already, and the passwords that were asked for. */
+  readonly vault?: Vault;
+  readonly asked?: Map<SecretName, Secret>;
   /** Of `plan`, `apply` and `rollback`: hosts whose change may fail the lockout proof. */
   readonly acceptLockout?: readonly string[];
   /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */
@@ -39,3 +45,8 @@ export const MOST_FORKS = 1000;
 export function forksOf(flags: Pick<RunFlags, 'forks'>, configured: Pick<AnsibleSettings, 'forks'>): number {
   return flags.forks ?? Math.min(configured.forks?.value ?? DEFAULT_FORKS, MOST_FORKS);
 }
+/** Those of them that `portfw init --look` takes: how to log in, how many at once, and how to show it. */
+export const LOOK_FLAGS = [
+  ...(['forks', 'verbose', 'privateKey', 'askPass', 'askBecomePass', 'acceptNewHostKeys'] as const),
+  ...(['knownHosts', 'sshConfig', 'connectTimeout', 'color'] as const),
+] as const satisfies readonly (keyof RunFlags)[];

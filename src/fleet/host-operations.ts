@@ -22,8 +22,8 @@ export function createHostOperations(): HostOperations {
   return { facts, detect, plan, history, rollback, status, confirm };
 }
 
-function wanted(job: HostJob): string {
-  return probeInput(job.play === null ? [] : [job.play.matrix]);
+function wanted(job: HostJob, { lookFor = [] }: RunContext): string {
+  return probeInput([...(job.play === null ? [] : [job.play.matrix]), ...lookFor]);
 }
 
 function notGathered(
@@ -37,7 +37,7 @@ function notGathered(
 function facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'gathering facts');
-    const seen = await probe(connection, wanted(job), job, context, context.signal);
+    const seen = await probe(connection, wanted(job, context), job, context, context.signal);
     return seen.kind === 'failed' ? notGathered(seen.failure, seen.lost) : { kind: 'facts', facts: seen.facts };
   });
 }
@@ -45,7 +45,7 @@ function facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
 function detect(job: HostJob, context: RunContext): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'gathering facts');
-    const seen = await probe(connection, wanted(job), job, context, context.signal);
+    const seen = await probe(connection, wanted(job, context), job, context, context.signal);
     if (seen.kind === 'failed') return notGathered(seen.failure, seen.lost);
     if (job.play === null) return { kind: 'refused', failure: noPlay(job) };
     return { kind: 'roles', facts: seen.facts, findings: rolesOf(job, job.play, seen.facts) };
@@ -65,7 +65,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
     return { kind: 'finished', outcome };
   };
   context.phase(job.host, 'gathering facts');
-  const seen = await probe(connection, wanted(job), job, context, context.signal);
+  const seen = await probe(connection, wanted(job, context), job, context, context.signal);
   if (seen.kind === 'failed') return finish(notGathered(seen.failure, seen.lost));
   context.phase(job.host, 'planning');
   const decision = await decideWithHost(job, play, seen.facts, connection, context);

@@ -1,6 +1,6 @@
 import type { DecideContext, DecidedHost } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
-import type { Play } from '../matrix/matrix.ts';
+import type { Matrix, Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
@@ -27,6 +27,8 @@ export interface RunContext extends DecideContext {
   readonly peerLogins: Gates;
   /** `--cut-revoked`: once a change is kept, flows that it revoked are ended. */
   readonly cutRevoked?: boolean;
+  /** Matrices whose packages and files the facts are to tell of, besides that of the host's play. */
+  readonly lookFor?: readonly Matrix[];
   /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;

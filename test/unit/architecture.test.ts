@@ -19,6 +19,7 @@ const STAGES = [
   'lint',
   'plan',
   'decide',
+  'propose',
   'transport',
   'host',
   'fleet',
@@ -167,8 +168,9 @@ describe('the shape of the code', () => {
     expect(around).toEqual([]);
   });
 
-  it('lets only the command line read the lint', () => {
-    const readers = internal.filter(({ from, to }) => stageOf(to) === 'lint' && stageOf(from) !== 'lint');
+  it.each(['lint', 'propose'])('lets only the command line read %s', (room) => {
+    const readers = internal.filter(({ from, to }) => stageOf(to) === room && stageOf(from) !== room);
+    expect(readers.length).toBeGreaterThan(0);
     expect(readers.filter(({ from }) => stageOf(from) !== 'cli').map(shown)).toEqual([]);
   });
 
@@ -195,7 +197,7 @@ describe('the shape of the code', () => {
   });
 
   it('has no clock and no chance between facts and plan', () => {
-    const pure = ['facts', 'kernel', 'firewalld', 'roles', 'policy', 'lint', 'plan', 'decide'];
+    const pure = ['facts', 'kernel', 'firewalld', 'roles', 'policy', 'lint', 'plan', 'decide', 'propose'];
     const impure =
       /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\brandom(?:Bytes|UUID)\b|\bprocess\.|\bsetTimeout\b|\bfetch\(/;
     expect(files.filter((file) => pure.includes(stageOf(file)) && impure.test(texts.get(file)!))).toEqual([]);

@@ -48,6 +48,7 @@ const NEW: InitFile = {
   schema: '/schemas/inventory.schema.json',
   playbooks: ['img-gcems', 'portaswitch'],
   addresses: [],
+  leftOut: [],
 };
 
 const host = (group: string | null, name: string, address: string | null, ...roles: readonly string[]) => ({
@@ -73,8 +74,8 @@ const TEXTS: Readonly<Record<string, readonly [InitAnswers, InitFile]>> = {
         host('rtp', 'rtp[1:3].example.net', null),
       ],
       vips: [
-        { group: 'sip', address: '203.0.113.45' },
-        { group: 'rtp', address: '2001:db8:b::45' },
+        { on: 'group', name: 'sip', address: '203.0.113.45' },
+        { on: 'group', name: 'rtp', address: '2001:db8:b::45' },
       ],
       management: ['192.0.2.0/24'],
     },
@@ -85,7 +86,7 @@ const TEXTS: Readonly<Record<string, readonly [InitAnswers, InitFile]>> = {
       ...NOTHING,
       public: ['eth0'],
       hosts: [host(null, 'web1', null, 'web-admin')],
-      vips: [{ group: 'sip', address: '203.0.113.45' }],
+      vips: [{ on: 'group', name: 'sip', address: '203.0.113.45' }],
     },
     {
       ...NEW,
@@ -245,6 +246,47 @@ describe('portfw init', { timeout: 60_000 }, () => {
     expect(written).not.toContain('198.51.100.0/24 (');
   });
 
+  it('--from marks hosts that their connection leaves out, and says so; lint then asks nothing', async () => {
+    const others = [
+      'win1 ansible_connection=winrm',
+      'sw1 ansible_connection=network_cli',
+      'localhost ansible_connection=local',
+    ];
+    writeFileSync(at('hosts.ini'), `${others.join('\n')}\n${INI}`);
+    const { code, stdout, stderr } = await init(
+      '--from',
+      at('hosts.ini'),
+      at('portfw.yaml'),
+      '--yes',
+      '--management',
+      '192.0.2.0/24',
+      '--role',
+      'web1=radius',
+      '--vip',
+      'web1=203.0.113.45',
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(
+      'portfw_managed: false is written for win1 (ansible_connection: winrm); sw1 (ansible_connection: network_cli); localhost (ansible_connection: local, this machine)\n',
+    );
+    const { hosts } = await loadInventory([at('hosts.ini'), at('portfw.yaml')]);
+    const managed = [...hosts].map(([name, { variables }]) => [name, variables.get('portfw_managed')?.plain]);
+    expect(Object.fromEntries(managed)).toEqual({
+      win1: false,
+      sw1: false,
+      localhost: false,
+      web1: undefined,
+      web2: undefined,
+    });
+    expect(hosts.get('web1')?.variables.get('portfw_vips')?.plain).toEqual(['203.0.113.45']);
+    const lint = await portfw.run(['lint', '-i', at('hosts.ini'), '-i', at('portfw.yaml')]);
+    expect(lint.stdout).not.toContain('leaves out');
+    // A file of variables has no place for single hosts: lint asks.
+    const variables = await init('--from', at('hosts.ini'), at('group_vars/all/portfw.yaml'), '--yes');
+    expect(variables.stdout).not.toContain('portfw_managed: false is written');
+    expect(variables.stdout).toContain('every run leaves out win1');
+  });
+
   it('does not hide a file of variables that is there', async () => {
     writeFileSync(at('hosts.ini'), INI);
     mkdirSync(at('group_vars'));
@@ -317,7 +359,6 @@ describe('portfw init', { timeout: 60_000 }, () => {
       'portaswich',
       '',
       'web/web1=198.51.100.20',
-      '',
       '203.0.113.0/24',
       '198.51.100.0/24',
       'ops',
