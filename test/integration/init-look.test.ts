@@ -6,6 +6,7 @@ import { loadInventory } from '../../src/ansible/inventory.ts';
 import { DEMO_HOSTS } from '../lab/demo-inventory.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 import { portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { TerminalRun } from './helpers/terminal-run.ts';
 
 const SITE = ['web1', 'bill1', 'sip1', 'db1'];
 
@@ -35,6 +36,11 @@ function bareInventory(...more: readonly string[]): string {
   return file;
 }
 
+/** A text on a screen, which may break it anywhere. */
+function wrapped(text: string): RegExp {
+  return new RegExp([...text].map((character) => character.replace(/[.[\]]/, '\\$&')).join('\\n?'));
+}
+
 describe('init --look', { timeout: 120_000 }, () => {
   it('leads from a bare inventory of four hosts to a plan that is not refused: two commands, no editing', async () => {
     // What a cluster manager gives the node that is active; its role opens SIP on such an address only.
@@ -49,7 +55,6 @@ describe('init --look', { timeout: 120_000 }, () => {
       SITE.map((name) => [name, 'planned']).sort(),
     );
     expect(looked).toMatchObject({ exitCode: 0, stderr: '' });
-    if (process.env['SHOW'] === '1') console.log(`${looked.stdout}\n${readFileSync(added, 'utf8')}`);
     const inventory = await loadInventory([hosts, added]);
     const of = (host: string, variable: string) => inventory.hosts.get(host)?.variables.get(variable)?.plain;
     const [outside, inside] = [lab.networks.public.subnet, lab.networks.private.subnet];
@@ -61,6 +66,28 @@ describe('init --look', { timeout: 120_000 }, () => {
     expect(of('sip1', 'portfw_management')).toEqual([inside.replace(/0\/24$/, '1')]);
     expect(of('sip1', 'portfw_vips')).toEqual([vip]);
     expect(of('web1', 'portfw_roles')).toBeUndefined();
+  });
+
+  it('on a terminal asks for the password once, and offers what it found as the answers', async () => {
+    const hosts = bareInventory();
+    writeFileSync(hosts, readFileSync(hosts, 'utf8').replace('ansible_user=operator', 'ansible_user=admin'));
+    const added = join(folder, 'portfw.yaml');
+    const run = new TerminalRun('init', added, '--from', hosts, '--look', '-K');
+    await run.shows(/Password for sudo: /);
+    run.type(`${lab.sudoPassword}\n`);
+    const { public: outside, private: inside } = lab.networks;
+    const vip = `sip1=${lab.vip(0).v4}`;
+    for (const found of ['portaswitch', outside.subnet, inside.subnet, vip, inside.subnet.replace(/0\/24$/, '1')]) {
+      await run.shows(wrapped(`[${found}] `));
+      run.type('\n');
+    }
+    expect(await run.exitCode, run.text).toBe(0);
+    expect(run.text).toContain('Plan: 4 hosts of 4 can be changed as the file says, none is refused');
+    expect(run.raw.match(/Password for sudo/g)).toHaveLength(1);
+    const { hosts: read } = await loadInventory([hosts, added]);
+    expect(read.get('db1')?.variables.get('portfw_interfaces')?.plain).toEqual({
+      private: [lab.networks.private.subnet],
+    });
   });
 
   it('says which host it cannot reach and which are not for portfw, and goes on with the others', async () => {
@@ -82,6 +109,5 @@ describe('init --look', { timeout: 120_000 }, () => {
       undefined,
       undefined,
     ]);
-    if (process.env['SHOW'] === '1') console.log(`${looked.stdout}\n${text}`);
   });
 });
