@@ -80,7 +80,8 @@ function read(source: string, strictAt: ReadonlySet<number>): Reading {
   const errors = [
     ...document.errors.filter(({ message }) => !message.startsWith(COMMENT_WITHOUT_BLANK)),
     ...document.warnings.filter(({ code }) => code === 'BAD_DIRECTIVE'),
-    ...layout.errors,
+    // After another mistake the library may take a new line for the rest of the one before, with a second colon.
+    ...layout.errors.filter(({ code }) => code !== 'BLOCK_AS_IMPLICIT_KEY' || document.errors.length === 0),
   ];
   if (second.value !== undefined) {
     const [start, end] = second.value.range;

@@ -47,6 +47,7 @@ export const LAYOUT_CASES: readonly (readonly [text: string, value: unknown])[] 
   ['{"a"\n: b}', REFUSED],
   ['a: [b\n: c]', REFUSED],
   ['a: [b,\nc]: d\n', REFUSED],
+  ['a: [b]: c\n', REFUSED],
   [`{"${'k'.repeat(1030)}": b}`, REFUSED],
   ['a: {b: 1,\nc\nd: 2}\n', REFUSED],
   // Tabs stand between values, but never where a key could begin.
