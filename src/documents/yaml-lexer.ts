@@ -2,7 +2,7 @@ import { Lexer } from 'yaml';
 
 /**
  * What we use of the lexer of `yaml` although its types call it private.
- * test/unit/documents/yaml-lexer.test.ts holds that the library still has it.
+ * test/unit/documents/yaml-layout.test.ts holds that the library still has it.
  */
 interface LexerParts {
   /** The text that is read, and the place in it. */
