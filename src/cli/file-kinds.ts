@@ -108,6 +108,17 @@ export function repositoryFile(file: string, isAmong: boolean): RepositoryFile {
   }
 }
 
+/** What a file in a folder of inventories is when it is none; `null` when it is one, or may be. */
+export function strayOf(file: string): string | null {
+  try {
+    const { source } = lookAt({ kind: 'file', path: file, folder: dirname(file) }, null);
+    return source.kind === 'none' ? (source.stray?.seems ?? 'an empty file') : null;
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
+}
+
 function other(seems: string): RepositoryFile {
   return { kind: 'other', sort: 'other', seems };
 }

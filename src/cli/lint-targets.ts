@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileItself, Problem } from '../core/problem.ts';
-import { ENVIRONMENT, kindOf, type RepositoryFile, repositoryFile } from './file-kinds.ts';
+import { ENVIRONMENT, kindOf, type RepositoryFile, repositoryFile, strayOf } from './file-kinds.ts';
 
 /** What lint looks at as a whole. An inventory may be several files; everything else is one. */
 export type LintTarget =
@@ -119,12 +119,22 @@ class Search implements LintTargets {
     }));
     const own = kinds.filter(({ kind }) => kind === 'inventory').map(({ file }) => file);
     if (own.length === all.length) this.targets.push({ kind: 'inventory', sources: folder });
-    else if (own.length > 0) this.targets.push({ kind: 'inventory', sources: own });
+    else this.listed(own);
     for (const { kind, file } of kinds) {
       // A JSON Schema beside the files that it describes is not one of them.
       if (kind === 'playbook' || kind === 'matrix') this.targets.push({ kind, file });
       if (kind === 'ansible-playbook') this.passOver(file, 'playbook', 'a playbook of Ansible');
     }
+  }
+
+  /** The files of a folder that are one inventory, beside others; named one by one, those that are none would be errors. */
+  private listed(files: readonly string[]): void {
+    const sources = files.filter((file) => {
+      const seems = strayOf(file);
+      if (seems !== null) this.passOver(file, 'other', seems);
+      return seems === null;
+    });
+    if (sources.length > 0) this.targets.push({ kind: 'inventory', sources });
   }
 
   /** A folder of a repository: each file that is an inventory, a playbook or a matrix, and the folders of inventories. */
@@ -231,6 +241,7 @@ function filesBelow(folder: string, depth: number): readonly string[] {
       return isFolder(path) ? filesBelow(path, depth + 1) : [path];
     });
 }
+
 /** The entries of a folder, in the order of their names; none when it cannot be read, which reading it will say. */
 function list(folder: string): readonly string[] {
   try {

@@ -207,8 +207,11 @@ describe('portfw lint in the root of a repository', { timeout: 60_000 }, () => {
     rmSync(join(root, 'ansible.cfg'));
     put({ one: HOSTS, 'two.yml': 'db:\n  hosts:\n    db1:\n', 'group_vars/all.yml': 'a: 1\n' });
     expect(targets()).toEqual(['']);
+    put({ Makefile: 'all:\n', empty: '', 'ours.yml': '- hosts: all\n  matrix: portaswitch\n' });
+    expect(targets()).toEqual(['one + two.yml', 'playbook: ours.yml']);
+    expect(passedOver()).toEqual(['Makefile: a Makefile', 'empty: an empty file']);
     put({ 'site.yml': PLAYBOOK });
-    expect(targets()).toEqual(['one', 'two.yml']);
+    expect(targets()).toEqual(['one', 'playbook: ours.yml', 'two.yml']);
   });
 
   it('tells in one line what was passed over, and with -v which files', () => {
