@@ -458,7 +458,8 @@ describe('many hosts that fail alike', () => {
         ),
         expect.stringMatching(/^To solve it: Check ansible_user, and that this key is in ~admin/),
       ]);
-      expect(stdout).toMatch(/^two +unreachable .* auth-failed: the login as admin was refused/m);
+      expect(stdout).toMatch(/^one +unreachable .* auth-failed: the login as admin was refused/m);
+      expect(stdout).toMatch(/^two +unreachable .* as one$/m);
     },
   );
 
