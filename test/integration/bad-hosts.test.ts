@@ -211,6 +211,12 @@ function row(result: CliResult, host: string): string {
   return result.stdout.split('\n').findLast((line) => line.startsWith(`${host} `)) ?? '';
 }
 
+/** Hosts with the failure of a host above. */
+const ALIKE: ReadonlyMap<string, string> = new Map([
+  ['linked', 'torn'],
+  ['nobody', 'dark'],
+]);
+
 describe('each bad host gets an outcome of its own', () => {
   it.each([...EXPECTED, ...EXPECTED_AT_APPLY])('%s: %s, %s', (host, kind, code, text) => {
     const outcome = outcomeOf(apply, host, kind);
@@ -224,7 +230,7 @@ describe('each bad host gets an outcome of its own', () => {
     const above = / {2,}as (\S+)$/.exec(row(plan, host))?.[1];
     const said = above === undefined ? row(plan, host) : row(plan, above);
     expect(said).toMatch(new RegExp(`^${above ?? host} +${kind} .* ${code === kind ? '' : `${code}: `}\\S`));
-    expect(above).toBe(host === 'linked' ? 'torn' : undefined);
+    expect(above).toBe(ALIKE.get(host));
   });
 
   it('every file that is broken is named', () => {
