@@ -1,4 +1,5 @@
 import { formatNetwork, parseAddress, parseNetwork } from '../core/addresses.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { hasUnshowable, safeText } from '../core/shown.ts';
 import { type LeftOut, leftOutText } from '../settings/left-out.ts';
 
@@ -274,8 +275,4 @@ export function scalar(text: string): string {
 
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
-}
-
-function shellWord(text: string): string {
-  return /^[\w./@:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

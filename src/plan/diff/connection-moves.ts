@@ -1,4 +1,5 @@
 import type { CodedFault } from '../../core/failure.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import type { ManagedConnection } from '../../facts/facts.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
@@ -75,11 +76,6 @@ export function connectionRefusal(
       };
   }
   return null;
-}
-
-/** One word of a command line that the user may copy. The text comes from the host, so it is quoted. */
-function shellWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function shownZone(zone: string): string {
