@@ -228,9 +228,17 @@ const extraRule = z
 
 const zoneTarget = z.enum(['default', 'drop', 'reject']);
 
+/** INI has no `false`: Ansible takes `False` for a Python value, and `false` for text. */
+function trueOrFalse(name: string) {
+  return z.boolean({
+    error: ({ input }) =>
+      `${name} must be true or false, not ${shown(input)}\nWrite true or false, without quotes; in an INI file True or False, with a capital letter`,
+  });
+}
+
 /** All portfw variables. */
 export const PORTFW_SCHEMAS = {
-  portfw_managed: z.boolean(),
+  portfw_managed: trueOrFalse('portfw_managed'),
   portfw_playbook: checkedText(SHAPES.notBlank, (text) =>
     text.trim() === '' || hasUnshowable(text)
       ? {
@@ -253,7 +261,7 @@ export const PORTFW_SCHEMAS = {
   portfw_management: oneOrMore(source),
   portfw_ensure_firewalld: z.enum(['running', 'installed']),
   portfw_addresses: perClass(oneOrMore(address)),
-  portfw_sides_checked: z.boolean(),
+  portfw_sides_checked: trueOrFalse('portfw_sides_checked'),
   portfw_zone_target: z.union(
     [zoneTarget, perClass(zoneTarget)],
     otherwise('a target', 'Write default, drop or reject, or one of them for each class, as in { public: drop }'),
