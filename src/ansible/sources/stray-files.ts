@@ -49,7 +49,7 @@ const BY_ENDING: readonly Sign[] = [
   [/\.(?:gz|tgz|zip|bz2|xz|tar|rpm|deb|png|jpe?g|gif|pdf|docx?)$/, 'a file that is no text'],
 ];
 
-/** Ends of names that inventories have too: they say nothing of a text with the words of an inventory. */
+/** Ends of names that inventories have too: they say nothing of one that has the name or the words of an inventory. */
 const BY_COMMON_ENDING: readonly Sign[] = [
   [/[-_.]defaults?(?:\.\w+)?$/i, 'an example'],
   [/\.(?:conf|service|sql|env|lock|sum|patch|diff|adoc|lst)$/, 'a file of another program'],
@@ -103,7 +103,8 @@ export function strayByName(file: string): Stray | null {
 export function strayByText(file: string, text: string): Stray | null {
   const head = text.slice(0, 65_536);
   const known = bySign(BY_TEXT, head) ?? bySign(BY_ENDING, basename(file));
-  return known ?? (INVENTORY_WORDS.test(head) ? null : bySign(BY_COMMON_ENDING, basename(file)));
+  const isMeant = NAMED_INVENTORY.test(basename(file)) || INVENTORY_WORDS.test(head);
+  return known ?? (isMeant ? null : bySign(BY_COMMON_ENDING, basename(file)));
 }
 
 /** What a file seems to be that is not even text. */

@@ -144,10 +144,11 @@ describe('a file in a folder of inventories that is none', () => {
 describe('a file in a folder that may hold hosts', () => {
   it.each([
     ['20-production.conf', '[db]\ndb1 ansible_host=192.0.2.4\ndb2 ansible_host="192.0.2.5\n', 3],
+    ['hosts.conf', '[a\nb1\n', 1],
     ['phones.lst', '[sip]\nsip1\n[sip:vars]\nno value\n', 4],
     ['hosts-default.yml', 'all:\n  hosts:\n    d1: {x: 1\n    d2: {x: 2}\n', 3],
   ])(
-    '%s has the words of an inventory: its mistake is an error, and its hosts are not passed over',
+    '%s has the name or the words of an inventory: its mistake is an error, and its hosts are not passed over',
     async (name, text, line) => {
       put(name, text);
       const { hosts, said } = await read(folder);
