@@ -48,9 +48,9 @@ export async function inventorySources(
   return sources.length > 0 ? sources : configured(await here.config(), here.exists);
 }
 
-function configured({ settings, file }: AnsibleConfig, exists: (path: string) => boolean): readonly string[] {
-  const { inventory } = settings;
-  if (inventory === null) throw new UsageError(noInventory(file), whichOne(exists));
+function configured(config: AnsibleConfig, exists: (path: string) => boolean): readonly string[] {
+  const { inventory } = config.settings;
+  if (inventory === null) throw new UsageError(noInventory(config), whichOne(exists));
   const { value: paths, origin } = inventory;
   const missing = paths.filter((path) => !exists(path));
   if (missing.length === 0) return paths;
@@ -68,8 +68,12 @@ function configured({ settings, file }: AnsibleConfig, exists: (path: string) =>
   );
 }
 
-function noInventory(file: string | null): string {
-  return `no inventory is named, ${file === null ? 'and there is no ansible.cfg that names one' : `and ${terminalLine(file)} names none`}`;
+function noInventory({ file, looked }: AnsibleConfig): string {
+  const open = looked.find(({ outcome }) => outcome === 'world-writable');
+  const config = file === null ? 'there is no ansible.cfg that names one' : `${terminalLine(file)} names none`;
+  const why =
+    open === undefined ? '' : ` (${terminalLine(open.path)} is not read, as everybody may write into its folder)`;
+  return `no inventory is named, and ${config}${why}`;
 }
 
 function whichOne(exists: (path: string) => boolean): string {

@@ -141,7 +141,10 @@ function becomeRows({ become }: HostSettings): readonly SettingRow[] {
   ];
 }
 
-/** A command line without the password that `sshpass -p` takes. */
-function withoutPasswords(text: string): string {
-  return text.replaceAll(/\b(sshpass\s+-p\s*)(?:'[^']*'|"[^"]*"|\S+)/g, '$1(not shown)');
+/** A command line without the passwords that `sshpass -p` and `nc --proxy-auth` take. */
+export function withoutPasswords(text: string): string {
+  const word = `(?:'[^']*'|"[^"]*"|\\S+)`;
+  return text
+    .replaceAll(new RegExp(`\\b(sshpass(?:\\s+-[evV]|\\s+-P\\s*${word})*\\s+-p\\s*)${word}`, 'g'), '$1(not shown)')
+    .replaceAll(new RegExp(`(--proxy-auth[\\s=]+)${word}`, 'g'), '$1(not shown)');
 }

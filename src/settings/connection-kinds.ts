@@ -30,6 +30,9 @@ export function connectionKind(name: string): ConnectionKind {
   if (SSH.includes(short)) return 'ssh';
   if (short === 'local') return 'local';
   if (OTHER.includes(short)) return 'other';
+  // A host must not be left out for a misspelt "ansible.builtin.ssh".
+  const misspelt = /^(?:ansible\.\w+|\w+\.builtin)\.(\w+)$/.exec(name)?.[1] ?? '';
+  if (SSH.includes(misspelt)) return 'unknown';
   return own === undefined && /^\w+\.\w+\.\w+(?:\.\w+)*$/.test(name) ? 'other' : 'unknown';
 }
 

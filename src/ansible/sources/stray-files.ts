@@ -17,10 +17,14 @@ type Sign = readonly [pattern: RegExp, seems: string, inFolder?: string];
 
 /** Files that are what their name says, whatever they hold. */
 const BY_NAME: readonly Sign[] = [
-  [/^(?:readme|changelog|contributing|authors)\b/i, 'a text for people'],
-  [/^(?:license|licence|copying)\b/i, 'a licence'],
+  [
+    /^(?:README|CHANGELOG|CONTRIBUTING|AUTHORS)\b|^(?:[Rr]eadme|[Cc]hangelog|[Cc]ontributing|[Aa]uthors)(?:\.|$)/,
+    'a text for people',
+  ],
+  // In small letters the word may begin the name of an inventory, such as "license-servers".
+  [/^(?:LICEN[CS]E|COPYING)\b|^(?:[Ll]icen[cs]e|[Cc]opying)(?:\.|$)/, 'a licence'],
   [/^(?:gnu)?makefile$|\.mk$/i, 'a Makefile'],
-  [/^(?:vagrant|docker|container|jenkins|gem|proc|pip|just|task|berks)file\b/i, 'a file of another tool'],
+  [/^(?:vagrant|docker|container|jenkins|gem|proc|pip|just|task|berks)file(?:\.|$)/i, 'a file of another tool'],
   [/^id_(?:rsa|dsa|ecdsa|ed25519)$/, 'a private key'],
   [/^known_hosts\b/, 'a file of known host keys'],
   [
@@ -32,10 +36,7 @@ const BY_NAME: readonly Sign[] = [
 
 /** What files that cannot be read as inventories are, by the ends of their names. */
 const BY_ENDING: readonly Sign[] = [
-  [
-    /[-_.](?:example|sample|dist|template|tmpl|tpl|skel|skeleton|default)s?(?:\.\w+)?$|^(?:example|sample)/i,
-    'an example',
-  ],
+  [/[-_.](?:example|sample|dist|template|tmpl|tpl|skel|skeleton)s?(?:\.\w+)?$|^(?:example|sample)/i, 'an example'],
   [/[-_.](?:old|save|disabled|off|backup|bkp|copy|tmp)$/i, 'a copy that is not used'],
   [/^(?:todo|notes?|install|changes)\b/i, 'a text for people'],
   [/\.(?:j2|jinja2?)$/, 'a template'],
@@ -46,8 +47,17 @@ const BY_ENDING: readonly Sign[] = [
   [/\.log(?:\.\d+)?$/, 'a log'],
   [/\.(?:pem|key|crt|cer|csr|pub|p12|pfx|gpg|asc)$/, 'a key or a certificate'],
   [/\.(?:gz|tgz|zip|bz2|xz|tar|rpm|deb|png|jpe?g|gif|pdf|docx?)$/, 'a file that is no text'],
+];
+
+/** Ends of names that inventories have too: they say nothing of one that has the name or the words of an inventory. */
+const BY_COMMON_ENDING: readonly Sign[] = [
+  [/[-_.]defaults?(?:\.\w+)?$/i, 'an example'],
   [/\.(?:conf|service|sql|env|lock|sum|patch|diff|adoc|lst)$/, 'a file of another program'],
 ];
+
+/** Words that only an inventory has: with a mistake in it, its hosts must not be passed over. */
+const INVENTORY_WORDS =
+  /\b(?:ansible_(?:host|user|port|connection|ssh_\w+)|portfw_\w+)\b|^\[[^\]\s:]+:(?:children|vars)\]|^[ \t]+(?:hosts|children):/m;
 
 /** Names of files that are meant as inventories, whatever is wrong with them. */
 const NAMED_INVENTORY = /hosts|inventor/i;
@@ -92,12 +102,14 @@ export function strayByName(file: string): Stray | null {
 /** What a text seems to be that cannot be read as an inventory; `null` when nothing says so. */
 export function strayByText(file: string, text: string): Stray | null {
   const head = text.slice(0, 65_536);
-  return bySign(BY_TEXT, head) ?? bySign(BY_ENDING, basename(file));
+  const known = bySign(BY_TEXT, head) ?? bySign(BY_ENDING, basename(file));
+  const isMeant = NAMED_INVENTORY.test(basename(file)) || INVENTORY_WORDS.test(head);
+  return known ?? (isMeant ? null : bySign(BY_COMMON_ENDING, basename(file)));
 }
 
 /** What a file seems to be that is not even text. */
 export function strayByEnding(file: string): Stray | null {
-  return bySign(BY_ENDING, basename(file));
+  return bySign([...BY_ENDING, ...BY_COMMON_ENDING], basename(file));
 }
 
 /** Whether the name of a file that can be read says that it is an example or an old copy. */

@@ -142,6 +142,33 @@ describe('a file in a folder of inventories that is none', () => {
 });
 
 describe('a file in a folder that may hold hosts', () => {
+  it.each([
+    ['20-production.conf', '[db]\ndb1 ansible_host=192.0.2.4\ndb2 ansible_host="192.0.2.5\n', 3],
+    ['hosts.conf', '[a\nb1\n', 1],
+    ['phones.lst', '[sip]\nsip1\n[sip:vars]\nno value\n', 4],
+    ['hosts-default.yml', 'all:\n  hosts:\n    d1: {x: 1\n    d2: {x: 2}\n', 3],
+  ])(
+    '%s has the name or the words of an inventory: its mistake is an error, and its hosts are not passed over',
+    async (name, text, line) => {
+      put(name, text);
+      const { hosts, said } = await read(folder);
+      expect(hosts).toEqual([]);
+      expect(said).toEqual([
+        expect.stringMatching(new RegExp(`^${name.replaceAll('.', '\\.')}:${line}:\\d+: error: `)),
+      ]);
+    },
+  );
+
+  it.each(['license-servers', 'authors-prod', 'dockerfile-builders'])(
+    '%s is an inventory, although its name begins like that of another file',
+    async (name) => {
+      put(name, '[other]\no1\n');
+      const { hosts, said } = await read(folder);
+      expect(hosts.toSorted()).toEqual(['o1', 'w1']);
+      expect(said).toEqual([]);
+    },
+  );
+
   const why = '. A file that may hold hosts is not passed over: move it out of this folder if it holds none';
 
   it.each([

@@ -64,6 +64,13 @@ describe('a command line without an inventory', () => {
     );
   });
 
+  it('is told of an ansible.cfg that is there and not read', async () => {
+    const config = () => configOf({ cfg: '[defaults]\ninventory = hosts\n', worldWritable: ['/work'] });
+    await expect(inventorySources([], {}, { config, exists: () => false })).rejects.toThrow(
+      'no inventory is named, and there is no ansible.cfg that names one (/work/ansible.cfg is not read, as everybody may write into its folder)',
+    );
+  });
+
   it('is refused with what there is', async () => {
     expect(await refusal(null)).toBe(
       'no inventory is named, and there is no ansible.cfg that names one; ' +

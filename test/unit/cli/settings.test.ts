@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import stringWidth from 'string-width';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostKeyWarnings } from '../../../src/cli/host-key-checking.ts';
+import { withoutPasswords } from '../../../src/cli/settings-of-host.ts';
 import { formatProblem } from '../../../src/core/problem.ts';
 import { hostGroups } from '../../../src/report/settings-view.ts';
 import { wrapToWidth } from '../../../src/report/terminal/layout.ts';
@@ -148,6 +149,15 @@ describe('portfw inventory --settings', { timeout: 60_000 }, () => {
     expect(groups.get('the run')).toContainEqual(['key passphrase', '(set, not shown)', 'PORTFW_KEY_PASSPHRASE']);
     expect(stdout).toContain('sshpass -p (not shown) ssh -W');
     expect(stdout + stderr).not.toMatch(/hunter/);
+  });
+
+  it.each([
+    ['sshpass -phunter2 ssh -W %h:%p -p 22 gate', 'sshpass -p(not shown) ssh -W %h:%p -p 22 gate'],
+    ["sshpass -v -P 'pass word' -p 'hunter 2' ssh gate", "sshpass -v -P 'pass word' -p (not shown) ssh gate"],
+    ['nc --proxy-auth me:hunter2 %h %p', 'nc --proxy-auth (not shown) %h %p'],
+    ['ssh -p 22 gate', 'ssh -p 22 gate'],
+  ])('shows no password of the command %s', (command, shownText) => {
+    expect(withoutPasswords(command)).toBe(shownText);
   });
 
   it('takes a variable of the environment before the file, and the arguments before both', async () => {

@@ -243,6 +243,9 @@ describe('connections', () => {
     'ansible.builtin.x.y',
     'win rm',
     'a.b.\u001b[31mc',
+    'ansible.builtn.ssh',
+    'ansble.builtin.ssh',
+    'ansible.netcommon.paramiko',
   ])('%j is unknown', (name) => {
     expect(connectionKind(name)).toBe('unknown');
   });
