@@ -59,8 +59,11 @@ export function withAnswers(
     if (one.kind === 'seen') return true;
     const variable = one.kind === 'line' ? one.setting.variable : one.variable;
     if (one.scope.kind === 'all') return !replaced.includes(variable);
-    if (variable === 'portfw_roles') return !declared.has(one.scope.name);
-    return !(otherVips && one.kind === 'line' && variable === 'portfw_vips');
+    const { name: scoped } = one.scope;
+    if (variable === 'portfw_roles') return !declared.has(scoped);
+    if (!otherVips || variable !== 'portfw_vips') return true;
+    // What the answer says of a host is no longer open.
+    return one.kind === 'choice' && !answers.vips.some(({ on, name }) => on === 'host' && name === scoped);
   });
   return [
     ...kept,

@@ -141,7 +141,15 @@ class Writer {
         this.comment(indent, `TO DECIDE: ${one.question}`, '  ');
         const place = this.#lines.length;
         this.#evidence(indent, one.evidence);
-        this.#ask(one.scope, one.variable, one.question, first === undefined ? place : this.#lines.length + 1);
+        // Addresses that nobody can know yet: the line to edit is there all the same.
+        const blank = first === undefined && one.variable === 'portfw_vips' ? '# portfw_vips: [ADDRESS]' : null;
+        this.#ask(
+          one.scope,
+          one.variable,
+          one.question,
+          first === undefined && blank === null ? place : this.#lines.length + 1,
+        );
+        if (blank !== null) this.put(indent, blank);
         if (first === undefined) return;
         const short = first.variable === 'portfw_roles' && others.length > 0;
         const rest = others.map((other) => (other.variable === 'portfw_roles' ? list(other.roles) : ''));

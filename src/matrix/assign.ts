@@ -126,7 +126,7 @@ function usedPlaybooks(
         severity: 'error',
         code: 'no-playbook',
         what: `${threeShown(without)} ${without.length === 1 ? 'has' : 'have'} no playbook`,
-        solve: `${uses.size > 0 ? 'Set' : `Write portfw's own settings with "portfw init${initFrom(inventory, location)}"; or set`} portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
+        solve: `${uses.size > 0 ? 'Set' : `${initHint(inventory, location)}; or set`} portfw_playbook (${shippedNames('playbook').join(', ')}, or a path), or name one with --playbook`,
         location,
       }),
     );
@@ -144,10 +144,14 @@ function usedPlaybooks(
 /** More files than this are named by their folder. */
 const MOST_FILES = 4;
 
-/** ` --from hosts.ini`: the files of an inventory, if it has any, on the command line of `portfw init`. */
-function initFrom({ files }: Inventory, location: SourceLocation | null): string {
+/** How to write what portfw needs beside these files, and to read it with them: it may be there already, and not be named. */
+function initHint({ files }: Inventory, location: SourceLocation | null): string {
   const named = files.length <= MOST_FILES || location === null ? files : [dirname(location.file)];
-  return named.map((file) => ` --from ${terminalLine(shellWord(file), 300)}`).join('');
+  const words = named.map((file) => terminalLine(shellWord(file), 300));
+  const write = `Write portfw's own settings with "portfw init${words.map((word) => ` --from ${word}`).join('')}"`;
+  return words.length === 0
+    ? write
+    : `${write}, and name its file too ("${words.map((word) => `-i ${word} `).join('')}-i portfw.yaml")`;
 }
 
 /** The one play that covers each host of a playbook; a host in two plays is a problem. */

@@ -8,6 +8,7 @@ import { terminalLine } from '../../core/terminal-text.ts';
 import { loadPlaybook } from '../../matrix/load-playbook.ts';
 import { shippedNames, shippedSchemaFile } from '../../matrix/shipped.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
+import { wrapped } from '../../report/terminal/wrap.ts';
 import { isLeftOut, leftOut, leftOutText } from '../../settings/left-out.ts';
 import { readSettings } from '../../settings/read-settings.ts';
 import { sshConfigFiles } from '../../transport/target.ts';
@@ -117,7 +118,10 @@ function nothingSeen({ interrupted }: Look, terminal: Terminal): number {
   terminal.error(
     interrupted
       ? '\nnothing was written\n'
-      : '\nNo host could be looked at: nothing was written. Without --look, init contacts no host.\n',
+      : wrapped(
+          '\nNo host could be looked at: nothing was written. Without --look, init contacts no host.\n',
+          terminal.errorWidth,
+        ),
   );
   return interrupted ? EXIT.interrupted : EXIT.unreachable;
 }
@@ -138,7 +142,8 @@ async function closeLook(
   const errors = problems.filter((problem) => problem.severity === 'error');
   const plan: PlanLook = errors.length > 0 ? { kind: 'not-planned', problems: [] } : await planAll(sources, run);
   const next = nextCommands(file, from);
-  terminal.out(`\n${screenText({ file, written, problems, plan, next }, terminal.style)}`);
+  const closing = screenText({ file, written, problems, plan, next }, terminal.style);
+  terminal.out(`\n${wrapped(closing, terminal.width)}`);
   return plan.kind === 'planned' ? exitCodeOf(plan.summary, false) : EXIT.usage;
 }
 
@@ -251,7 +256,8 @@ function openQuestions(terminal: Terminal): { readonly ask: Ask; close(): void }
       const giveUp = (): void => resolve(null);
       lines.once('close', giveUp);
       const shownFallback = fallback === '' ? '' : ` [${fallback}]`;
-      lines.question(`${terminal.style.bold(question)}${shownFallback} `, (answer) => {
+      const prompt = wrapped(`${terminal.style.bold(question)}${shownFallback}`, terminal.width);
+      lines.question(`${prompt} `, (answer) => {
         lines.off('close', giveUp);
         resolve(answer);
       });

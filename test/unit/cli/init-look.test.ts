@@ -250,6 +250,40 @@ describe('the screen', () => {
   });
 });
 
+describe('a choice without options', () => {
+  const open: Proposal = {
+    kind: 'choice',
+    scope: { kind: 'host', name: 'web1' },
+    variable: 'portfw_vips',
+    question: 'which virtual addresses may come to it?',
+    options: [],
+    evidence: ['nothing says so'],
+  };
+
+  it('is gone once the user has answered it for its host', async () => {
+    const proposals = [PROPOSALS[0]!, open];
+    const choices = async (vip: string) => {
+      const answers = await initAnswers({}, WORLD, answering('', '', '', vip, '').ask, foundAnswers(proposals));
+      return withAnswers(proposals, answers, false).filter(({ kind }) => kind === 'choice');
+    };
+    expect(await choices('web1=203.0.113.45')).toEqual([]);
+    expect(await choices('web2=203.0.113.45')).toEqual([open]);
+  });
+
+  it('leaves a line to edit for virtual addresses, and points to it', () => {
+    const source = {
+      file: 'portfw.yaml',
+      from: ['hosts.ini'],
+      schema: 's.json',
+      playbooks: [],
+      addresses: [],
+      leftOut: [],
+    };
+    const written = lookText([...PROPOSALS.slice(0, 2), open], { user: null, become: null }, source);
+    expect(written.text.split('\n')[written.open[0]!.line - 1]).toBe('      # portfw_vips: [ADDRESS]');
+  });
+});
+
 describe('portfw init --look', { timeout: 60_000 }, () => {
   const portfw = new BuiltPortfw();
   let folder = '';
