@@ -57,7 +57,7 @@ const BY_COMMON_ENDING: readonly Sign[] = [
 
 /** Words that only an inventory has: with a mistake in it, its hosts must not be passed over. */
 const INVENTORY_WORDS =
-  /\b(?:ansible_(?:host|user|port|connection|ssh_\w+)|portfw_\w+)\b|^\[[^\]\s:]+:(?:children|vars)\]|^[ \t]+(?:hosts|children):/m;
+  /\b(?:ansible_(?:host|user|port|connection|ssh_\w+))\b|^\[[^\]\s:]+:(?:children|vars)\]|^[ \t]+(?:hosts|children):/m;
 
 /** Names of files that are meant as inventories, whatever is wrong with them. */
 const NAMED_INVENTORY = /hosts|inventor/i;
