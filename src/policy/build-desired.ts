@@ -359,7 +359,7 @@ class Draft {
               code: 'no-vip',
               what: `${shown} ${some.length === 1 ? 'needs' : 'need'} a virtual address, and ${this.#input.settings.vips.length === 0 ? 'the inventory names none for this host' : 'no mapped interface is on its network'}`,
               solve:
-                'list the addresses that may float to it in portfw_vips, and map the interface that holds them in portfw_interfaces',
+                'list the addresses that may float to it (portfw_vips: [ADDRESS]); if no mapped interface is on their network, map one too (portfw_interfaces: { vip: INTERFACE })',
             }
           : {
               code: 'class-not-mapped',
