@@ -7,11 +7,13 @@ export interface SharedFailureView {
   readonly label: string;
   readonly tone: Tone;
   readonly what: string;
+  /** Those that all hosts have. */
   readonly details: readonly string[];
   readonly solve: string;
   /** Lines to paste, for all hosts together. */
   readonly commands: readonly string[];
-  readonly hosts: readonly { readonly name: string; readonly own: string }[];
+  /** With the details of each, where they are not the same for all. */
+  readonly hosts: readonly { readonly name: string; readonly own: string; readonly details: readonly string[] }[];
 }
 
 type Finished = Extract<FleetEvent, { kind: 'host-finished' }>;
@@ -68,23 +70,20 @@ function viewOf(events: readonly Finished[]): SharedFailureView {
     return failure?.shared == null ? [] : [{ name: cleaned(host), label, tone, failure, shared: failure.shared }];
   });
   const { label, tone, shared } = members[0]!;
+  const same = new Set(members.map(({ failure }) => JSON.stringify(failure.details))).size === 1;
   return {
     label,
     tone,
     what: shared.what,
-    details: detailsOf(members),
+    details: same ? members[0]!.failure.details : [],
     solve: shared.solve,
     commands: commandsOf(members.map((member) => member.shared)),
-    hosts: members.map((member) => ({ name: member.name, own: member.shared.own })),
+    hosts: members.map(({ name, shared: { own }, failure: { details } }) => ({
+      name,
+      own,
+      details: same ? [] : details,
+    })),
   };
-}
-
-/** Those that all hosts have; where they differ, those of the first, which says whose they are. */
-function detailsOf(members: readonly { readonly name: string; readonly failure: FailureView }[]): readonly string[] {
-  const [{ name, failure }] = members as [(typeof members)[0]];
-  const { details } = failure;
-  const same = members.every((other) => JSON.stringify(other.failure.details) === JSON.stringify(details));
-  return same ? details : [`of ${name}, and alike of the others:`, ...details];
 }
 
 /** One line for all commands that differ only in their word. */

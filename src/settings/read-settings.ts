@@ -49,7 +49,10 @@ export function readSettings(inventory: Inventory, defaults: LoginDefaults = NO_
   const amongRemote = hasRemote(inventory);
   for (const host of inventory.hosts.values()) {
     const { result, problems } = new HostReader(inventory, host, checker, defaults).read(amongRemote);
-    for (const problem of problems) found.set(identity(problem), problem);
+    for (const problem of problems) {
+      const known = found.get(identity(problem));
+      if (known?.severity !== 'error') found.set(identity(problem), problem);
+    }
     const usable = !problems.some((problem) => problem.severity === 'error');
     (usable ? settings : partial).set(host.name, result);
   }
@@ -64,6 +67,13 @@ function hasRemote(inventory: Inventory): boolean {
   return [...inventory.hosts.values()].some(
     (host) => host.variables.get('portfw_managed')?.plain !== false && connectionKindOf(host) !== 'local',
   );
+}
+
+/** What is wrong with a host that is not for portfw never stops a run of the others, except that it is said to be managed. */
+function withoutStop(problem: Problem): Problem {
+  if (problem.code === 'connection-kind') return problem;
+  const { code, what, details, solve, location } = problem;
+  return new Problem({ severity: 'warning', code, what, details, solve, location });
 }
 
 /** The hosts of one group meet the same problem at the same place: it is reported once. */
@@ -133,7 +143,8 @@ class HostReader {
         return this.host.variables.get(String(name))?.locate(inner, at) ?? null;
       },
     };
-    return { result, problems: this.problems };
+    const leftOut = unmanaged !== null && unmanaged.kind !== 'declared';
+    return { result, problems: leftOut ? this.problems.map(withoutStop) : this.problems };
   }
 
   private has(name: PortfwName): boolean {

@@ -17,7 +17,7 @@ export function sharedFailureLines(
   return [
     `${counted(hosts.length, 'host')}: ${paintOf(tone, style)(label)}: ${what}`,
     ...hostLines(hosts, verbosity).map((line) => `      ${line}`),
-    ...details.map((line) => `      ${line}`),
+    ...[...details, ...ownDetails(hosts, verbosity)].map((line) => `      ${line}`),
     `    To solve it: ${solve}`,
     ...commands.map((line) => `      ${line}`),
   ];
@@ -29,4 +29,12 @@ function hostLines(hosts: SharedFailureView['hosts'], verbosity: number): readon
   if (hosts.every(({ own }) => own === '')) return [shortenedText(firstOf(names, most))];
   const rows = columnLines(hosts.map(({ own }, index) => [{ text: names[index]! }, { text: own }]));
   return moreLines(firstOf(rows, most));
+}
+
+/** The details of each host with `-v`, else those of the first, which says whose they are. */
+function ownDetails(hosts: SharedFailureView['hosts'], verbosity: number): readonly string[] {
+  const own = hosts.filter(({ details }) => details.length > 0);
+  const shown = verbosity > 0 ? own : own.slice(0, 1);
+  const more = shown.length < own.length ? ' (-v shows those of the others, which differ)' : '';
+  return shown.flatMap(({ name, details }) => [`of ${name}${more}:`, ...details]);
 }

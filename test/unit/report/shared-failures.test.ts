@@ -133,16 +133,18 @@ describe('a failure that several hosts have', () => {
     expect(text).toMatch(/^c: unreachable .*root@192\.0\.2\.1 refused the login/m);
   });
 
-  it('has the details that all hosts have, or else those of the first', () => {
+  it('has the details that all hosts have, or else those of the first, and with -v those of each', () => {
     const at = (line: number) => [`user op: ansible_user at hosts.yaml:${line}:1`, 'agent: none'];
-    const lines = (...details: string[][]) =>
-      plain(new Map(details.map((one, index) => [`h${index}`, refused('op', one)])))
+    const lines = (verbosity: number, ...details: string[][]) =>
+      plain(new Map(details.map((one, index) => [`h${index}`, refused('op', one)])), verbosity)
         .split('\n')
         .slice(2, -2);
-    expect(lines(at(3), at(3))).toEqual(['h0, h1', ...at(3)].map((line) => `      ${line}`));
-    expect(lines(at(3), at(4))).toEqual(
-      ['h0, h1', 'of h0, and alike of the others:', ...at(3)].map((line) => `      ${line}`),
+    const indented = (...texts: string[]) => texts.map((line) => `      ${line}`);
+    expect(lines(0, at(3), at(3))).toEqual(indented('h0, h1', ...at(3)));
+    expect(lines(0, at(3), at(4))).toEqual(
+      indented('h0, h1', 'of h0 (-v shows those of the others, which differ):', ...at(3)),
     );
+    expect(lines(1, at(3), at(4))).toEqual(indented('h0, h1', 'of h0:', ...at(3), 'of h1:', ...at(4)));
   });
 
   it('of a large fleet lists a screen of hosts, all with -v, and a command for all', () => {

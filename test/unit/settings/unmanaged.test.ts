@@ -159,9 +159,9 @@ describe('a host that is not for portfw', () => {
     });
   });
 
-  it('keeps its wrong portfw variables as errors', async () => {
+  it('has its wrong portfw variables as warnings', async () => {
     const { said } = await read('web1\nx ansible_connection=winrm portfw_rolse=sip\n');
-    expect(said).toEqual([expect.stringContaining('error unknown-variable')]);
+    expect(said).toEqual([expect.stringContaining('warning unknown-variable')]);
   });
 });
 
@@ -215,6 +215,16 @@ describe('portfw_managed: true', () => {
 });
 
 describe('the hosts that are left out', () => {
+  it('never stop a run by what is wrong with them, unless the others have it too', async () => {
+    const own = await read('web1\nw1 ansible_connection=winrm portfw_private=perhaps\n');
+    expect(own.said).toEqual([expect.stringMatching(/^2:\d+: warning .*"perhaps"/)]);
+    expect([...own.settings.keys()]).toEqual(['web1', 'w1']);
+    for (const order of ['web1\nw1 ansible_connection=winrm\n', 'w1 ansible_connection=winrm\nweb1\n'])
+      expect((await read(`${order}[all:vars]\nportfw_private=perhaps\n`)).said).toEqual([
+        expect.stringMatching(/^4:\d+: error .*"perhaps"/),
+      ]);
+  });
+
   it('are those that nobody has declared, on one line', async () => {
     const many = Array.from({ length: 12 }, (_, index) => `w${index + 1} ansible_connection=winrm\n`).join('');
     const { settings } = await read(`web1\n${many}p1 portfw_managed=False\nlocalhost ansible_connection=local\n`);
