@@ -5,6 +5,7 @@
 
 /** The sections of the page, in its order. */
 export const SECTIONS = [
+  'ansible.cfg',
   'Inventory files',
   'YAML values',
   'INI inventories',

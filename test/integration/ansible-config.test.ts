@@ -23,6 +23,7 @@ import {
 import { askAnsible } from '../helpers/ansible-inventory.ts';
 import { RandomConfigs } from '../helpers/random-configs.ts';
 import { randomLayers } from '../helpers/random-layers.ts';
+import { supported } from '../helpers/supported.ts';
 
 /** `ansible.cfg` and `ANSIBLE_…` as the Ansible that is installed reads them, against what portfw reads. */
 
@@ -264,7 +265,7 @@ describe.each(Object.entries(PLACES))('%s', (name, { files, environment = {} }) 
 
   beforeAll(() => write(cwd, files));
 
-  it('is what ansible-config dump shows', () => {
+  it(supported('ansible.cfg', 'Each setting has the value and the origin that `ansible-config dump` shows'), () => {
     const shown = run('ansible-config', 'dump', '-t', 'all', '--format', 'json') as Dump;
     const settings = Object.fromEntries(
       Object.entries(SETTING_NAMES).map(([own, [theirs, kind, plugin]]) => [
@@ -276,16 +277,19 @@ describe.each(Object.entries(PLACES))('%s', (name, { files, environment = {} }) 
     expect(differences(call, answer)).toEqual([]);
   });
 
-  it('leads to the inventory that ansible-inventory shows', async () => {
-    const { settings } = readHere(call);
-    const inventory = await loadInventory(settings.inventory!.value, {
-      playbookFolder: cwd,
-      hashBehaviour: settings.hashBehaviour?.value ?? 'replace',
-    });
-    expect(JSON.parse(formatAnsibleList(toAnsibleList(inventory)))).toEqual(
-      run('ansible-inventory', '--list', '--playbook-dir', '.'),
-    );
-  });
+  it(
+    supported('ansible.cfg', '`inventory` and `hash_behaviour`: the inventory that `ansible-inventory` shows'),
+    async () => {
+      const { settings } = readHere(call);
+      const inventory = await loadInventory(settings.inventory!.value, {
+        playbookFolder: cwd,
+        hashBehaviour: settings.hashBehaviour?.value ?? 'replace',
+      });
+      expect(JSON.parse(formatAnsibleList(toAnsibleList(inventory)))).toEqual(
+        run('ansible-inventory', '--list', '--playbook-dir', '.'),
+      );
+    },
+  );
 });
 
 /** Where one thing is said in several places. */

@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { supported } from '../helpers/supported.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
 
 /**
@@ -134,7 +135,7 @@ function shownLine(line: string): RegExp {
 /** Columns are as wide as what stands in them, which is not the same on the page. */
 const words = (line: string): string => line.trimEnd().replace(/(?<=\S) {2,}/g, ' ');
 
-it('goes from git clone to a plan', () => {
+it(supported('ansible.cfg', 'With an INI inventory, a vault and a jump host: from `git clone` to a plan'), () => {
   expect(commands.map(({ command }) => command.split(' ')[0])).toEqual(expect.arrayContaining(['git', 'portfw']));
   layOut();
   const printed = runAll();

@@ -6,6 +6,7 @@ import type { AnsibleSettings } from '../../../src/ansible/config/config-types.t
 import { thisMachine } from '../../../src/ansible/config/config-world.ts';
 import { readAnsibleConfig } from '../../../src/ansible/config/read-config.ts';
 import { formatProblem } from '../../../src/core/problem.ts';
+import { supported } from '../../helpers/supported.ts';
 import { configOf, type MadeWorld } from './helpers/config-world.ts';
 
 const ROOT = mkdtempSync(path.join(realpathSync(tmpdir()), 'portfw-cfg-'));
@@ -31,7 +32,7 @@ describe('the file', () => {
     return [file, ...looked.map(({ place, outcome }) => `${place}: ${outcome}`)];
   };
 
-  it('is the first that is there', () => {
+  it(supported('ansible.cfg', 'It is found where Ansible finds it'), () => {
     const rest = { ...everywhere, '/named/ansible.cfg': NAMED };
     const environment = { ANSIBLE_CONFIG: '/named' };
     expect(found({ cfg: NAMED, files: rest, environment })).toEqual(['/named/ansible.cfg', 'ANSIBLE_CONFIG: read']);

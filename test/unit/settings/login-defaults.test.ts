@@ -7,6 +7,7 @@ import { formatProblem } from '../../../src/core/problem.ts';
 import { type LoginFlags, loginDefaults, originName } from '../../../src/settings/login-defaults.ts';
 import { readSettings } from '../../../src/settings/read-settings.ts';
 import { createTarget } from '../../../src/transport/target.ts';
+import { supported } from '../../helpers/supported.ts';
 import { configOf, type MadeWorld } from '../ansible/helpers/config-world.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'portfw-defaults-'));
@@ -48,25 +49,28 @@ function settingsOf(inventory: string, world: MadeWorld, flags: LoginFlags = {})
 const SILENT = 'web: {hosts: {h1: {ansible_host: 192.0.2.1}}}\n';
 
 describe('how a host is reached where the inventory does not say it', () => {
-  it('comes from ansible.cfg', () => {
-    const { host, said } = settingsOf(SILENT, { cfg: CFG });
-    expect(said).toBe('');
-    expect(host.connection).toMatchObject({
-      user: 'cfg',
-      port: 2201,
-      privateKeyFile: '/work/keys/cfg',
-      timeoutSeconds: 31,
-      sshArgs: '-o HostKeyAlias=first -4',
-      commonArgs: '-o HostKeyAlias=second -o ServerAliveInterval=7 -o ServerAliveInterval=9',
-    });
-    expect(host.become.enabled).toBe(true);
-    const location = { file: '/work/ansible.cfg', line: 2, column: 15, secret: null };
-    const origin = { kind: 'file', location, section: 'defaults', key: 'remote_user' };
-    expect(host.connection.sources?.user).toEqual({ value: 'cfg', origin });
-    expect(host.become.sources?.enabled?.origin).toMatchObject({ kind: 'file', location: { line: 12, column: 10 } });
-  });
+  it(
+    supported('ansible.cfg', '`remote_user`, `remote_port`, `private_key_file`, `timeout`, SSH arguments, `become`'),
+    () => {
+      const { host, said } = settingsOf(SILENT, { cfg: CFG });
+      expect(said).toBe('');
+      expect(host.connection).toMatchObject({
+        user: 'cfg',
+        port: 2201,
+        privateKeyFile: '/work/keys/cfg',
+        timeoutSeconds: 31,
+        sshArgs: '-o HostKeyAlias=first -4',
+        commonArgs: '-o HostKeyAlias=second -o ServerAliveInterval=7 -o ServerAliveInterval=9',
+      });
+      expect(host.become.enabled).toBe(true);
+      const location = { file: '/work/ansible.cfg', line: 2, column: 15, secret: null };
+      const origin = { kind: 'file', location, section: 'defaults', key: 'remote_user' };
+      expect(host.connection.sources?.user).toEqual({ value: 'cfg', origin });
+      expect(host.become.sources?.enabled?.origin).toMatchObject({ kind: 'file', location: { line: 12, column: 10 } });
+    },
+  );
 
-  it('comes from the environment before that, and from a flag before both', () => {
+  it(supported('ansible.cfg', '`ANSIBLE_…` variables win over the file, flags over both'), () => {
     const environment = { ANSIBLE_REMOTE_USER: 'env', ANSIBLE_PRIVATE_KEY_FILE: '/keys/env', ANSIBLE_BECOME: 'no' };
     const byEnvironment = settingsOf(SILENT, { cfg: CFG, environment }).host;
     expect(byEnvironment.connection).toMatchObject({ user: 'env', privateKeyFile: '/keys/env', port: 2201 });
@@ -99,27 +103,33 @@ describe('how a host is reached where the inventory does not say it', () => {
     });
   });
 
-  it('puts the arguments where Ansible puts them on the command line of OpenSSH', () => {
-    const options = { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null };
-    const { target, problems } = createTarget(settingsOf(SILENT, { cfg: CFG }).host, { ...options, localUser: 'op' });
-    expect(problems).toEqual([]);
-    expect(target).toMatchObject({
-      user: 'cfg',
-      port: 2201,
-      privateKeyFiles: ['/work/keys/cfg'],
-      connectTimeoutMs: 31_000,
-      hostKeyAlias: 'first',
-      addressFamily: 4,
-      keepalive: { intervalMs: 7000, countMax: 3 },
-      become: { kind: 'sudo', password: null },
-    });
-    const first = '[defaults]\nremote_user = cfg\n[ssh_connection]\nssh_args = -l args\n';
-    const made = createTarget(settingsOf(SILENT, { cfg: first }).host, { ...options, localUser: 'op' });
-    expect(made.target?.user).toBe('args');
-    const last = first.replace('ssh_args', 'ssh_common_args');
-    const other = createTarget(settingsOf(SILENT, { cfg: last }).host, { ...options, localUser: 'op' });
-    expect(other.target?.user).toBe('cfg');
-  });
+  it(
+    supported(
+      'ansible.cfg',
+      '`ssh_args`, `ssh_common_args` and `ssh_extra_args`, in the order of Ansible’s command line',
+    ),
+    () => {
+      const options = { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null };
+      const { target, problems } = createTarget(settingsOf(SILENT, { cfg: CFG }).host, { ...options, localUser: 'op' });
+      expect(problems).toEqual([]);
+      expect(target).toMatchObject({
+        user: 'cfg',
+        port: 2201,
+        privateKeyFiles: ['/work/keys/cfg'],
+        connectTimeoutMs: 31_000,
+        hostKeyAlias: 'first',
+        addressFamily: 4,
+        keepalive: { intervalMs: 7000, countMax: 3 },
+        become: { kind: 'sudo', password: null },
+      });
+      const first = '[defaults]\nremote_user = cfg\n[ssh_connection]\nssh_args = -l args\n';
+      const made = createTarget(settingsOf(SILENT, { cfg: first }).host, { ...options, localUser: 'op' });
+      expect(made.target?.user).toBe('args');
+      const last = first.replace('ssh_args', 'ssh_common_args');
+      const other = createTarget(settingsOf(SILENT, { cfg: last }).host, { ...options, localUser: 'op' });
+      expect(other.target?.user).toBe('cfg');
+    },
+  );
 
   it('says the place of SSH arguments in ansible.cfg that it cannot follow', () => {
     const options = { acceptNewHostKeys: false, becomePassword: null, sshPassword: null, agentSocket: null };
