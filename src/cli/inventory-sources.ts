@@ -19,6 +19,9 @@ const USUAL = [
   ...['inventory.ini', 'inventory.yml', 'inventory.yaml', '/etc/ansible/hosts'],
 ];
 
+/** What `portfw init --from` writes beside an inventory. */
+export const ADDITIONS = 'portfw.yaml';
+
 /** What {@link inventorySources} looks at besides its arguments. */
 interface Surroundings {
   readonly config: () => AnsibleConfig | Promise<AnsibleConfig>;
@@ -80,6 +83,9 @@ function whichOne(exists: (path: string) => boolean): string {
   const found = USUAL.filter(exists);
   const [first] = found;
   if (first === undefined) return EXAMPLE;
+  // What `portfw init --from` writes belongs to the inventory beside it.
+  const together = exists(ADDITIONS) ? [first, ADDITIONS] : [first];
+  const flags = together.map((one) => `-i ${one}`).join(' ');
   const which = found.length === 1 ? `There is "${first}"` : `There are ${found.map((one) => `"${one}"`).join(', ')}`;
-  return `${which}: write "portfw COMMAND -i ${first}", or "inventory = ${first}" under [defaults] in ansible.cfg`;
+  return `${which}: add "${flags}" to the command, or write "inventory = ${together.join(',')}" under [defaults] in ansible.cfg`;
 }

@@ -22,6 +22,7 @@ import { type InitWorld, readPlaybook } from '../init-readers.ts';
 import { screenText } from '../init-screen.ts';
 import { type InitFile, initText, isVariablesFile, nextCommands } from '../init-text.ts';
 import { inventoryOptions } from '../inventory-options.ts';
+import { ADDITIONS } from '../inventory-sources.ts';
 import { LOOK_FLAGS, type RunFlags } from '../run-flags.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
@@ -36,7 +37,7 @@ import { lintFiles } from './lint.ts';
 export async function init(name: string | null, flags: InitFlags): Promise<number> {
   const terminal = openTerminal(flags.color ?? true);
   const from = flags.from ?? [];
-  const file = name ?? (from.length === 0 ? 'inventory.yaml' : 'portfw.yaml');
+  const file = name ?? (from.length === 0 ? 'inventory.yaml' : ADDITIONS);
   checkPlace(file, from, flags);
   checkLook(file, flags);
   usableConfig();

@@ -78,7 +78,11 @@ describe('a command line without an inventory', () => {
     );
     expect(await refusal('[defaults]\n', ['hosts.ini', '/etc/ansible/hosts'])).toBe(
       'no inventory is named, and /work/ansible.cfg names none; There are "hosts.ini", "/etc/ansible/hosts": ' +
-        'write "portfw COMMAND -i hosts.ini", or "inventory = hosts.ini" under [defaults] in ansible.cfg',
+        'add "-i hosts.ini" to the command, or write "inventory = hosts.ini" under [defaults] in ansible.cfg',
+    );
+    // What init wrote beside it is named too.
+    expect(await refusal('[defaults]\n', ['hosts.ini', 'portfw.yaml'])).toContain(
+      'There is "hosts.ini": add "-i hosts.ini -i portfw.yaml" to the command, or write "inventory = hosts.ini,portfw.yaml" under',
     );
   });
 });
