@@ -94,14 +94,18 @@ export function heading({ file, from }: InitFile): readonly string[] {
   const commands = nextCommands(file, from);
   const width = Math.max(...commands.map((command) => command.length));
   const names = from.map(safeText).join(', ');
+  const stays = from.length === 1 ? 'is' : 'are';
   const what =
     from.length === 0
       ? [
           'An Ansible inventory for portfw: variables that begin with "portfw_" are for portfw, the others are Ansible\'s own.',
         ]
       : isVariablesFile(file)
-        ? [`What portfw needs in addition to ${names}, which is not changed. Ansible ignores these variables.`]
-        : [`What portfw needs in addition to ${names}, which is not changed. Name both on the command line.`];
+        ? [`What portfw needs in addition to ${names}, which ${stays} not changed. Ansible ignores these variables.`]
+        : [
+            `What portfw needs in addition to ${names}, which ${stays} not changed. Name all of them on the command line,`,
+            `or once in ansible.cfg: inventory = ${[...from, file].join(',')}`,
+          ];
   return [...what, '', ...commands.map((command, index) => `  ${command.padEnd(width)}  ${meanings[index]!}`)].map(
     (line) => `# ${safeText(line)}`,
   );
