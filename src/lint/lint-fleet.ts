@@ -42,7 +42,7 @@ function sameAddress(world: LintWorld): Finding[] {
           kind === 'local'
             ? `${shown(host.name)} and ${shown(other.name)} are both this machine (ansible_connection: local)`
             : `${shown(host.name)} is reached at ${address}, and so is ${shown(other.name)}`,
-        solve: 'Correct ansible_host of one; one machine under two names would be configured twice',
+        solve: `${kind === 'local' ? 'Write portfw_managed: false for one' : 'Correct ansible_host of one'}; one machine under two names would be configured twice`,
         location: host.locate(['ansible_ssh_host']) ?? world.place(host, ['ansible_host']),
       },
     ];
