@@ -11,6 +11,14 @@ export interface FoundAnswers {
   readonly management: string;
 }
 
+/** What the command line and the inventory say of the answers. */
+export interface AnswerContext {
+  /** Whether a flag names the playbook: it is then written even where each host has one already. */
+  readonly insists: boolean;
+  /** The hosts of a group. */
+  readonly membersOf: (group: string) => readonly string[];
+}
+
 /** The defaults of the questions. What differs between hosts is no answer: it has lines of its own. */
 export function foundAnswers(proposals: readonly Proposal[]): FoundAnswers {
   const playbook = forAll(proposals, 'portfw_playbook');
@@ -25,15 +33,11 @@ export function foundAnswers(proposals: readonly Proposal[]): FoundAnswers {
   };
 }
 
-/**
- * The proposals, with what the user answered otherwise, or gave in flags, in their place.
- *
- * @param insists whether a flag names the playbook: it is then written even where each host has one already
- */
+/** The proposals, with what the user answered otherwise, or gave in flags, in their place. */
 export function withAnswers(
   proposals: readonly Proposal[],
   answers: InitAnswers,
-  insists: boolean,
+  { insists, membersOf }: AnswerContext,
 ): readonly Proposal[] {
   const found = foundAnswers(proposals);
   const replaced: Setting['variable'][] = [];
@@ -62,8 +66,10 @@ export function withAnswers(
     const { name: scoped } = one.scope;
     if (variable === 'portfw_roles') return !declared.has(scoped);
     if (!otherVips || variable !== 'portfw_vips') return true;
-    // What the answer says of a host is no longer open.
-    return one.kind === 'choice' && !answers.vips.some(({ on, name }) => on === 'host' && name === scoped);
+    // What the answer says of a host, or of its group, is no longer open.
+    const answersFor = ({ on, name }: (typeof answers.vips)[number]): boolean =>
+      (on === one.scope.kind && name === scoped) || (on === 'group' && membersOf(name).includes(scoped));
+    return one.kind === 'choice' && !answers.vips.some(answersFor);
   });
   return [
     ...kept,

@@ -66,7 +66,14 @@ export async function init(name: string | null, flags: InitFlags): Promise<numbe
     const found = seen === null ? undefined : foundAnswers(seen.proposals);
     const answers = await initAnswers(flags, world, asking?.ask ?? null, found);
     if (seen !== null)
-      written = lookText(withAnswers(seen.proposals, answers, flags.playbook !== undefined), answers, context);
+      written = lookText(
+        withAnswers(seen.proposals, answers, {
+          insists: flags.playbook !== undefined,
+          membersOf: (group) => inventory?.groups.get(group)?.allHosts ?? [],
+        }),
+        answers,
+        context,
+      );
     write(file, written?.text ?? initText(answers, context), flags.force === true);
   } catch (error) {
     if (!(error instanceof GaveUp)) throw error;

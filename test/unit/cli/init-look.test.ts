@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Ask, GaveUp, initAnswers } from '../../../src/cli/init-answers.ts';
-import { foundAnswers, withAnswers } from '../../../src/cli/init-look-answers.ts';
+import { type AnswerContext, foundAnswers, withAnswers } from '../../../src/cli/init-look-answers.ts';
 import { lookText } from '../../../src/cli/init-look-text.ts';
 import type { InitWorld } from '../../../src/cli/init-readers.ts';
 import { screenText } from '../../../src/cli/init-screen.ts';
@@ -20,6 +20,7 @@ const WORLD: InitWorld = {
   loadPlaybook: (name) => loadPlaybook(name),
 };
 
+const SAID: AnswerContext = { insists: false, membersOf: (group) => (group === 'web' ? ['web1', 'web2'] : []) };
 const PROPOSALS: readonly Proposal[] = [
   {
     kind: 'line',
@@ -94,7 +95,7 @@ describe('questions', () => {
       vips: [{ on: 'host', name: 'web2', address: '203.0.113.45' }],
       management: ['192.0.2.9'],
     });
-    expect(withAnswers(PROPOSALS, answers, false)).toEqual(PROPOSALS);
+    expect(withAnswers(PROPOSALS, answers, SAID)).toEqual(PROPOSALS);
     // Without a terminal the same is taken.
     expect(await initAnswers({}, WORLD, null, foundAnswers(PROPOSALS))).toEqual(answers);
   });
@@ -104,7 +105,7 @@ describe('questions', () => {
     const flags = { public: ['eth0'], role: ['web1=radius'] };
     const answers = await initAnswers(flags, WORLD, ask, foundAnswers(PROPOSALS));
     expect(asked).toHaveLength(4);
-    const after = withAnswers(PROPOSALS, answers, false);
+    const after = withAnswers(PROPOSALS, answers, SAID);
     const lines = after.flatMap((one) => (one.kind === 'line' ? [[one.scope, one.setting]] : []));
     expect(lines).toEqual([
       [{ kind: 'all' }, { variable: 'portfw_playbook', playbook: 'portaswitch' }],
@@ -127,9 +128,11 @@ describe('questions', () => {
     const { ask, asked } = answering('', '', '', '');
     const answers = await initAnswers({}, WORLD, ask, foundAnswers(others));
     expect(asked).toHaveLength(4);
-    expect(withAnswers(others, answers, false)).toEqual(others);
+    expect(withAnswers(others, answers, SAID)).toEqual(others);
     const setting = { variable: 'portfw_playbook', playbook: 'portaswitch' };
-    expect(withAnswers(others, answers, true)).toContainEqual(expect.objectContaining({ setting }));
+    expect(withAnswers(others, answers, { ...SAID, insists: true })).toContainEqual(
+      expect.objectContaining({ setting }),
+    );
   });
 
   it('are asked again, with the reason, until the answer can be', async () => {
@@ -264,10 +267,11 @@ describe('a choice without options', () => {
     const proposals = [PROPOSALS[0]!, open];
     const choices = async (vip: string) => {
       const answers = await initAnswers({}, WORLD, answering('', '', '', vip, '').ask, foundAnswers(proposals));
-      return withAnswers(proposals, answers, false).filter(({ kind }) => kind === 'choice');
+      return withAnswers(proposals, answers, SAID).filter(({ kind }) => kind === 'choice');
     };
     expect(await choices('web1=203.0.113.45')).toEqual([]);
     expect(await choices('web2=203.0.113.45')).toEqual([open]);
+    expect(await choices('web=203.0.113.45')).toEqual([]);
   });
 
   it('leaves a line to edit for virtual addresses, and points to it', () => {
