@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { COMMAND_HELP, PROGRAM_HELP } from './help.ts';
+import { COMMAND_HELP, foldedHelp, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
 import { LOOK_FLAGS, MOST_FORKS } from './run-flags.ts';
 
@@ -31,7 +31,7 @@ export function buildProgram(version: string, done: Done): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
-    .addHelpText('after', PROGRAM_HELP)
+    .addHelpText('after', () => foldedHelp(PROGRAM_HELP, process.stdout.columns))
     .showHelpAfterError('    Run "portfw COMMAND --help" for examples and all flags')
     .exitOverride();
 
@@ -45,7 +45,7 @@ export function buildProgram(version: string, done: Done): Command {
     // Settings of the program reach only commands that are made after them.
     command.copyInheritedSettings(program).helpOption('-h, --help', 'show this help');
     const help = COMMAND_HELP[command.name()];
-    if (help !== undefined) command.addHelpText('after', help);
+    if (help !== undefined) command.addHelpText('after', () => foldedHelp(help, process.stdout.columns));
   }
   return program;
 }

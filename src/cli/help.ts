@@ -164,3 +164,27 @@ Examples:
   portfw completion fish > ~/.config/fish/completions/portfw.fish
 `,
 };
+
+/**
+ * A help text for a terminal: its long lines go on below, indented. (It is plain text; what is shown of hosts and files is wrapped by
+ * the reports.)
+ *
+ * @param columns how wide the terminal is; `undefined` where there is none, as Node has it
+ */
+export function foldedHelp(text: string, columns: number | undefined): string {
+  if (columns === undefined || columns < 40) return text;
+  return text
+    .split('\n')
+    .flatMap((line) => {
+      const further = `${/^ */.exec(line)![0]}    `;
+      const lines: string[] = [];
+      let rest = line;
+      for (let cut = 0; rest.length > columns; rest = further + rest.slice(cut + 1)) {
+        cut = rest.lastIndexOf(' ', columns);
+        if (cut < further.length) break;
+        lines.push(rest.slice(0, cut));
+      }
+      return [...lines, rest];
+    })
+    .join('\n');
+}
