@@ -166,25 +166,27 @@ Examples:
 };
 
 /**
- * A help text for a terminal: its long lines go on below, indented. (It is plain text; what is shown of hosts and files is wrapped by
- * the reports.)
+ * A help text for a terminal: its paragraphs fill the lines, and what is indented goes on below. (It is plain text; what is shown of
+ * hosts and files is wrapped by the reports.)
  *
  * @param columns how wide the terminal is; `undefined` where there is none, as Node has it
  */
 export function foldedHelp(text: string, columns: number | undefined): string {
   if (columns === undefined || columns < 40) return text;
-  return text
-    .split('\n')
-    .flatMap((line) => {
-      const further = `${/^ */.exec(line)![0]}    `;
-      const lines: string[] = [];
-      let rest = line;
-      for (let cut = 0; rest.length > columns; rest = further + rest.slice(cut + 1)) {
-        cut = rest.lastIndexOf(' ', columns);
-        if (cut < further.length) break;
-        lines.push(rest.slice(0, cut));
-      }
-      return [...lines, rest];
-    })
-    .join('\n');
+  const paragraphs = text.replaceAll(/(?<=^\S.*[^:\s])\n(?=\S)/gm, ' ').split('\n');
+  return paragraphs.flatMap((line) => folded(line, columns)).join('\n');
+}
+
+function folded(line: string, columns: number): readonly string[] {
+  const indent = /^ */.exec(line)![0];
+  const further = indent === '' ? '' : `${indent}    `;
+  const lines: string[] = [];
+  let rest = line;
+  while (rest.length > columns) {
+    const cut = rest.lastIndexOf(' ', columns);
+    if (cut <= further.length) break;
+    lines.push(rest.slice(0, cut));
+    rest = further + rest.slice(cut + 1);
+  }
+  return [...lines, rest];
 }
