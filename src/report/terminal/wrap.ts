@@ -4,9 +4,9 @@ import stringWidth from 'string-width';
 const COMMANDS = [
   'portfw (?:apply|confirm|detect|facts|history|init|inventory|lint|matrix|plan|rollback|status|sudoers)',
   'ssh-(?:add|copy-id|keygen|keyscan)',
-  'ssh(?= -)|sudo(?= -)|chmod|systemctl|journalctl|firewall-cmd|nmcli|puttygen',
+  'ssh(?= -)|sudo(?= -)|chmod|systemctl|journalctl|firewall-cmd|nmcli|puttygen|(?:apt-get|dnf|yum|zypper)(?= install)',
 ].join('|');
-const COMMAND = `(?:${COMMANDS}) [^;()\`"]*[^;()\`",.\\s]`;
+const COMMAND = `(?:${COMMANDS}) (?:'[^']*'|[^;()\`"'])*(?:'[^']*'|[^;()\`"',.\\s])`;
 
 /** What stays on one line: quoted text, a value in brackets, a command, a word. */
 const PIECES = new RegExp(

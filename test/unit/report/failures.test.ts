@@ -205,10 +205,12 @@ describe('text that is wrapped', () => {
     'Name them as one inventory: portfw lint -i hosts.ini -i portfw.yaml',
     'add portfw_extra_rules: [{ name: ssh-22, from: [192.0.2.7], owner: YOU }, { name: more }] to the inventory',
     'run `portfw rollback --limit web1 --to 20260131T221500Z-3f2a` when it is over',
+    `open it: firewall-cmd --zone=public --add-rich-rule='rule family="ipv4" source address="192.0.2.7" accept'; then again`,
+    'install it: apt-get install firewalld python3-firewall; then run it again',
     'the generation before is 20260131T221500Z-3f2a20260131T221500Z-3f2a20260131T221500Z-3f2a',
   ])('has what people paste on one line: %s', (text) => {
     const pasted =
-      /`[^`]+`|"[^"]+"|chmod 600 [^;]+|portfw_peers: \{[^}]+\}|portfw_extra_rules: .*\}\]|portfw lint .*|\d{8}T\S+/.exec(
+      /firewall-cmd [^;]+|`[^`]+`|"[^"]+"|chmod 600 [^;]+|portfw_peers: \{[^}]+\}|portfw_extra_rules: .*\}\]|portfw lint .*|apt-get [^;]+|\d{8}T\S+/.exec(
         text,
       )![0];
     for (let columns = 20; columns < 90; columns += 1) expect(lines(text, columns).join('\n')).toContain(pasted);
