@@ -1,3 +1,4 @@
+import type { SharedFault } from '../core/failure.ts';
 import type { OutcomeView } from './outcome-view.ts';
 
 /** A host that failed, was refused or could not be reached, and how. */
@@ -19,8 +20,21 @@ export interface FailureGroup {
   readonly code: string;
   readonly details: readonly string[];
   readonly solve: string;
+  /** Lines to paste, for all hosts together. */
+  readonly commands: readonly string[];
   /** What each host has of its own, such as its address; the texts have the values of the first host. */
   readonly own: readonly OwnValue[];
+  /** What each host says of itself, where the failure was made to be shared; empty otherwise. */
+  readonly members: readonly GroupMember[];
+}
+
+/** One host of a failure that was made to be shared. */
+export interface GroupMember {
+  readonly host: string;
+  /** Such as its address and the fingerprint of its key; may be empty. */
+  readonly own: string;
+  /** Its details, where they are not those of all hosts. */
+  readonly details: readonly string[];
 }
 
 /** A value in the texts of the first host, and what the other hosts have there. */
@@ -40,9 +54,11 @@ const OWN_VALUES = [
   '(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:/\\d{1,3})?',
 ].join('|');
 
-/** Texts that are equal but for what each host has of its own have the same key. */
+/** Failures that say the same of all hosts, or whose texts are equal but for what each host has of its own, have the same key. */
 export function failureKey({ host, outcome }: FailedHost): string {
   const { failure } = outcome;
+  if (failure?.shared != null)
+    return JSON.stringify([outcome.label, failure.code, failure.shared.what, failure.shared.solve]);
   const texts = textsOf(outcome).map((text) => partsOf(text, host).map((part, index) => (index % 2 === 0 ? part : '')));
   return JSON.stringify([outcome.label, failure?.code, texts]);
 }
@@ -52,6 +68,8 @@ export function groupOf(members: readonly FailedHost[]): FailureGroup {
   const [first] = members;
   if (first === undefined) throw new Error('a group of no hosts');
   const { outcome } = first;
+  const shared = outcome.failure?.shared;
+  if (shared != null && members.length > 1) return sharedGroup(members, shared);
   const columns = new Map<string, OwnValue>();
   const texts = textsOf(outcome).map((text, at) => {
     const each = members.map((one) => partsOf(textsOf(one.outcome)[at] ?? '', one.host));
@@ -68,16 +86,55 @@ export function groupOf(members: readonly FailedHost[]): FailureGroup {
       .join('');
   });
   return {
-    hosts: members.map(({ host }) => host),
-    label: outcome.label,
-    tone: outcome.tone,
-    durationMs: Math.max(...members.map(({ durationMs }) => durationMs)),
+    ...commonOf(members, outcome),
     note: texts[0] ?? '',
-    code: outcome.failure?.code ?? outcome.kind,
     details: texts.slice(2),
     solve: texts[1] ?? '',
+    commands: [],
     own: [...columns.values()],
+    members: [],
   };
+}
+
+function commonOf(members: readonly FailedHost[], { label, tone, kind, failure }: OutcomeView) {
+  return {
+    hosts: members.map(({ host }) => host),
+    label,
+    tone,
+    durationMs: Math.max(...members.map(({ durationMs }) => durationMs)),
+    code: failure?.code ?? kind,
+  };
+}
+
+/** A failure that has words for all hosts. */
+function sharedGroup(members: readonly FailedHost[], { what, solve }: SharedFault): FailureGroup {
+  const failures = members.flatMap(({ host, outcome: { failure } }) =>
+    failure?.shared == null ? [] : [{ host, details: failure.details, shared: failure.shared }],
+  );
+  const same = new Set(failures.map(({ details }) => JSON.stringify(details))).size === 1;
+  return {
+    ...commonOf(members, members[0]!.outcome),
+    note: what,
+    details: same ? failures[0]!.details : [],
+    solve,
+    commands: commandsOf(failures.map(({ shared }) => shared)),
+    own: [],
+    members: failures.map(({ host, details, shared: { own } }) => ({ host, own, details: same ? [] : details })),
+  };
+}
+
+/** One line for all commands that differ only in their word. */
+function commandsOf(shared: readonly SharedFault[]): readonly string[] {
+  const words = new Map<string, { readonly before: string; readonly words: Set<string>; readonly after: string }>();
+  for (const { command } of shared) {
+    if (command === undefined) continue;
+    const { before, word, after } = command;
+    const key = JSON.stringify([before, after]);
+    const same = words.get(key) ?? { before, words: new Set(), after };
+    same.words.add(word);
+    words.set(key, same);
+  }
+  return [...words.values()].map((one) => `${one.before} ${[...one.words].join(' ')} ${one.after}`);
 }
 
 function textsOf({ note, failure }: OutcomeView): readonly string[] {

@@ -3,7 +3,6 @@ import { unsettledBy } from '../fleet/unsettled.ts';
 import { cleaned } from './clean.ts';
 import { failureKey } from './failure-groups.ts';
 import { type OutcomeView, outcomeView, type Tone } from './outcome-view.ts';
-import { sharedKey } from './shared-failures.ts';
 
 /** How a run ended: one row per host, and counts. */
 export interface RunView {
@@ -72,15 +71,12 @@ export function runView(summary: RunSummary, durations: ReadonlyMap<string, numb
   };
 }
 
-/** A failure of several hosts was said in full, once for all of them: their rows only name it. */
+/** A failure that several hosts share was said in words for all of them: so it is here. */
 function shortlySaid(rows: readonly RunRow[]): readonly RunRow[] {
-  const keyOf = ({ outcome }: RunRow): string | null => sharedKey(outcome);
-  const counts = new Map<string | null, number>();
-  for (const row of rows) counts.set(keyOf(row), (counts.get(keyOf(row)) ?? 0) + 1);
+  const shared = new Set(rows.flatMap((row) => (row.kind === 'host' && row.alike !== null ? [row.alike] : [])));
   return rows.map((row) => {
-    const key = keyOf(row);
-    const shared = row.outcome.failure?.shared;
-    if (key === null || shared == null || counts.get(key) === 1) return row;
-    return { ...row, outcome: { ...row.outcome, note: shared.what } };
+    const words = row.outcome.failure?.shared;
+    if (row.kind !== 'host' || words == null || !shared.has(row.host)) return row;
+    return { ...row, outcome: { ...row.outcome, note: words.what } };
   });
 }

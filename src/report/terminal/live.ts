@@ -3,12 +3,11 @@ import stringWidth from 'string-width';
 import { terminalLine } from '../../core/terminal-text.ts';
 import type { FleetEvent } from '../../fleet/events.ts';
 import type { FailedHost } from '../failure-groups.ts';
+import { HeldFailures } from '../held-failures.ts';
 import type { Output, Report } from '../report.ts';
-import { SharedFailures } from '../shared-failures.ts';
 import { eventText, noteLine } from './event-text.ts';
 import { FailuresSaid } from './failure-text.ts';
 import { LiveModel } from './live-model.ts';
-import { sharedFailureLines } from './shared-failure-text.ts';
 import type { Style } from './style.ts';
 import { wrapped } from './wrap.ts';
 
@@ -115,7 +114,7 @@ export class LiveReport implements Report {
   readonly #painter: Painter;
   readonly #style: Style;
   readonly #verbosity: number;
-  readonly #shared = new SharedFailures();
+  readonly #held = new HeldFailures();
   /** One promise per host that has not ended; listr2 waits for them. */
   readonly #open = new Map<string, PromiseWithResolve>();
   #listr: Promise<unknown> | null = null;
@@ -138,14 +137,15 @@ export class LiveReport implements Report {
     if (event.kind === 'run-started') {
       this.#began = performance.now() - event.at;
       this.#order = new Map(event.hosts.map((host, index) => [terminalLine(host), index]));
+      this.#held.begin(event.hosts);
       for (const host of event.hosts) this.#open.set(host, promiseWithResolve());
     }
-    if (event.kind === 'batch-started' || event.kind === 'run-finished') this.#printShared();
+    if (event.kind === 'batch-started' || event.kind === 'run-finished') this.#tellHeld();
     if (event.kind === 'run-finished') return;
     // A host that had finished is being rolled back.
     if (event.kind === 'host-phase' && !this.#open.has(event.host)) this.#open.set(event.host, promiseWithResolve());
     this.#start();
-    if (!this.#shared.hold(event)) this.#print(event);
+    this.#print(event);
     if (event.kind === 'host-finished' || event.kind === 'host-reverted') {
       this.#open.get(event.host)?.resolve();
       this.#open.delete(event.host);
@@ -158,7 +158,7 @@ export class LiveReport implements Report {
   }
 
   async rest(): Promise<void> {
-    this.#printShared();
+    this.#tellHeld();
     this.#painter.stop();
     this.#tellGathered();
     // Ends all tasks of listr2. Hosts that have not ended get new ones when the view starts again.
@@ -190,10 +190,8 @@ export class LiveReport implements Report {
     });
   }
 
-  #printShared(): void {
-    const { single, shared } = this.#shared.release();
-    for (const event of single) this.#print(event);
-    for (const failure of shared) this.say(sharedFailureLines(failure, this.#style, this.#verbosity).join('\n'));
+  #tellHeld(): void {
+    for (const group of this.#held.release()) this.say(this.#failures.together(group).join('\n'));
   }
 
   #print(event: FleetEvent): void {
@@ -203,8 +201,10 @@ export class LiveReport implements Report {
       return;
     }
     const text = eventText(event, this.#style, (failed) => {
-      this.#failed.push(failed);
-      this.#gather();
+      if (!this.#held.hold(failed)) {
+        this.#failed.push(failed);
+        this.#gather();
+      }
       return [];
     });
     if (text === null || text.lines.length === 0) return;

@@ -72,7 +72,7 @@ describe('a failure that several hosts have', () => {
     const lines = plain(THREE).split('\n');
     expect(lines[1]).toMatch(/^sip1: failed/);
     expect(lines.slice(2)).toEqual([
-      '3 hosts: unreachable: the host key is unknown',
+      '3 hosts (web1, web2, gate): unreachable: the host key is unknown',
       '      web1  192.0.2.11 ssh-ed25519 SHA256:11',
       '      web2  192.0.2.12 ssh-ed25519 SHA256:12',
       '      gate  192.0.2.13 ssh-ed25519 SHA256:13',
@@ -98,11 +98,11 @@ describe('a failure that several hosts have', () => {
       const said: string[] = [];
       report.say = (text) => said.push(text);
       for (const event of runOf(THREE).slice(0, -1)) report.event(event);
-      expect(said.join()).not.toContain('3 hosts');
+      expect(said.join()).not.toContain('3 hosts (');
       await report.rest();
-      expect(said.join()).toContain('3 hosts: unreachable: the host key is unknown');
+      expect(said.join()).toContain('3 hosts (web1, web2, gate): unreachable: the host key is unknown');
       await report.rest();
-      expect(said.join().match(/3 hosts/g)).toHaveLength(1);
+      expect(said.join().match(/3 hosts \(/g)).toHaveLength(1);
     }
   });
 
@@ -129,7 +129,7 @@ describe('a failure that several hosts have', () => {
         ['c', refused('root')],
       ]),
     );
-    expect(text).toContain('2 hosts: unreachable: the login as op was refused\n      a, b\n    To solve it: ');
+    expect(text).toContain('2 hosts (a, b): unreachable: the login as op was refused\n    To solve it: ');
     expect(text).toMatch(/^c: unreachable .*root@192\.0\.2\.1 refused the login/m);
   });
 
@@ -140,11 +140,9 @@ describe('a failure that several hosts have', () => {
         .split('\n')
         .slice(2, -2);
     const indented = (...texts: string[]) => texts.map((line) => `      ${line}`);
-    expect(lines(0, at(3), at(3))).toEqual(indented('h0, h1', ...at(3)));
-    expect(lines(0, at(3), at(4))).toEqual(
-      indented('h0, h1', 'of h0 (-v shows those of the others, which differ):', ...at(3)),
-    );
-    expect(lines(1, at(3), at(4))).toEqual(indented('h0, h1', 'of h0:', ...at(3), 'of h1:', ...at(4)));
+    expect(lines(0, at(3), at(3))).toEqual(indented(...at(3)));
+    expect(lines(0, at(3), at(4))).toEqual(indented('of h0 (-v shows those of the others, which differ):', ...at(3)));
+    expect(lines(1, at(3), at(4))).toEqual(indented('of h0:', ...at(3), 'of h1:', ...at(4)));
   });
 
   it('of a large fleet lists a screen of hosts, all with -v, and a command for all', () => {
