@@ -432,7 +432,7 @@ describe('many hosts that fail alike', () => {
   /** The message for both hosts, without the events before it and the table after it. */
   function messageIn(stdout: string): readonly string[] {
     const lines = stdout.split('\n');
-    const from = lines.findIndex((line) => line.startsWith('2 hosts: '));
+    const from = lines.findIndex((line) => line.startsWith('2 hosts (one, two): '));
     return lines.slice(from, lines.indexOf('', from)).map((line) => line.trim());
   }
 
@@ -446,7 +446,7 @@ describe('many hosts that fail alike', () => {
       expect(stdout.match(/To solve it/g)).toHaveLength(1);
       expect(messageIn(stdout)).toEqual([
         expect.stringMatching(
-          /^2 hosts: unreachable: the login as admin was refused \(tried key .*strange-.* \(SHA256:.*\)/,
+          /^2 hosts \(one, two\): unreachable: the login as admin was refused \(tried key .*strange-.* \(SHA256:.*\)/,
         ),
         `one  ${host.publicAddress}`,
         `two  ${host.publicAddress}`,
@@ -480,8 +480,7 @@ describe('many hosts that fail alike', () => {
     const { exitCode, stdout } = await run('plan', inventoryOf('rootless.yaml', {}));
     expect(exitCode).toBe(1);
     expect(messageIn(stdout)).toEqual([
-      expect.stringMatching(/^2 hosts: refused: the account has no root rights on the host/),
-      'one, two',
+      expect.stringMatching(/^2 hosts \(one, two\): refused: the account has no root rights on the host/),
       expect.stringMatching(/^user admin: ansible_user at .*rootless\.yaml:6:19$/),
       'become is off: nothing turns it on',
       expect.stringMatching(/^looked at: /),
@@ -496,7 +495,7 @@ describe('many hosts that fail alike', () => {
     const { exitCode, stdout } = await facts();
     expect(exitCode).toBe(3);
     const message = messageIn(stdout);
-    expect(message[0]).toBe('2 hosts: unreachable: the host key is unknown');
+    expect(message[0]).toBe('2 hosts (one, two): unreachable: the host key is unknown');
     expect(message[1]).toMatch(new RegExp(`^one  \\[${host.publicAddress}\\]:${port} ssh-ed25519 SHA256:\\S+$`));
     const command = `ssh-keyscan -p ${port} ${host.publicAddress} >> ${known}`;
     expect(message.at(-1)).toBe(command);
