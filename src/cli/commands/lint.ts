@@ -156,19 +156,33 @@ function lintPlaybook(file: string): readonly Problem[] {
   }
   const { playbook, problems } = readPlaybook(pathOf(file));
   // Keys of Ansible are errors, so a playbook that can be used has none.
-  const key = playbook === null ? ansibleKeyOf(file) : null;
-  if (key === null) return problems;
-  const what = `this playbook mixes plays of portfw ("matrix") with plays of Ansible (${shown(key)})`;
-  return [error('mixed-playbook', what, 'Keep the plays with "matrix" in a file of their own'), ...problems];
+  const mixed = playbook === null ? mixedPlays(file) : null;
+  if (mixed === null) return problems;
+  const what = `this playbook mixes plays of portfw ("matrix") with plays of Ansible (${shown(mixed.key)})`;
+  const own = problems.filter(({ location }) => location === null || !mixed.isTheirs(location.line));
+  return [error('mixed-playbook', what, 'Keep the plays with "matrix" in a file of their own'), ...own];
 }
 
-function ansibleKeyOf(file: string): string | null {
+/** A key of Ansible beside plays of portfw, and which lines are of plays without a matrix. */
+function mixedPlays(file: string): { readonly key: string; readonly isTheirs: (line: number) => boolean } | null {
   try {
-    return ansibleKeyIn(readYamlFile(file).value);
+    const view = readYamlFile(file);
+    const key = ansibleKeyIn(view.value);
+    const plays = Array.isArray(view.value) ? view.value : [];
+    const starts = plays.map((_play, index) => view.locate([index]).line);
+    const isTheirs = (line: number): boolean => {
+      const at = starts.findLastIndex((start) => start <= line);
+      return at >= 0 && !isMappingWith(plays[at], 'matrix');
+    };
+    return key === null ? null : { key, isTheirs };
   } catch (error) {
     if (error instanceof InputError) return null;
     throw error;
   }
+}
+
+function isMappingWith(value: unknown, key: string): boolean {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, key);
 }
 
 function lintMatrix(file: string): readonly Problem[] {

@@ -150,11 +150,20 @@ describe('portfw lint in the root of a repository', { timeout: 60_000 }, () => {
   });
 
   it('says that a playbook mixes plays of portfw with those of Ansible', async () => {
-    put({ hosts: HOSTS, 'site.yml': '- hosts: all\n  matrix: portaswitch\n- import_playbook: other.yml\n' });
+    put({
+      hosts: HOSTS,
+      'site.yml':
+        '- hosts: all\n  matrix: portaswitch\n  seriel: 1\n- import_playbook: other.yml\n- hosts: web\n  roles: [nginx]\n  tasks: []\n',
+    });
     const { problems } = await lintFiles([root], DEFAULTS);
-    expect(problems.map(({ code, what }) => [code, what])).toContainEqual([
-      'mixed-playbook',
-      'this playbook mixes plays of portfw ("matrix") with plays of Ansible ("import_playbook")',
+    const said = problems.filter(({ location }) => location?.file.endsWith('site.yml') === true);
+    // What is wrong with a play of portfw is said too, and nothing of Ansible's.
+    expect(said.map(({ code, what }) => [code, what])).toEqual([
+      [
+        'mixed-playbook',
+        expect.stringMatching(/^this playbook mixes plays of portfw \("matrix"\) with plays of Ansible \("/),
+      ],
+      ['unknown-key', 'unknown key "seriel" in entry 1'],
     ]);
   });
 
