@@ -54,6 +54,8 @@ const SET_UP: Readonly<Record<Shell, (folder: string, script: string) => { argv:
       argv: `env XDG_CONFIG_HOME=${folder} XDG_DATA_HOME=${folder} fish -i`,
       files: [
         ['fish/completions/portfw.fish', script],
+        // Where this folder is missing, fish starts a program that fills it, and that outlives the shell.
+        ['fish/generated_completions/none', ''],
         [
           'fish/config.fish',
           `set -g fish_greeting; set -g fish_autosuggestion_enabled 0; set -g fish_color_command normal\n` +
