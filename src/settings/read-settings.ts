@@ -69,9 +69,8 @@ function hasRemote(inventory: Inventory): boolean {
   );
 }
 
-/** What is wrong with a host that is not for portfw never stops a run of the others, except that it is said to be managed. */
-function withoutStop(problem: Problem): Problem {
-  if (problem.code === 'connection-kind') return problem;
+/** The same problem, which does not stop a run. */
+function asWarning(problem: Problem): Problem {
   const { code, what, details, solve, location } = problem;
   return new Problem({ severity: 'warning', code, what, details, solve, location });
 }
@@ -113,6 +112,8 @@ class HostReader {
     const reading = { checker, defaults, problems };
     const unmanaged = readUnmanaged(host, reading, { declared, amongRemote });
     const managed = unmanaged === null;
+    // What may have been meant to decide that portfw manages the host, or a misspelt name, is never taken for less than it is.
+    const decisive = new Set(problems);
     const result: HostSettings = {
       name: host.name,
       connection: readConnection(host, reading, unmanaged),
@@ -143,8 +144,10 @@ class HostReader {
         return this.host.variables.get(String(name))?.locate(inner, at) ?? null;
       },
     };
+    // All else that is wrong with a host that is not for portfw stops no run of the others.
     const leftOut = unmanaged !== null && unmanaged.kind !== 'declared';
-    return { result, problems: leftOut ? this.problems.map(withoutStop) : this.problems };
+    const softened = problems.map((one) => (decisive.has(one) ? one : asWarning(one)));
+    return { result, problems: leftOut ? softened : problems };
   }
 
   private has(name: PortfwName): boolean {

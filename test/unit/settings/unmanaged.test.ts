@@ -159,9 +159,9 @@ describe('a host that is not for portfw', () => {
     });
   });
 
-  it('has its wrong portfw variables as warnings', async () => {
+  it('keeps a misspelt portfw variable as an error', async () => {
     const { said } = await read('web1\nx ansible_connection=winrm portfw_rolse=sip\n');
-    expect(said).toEqual([expect.stringContaining('warning unknown-variable')]);
+    expect(said).toEqual([expect.stringContaining('error unknown-variable')]);
   });
 });
 
@@ -219,6 +219,12 @@ describe('the hosts that are left out', () => {
     const own = await read('web1\nw1 ansible_connection=winrm portfw_private=perhaps\n');
     expect(own.said).toEqual([expect.stringMatching(/^2:\d+: warning .*"perhaps"/)]);
     expect([...own.settings.keys()]).toEqual(['web1', 'w1']);
+    // What may have been meant to have it managed is no warning: it would be left out, and nobody would know.
+    for (const wrong of [
+      'localhost ansible_connection=local portfw_managed=true',
+      'w1 ansible_connection=winrm portfw_managed=yes',
+    ])
+      expect((await read(`web1\n${wrong}\n`)).said).toEqual([expect.stringMatching(/^2:\d+: error .*portfw_managed/)]);
     for (const order of ['web1\nw1 ansible_connection=winrm\n', 'w1 ansible_connection=winrm\nweb1\n'])
       expect((await read(`${order}[all:vars]\nportfw_private=perhaps\n`)).said).toEqual([
         expect.stringMatching(/^4:\d+: error .*"perhaps"/),
