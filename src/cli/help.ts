@@ -1,3 +1,5 @@
+import { foldedLine } from '../core/folded-line.ts';
+
 /** Shown below `portfw --help`. */
 export const PROGRAM_HELP = `
 Examples:
@@ -174,19 +176,10 @@ Examples:
 export function foldedHelp(text: string, columns: number | undefined): string {
   if (columns === undefined || columns < 40) return text;
   const paragraphs = text.replaceAll(/(?<=^\S.*[^:\s])\n(?=\S)/gm, ' ').split('\n');
-  return paragraphs.flatMap((line) => folded(line, columns)).join('\n');
-}
-
-function folded(line: string, columns: number): readonly string[] {
-  const indent = /^ */.exec(line)![0];
-  const further = indent === '' ? '' : `${indent}    `;
-  const lines: string[] = [];
-  let rest = line;
-  while (rest.length > columns) {
-    const cut = rest.lastIndexOf(' ', columns);
-    if (cut <= further.length) break;
-    lines.push(rest.slice(0, cut));
-    rest = further + rest.slice(cut + 1);
-  }
-  return [...lines, rest];
+  return paragraphs
+    .flatMap((line) => {
+      const indent = /^ */.exec(line)![0];
+      return foldedLine(line, columns, indent === '' ? '' : `${indent}    `);
+    })
+    .join('\n');
 }

@@ -1,3 +1,4 @@
+import { foldedLine } from '../core/folded-line.ts';
 import { hasUnshowable } from '../core/shown.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { Proposal, Scope, Setting } from '../propose/proposals.ts';
@@ -76,17 +77,7 @@ class Writer {
 
   /** Untrusted text as a comment, on as many lines as it needs. */
   comment(indent: number, text: string, hang = ''): void {
-    const words = terminalLine(text, 600).split(' ');
-    let current = '';
-    const flush = (): void => this.put(indent, `# ${current}`);
-    for (const word of words) {
-      const next = current === '' ? word : `${current} ${word}`;
-      if (current !== '' && indent + 2 + next.length > WIDTH) {
-        flush();
-        current = `${hang}${word}`;
-      } else current = next;
-    }
-    flush();
+    this.put(indent, ...foldedLine(`# ${terminalLine(text, 600)}`, WIDTH - indent, `# ${hang}`));
   }
 
   /** The line of a variable for all hosts, with what it means; without one, an example. */
