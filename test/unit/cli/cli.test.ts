@@ -100,7 +100,7 @@ describe.concurrent('portfw', { timeout: 30_000 }, () => {
     [
       'a missing inventory',
       ['plan'],
-      /no inventory is named, and .*\n {4}There is .*: add "-i inventories" to the command/,
+      /no inventory is named, and .*\n {4}There (?:is|are) .*: add "-i inventories" to the command/,
     ],
     ['an empty inventory', ['plan', GOOD, '-i', ''], /the name of an inventory is empty/],
     ['a missing argument', ['completion'], /missing required argument 'shell'/],
