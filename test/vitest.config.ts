@@ -17,7 +17,7 @@ export default defineConfig({
           root: new URL('..', import.meta.url).pathname,
           include: ['test/unit/**/*.test.ts'],
           globalSetup: ['test/set-up/unit-setup.ts'],
-          setupFiles: ['test/set-up/unit-environment.ts'],
+          setupFiles: ['test/set-up/ansible-environment.ts'],
           // Before the hosts are started: the two would only take the processor from each other.
           sequence: { groupOrder: 1 },
         },

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import '../set-up/ansible-environment.ts';
 import { setUpLab } from '../set-up/lab.ts';
 import { DEMO_HOSTS, demoInventory } from './demo-inventory.ts';
 import { Stage } from './demo-stage.ts';

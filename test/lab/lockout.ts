@@ -4,6 +4,7 @@ import { createConnection } from 'node:net';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import '../set-up/ansible-environment.ts';
 import { setUpLab } from '../set-up/lab.ts';
 import { ensureImages } from './images.ts';
 import { type Lab, startLab } from './lab.ts';
