@@ -150,13 +150,14 @@ function judge(host: SeenHost, links: readonly Link[], shared: (link: Link) => b
   const sides = new Map<Link, Side>();
   const ways = links.filter((link) => link.defaultRoute);
   const global = links.filter((link) => link.space === 'global');
-  // An address of the internet where the way out is not: which side is outside is not for a program to say.
+  // An address of the internet where the way out is not: which side is outside is not for a program to say. So what is certain
+  // and has no default route can never be reached from the internet.
   const certain = ways.length > 0 && (global.length === 0 || global.every((link) => link.defaultRoute));
   for (const link of links) {
     if (!certain) continue;
     if (link.defaultRoute && (ways.length === 1 || ways.every(({ space }) => space === link.space)))
       sides.set(link, 'public');
-    if (!link.defaultRoute && link.space !== 'global' && shared(link)) sides.set(link, 'private');
+    if (!link.defaultRoute && shared(link)) sides.set(link, 'private');
   }
   return { host, links, sides, open: links.filter((link) => !sides.has(link)) };
 }

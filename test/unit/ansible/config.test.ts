@@ -120,6 +120,7 @@ describe('its text', () => {
     ['no end of the last line', '[defaults]\nremote_user = me', 'me'],
     ['blanks before keys', '[defaults]\n  remote_user = me\n', 'me'],
     ['deeper lines as more of the value', '[defaults]\nremote_user = me\n  and = you\n', 'me\nand = you'],
+    ['lines that are deeper by one blank', '[defaults]\nremote_user = me\n and you\n', 'me\nand you'],
     ['comments between such lines', '[defaults]\nremote_user = me\n# no\n  and you\n', 'me\nand you'],
     ['empty lines between them', '[defaults]\nremote_user = me\n\n  and you\n', 'me\n\nand you'],
     ['what DEFAULT has', '[DEFAULT]\nremote_user = me\n[defaults]\n', 'me'],

@@ -3,20 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { formatProblem, InputError } from '../../../src/core/problem.ts';
 import { readTextFile, readYamlFile } from '../../../src/documents/read-file.ts';
 import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { UnsafeText, VaultValue, YamlFloat, YamlTimestamp } from '../../../src/documents/yaml-scalars.ts';
-
-function problemsOf(text: string): string[] {
-  try {
-    parseYaml(text, 'f');
-    return [];
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return error.problems.map((problem) => formatProblem(problem).split('\n')[0]!);
-  }
-}
+import { problemsOf } from './helpers/yaml-problems.ts';
 
 describe('plain scalars are what YAML 1.1 makes of them', () => {
   it.each([

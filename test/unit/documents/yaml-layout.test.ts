@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Lexer } from 'yaml';
-import { formatProblem, InputError } from '../../../src/core/problem.ts';
+import { InputError } from '../../../src/core/problem.ts';
 import { parseYaml } from '../../../src/documents/yaml-document.ts';
 import { LooseLexer } from '../../../src/documents/yaml-lexer.ts';
 import { INVISIBLE_BREAKS, LAYOUT_CASES, REFUSED } from '../../helpers/layout-cases.ts';
 import { randomLayouts } from '../../helpers/random-layouts.ts';
+import { problemsOf } from './helpers/yaml-problems.ts';
 
 function read(text: string): unknown {
   try {
@@ -12,16 +13,6 @@ function read(text: string): unknown {
   } catch (error) {
     if (error instanceof InputError) return REFUSED;
     throw error;
-  }
-}
-
-function problemsOf(text: string): string[] {
-  try {
-    parseYaml(text, 'f');
-    return [];
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return error.problems.map((problem) => formatProblem(problem).split('\n')[0]!);
   }
 }
 
