@@ -33,3 +33,14 @@ export function openTerminal(colour: boolean): Terminal {
     error: (text) => void stderr.write(text),
   };
 }
+
+/**
+ * Wraps a text to a terminal. Where there is none, as for programs and in CI, nothing is loaded for it.
+ *
+ * @param width columns; `null` for no terminal
+ */
+export async function toWidth(text: string, width: number | null): Promise<string> {
+  if (width === null) return text;
+  const { wrapped } = await import('../report/terminal/wrap.ts');
+  return wrapped(text, width);
+}

@@ -1,14 +1,10 @@
 import { formatAnsibleList, toAnsibleList } from '../../ansible/ansible-list.ts';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
-import { resolveInventory } from '../../ansible/templates/resolve.ts';
 import type { Vault } from '../../ansible/vault/vault.ts';
 import { withoutSecrets } from '../../core/environment.ts';
 import { suggestion } from '../../core/suggest.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
-import { leftOut, leftOutText } from '../../settings/left-out.ts';
-import { readSettings } from '../../settings/read-settings.ts';
-import { VARIABLES } from '../../settings/schema.ts';
 import { usableConfig } from '../ansible-config.ts';
 import { EXIT } from '../exit-codes.ts';
 import { inventoryOptions } from '../inventory-options.ts';
@@ -47,6 +43,13 @@ function load(sources: readonly string[], vault: Vault): Promise<Inventory> {
 
 /** Which hosts no run is for because of their connection, below an empty line; nothing where there is none. */
 async function leftOutLine(inventory: Inventory, vault: Vault): Promise<string> {
+  // Ansible's own forms, which programs ask for, do without all this.
+  const [{ resolveInventory }, { leftOut, leftOutText }, { readSettings }, { VARIABLES }] = await Promise.all([
+    import('../../ansible/templates/resolve.ts'),
+    import('../../settings/left-out.ts'),
+    import('../../settings/read-settings.ts'),
+    import('../../settings/schema.ts'),
+  ]);
   const variables = { used: ['ansible_connection', 'portfw_managed'], vocabulary: VARIABLES.vocabulary };
   const environment = withoutSecrets(process.env);
   const { settings, partial } = readSettings(await resolveInventory(inventory, { vault, variables, environment }));

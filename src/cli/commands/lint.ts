@@ -13,7 +13,6 @@ import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
 import { jsonLine } from '../../report/json/json-line.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
-import { wrapped } from '../../report/terminal/wrap.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type NamedKeyListener, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
 import { ansibleConfig, usableConfig } from '../ansible-config.ts';
@@ -25,7 +24,7 @@ import { NamedKeys } from '../lint-keys.ts';
 import { baseOf, type LintTarget, lintTargets, type PassedOver, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
-import { openTerminal } from '../terminal.ts';
+import { openTerminal, toWidth } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
 
@@ -54,7 +53,7 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
   const playbook = flags.playbook ?? null;
   const { problems, checked, passedOver } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
   if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
-  else if (problems.length > 0) terminal.out(wrapped(problemsText(problems, terminal.style), terminal.width));
+  else if (problems.length > 0) terminal.out(await toWidth(problemsText(problems, terminal.style), terminal.width));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
   if (flags.json !== true && passedOver.length > 0) terminal.out(passedOverText(passedOver, flags.verbose === true));
   const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');

@@ -56,6 +56,20 @@ describe('what is loaded', () => {
     expect(libraries.length).toBeGreaterThan(0);
     for (const url of libraries) expect(url).toContain('/node_modules/commander/');
   });
+
+  it.each([
+    [
+      ['inventory', GOOD, '--list'],
+      ['zod', 'string-width', 'ssh2', 'minijinja-js'],
+    ],
+    [
+      ['lint', GOOD],
+      ['string-width', 'ssh2', 'listr2'],
+    ],
+  ])('%j loads nothing that it does not need', (args, libraries) => {
+    const loaded = modulesOf(args);
+    for (const name of libraries) expect(loaded.filter((url) => url.includes(`/node_modules/${name}/`))).toEqual([]);
+  });
 });
 
 describe.concurrent('portfw', { timeout: 30_000 }, () => {
