@@ -133,7 +133,7 @@ function trustedIsPublic(world: LintWorld): Finding[] {
     return [
       {
         what: `the private interface, which is trusted as a whole, is ${shown(value)}, which the internet can reach`,
-        solve: 'Check that public and private are not mixed up, or set portfw_private to "peers" or "matrix"',
+        solve: 'Check that public and private are not mixed up, or write portfw_private: peers (or matrix)',
         location,
       },
     ];
@@ -153,7 +153,7 @@ function overlapping(world: LintWorld): Finding[] {
     return [
       {
         what: `${shown(value)} is both the private interface, which is trusted as a whole, and the ${[...new Set(others)].join(' and the ')} one`,
-        solve: 'Give each class its own, or set portfw_private to "peers" or "matrix"',
+        solve: 'Give each class its own, or write portfw_private: peers (or matrix)',
         location,
       },
     ];

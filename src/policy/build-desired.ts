@@ -84,7 +84,7 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
     refusals.push({
       code: 'no-interface',
       what: 'no interface of the host is mapped to an interface class',
-      solve: `set portfw_interfaces; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
+      solve: `write portfw_interfaces: { public: [INTERFACE], private: [INTERFACE] }; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
     });
   }
   return refusals.length > 0 ? { kind: 'refused', refusals, notes } : { kind: 'desired', desired, notes };
@@ -150,8 +150,7 @@ class Draft {
               .join(
                 ', ',
               )} is also ${[...zone.classes].filter((name) => name !== 'private').join(' and ')}, and trusting it would open everything`,
-            solve:
-              'set portfw_private to "peers" or "matrix" for this host, or map the classes to different interfaces',
+            solve: 'write portfw_private: peers (or matrix) for this host, or map the classes to different interfaces',
           });
         }
         continue;
@@ -237,7 +236,7 @@ class Draft {
     this.#notes.push({
       severity: 'warning',
       code: 'not-narrowed',
-      text: `${rule} limits who may connect, but the private side is trusted as a whole, so anybody there may connect; set portfw_private to "peers" or "matrix" to make the limit effective`,
+      text: `${rule} limits who may connect, but the private side is trusted as a whole, so anybody there may connect; write portfw_private: peers (or matrix) to make the limit effective`,
     });
   }
 
@@ -364,7 +363,7 @@ class Draft {
           : {
               code: 'class-not-mapped',
               what: `${shown} ${some.length === 1 ? 'needs' : 'need'} a ${interfaceClass} interface, and none is mapped`,
-              solve: `set portfw_interfaces.${interfaceClass}; the host has ${describe(this.#input.facts.interfaces.filter((item) => !item.loopback))}`,
+              solve: `add ${interfaceClass}: [INTERFACE] to portfw_interfaces; the host has ${describe(this.#input.facts.interfaces.filter((item) => !item.loopback))}`,
             },
       );
     }

@@ -49,7 +49,7 @@ export function mixedUpSides(input: SidesInput): {
         code: 'sides-mixed-up',
         what: `${QUESTION} ${subject}${certain}: everybody there could reach every port`,
         solve:
-          'if they are, correct portfw_interfaces; if not, set portfw_private to "peers" or "matrix", or portfw_sides_checked: true if everything that arrives there may be trusted',
+          'if they are, correct portfw_interfaces; if not, write portfw_private: peers (or matrix), or portfw_sides_checked: true if everything that arrives there may be trusted',
       });
     } else if (certain !== undefined) {
       note('warning', `${QUESTION} ${subject}${certain}`);
