@@ -25,7 +25,8 @@ const REFUSALS: Readonly<Record<string, Failure>> = {
     code: 'class-not-mapped',
     what: 'master-db/private/tcp/3306 needs a private interface, and none is mapped',
     details: [],
-    solve: 'add private: [INTERFACE] to portfw_interfaces; the host has eth0 ($ADDRESS/24), eth1 ($PRIVATE/24, fe80::$LAST/64)',
+    solve:
+      'add private: [INTERFACE] to portfw_interfaces; the host has eth0 ($ADDRESS/24), eth1 ($PRIVATE/24, fe80::$LAST/64)',
   },
   'an unknown host key': {
     code: 'host-key-unknown',
