@@ -247,7 +247,7 @@ describe('each bad host gets an outcome of its own', () => {
       (apply.outcomes.get(host) as Extract<HostOutcome, { failure: unknown }>).failure.solve;
     expect(hint('ambiguous')).toMatch(/portfw_roles: \[/);
     expect(hint('no-interface')).toContain(lab.host('shared').publicAddress);
-    expect(hint('no-side')).toContain('portfw_interfaces.private');
+    expect(hint('no-side')).toContain('add private: [INTERFACE] to portfw_interfaces');
     expect(hint('no-password')).toContain('PORTFW_BECOME_PASSWORD');
     expect(hint('unknown-key')).toContain('--accept-new-host-keys');
   });

@@ -165,7 +165,7 @@ describe('a host in a state that cannot be configured', () => {
     [
       'class-not-mapped',
       { variables: { portfw_interfaces: { private: 'eth1' } }, facts: { controllerPath: null } },
-      /portfw_interfaces\.public/,
+      /add public: \[INTERFACE\] to portfw_interfaces/,
     ],
     ['interface-not-found', { variables: { portfw_interfaces: { public: 'eth9' } } }, /eth0 \(192\.0\.2\.10\/24\)/],
     ['trusted-and-shared', { variables: { portfw_interfaces: { public: 'eth0', private: 'eth0' } } }, /portfw_private/],
