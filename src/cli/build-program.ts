@@ -1,26 +1,17 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
+import { changeCommands } from './change-commands.ts';
+import {
+  collect,
+  type Done,
+  fleetCommand,
+  INVENTORY,
+  INVENTORY_FLAG,
+  SSH_CONFIG,
+  vaultFlags,
+} from './command-flags.ts';
 import { COMMAND_HELP, foldedHelp, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
-import { LOOK_FLAGS, MOST_FORKS } from './run-flags.ts';
-
-const SSH_CONFIG = "read this file instead of the user's and the system's ssh_config; none: read no file";
-
-const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
-
-const ACCEPT_FORWARDING_STOP =
-  'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
-
-const INVENTORY = 'Ansible inventories: files (YAML, INI), executables, folders, or host names with commas';
-
-const INVENTORY_FLAG = 'an inventory, as with Ansible; may be repeated; read after the arguments';
-
-/** The values of a flag that may be repeated. */
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
-/** Takes the exit code of a command. */
-type Done = (code: number) => void;
+import { LOOK_FLAGS } from './run-flags.ts';
 
 /** All commands with their flags. Each loads its own code only when it runs. */
 export function buildProgram(version: string, done: Done): Command {
@@ -84,7 +75,7 @@ function showCommands(program: Command, done: Done): void {
     .action(async (name, flags) => done((await import('./commands/matrix.ts')).showMatrix(name ?? null, flags)));
 }
 
-/** What hosts say, and what a run would do. */
+/** What hosts say. */
 function lookCommands(program: Command, done: Done): void {
   fleetCommand(program, 'facts', 'show the facts of the hosts').action(async (files, flags) =>
     done(await (await import('./commands/facts.ts')).facts(await inventorySources(files, flags), flags)),
@@ -92,62 +83,6 @@ function lookCommands(program: Command, done: Done): void {
   fleetCommand(program, 'detect', 'show which roles the hosts play, with the evidence').action(async (files, flags) =>
     done(await (await import('./commands/detect.ts')).detect(await inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
-    .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
-    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
-    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags)),
-    );
-}
-
-/** Commands that change hosts, and that show the state afterwards. */
-function changeCommands(program: Command, done: Done): void {
-  fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
-    .option('-y, --yes', 'apply without asking')
-    .option(
-      '--revert-after <time>',
-      'roll back automatically unless the change is kept within this time (60s; 10m with --confirm manual)',
-    )
-    .option(
-      '--confirm <who>',
-      'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
-    )
-    .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
-    .option('--dry-run', 'only plan: the same as "portfw plan"')
-    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
-    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
-    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags)),
-    );
-  fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
-    .option('--revert', 'roll the hosts back now instead')
-    .action(async (files, flags) =>
-      done(await (await import('./commands/confirm.ts')).confirmRuns(await inventorySources(files, flags), flags)),
-    );
-  fleetCommand(program, 'status', 'show runs that have not ended, and how the last run ended').action(
-    async (files, flags) =>
-      done(await (await import('./commands/status.ts')).status(await inventorySources(files, flags), flags)),
-  );
-  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
-    done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
-  );
-  fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
-    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
-    .option(
-      '--revert-after <time>',
-      'restore the current state automatically unless the rollback is kept within this time (60s)',
-    )
-    .option('-y, --yes', 'roll back without asking')
-    .option(
-      '--accept-lockout <host>',
-      'continue with this host although the generation would cut SSH; a host name; may be repeated',
-      collect,
-    )
-    .action(async (files, flags) =>
-      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
-    );
 }
 
 /** What checks or writes files. */
@@ -221,51 +156,4 @@ function toolCommands(program: Command, done: Done, version: string): void {
     .action(async (words, flags) =>
       done(await (await import('./commands/completion.ts')).printCandidates(words, flags, program)),
     );
-}
-
-/** A command over the hosts of an inventory, with the flags that all of them share. */
-function fleetCommand(program: Command, name: string, description: string): Command {
-  const command = program
-    .command(name)
-    .description(description)
-    .argument('[inventory...]', INVENTORY)
-    .option('-i, --inventory <source>', INVENTORY_FLAG, collect)
-    .option('-l, --limit <pattern>', 'only the hosts that this Ansible pattern matches')
-    .option('--playbook <name-or-file>', 'use this playbook for all hosts: one that ships with portfw, or a file')
-    .option(
-      '-f, --forks <number>',
-      'how many hosts to work on at once (20, or forks of ansible.cfg)',
-      wholeNumber(1, MOST_FORKS),
-    )
-    .option('--json', 'print events as NDJSON, one JSON object per line')
-    .option('-v, --verbose', 'show more; -vv also shows phases and stacks', (_value, count: number) => count + 1, 0)
-    .option('-u, --user <name>', 'log in as this user where the inventory names none')
-    .option('--private-key <file>', 'offer this key where the inventory names none')
-    .option('-k, --ask-pass', 'ask for the SSH password')
-    .option('-b, --become', 'become root with sudo')
-    .option('-K, --ask-become-pass', 'ask for the sudo password')
-    .option('--accept-new-host-keys', 'record the keys of hosts never seen before; a changed key is always refused')
-    .option('--known-hosts <file>', "check host keys against this file instead of the user's and the system's")
-    .option('--ssh-config <file>', SSH_CONFIG)
-    .option('--connect-timeout <seconds>', 'stop connecting after this time', wholeNumber(1, 3600))
-    .option('--no-color', 'no colours');
-  return vaultFlags(command);
-}
-
-/** Where the passwords of vaults come from, as with Ansible. */
-function vaultFlags(command: Command): Command {
-  return command
-    .option('--vault-password-file <file>', 'a file with the vault password, or an executable that prints it', collect)
-    .addOption(new Option('--vault-pass-file <file>').argParser(collect).hideHelp())
-    .option('--vault-id <[id@]source>', 'a vault id with its file, or with "prompt"; may be repeated', collect)
-    .option('-J, --ask-vault-pass', 'ask for the vault password')
-    .addOption(new Option('--ask-vault-password').hideHelp());
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-  };
 }

@@ -14,8 +14,16 @@ import { unsettledBy } from './unsettled.ts';
 
 export type { FleetContext } from './books.ts';
 
+/** What a review shows: the plans that wait, and how the other hosts ended. */
+export interface ToReview {
+  /** Of the hosts that have something to do, in the order of the inventory. */
+  readonly plans: readonly HostPlan[];
+  /** Of the hosts that have ended already: unchanged, refused, not reached. */
+  readonly ended: ReadonlyMap<string, HostOutcome>;
+}
+
 /** Shows the plans of all hosts that have changes and says whether they may be applied. */
-export type Review = (plans: readonly HostPlan[]) => Promise<boolean>;
+export type Review = (given: ToReview) => Promise<boolean>;
 
 /** What to do on every host of a run. */
 export type FleetCommand =
@@ -200,7 +208,7 @@ class FleetRun {
     const plans = this.#jobs.flatMap(({ host }) => this.#pending.get(host)?.plan ?? []);
     let approved = false;
     try {
-      if (!signal.aborted) approved = await review(plans);
+      if (!signal.aborted) approved = await review({ plans, ended: this.#books.outcomes });
     } catch (error) {
       this.#books.failReport(error);
     }

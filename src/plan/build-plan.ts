@@ -5,6 +5,7 @@ import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
+import { NO_ACCESS } from './access-types.ts';
 import type { Filters } from './before-and-after.ts';
 import { differences } from './diff/diff.ts';
 import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
@@ -62,6 +63,7 @@ export function draftPlan(input: PlanInput): MadePlan {
     notes.push(...reloadNotes(observed, input.facts, new Set(bound)));
   }
   const plan: HostPlan = {
+    kind: 'apply',
     format: PLAN_FORMAT,
     host: input.host,
     matrix: input.matrix,
@@ -72,6 +74,7 @@ export function draftPlan(input: PlanInput): MadePlan {
     result: plannedState(desired),
     disruption: { kind: 'none' },
     impact: NO_IMPACT,
+    access: NO_ACCESS,
     notes,
     nothingBecause: changes.length > 0 ? null : nothingBecause(input),
   };

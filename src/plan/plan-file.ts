@@ -234,6 +234,35 @@ const impact = z.strictObject({
   }),
 });
 
+const turn = z.enum(['same', 'opened', 'widened', 'narrowed', 'closed', 'changed']);
+const family = z.enum(['ipv4', 'ipv6']);
+const access = z.strictObject({
+  sides: z.array(
+    z.strictObject({
+      interface: z.string(),
+      classes: strings,
+      zoneBefore: z.string(),
+      zoneAfter: z.string(),
+      whole: z.array(z.strictObject({ family, before: comers, after: comers, turn })),
+      rows: z.array(
+        z.strictObject({
+          protocol,
+          ports: z.string(),
+          family,
+          destinations: strings,
+          before: comers,
+          after: comers,
+          turn,
+          by: strings,
+          why: z.array(count),
+        }),
+      ),
+    }),
+  ),
+  ssh: z.array(portNumber),
+  reasons,
+});
+
 const role = z.strictObject({
   role: z.string(),
   because: z.enum(['declared', 'detected', 'remembered', 'every-host']),
@@ -252,6 +281,7 @@ const result = z.strictObject(
 ) as unknown as z.ZodType<Mutable<PlannedState>>;
 
 export const planSchema = z.strictObject({
+  kind: z.literal('apply'),
   format: z.literal(PLAN_FORMAT),
   host: z.string(),
   matrix: z.string(),
@@ -262,6 +292,7 @@ export const planSchema = z.strictObject({
   result,
   disruption,
   impact,
+  access,
   notes: z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() })),
   nothingBecause: stringOrNull,
 });

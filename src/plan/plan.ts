@@ -2,6 +2,7 @@ import type { ObjectKind, OurFolder, Settings } from '../firewalld/kinds/kinds.t
 import type { PortProtocol } from '../firewalld/model.ts';
 import type { PolicyNote, Reason } from '../policy/desired.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
+import type { HostAccess } from './access-types.ts';
 import type { Impact } from './impact-types.ts';
 import type { Step, StrayField } from './steps.ts';
 
@@ -121,23 +122,55 @@ export type PlannedState = { readonly [F in OurFolder]: readonly Settings<F>[] }
 /** The format version of plans; other versions are not read. */
 export const PLAN_FORMAT = 1;
 
-/**
- * What a reviewer sees and all that apply gets: a JSON value, bound to the observed state by its hash. `changes` are shown,
- * `steps` are sent; each step names its changes.
- */
-export interface HostPlan {
-  readonly format: typeof PLAN_FORMAT;
+/** What a reviewer reads of any plan: what changes on one host, and what that does. */
+export interface PlanBody {
   readonly host: string;
-  readonly matrix: string;
-  readonly roles: readonly RoleAssignment[];
-  /** The observed state that the plan was made from; apply stops if the host has changed since. */
-  readonly observedHash: string;
   readonly changes: readonly Change[];
-  readonly steps: readonly Step[];
-  readonly result: PlannedState;
   readonly disruption: Disruption;
   readonly impact: Impact;
+  /** Who gets in where, before and after. */
+  readonly access: HostAccess;
   readonly notes: readonly PolicyNote[];
   /** Why there is nothing to do; `null` if there are changes. */
   readonly nothingBecause: string | null;
 }
+
+/**
+ * What a reviewer sees and all that apply gets: a JSON value, bound to the observed state by its hash. `changes` are shown,
+ * `steps` are sent; each step names its changes.
+ */
+export interface HostPlan extends PlanBody {
+  readonly kind: 'apply';
+  readonly format: typeof PLAN_FORMAT;
+  readonly matrix: string;
+  readonly roles: readonly RoleAssignment[];
+  /** The observed state that the plan was made from; apply stops if the host has changed since. */
+  readonly observedHash: string;
+  readonly steps: readonly Step[];
+  readonly result: PlannedState;
+}
+
+/** The generation that a rollback returns to. */
+export interface PlannedGeneration {
+  readonly id: string;
+  /** ISO 8601, UTC, by the host's clock. */
+  readonly savedAt: string;
+  /** `user@controller`. */
+  readonly savedBy: string;
+  /** What the run was to do before which it was saved. */
+  readonly before: string;
+  /** SHA-256 of its files below /etc/firewalld. */
+  readonly permanentHash: string;
+}
+
+/** What a rollback of one host does. The host restores the generation itself: there are no steps. */
+export interface RollbackPlan extends PlanBody {
+  readonly kind: 'rollback';
+  readonly format: typeof PLAN_FORMAT;
+  /** The observed state that the plan was made from; the rollback stops if the host has changed since. */
+  readonly observedHash: string;
+  readonly generation: PlannedGeneration;
+}
+
+/** Any plan that people review. */
+export type ReviewedPlan = HostPlan | RollbackPlan;

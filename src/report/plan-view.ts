@@ -1,6 +1,6 @@
 import { counted } from '../core/lists.ts';
 import { type ChangeSign, changeSign } from '../plan/change-words.ts';
-import type { Change, Disruption, HostPlan } from '../plan/plan.ts';
+import type { Change, Disruption, PlanBody, PlannedGeneration, ReviewedPlan } from '../plan/plan.ts';
 import type { PolicyNote } from '../policy/desired.ts';
 import { type ChangeView, changeView, type Saying } from './change-view.ts';
 import { cleaned } from './clean.ts';
@@ -21,9 +21,14 @@ export interface PlansView {
 /** One plan, and the hosts that have it. */
 export interface PlanGroup {
   readonly hosts: readonly string[];
-  readonly matrix: string;
+  readonly subject: PlanSubject;
   readonly sections: readonly PlanSection[];
 }
+
+/** What a plan brings a host to: a matrix, or a saved generation. */
+export type PlanSubject =
+  | { readonly kind: 'matrix'; readonly matrix: string }
+  | ({ readonly kind: 'generation' } & PlannedGeneration);
 
 /** A part of a plan. Empty sections are left out. */
 export type PlanSection =
@@ -71,8 +76,8 @@ export interface NotesGroup {
 }
 
 /** The plans of a run. Hosts whose plans differ only in their impact share a group, with one impact section each. */
-export function plansView(plans: readonly HostPlan[], extent: Extent): PlansView {
-  const groups = new Map<string, { plan: Body; members: HostPlan[] }>();
+export function plansView(plans: readonly ReviewedPlan[], extent: Extent): PlansView {
+  const groups = new Map<string, { plan: Body; members: PlanBody[] }>();
   for (const member of plans) {
     const plan = cleaned(bodyOf(member, extent));
     const key = JSON.stringify(plan);
@@ -83,7 +88,7 @@ export function plansView(plans: readonly HostPlan[], extent: Extent): PlansView
   return {
     groups: [...groups.values()].map(({ plan, members }) => ({
       hosts: members.map(({ host }) => cleaned(host)),
-      matrix: plan.matrix,
+      subject: plan.subject,
       sections: [...plan.before, ...(plan.changes ? impactSections(members, extent) : []), ...plan.after],
     })),
     totals: totalsOf(plans),
@@ -94,7 +99,7 @@ export function plansView(plans: readonly HostPlan[], extent: Extent): PlansView
 const MOST_NAMES = 20;
 
 /** The notes of hosts without changes. Hosts with the same notes are in one group. */
-export function notesView(plans: readonly HostPlan[]): readonly NotesGroup[] {
+export function notesView(plans: readonly PlanBody[]): readonly NotesGroup[] {
   const groups = new Map<string, { notes: readonly PolicyNote[]; hosts: string[] }>();
   for (const plan of plans) {
     const notes = cleaned(plan.notes);
@@ -113,28 +118,39 @@ export function countsText({ changes, add, change, remove }: ChangeCounts): stri
 
 /** The sections of a plan before and after its impact. */
 interface Body {
-  readonly matrix: string;
+  readonly subject: PlanSubject;
   readonly changes: boolean;
   readonly before: readonly PlanSection[];
   readonly after: readonly PlanSection[];
 }
 
-function bodyOf(plan: HostPlan, extent: Extent): Body {
-  const { changes, matrix, nothingBecause } = plan;
-  const roles: PlanSection = { kind: 'roles', roles: plan.roles.map(roleView) };
+function bodyOf(plan: ReviewedPlan, extent: Extent): Body {
+  const { changes, nothingBecause } = plan;
+  const subject = subjectOf(plan);
+  const roles: readonly PlanSection[] =
+    plan.kind === 'apply' ? [{ kind: 'roles', roles: plan.roles.map(roleView) }] : [];
   const end = [...disruptionSection(plan.disruption), ...rememberSections(changes), ...noteSection(plan.notes)];
   if (changes.length === 0)
-    return { matrix, changes: false, before: [roles, { kind: 'no-changes', because: nothingBecause }], after: end };
+    return { subject, changes: false, before: [...roles, { kind: 'no-changes', because: nothingBecause }], after: end };
   const saying: Saying = { extent, given: new Set() };
   return {
-    matrix,
+    subject,
     changes: true,
-    before: [roles, ...startSection(changes), ...zoneSections(changes, saying), ...definitionSections(changes, saying)],
+    before: [
+      ...roles,
+      ...startSection(changes),
+      ...zoneSections(changes, saying),
+      ...definitionSections(changes, saying),
+    ],
     after: [...end, { kind: 'counts', ...countsOf(changes) }],
   };
 }
 
-function impactSections(plans: readonly HostPlan[], extent: Extent): readonly PlanSection[] {
+function subjectOf(plan: ReviewedPlan): PlanSubject {
+  return plan.kind === 'apply' ? { kind: 'matrix', matrix: plan.matrix } : { kind: 'generation', ...plan.generation };
+}
+
+function impactSections(plans: readonly PlanBody[], extent: Extent): readonly PlanSection[] {
   const told = new Map<string, { parts: readonly ImpactPart[]; hosts: string[] }>();
   for (const { host, impact } of plans) {
     const parts = cleaned(impactParts(impact, extent));
@@ -239,7 +255,7 @@ function countsOf(changes: readonly Change[]): ChangeCounts {
   return { changes: changes.length, add: count('+'), change: count('~'), remove: count('-') };
 }
 
-function totalsOf(plans: readonly HostPlan[]): PlanTotals {
+function totalsOf(plans: readonly PlanBody[]): PlanTotals {
   return {
     hosts: plans.length,
     changing: plans.filter(({ changes }) => changes.length > 0).length,

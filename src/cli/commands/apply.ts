@@ -28,7 +28,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
     context: { guard, cutRevoked: flags.cutRevoked === true },
     command: ({ terminal, report, interruption }) => ({
       kind: 'apply',
-      review: async (plans) => {
+      review: async ({ plans }) => {
         if (flags.json === true) return true;
         await report.rest();
         const text = plansText(plans, { style: terminal.style, verbosity: flags.verbose });

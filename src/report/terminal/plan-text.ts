@@ -1,7 +1,7 @@
-import type { HostPlan } from '../../plan/plan.ts';
+import type { PlanBody, ReviewedPlan } from '../../plan/plan.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
-import { countsText, notesView, type PlanGroup, type PlanSection, plansView } from '../plan-view.ts';
+import { countsText, notesView, type PlanGroup, type PlanSection, type PlanSubject, plansView } from '../plan-view.ts';
 import type { RoleView } from '../role-view.ts';
 import { impactLines } from './impact-text.ts';
 import { columnLines } from './layout.ts';
@@ -16,21 +16,30 @@ export interface PlanTextOptions {
 }
 
 /** Prints the view of plans (`plan-view.ts`). */
-export function plansText(plans: readonly HostPlan[], { style, verbosity }: PlanTextOptions): string {
+export function plansText(plans: readonly ReviewedPlan[], { style, verbosity }: PlanTextOptions): string {
   const { groups } = plansView(plans, verbosity > 0 ? 'full' : 'short');
   return groups.map((group) => groupText(group, style)).join('\n');
 }
 
 /** One plan, with the names of its hosts. */
-function groupText({ hosts, matrix, sections }: PlanGroup, style: Style): string {
+function groupText({ hosts, subject, sections }: PlanGroup, style: Style): string {
   const many = hosts.length === 1 ? '' : ` ${style.dim(`(${hosts.length} hosts, the same plan)`)}`;
-  const lines = [`${hosts.map(style.bold).join(', ')}${many} ${style.dim(`· matrix ${matrix}`)}`];
+  const lines = [`${hosts.map(style.bold).join(', ')}${many} ${style.dim(`· ${subjectText(subject)}`)}`];
   sections.forEach((section, index) => {
     const before = sections[index - 1];
     if (before !== undefined && !(ENDS.has(before.kind) && ENDS.has(section.kind))) lines.push('');
     lines.push(...sectionLines(section, style));
   });
   return `${lines.join('\n')}\n`;
+}
+
+function subjectText(subject: PlanSubject): string {
+  switch (subject.kind) {
+    case 'matrix':
+      return `matrix ${subject.matrix}`;
+    case 'generation':
+      return `generation ${subject.id}, saved ${subject.savedAt} by ${subject.savedBy}`;
+  }
 }
 
 /** Sections without a blank line between them. */
@@ -108,7 +117,7 @@ function detailLines(detail: DetailView, style: Style): readonly string[] {
 }
 
 /** The notes of hosts without changes; hosts with the same notes are printed together. */
-export function notesText(plans: readonly HostPlan[], style: Style): string {
+export function notesText(plans: readonly PlanBody[], style: Style): string {
   return notesView(plans)
     .map(({ hosts, notes }) => {
       const names = `${hosts.shown.map(style.bold).join(', ')}${hosts.more === 0 ? '' : ` and ${hosts.more} more`}`;

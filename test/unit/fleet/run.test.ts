@@ -120,7 +120,7 @@ describe('the review', () => {
     const operations = new ScriptedOperations({ plan: async (host) => (host === 'host2' ? unreachable : null) });
     const log = new EventLog();
     let reviewed: readonly string[] = [];
-    const review = async (plans: readonly { host: string }[]): Promise<boolean> => {
+    const review = async ({ plans }: { plans: readonly { host: string }[] }): Promise<boolean> => {
       reviewed = plans.map((plan) => plan.host);
       expect(operations.begun).toHaveLength(4);
       expect(log.of('host-planned')).toHaveLength(3);

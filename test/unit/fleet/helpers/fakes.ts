@@ -4,6 +4,7 @@ import type { FleetEvent, HostOutcome } from '../../../../src/fleet/events.ts';
 import type { HostJob, HostOperations, PlannedHost, Proved, RunContext } from '../../../../src/fleet/operations.ts';
 import type { FleetContext } from '../../../../src/fleet/run.ts';
 import type { BatchSize, OnFailure, Play } from '../../../../src/matrix/matrix.ts';
+import { NO_ACCESS } from '../../../../src/plan/access-types.ts';
 import { NO_IMPACT } from '../../../../src/plan/impact-types.ts';
 import { type HostPlan, PLAN_FORMAT, type PlannedState } from '../../../../src/plan/plan.ts';
 import type { RoleCluster } from '../../../../src/settings/clusters.ts';
@@ -71,6 +72,7 @@ export function names(count: number): string[] {
 
 export function planOf(host: string, changes = 1): HostPlan {
   return {
+    kind: 'apply',
     format: PLAN_FORMAT,
     host,
     matrix: 'portaswitch',
@@ -87,6 +89,7 @@ export function planOf(host: string, changes = 1): HostPlan {
     result: perOurKind<PlannedState>(() => []),
     disruption: { kind: 'none' },
     impact: NO_IMPACT,
+    access: NO_ACCESS,
     notes: [],
     nothingBecause: changes === 0 ? 'all is as it should be' : null,
   };

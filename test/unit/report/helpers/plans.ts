@@ -1,13 +1,16 @@
 import { perOurKind } from '../../../../src/firewalld/kinds/kinds.ts';
+import { NO_ACCESS } from '../../../../src/plan/access-types.ts';
 import { type Impact, NO_IMPACT } from '../../../../src/plan/impact-types.ts';
 import { type HostPlan, PLAN_FORMAT, type PlannedState } from '../../../../src/plan/plan.ts';
 import type { Reason } from '../../../../src/policy/desired.ts';
 
 /** What a report does not print: what is sent. */
 const UNSENT = {
+  kind: 'apply',
   format: PLAN_FORMAT,
   steps: [],
   result: perOurKind<PlannedState>(() => []),
+  access: NO_ACCESS,
 } as const satisfies Partial<HostPlan>;
 
 const BOTH = { permanent: true, runtime: true };

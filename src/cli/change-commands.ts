@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import { collect, type Done, fleetCommand } from './command-flags.ts';
+import { inventorySources } from './inventory-sources.ts';
+
+const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
+
+const ACCEPT_FORWARDING_STOP =
+  'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
+
+/** Commands that plan and make changes, and that show the state afterwards. */
+export function changeCommands(program: Command, done: Done): void {
+  fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
+    .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
+    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
+    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
+    .action(async (files, flags) =>
+      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags)),
+    );
+  fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
+    .option('-y, --yes', 'apply without asking')
+    .option(
+      '--revert-after <time>',
+      'roll back automatically unless the change is kept within this time (60s; 10m with --confirm manual)',
+    )
+    .option(
+      '--confirm <who>',
+      'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
+    )
+    .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
+    .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
+    .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
+    .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
+    .action(async (files, flags) =>
+      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags)),
+    );
+  fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
+    .option('--revert', 'roll the hosts back now instead')
+    .action(async (files, flags) =>
+      done(await (await import('./commands/confirm.ts')).confirmRuns(await inventorySources(files, flags), flags)),
+    );
+  fleetCommand(program, 'status', 'show runs that have not ended, and how the last run ended').action(
+    async (files, flags) =>
+      done(await (await import('./commands/status.ts')).status(await inventorySources(files, flags), flags)),
+  );
+  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
+    done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
+  );
+  fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
+    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
+    .option(
+      '--revert-after <time>',
+      'restore the current state automatically unless the rollback is kept within this time (60s)',
+    )
+    .option('-y, --yes', 'roll back without asking')
+    .option(
+      '--accept-lockout <host>',
+      'continue with this host although the generation would cut SSH; a host name; may be repeated',
+      collect,
+    )
+    .action(async (files, flags) =>
+      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
+    );
+}
