@@ -159,7 +159,7 @@ interface Draft {
   readonly first: number;
   last: number;
   readonly ends: Ends;
-  readonly row: Omit<AccessRow, 'ports'>;
+  row: Omit<AccessRow, 'ports'>;
 }
 
 /** One family of an interface. */
@@ -199,8 +199,9 @@ class Rows {
       const row = this.#row(protocol, first, ends, addresses);
       const place = `${protocol} ${row.destinations.join(' ')}`;
       const latest = this.#latest.get(place);
-      if (latest?.last === first - 1 && latest.ends === ends && sameNames(latest.row, row)) {
+      if (latest?.last === first - 1 && latest.ends === ends && sameNames(latest.row.by, row.by)) {
         latest.last = last;
+        latest.row = { ...row, why: [...new Set([...latest.row.why, ...row.why])] };
         continue;
       }
       const draft = { first, last, ends, row };
@@ -233,7 +234,7 @@ class Rows {
       after: ends.after.comers,
       turn,
       by: namesOf(turn === 'closed' ? was : is),
-      why: [...new Set([...reasons.ofOpen(is), ...taken])],
+      why: [...new Set([...reasons.ofOpen(is, port, protocol), ...taken])],
     };
   }
 }
@@ -247,8 +248,6 @@ function namesOf(openers: readonly Opener[]): readonly string[] {
   return [...names.slice(0, MOST_NAMES - 1), `and ${names.length - MOST_NAMES + 1} more`];
 }
 
-function sameNames(one: Pick<AccessRow, 'by' | 'why'>, other: Pick<AccessRow, 'by' | 'why'>): boolean {
-  const same = (a: readonly unknown[], b: readonly unknown[]) =>
-    a.length === b.length && a.every((item, index) => item === b[index]);
-  return same(one.by, other.by) && same(one.why, other.why);
+function sameNames(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((name, index) => name === other[index]);
 }

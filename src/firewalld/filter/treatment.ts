@@ -40,9 +40,11 @@ export class Treatments {
   /** The same text for doors that are treated alike. */
   keyOf({ interface: name, destination, protocol, port }: Door): string {
     const { id, stretches, seenAt } = this.#place(name);
-    const number =
-      this.#kernelStarts === null ? stretches(protocol).classAt(port) : stretchOf(this.#kernelStarts, port);
-    return `${id} ${seenAt(destination)} ${protocol} ${number}`;
+    const ports =
+      this.#kernelStarts === null
+        ? stretches(protocol).classAt(port)
+        : `${protocol} ${stretchOf(this.#kernelStarts, port)}`;
+    return `${id} ${seenAt(destination)} ${ports}`;
   }
 
   /** The ports at which the treatment at an interface may change, sorted; the first is 1. */
@@ -98,6 +100,8 @@ interface Place {
 
 function placeOf(id: number, conditions: readonly Conditions[], byKernel: boolean): Place {
   const known = new Map<Protocol, Stretches>();
+  const classes = new Classes();
+  const byProtocol = conditions.some((item) => item.byProtocol);
   const seen = new Map<string, string>();
   const networks = [...new Set(conditions.flatMap((item) => item.networks))];
   const eachOne = byKernel || conditions.some(({ eachAddress }) => eachAddress);
@@ -106,7 +110,7 @@ function placeOf(id: number, conditions: readonly Conditions[], byKernel: boolea
     stretches: (protocol) => {
       let found = known.get(protocol);
       if (found === undefined) {
-        found = stretchesOf(conditions, protocol);
+        found = stretchesOf(conditions, protocol, (keys) => classes.of(byProtocol ? [protocol, ...keys] : keys));
         known.set(protocol, found);
       }
       return found;
@@ -129,6 +133,8 @@ interface Conditions {
   readonly clauses: readonly Clause[];
   /** Addresses and networks that destinations are compared with. */
   readonly networks: readonly string[];
+  /** Whether the protocol matters beyond the ports that `clauses` name. */
+  readonly byProtocol: boolean;
   /** Whether it cannot be told from `networks` which addresses are treated alike. */
   readonly eachAddress: boolean;
 }
@@ -143,9 +149,13 @@ interface Clause {
 function conditionsOf(holder: RuleHolder, filter: Filter): Conditions {
   const clauses: Clause[] = [];
   const networks: string[] = [];
+  let byProtocol = holder.protocols.length > 0;
   const ofService = (name: string, key: string) => {
     const found = withIncludes(name, filter.config);
-    for (const { ports, destination } of found.length === 0 && name === STOCK_SSH.name ? [STOCK_SSH] : found) {
+    for (const { ports, protocols, destination } of found.length === 0 && name === STOCK_SSH.name
+      ? [STOCK_SSH]
+      : found) {
+      byProtocol ||= protocols.length > 0;
       const { ipv4, ipv6 } = destination;
       const own = [ipv4, ipv6].filter((network) => network !== null);
       networks.push(...own);
@@ -167,7 +177,8 @@ function conditionsOf(holder: RuleHolder, filter: Filter): Conditions {
     ofPort(toPort, protocol, `stays ${text}`);
   }
   for (const rule of holder.richRules) {
-    const { forwardPort, port, service, destination } = rule;
+    const { forwardPort, port, protocol, service, destination } = rule;
+    byProtocol ||= protocol !== null;
     if (destination !== null) networks.push(destination);
     if (service !== null) ofService(service, withoutPort(rule));
     if (port !== null) ofPort(port.port, port.protocol, withoutPort(rule));
@@ -175,7 +186,8 @@ function conditionsOf(holder: RuleHolder, filter: Filter): Conditions {
     ofPort(forwardPort.port, forwardPort.protocol, rule.text);
     ofPort(forwardPort.toPort, forwardPort.protocol, `stays ${rule.text}`);
   }
-  return { clauses, networks, eachAddress: holder.richRules.some((rule) => rule.destinationIpset !== null) };
+  const eachAddress = holder.richRules.some((rule) => rule.destinationIpset !== null);
+  return { clauses, networks, byProtocol, eachAddress };
 }
 
 /** A rule but for the port or service that it names. */
@@ -190,10 +202,26 @@ interface Stretches {
   readonly classAt: (port: number) => number;
 }
 
+/** A number for each set of keys. */
+class Classes {
+  readonly #known = new Map<string, number>();
+
+  of(keys: readonly string[]): number {
+    const text = JSON.stringify(keys);
+    const found = this.#known.get(text) ?? this.#known.size;
+    this.#known.set(text, found);
+    return found;
+  }
+}
+
 /** From this many keys on, the ports of a stretch are not compared with those of others. */
 const MANY_KEYS = 64;
 
-function stretchesOf(conditions: readonly Conditions[], protocol: Protocol): Stretches {
+function stretchesOf(
+  conditions: readonly Conditions[],
+  protocol: Protocol,
+  classOfKeys: (keys: readonly string[]) => number,
+): Stretches {
   const byKey = new Map<string, PortRange[]>();
   for (const [index, { clauses }] of conditions.entries()) {
     for (const { key, protocol: own, range } of clauses) {
@@ -204,29 +232,25 @@ function stretchesOf(conditions: readonly Conditions[], protocol: Protocol): Str
       else held.push(range);
     }
   }
-  const turns = new Map<number, { readonly begin: number[]; readonly end: number[] }>([[1, { begin: [], end: [] }]]);
+  const turns = new Map<number, { readonly begin: string[]; readonly end: string[] }>([[1, { begin: [], end: [] }]]);
   const turnAt = (port: number) => {
     const turn = turns.get(port) ?? { begin: [], end: [] };
     turns.set(port, turn);
     return turn;
   };
-  for (const [id, ranges] of [...byKey.values()].entries()) {
+  for (const [key, ranges] of byKey) {
     for (const { first, last } of mergePortRanges(ranges)) {
-      turnAt(Math.max(1, first)).begin.push(id);
-      turnAt(last + 1).end.push(id);
+      turnAt(Math.max(1, first)).begin.push(key);
+      turnAt(last + 1).end.push(key);
     }
   }
   const starts = sortedPorts(turns.keys());
-  const inForce = new Set<number>();
-  const classes = new Map<string, number>();
+  const inForce = new Set<string>();
   const classOf = starts.map((start) => {
     const { begin, end } = turns.get(start)!;
-    for (const id of end) inForce.delete(id);
-    for (const id of begin) inForce.add(id);
-    const key = inForce.size > MANY_KEYS ? `at ${start}` : [...inForce].sort((a, b) => a - b).join(' ');
-    const found = classes.get(key) ?? classes.size;
-    classes.set(key, found);
-    return found;
+    for (const key of end) inForce.delete(key);
+    for (const key of begin) inForce.add(key);
+    return classOfKeys(inForce.size > MANY_KEYS ? [protocol, `at ${start}`] : [...inForce].sort());
   });
   return { starts, classAt: (port) => classOf[stretchOf(starts, port) - 1]! };
 }

@@ -1,3 +1,4 @@
+import type { Protocol } from '../../core/ports.ts';
 import type { DesiredFirewalld, DesiredZone, Reason } from '../../policy/desired.ts';
 import type { Change } from '../plan.ts';
 import type { Opener } from './access-openers.ts';
@@ -6,7 +7,10 @@ import type { Opener } from './access-openers.ts';
 export class AccessReasons {
   readonly #desired: DesiredFirewalld;
   readonly #changes: readonly Change[];
+  /** Equal reasons have one number, whether or not anything asked for them. */
+  readonly #numbers = new Map<Reason, number>();
   readonly #byText = new Map<string, number>();
+  readonly #places = new Map<number, number>();
   readonly #held: Reason[] = [];
   readonly #given = new Map<string, Given>();
 
@@ -20,13 +24,20 @@ export class AccessReasons {
     return this.#held;
   }
 
-  /** Why the desired zones have these. What others wrote has no reason that portfw knows. */
-  ofOpen(openers: readonly Opener[]): readonly number[] {
-    return this.#places(
-      openers.flatMap(({ zone, service, rule }) => {
+  /** Why the desired zones have these for a port. What others wrote has no reason that portfw knows. */
+  ofOpen(openers: readonly Opener[], port: number, protocol: Protocol): readonly number[] {
+    return this.#placesOf(
+      openers.flatMap(({ zone, service: name, rule }) => {
         const given = zone === null ? null : this.#givenBy(zone);
         if (given === null) return [];
-        return (rule === null ? given.services.get(service ?? '') : given.rules.get(rule.text)) ?? [];
+        const reasons = (rule === null ? given.services.get(name ?? '') : given.rules.get(rule.text)) ?? [];
+        const service = name === null ? undefined : this.#desired.services.get(name);
+        if (service?.ports === undefined) return reasons;
+        const own = service.ports.filter(
+          ({ value }) => value.protocol === protocol && value.range.first <= port && port <= value.range.last,
+        );
+        // Of the service's reasons, those for this port; the rule's others say for whom.
+        return [...own.flatMap((item) => item.reasons), ...this.#without(reasons, service.reasons)];
       }),
     );
   }
@@ -42,21 +53,44 @@ export class AccessReasons {
     const stays = new Set(after.map(keyOf));
     const gone = before.filter((opener) => !stays.has(keyOf(opener)));
     const sets = new Set([...before, ...after].flatMap(({ rule }) => rule?.sourceIpset ?? []));
-    return this.#places(this.#changes.flatMap((change) => reasonsOfTaking(change, { name, gone, sets })));
+    return this.#placesOf(
+      this.#changes.flatMap((change) => {
+        const reasons = reasonsOfTaking(change, { name, gone, sets });
+        // What is edited also says why it is there.
+        const kept = change.kind === 'definition' ? this.#desired.services.get(change.name)?.reasons : undefined;
+        return kept === undefined ? reasons : this.#without(reasons, kept);
+      }),
+    );
   }
 
-  #places(reasons: readonly Reason[]): readonly number[] {
+  #placesOf(reasons: readonly Reason[]): readonly number[] {
     const found = new Set<number>();
     for (const reason of reasons) {
-      const text = JSON.stringify(reason);
-      let place = this.#byText.get(text);
+      const number = this.#numberOf(reason);
+      let place = this.#places.get(number);
       if (place === undefined) {
         place = this.#held.push(reason) - 1;
-        this.#byText.set(text, place);
+        this.#places.set(number, place);
       }
       found.add(place);
     }
     return [...found];
+  }
+
+  #without(reasons: readonly Reason[], others: readonly Reason[]): readonly Reason[] {
+    const numbers = new Set(others.map((reason) => this.#numberOf(reason)));
+    return reasons.filter((reason) => !numbers.has(this.#numberOf(reason)));
+  }
+
+  #numberOf(reason: Reason): number {
+    let number = this.#numbers.get(reason);
+    if (number === undefined) {
+      const text = JSON.stringify(reason);
+      number = this.#byText.get(text) ?? this.#byText.size;
+      this.#byText.set(text, number);
+      this.#numbers.set(reason, number);
+    }
+    return number;
   }
 
   #givenBy(name: string): Given | null {
