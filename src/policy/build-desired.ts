@@ -7,10 +7,11 @@ import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 import type { HostPeers } from '../settings/addresses-of-hosts.ts';
-import { type ClusterBond, clusterText } from '../settings/clusters.ts';
+import { clusterText } from '../settings/clusters.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type { DesiredFirewalld, DesiredZone, PolicyNote, PolicyOutcome, Reason, Reasoned } from './desired.ts';
 import {
+  clusterReason,
   ipsetConfig,
   loadable,
   ReasonedSet,
@@ -22,6 +23,8 @@ import {
   zoneConfig,
 } from './drafts.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
+import type { Opened } from './loss-ground.ts';
+import { Losses } from './losses.ts';
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
@@ -87,7 +90,9 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
       solve: `write portfw_interfaces: { public: [INTERFACE], private: [INTERFACE] }; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
     });
   }
-  return refusals.length > 0 ? { kind: 'refused', refusals, notes } : { kind: 'desired', desired, notes };
+  if (refusals.length > 0) return { kind: 'refused', refusals, notes };
+  const losses = new Losses({ input, map, desired, unopened: resolved.unopened, opened: draft.opened });
+  return { kind: 'desired', desired, notes, losses };
 }
 
 class Draft {
@@ -103,6 +108,8 @@ class Draft {
   readonly #serviceNames = new UniqueNames();
   readonly #ipsetStems = new UniqueNames();
   readonly #ipsetNames = new UniqueNames();
+  /** What is to be open, and as which service. */
+  readonly opened: Opened[] = [];
 
   constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: CodedFault[]) {
     this.#input = input;
@@ -217,6 +224,7 @@ class Draft {
     }
     const zones = new Set(interfacesOf(this.#map, opening.interface).map((name) => this.#zoneOf.get(name)!));
     if (zones.size === 0) {
+      this.opened.push({ opening, service: null });
       this.#unmapped(opening);
       return;
     }
@@ -331,6 +339,7 @@ class Draft {
     if (!service.reasons.some((held) => JSON.stringify(held) === JSON.stringify(opening.reason)))
       service.reasons.push(opening.reason);
     this.#services.set(name, service);
+    this.opened.push({ opening, service: name });
     return name;
   }
 
@@ -389,16 +398,5 @@ class Draft {
       zones.set(name, zoneConfig(name, zone, this.#input.privateMode));
     }
     return { zones, services, ipsets };
-  }
-}
-
-function clusterReason(bond: ClusterBond): Reason {
-  switch (bond.kind) {
-    case 'group':
-      return { kind: 'cluster', group: bond.group };
-    case 'address':
-      return { kind: 'shared-address', address: bond.address };
-    case 'roles':
-      return { kind: 'role-cluster', cluster: bond.cluster, description: bond.description, site: bond.site };
   }
 }

@@ -4,9 +4,12 @@ import type { OurObjects } from '../firewalld/kinds/kinds.ts';
 import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
+import type { Loss } from './loss-types.ts';
+import type { Losses } from './losses.ts';
 
-/** Why something is in the desired configuration. */
+/** Why something is in the desired configuration, or why it is not any more. */
 export type Reason =
+  | Loss
   | {
       readonly kind: 'rule';
       readonly matrix: string;
@@ -101,5 +104,11 @@ export interface PolicyNote {
 }
 
 export type PolicyOutcome =
-  | { readonly kind: 'desired'; readonly desired: DesiredFirewalld; readonly notes: readonly PolicyNote[] }
+  | {
+      readonly kind: 'desired';
+      readonly desired: DesiredFirewalld;
+      readonly notes: readonly PolicyNote[];
+      /** Why what is not in `desired` is not there. */
+      readonly losses: Losses;
+    }
   | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };

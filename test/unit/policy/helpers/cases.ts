@@ -156,6 +156,8 @@ function reasonText(reason: Reason): string {
       return `${reason.classes.join(' and ')}: ${reason.given}`;
     case 'peers':
       return `${reason.set}: ${reason.from}`;
+    default:
+      throw new Error(`${reason.kind} is no reason for anything that is desired`);
   }
 }
 
