@@ -57,7 +57,7 @@ export function lossText(loss: Loss): string {
     case 'other-zone':
       return `it belongs to zone ${loss.zones.join(', ')}`;
     case 'by-hand':
-      return 'it was added by hand to a configuration of portfw, which never holds such a thing';
+      return 'it was added by hand: portfw writes no such thing';
     case 'unknown':
       return `it is not in matrix ${loss.matrix} or in the inventory; what added it is not known`;
   }
