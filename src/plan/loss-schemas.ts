@@ -21,6 +21,7 @@ export const lossSchemas = [
   z.strictObject({ kind: z.literal('peer-set-gone'), matrix: text, before }),
   z.strictObject({ kind: z.literal('side-moved'), what: text, side: text, by: z.string().nullable() }),
   z.strictObject({ kind: z.literal('side-gone'), sides: texts }),
+  z.strictObject({ kind: z.literal('sides-joined'), sides: texts }),
   z.strictObject({ kind: z.literal('vip-gone'), address: text }),
   z.strictObject({ kind: z.literal('rpc-moved'), program: text, protocol: text, ports: texts }),
   z.strictObject({ kind: z.literal('helper-missing'), helper: text }),

@@ -84,7 +84,7 @@ export class IpsetLosses {
 
   /** An ipset of one of the matrix's peer sets: the rows that name it open nothing here. */
   #ofPeerSet(name: string, rest: string): Loss {
-    const { input, unopened } = this.#ground;
+    const { input, opened, unopened } = this.#ground;
     const { matrix, roles } = input;
     const set = [...matrix.peers.keys()]
       .filter((item) => rest === item || rest.startsWith(`${item}-`) || isNamed(name, `peer-${item}`))
@@ -101,7 +101,15 @@ export class IpsetLosses {
     const closed = unopened.find(
       ({ owner, service }) => played.some(({ name: role }) => role === owner.name) && service.includes(`-${set}`),
     );
-    return closed?.loss ?? this.#unused(name, `peer set "${set}"`);
+    if (closed !== undefined) return closed.loss;
+    const narrowed = opened
+      .flatMap(({ opening: { sources } }) =>
+        sources.kind === 'set' && setName(sources) === set ? [sources.narrowed] : [],
+      )
+      .find((item) => item !== null);
+    return narrowed === undefined
+      ? this.#unused(name, `peer set "${set}"`)
+      : { kind: 'narrowed', by: narrowed.by, to: narrowed.to };
   }
 
   /** Of an ipset that nothing names: either it has no address of the family, or nothing is narrowed to it. */
@@ -127,13 +135,15 @@ function lostEntries(set: NamedSet, entries: readonly string[], family: AddressF
   return sameRanges(outside, lost) ? [left] : [shrunk, left];
 }
 
+function setName({ reason }: NamedSet): string | null {
+  return reason.kind === 'peers' ? reason.set : null;
+}
+
 /** Whom an ipset holds, in words. */
 function groupText(reason: Reason): string {
   switch (reason.kind) {
     case 'peers':
-      return reason.set === 'site'
-        ? `the site's servers (${reason.from})`
-        : `peer set "${reason.set}" (${reason.from})`;
+      return reason.set === 'site' ? "the site's servers" : `peer set "${reason.set}"`;
     case 'extra-rule':
       return `extra rule "${reason.name}"`;
     case 'cluster':

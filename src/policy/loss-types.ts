@@ -30,7 +30,7 @@ export type Loss =
   | { readonly kind: 'extra-rule-changed'; readonly name: string; readonly ports: readonly string[] }
   /** Fewer may connect than before. `by`: a variable of the inventory or an extra rule; `to`: what it says. */
   | { readonly kind: 'narrowed'; readonly by: string; readonly to: string }
-  /** Nothing on the host is narrowed by it. */
+  /** Nothing on the host is limited to it: a variable of the inventory, an extra rule or a peer set. */
   | { readonly kind: 'not-narrowed'; readonly by: string }
   /** The same ports are opened by another service, or to others. `to`: a set of peers, or `null` for anybody. */
   | { readonly kind: 'replaced'; readonly service: string; readonly to: string | null }
@@ -41,8 +41,10 @@ export type Loss =
   | { readonly kind: 'peer-set-gone'; readonly matrix: string; readonly before: string | null }
   /** `by`: the variable that moved it, or `null`: the matrix or the extra rule itself did. */
   | { readonly kind: 'side-moved'; readonly what: string; readonly side: string; readonly by: string | null }
-  /** No interface of the host is of these classes. */
+  /** No interface of the host is of all these classes. */
   | { readonly kind: 'side-gone'; readonly sides: readonly string[] }
+  /** An interface of these classes is of another one as well, which makes it another zone's. */
+  | { readonly kind: 'sides-joined'; readonly sides: readonly string[] }
   | { readonly kind: 'vip-gone'; readonly address: string }
   /** The portmapper has the program on these ports now; empty if it does not know it. */
   | {

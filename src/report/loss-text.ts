@@ -25,7 +25,7 @@ export function lossText(loss: Loss): string {
     case 'narrowed':
       return `narrowed by ${loss.by} (${loss.to})`;
     case 'not-narrowed':
-      return `nothing here is narrowed by ${loss.by}`;
+      return `nothing here is limited to ${loss.by}`;
     case 'replaced':
       return `service ${loss.service} opens it now, to ${loss.to ?? 'anybody'}`;
     case 'no-peers':
@@ -38,6 +38,8 @@ export function lossText(loss: Loss): string {
       return `${loss.what} is on the ${loss.side} side${loss.by === null ? '' : ` (${loss.by})`}`;
     case 'side-gone':
       return `no interface of the host is ${loss.sides.join(' and ')}`;
+    case 'sides-joined':
+      return `no interface of the host is ${loss.sides.join(' and ')} and nothing else`;
     case 'vip-gone':
       return `portfw_vips does not list ${loss.address}`;
     case 'rpc-moved':

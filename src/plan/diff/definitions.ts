@@ -68,8 +68,7 @@ export function definitionChanges({ desired, permanent, runtime, losses }: Defin
       isUsed: (name) => isUsed(folder, name),
       reasonsOf: (name) => desired[folder].get(name)?.reasons ?? [],
       goneBecause: (name) => (losses === undefined ? [] : goneBecause(losses, folder, name, permanent)),
-      lostBecause: (name, changed) =>
-        losses === undefined ? [] : changed.flatMap((field) => lostBecause(losses, folder, name, field)),
+      lostBecause: (name, changed) => (losses === undefined ? [] : lostBecause(losses, folder, name, changed)),
     });
   }).flat();
 }
@@ -90,10 +89,16 @@ function goneBecause(
   }
 }
 
-function lostBecause(losses: Losses, folder: OurFolder, name: string, field: FieldChange): readonly Reason[] {
-  if (folder === 'services' && field.removed !== undefined && field.removed.length > 0)
-    return losses.ofServiceField(name, field.field, field.removed);
-  return folder === 'zones' && field.field === 'target' && field.after === 'default' ? losses.ofTarget(name) : [];
+function lostBecause(
+  losses: Losses,
+  folder: OurFolder,
+  name: string,
+  fields: readonly FieldChange[],
+): readonly Reason[] {
+  if (folder === 'services')
+    return losses.ofServiceFields(name, new Map(fields.map(({ field, removed = [] }) => [field, removed])));
+  const target = fields.find(({ field }) => field === 'target');
+  return folder === 'zones' && target?.after === 'default' ? losses.ofTarget(name) : [];
 }
 
 function compare(sides: Sides): Definition[] {

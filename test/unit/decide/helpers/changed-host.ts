@@ -35,7 +35,8 @@ export interface Situation {
 
 const KNOWN = new Map<string, Matrix>();
 
-function matrixOf(reference: string | undefined): Matrix {
+/** A matrix of the fixtures, or a shipped one. */
+export function matrixOf(reference: string | undefined): Matrix {
   const file = reference === undefined ? 'policy/matrix.yaml' : `losses/${reference}`;
   const name = file.endsWith('.yaml') ? path.join(FIXTURES, file) : reference!;
   const known = KNOWN.get(name) ?? loadMatrix(name);
