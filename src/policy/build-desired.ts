@@ -1,15 +1,12 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { CodedFault } from '../core/failure.ts';
-import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
-import type { Matrix } from '../matrix/matrix.ts';
-import type { HostPeers } from '../settings/addresses-of-hosts.ts';
 import { clusterText } from '../settings/clusters.ts';
-import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
-import type { DesiredFirewalld, DesiredZone, PolicyNote, PolicyOutcome, Reason, Reasoned } from './desired.ts';
+import type { InterfaceClass } from '../settings/settings-types.ts';
+import type { DesiredFirewalld, DesiredZone, PolicyNote, Reason, Reasoned } from './desired.ts';
 import {
   clusterReason,
   ipsetConfig,
@@ -28,27 +25,21 @@ import { Losses } from './losses.ts';
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
+import type { PolicyInput } from './policy-input.ts';
 import { mixedUpSides } from './sides.ts';
 import type { SourceSet } from './sources.ts';
 import { rpfilterNotes } from './virtual-addresses.ts';
 
-/** Everything that the desired configuration of one host follows from. */
-export interface PolicyInput {
-  readonly matrix: Matrix;
-  /** Names of the roles that the host plays. */
-  readonly roles: readonly string[];
-  readonly settings: HostSettings;
-  readonly facts: HostFacts;
-  readonly firewalld: RunningFirewalld;
-  readonly privateMode: PrivateMode;
-  /** Features that the play or the inventory turns on. */
-  readonly features: ReadonlySet<string>;
-  readonly peers: HostPeers;
-  /** `YYYY-MM-DD`. */
-  readonly today: string;
-  /** Interfaces that a portfw zone holds for good, by name; none when left out. */
-  readonly bound?: ReadonlyMap<string, string>;
-}
+/** The desired configuration, or why there is none. */
+export type PolicyOutcome =
+  | {
+      readonly kind: 'desired';
+      readonly desired: DesiredFirewalld;
+      readonly notes: readonly PolicyNote[];
+      /** Why what is not in `desired` is not there. */
+      readonly losses: Losses;
+    }
+  | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };
 
 /**
  * Works out what a host's firewalld should hold for portfw. Pure: the same input gives the same output.

@@ -1,11 +1,9 @@
-import type { CodedFault } from '../core/failure.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import type { OurObjects } from '../firewalld/kinds/kinds.ts';
 import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
 import type { Loss } from './loss-types.ts';
-import type { Losses } from './losses.ts';
 
 /** Why something is in the desired configuration, or why it is not any more. */
 export type Reason =
@@ -102,13 +100,3 @@ export interface PolicyNote {
   readonly code: string;
   readonly text: string;
 }
-
-export type PolicyOutcome =
-  | {
-      readonly kind: 'desired';
-      readonly desired: DesiredFirewalld;
-      readonly notes: readonly PolicyNote[];
-      /** Why what is not in `desired` is not there. */
-      readonly losses: Losses;
-    }
-  | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };

@@ -1,7 +1,7 @@
-import type { PolicyInput } from './build-desired.ts';
 import type { DesiredFirewalld } from './desired.ts';
 import type { InterfaceMap } from './interfaces.ts';
 import type { Opening, Unopened } from './openings.ts';
+import type { PolicyInput } from './policy-input.ts';
 
 /** An opening, and the service that it is in; `null` where the host has no interface of its class. */
 export interface Opened {

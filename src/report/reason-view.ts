@@ -96,20 +96,11 @@ export function reasonViews(reasons: readonly Reason[], given: Set<string>): rea
   return [...new Set(texts)].map(because);
 }
 
-/** A reason that was given in full before. */
+/** A reason that was given in full before: a long one without its explanation. */
 function shortText(reason: Reason): string {
   const text = reasonText(reason);
-  if (text.length <= SHORT_TEXT) return text;
-  switch (reason.kind) {
-    case 'extra-rule':
-      return `extra rule "${reason.name}", as above`;
-    case 'peers':
-      return `peer set "${reason.set}", as above`;
-    case 'narrowed':
-      return `narrowed by ${reason.by}, as above`;
-    default:
-      return text;
-  }
+  const [head] = text.split(/: | \(|; /);
+  return text.length <= SHORT_TEXT || head === text ? text : `${head}, as above`;
 }
 
 /** A line with one reason. */
