@@ -28,7 +28,7 @@ export function buildProgram(version: string, done: Done): Command {
 
   showCommands(program, done);
   lookCommands(program, done);
-  changeCommands(program, done);
+  changeCommands(program, done, version);
   fileCommands(program, done);
   toolCommands(program, done, version);
 
