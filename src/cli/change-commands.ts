@@ -4,12 +4,15 @@ import { inventorySources } from './inventory-sources.ts';
 
 const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
 
+const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
+
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
+    .option('--details', DETAILS)
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
@@ -27,6 +30,7 @@ export function changeCommands(program: Command, done: Done): void {
       'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     )
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
+    .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)

@@ -1,8 +1,11 @@
+import { shellWord } from '../core/shell-word.ts';
+import { terminalLine } from '../core/terminal-text.ts';
 import { type Review, reviewOf } from '../report/review.ts';
 import type { ReviewInput } from '../report/review-input.ts';
 import { plansText } from '../report/terminal/plan-text.ts';
 import { summaryText } from '../report/terminal/summary-text.ts';
 import { wrapped } from '../report/terminal/wrap.ts';
+import type { RunFlags } from './run-flags.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags that say how a review is shown. */
@@ -31,4 +34,17 @@ export function showReview(input: ReviewInput, flags: ReviewFlags, terminal: Ter
 /** Whether the details are to be shown below the summary. */
 export function wantsDetails({ details, verbose }: ReviewFlags): boolean {
   return details === true || verbose > 0;
+}
+
+/** The command that plans the same hosts, as one can paste it. */
+export function planCommand(
+  sources: readonly string[],
+  { limit, playbook }: Pick<RunFlags, 'limit' | 'playbook'>,
+): string {
+  const words = [
+    ...sources,
+    ...(limit === undefined ? [] : ['--limit', limit]),
+    ...(playbook === undefined ? [] : ['--playbook', playbook]),
+  ];
+  return ['portfw plan', ...words.map((word) => shellWord(terminalLine(word)))].join(' ');
 }

@@ -1,13 +1,24 @@
 import { runOverFleet } from '../fleet-command.ts';
+import { reviewOfRun } from '../review-of-run.ts';
 import type { RunFlags } from '../run-flags.ts';
+import { planCommand, showReview } from '../show-review.ts';
 
 /** What `plan` and `apply --dry-run` have in common. */
 export interface PlanFlags extends RunFlags {
   readonly detailedExitcode?: boolean;
+  readonly details?: boolean;
 }
 
-/** `portfw plan INVENTORY [--detailed-exitcode]`. */
+/** `portfw plan INVENTORY [--details] [--detailed-exitcode]`. */
 export function plan(sources: readonly string[], flags: PlanFlags): Promise<number> {
   const detailedExitCode = flags.detailedExitcode === true;
-  return runOverFleet(sources, flags, { matrix: 'required', detailedExitCode, command: () => ({ kind: 'plan' }) });
+  return runOverFleet(sources, flags, {
+    matrix: 'required',
+    detailedExitCode,
+    show: ({ summary, context }, { terminal }) => {
+      const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
+      if (input.plans.length > 0) showReview(input, flags, terminal, planCommand(sources, flags));
+    },
+    command: () => ({ kind: 'plan' }),
+  });
 }

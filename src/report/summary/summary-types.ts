@@ -64,6 +64,8 @@ export interface SummaryTotals {
   readonly socketsFewer: number;
   /** Warnings of all hosts together. */
   readonly warnings: number;
+  /** What the operator should know that is no warning; the details have it. */
+  readonly notes: number;
 }
 
 /** Hosts by name: the first ones, and how many there are. */

@@ -66,6 +66,7 @@ function totalsOf(plans: readonly PlanPorts[], { without }: ReviewInput): Summar
     flowsOutlive: sum(({ flowsOutlive }) => flowsOutlive),
     socketsFewer: sum(({ socketsFewer }) => socketsFewer),
     warnings: plans.reduce((total, { plan }) => total + warningNotes(plan).length, 0),
+    notes: plans.reduce((total, { plan }) => total + plan.notes.length - warningNotes(plan).length, 0),
   };
 }
 

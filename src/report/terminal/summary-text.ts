@@ -218,8 +218,12 @@ class SummaryPrinter {
   }
 
   #warnings(): readonly string[] {
-    const { warnings } = this.#view;
-    if (warnings.length === 0) return [];
+    const { warnings, totals } = this.#view;
+    const known = totals.notes === 0 || this.#details === null;
+    const notes = known
+      ? []
+      : [`  ${counted(totals.notes, 'note')}: --details shows ${totals.notes === 1 ? 'it' : 'them'}`];
+    if (warnings.length === 0) return notes.map((line) => line.trim());
     const { shown, rest } = this.#first(warnings, this.#extent.others);
     const hosts = rest.reduce((sum, one) => sum + one.hosts.count, 0);
     return [
@@ -229,6 +233,7 @@ class SummaryPrinter {
         return this.#said(`  ${this.#style.yellow(one.code)} `, `${this.#names(one)}: ${one.text}${others}`, 4);
       }),
       ...this.#more(rest.length, 'other warning', 'other warnings', hosts),
+      ...notes,
     ];
   }
 
