@@ -2,7 +2,7 @@ import { cleaned } from '../clean.ts';
 import { type FailedHost, failureKey, groupOf, textWithoutOwn } from '../failure-groups.ts';
 import type { HostWithoutPlan, ReviewInput } from '../review-input.ts';
 import { grouped, hostNames } from './alike.ts';
-import { ALL_OTHER_PORTS, ALL_PORTS, hostPorts } from './port-lines.ts';
+import { ALL_OTHER_PORTS, ALL_PORTS, type HostPorts, hostPorts } from './port-lines.ts';
 import { type PlanPorts, planNumbers, summaryRows } from './summary-rows.ts';
 import type {
   GenerationLine,
@@ -16,7 +16,7 @@ import { verdicts } from './verdicts.ts';
 
 /** What every output of a review says first. Pure. */
 export function summaryView(input: ReviewInput): SummaryView {
-  const plans = input.plans.map((plan) => ({ plan, ports: hostPorts(plan) }));
+  const plans = withPorts(input.plans);
   const unjudged = input.plans.filter(({ access }) => access.sides.length === 0);
   return cleaned({
     action: input.action,
@@ -27,6 +27,18 @@ export function summaryView(input: ReviewInput): SummaryView {
     warnings: warningsOf(input),
     verdicts: verdicts(plans),
     unjudged: hostNames(unjudged.map(({ host }) => host)),
+  });
+}
+
+/** Plans with what is said of their ports; that of like hosts is worked out once. */
+function withPorts(plans: ReviewInput['plans']): readonly PlanPorts[] {
+  const known = new Map<string, HostPorts>();
+  return plans.map((plan) => {
+    const text = JSON.stringify(plan.access);
+    // A reason may name its host.
+    const ports = (text.includes(plan.host) ? undefined : known.get(text)) ?? hostPorts(plan);
+    known.set(text, ports);
+    return { plan, ports };
   });
 }
 
