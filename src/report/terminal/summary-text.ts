@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import { counted } from '../../core/lists.ts';
 import { grouped } from '../summary/alike.ts';
-import type { PortsLine, SummaryRow, SummaryView, Verdict } from '../summary/summary-types.ts';
+import type { PortsLine, SummaryRow, SummaryView, SummaryWarning, Verdict } from '../summary/summary-types.ts';
 import {
   besidesText,
   hostsText,
@@ -223,23 +223,30 @@ class SummaryPrinter {
   }
 
   #warnings(): readonly string[] {
-    const { warnings, totals } = this.#view;
-    const known = totals.notes === 0 || this.#details === null;
-    const notes = known
-      ? []
-      : [`  ${counted(totals.notes, 'note')}: --details shows ${totals.notes === 1 ? 'it' : 'them'}`];
-    if (warnings.length === 0) return notes.map((line) => line.trim());
+    const { warnings } = this.#view;
+    const notes = this.#notes();
+    if (warnings.length === 0) return notes.length === 0 ? [] : [this.#style.bold('Notes'), ...notes];
     const { shown, rest } = this.#first(warnings, this.#extent.others);
     const hosts = rest.reduce((sum, one) => sum + one.hosts.count, 0);
     return [
       this.#style.bold('Warnings'),
-      ...shown.flatMap((one) => {
-        const others = one.texts > 1 ? ` (and ${counted(one.texts - 1, 'more such text')})` : '';
-        return this.#said(`  ${this.#style.yellow(one.code)} `, `${this.#names(one)}: ${one.text}${others}`, 4);
-      }),
+      ...shown.flatMap((one) => this.#note(this.#style.yellow(one.code), one)),
       ...this.#more(rest.length, 'other warning', 'other warnings', hosts),
       ...notes,
     ];
+  }
+
+  /** Where there is little room, how many they are. */
+  #notes(): readonly string[] {
+    const { notes } = this.#view;
+    if (this.#extent.others === MANY) return notes.flatMap((one) => this.#note('note', one));
+    const where = notes.length === 1 ? 'it' : 'them';
+    return notes.length === 0 ? [] : [`  ${counted(notes.length, 'note')}: --details shows ${where}`];
+  }
+
+  #note(label: string, note: SummaryWarning): readonly string[] {
+    const others = note.texts > 1 ? ` (and ${counted(note.texts - 1, 'more such text')})` : '';
+    return this.#said(`  ${label} `, `${this.#names(note)}: ${note.text}${others}`, 4);
   }
 
   /** In full, or on one line where there is little room. */
