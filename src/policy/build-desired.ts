@@ -2,11 +2,10 @@ import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts'
 import type { CodedFault } from '../core/failure.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import { eachOurKind } from '../firewalld/kinds/kinds.ts';
-import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
 import { clusterText } from '../settings/clusters.ts';
 import type { InterfaceClass } from '../settings/settings-types.ts';
-import type { DesiredFirewalld, DesiredZone, PolicyNote, Reason, Reasoned } from './desired.ts';
+import type { DesiredFirewalld, DesiredService, DesiredZone, PolicyNote, Reason, Reasoned } from './desired.ts';
 import {
   clusterReason,
   ipsetConfig,
@@ -316,7 +315,8 @@ class Draft {
       helpers: [],
       reasons: [],
     };
-    service.ports.push({ protocol: opening.protocol, range: opening.range });
+    const port = { protocol: opening.protocol, range: opening.range };
+    service.ports.push({ value: port, reasons: [opening.reason] });
     if (opening.helper !== null) {
       if (this.#input.firewalld.helpers.includes(opening.helper)) service.helpers.push(opening.helper);
       else {
@@ -368,7 +368,7 @@ class Draft {
       );
     }
     const used = new Set([...this.#zones.values()].flatMap(usedServices));
-    const services = new Map<string, Reasoned<ServiceConfig>>();
+    const services = new Map<string, DesiredService>();
     for (const [name, item] of [...this.#services].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!used.has(name)) {
         this.#notes.push({
@@ -378,7 +378,7 @@ class Draft {
         });
         continue;
       }
-      services.set(name, { value: serviceConfig(name, item), reasons: item.reasons });
+      services.set(name, { value: serviceConfig(name, item), reasons: item.reasons, ports: item.ports });
     }
     const ipsets = new Map<string, Reasoned<IpsetConfig>>();
     for (const [name, item] of [...this.#ipsets].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -2,6 +2,7 @@ import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import type { OurObjects } from '../firewalld/kinds/kinds.ts';
 import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
+import type { PortProtocol } from '../firewalld/model.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
 import type { Loss } from './loss-types.ts';
 
@@ -58,10 +59,16 @@ export interface DesiredZone {
   readonly richRules: readonly Reasoned<RichRule>[];
 }
 
+/** One of our services as it should be. */
+export interface DesiredService extends Reasoned<ServiceConfig> {
+  /** Why each port is in it; not given where nothing says why. */
+  readonly ports?: readonly Reasoned<PortProtocol>[];
+}
+
 /** What a host's firewalld should hold for portfw. portfw ignores everything else on the host. */
 export interface DesiredFirewalld {
   readonly zones: ReadonlyMap<string, DesiredZone>;
-  readonly services: ReadonlyMap<string, Reasoned<ServiceConfig>>;
+  readonly services: ReadonlyMap<string, DesiredService>;
   readonly ipsets: ReadonlyMap<string, Reasoned<IpsetConfig>>;
 }
 

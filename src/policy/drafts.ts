@@ -63,7 +63,7 @@ const TARGETS: Readonly<Record<ZoneTarget, OurZoneConfig['target']>> = {
 export interface ServiceDraft {
   readonly role: Opening['owner'];
   readonly where: string;
-  readonly ports: PortProtocol[];
+  readonly ports: Reasoned<PortProtocol>[];
   readonly helpers: string[];
   readonly reasons: Reason[];
 }
@@ -90,7 +90,7 @@ export function serviceConfig(name: string, item: ServiceDraft): ServiceConfig {
       owner.kind === 'role'
         ? `Role ${owner.name} on the ${item.where} side, as the port matrix has it. Managed by portfw.`
         : `${owner.title.trim()}. Managed by portfw.`,
-    ports: normalisePorts(item.ports),
+    ports: normalisePorts(item.ports.map(({ value }) => value)),
     protocols: [],
     sourcePorts: [],
     helpers: normaliseStrings(item.helpers),
