@@ -8,7 +8,7 @@ export interface ReasonView {
 }
 
 /** One reason, without the word "because" and without the source of a rule. */
-function reasonText(reason: Reason): string {
+export function reasonText(reason: Reason): string {
   switch (reason.kind) {
     case 'rule': {
       const feature = reason.feature === null ? '' : ` (feature ${reason.feature} is on)`;
