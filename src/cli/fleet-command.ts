@@ -115,10 +115,9 @@ export async function runOverFleet(
       emit,
     });
     await report.rest();
-    if (!finished(summary, options, terminal)) faults += 1;
     const run = { summary, context: prepared.context, warnings: prepared.warnings };
-    if (options.take !== undefined) options.take(run);
-    else if (flags.json !== true) {
+    if (!finished(run, options, surface)) faults += 1;
+    if (options.take === undefined && flags.json !== true) {
       await options.show?.(run, surface);
       if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, durations));
     }
@@ -131,9 +130,10 @@ export async function runOverFleet(
   }
 }
 
-/** @returns whether what is to be done with the result went well */
-function finished(summary: RunSummary, options: FleetCommandOptions, terminal: Terminal): boolean {
-  const wrong = options.finished?.(summary) ?? null;
+/** Hands on the result of a run. @returns whether what is to be done with it went well */
+function finished(run: TakenRun, options: FleetCommandOptions, { terminal }: RunSurface): boolean {
+  options.take?.(run);
+  const wrong = options.finished?.(run.summary) ?? null;
   if (wrong !== null) terminal.error(`${terminal.errorStyle.red('error')}: ${wrong}\n`);
   return wrong === null;
 }

@@ -16,10 +16,9 @@ export interface PlanFlags extends RunFlags {
 /** `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--metrics FILE]`. */
 export function plan(sources: readonly string[], flags: PlanFlags, version: string): Promise<number> {
   requireOneFormat(flags);
-  const detailedExitCode = flags.detailedExitcode === true;
   return runOverFleet(sources, flags, {
     matrix: 'required',
-    detailedExitCode,
+    detailedExitCode: flags.detailedExitcode === true,
     ...measured(flags.metrics, version),
     show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);

@@ -43,6 +43,15 @@ const verdictPorts = z
   .object({ ...place, from: text, changed: z.boolean().describe('opened or widened by the plan') })
   .meta({ id: 'verdict-ports', description: 'ports at one interface, and who reaches them afterwards' });
 
+const note = z
+  .object({
+    code: text,
+    text: text.describe('of the first host, if the hosts have different ones'),
+    texts: count.describe('how many different texts the hosts have'),
+    hosts: hostNames,
+  })
+  .meta({ id: 'note', description: 'a warning or a note, once for all hosts that have it' });
+
 const changeCounts = { changes: count, add: count, change: count, remove: count };
 
 const summary = z
@@ -99,7 +108,8 @@ const summary = z
         }),
       )
       .describe('hosts without a plan'),
-    warnings: z.array(z.object({ code: text, text, texts: count, hosts: hostNames })),
+    warnings: z.array(note),
+    notes: z.array(note).describe('what the operator should know that is no warning'),
     verdicts: z
       .array(
         z.object({

@@ -42,13 +42,14 @@ export function markdownReview({ input, summary, plans }: Review): string {
   const rows = room.take(0.6, [summary.rows.map(fullRow), summary.rows.map(shortRow)]);
   const without = room.take(0.4, [summary.without.map(failureItem)]);
   const warnings = room.take(0.6, [summary.warnings.map(warningItem)]);
+  const notes = room.take(0.2, [summary.notes.map(warningItem)]);
   const generations = room.take(0.5, [summary.generations.map(generationItem)]);
   const details = room.take(1, [detailPieces(plans.groups)]);
   const changes = totalsText(totals);
   const lines = [
     `<!-- portfw:${input.action === 'apply' ? 'plan' : 'rollback'} -->`,
     `## ${input.action === 'apply' ? 'Firewall plan' : 'Firewall rollback'} for ${hostsText(totals)}`,
-    ...paragraph(leftOut({ verdicts, rows, without, warnings, generations, details }, summary)),
+    ...paragraph(leftOut({ verdicts, rows, without, warnings, notes, generations, details }, summary)),
     ...paragraph(changes === '' ? '' : `**${changes}**`),
     ...section(null, generations.shown),
     ...section('### What changes for whom', rows.shown, ROW_HEAD),
@@ -56,6 +57,7 @@ export function markdownReview({ input, summary, plans }: Review): string {
     ...section('### Warnings', warnings.shown),
     ...section('### Afterwards (`+` is opened or widened by this plan)', verdicts.shown),
     ...paragraph(summary.unjudged.count === 0 ? '' : `Not known who gets in: ${names(summary.unjudged)}`),
+    ...section('### Notes', notes.shown),
     ...section('### Details', details.shown),
     ...paragraph(input.digest === null ? '' : `Saved plan ${code(oneLine(input.digest).slice(0, MOST_DIGEST))}`),
   ];
@@ -91,7 +93,7 @@ function section(title: string | null, pieces: readonly Piece[], head: readonly 
 
 /** What the top says of what is not shown; empty if all is. */
 function leftOut(
-  parts: Readonly<Record<'verdicts' | 'rows' | 'without' | 'warnings' | 'generations' | 'details', Fitted>>,
+  parts: Readonly<Record<'verdicts' | 'rows' | 'without' | 'warnings' | 'notes' | 'generations' | 'details', Fitted>>,
   { verdicts }: SummaryView,
 ): string {
   const said = (part: Fitted, one: string, many: string): readonly string[] =>
@@ -106,6 +108,7 @@ function leftOut(
     ...said(parts.rows, 'row of changes', 'rows of changes'),
     ...said(parts.without, 'failure', 'failures'),
     ...said(parts.warnings, 'warning', 'warnings'),
+    ...said(parts.notes, 'note', 'notes'),
     ...said(parts.generations, 'generation', 'generations'),
     ...said(parts.details, 'plan in detail', 'plans in detail'),
   ];

@@ -228,7 +228,10 @@ class Side {
 
 /** Where the internet gets in comes first, and there what concerns all ports. The order is the same on hosts that are alike. */
 function ordered<T extends PortsLine | VerdictPorts>(lines: readonly Keyed<T>[]): readonly Keyed<T>[] {
-  const rank = ({ value: { internet, ports } }: Keyed<T>): number =>
-    (internet ? 0 : 2) + (ports[0] === ALL_PORTS || ports[0] === ALL_OTHER_PORTS ? 0 : 1);
+  const rank = ({ value }: Keyed<T>): number => {
+    const [first] = value.ports;
+    const single = first === ALL_PORTS || first === ALL_OTHER_PORTS ? 0 : 2;
+    return (value.internet ? 0 : 4) + single + ('changed' in value && !value.changed ? 1 : 0);
+  };
   return [...lines].sort((a, b) => rank(a) - rank(b));
 }

@@ -15,6 +15,8 @@ export interface SummaryView {
   readonly without: readonly WithoutPlan[];
   /** Each warning once, with the hosts that have it. */
   readonly warnings: readonly SummaryWarning[];
+  /** What the operator should know that is no warning, each once. */
+  readonly notes: readonly SummaryWarning[];
   /** What the fleet is like afterwards: like hosts share a verdict. Hosts that the internet reaches come first. */
   readonly verdicts: readonly Verdict[];
   /** Hosts of which it is not known who gets in: no verdict is given of them. */
@@ -64,7 +66,7 @@ export interface SummaryTotals {
   readonly socketsFewer: number;
   /** Warnings of all hosts together. */
   readonly warnings: number;
-  /** What the operator should know that is no warning; the details have it. */
+  /** Notes of all hosts together. */
   readonly notes: number;
 }
 
@@ -125,6 +127,7 @@ export interface WithoutPlan {
   readonly solve: string;
 }
 
+/** A warning or a note. */
 export interface SummaryWarning {
   readonly code: string;
   /** Of the first host, if the hosts have different ones. */

@@ -1,8 +1,10 @@
+import type { PlanBody } from '../../plan/plan.ts';
+import type { PolicyNote } from '../../policy/desired.ts';
 import { cleaned } from '../clean.ts';
 import { type FailedHost, failureKey, groupOf, textWithoutOwn } from '../failure-groups.ts';
 import type { HostWithoutPlan, ReviewInput } from '../review-input.ts';
 import { grouped, hostNames } from './alike.ts';
-import { ALL_OTHER_PORTS, ALL_PORTS, hostPorts } from './port-lines.ts';
+import { ALL_OTHER_PORTS, ALL_PORTS, type HostPorts, hostPorts } from './port-lines.ts';
 import { type PlanPorts, planNumbers, summaryRows } from './summary-rows.ts';
 import type {
   GenerationLine,
@@ -16,7 +18,7 @@ import { verdicts } from './verdicts.ts';
 
 /** What every output of a review says first. Pure. */
 export function summaryView(input: ReviewInput): SummaryView {
-  const plans = input.plans.map((plan) => ({ plan, ports: hostPorts(plan) }));
+  const plans = withPorts(input.plans);
   const unjudged = input.plans.filter(({ access }) => access.sides.length === 0);
   return cleaned({
     action: input.action,
@@ -24,9 +26,22 @@ export function summaryView(input: ReviewInput): SummaryView {
     totals: totalsOf(plans, input),
     rows: summaryRows(plans),
     without: withoutPlans(input.without),
-    warnings: warningsOf(input),
+    warnings: notesOf(input, 'warning'),
+    notes: notesOf(input, 'info'),
     verdicts: verdicts(plans),
     unjudged: hostNames(unjudged.map(({ host }) => host)),
+  });
+}
+
+/** Plans with what is said of their ports; that of like hosts is worked out once. */
+function withPorts(plans: ReviewInput['plans']): readonly PlanPorts[] {
+  const known = new Map<string, HostPorts>();
+  return plans.map((plan) => {
+    const text = JSON.stringify(plan.access);
+    // A reason may name its host.
+    const ports = (text.includes(plan.host) ? undefined : known.get(text)) ?? hostPorts(plan);
+    known.set(text, ports);
+    return { plan, ports };
   });
 }
 
@@ -65,8 +80,8 @@ function totalsOf(plans: readonly PlanPorts[], { without }: ReviewInput): Summar
     flowsCut: sum(({ flowsCut }) => flowsCut),
     flowsOutlive: sum(({ flowsOutlive }) => flowsOutlive),
     socketsFewer: sum(({ socketsFewer }) => socketsFewer),
-    warnings: plans.reduce((total, { plan }) => total + warningNotes(plan).length, 0),
-    notes: plans.reduce((total, { plan }) => total + plan.notes.length - warningNotes(plan).length, 0),
+    warnings: plans.reduce((total, { plan }) => total + notesOfKind(plan, 'warning').length, 0),
+    notes: plans.reduce((total, { plan }) => total + notesOfKind(plan, 'info').length, 0),
   };
 }
 
@@ -134,20 +149,20 @@ function withoutPlans(without: readonly HostWithoutPlan[]): readonly WithoutPlan
 /** Warnings of one code that are said apart; if they are more, one example stands for all. */
 const MOST_TEXTS = 3;
 
-function warningsOf({ plans }: ReviewInput): readonly SummaryWarning[] {
+function notesOf({ plans }: ReviewInput, severity: PolicyNote['severity']): readonly SummaryWarning[] {
   const all = plans.flatMap((plan) =>
-    warningNotes(plan).map(({ code, text }) => ({
+    notesOfKind(plan, severity).map(({ code, text }) => ({
       host: plan.host,
       code,
       text,
       same: textWithoutOwn(text, plan.host),
     })),
   );
-  const warnings = grouped(all, ({ code }) => code).flatMap((members) => {
+  const groups = grouped(all, ({ code }) => code).flatMap((members) => {
     const alike = grouped(members, ({ same }) => same);
     return alike.length > MOST_TEXTS ? [members] : alike;
   });
-  return warnings
+  return groups
     .map((members): SummaryWarning => {
       const [{ code, text }] = members;
       const texts = new Set(members.map((one) => one.text)).size;
@@ -156,6 +171,6 @@ function warningsOf({ plans }: ReviewInput): readonly SummaryWarning[] {
     .sort((a, b) => b.hosts.count - a.hosts.count);
 }
 
-function warningNotes({ notes }: PlanPorts['plan']) {
-  return notes.filter(({ severity }) => severity === 'warning');
+function notesOfKind({ notes }: PlanBody, severity: PolicyNote['severity']): readonly PolicyNote[] {
+  return notes.filter((note) => note.severity === severity);
 }

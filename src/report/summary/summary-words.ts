@@ -1,5 +1,6 @@
 import { counted } from '../../core/lists.ts';
 import { firstOf, shortenedText } from '../shortened.ts';
+import { grouped } from './alike.ts';
 import type { HostNames, PortsLine, SummaryRow, SummaryTotals, VerdictPorts } from './summary-types.ts';
 
 /** `web1, web2 and 3 more`. */
@@ -28,17 +29,23 @@ function partlyText({ partly }: Pick<PortsLine, 'partly'>): string {
   return partly ? ' at some of its addresses' : '';
 }
 
-/** `eth0 (public): +443/tcp, +5060/udp; 22/tcp from 192.0.2.0/25`: `+` is opened or widened by the plan. Nothing is left out. */
+/**
+ * `eth0 (public): +443/tcp, +5060/udp; still open: 22/tcp from 192.0.2.0/25`: `+` is opened or widened by the plan, and what is
+ * still open may be narrowed by it. Nothing is left out.
+ */
 export function reachedText(lines: readonly VerdictPorts[]): string {
-  return byInterface(lines, (line) => {
-    const family = line.family === null ? '' : ` over ${line.family}`;
-    const ports = line.ports.map((port) => `${line.changed ? '+' : ''}${port}`).join(', ');
-    const from = line.from === 'anybody' ? '' : ` from ${line.from}`;
-    const text = `${ports}${family}${partlyText(line)}${from}`;
-    return isWholeForAnybody(line)
-      ? `${ports.toUpperCase()}${family}${partlyText(line)} FROM ${line.from.replace('anybody', 'ANYBODY')}`
-      : text;
+  return byInterface(lines, (all) => {
+    const news = all.filter(({ changed }) => changed).map(reachedPorts);
+    const rest = all.filter(({ changed }) => !changed).map(reachedPorts);
+    return [...news, ...(rest.length === 0 ? [] : [`still open: ${rest.join('; ')}`])].join('; ');
   });
+}
+
+function reachedPorts(line: VerdictPorts): string {
+  const where = `${line.family === null ? '' : ` over ${line.family}`}${partlyText(line)}`;
+  const ports = line.ports.map((port) => `${line.changed ? '+' : ''}${port}`).join(', ');
+  if (isWholeForAnybody(line)) return `${ports.toUpperCase()}${where} FROM ${line.from.replace('anybody', 'ANYBODY')}`;
+  return `${ports}${where}${line.from === 'anybody' ? '' : ` from ${line.from}`}`;
 }
 
 /** Whether anybody, or anybody but a few, reaches all ports. */
@@ -48,39 +55,41 @@ export function isWholeForAnybody({ ports: [first], from }: VerdictPorts): boole
 
 /** `eth1 (private) by anybody`. */
 export function trustedText(lines: readonly VerdictPorts[]): string {
-  return byInterface(lines, ({ from, family }) => `${from}${family === null ? '' : ` over ${family}`}`);
+  return byInterface(lines, (all) =>
+    all.map(({ from, family }) => `${from}${family === null ? '' : ` over ${family}`}`).join('; '),
+  );
 }
 
 /** `eth0 (public): 192.0.2.0/25`. A port that is not 22 is named. */
 export function sshText(lines: readonly VerdictPorts[]): string {
-  return byInterface(lines, (line) => {
-    const port = line.ports[0] === '22/tcp' ? '' : ` to ${line.ports.join(', ')}`;
-    return `${line.from}${line.family === null ? '' : ` over ${line.family}`}${partlyText(line)}${port}`;
-  });
+  return byInterface(lines, (all) =>
+    all
+      .map((line) => {
+        const port = line.ports[0] === '22/tcp' ? '' : ` to ${line.ports.join(', ')}`;
+        return `${line.from}${line.family === null ? '' : ` over ${line.family}`}${partlyText(line)}${port}`;
+      })
+      .join('; '),
+  );
 }
 
-function byInterface(lines: readonly VerdictPorts[], text: (line: VerdictPorts) => string): string {
-  const places = new Map<string, string[]>();
-  for (const line of lines) {
-    const place = placeText(line);
-    places.set(place, [...(places.get(place) ?? []), text(line)]);
-  }
-  return [...places].map(([place, texts]) => `${place}: ${texts.join('; ')}`).join(' · ');
+function byInterface(lines: readonly VerdictPorts[], text: (lines: readonly VerdictPorts[]) => string): string {
+  return grouped(lines, placeText)
+    .map((all) => `${placeText(all[0])}: ${text(all)}`)
+    .join(' · ');
 }
 
-/** `6 hosts: 5 change, 1 stays as it is`. */
+/** `6 hosts: 5 to change, 1 as it is`. */
 export function hostsText(totals: SummaryTotals): string {
-  const parts = [
-    totals.changing === 0 ? '' : `${totals.changing} ${totals.changing === 1 ? 'changes' : 'change'}`,
-    totals.unchanged === 0
-      ? ''
-      : `${totals.unchanged} ${totals.unchanged === 1 ? 'stays as it is' : 'stay as they are'}`,
-    totals.refused === 0 ? '' : `${totals.refused} refused`,
-    totals.unreachable === 0 ? '' : `${totals.unreachable} unreachable`,
-    totals.failed === 0 ? '' : `${totals.failed} failed`,
-    totals.skipped === 0 ? '' : `${totals.skipped} skipped`,
+  const parts: readonly (readonly [number, string])[] = [
+    [totals.changing, 'to change'],
+    [totals.unchanged, totals.unchanged === 1 ? 'as it is' : 'as they are'],
+    [totals.refused, 'refused'],
+    [totals.unreachable, 'unreachable'],
+    [totals.failed, 'failed'],
+    [totals.skipped, 'skipped'],
   ];
-  return `${counted(totals.hosts, 'host')}: ${parts.filter((part) => part !== '').join(', ')}`;
+  const said = parts.flatMap(([count, what]) => (count === 0 ? [] : [`${count} ${what}`]));
+  return `${counted(totals.hosts, 'host')}: ${said.join(', ')}`;
 }
 
 /** What changes, in numbers: closing first. Empty where nothing changes. */
@@ -88,11 +97,11 @@ export function totalsText(totals: SummaryTotals): string {
   const { closing, narrowing, opening, widening, sidesClosing, sidesOpening } = totals;
   const ports = [
     closing === 0 ? '' : `${counted(closing, 'port')} ${closing === 1 ? 'closes' : 'close'}`,
-    narrowing === 0 ? '' : `${narrowing} for fewer`,
+    narrowing === 0 ? '' : `${counted(narrowing, 'port')} ${narrowing === 1 ? 'narrows' : 'narrow'}`,
+    sidesClosing === 0 ? '' : `all ports narrow on ${counted(sidesClosing, 'interface')}`,
     opening === 0 ? '' : `${counted(opening, 'port')} ${opening === 1 ? 'opens' : 'open'}`,
-    widening === 0 ? '' : `${widening} for more`,
-    sidesClosing === 0 ? '' : `all other ports for fewer on ${counted(sidesClosing, 'interface')}`,
-    sidesOpening === 0 ? '' : `all other ports for more on ${counted(sidesOpening, 'interface')}`,
+    widening === 0 ? '' : `${counted(widening, 'port')} ${widening === 1 ? 'widens' : 'widen'}`,
+    sidesOpening === 0 ? '' : `all ports open wider on ${counted(sidesOpening, 'interface')}`,
   ];
   return [...ports.filter((part) => part !== ''), ...effects(totals)].join('; ');
 }
@@ -137,8 +146,8 @@ export function rowText(row: SummaryRow): string {
   const closing = count(row.closes);
   const opening = count(row.opens);
   return [
-    closing === 0 ? '' : `${counted(closing, 'port')} closed or for fewer`,
-    opening === 0 ? '' : `${counted(opening, 'port')} opened or for more`,
+    closing === 0 ? '' : `${counted(closing, 'port')} closed or narrowed`,
+    opening === 0 ? '' : `${counted(opening, 'port')} opened or widened`,
     besidesText(row),
   ]
     .filter((part) => part !== '')

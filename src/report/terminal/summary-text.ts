@@ -1,7 +1,7 @@
 import stringWidth from 'string-width';
 import { counted } from '../../core/lists.ts';
 import { grouped } from '../summary/alike.ts';
-import type { PortsLine, SummaryRow, SummaryView, Verdict } from '../summary/summary-types.ts';
+import type { PortsLine, SummaryRow, SummaryView, SummaryWarning, Verdict } from '../summary/summary-types.ts';
 import {
   besidesText,
   hostsText,
@@ -30,15 +30,18 @@ const COLUMNS = 100;
 const LEAST_COLUMNS = 40;
 
 /** A screen. It is longer only because of what opens to the internet, which is never left out. */
-const SCREEN = 40;
+const SCREEN = 42;
 
 /** How much is said. Each is shorter than the one before. */
 interface Extent {
-  /** `full`: a line for each change of access; `three` and `one`: lines for a row at most. */
+  /** `full`: a line for each change of access; otherwise lines for a row at most, without its hosts where they are three. */
   readonly row: 'full' | 'three' | 'two' | 'one';
   readonly rows: number;
-  /** `opens`: hosts share a verdict if the internet reaches the same on them. */
-  readonly verdict: 'full' | 'brief' | 'opens';
+  /**
+   * `five`: a line for each of five; `brief`: what opens to the internet, and one line for the rest; `opens`: hosts share a
+   * verdict if the internet reaches the same on them. What opens to the internet takes as many lines as it needs.
+   */
+  readonly verdict: 'full' | 'five' | 'brief' | 'opens';
   readonly verdicts: number;
   /** Warnings, and failures: at most so many, each in one line if it is few. */
   readonly others: number;
@@ -49,7 +52,8 @@ const MANY = Number.MAX_SAFE_INTEGER;
 const EXTENTS: readonly [Extent, ...Extent[]] = [
   { row: 'full', rows: MANY, verdict: 'full', verdicts: MANY, others: MANY, ports: 12 },
   { row: 'full', rows: MANY, verdict: 'full', verdicts: MANY, others: 5, ports: 6 },
-  { row: 'three', rows: MANY, verdict: 'full', verdicts: MANY, others: 5, ports: 6 },
+  { row: 'three', rows: MANY, verdict: 'five', verdicts: MANY, others: 5, ports: 6 },
+  { row: 'two', rows: MANY, verdict: 'five', verdicts: MANY, others: 4, ports: 6 },
   { row: 'three', rows: MANY, verdict: 'brief', verdicts: 8, others: 4, ports: 6 },
   { row: 'two', rows: 8, verdict: 'brief', verdicts: 8, others: 4, ports: 6 },
   { row: 'one', rows: 8, verdict: 'brief', verdicts: 8, others: 3, ports: 6 },
@@ -142,13 +146,14 @@ class SummaryPrinter {
   #row(row: SummaryRow): readonly string[] {
     const { red, green, yellow, bold } = this.#style;
     const name = this.#names(row);
+    const brief = this.#cut(`  ${namesText(row.hosts, 1)}: ${rowText(row)}`, '');
     switch (this.#extent.row) {
       case 'one':
-        return [this.#cut(`  ${name}: ${rowText(row)}`, '')];
+        return [brief];
       case 'two': {
         const [first] = [...row.closes, ...row.opens];
         const line = first === undefined ? [] : [this.#portsLine(first, row)];
-        return [this.#cut(`  ${name}: ${rowText(row)}`, ''), ...line];
+        return [brief, ...line];
       }
       case 'three': {
         const lines = (sign: string, paint: (text: string) => string, all: readonly PortsLine[]): readonly string[] =>
@@ -218,23 +223,30 @@ class SummaryPrinter {
   }
 
   #warnings(): readonly string[] {
-    const { warnings, totals } = this.#view;
-    const known = totals.notes === 0 || this.#details === null;
-    const notes = known
-      ? []
-      : [`  ${counted(totals.notes, 'note')}: --details shows ${totals.notes === 1 ? 'it' : 'them'}`];
-    if (warnings.length === 0) return notes.map((line) => line.trim());
+    const { warnings } = this.#view;
+    const notes = this.#notes();
+    if (warnings.length === 0) return notes.length === 0 ? [] : [this.#style.bold('Notes'), ...notes];
     const { shown, rest } = this.#first(warnings, this.#extent.others);
     const hosts = rest.reduce((sum, one) => sum + one.hosts.count, 0);
     return [
       this.#style.bold('Warnings'),
-      ...shown.flatMap((one) => {
-        const others = one.texts > 1 ? ` (and ${counted(one.texts - 1, 'more such text')})` : '';
-        return this.#said(`  ${this.#style.yellow(one.code)} `, `${this.#names(one)}: ${one.text}${others}`, 4);
-      }),
+      ...shown.flatMap((one) => this.#note(this.#style.yellow(one.code), one)),
       ...this.#more(rest.length, 'other warning', 'other warnings', hosts),
       ...notes,
     ];
+  }
+
+  /** Where there is little room, how many they are. */
+  #notes(): readonly string[] {
+    const { notes } = this.#view;
+    if (this.#extent.others === MANY) return notes.flatMap((one) => this.#note('note', one));
+    const where = notes.length === 1 ? 'it' : 'them';
+    return notes.length === 0 ? [] : [`  ${counted(notes.length, 'note')}: --details shows ${where}`];
+  }
+
+  #note(label: string, note: SummaryWarning): readonly string[] {
+    const others = note.texts > 1 ? ` (and ${counted(note.texts - 1, 'more such text')})` : '';
+    return this.#said(`  ${label} `, `${this.#names(note)}: ${note.text}${others}`, 4);
   }
 
   /** In full, or on one line where there is little room. */
@@ -246,13 +258,13 @@ class SummaryPrinter {
   #verdicts(): readonly string[] {
     const { verdicts } = this.#view;
     if (verdicts.length === 0) return [];
-    const title = this.#style.bold('Afterwards, from the internet and elsewhere (+ opened or widened by this plan)');
+    const title = this.#style.bold('Who gets in afterwards (+ opened or widened by this plan)');
     const { verdict, verdicts: most } = this.#extent;
     if (verdict === 'opens') return [title, ...this.#byOpenings(verdicts)];
     if (verdicts.length > most) return [title, ...this.#byOpenings(verdicts)];
     return [
       title,
-      ...verdicts.flatMap((one) => (verdict === 'full' ? this.#fullVerdict(one) : this.#briefVerdict(one))),
+      ...verdicts.flatMap((one) => (verdict !== 'brief' ? this.#fullVerdict(one) : this.#briefVerdict(one))),
     ];
   }
 
@@ -260,7 +272,11 @@ class SummaryPrinter {
     const { closes, ssh, warnings } = verdict;
     const trusted = verdict.trusted.filter(({ internet }) => !internet);
     const line = (label: string, text: string): readonly string[] =>
-      text === '' ? [] : this.#wrapped(`    ${padToWidth(label, LABEL)}`, text, 4 + LABEL);
+      text === ''
+        ? []
+        : this.#extent.verdict === 'five'
+          ? [`    ${padToWidth(label, LABEL)}${cutToWidth(text, this.#columns - 4 - LABEL)}`]
+          : this.#wrapped(`    ${padToWidth(label, LABEL)}`, text, 4 + LABEL);
     return [
       `  ${this.#style.bold(this.#cut(this.#names(verdict), ''))}`,
       ...this.#opens(verdict, '    '),
@@ -283,18 +299,21 @@ class SummaryPrinter {
 
   /** Many kinds of hosts: once for all on which the internet reaches the same. */
   #byOpenings(verdicts: readonly Verdict[]): readonly string[] {
-    return grouped(verdicts, ({ opens }) => JSON.stringify(opens)).flatMap((alike) => {
+    const groups = grouped(verdicts, ({ opens }) => JSON.stringify(opens));
+    return groups.flatMap((alike) => {
       const [first] = alike;
       const count = alike.reduce((sum, { hosts }) => sum + hosts.count, 0);
       const shown = alike.flatMap(({ hosts }) => hosts.shown).slice(0, 3);
       const hosts = { shown, count, more: count - shown.length };
+      if (groups.length > MOST_KINDS) {
+        const label = `  ${cutToWidth(namesText(hosts, 1), Math.floor(this.#columns / 2))}: `;
+        return this.#wrapped(label, openings(first), 6, this.#paintOf(first));
+      }
       const rest = alike.length === 1 ? this.#restText(first) : `otherwise these are ${alike.length} kinds of hosts`;
       return [
         `  ${this.#style.bold(this.#cut(this.#names({ hosts }), ''))}`,
         ...this.#opens(first, '    '),
-        ...(rest === '' || (this.#view.verdicts.length > 12 && alike.length === 1)
-          ? []
-          : [`    ${cutToWidth(rest, this.#columns - 4)}`]),
+        ...(rest === '' ? [] : [`    ${cutToWidth(rest, this.#columns - 4)}`]),
       ];
     });
   }
@@ -312,13 +331,16 @@ class SummaryPrinter {
       .join(' | ');
   }
 
-  #opens({ opens }: Verdict, indent: string): readonly string[] {
+  #opens(verdict: Verdict, indent: string): readonly string[] {
+    const label = `${indent}${padToWidth('OPENS', LABEL)}`;
+    return this.#wrapped(label, openings(verdict), label.length, this.#paintOf(verdict));
+  }
+
+  #paintOf({ opens }: Verdict): (text: string) => string {
     const { red, yellow, green, bold } = this.#style;
-    const label = padToWidth('OPENS', LABEL);
-    if (opens.length === 0) return [`${indent}${label}${green('nothing to the internet')}`];
-    const loud = opens.some(isWholeForAnybody);
-    const paint = loud ? (text: string) => bold(red(text)) : opens.some(({ changed }) => changed) ? yellow : undefined;
-    return this.#wrapped(`${indent}${label}`, reachedText(opens), indent.length + LABEL, paint);
+    if (opens.length === 0) return green;
+    if (opens.some(isWholeForAnybody)) return (text) => bold(red(text));
+    return opens.some(({ changed }) => changed) ? yellow : (text) => text;
   }
 
   #unjudged(hosts: SummaryView['unjudged']): readonly string[] {
@@ -359,3 +381,10 @@ class SummaryPrinter {
 }
 
 const LABEL = 10;
+
+/** Of more kinds of hosts, each has only what opens to the internet. */
+const MOST_KINDS = 8;
+
+function openings({ opens }: Verdict): string {
+  return opens.length === 0 ? 'nothing to the internet' : reachedText(opens);
+}

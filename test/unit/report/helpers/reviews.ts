@@ -82,7 +82,17 @@ export function planOf(
   return { ...FIRST_APPLY, host, access: given, changes, notes, impact, disruption };
 }
 
-export const settled = (host: string, given: HostAccess): HostPlan => ({ ...SETTLED, host, access: given, notes: [] });
+/** A host that needs nothing: all is before as it is after. */
+export function settled(host: string, given: HostAccess): HostPlan {
+  const same = <T extends { readonly after: Comers }>(one: T) => ({ ...one, before: one.after, turn: 'same' as const });
+  const sides = given.sides.map((one) => ({
+    ...one,
+    zoneBefore: one.zoneAfter,
+    whole: one.whole.map(same),
+    rows: one.rows.filter(({ after }) => after.who !== 'nobody').map(same),
+  }));
+  return { ...SETTLED, host, access: { ...given, sides }, notes: [] };
+}
 
 export function rollbackOf(plan: HostPlan, id: string): RollbackPlan {
   const { host, changes, disruption, impact, notes, nothingBecause, format, observedHash } = plan;
