@@ -8,7 +8,7 @@ import { gridHtml } from './grid-html.ts';
 import { gridView } from './grid-view.ts';
 import { pageData } from './page-data.ts';
 import { pageFiles } from './page-files.ts';
-import { impactHtml, plansHtml } from './plans-html.ts';
+import { impactsHtml, plansHtml } from './plans-html.ts';
 import { summaryHtml, totalsText } from './summary-html.ts';
 import { namesHtml } from './words.ts';
 
@@ -18,10 +18,11 @@ import { namesHtml } from './words.ts';
  */
 export function htmlReview(review: Review): string {
   const { input, summary, plans } = review;
-  const { style, script } = pageFiles();
+  const { style: common, script } = pageFiles();
   const grid = gridView(review);
   const title = input.action === 'apply' ? 'Change review' : 'Rollback review';
   const digest = input.digest === null ? null : oneLine(input.digest);
+  const style = `${common}${digest === null ? '' : footRule(digest)}`;
   const page = html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -63,6 +64,12 @@ ${digest === null ? null : html`<p>This decision is about the plan with the dige
   return page.html;
 }
 
+/** The digest at the foot of each printed page, so that no sheet can be taken for one of another plan. */
+function footRule(digest: string): string {
+  if (!/^[\w:+/=.-]+$/.test(digest)) return '';
+  return `@page {\n  @bottom-left {\n    content: "${digest}";\n    font: 7pt monospace;\n    color: #444;\n  }\n}\n`;
+}
+
 /** Nothing may be loaded, and nothing runs but the two texts of the page, which are known by their hash. */
 function policyOf(style: string, script: string): string {
   const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -83,21 +90,4 @@ function generationsHtml({ groups }: PlansView): Html {
   if (rows.length === 0) return html``;
   return html`<h3>Back to</h3><div class="wide"><table><thead><tr><th scope="col">Hosts</th><th scope="col">Generation</th><th scope="col">Saved</th><th scope="col">By</th><th scope="col">Before</th></tr></thead>
 <tbody>${rows}</tbody></table></div>`;
-}
-
-function impactsHtml({ groups }: PlansView): Html {
-  const impacts = groups.flatMap(({ hosts, sections }, index) => {
-    const parts = sections.flatMap((section) =>
-      section.kind === 'impact' ? [impactHtml(section.hosts, section.parts)] : [],
-    );
-    return parts.length === 0
-      ? []
-      : [
-          html`<article class="plan-impact" data-plan="${index}" id="impact-${index}"><h3>${namesHtml(hosts)}</h3>${parts}</article>
-`,
-        ];
-  });
-  return impacts.length === 0
-    ? html`<p class="quiet">None: no listening socket and no connection is affected.</p>`
-    : html`${impacts}`;
 }

@@ -1,3 +1,4 @@
+import { counted } from '../../core/lists.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
 import { type FlowFate, flowText, type ImpactPart, socketText } from '../impact-view.ts';
@@ -14,13 +15,22 @@ export function plansHtml({ groups }: PlansView, grid: GridView): Html {
   return html`${groups.map((group, index) => planHtml(group, index, grid))}`;
 }
 
+/** At most so many names stand in a heading. */
+const MOST_NAMES = 4;
+
+function headHtml(hosts: readonly string[]): Html {
+  return hosts.length > MOST_NAMES
+    ? namesHtml(hosts.slice(0, MOST_NAMES - 1), hosts.length - MOST_NAMES + 1)
+    : namesHtml(hosts);
+}
+
 function planHtml({ hosts, subject, sections }: PlanGroup, index: number, grid: GridView): Html {
   const counts = sections.find((section) => section.kind === 'counts');
   const says = counts === undefined ? 'no changes' : countsText(counts);
-  const many = hosts.length === 1 ? null : html` <span class="quiet">(${hosts.length} hosts, the same plan)</span>`;
+  const all = hosts.length > MOST_NAMES ? html`<p>Hosts: ${namesHtml(hosts)}</p>` : null;
   const rows = grid.rows.filter(({ plan }) => plan === index);
-  return html`<details class="plan" id="plan-${index}"><summary><h3>${namesHtml(hosts)}</h3>${many} <span class="says">${says}</span></summary>
-<div class="body"><p class="quiet">${subjectText(subject)}${sections.some(({ kind }) => kind === 'impact') ? html` · <a href="#impact-${index}">its impact</a>` : null}</p>
+  return html`<details class="plan" id="plan-${index}"><summary><h3>${headHtml(hosts)}</h3> <span class="says">${says}</span></summary>
+<div class="body">${all}<p class="quiet">${subjectText(subject)}${sections.some(({ kind }) => kind === 'impact') ? html` · <a href="#impact-${index}">its impact</a>` : null}</p>
 ${sections.map(sectionHtml)}
 ${rows.map((row) => accessTable(grid, row, rows.length > 1))}</div></details>
 `;
@@ -123,8 +133,52 @@ function noteHtml({ severity, text }: PolicyNote): Html {
     : html`<li><b>Note:</b> ${text}</li>`;
 }
 
-/** What a plan does to listening sockets and established flows. */
-export function impactHtml(hosts: readonly string[] | null, parts: readonly ImpactPart[]): Html {
+/** So many impacts are unfolded from the start. */
+const FEW_IMPACTS = 2;
+
+/** What the plans do to listening sockets and established flows, each folded below a line that counts. */
+export function impactsHtml({ groups }: PlansView): Html {
+  const found = groups.flatMap(({ hosts, sections }, index) => {
+    const impacts = sections.filter((section) => section.kind === 'impact');
+    return impacts.length === 0 ? [] : [{ hosts, impacts, index }];
+  });
+  if (found.length === 0) return html`<p class="quiet">None: no listening socket and no connection is affected.</p>`;
+  const open = html`${found.length <= FEW_IMPACTS ? html` open` : null}`;
+  return html`${found.map(({ hosts, impacts, index }) => {
+    const said = [...new Set(impacts.flatMap(({ parts }) => parts.map(partCount)))].join('; ');
+    return html`<details class="plan" id="impact-${index}"${open}><summary><h3>${headHtml(hosts)}</h3> <span class="says">${said}</span></summary>
+<div class="body">${impacts.map((impact) => impactHtml(impact.hosts, impact.parts))}</div></details>
+`;
+  })}`;
+}
+
+function partCount(one: ImpactPart): string {
+  switch (one.kind) {
+    case 'closed':
+    case 'opened': {
+      const count = counted(one.sockets.shown.length + one.sockets.more, 'socket');
+      return `${count} that ${one.kind === 'closed' ? 'fewer' : 'more'} can reach`;
+    }
+    case 'unheard':
+      return `${counted(one.ports.shown.length + one.ports.more, 'port')} without a listener`;
+    case 'flows':
+      return one.fates.map(fateCount).join('; ');
+  }
+}
+
+function fateCount(fate: FlowFate): string {
+  switch (fate.kind) {
+    case 'cut':
+      return `${counted(fate.count, 'flow')} cut`;
+    case 'outlive':
+      return `${counted(fate.count, 'flow')} no longer allowed`;
+    case 'unknown':
+    case 'unseen':
+      return 'flows not all known';
+  }
+}
+
+function impactHtml(hosts: readonly string[] | null, parts: readonly ImpactPart[]): Html {
   const on = hosts === null ? null : html`<p class="quiet">on ${namesHtml(hosts)}</p>`;
   return html`<div class="impact">${on}${parts.map(impactPart)}</div>`;
 }

@@ -45,7 +45,9 @@ function totalsHtml(totals: SummaryTotals): Html {
     [totals.failed, 'failed', 'closed'],
     [totals.warnings, totals.warnings === 1 ? 'warning' : 'warnings', 'narrowed'],
   ];
-  return html`<ul class="totals">${tiles.map(
+  // The four turns are always told; of the rest only what there is.
+  const told = tiles.filter(([count], index) => index < 4 || count > 0);
+  return html`<ul class="totals">${told.map(
     ([count, what, kind]) => html`<li class="${count === 0 ? 'none' : kind}"><b>${count}</b> ${what}</li>`,
   )}</ul>`;
 }

@@ -125,7 +125,7 @@
 
   const rows = [...table.tBodies[0].rows].map((element, index) => {
     const [hosts, cells] = data.rows[index];
-    return { element, hosts, cells, hidden: false, dimmed: null, named: -1, of: hosts.length };
+    return { element, hosts, cells, hidden: false, state: new Uint8Array(cells.length), named: hosts[0], of: hosts.length };
   });
   const names = data.hosts.map(([name]) => name.toLowerCase());
   const plans = data.plans.map((hosts, index) => ({
@@ -133,10 +133,9 @@
     elements: [byId(`plan-${index}`), byId(`impact-${index}`)].filter((element) => element !== null),
     hidden: false,
   }));
-  const hiding = new CSSStyleSheet();
-  document.adoptedStyleSheets = [hiding];
+  const heads = table.tHead.rows[0].cells;
   let columnShown = data.columns.map(() => true);
-  let columnKey = '';
+  let cellWanted = null;
 
   function hostsFor(fields) {
     const terms = fields.host.toLowerCase().split(/\s+/).filter((term) => term !== '');
@@ -150,6 +149,11 @@
     );
   }
 
+  /** So many rows are more than fit on a screen: they are done at once. */
+  const FIRST_ROWS = 80;
+  /** How long the work out of sight may hold the page at a time. */
+  const SLICE_MS = 8;
+
   function filter() {
     const fields = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]));
     const columns = columnsFor(fields.port);
@@ -158,10 +162,26 @@
     form.elements.port.setAttribute('aria-invalid', String(columns === undefined));
     if (columns === undefined) return;
     const cells = cellsFor(fields.direction, fields.peer);
-    const hosts = hostsFor(fields);
-    const some = columns !== null || cells !== null;
+    const { visible, used } = showRows(hostsFor(fields), columns, cells);
+    cellWanted = cells;
+    columnShown = columns === null && cells === null ? data.columns.map(() => true) : used;
+    columnShown.forEach((show, at) => {
+      if (heads[at + 1].hidden === show) heads[at + 1].hidden = !show;
+    });
+    tell(visible.size);
+    hideTip();
+    if (scroll.scrollTop !== 0) scroll.scrollTop = 0;
+    const left = rows.filter(({ hidden }) => !hidden);
+    for (const row of left.splice(0, FIRST_ROWS)) applyCells(row);
+    keepCurrent();
+    later([...plans.map((plan) => () => showPlan(plan, visible)), ...left.map((row) => () => applyCells(row))]);
+  }
+
+  /** Shows the rows that match; gives the hosts and the columns that are left. */
+  function showRows(hosts, columns, cells) {
     const used = data.columns.map(() => false);
     const visible = new Set();
+    const some = columns !== null || cells !== null;
     for (const row of rows) {
       const matching = row.hosts.filter((host) => hosts[host]);
       let keep = matching.length > 0;
@@ -173,28 +193,43 @@
           used[column] = true;
         });
       }
-      if (keep) for (const host of matching) visible.add(host);
-      showRow(row, keep);
+      if (row.hidden === keep) {
+        row.hidden = !keep;
+        row.element.hidden = !keep;
+      }
       if (!keep) continue;
+      for (const host of matching) visible.add(host);
       nameRow(row, matching);
-      dimRow(row, cells);
     }
-    showColumns(some ? used : data.columns.map(() => true));
-    for (const plan of plans) {
-      const hidden = !plan.hosts.some((host) => visible.has(host));
-      if (hidden === plan.hidden) continue;
-      plan.hidden = hidden;
-      for (const element of plan.elements) element.hidden = hidden;
-    }
-    tell(visible.size);
-    hideTip();
-    keepCurrent();
+    return { visible, used };
   }
 
-  function showRow(row, keep) {
-    if (row.hidden === !keep) return;
-    row.hidden = !keep;
-    row.element.hidden = !keep;
+  let job = 0;
+
+  /** What is out of sight follows in slices, so that typing is never held up; a newer filter ends the work of an older one. */
+  function later(tasks) {
+    job += 1;
+    const mine = job;
+    let at = 0;
+    const slice = () => {
+      if (mine !== job) return;
+      const end = performance.now() + SLICE_MS;
+      while (at < tasks.length && performance.now() < end) {
+        tasks[at]();
+        at += 1;
+      }
+      if (at < tasks.length) setTimeout(slice);
+      else table.removeAttribute('aria-busy');
+    };
+    table.setAttribute('aria-busy', 'true');
+    setTimeout(slice);
+  }
+
+  function showPlan(plan, visible) {
+    const hidden = !plan.hosts.some((host) => visible.has(host));
+    if (hidden === plan.hidden) return;
+    plan.hidden = hidden;
+    for (const one of plan.elements) one.hidden = hidden;
   }
 
   /** A row of several hosts names those that are meant. */
@@ -204,29 +239,26 @@
     row.of = matching.length;
     const head = row.element.cells[0];
     head.querySelector('bdi').textContent = data.hosts[matching[0]][0];
-    head.querySelector('.more').textContent = matching.length === 1 ? `of ${row.hosts.length} alike` : `and ${matching.length - 1} more`;
+    head.querySelector('.more').textContent =
+      matching.length === 1 ? `of ${row.hosts.length} alike` : `and ${matching.length - 1} more`;
   }
 
-  /** Cells that the filter does not ask for step back. */
-  function dimRow(row, cells) {
-    if (cells === null && row.dimmed === null) return;
-    const before = row.dimmed;
-    row.dimmed = cells === null ? null : row.cells.map((cell) => cell >= 0 && !cells[cell]);
-    const elements = row.element.cells;
-    row.cells.forEach((cell, column) => {
-      const dim = row.dimmed !== null && row.dimmed[column];
-      if (dim !== (before !== null && before[column])) elements[column + 1].classList.toggle('dim', dim);
-    });
-  }
+  const HIDDEN = 1;
+  const DIM = 2;
 
-  /** One rule hides columns; no cell is touched for it. Paper has all of them. */
-  function showColumns(next) {
-    columnShown = next;
-    const selectors = next.flatMap((show, at) => (show ? [] : [`#grid tr > :nth-child(${at + 2})`]));
-    const key = selectors.join();
-    if (key === columnKey) return;
-    columnKey = key;
-    hiding.replaceSync(key === '' ? '' : `@media screen { ${key} { display: none } }`);
+  /** Hides cells of columns that are not shown; those that the filter does not ask for step back. Writes only what differs. */
+  function applyCells({ element, cells, state }) {
+    const elements = element.cells;
+    for (let column = 0; column < cells.length; column += 1) {
+      const cell = cells[column];
+      const dim = cellWanted !== null && cell >= 0 && !cellWanted[cell] ? DIM : 0;
+      const next = (columnShown[column] ? 0 : HIDDEN) | dim;
+      const changed = next ^ state[column];
+      if (changed === 0) continue;
+      state[column] = next;
+      if (changed & HIDDEN) elements[column + 1].hidden = (next & HIDDEN) !== 0;
+      if (changed & DIM) elements[column + 1].classList.toggle('dim', dim !== 0);
+    }
   }
 
   function tell(count) {
@@ -353,6 +385,7 @@
   }
 
   function goTo(cell) {
+    applyCells(rows[cell.parentElement.sectionRowIndex]);
     makeCurrent(cell);
     cell.focus();
   }
@@ -437,7 +470,7 @@
   }
   addEventListener('hashchange', unfold);
   document.addEventListener('click', (event) => {
-    const link = event.target instanceof Element ? event.target.closest('a[href^="#plan-"]') : null;
+    const link = event.target instanceof Element ? event.target.closest('a[href^="#"]') : null;
     if (link !== null && link.getAttribute('href') === location.hash) unfold();
   });
 
