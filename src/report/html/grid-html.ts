@@ -15,7 +15,7 @@ export function gridHtml(grid: GridView): Html {
     columns.length,
     html` id="grid" aria-labelledby="grid-title" aria-describedby="grid-help"`,
   );
-  const scroll = html`<div class="scroll" id="grid-scroll" tabindex="0" role="region" aria-label="Hosts and ports">${screen}</div>`;
+  const scroll = html`<div class="scroll" id="grid-scroll" tabindex="0" role="region" aria-label="The grid">${screen}</div>`;
   if (columns.length <= COLUMNS_OF_A_SHEET) return scroll;
   const sheets: Html[] = [];
   for (let from = 0; from < columns.length; from += COLUMNS_OF_A_SHEET)

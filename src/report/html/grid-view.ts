@@ -1,3 +1,4 @@
+import type { AddressFamily } from '../../core/addresses.ts';
 import { comparePorts, type PortRange, type Protocol, parsePortRange } from '../../core/ports.ts';
 import type { Comers } from '../../firewalld/filter/comers.ts';
 import type { AccessRow, AccessSide, HostAccess, Turn, WholeAccess } from '../../plan/access-types.ts';
@@ -43,6 +44,8 @@ export interface AccessLine {
   readonly classes: readonly string[];
   /** `null` where IPv4 and IPv6 do not differ. */
   readonly family: 'IPv4' | 'IPv6' | null;
+  /** The only family that it is about; `null` for both. */
+  readonly only: AddressFamily | null;
   /** The interface's addresses that this is about; empty for all. */
   readonly addresses: readonly string[];
   readonly before: Comers;
@@ -178,7 +181,7 @@ class Cells {
       const both = new Set(side.whole.map(({ family }) => family)).size > 1;
       const add = (column: number | undefined, found: readonly Found[]): void => {
         if (column === undefined) return;
-        for (const line of withoutFamilies(found, both)) lines[column]!.push(this.#line(side, line, reasons));
+        for (const line of withoutTwins(found)) lines[column]!.push(this.#line(side, both, line, reasons));
       };
       const whole = side.whole.filter(letsIn);
       if (whole.length > 0) add(at.get(ALL.label), whole.map(wholeFound));
@@ -198,13 +201,15 @@ class Cells {
     return this.list.length - 1;
   }
 
-  #line({ interface: name, classes }: AccessSide, found: Found, reasons: readonly string[]): AccessLine {
-    const { turn, families, destinations, before, after, by } = found;
+  /** @param both whether the interface has addresses of both families, so that one alone must be named */
+  #line({ interface: name, classes }: AccessSide, both: boolean, found: Found, reasons: readonly string[]): AccessLine {
+    const { turn, only, destinations, before, after, by } = found;
     const line: AccessLine = {
       turn,
       interface: name,
       classes,
-      family: families,
+      family: only === null || !both ? null : only === 'ipv4' ? 'IPv4' : 'IPv6',
+      only,
       addresses: destinations,
       before,
       after,
@@ -232,20 +237,19 @@ function turnOf(lines: readonly AccessLine[]): Turn {
   return has('closed', 'narrowed') ? 'narrowed' : 'changed';
 }
 
-type Found = Pick<AccessRow, 'turn' | 'destinations' | 'before' | 'after' | 'by' | 'why'> & {
-  readonly family: AccessRow['family'];
-  readonly families: AccessLine['family'];
+type Found = Pick<AccessRow, 'turn' | 'destinations' | 'before' | 'after' | 'by' | 'why' | 'family'> & {
+  readonly only: AddressFamily | null;
 };
 
 function wholeFound({ family, before, after, turn }: WholeAccess): Found {
-  return { family, families: null, before, after, turn, destinations: [], by: [], why: [] };
+  return { family, only: family, before, after, turn, destinations: [], by: [], why: [] };
 }
 
 function rowsByPorts(rows: readonly AccessRow[]): ReadonlyMap<string, readonly Found[]> {
   const ports = new Map<string, Found[]>();
   for (const row of rows) {
     const label = `${row.ports}/${row.protocol}`;
-    const found: Found = { ...row, families: null };
+    const found: Found = { ...row, only: row.family };
     const known = ports.get(label);
     if (known === undefined) ports.set(label, [found]);
     else known.push(found);
@@ -253,15 +257,13 @@ function rowsByPorts(rows: readonly AccessRow[]): ReadonlyMap<string, readonly F
   return ports;
 }
 
-/** @param both whether the interface has addresses of both families, so that one alone must be named */
-function withoutFamilies(found: readonly Found[], both: boolean): readonly Found[] {
+/** Where the families do not differ, one line is about both. */
+function withoutTwins(found: readonly Found[]): readonly Found[] {
   const key = ({ turn, destinations, before, after, why }: Found): string =>
     JSON.stringify([turn, destinations, before, after, why]);
-  const kept: Found[] = [];
-  for (const one of found) {
+  return found.flatMap((one) => {
     const twin = found.some((other) => other.family !== one.family && key(other) === key(one));
-    if (twin && one.family === 'ipv6') continue;
-    kept.push({ ...one, families: twin || !both ? null : one.family === 'ipv4' ? 'IPv4' : 'IPv6' });
-  }
-  return kept;
+    if (!twin) return [one];
+    return one.family === 'ipv6' ? [] : [{ ...one, only: null }];
+  });
 }

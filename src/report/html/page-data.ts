@@ -27,7 +27,11 @@ type PageLine = readonly [
   after: number,
   why: readonly number[],
   by: readonly number[],
+  /** The length of an address of the only family that it is about; 0 for both. */
+  bits: number,
 ];
+
+const BITS = { ipv4: 32, ipv6: 128 } as const;
 
 /** The data of a page, from its grid. */
 export function pageData(grid: GridView, plans: readonly PlanGroup[]): PageData {
@@ -38,7 +42,15 @@ export function pageData(grid: GridView, plans: readonly PlanGroup[]): PageData 
     comers.at(JSON.stringify(some), [some.who, some.sources, some.more, all([comersText(some)])[0]!]);
   const line = (one: AccessLine): PageLine => {
     const where = all([whereText(one)])[0]!;
-    return [one.turn, where, who(one.before), who(one.after), all(one.why), all(one.by)];
+    return [
+      one.turn,
+      where,
+      who(one.before),
+      who(one.after),
+      all(one.why),
+      all(one.by),
+      one.only === null ? 0 : BITS[one.only],
+    ];
   };
   return {
     hosts: grid.hosts.map(({ name, groups, roles }) => [name, all(groups), all(roles)]),

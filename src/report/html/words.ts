@@ -26,7 +26,7 @@ export function cellClass({ turn, anybody }: GridCell): string {
 }
 
 /** `eth0 (public), IPv6, 203.0.113.10`. */
-export function whereText({ interface: name, classes, family, addresses }: Omit<AccessLine, 'turn'>): string {
+export function whereText({ interface: name, classes, family, addresses }: AccessLine): string {
   const side = classes.length === 0 ? name : `${name} (${classes.join(', ')})`;
   return [side, ...(family === null ? [] : [family]), ...addresses].join(', ');
 }

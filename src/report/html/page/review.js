@@ -85,9 +85,6 @@
 
   // Filters
 
-  const FAMILY = { IPv4: 32, IPv6: 128 };
-  const familyOf = data.texts.map((text) => FAMILY[/, (IPv[46])(?:,|$)/.exec(text)?.[1]] ?? 0);
-
   function readPorts(text) {
     const match = /^(?:(\d{1,5})(?:\s*-\s*(\d{1,5}))?)?\s*\/?\s*(tcp|udp)?$/i.exec(text);
     if (match === null || text === '') return null;
@@ -115,9 +112,9 @@
       text === '' || (peer === null ? data.texts[comers[3]].toLowerCase().includes(words) : holds(comers, peer)),
     );
     return data.cells.map((lines) =>
-      lines.some(([turn, where, before, after]) => {
+      lines.some(([turn, , before, after, , , bits]) => {
         if (direction === 'changes' ? turn === 'same' : direction !== '' && turn !== direction) return false;
-        if (peer !== null && familyOf[where] !== 0 && familyOf[where] !== peer.bits) return false;
+        if (peer !== null && bits !== 0 && bits !== peer.bits) return false;
         return reached[before] || reached[after];
       }),
     );
