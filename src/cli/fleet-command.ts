@@ -32,6 +32,8 @@ export interface FleetCommandOptions {
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface) => FleetCommand;
+  /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
+  readonly finished?: (summary: RunSummary) => string | null;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -99,8 +101,7 @@ export async function runOverFleet(
   };
   process.on('uncaughtException', onFault);
   try {
-    const hosts = [...prepared.context.jobs.keys()];
-    if (options.confirm !== undefined && !(await options.confirm(hosts, surface))) {
+    if (options.confirm !== undefined && !(await options.confirm([...prepared.context.jobs.keys()], surface))) {
       report.say('Nothing was done: it was not confirmed');
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
@@ -112,6 +113,7 @@ export async function runOverFleet(
       emit,
     });
     await report.rest();
+    if (!finished(summary, options, terminal)) faults += 1;
     if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
     else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
@@ -121,6 +123,13 @@ export async function runOverFleet(
     process.removeListener('uncaughtException', onFault);
     interruption.dispose();
   }
+}
+
+/** @returns whether what is to be done with the result went well */
+function finished(summary: RunSummary, options: FleetCommandOptions, terminal: Terminal): boolean {
+  const wrong = options.finished?.(summary) ?? null;
+  if (wrong !== null) terminal.error(`${terminal.errorStyle.red('error')}: ${wrong}\n`);
+  return wrong === null;
 }
 
 /** What stands below a run: the results, and the table of all hosts. */

@@ -4,6 +4,7 @@ import { wrapped } from '../../report/terminal/wrap.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { measured } from '../metrics-file.ts';
 import { UsageError } from '../usage-error.ts';
 import { type PlanFlags, plan } from './plan.ts';
 
@@ -14,8 +15,8 @@ interface ApplyFlags extends PlanFlags, GuardFlags {
 }
 
 /** `portfw apply INVENTORY [--yes | --dry-run]`. */
-export async function apply(sources: readonly string[], flags: ApplyFlags): Promise<number> {
-  if (flags.dryRun === true) return plan(sources, flags);
+export async function apply(sources: readonly string[], flags: ApplyFlags, version: string): Promise<number> {
+  if (flags.dryRun === true) return plan(sources, flags, version);
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -25,6 +26,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
     );
   return runOverFleet(sources, flags, {
     matrix: 'required',
+    ...measured(flags.metrics, version),
     context: { guard, cutRevoked: flags.cutRevoked === true },
     command: ({ terminal, report, interruption }) => ({
       kind: 'apply',
