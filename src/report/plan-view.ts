@@ -6,7 +6,7 @@ import { type ChangeView, changeView, type Saying } from './change-view.ts';
 import { cleaned } from './clean.ts';
 import { type ImpactPart, impactParts } from './impact-view.ts';
 import { type RoleView, roleView } from './role-view.ts';
-import { type Extent, firstOf, type Shortened } from './shortened.ts';
+import type { Extent } from './shortened.ts';
 
 /**
  * What all outputs say about the plans of a run, as data: sections in their order, and a count of what is left out. Every text
@@ -69,12 +69,6 @@ export interface PlanTotals extends ChangeCounts {
   readonly warnings: number;
 }
 
-/** Notes of hosts without changes. */
-export interface NotesGroup {
-  readonly hosts: Shortened<string>;
-  readonly notes: readonly PolicyNote[];
-}
-
 /** The plans of a run. Hosts whose plans differ only in their impact share a group, with one impact section each. */
 export function plansView(plans: readonly ReviewedPlan[], extent: Extent): PlansView {
   const groups = new Map<string, { plan: Body; members: PlanBody[] }>();
@@ -93,22 +87,6 @@ export function plansView(plans: readonly ReviewedPlan[], extent: Extent): Plans
     })),
     totals: totalsOf(plans),
   };
-}
-
-/** At most this many names are shown; the closing table has all. */
-const MOST_NAMES = 20;
-
-/** The notes of hosts without changes. Hosts with the same notes are in one group. */
-export function notesView(plans: readonly PlanBody[]): readonly NotesGroup[] {
-  const groups = new Map<string, { notes: readonly PolicyNote[]; hosts: string[] }>();
-  for (const plan of plans) {
-    const notes = cleaned(plan.notes);
-    const key = JSON.stringify(notes);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { notes, hosts: [plan.host] });
-    else group.hosts.push(plan.host);
-  }
-  return [...groups.values()].map(({ notes, hosts }) => ({ notes, hosts: cleaned(firstOf(hosts, MOST_NAMES)) }));
 }
 
 /** `12 changes: 5 to add, 2 to change, 5 to remove`. */

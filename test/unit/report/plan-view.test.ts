@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostPlan } from '../../../src/plan/plan.ts';
-import { notesView, type PlanSection, plansView } from '../../../src/report/plan-view.ts';
-import { notesText, plansText } from '../../../src/report/terminal/plan-text.ts';
+import { type PlanSection, plansView } from '../../../src/report/plan-view.ts';
+import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './helpers/plans.ts';
 
@@ -159,21 +159,8 @@ describe('the view of plans', () => {
       expect(texts.filter((text) => text.includes('zone trusted')).length).toBeGreaterThan(40);
       for (const text of texts) expect(text).not.toMatch(/[\p{Cc}\u200b\u202e]/u);
     }
-    const notes = notesView(plans);
-    for (const text of textsIn(notes)) expect(text).not.toMatch(/[\p{Cc}\u200b\u202e]/u);
-    const printed = plansText(plans, { style: PLAIN_STYLE, verbosity: 1 }) + notesText(plans, PLAIN_STYLE);
+    const printed = plansText(plans, { style: PLAIN_STYLE, verbosity: 1 });
     expect(printed).not.toMatch(/[^\n\P{Cc}]|[\u200b\u202e]/u);
     expect(printed).not.toMatch(/^\s*zone trusted/m);
-  });
-});
-
-describe('the notes of hosts that need nothing', () => {
-  it('stand once for all that have the same, with the first names', () => {
-    const noted = (host: string): HostPlan => ({ ...SETTLED, host, notes: FIRST_APPLY.notes });
-    const plans = Array.from({ length: 25 }, (_, index) => noted(`host${index}`));
-    const [group, other] = notesView([...plans, { ...SETTLED, notes: FIRST_APPLY.notes.slice(1) }]);
-    expect(group).toMatchObject({ hosts: { more: 5 }, notes: FIRST_APPLY.notes });
-    expect(group!.hosts.shown).toHaveLength(20);
-    expect(other).toMatchObject({ hosts: { shown: ['db1.example.net'], more: 0 } });
   });
 });
