@@ -13,6 +13,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import { forksOf, type RunFlags } from './run-flags.ts';
+import type { OpenRunJournal } from './run-journal-file.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -32,6 +33,10 @@ export interface FleetCommandOptions {
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface) => FleetCommand;
+  /** The name of a command that changes hosts, for the controller's journal; without it, the run is not written there. */
+  readonly journaledAs?: string;
+  /** Shows nothing while the run goes on. */
+  readonly quiet?: boolean;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -59,7 +64,7 @@ export async function runOverFleet(
   if (prepared.warnings.length > 0 && options.take === undefined)
     terminal.error(wrapped(problemsText(prepared.warnings, terminal.errorStyle), terminal.errorWidth));
 
-  const report = await openReport(terminal, flags);
+  const report = options.quiet === true ? quietReport() : await openReport(terminal, flags);
   const interruption = listenForInterruption(
     (text) => report.say(text),
     (code) => process.exit(code),
@@ -105,13 +110,16 @@ export async function runOverFleet(
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
-    const context = { ...prepared.context, ...options.context, signal: interruption.signal };
+    const given = { ...prepared.context, ...options.context, signal: interruption.signal };
+    const journal = await openRunJournal(options.journaledAs, flags.journal, given, report);
+    const context = journal === null ? given : { ...given, journal: journal.place };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
       forks: forksOf(flags, ansibleConfig().settings),
       leftOut: prepared.leftOut,
-      emit,
+      emit: journal === null ? emit : journal.before(emit),
     });
     await report.rest();
+    if (journal?.failed() === true) faults += 1;
     if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
     else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
@@ -148,6 +156,22 @@ export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, com
     `${command} has no terminal to ask on`,
     `Add --yes to go ahead without a question, or look first with "portfw plan"`,
   );
+}
+
+/** The controller's journal of a run that changes hosts; `null` for another run, and with `--no-journal`. */
+async function openRunJournal(
+  command: string | undefined,
+  given: string | false | undefined,
+  context: FleetContext,
+  report: Report,
+): Promise<OpenRunJournal | null> {
+  if (command === undefined || given === false) return null;
+  const { beginRunJournal } = await import('./run-journal-file.ts');
+  return beginRunJournal(command, given, context, (text) => report.say(text));
+}
+
+function quietReport(): Report {
+  return { event: () => undefined, say: (text) => process.stderr.write(`${text}\n`), rest: async () => undefined };
 }
 
 async function openReport(terminal: Terminal, flags: RunFlags): Promise<Report> {

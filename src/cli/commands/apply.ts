@@ -25,6 +25,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
     );
   return runOverFleet(sources, flags, {
     matrix: 'required',
+    journaledAs: 'apply',
     context: { guard, cutRevoked: flags.cutRevoked === true },
     command: ({ terminal, report, interruption }) => ({
       kind: 'apply',
