@@ -32,11 +32,15 @@ export interface FleetCommandOptions {
   readonly context?: Partial<FleetContext>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
-  readonly command: (surface: RunSurface) => FleetCommand;
   /** The name of a command that changes hosts, for the controller's journal; without it, the run is not written there. */
   readonly journaledAs?: string;
   /** Shows nothing while the run goes on. */
   readonly quiet?: boolean;
+  readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
+  /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
+  readonly finished?: (summary: RunSummary) => string | null;
+  /** Shows the results of the hosts above the closing table; not with `--json`. */
+  readonly show?: (run: TakenRun, surface: RunSurface) => void;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -104,24 +108,30 @@ export async function runOverFleet(
   };
   process.on('uncaughtException', onFault);
   try {
-    const hosts = [...prepared.context.jobs.keys()];
-    if (options.confirm !== undefined && !(await options.confirm(hosts, surface))) {
+    if (options.confirm !== undefined && !(await options.confirm([...prepared.context.jobs.keys()], surface))) {
       report.say('Nothing was done: it was not confirmed');
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const given = { ...prepared.context, ...options.context, signal: interruption.signal };
     const journal = await openRunJournal(options.journaledAs, flags.journal, given, report);
-    const context = journal === null ? given : { ...given, journal: journal.place };
-    const summary = await runFleet(options.command(surface), context, createHostOperations(), {
-      forks: forksOf(flags, ansibleConfig().settings),
-      leftOut: prepared.leftOut,
-      emit: journal === null ? emit : journal.before(emit),
-    });
+    const summary = await runFleet(
+      options.command(surface, prepared.context),
+      journal.context,
+      createHostOperations(),
+      {
+        forks: forksOf(flags, ansibleConfig().settings),
+        leftOut: prepared.leftOut,
+        emit: journal.before(emit),
+      },
+    );
     await report.rest();
-    if (journal?.failed() === true) faults += 1;
-    if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
-    else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
+    const run = { summary, context: prepared.context, warnings: prepared.warnings };
+    if (!finished(run, options, surface) || journal.failed()) faults += 1;
+    if (options.take === undefined && flags.json !== true) {
+      options.show?.(run, surface);
+      terminal.out(closingText(terminal, summary, durations));
+    }
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();
@@ -131,14 +141,17 @@ export async function runOverFleet(
   }
 }
 
+/** Hands on the result of a run. @returns whether what is to be done with it went well */
+function finished(run: TakenRun, options: FleetCommandOptions, { terminal }: RunSurface): boolean {
+  options.take?.(run);
+  const wrong = options.finished?.(run.summary) ?? null;
+  if (wrong !== null) terminal.error(`${terminal.errorStyle.red('error')}: ${wrong}\n`);
+  return wrong === null;
+}
+
 /** What stands below a run: the results, and the table of all hosts. */
-function closingText(
-  { style, width }: Terminal,
-  summary: RunSummary,
-  durations: ReadonlyMap<string, number>,
-  verbosity: number,
-): string {
-  const results = wrapped(resultsText(summary, { style, verbosity }), width);
+function closingText({ style, width }: Terminal, summary: RunSummary, durations: ReadonlyMap<string, number>): string {
+  const results = wrapped(resultsText(summary, style), width);
   return `\n${results === '' ? '' : `${results}\n`}${closingTable(summary, durations, { style, width })}`;
 }
 
@@ -158,14 +171,14 @@ export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, com
   );
 }
 
-/** The controller's journal of a run that changes hosts; `null` for another run, and with `--no-journal`. */
+/** The controller's journal of a run that changes hosts; for another run, and with `--no-journal`, one that has nothing to do. */
 async function openRunJournal(
   command: string | undefined,
   given: string | false | undefined,
   context: FleetContext,
   report: Report,
-): Promise<OpenRunJournal | null> {
-  if (command === undefined || given === false) return null;
+): Promise<OpenRunJournal> {
+  if (command === undefined || given === false) return { context, before: (emit) => emit, failed: () => false };
   const { beginRunJournal } = await import('./run-journal-file.ts');
   return beginRunJournal(command, given, context, (text) => report.say(text));
 }

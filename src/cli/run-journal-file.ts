@@ -1,7 +1,6 @@
 import { newGenerationId } from '../fleet/apply-host.ts';
 import type { FleetContext } from '../fleet/books.ts';
 import type { FleetEvent } from '../fleet/events.ts';
-import type { RunContext } from '../fleet/operations.ts';
 import { RunJournal } from '../fleet/run-journal.ts';
 import type { JournalPlace } from '../host/requests.ts';
 import { controllerLineText, type JournalEntry } from '../journal/controller-line.ts';
@@ -10,8 +9,8 @@ import { UsageError } from './usage-error.ts';
 
 /** The controller's journal during one run. */
 export interface OpenRunJournal {
-  /** The run in it, for the journals of the hosts. */
-  readonly place: NonNullable<RunContext['journal']>;
+  /** The run's context, with its place in the journal for those of the hosts. */
+  readonly context: FleetContext;
   /** A receiver of events that writes each to the journal before it hands it on. */
   before(emit: (event: FleetEvent) => void): (event: FleetEvent) => void;
   /** Whether a line could not be written. */
@@ -56,7 +55,7 @@ export function beginRunJournal(
     }
   });
   return {
-    place: { run, at },
+    context: { ...context, journal: { run, at } },
     before: (emit) => (event) => {
       lines.event(event);
       emit(event);
