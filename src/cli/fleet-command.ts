@@ -115,16 +115,10 @@ export async function runOverFleet(
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const given = { ...prepared.context, ...options.context, signal: interruption.signal };
     const journal = await openRunJournal(options.journaledAs, flags.journal, given, report);
-    const summary = await runFleet(
-      options.command(surface, prepared.context),
-      journal.context,
-      createHostOperations(),
-      {
-        forks: forksOf(flags, ansibleConfig().settings),
-        leftOut: prepared.leftOut,
-        emit: journal.before(emit),
-      },
-    );
+    const command = options.command(surface, prepared.context);
+    const forks = forksOf(flags, ansibleConfig().settings);
+    const how = { forks, leftOut: prepared.leftOut, emit: journal.before(emit) };
+    const summary = await runFleet(command, journal.context, createHostOperations(), how);
     await report.rest();
     const run = { summary, context: prepared.context, warnings: prepared.warnings };
     if (!finished(run, options, surface) || journal.failed()) faults += 1;
