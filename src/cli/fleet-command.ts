@@ -29,6 +29,14 @@ export interface FleetCommandOptions {
   readonly detailedExitCode?: boolean;
   /** What the run is to do beyond its command; fields of the context. */
   readonly context?: Partial<FleetContext>;
+  /**
+   * Looks at what was prepared, and adds to the context, before any host is contacted.
+   *
+   * @throws UsageError when the run must not begin
+   */
+  readonly prepared?: (prepared: PreparedRun, surface: RunSurface) => Partial<FleetContext>;
+  /** Does what is left to do after the run, below its results. */
+  readonly after?: (taken: TakenRun, surface: RunSurface) => Promise<void>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface) => FleetCommand;
@@ -40,6 +48,7 @@ export interface FleetCommandOptions {
 export interface TakenRun {
   readonly summary: RunSummary;
   readonly context: PreparedRun['context'];
+  readonly files: PreparedRun['files'];
   readonly warnings: readonly Problem[];
 }
 
@@ -105,15 +114,18 @@ export async function runOverFleet(
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
-    const context = { ...prepared.context, ...options.context, signal: interruption.signal };
+    const added = options.prepared?.(prepared, surface) ?? {};
+    const context = { ...prepared.context, ...options.context, ...added, signal: interruption.signal };
     const summary = await runFleet(options.command(surface), context, createHostOperations(), {
       forks: forksOf(flags, ansibleConfig().settings),
       leftOut: prepared.leftOut,
       emit,
     });
     await report.rest();
-    if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
+    const taken = { summary, context: prepared.context, files: prepared.files, warnings: prepared.warnings };
+    if (options.take !== undefined) options.take(taken);
     else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
+    await options.after?.(taken, surface);
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();

@@ -280,6 +280,8 @@ const result = z.strictObject(
   Object.fromEntries(eachOurKind((_, folder) => [folder, z.array(SETTINGS_SCHEMAS[folder])])),
 ) as unknown as z.ZodType<Mutable<PlannedState>>;
 
+const notes = z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() }));
+
 export const planSchema = z.strictObject({
   kind: z.literal('apply'),
   format: z.literal(PLAN_FORMAT),
@@ -293,9 +295,32 @@ export const planSchema = z.strictObject({
   disruption,
   impact,
   access,
-  notes: z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() })),
+  notes,
   nothingBecause: stringOrNull,
 });
+
+const rollbackSchema = z.strictObject({
+  kind: z.literal('rollback'),
+  format: z.literal(PLAN_FORMAT),
+  host: z.string(),
+  observedHash: z.string(),
+  generation: z.strictObject({
+    id: z.string(),
+    savedAt: z.string(),
+    savedBy: z.string(),
+    before: z.string(),
+    permanentHash: z.string(),
+  }),
+  changes: z.array(change),
+  disruption,
+  impact,
+  access,
+  notes,
+  nothingBecause: stringOrNull,
+});
+
+/** Any plan that people review. */
+export const reviewedPlanSchema = z.discriminatedUnion('kind', [planSchema, rollbackSchema]);
 
 /** A plan that was read, or why the text holds none: each problem with its place in the document. */
 export type PlanReading =
@@ -308,6 +333,11 @@ type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> }
 /** Does not compile when a plan may hold what the schema does not know. */
 function documentOf(plan: Mutable<HostPlan>): z.infer<typeof planSchema> {
   return plan;
+}
+
+/** The steps of a plan that name a change which is not there, by their positions. */
+export function lostSteps({ changes, steps }: Pick<HostPlan, 'changes' | 'steps'>): readonly number[] {
+  return [...steps.keys()].filter((index) => steps[index]!.serves.some((position) => position >= changes.length));
 }
 
 /** A plan as JSON, which {@link readPlan} reads back equal. */
@@ -342,11 +372,6 @@ export function readPlan(text: string): PlanReading {
       kind: 'unreadable',
       problems: read.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
     };
-  const { changes, steps } = read.data;
-  const lost = steps.flatMap((one, index) =>
-    one.serves.some((position) => position >= changes.length)
-      ? [`steps.${index}: it names a change that is not there`]
-      : [],
-  );
+  const lost = lostSteps(read.data).map((index) => `steps.${index}: it names a change that is not there`);
   return lost.length > 0 ? { kind: 'unreadable', problems: lost } : { kind: 'plan', plan: read.data };
 }
