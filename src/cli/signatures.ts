@@ -118,25 +118,22 @@ export async function requireSigners(file: SignedFile, allowed: string, count: n
     );
   const signatures = signatureFiles(file.path);
   const valid: ValidSignature[] = [];
-  const wrong: string[] = [];
+  const wrong: Problem[] = [];
   for (const signature of signatures) {
     const checked = await validated(file, signature, allowed);
     if ('key' in checked) valid.push(checked);
-    else wrong.push(`${terminalLine(signature)}: ${checked.why}`);
+    else wrong.push(unsigned(signature, checked.why, 'Have the file signed again'));
   }
   const people = peopleAmong(valid);
   if (people.length >= count) return people;
   const signed = people.length === 0 ? 'nobody who may sign has signed it' : `only ${people.join(', ')} signed it`;
-  throw new InputError([
-    new Problem({
-      severity: 'error',
-      code: 'not-signed',
-      what: count === 1 ? signed : `${signed}, and ${count} different people must`,
-      details: signatures.length === 0 ? [`there is no ${terminalLine(file.path)}.sig beside it`] : wrong,
-      solve: `Have it signed: portfw sign ${terminalLine(file.path)} --key KEY; ${terminalLine(allowed)} says who may`,
-      location: fileItself(file.path),
-    }),
-  ]);
+  const what = count === 1 ? signed : `${signed}, and ${count} different people must`;
+  const solve = `Have it signed: portfw sign ${terminalLine(file.path)} --key KEY; ${terminalLine(allowed)} says who may`;
+  throw new InputError([unsigned(file.path, what, solve), ...wrong]);
+}
+
+function unsigned(file: string, what: string, solve: string): Problem {
+  return new Problem({ severity: 'error', code: 'not-signed', what, solve, location: fileItself(file) });
 }
 
 async function validated(
