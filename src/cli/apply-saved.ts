@@ -1,5 +1,6 @@
 import { matchLimit } from '../ansible/patterns/patterns.ts';
 import { counted, threeShown } from '../core/lists.ts';
+import { shellWord } from '../core/shell-word.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { FleetContext } from '../fleet/books.ts';
 import { inputDrift } from '../saved/drift.ts';
@@ -51,7 +52,7 @@ export function savedPlanAmong(files: readonly string[], flags: SavedFlags): str
  *
  * @throws InputError when the file is no saved plan, or is not signed as it must be; UsageError when flags contradict it
  */
-export async function applySaved(path: string, flags: ApplyFlags & SavedFlags): Promise<number> {
+export async function applySaved(path: string, flags: ApplyFlags & SavedFlags, version: string): Promise<number> {
   const file = await readSavedFile(path);
   const { saved } = file;
   refuseFlags(file, flags);
@@ -77,7 +78,9 @@ export async function applySaved(path: string, flags: ApplyFlags & SavedFlags): 
     hosts: new Set(hosts.keys()),
     ...(options.playbook === null ? {} : { playbook: options.playbook }),
   };
-  return apply(sources, run, {
+  return apply(sources, run, version, {
+    shownBy: `portfw show ${shellWord(terminalLine(path))}`,
+    plannedAt: Date.parse(saved.today),
     context,
     prepared: (prepared, surface) => {
       if (signers.length > 0) surface.report.say(`Signed by ${signers.join(', ')}`);

@@ -2,22 +2,28 @@ import type { Command } from 'commander';
 import { collect, type Done, fleetCommand, wholeNumber } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
 
+const METRICS = 'write metrics for Prometheus to this file (*.prom, for the textfile collector of the node exporter)';
+
 const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
+
+const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
 
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
 /** Commands that plan and make changes, and that show the state afterwards. */
-export function changeCommands(program: Command, done: Done): void {
+export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
+    .option('--details', DETAILS)
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
+    .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .option('--out <file>', 'save the plan, for "portfw show" and "portfw apply"')
     .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
     .action(async (files, flags) => {
       const { plan } = await import('./commands/plan.ts');
-      done(await plan(await inventorySources(files, flags), flags, program.version() ?? ''));
+      done(await plan(await inventorySources(files, flags), flags, version));
     });
   fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
     .option('-y, --yes', 'apply without asking')
@@ -30,7 +36,9 @@ export function changeCommands(program: Command, done: Done): void {
       'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     )
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
+    .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
@@ -43,9 +51,9 @@ export function changeCommands(program: Command, done: Done): void {
     .action(async (files, flags) => {
       const { applySaved, savedPlanAmong } = await import('./apply-saved.ts');
       const saved = savedPlanAmong(files, flags);
-      if (saved !== null) return done(await applySaved(saved, flags));
+      if (saved !== null) return done(await applySaved(saved, flags, version));
       const { apply } = await import('./commands/apply.ts');
-      done(await apply(await inventorySources(files, flags), flags));
+      done(await apply(await inventorySources(files, flags), flags, version));
     });
   savedPlanCommands(program, done);
   laterCommands(program, done);
@@ -88,6 +96,7 @@ function savedPlanCommands(program: Command, done: Done): void {
     .command('show')
     .description('show a saved plan; reads only this file and its signatures')
     .argument('<file>', 'a file that "portfw plan --out" has written')
+    .option('--details', DETAILS)
     .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
     .option('--no-color', 'no colours')
     .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));

@@ -39,7 +39,11 @@ export interface FleetCommandOptions {
   readonly after?: (taken: TakenRun, surface: RunSurface) => Promise<void>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
-  readonly command: (surface: RunSurface) => FleetCommand;
+  readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
+  /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
+  readonly finished?: (summary: RunSummary) => string | null;
+  /** Shows the results of the hosts above the closing table; not with `--json`. */
+  readonly show?: (run: TakenRun, surface: RunSurface) => void;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -108,24 +112,26 @@ export async function runOverFleet(
   };
   process.on('uncaughtException', onFault);
   try {
-    const hosts = [...prepared.context.jobs.keys()];
-    if (options.confirm !== undefined && !(await options.confirm(hosts, surface))) {
+    if (options.confirm !== undefined && !(await options.confirm([...prepared.context.jobs.keys()], surface))) {
       report.say('Nothing was done: it was not confirmed');
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
-    const added = options.prepared?.(prepared, surface) ?? {};
-    const context = { ...prepared.context, ...options.context, ...added, signal: interruption.signal };
-    const summary = await runFleet(options.command(surface), context, createHostOperations(), {
+    const added = { ...options.context, ...options.prepared?.(prepared, surface) };
+    const context = { ...prepared.context, ...added, signal: interruption.signal };
+    const summary = await runFleet(options.command(surface, prepared.context), context, createHostOperations(), {
       forks: forksOf(flags, ansibleConfig().settings),
       leftOut: prepared.leftOut,
       emit,
     });
     await report.rest();
-    const taken = { summary, context: prepared.context, files: prepared.files, warnings: prepared.warnings };
-    if (options.take !== undefined) options.take(taken);
-    else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
-    await options.after?.(taken, surface);
+    const run = { ...prepared, summary };
+    if (!finished(run, options, surface)) faults += 1;
+    if (options.take === undefined && flags.json !== true) {
+      options.show?.(run, surface);
+      terminal.out(closingText(terminal, summary, durations));
+    }
+    await options.after?.(run, surface);
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();
@@ -135,14 +141,17 @@ export async function runOverFleet(
   }
 }
 
+/** Hands on the result of a run. @returns whether what is to be done with it went well */
+function finished(run: TakenRun, options: FleetCommandOptions, { terminal }: RunSurface): boolean {
+  options.take?.(run);
+  const wrong = options.finished?.(run.summary) ?? null;
+  if (wrong !== null) terminal.error(`${terminal.errorStyle.red('error')}: ${wrong}\n`);
+  return wrong === null;
+}
+
 /** What stands below a run: the results, and the table of all hosts. */
-function closingText(
-  { style, width }: Terminal,
-  summary: RunSummary,
-  durations: ReadonlyMap<string, number>,
-  verbosity: number,
-): string {
-  const results = wrapped(resultsText(summary, { style, verbosity }), width);
+function closingText({ style, width }: Terminal, summary: RunSummary, durations: ReadonlyMap<string, number>): string {
+  const results = wrapped(resultsText(summary, style), width);
   return `\n${results === '' ? '' : `${results}\n`}${closingTable(summary, durations, { style, width })}`;
 }
 

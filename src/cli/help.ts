@@ -96,7 +96,7 @@ Examples:
   show: `
 Examples:
   portfw show change.plan.json
-  portfw show change.plan.json -v             everything that the plan does
+  portfw show change.plan.json --details      each change of each host
 `,
   sign: `
 Writes FILE.sig, made by "ssh-keygen -Y sign -n portfw-plan"; with --name NAME it is FILE.NAME.sig.
@@ -173,6 +173,7 @@ Examples:
   portfw sudoers ops                          to read it
   portfw sudoers ops | ssh root@web1 sh
   portfw sudoers ops --password               sudo asks for the password of ops
+  portfw sudoers ops --planner ci             ci may plan too, and never change a host
 `,
   completion: `
 Examples:

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileItself, InputError, Problem } from '../core/problem.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import { readBytes, readFileHead } from '../documents/read-file.ts';
 import type { SavedPlan } from '../saved/saved-plan.ts';
 import type { SavedReading } from '../saved/saved-schema.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 /** The largest saved plan that is read: thousands of hosts. */
 const MOST_BYTES = 256 * 1024 * 1024;
@@ -69,25 +69,15 @@ function howToSolve(code: Extract<SavedReading, { kind: 'unreadable' }>['code'])
 }
 
 /**
- * Writes a file at once: whoever reads it sees the old contents or the new ones, also after a crash.
+ * Writes a file as a whole.
  *
  * @param mode the rights of the new file
  * @throws InputError when it cannot be written
  */
-export function writeWhole(path: string, bytes: string | Uint8Array, mode: number): void {
-  const beside = `${path}.${randomBytes(6).toString('hex')}.new`;
+export function writeWhole(path: string, bytes: Uint8Array, mode: number): void {
   try {
-    const descriptor = openSync(beside, 'wx', mode);
-    try {
-      const whole = typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : bytes;
-      for (let at = 0; at < whole.length; ) at += writeSync(descriptor, whole, at);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    renameSync(beside, path);
+    writeWholeFile(path, bytes, mode);
   } catch (error) {
-    rmSync(beside, { force: true });
     throw new InputError([
       new Problem({
         severity: 'error',

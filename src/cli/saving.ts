@@ -57,11 +57,11 @@ export function savingOptions(
     const earlier = existsSync(out) && !readFileSync(out).equals(bytes) ? signatureFiles(out) : [];
     writeWhole(out, bytes, MODE);
     const planned = contents.hosts.filter((one) => one.kind === 'plan').length;
-    say(`Saved the plan of ${counted(planned, 'host')} in ${shellWord(out)}; digest ${digestOf(contents)}\n`);
+    say(`\nSaved the plan of ${counted(planned, 'host')} in ${shellWord(out)}; digest ${digestOf(contents)}\n`);
     for (const one of earlier)
       say(`warning: ${shellWord(one)} signs the file that was here before, and does not fit this one\n`);
     if (sign !== undefined) say(await signFile({ path: out, bytes }, { key: sign, name: null }));
-    say(`Apply it with: portfw apply ${shellWord(out)}\n`);
+    if (planned > 0) say(`Apply it with: portfw apply ${shellWord(out)}\n`);
   };
   return { context, after };
 }

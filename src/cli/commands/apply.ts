@@ -1,11 +1,13 @@
 import { counted } from '../../core/lists.ts';
-import { plansText } from '../../report/terminal/plan-text.ts';
-import { wrapped } from '../../report/terminal/wrap.ts';
+import { totalsLines } from '../../report/terminal/summary-text.ts';
 import { confirm } from '../confirm.ts';
-import { type FleetCommandOptions, requireConsent, runOverFleet } from '../fleet-command.ts';
+import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { measured } from '../metrics-file.ts';
+import { reviewOfRun } from '../review-of-run.ts';
+import { planCommand, showReview, wantsDetails } from '../show-review.ts';
 import { UsageError } from '../usage-error.ts';
-import type { PlanFlags } from './plan.ts';
+import { type OfSavedPlan, type PlanFlags, plan } from './plan.ts';
 
 export interface ApplyFlags extends PlanFlags, GuardFlags {
   readonly yes?: boolean;
@@ -16,20 +18,15 @@ export interface ApplyFlags extends PlanFlags, GuardFlags {
 /**
  * `portfw apply INVENTORY [--yes | --dry-run]`.
  *
- * @param beyond what a saved plan adds
+ * @param saved what is applied, where it is a saved plan
  */
 export async function apply(
   sources: readonly string[],
   flags: ApplyFlags,
-  beyond: Pick<FleetCommandOptions, 'context' | 'prepared'> = {},
+  version: string,
+  saved: OfSavedPlan | null = null,
 ): Promise<number> {
-  if (flags.dryRun === true)
-    return runOverFleet(sources, flags, {
-      ...beyond,
-      matrix: 'required',
-      detailedExitCode: flags.detailedExitcode === true,
-      command: () => ({ kind: 'plan' }),
-    });
+  if (flags.dryRun === true) return plan(sources, flags, version, saved);
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -37,19 +34,34 @@ export async function apply(
       '--cut-revoked cannot be used with --confirm manual',
       'Flows can be ended only after the confirmation, which is a separate run: leave out one of the two flags',
     );
+  const hint = saved?.shownBy ?? planCommand(sources, flags);
+  const digest = saved?.context.plannedBy?.digest ?? null;
+  let reviewed = false;
   return runOverFleet(sources, flags, {
-    ...beyond,
+    ...(saved === null ? {} : { prepared: saved.prepared }),
     matrix: 'required',
-    context: { ...beyond.context, guard, cutRevoked: flags.cutRevoked === true },
-    command: ({ terminal, report, interruption }) => ({
+    ...measured(flags.metrics, version, saved?.plannedAt ?? null),
+    context: { ...saved?.context, guard, cutRevoked: flags.cutRevoked === true },
+    // Where no host has changes, nothing was reviewed.
+    show: ({ summary, context }, { terminal }) => {
+      const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
+      if (!reviewed && input.plans.length > 0) showReview(input, flags, terminal, hint);
+    },
+    command: ({ terminal, report, interruption }, context) => ({
       kind: 'apply',
-      review: async ({ plans }) => {
+      review: async (planned) => {
+        reviewed = true;
         if (flags.json === true) return true;
         await report.rest();
-        const text = plansText(plans, { style: terminal.style, verbosity: flags.verbose });
-        terminal.out(`\n${wrapped(text, terminal.width)}\n`);
+        const { summary } = showReview({ ...reviewOfRun('apply', planned, context), digest }, flags, terminal, hint);
+        terminal.out('\n');
         if (flags.yes === true) return true;
-        return confirm(`Apply this to ${counted(plans.length, 'host')}? Type "yes" to continue: `, interruption);
+        // The question stands below the numbers, also where the details are between them and the summary.
+        if (wantsDetails(flags)) terminal.out(totalsLines(summary, terminal));
+        return confirm(
+          `Apply this to ${counted(planned.plans.length, 'host')}? Type "yes" to continue: `,
+          interruption,
+        );
       },
     }),
   });

@@ -1,4 +1,5 @@
 import { counted } from '../../core/lists.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { reviewOfSaved } from '../../report/review-of-saved.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -16,7 +17,7 @@ interface ShowFlags extends ReviewFlags {
 export async function show(path: string, flags: ShowFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
   const file = await readSavedFile(path);
-  showReview(reviewOfSaved(file.saved), flags, terminal);
+  showReview(reviewOfSaved(file.saved), flags, terminal, `portfw show ${shellWord(terminalLine(path))}`);
   const { saved } = file;
   const lines = [
     '',
