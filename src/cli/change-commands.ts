@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { collect, type Done, fleetCommand } from './command-flags.ts';
+import { collect, type Done, fleetCommand, wholeNumber } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
 import { formatOption } from './review-formats.ts';
 
@@ -28,9 +28,12 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags, version)),
-    );
+    .option('--out <file>', 'save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
+    .action(async (files, flags) => {
+      const { plan } = await import('./commands/plan.ts');
+      done(await plan(await inventorySources(files, flags), flags, version));
+    });
   journaled(fleetCommand(program, 'apply', 'configure the hosts as the matrix says'))
     .option('-y, --yes', 'apply without asking')
     .option(
@@ -49,9 +52,25 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags, version)),
-    );
+    .option('--only-current', 'of a saved plan: change the hosts where it still fits, although others have drifted')
+    .option(
+      '--require-signature <allowed-signers>',
+      'of a saved plan: it must be signed by somebody in this allowed_signers file of OpenSSH',
+    )
+    .option('--signatures <number>', 'how many different people must have signed it (1)', wholeNumber(1, 32))
+    .action(async (files, flags) => {
+      const { applySaved, savedPlanAmong } = await import('./apply-saved.ts');
+      const saved = savedPlanAmong(files, flags);
+      if (saved !== null) return done(await applySaved(saved, flags, version));
+      const { apply } = await import('./commands/apply.ts');
+      done(await apply(await inventorySources(files, flags), flags, version));
+    });
+  savedPlanCommands(program, done);
+  laterCommands(program, done);
+}
+
+/** What is done about a change afterwards. */
+function laterCommands(program: Command, done: Done): void {
   journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
@@ -83,4 +102,23 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .action(async (files, flags) =>
       done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
     );
+}
+
+/** What is done with a saved plan without any host. */
+function savedPlanCommands(program: Command, done: Done): void {
+  program
+    .command('show')
+    .description('show a saved plan; reads only this file and its signatures')
+    .argument('<file>', 'a file that "portfw plan --out" has written')
+    .option('--details', DETAILS)
+    .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
+    .option('--no-color', 'no colours')
+    .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));
+  program
+    .command('sign')
+    .description('sign a saved plan with an OpenSSH key')
+    .argument('<file>', 'a file that "portfw plan --out" has written')
+    .requiredOption('--key <file>', 'the private key; FILE.pub for a key of the agent')
+    .option('--name <name>', 'write FILE.NAME.sig instead of FILE.sig, beside the signatures of others')
+    .action(async (file, flags) => done(await (await import('./commands/sign.ts')).sign(file, flags)));
 }

@@ -3,6 +3,7 @@ import type { OtherRun } from '../decide/other-runs.ts';
 import type { JournalPlace } from '../host/requests.ts';
 import type { Matrix, Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
+import type { HostLook, SavedHost } from '../saved/saved-plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
 import type { Gates } from './pool.ts';
@@ -34,6 +35,14 @@ export interface RunContext extends DecideContext {
   readonly cutRevoked?: boolean;
   /** Matrices whose packages and files the facts are to tell of, besides that of the host's play. */
   readonly lookFor?: readonly Matrix[];
+  /** Takes what a host's plan was made of, where plans are saved. */
+  readonly look?: (host: string, look: HostLook) => void;
+  /** The saved plans that are applied, by host; every host of the run is among them. */
+  readonly saved?: ReadonlyMap<string, SavedHost>;
+  /** What became of the files that the saved plans were made from, a line each. */
+  readonly changedInputs?: readonly string[];
+  /** Whether hosts whose saved plan is still right are changed although that of another host is not. */
+  readonly onlyCurrent?: boolean;
   /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;

@@ -10,6 +10,7 @@ import type { Aftermath, FleetEvent, HostOutcome, RunSummary } from './events.ts
 import type { HostJob, HostOperations } from './operations.ts';
 import { runLimited } from './pool.ts';
 import { planRollout } from './rollout.ts';
+import { stopsSavedRun } from './saved-check.ts';
 import { unsettledBy } from './unsettled.ts';
 
 export type { FleetContext } from './books.ts';
@@ -205,6 +206,8 @@ class FleetRun {
     if (this.#pending.size === 0) return;
     const { signal } = this.#books.context;
     const rollout = new ApplyRollout(this.#pending, this.#clusters(), this.#books, this.#operations, this.#forks);
+    const stopped = stopsSavedRun(this.#books.context, this.#books.outcomes);
+    if (stopped !== null && !signal.aborted) return rollout.skipAll(stopped);
     const plans = this.#jobs.flatMap(({ host }) => this.#pending.get(host)?.plan ?? []);
     let approved = false;
     try {

@@ -345,6 +345,11 @@ function documentOf(plan: Mutable<HostPlan>): z.infer<typeof planSchema> {
   return plan;
 }
 
+/** The steps of a plan that name a change which is not there, by their positions. */
+export function lostSteps({ changes, steps }: Pick<HostPlan, 'changes' | 'steps'>): readonly number[] {
+  return [...steps.keys()].filter((index) => steps[index]!.serves.some((position) => position >= changes.length));
+}
+
 /** A plan as JSON, which {@link readPlan} reads back equal. */
 export function writePlan(plan: HostPlan): string {
   return `${JSON.stringify(documentOf(plan as Mutable<HostPlan>))}\n`;
@@ -377,11 +382,6 @@ export function readPlan(text: string): PlanReading {
       kind: 'unreadable',
       problems: read.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
     };
-  const { changes, steps } = read.data;
-  const lost = steps.flatMap((one, index) =>
-    one.serves.some((position) => position >= changes.length)
-      ? [`steps.${index}: it names a change that is not there`]
-      : [],
-  );
+  const lost = lostSteps(read.data).map((index) => `steps.${index}: it names a change that is not there`);
   return lost.length > 0 ? { kind: 'unreadable', problems: lost } : { kind: 'plan', plan: read.data };
 }
