@@ -2,6 +2,8 @@ import type { Command } from 'commander';
 import { collect, type Done, fleetCommand } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
 
+const METRICS = 'write metrics for Prometheus to this file (*.prom, for the textfile collector of the node exporter)';
+
 const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
 
 const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
@@ -10,14 +12,15 @@ const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
 /** Commands that plan and make changes, and that show the state afterwards. */
-export function changeCommands(program: Command, done: Done): void {
+export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--details', DETAILS)
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
+    .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
-      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags)),
+      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags, version)),
     );
   fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
     .option('-y, --yes', 'apply without asking')
@@ -32,11 +35,12 @@ export function changeCommands(program: Command, done: Done): void {
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
     .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
     .action(async (files, flags) =>
-      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags)),
+      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags, version)),
     );
   fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
     .option('--revert', 'roll the hosts back now instead')

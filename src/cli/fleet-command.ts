@@ -32,6 +32,8 @@ export interface FleetCommandOptions {
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
+  /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
+  readonly finished?: (summary: RunSummary) => string | null;
   /** Shows the results of the hosts above the closing table; not with `--json`. */
   readonly show?: (run: TakenRun, surface: RunSurface) => void;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
@@ -101,8 +103,7 @@ export async function runOverFleet(
   };
   process.on('uncaughtException', onFault);
   try {
-    const hosts = [...prepared.context.jobs.keys()];
-    if (options.confirm !== undefined && !(await options.confirm(hosts, surface))) {
+    if (options.confirm !== undefined && !(await options.confirm([...prepared.context.jobs.keys()], surface))) {
       report.say('Nothing was done: it was not confirmed');
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
@@ -115,8 +116,8 @@ export async function runOverFleet(
     });
     await report.rest();
     const run = { summary, context: prepared.context, warnings: prepared.warnings };
-    if (options.take !== undefined) options.take(run);
-    else if (flags.json !== true) {
+    if (!finished(run, options, surface)) faults += 1;
+    if (options.take === undefined && flags.json !== true) {
       options.show?.(run, surface);
       terminal.out(closingText(terminal, summary, durations));
     }
@@ -127,6 +128,14 @@ export async function runOverFleet(
     process.removeListener('uncaughtException', onFault);
     interruption.dispose();
   }
+}
+
+/** Hands on the result of a run. @returns whether what is to be done with it went well */
+function finished(run: TakenRun, options: FleetCommandOptions, { terminal }: RunSurface): boolean {
+  options.take?.(run);
+  const wrong = options.finished?.(run.summary) ?? null;
+  if (wrong !== null) terminal.error(`${terminal.errorStyle.red('error')}: ${wrong}\n`);
+  return wrong === null;
 }
 
 /** What stands below a run: the results, and the table of all hosts. */

@@ -177,20 +177,26 @@ function zoneSections(changes: readonly Change[], saying: Saying): readonly Plan
 
 /** Services, ipsets and ipset entries, which the zones refer to. */
 function definitionSections(changes: readonly Change[], saying: Saying): readonly PlanSection[] {
+  // A service that a zone gets or loses has the same reasons as what becomes of its definition.
   const explained = new Set(
-    changes.flatMap((change) => (change.kind === 'zone-service' && change.action === 'add' ? [change.service] : [])),
+    changes.flatMap((change) => (change.kind === 'zone-service' ? [`${change.action} ${change.service}`] : [])),
   );
   const definitions: ChangeView[] = [];
   const entries: ChangeView[] = [];
   for (const change of changes) {
     if (change.kind === 'definition' && change.object !== 'zone')
-      definitions.push(changeView(change, saying, change.object === 'service' && explained.has(change.name)));
+      definitions.push(changeView(change, saying, change.object === 'service' && explained.has(explanation(change))));
     else if (change.kind === 'ipset-entries') entries.push(changeView(change, saying));
   }
   return [
     ...(definitions.length === 0 ? [] : [{ kind: 'definitions', title: 'definitions', changes: definitions } as const]),
     ...(entries.length === 0 ? [] : [{ kind: 'entries', title: 'ipset entries', changes: entries } as const]),
   ];
+}
+
+/** The change of a zone that says why a definition is made or deleted. The edit of one has reasons of its own. */
+function explanation({ action, name }: Extract<Change, { kind: 'definition' }>): string {
+  return action === 'edit' ? '' : `${action === 'create' ? 'add' : 'remove'} ${name}`;
 }
 
 function rememberSections(changes: readonly Change[]): readonly PlanSection[] {

@@ -279,7 +279,7 @@ describe('on a terminal', () => {
   it('shows what goes on, and the summary before the question; yes applies it', async () => {
     const run = new TerminalRun('apply', inventory, ...limit);
     await run.shows(QUESTION);
-    expect(run.text).toMatch(/^2 hosts: 2 to change\n {2}.*\n(?:.*\n)*What changes for whom$/m);
+    expect(run.text).toMatch(/^2 hosts: 2 to change\n {2}.*\n[\s\S]*^What changes for whom$/m);
     expect(run.text).not.toMatch(/\+ zone portfw-public/);
     expect(run.text).not.toMatch(/\d\/2 done/);
     const planning = run.frames.length;

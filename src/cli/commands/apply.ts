@@ -3,6 +3,7 @@ import { totalsLines } from '../../report/terminal/summary-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { measured } from '../metrics-file.ts';
 import { reviewOfRun } from '../review-of-run.ts';
 import { planCommand, showReview, wantsDetails } from '../show-review.ts';
 import { UsageError } from '../usage-error.ts';
@@ -15,8 +16,8 @@ interface ApplyFlags extends PlanFlags, GuardFlags {
 }
 
 /** `portfw apply INVENTORY [--yes | --dry-run]`. */
-export async function apply(sources: readonly string[], flags: ApplyFlags): Promise<number> {
-  if (flags.dryRun === true) return plan(sources, flags);
+export async function apply(sources: readonly string[], flags: ApplyFlags, version: string): Promise<number> {
+  if (flags.dryRun === true) return plan(sources, flags, version);
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -28,6 +29,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
   let reviewed = false;
   return runOverFleet(sources, flags, {
     matrix: 'required',
+    ...measured(flags.metrics, version),
     context: { guard, cutRevoked: flags.cutRevoked === true },
     // Where no host has changes, nothing was reviewed.
     show: ({ summary, context }, { terminal }) => {

@@ -109,7 +109,6 @@ function detailLines(detail: DetailView, style: Style): readonly string[] {
       return [`        ${style.red(detail.label)} ${detail.text}`];
     case 'field':
     case 'because':
-    case 'source':
     case 'edits-zone':
     case 'connection':
       return [`        ${style.dim(`${detail.label} ${detail.text}`)}`];

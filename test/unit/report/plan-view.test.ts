@@ -62,7 +62,7 @@ describe('the view of plans', () => {
       ['stray', '-', 'runtime', ''],
     ]);
     expect(changes[0]!.details).toEqual([
-      { kind: 'because', label: 'because', text: 'nothing in the matrix or the inventory asks for it any more' },
+      { kind: 'because', label: 'because', text: 'portfw_interfaces does not select eth9' },
       {
         kind: 'closes',
         label: 'closes',
@@ -102,7 +102,7 @@ describe('the view of plans', () => {
       ({
         kind: 'rule',
         matrix: 'm',
-        rule: `r/${port}`,
+        rule: `r/public/tcp/${port}`,
         purpose: 'p',
         source: 's',
         feature: null,
@@ -111,7 +111,11 @@ describe('the view of plans', () => {
     const added = FIRST_APPLY.changes[5]! as Extract<HostPlan['changes'][number], { kind: 'rich-rule' }>;
     const changes = ['a', 'b'].map((name) => ({ ...added, rule: `rule ${name}`, reasons }));
     const [first, second] = section({ ...FIRST_APPLY, changes }, 'zone').changes;
-    expect(first!.details.map(({ kind }) => kind)).toEqual(['because', 'because', 'because', 'source']);
+    expect(first!.details).toEqual([
+      { kind: 'because', label: 'because', text: 'r: 1/tcp p (s)' },
+      { kind: 'because', label: 'because', text: 'r: 2/tcp p' },
+      { kind: 'because', label: 'because', text: 'r: 3/tcp p' },
+    ]);
     expect(second!.details).toEqual([
       { kind: 'because', label: 'because', text: 'of the same 3 matrix rows as above' },
     ]);
