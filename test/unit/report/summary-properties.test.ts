@@ -71,7 +71,7 @@ const coveredBy = (ports: readonly string[], row: AccessRow): boolean => {
 
 const flat = (text: string): string => text.replaceAll(/\s+/g, ' ');
 
-describe('the summary of any access', () => {
+describe('the summary of any access', { timeout: 30_000 }, () => {
   it('has all that the internet reaches, in its verdicts', () => {
     fc.assert(
       fc.property(fleets, (input) => {
