@@ -4,7 +4,6 @@ import type { ReviewInput } from '../../../src/report/review-input.ts';
 import { summaryView } from '../../../src/report/summary/summary-view.ts';
 import { createStyle, PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { summaryText, totalsLines } from '../../../src/report/terminal/summary-text.ts';
-import { FIRST_APPLY } from './helpers/plans.ts';
 import {
   ANYBODY,
   access,
@@ -22,7 +21,8 @@ import {
   these,
   webAccess,
   whole,
-} from './helpers/reviews.ts';
+} from './helpers/fleets.ts';
+import { FIRST_APPLY } from './helpers/plans.ts';
 
 const GOLDEN = '../../fixtures/report';
 const OPTIONS = { style: PLAIN_STYLE, width: null, details: 'portfw plan inventory.yaml --details' };
