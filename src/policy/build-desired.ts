@@ -6,7 +6,7 @@ import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
 import type { Matrix } from '../matrix/matrix.ts';
 import type { HostPeers } from '../settings/addresses-of-hosts.ts';
-import { type ClusterBond, clusterText } from '../settings/clusters.ts';
+import { clusterText } from '../settings/clusters.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type {
   DesiredFirewalld,
@@ -18,6 +18,8 @@ import type {
   Reasoned,
 } from './desired.ts';
 import {
+  addReason,
+  clusterReason,
   ipsetConfig,
   loadable,
   ReasonedSet,
@@ -301,9 +303,7 @@ class Draft {
       // The IPv6 set of "x" and the IPv4 set of "x-6" have the same name to begin with.
       const name = this.#ipsetNames.take(ipsetName(stem, family), `${family} ${sources.identity}`);
       const held = this.#ipsets.get(name) ?? { family, entries: byFamily[family].flatMap(loadable), reasons: [] };
-      for (const reason of reasons) {
-        if (!held.reasons.some((other) => JSON.stringify(other) === JSON.stringify(reason))) held.reasons.push(reason);
-      }
+      for (const reason of reasons) addReason(held.reasons, reason);
       this.#ipsets.set(name, held);
       found.push([family, name]);
     }
@@ -324,8 +324,7 @@ class Draft {
       helpers: [],
       reasons: [],
     };
-    const port = { protocol: opening.protocol, range: opening.range };
-    service.ports.push({ value: port, reasons: [opening.reason] });
+    service.ports.push({ value: { protocol: opening.protocol, range: opening.range }, reasons: [opening.reason] });
     if (opening.helper !== null) {
       if (this.#input.firewalld.helpers.includes(opening.helper)) service.helpers.push(opening.helper);
       else {
@@ -336,8 +335,7 @@ class Draft {
         });
       }
     }
-    if (!service.reasons.some((held) => JSON.stringify(held) === JSON.stringify(opening.reason)))
-      service.reasons.push(opening.reason);
+    addReason(service.reasons, opening.reason);
     this.#services.set(name, service);
     return name;
   }
@@ -397,16 +395,5 @@ class Draft {
       zones.set(name, zoneConfig(name, zone, this.#input.privateMode));
     }
     return { zones, services, ipsets };
-  }
-}
-
-function clusterReason(bond: ClusterBond): Reason {
-  switch (bond.kind) {
-    case 'group':
-      return { kind: 'cluster', group: bond.group };
-    case 'address':
-      return { kind: 'shared-address', address: bond.address };
-    case 'roles':
-      return { kind: 'role-cluster', cluster: bond.cluster, description: bond.description, site: bond.site };
   }
 }

@@ -4,9 +4,15 @@ import { EMPTY_ZONE, type OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import type { PortProtocol } from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
+import type { ClusterBond } from '../settings/clusters.ts';
 import type { InterfaceClass, PrivateMode, ZoneTarget } from '../settings/settings-types.ts';
-import type { DesiredZone, Reason, Reasoned } from './desired.ts';
+import { type DesiredZone, type Reason, type Reasoned, sameReason } from './desired.ts';
 import type { Opening } from './openings.ts';
+
+/** Adds a reason, unless it is there already. */
+export function addReason(held: Reason[], reason: Reason): void {
+  if (!held.some((other) => sameReason(other, reason))) held.push(reason);
+}
 
 /** Collects values with their reasons; the same value for several reasons is one value. */
 export class ReasonedSet<T> {
@@ -14,9 +20,7 @@ export class ReasonedSet<T> {
 
   add(key: string, value: T, reasons: readonly Reason[]): void {
     const item = this.#items.get(key) ?? { value, reasons: [] };
-    for (const reason of reasons) {
-      if (!item.reasons.some((held) => JSON.stringify(held) === JSON.stringify(reason))) item.reasons.push(reason);
-    }
+    for (const reason of reasons) addReason(item.reasons, reason);
     this.#items.set(key, item);
   }
 
@@ -133,4 +137,16 @@ export function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): De
   const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
   if (zone.target !== 'default') reasons.push({ kind: 'zone-target', target: zone.target, classes: zone.targetOf });
   return { config, reasons, interfaces, services, richRules };
+}
+
+/** Why the members of a cluster are not filtered from each other. */
+export function clusterReason(bond: ClusterBond): Reason {
+  switch (bond.kind) {
+    case 'group':
+      return { kind: 'cluster', group: bond.group };
+    case 'address':
+      return { kind: 'shared-address', address: bond.address };
+    case 'roles':
+      return { kind: 'role-cluster', cluster: bond.cluster, description: bond.description, site: bond.site };
+  }
 }
