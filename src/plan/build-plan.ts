@@ -4,6 +4,7 @@ import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
+import type { Losses } from '../policy/losses.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
 import { accessOf } from './access.ts';
 import { NO_ACCESS } from './access-types.ts';
@@ -30,6 +31,8 @@ export interface PlanInput {
   readonly desired: DesiredFirewalld;
   readonly remembered: RememberedState | null;
   readonly notes: readonly PolicyNote[];
+  /** Says why something goes. */
+  readonly losses?: Losses;
   /** The live state of the host; without it the plan has no impact. */
   readonly live?: ImpactFacts;
   /** What must be done first if firewalld does not run; `observed.runtime` is then a host that lets everything in. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { eachOurKind, type ObjectKind, type OurFolder, type Settings } from '../firewalld/kinds/kinds.ts';
+import { lossSchemas } from './loss-schemas.ts';
 import { type HostPlan, PLAN_FORMAT, type PlannedState } from './plan.ts';
 import { RUNTIME_OPERATIONS, type SettingsStep, STRAY_FIELDS } from './steps.ts';
 
@@ -48,6 +49,7 @@ const reason = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
+  ...lossSchemas,
 ]);
 const reasons = z.array(reason.meta({ id: 'reason', description: 'why something is in the configuration' }));
 
@@ -60,7 +62,15 @@ const change = z.discriminatedUnion('kind', [
     object,
     name: z.string(),
     inUse: z.boolean(),
-    fields: z.array(z.strictObject({ field: z.string(), before: stringOrNull, after: stringOrNull })),
+    fields: z.array(
+      z.strictObject({
+        field: z.string(),
+        before: stringOrNull,
+        after: stringOrNull,
+        removed: strings.exactOptional(),
+        added: strings.exactOptional(),
+      }),
+    ),
     reasons,
   }),
   z.strictObject({
@@ -280,6 +290,8 @@ const result = z.strictObject(
   Object.fromEntries(eachOurKind((_, folder) => [folder, z.array(SETTINGS_SCHEMAS[folder])])),
 ) as unknown as z.ZodType<Mutable<PlannedState>>;
 
+const notes = z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() }));
+
 export const planSchema = z.strictObject({
   kind: z.literal('apply'),
   format: z.literal(PLAN_FORMAT),
@@ -293,9 +305,32 @@ export const planSchema = z.strictObject({
   disruption,
   impact,
   access,
-  notes: z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() })),
+  notes,
   nothingBecause: stringOrNull,
 });
+
+const rollbackSchema = z.strictObject({
+  kind: z.literal('rollback'),
+  format: z.literal(PLAN_FORMAT),
+  host: z.string(),
+  observedHash: z.string(),
+  generation: z.strictObject({
+    id: z.string(),
+    savedAt: z.string(),
+    savedBy: z.string(),
+    before: z.string(),
+    permanentHash: z.string(),
+  }),
+  changes: z.array(change),
+  disruption,
+  impact,
+  access,
+  notes,
+  nothingBecause: stringOrNull,
+});
+
+/** Any plan that people review. */
+export const reviewedPlanSchema = z.discriminatedUnion('kind', [planSchema, rollbackSchema]);
 
 /** A plan that was read, or why the text holds none: each problem with its place in the document. */
 export type PlanReading =

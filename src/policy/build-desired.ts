@@ -1,22 +1,11 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { CodedFault } from '../core/failure.ts';
-import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
-import type { Matrix } from '../matrix/matrix.ts';
-import type { HostPeers } from '../settings/addresses-of-hosts.ts';
 import { clusterText } from '../settings/clusters.ts';
-import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
-import type {
-  DesiredFirewalld,
-  DesiredService,
-  DesiredZone,
-  PolicyNote,
-  PolicyOutcome,
-  Reason,
-  Reasoned,
-} from './desired.ts';
+import type { InterfaceClass } from '../settings/settings-types.ts';
+import type { DesiredFirewalld, DesiredService, DesiredZone, PolicyNote, Reason, Reasoned } from './desired.ts';
 import {
   addReason,
   clusterReason,
@@ -31,30 +20,26 @@ import {
   zoneConfig,
 } from './drafts.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
+import type { Opened } from './loss-ground.ts';
+import { Losses } from './losses.ts';
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
+import type { PolicyInput } from './policy-input.ts';
 import { mixedUpSides } from './sides.ts';
 import type { SourceSet } from './sources.ts';
 import { rpfilterNotes } from './virtual-addresses.ts';
 
-/** Everything that the desired configuration of one host follows from. */
-export interface PolicyInput {
-  readonly matrix: Matrix;
-  /** Names of the roles that the host plays. */
-  readonly roles: readonly string[];
-  readonly settings: HostSettings;
-  readonly facts: HostFacts;
-  readonly firewalld: RunningFirewalld;
-  readonly privateMode: PrivateMode;
-  /** Features that the play or the inventory turns on. */
-  readonly features: ReadonlySet<string>;
-  readonly peers: HostPeers;
-  /** `YYYY-MM-DD`. */
-  readonly today: string;
-  /** Interfaces that a portfw zone holds for good, by name; none when left out. */
-  readonly bound?: ReadonlyMap<string, string>;
-}
+/** The desired configuration, or why there is none. */
+export type PolicyOutcome =
+  | {
+      readonly kind: 'desired';
+      readonly desired: DesiredFirewalld;
+      readonly notes: readonly PolicyNote[];
+      /** Why what is not in `desired` is not there. */
+      readonly losses: Losses;
+    }
+  | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };
 
 /**
  * Works out what a host's firewalld should hold for portfw. Pure: the same input gives the same output.
@@ -96,7 +81,9 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
       solve: `write portfw_interfaces: { public: [INTERFACE], private: [INTERFACE] }; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
     });
   }
-  return refusals.length > 0 ? { kind: 'refused', refusals, notes } : { kind: 'desired', desired, notes };
+  if (refusals.length > 0) return { kind: 'refused', refusals, notes };
+  const losses = new Losses({ input, map, desired, unopened: resolved.unopened, opened: draft.opened });
+  return { kind: 'desired', desired, notes, losses };
 }
 
 class Draft {
@@ -112,6 +99,8 @@ class Draft {
   readonly #serviceNames = new UniqueNames();
   readonly #ipsetStems = new UniqueNames();
   readonly #ipsetNames = new UniqueNames();
+  /** What is to be open, and as which service. */
+  readonly opened: Opened[] = [];
 
   constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: CodedFault[]) {
     this.#input = input;
@@ -226,6 +215,7 @@ class Draft {
     }
     const zones = new Set(interfacesOf(this.#map, opening.interface).map((name) => this.#zoneOf.get(name)!));
     if (zones.size === 0) {
+      this.opened.push({ opening, service: null });
       this.#unmapped(opening);
       return;
     }
@@ -337,6 +327,7 @@ class Draft {
     }
     addReason(service.reasons, opening.reason);
     this.#services.set(name, service);
+    this.opened.push({ opening, service: name });
     return name;
   }
 

@@ -51,11 +51,14 @@ export const NEEDS = {
     isThere: () => findProgram('ansible-playbook') !== null && hasCollections(),
   },
   openssh: { what: 'the OpenSSH client', packages: ['openssh-client'], ours: false, isThere: program('ssh') },
+  // The package holds promtool, which checks metrics and rules; its service is not needed.
+  promtool: { what: 'promtool', packages: ['prometheus'], ours: true, isThere: program('promtool') },
   python: { what: 'Python 3', packages: ['python3'], ours: false, isThere: program('python3') },
   bash: { what: 'bash', packages: ['bash'], ours: false, isThere: program('bash') },
   zsh: { what: 'zsh', packages: ['zsh'], ours: false, isThere: program('zsh') },
   fish: { what: 'fish', packages: ['fish'], ours: false, isThere: program('fish') },
   script: { what: 'script (terminals for tests)', packages: ['bsdutils'], ours: false, isThere: program('script') },
+  chromium: { what: 'Chromium', packages: ['chromium'], ours: true, isThere: program('chromium') },
 } as const satisfies Readonly<Record<string, Need>>;
 
 export type NeedName = keyof typeof NEEDS;
@@ -67,9 +70,25 @@ export const FOR_BASES: readonly NeedName[] = ['mmdebstrap', 'keyring'];
 /** What `npm run check` takes. */
 export const FOR_CHECKS: readonly NeedName[] = ['shellcheck', 'python'];
 /** What the unit tests take. */
-export const FOR_UNIT_TESTS: readonly NeedName[] = ['ansible', 'openssh', 'python', 'bash', 'zsh', 'fish', 'script'];
+export const FOR_UNIT_TESTS: readonly NeedName[] = [
+  'ansible',
+  'openssh',
+  'python',
+  'promtool',
+  'bash',
+  'zsh',
+  'fish',
+  'script',
+];
 /** What the integration tests take besides the lab. */
-export const FOR_INTEGRATION_TESTS: readonly NeedName[] = ['ansible', 'collections', 'openssh', 'python', 'script'];
+export const FOR_INTEGRATION_TESTS: readonly NeedName[] = [
+  'ansible',
+  'collections',
+  'openssh',
+  'python',
+  'script',
+  'chromium',
+];
 /** What `npm run bench` takes besides the lab. */
 export const FOR_BENCH: readonly NeedName[] = ['collections', 'openssh'];
 

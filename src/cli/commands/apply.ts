@@ -1,9 +1,11 @@
 import { counted } from '../../core/lists.ts';
-import { plansText } from '../../report/terminal/plan-text.ts';
-import { wrapped } from '../../report/terminal/wrap.ts';
+import { totalsLines } from '../../report/terminal/summary-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { measured } from '../metrics-file.ts';
+import { reviewOfRun } from '../review-of-run.ts';
+import { planCommand, showReview, wantsDetails } from '../show-review.ts';
 import { UsageError } from '../usage-error.ts';
 import { type PlanFlags, plan } from './plan.ts';
 
@@ -14,8 +16,13 @@ interface ApplyFlags extends PlanFlags, GuardFlags {
 }
 
 /** `portfw apply INVENTORY [--yes | --dry-run]`. */
-export async function apply(sources: readonly string[], flags: ApplyFlags): Promise<number> {
-  if (flags.dryRun === true) return plan(sources, flags);
+export async function apply(sources: readonly string[], flags: ApplyFlags, version: string): Promise<number> {
+  if (flags.dryRun === true) return plan(sources, flags, version);
+  if (flags.format !== undefined)
+    throw new UsageError(
+      '--format is for plans, and apply makes changes',
+      'Add --dry-run; or use --json for the events of the run as they come',
+    );
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -23,18 +30,33 @@ export async function apply(sources: readonly string[], flags: ApplyFlags): Prom
       '--cut-revoked cannot be used with --confirm manual',
       'Flows can be ended only after the confirmation, which is a separate run: leave out one of the two flags',
     );
+  const hint = planCommand(sources, flags);
+  let reviewed = false;
   return runOverFleet(sources, flags, {
     matrix: 'required',
+    journaledAs: 'apply',
+    ...measured(flags.metrics, version),
     context: { guard, cutRevoked: flags.cutRevoked === true },
-    command: ({ terminal, report, interruption }) => ({
+    // Where no host has changes, nothing was reviewed.
+    show: async ({ summary, context }, { terminal }) => {
+      const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
+      if (!reviewed && input.plans.length > 0) await showReview(input, flags, terminal, hint);
+    },
+    command: ({ terminal, report, interruption }, context) => ({
       kind: 'apply',
-      review: async ({ plans }) => {
+      review: async (planned) => {
+        reviewed = true;
         if (flags.json === true) return true;
         await report.rest();
-        const text = plansText(plans, { style: terminal.style, verbosity: flags.verbose });
-        terminal.out(`\n${wrapped(text, terminal.width)}\n`);
+        const { summary } = await showReview(reviewOfRun('apply', planned, context), flags, terminal, hint);
+        terminal.out('\n');
         if (flags.yes === true) return true;
-        return confirm(`Apply this to ${counted(plans.length, 'host')}? Type "yes" to continue: `, interruption);
+        // The question stands below the numbers, also where the details are between them and the summary.
+        if (wantsDetails(flags)) terminal.out(totalsLines(summary, terminal));
+        return confirm(
+          `Apply this to ${counted(planned.plans.length, 'host')}? Type "yes" to continue: `,
+          interruption,
+        );
       },
     }),
   });

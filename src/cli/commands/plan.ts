@@ -1,13 +1,30 @@
 import { runOverFleet } from '../fleet-command.ts';
+import { measured } from '../metrics-file.ts';
+import { requireOneFormat } from '../review-formats.ts';
+import { reviewOfRun } from '../review-of-run.ts';
 import type { RunFlags } from '../run-flags.ts';
+import { planCommand, showReview } from '../show-review.ts';
 
 /** What `plan` and `apply --dry-run` have in common. */
 export interface PlanFlags extends RunFlags {
   readonly detailedExitcode?: boolean;
+  /** The file to write metrics to. */
+  readonly metrics?: string;
+  readonly details?: boolean;
 }
 
-/** `portfw plan INVENTORY [--detailed-exitcode]`. */
-export function plan(sources: readonly string[], flags: PlanFlags): Promise<number> {
-  const detailedExitCode = flags.detailedExitcode === true;
-  return runOverFleet(sources, flags, { matrix: 'required', detailedExitCode, command: () => ({ kind: 'plan' }) });
+/** `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--metrics FILE]`. */
+export function plan(sources: readonly string[], flags: PlanFlags, version: string): Promise<number> {
+  requireOneFormat(flags);
+  return runOverFleet(sources, flags, {
+    matrix: 'required',
+    detailedExitCode: flags.detailedExitcode === true,
+    ...measured(flags.metrics, version),
+    show: async ({ summary, context }, { terminal }) => {
+      const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
+      if (input.plans.length > 0 || flags.format !== undefined)
+        await showReview(input, flags, terminal, planCommand(sources, flags));
+    },
+    command: () => ({ kind: 'plan' }),
+  });
 }

@@ -1,6 +1,7 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
+import type { Losses } from '../../policy/losses.ts';
 import type { Change } from '../plan.ts';
 import { definitionChanges, needsReload } from './definitions.ts';
 import { entryChanges } from './entry-changes.ts';
@@ -10,21 +11,23 @@ export interface DiffInput {
   readonly desired: DesiredFirewalld;
   readonly observed: ObservedFirewalld;
   readonly facts: Pick<RunningFirewalld, 'defaultZone' | 'networkManager'>;
+  /** Says why something goes; without it, what goes has no reasons: nobody reads them after an apply. */
+  readonly losses?: Losses;
 }
 
 /**
  * The only comparison of the observed with the desired firewalld: a reviewer reads its result, and the steps are made
  * for it. The verification after an apply makes it again, from new facts.
  */
-export function differences({ desired, observed, facts }: DiffInput): readonly Change[] {
+export function differences({ desired, observed, facts, losses }: DiffInput): readonly Change[] {
   const { permanent, runtime } = observed;
-  const definitions = definitionChanges(desired, permanent, runtime);
+  const definitions = definitionChanges({ desired, permanent, runtime, losses });
   const deleted = definitions.flatMap(({ action, object, name }) =>
     action === 'delete' && object === 'ipset' ? [name] : [],
   );
   return [
     ...definitions,
-    ...entryChanges(desired.ipsets, permanent, runtime, deleted),
+    ...entryChanges({ desired: desired.ipsets, permanent, runtime, deleted, losses }),
     ...zoneChanges({
       desired,
       permanent,
@@ -32,6 +35,7 @@ export function differences({ desired, observed, facts }: DiffInput): readonly C
       defaultZone: facts.defaultZone,
       zoneFiles: observed.zoneFiles,
       connections: facts.networkManager,
+      losses,
     }),
   ];
 }

@@ -1,7 +1,7 @@
-import type { PlanBody, ReviewedPlan } from '../../plan/plan.ts';
+import type { ReviewedPlan } from '../../plan/plan.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
-import { countsText, notesView, type PlanGroup, type PlanSection, type PlanSubject, plansView } from '../plan-view.ts';
+import { countsText, type PlanGroup, type PlanSection, type PlanSubject, plansView } from '../plan-view.ts';
 import type { RoleView } from '../role-view.ts';
 import { impactLines } from './impact-text.ts';
 import { columnLines } from './layout.ts';
@@ -18,11 +18,11 @@ export interface PlanTextOptions {
 /** Prints the view of plans (`plan-view.ts`). */
 export function plansText(plans: readonly ReviewedPlan[], { style, verbosity }: PlanTextOptions): string {
   const { groups } = plansView(plans, verbosity > 0 ? 'full' : 'short');
-  return groups.map((group) => groupText(group, style)).join('\n');
+  return groups.map((group) => `${groupLines(group, style).join('\n')}\n`).join('\n');
 }
 
-/** One plan, with the names of its hosts. */
-function groupText({ hosts, subject, sections }: PlanGroup, style: Style): string {
+/** One plan; the first line has the names of its hosts. */
+export function groupLines({ hosts, subject, sections }: PlanGroup, style: Style): readonly string[] {
   const many = hosts.length === 1 ? '' : ` ${style.dim(`(${hosts.length} hosts, the same plan)`)}`;
   const lines = [`${hosts.map(style.bold).join(', ')}${many} ${style.dim(`· ${subjectText(subject)}`)}`];
   sections.forEach((section, index) => {
@@ -30,7 +30,7 @@ function groupText({ hosts, subject, sections }: PlanGroup, style: Style): strin
     if (before !== undefined && !(ENDS.has(before.kind) && ENDS.has(section.kind))) lines.push('');
     lines.push(...sectionLines(section, style));
   });
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 function subjectText(subject: PlanSubject): string {
@@ -109,21 +109,10 @@ function detailLines(detail: DetailView, style: Style): readonly string[] {
       return [`        ${style.red(detail.label)} ${detail.text}`];
     case 'field':
     case 'because':
-    case 'source':
     case 'edits-zone':
     case 'connection':
       return [`        ${style.dim(`${detail.label} ${detail.text}`)}`];
   }
-}
-
-/** The notes of hosts without changes; hosts with the same notes are printed together. */
-export function notesText(plans: readonly PlanBody[], style: Style): string {
-  return notesView(plans)
-    .map(({ hosts, notes }) => {
-      const names = `${hosts.shown.map(style.bold).join(', ')}${hosts.more === 0 ? '' : ` and ${hosts.more} more`}`;
-      return `${names} ${style.dim('· unchanged')}\n${noteLines(notes, style).join('\n')}\n`;
-    })
-    .join('\n');
 }
 
 function noteLines(notes: readonly PolicyNote[], style: Style): readonly string[] {
