@@ -9,6 +9,8 @@ const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH;
 
 const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
 
+const RAW = "show the differences of firewalld's XML files, too";
+
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
@@ -21,9 +23,7 @@ function journaled(command: Command): Command {
 
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
-  fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
-    .option('--details', DETAILS)
-    .addOption(formatOption())
+  shownAs(fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing'))
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -45,9 +45,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
       'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     )
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
-    .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
-    .addOption(formatOption())
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -111,6 +109,8 @@ function savedPlanCommands(program: Command, done: Done): void {
     .description('show a saved plan; reads only this file and its signatures')
     .argument('<file>', 'a file that "portfw plan --out" has written')
     .option('--details', DETAILS)
+    .addOption(formatOption())
+    .option('--raw', RAW)
     .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
     .option('--no-color', 'no colours')
     .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));
@@ -121,4 +121,9 @@ function savedPlanCommands(program: Command, done: Done): void {
     .requiredOption('--key <file>', 'the private key; FILE.pub for a key of the agent')
     .option('--name <name>', 'write FILE.NAME.sig instead of FILE.sig, beside the signatures of others')
     .action(async (file, flags) => done(await (await import('./commands/sign.ts')).sign(file, flags)));
+}
+
+/** The flags that say how a review is shown. */
+function shownAs(command: Command): Command {
+  return command.option('--details', DETAILS).addOption(formatOption()).option('--raw', RAW);
 }

@@ -42,7 +42,7 @@ export function savingOptions(
   const kept = notToOverwrite(out);
   if (kept !== null) throw new UsageError(kept, 'Name another file, or remove it');
   const looks = new Map<string, HostLook>();
-  const context: Partial<FleetContext> = { repeatable: true, look: (host, look) => void looks.set(host, look) };
+  const context: Partial<FleetContext> = { look: (host, look) => void looks.set(host, look) };
   const after = async ({ summary, context: made, files }: TakenRun, surface: RunSurface): Promise<void> => {
     const say = saying(flags, surface);
     if (summary.interrupted) {

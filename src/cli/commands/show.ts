@@ -17,7 +17,7 @@ interface ShowFlags extends ReviewFlags {
 export async function show(path: string, flags: ShowFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
   const file = await readSavedFile(path);
-  showReview(reviewOfSaved(file.saved), flags, terminal, `portfw show ${shellWord(terminalLine(path))}`);
+  await showReview(reviewOfSaved(file.saved), flags, terminal, `portfw show ${shellWord(terminalLine(path))}`);
   const { saved } = file;
   const lines = [
     '',

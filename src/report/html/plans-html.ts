@@ -3,6 +3,7 @@ import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
 import { type FlowFate, flowText, type ImpactPart, socketText } from '../impact-view.ts';
 import { countsText, type PlanGroup, type PlanSection, type PlanSubject, type PlansView } from '../plan-view.ts';
+import type { RawView } from '../raw-view.ts';
 import type { RoleView } from '../role-view.ts';
 import type { Shortened } from '../shortened.ts';
 import { accessTable } from './access-html.ts';
@@ -72,7 +73,20 @@ function sectionHtml(section: PlanSection): Html {
       return html`<ul class="notes">${section.notes.map(noteHtml)}</ul>`;
     case 'counts':
       return html``;
+    case 'raw': {
+      const on = section.hosts === null ? null : html` on ${namesHtml(section.hosts)}`;
+      return html`<section class="part"><h4>Files${on}</h4>${section.files.map(rawHtml)}</section>`;
+    }
   }
+}
+
+const LINE_CLASS: Readonly<Record<string, string>> = { '+': 'comes', '-': 'goes', '@': 'quiet' };
+
+/** A unified diff. */
+function rawHtml({ path, lines: { shown, more } }: RawView): Html {
+  const rest = more === 0 ? null : html`… and ${more} more lines`;
+  const lines = shown.map((line) => html`<span class="${LINE_CLASS[line[0]!] ?? ''}">${line}</span>\n`);
+  return html`<details><summary>${path}</summary><pre class="raw">${lines}${rest}</pre></details>`;
 }
 
 function part(title: string, items: readonly Html[]): Html {
