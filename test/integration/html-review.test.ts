@@ -92,7 +92,7 @@ async function violations(page: Page): Promise<string[]> {
 describe('the HTML review in Chromium', () => {
   it('shows the fleet: like hosts in a row, a column for each range of ports', async () => {
     const page = await open(FLEET);
-    expect(await page.title()).toMatch(/^Change review: \d+ of 24 hosts change\. /);
+    expect(await page.title()).toMatch(/^Change review: 24 hosts: \d+ to change, /);
     expect(await shown(page)).toBe('24 of 24 hosts shown, 31 of 31 columns of ports');
     // Six kinds, and the host that was refused.
     expect(await hostsOf(page)).toHaveLength(7);
@@ -196,7 +196,7 @@ describe('the HTML review in Chromium', () => {
     await fill(page, 'Peer', '192.0.2.0/23');
     expect(await marked().count()).toBeLessThan(office);
     await fill(page, 'Peer', '2001:db8::1');
-    expect(await page.locator('#grid td[class]:visible:not(.dim):not(.anybody)').count()).toBe(0);
+    expect(await page.locator('#grid td[class]:visible:not(.dim):not(.internet)').count()).toBe(0);
     await fill(page, 'Peer', 'anybody');
     expect(await marked().count()).toBeGreaterThan(0);
   });
@@ -410,7 +410,7 @@ const CONTRASTS = `(() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const page = getComputedStyle(document.documentElement).backgroundColor;
-  return ['anybody', 'some', 'opened', 'closed', 'narrowed', 'widened', 'changed'].flatMap((kind) => {
+  return ['internet', 'some', 'opened', 'closed', 'narrowed', 'widened', 'changed'].flatMap((kind) => {
     const cell = document.querySelector('#grid td.' + kind);
     if (cell === null) return [kind + ' is missing'];
     const ground = getComputedStyle(cell).backgroundColor;

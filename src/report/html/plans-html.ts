@@ -116,7 +116,6 @@ function detailHtml(detail: DetailView): Html {
     case 'field':
       return html`<li>${detail.label} <code>${detail.text}</code></li>`;
     case 'because':
-    case 'source':
     case 'edits-zone':
     case 'connection':
       return html`<li class="quiet">${detail.label} ${detail.text}</li>`;
