@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { collect, type Done, fleetCommand } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
+import { formatOption } from './review-formats.ts';
 
 const METRICS = 'write metrics for Prometheus to this file (*.prom, for the textfile collector of the node exporter)';
 
@@ -15,6 +16,7 @@ const ACCEPT_FORWARDING_STOP =
 export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--details', DETAILS)
+    .addOption(formatOption())
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -35,6 +37,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
     .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .addOption(formatOption())
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)

@@ -34,8 +34,8 @@ export interface FleetCommandOptions {
   readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
   /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
   readonly finished?: (summary: RunSummary) => string | null;
-  /** Shows the results of the hosts above the closing table; not with `--json`. */
-  readonly show?: (run: TakenRun, surface: RunSurface) => void;
+  /** Shows the results of the hosts above the closing table; not with `--json`. With a `--format`, all that is printed. */
+  readonly show?: (run: TakenRun, surface: RunSurface) => Promise<void>;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -118,8 +118,8 @@ export async function runOverFleet(
     const run = { summary, context: prepared.context, warnings: prepared.warnings };
     if (!finished(run, options, surface)) faults += 1;
     if (options.take === undefined && flags.json !== true) {
-      options.show?.(run, surface);
-      terminal.out(closingText(terminal, summary, durations));
+      await options.show?.(run, surface);
+      if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, durations));
     }
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
@@ -160,8 +160,14 @@ export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, com
   );
 }
 
+/** Whether the standard output is for one document. */
+function printsDocument({ format }: RunFlags): boolean {
+  return format !== undefined && format !== 'text';
+}
+
 async function openReport(terminal: Terminal, flags: RunFlags): Promise<Report> {
   if (flags.json === true) return new NdjsonReport(process.stdout, process.stderr);
+  if (printsDocument(flags)) return new PlainReport(process.stderr, flags.verbose);
   if (!terminal.isTty || process.env['TERM'] === 'dumb') return new PlainReport(process.stdout, flags.verbose);
   const { LiveReport } = await import('../report/terminal/live.ts');
   return new LiveReport(process.stdout, terminal.style, flags.verbose);

@@ -290,6 +290,8 @@ const result = z.strictObject(
   Object.fromEntries(eachOurKind((_, folder) => [folder, z.array(SETTINGS_SCHEMAS[folder])])),
 ) as unknown as z.ZodType<Mutable<PlannedState>>;
 
+const notes = z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() }));
+
 export const planSchema = z.strictObject({
   kind: z.literal('apply'),
   format: z.literal(PLAN_FORMAT),
@@ -303,9 +305,32 @@ export const planSchema = z.strictObject({
   disruption,
   impact,
   access,
-  notes: z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() })),
+  notes,
   nothingBecause: stringOrNull,
 });
+
+const rollbackSchema = z.strictObject({
+  kind: z.literal('rollback'),
+  format: z.literal(PLAN_FORMAT),
+  host: z.string(),
+  observedHash: z.string(),
+  generation: z.strictObject({
+    id: z.string(),
+    savedAt: z.string(),
+    savedBy: z.string(),
+    before: z.string(),
+    permanentHash: z.string(),
+  }),
+  changes: z.array(change),
+  disruption,
+  impact,
+  access,
+  notes,
+  nothingBecause: stringOrNull,
+});
+
+/** Any plan that people review. */
+export const reviewedPlanSchema = z.discriminatedUnion('kind', [planSchema, rollbackSchema]);
 
 /** A plan that was read, or why the text holds none: each problem with its place in the document. */
 export type PlanReading =

@@ -18,6 +18,11 @@ interface ApplyFlags extends PlanFlags, GuardFlags {
 /** `portfw apply INVENTORY [--yes | --dry-run]`. */
 export async function apply(sources: readonly string[], flags: ApplyFlags, version: string): Promise<number> {
   if (flags.dryRun === true) return plan(sources, flags, version);
+  if (flags.format !== undefined)
+    throw new UsageError(
+      '--format is for plans, and apply makes changes',
+      'Add --dry-run; or use --json for the events of the run as they come',
+    );
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -32,9 +37,9 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
     ...measured(flags.metrics, version),
     context: { guard, cutRevoked: flags.cutRevoked === true },
     // Where no host has changes, nothing was reviewed.
-    show: ({ summary, context }, { terminal }) => {
+    show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
-      if (!reviewed && input.plans.length > 0) showReview(input, flags, terminal, hint);
+      if (!reviewed && input.plans.length > 0) await showReview(input, flags, terminal, hint);
     },
     command: ({ terminal, report, interruption }, context) => ({
       kind: 'apply',
@@ -42,7 +47,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
         reviewed = true;
         if (flags.json === true) return true;
         await report.rest();
-        const { summary } = showReview(reviewOfRun('apply', planned, context), flags, terminal, hint);
+        const { summary } = await showReview(reviewOfRun('apply', planned, context), flags, terminal, hint);
         terminal.out('\n');
         if (flags.yes === true) return true;
         // The question stands below the numbers, also where the details are between them and the summary.

@@ -1,5 +1,6 @@
 import { runOverFleet } from '../fleet-command.ts';
 import { measured } from '../metrics-file.ts';
+import { requireOneFormat } from '../review-formats.ts';
 import { reviewOfRun } from '../review-of-run.ts';
 import type { RunFlags } from '../run-flags.ts';
 import { planCommand, showReview } from '../show-review.ts';
@@ -12,15 +13,17 @@ export interface PlanFlags extends RunFlags {
   readonly details?: boolean;
 }
 
-/** `portfw plan INVENTORY [--details] [--detailed-exitcode] [--metrics FILE]`. */
+/** `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--metrics FILE]`. */
 export function plan(sources: readonly string[], flags: PlanFlags, version: string): Promise<number> {
+  requireOneFormat(flags);
   return runOverFleet(sources, flags, {
     matrix: 'required',
     detailedExitCode: flags.detailedExitcode === true,
     ...measured(flags.metrics, version),
-    show: ({ summary, context }, { terminal }) => {
+    show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
-      if (input.plans.length > 0) showReview(input, flags, terminal, planCommand(sources, flags));
+      if (input.plans.length > 0 || flags.format !== undefined)
+        await showReview(input, flags, terminal, planCommand(sources, flags));
     },
     command: () => ({ kind: 'plan' }),
   });

@@ -116,7 +116,7 @@ function publishedOutcome(outcome: HostOutcome): PublishedOutcome {
 }
 
 /** Field by field, so that no other field of a failure is ever published. */
-function publishedFailure({ code, what, details, solve }: Failure): OutcomeOf<'failed'>['failure'] {
+export function publishedFailure({ code, what, details, solve }: Failure): OutcomeOf<'failed'>['failure'] {
   return { code, what, details, solve };
 }
 
