@@ -12,6 +12,13 @@ const DETAILS = 'show each change of each host below the summary; -v shows compl
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
+/** Adds the flags of a command that writes in the controller's journal. */
+function journaled(command: Command): Command {
+  return command
+    .option('--journal <file>', 'write the run to this journal instead of the one in your state folder')
+    .option('--no-journal', 'keep no journal of this run on this machine');
+}
+
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
@@ -24,7 +31,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .action(async (files, flags) =>
       done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags, version)),
     );
-  fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
+  journaled(fleetCommand(program, 'apply', 'configure the hosts as the matrix says'))
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
@@ -45,7 +52,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .action(async (files, flags) =>
       done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags, version)),
     );
-  fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
+  journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
       done(await (await import('./commands/confirm.ts')).confirmRuns(await inventorySources(files, flags), flags)),
@@ -54,10 +61,14 @@ export function changeCommands(program: Command, done: Done, version: string): v
     async (files, flags) =>
       done(await (await import('./commands/status.ts')).status(await inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
-    done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
-  );
-  fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
+  fleetCommand(program, 'history', 'list the generations saved on the hosts, or the runs in the journal')
+    .option('--runs', 'show the runs in the journal of this machine instead; contacts no host')
+    .option('--check', 'say whether anything is missing in the journals of this machine and of the hosts')
+    .option('--journal <file>', 'read this journal instead of the one in your state folder')
+    .action(async (files, flags) =>
+      done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
+    );
+  journaled(fleetCommand(program, 'rollback', 'restore a saved generation on the hosts'))
     .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
     .option(
       '--revert-after <time>',

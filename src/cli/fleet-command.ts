@@ -13,6 +13,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import { forksOf, type RunFlags } from './run-flags.ts';
+import type { OpenRunJournal } from './run-journal-file.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -31,6 +32,10 @@ export interface FleetCommandOptions {
   readonly context?: Partial<FleetContext>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
+  /** The name of a command that changes hosts, for the controller's journal; without it, the run is not written there. */
+  readonly journaledAs?: string;
+  /** Shows nothing while the run goes on. */
+  readonly quiet?: boolean;
   readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
   /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
   readonly finished?: (summary: RunSummary) => string | null;
@@ -63,7 +68,7 @@ export async function runOverFleet(
   if (prepared.warnings.length > 0 && options.take === undefined)
     terminal.error(wrapped(problemsText(prepared.warnings, terminal.errorStyle), terminal.errorWidth));
 
-  const report = await openReport(terminal, flags);
+  const report = options.quiet === true ? quietReport() : await openReport(terminal, flags);
   const interruption = listenForInterruption(
     (text) => report.say(text),
     (code) => process.exit(code),
@@ -108,15 +113,15 @@ export async function runOverFleet(
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
-    const context = { ...prepared.context, ...options.context, signal: interruption.signal };
-    const summary = await runFleet(options.command(surface, prepared.context), context, createHostOperations(), {
-      forks: forksOf(flags, ansibleConfig().settings),
-      leftOut: prepared.leftOut,
-      emit,
-    });
+    const given = { ...prepared.context, ...options.context, signal: interruption.signal };
+    const journal = await openRunJournal(options.journaledAs, flags.journal, given, report);
+    const command = options.command(surface, prepared.context);
+    const forks = forksOf(flags, ansibleConfig().settings);
+    const how = { forks, leftOut: prepared.leftOut, emit: journal.before(emit) };
+    const summary = await runFleet(command, journal.context, createHostOperations(), how);
     await report.rest();
     const run = { summary, context: prepared.context, warnings: prepared.warnings };
-    if (!finished(run, options, surface)) faults += 1;
+    if (!finished(run, options, surface) || journal.failed()) faults += 1;
     if (options.take === undefined && flags.json !== true) {
       await options.show?.(run, surface);
       if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, durations));
@@ -163,6 +168,22 @@ export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, com
 /** Whether the standard output is for one document. */
 function printsDocument({ format }: RunFlags): boolean {
   return format !== undefined && format !== 'text';
+}
+
+/** The controller's journal of a run that changes hosts; for another run, and with `--no-journal`, one that has nothing to do. */
+async function openRunJournal(
+  command: string | undefined,
+  given: string | false | undefined,
+  context: FleetContext,
+  report: Report,
+): Promise<OpenRunJournal> {
+  if (command === undefined || given === false) return { context, before: (emit) => emit, failed: () => false };
+  const { beginRunJournal } = await import('./run-journal-file.ts');
+  return beginRunJournal(command, given, context, (text) => report.say(text));
+}
+
+function quietReport(): Report {
+  return { event: () => undefined, say: (text) => process.stderr.write(`${text}\n`), rest: async () => undefined };
 }
 
 async function openReport(terminal: Terminal, flags: RunFlags): Promise<Report> {

@@ -34,6 +34,8 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly acceptLockout?: readonly string[];
   /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */
   readonly acceptForwardingStop?: readonly string[];
+  /** `--journal FILE`, or `false` for `--no-journal`: of commands that change hosts, and of `history`. */
+  readonly journal?: string | false;
   /** `false` for `--no-color`. */
   readonly color: boolean;
 }

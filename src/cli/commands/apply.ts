@@ -34,6 +34,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
   let reviewed = false;
   return runOverFleet(sources, flags, {
     matrix: 'required',
+    journaledAs: 'apply',
     ...measured(flags.metrics, version),
     context: { guard, cutRevoked: flags.cutRevoked === true },
     // Where no host has changes, nothing was reviewed.
