@@ -9,6 +9,8 @@ const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH;
 
 const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
 
+const RAW = "show the differences of firewalld's XML files, too";
+
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
@@ -24,6 +26,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--details', DETAILS)
     .addOption(formatOption())
+    .option('--raw', RAW)
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -45,6 +48,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .addOption(formatOption())
+    .option('--raw', RAW)
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)

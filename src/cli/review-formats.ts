@@ -12,13 +12,16 @@ export function formatOption(): Option {
   return new Option('--format <format>', 'print the review in this format, and nothing else').choices(REVIEW_FORMATS);
 }
 
-/** @throws UsageError when both `--format` and `--json` are given */
-export function requireOneFormat(flags: { readonly format?: string; readonly json?: boolean }): void {
+const REVIEW_JSON =
+  'Use --format json for the review as one document, or --json for the events of the run as they come';
+
+/** @throws UsageError when both `--format` and `--json` are given. @param which says what to use when */
+export function requireOneFormat(
+  flags: { readonly format?: string; readonly json?: boolean },
+  which: string = REVIEW_JSON,
+): void {
   if (flags.format !== undefined && flags.json === true)
-    throw new UsageError(
-      '--format cannot be used with --json',
-      'Use --format json for the review as one document, or --json for the events of the run as they come',
-    );
+    throw new UsageError('--format cannot be used with --json', which);
 }
 
 /** A review as a document; what writes it is loaded when it is needed. */

@@ -17,6 +17,8 @@ export interface ReviewFlags {
   readonly verbose: number;
   /** The details below the summary. */
   readonly details?: boolean;
+  /** The differences of the files, among the details. */
+  readonly raw?: boolean;
 }
 
 /**
@@ -46,8 +48,8 @@ export async function showReview(
 }
 
 /** Whether the details are to be shown below the summary. */
-export function wantsDetails({ details, verbose }: ReviewFlags): boolean {
-  return details === true || verbose > 0;
+export function wantsDetails({ details, raw, verbose }: ReviewFlags): boolean {
+  return details === true || raw === true || verbose > 0;
 }
 
 /** The command that plans the same hosts, as one can paste it. */

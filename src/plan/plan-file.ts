@@ -290,6 +290,11 @@ const result = z.strictObject(
   Object.fromEntries(eachOurKind((_, folder) => [folder, z.array(SETTINGS_SCHEMAS[folder])])),
 ) as unknown as z.ZodType<Mutable<PlannedState>>;
 
+const raw = z
+  .array(z.strictObject({ path: z.string(), before: stringOrNull, after: stringOrNull }))
+  .exactOptional()
+  .describe('with --raw: the files below /etc/firewalld that change');
+
 const notes = z.array(z.strictObject({ severity: z.enum(['info', 'warning']), code: z.string(), text: z.string() }));
 
 export const planSchema = z.strictObject({
@@ -307,6 +312,7 @@ export const planSchema = z.strictObject({
   access,
   notes,
   nothingBecause: stringOrNull,
+  raw,
 });
 
 const rollbackSchema = z.strictObject({
@@ -327,6 +333,7 @@ const rollbackSchema = z.strictObject({
   access,
   notes,
   nothingBecause: stringOrNull,
+  raw,
 });
 
 /** Any plan that people review. */

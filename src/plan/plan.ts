@@ -136,6 +136,17 @@ export interface PlanBody {
   readonly notes: readonly PolicyNote[];
   /** Why there is nothing to do; `null` if there are changes. */
   readonly nothingBecause: string | null;
+  /** The files that change, if they were asked for (`--raw`). */
+  readonly raw?: readonly RawFile[];
+}
+
+/** A file below /etc/firewalld, before and after a plan. */
+export interface RawFile {
+  /** Relative to /etc/firewalld. */
+  readonly path: string;
+  /** `null` if there is no such file. */
+  readonly before: string | null;
+  readonly after: string | null;
 }
 
 /**

@@ -36,7 +36,7 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
     matrix: 'required',
     journaledAs: 'apply',
     ...measured(flags.metrics, version),
-    context: { guard, cutRevoked: flags.cutRevoked === true },
+    context: { guard, cutRevoked: flags.cutRevoked === true, raw: flags.raw === true },
     // Where no host has changes, nothing was reviewed.
     show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);

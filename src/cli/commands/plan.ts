@@ -11,15 +11,18 @@ export interface PlanFlags extends RunFlags {
   /** The file to write metrics to. */
   readonly metrics?: string;
   readonly details?: boolean;
+  /** Add the differences of the files. */
+  readonly raw?: boolean;
 }
 
-/** `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--metrics FILE]`. */
+/** `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--raw] [--metrics FILE]`. */
 export function plan(sources: readonly string[], flags: PlanFlags, version: string): Promise<number> {
   requireOneFormat(flags);
   return runOverFleet(sources, flags, {
     matrix: 'required',
     detailedExitCode: flags.detailedExitcode === true,
     ...measured(flags.metrics, version),
+    context: { raw: flags.raw === true },
     show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
       if (input.plans.length > 0 || flags.format !== undefined)

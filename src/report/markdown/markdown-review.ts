@@ -1,6 +1,6 @@
 import { counted } from '../../core/lists.ts';
 import { oneLine } from '../clean.ts';
-import type { PlanGroup } from '../plan-view.ts';
+import type { PlanGroup, PlanSection } from '../plan-view.ts';
 import type { Review } from '../review.ts';
 import { grouped } from '../summary/alike.ts';
 import type { HostNames, PortsLine, SummaryRow, SummaryView, Verdict } from '../summary/summary-types.ts';
@@ -201,12 +201,28 @@ function opensText({ opens }: Verdict): string {
 function detailPieces(groups: readonly PlanGroup[]): readonly Piece[] {
   const changes = ({ sections }: PlanGroup): boolean => sections.some(({ kind }) => kind === 'counts');
   return [...groups.filter(changes), ...groups.filter((group) => !changes(group))].map((group): Piece => {
-    const { hosts } = group;
-    const [, ...lines] = groupLines(group, PLAIN_STYLE);
+    const { hosts, sections } = group;
+    const body = { ...group, sections: sections.filter(({ kind }) => kind !== 'raw') };
+    const [, ...lines] = groupLines(body, PLAIN_STYLE);
+    const blocks = [fenced(lines.map(signFirst), 'diff'), ...sections.flatMap(rawBlocks)];
     const title = names({ shown: hosts, count: hosts.length, more: 0 });
-    const block = fenced(lines.map(signFirst), 'diff');
-    return { text: `<details><summary>${title}</summary>\n\n${block}\n\n</details>\n`, hosts: hosts.length };
+    return {
+      text: `<details><summary>${title}</summary>\n\n${blocks.join('\n\n')}\n\n</details>\n`,
+      hosts: hosts.length,
+    };
   });
+}
+
+/** The files that change, as a patch. */
+function rawBlocks(section: PlanSection): readonly string[] {
+  if (section.kind !== 'raw') return [];
+  const { hosts, files } = section;
+  const on = hosts === null ? '' : ` on ${names({ shown: hosts, count: hosts.length, more: 0 })}`;
+  const lines = files.flatMap(({ lines: { shown, more } }) => [
+    ...shown,
+    ...(more === 0 ? [] : [` … and ${more} more lines`]),
+  ]);
+  return [`Files${on}:`, fenced(lines, 'diff')];
 }
 
 /** Moves the sign of a line to its beginning, where GitHub and GitLab colour it. */
