@@ -3,7 +3,7 @@ import type { Review } from '../report/review.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The forms in which a review is shown. */
-export const REVIEW_FORMATS = ['text', 'json', 'markdown', 'junit', 'sarif'] as const;
+export const REVIEW_FORMATS = ['text', 'json', 'markdown', 'html', 'junit', 'sarif'] as const;
 
 export type ReviewFormat = (typeof REVIEW_FORMATS)[number];
 
@@ -31,6 +31,8 @@ export async function reviewIn(format: Exclude<ReviewFormat, 'text'>, review: Re
       return (await import('../report/json/review-document.ts')).reviewDocument(review);
     case 'markdown':
       return (await import('../report/markdown/markdown-review.ts')).markdownReview(review);
+    case 'html':
+      return (await import('../report/html/html-review.ts')).htmlReview(review);
     case 'junit':
       return (await import('../report/junit/junit-review.ts')).junitReview(review);
     case 'sarif':

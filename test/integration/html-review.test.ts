@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import axe from 'axe-core';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { htmlReview } from '../../src/report/html/html-review.ts';
@@ -10,7 +10,6 @@ import type { ReviewInput } from '../../src/report/review-input.ts';
 import { reviewFleet, rollbackFleet } from '../helpers/review-fleet.ts';
 import { requireProgram } from '../set-up/provide.ts';
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FLEET = reviewFleet({ hosts: 24, ports: 30, kinds: 6, seed: 5 });
 const folder = mkdtempSync(join(tmpdir(), 'portfw-review-'));
 let browser: Browser;
@@ -82,7 +81,7 @@ const focused = (page: Page): Locator => page.locator(':focus');
 
 /** What axe-core finds, as text. */
 async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
+  await page.evaluate(axe.source);
   const found = (await page.evaluate('axe.run(document, { resultTypes: ["violations"] })')) as {
     violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
   };

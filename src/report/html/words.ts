@@ -1,5 +1,4 @@
 import type { Turn } from '../../plan/access-types.ts';
-import { comersText } from '../impact-view.ts';
 import type { HostNames } from '../summary/summary-types.ts';
 import { type Html, html } from './escape.ts';
 import type { AccessLine, GridCell } from './grid-view.ts';
@@ -29,11 +28,6 @@ export function cellClass({ turn, internet }: GridCell): string {
 export function whereText({ interface: name, classes, family, addresses }: AccessLine): string {
   const side = classes.length === 0 ? name : `${name} (${classes.join(', ')})`;
   return [side, ...(family === null ? [] : [family]), ...addresses].join(', ');
-}
-
-/** `anybody → 192.0.2.0/24`; once where nothing changes. */
-export function whoText({ turn, before, after }: Pick<AccessLine, 'turn' | 'before' | 'after'>): string {
-  return turn === 'same' ? comersText(after) : `${comersText(before)} → ${comersText(after)}`;
 }
 
 /** Names of hosts, each on its own for readers of any direction of writing. */
