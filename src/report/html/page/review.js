@@ -34,7 +34,7 @@
     if (last.includes('.')) {
       const v4 = readAddress(last);
       if (v4 === null) return null;
-      words = text.slice(0, -last.length) + `${(v4.value >> 16n).toString(16)}:${(v4.value & 0xffffn).toString(16)}`;
+      words = `${text.slice(0, -last.length)}${(v4.value >> 16n).toString(16)}:${(v4.value & 0xffffn).toString(16)}`;
     }
     const halves = words.split('::');
     if (halves.length > 2) return null;
