@@ -23,10 +23,7 @@ function journaled(command: Command): Command {
 
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
-  fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
-    .option('--details', DETAILS)
-    .addOption(formatOption())
-    .option('--raw', RAW)
+  shownAs(fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing'))
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -45,10 +42,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
       'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     )
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
-    .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
-    .addOption(formatOption())
-    .option('--raw', RAW)
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -87,4 +81,9 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .action(async (files, flags) =>
       done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
     );
+}
+
+/** The flags that say how a review is shown. */
+function shownAs(command: Command): Command {
+  return command.option('--details', DETAILS).addOption(formatOption()).option('--raw', RAW);
 }

@@ -8,6 +8,7 @@ import {
   ourFolderOf,
 } from '../firewalld/kinds/kinds.ts';
 import { isOurs } from '../firewalld/model.ts';
+import { withoutInterface } from '../firewalld/without-interface.ts';
 import type { RawFile } from './plan.ts';
 import type { Step } from './steps.ts';
 
@@ -30,7 +31,7 @@ export function rawFiles({ steps, files, before, after }: RawInput): readonly Ra
     if (step.kind !== 'edit-zone' || isOurs(step.zone)) return [];
     const path = `zones/${step.zone}.xml`;
     const text = texts.get(path) ?? null;
-    return [{ path, before: text, after: text === null ? null : step.interfaces.reduce(withoutInterface, text) }];
+    return [{ path, before: text, after: text === null ? null : released(text, step.interfaces) }];
   });
   const ours = eachOurKind((_, folder) =>
     [...touchedBy(steps, folder)].map(([name, byDaemon]): RawFile => {
@@ -78,10 +79,7 @@ function xmlOf<F extends OurFolder>(folder: F, layer: FirewalldConfig, name: str
   return item === undefined ? null : OUR_KINDS[folder].writeXml(item);
 }
 
-/** The text without the elements that bind an interface, as the host removes them (released.py). */
-function withoutInterface(text: string, name: string): string {
-  const quoted = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  const element = `<interface\\s+name\\s*=\\s*(?:"${quoted}"|'${quoted}')\\s*(?:/>|>\\s*</interface\\s*>)`;
-  const pattern = new RegExp(`<!--[\\s\\S]*?-->|(?:^|(?<=\\n))[ \\t]*${element}[ \\t]*\\r?\\n|${element}`, 'g');
-  return text.replace(pattern, (match) => (match.startsWith('<!--') ? match : ''));
+/** A foreign zone's file without interfaces; every other byte stays. */
+function released(text: string, interfaces: readonly string[]): string {
+  return interfaces.reduce((rest, name) => withoutInterface(rest, name) ?? rest, text);
 }
