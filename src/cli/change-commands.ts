@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { collect, type Done, fleetCommand, wholeNumber } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
+import { formatOption } from './review-formats.ts';
 
 const METRICS = 'write metrics for Prometheus to this file (*.prom, for the textfile collector of the node exporter)';
 
@@ -11,10 +12,18 @@ const DETAILS = 'show each change of each host below the summary; -v shows compl
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
+/** Adds the flags of a command that writes in the controller's journal. */
+function journaled(command: Command): Command {
+  return command
+    .option('--journal <file>', 'write the run to this journal instead of the one in your state folder')
+    .option('--no-journal', 'keep no journal of this run on this machine');
+}
+
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--details', DETAILS)
+    .addOption(formatOption())
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -25,7 +34,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
       const { plan } = await import('./commands/plan.ts');
       done(await plan(await inventorySources(files, flags), flags, version));
     });
-  fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
+  journaled(fleetCommand(program, 'apply', 'configure the hosts as the matrix says'))
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
@@ -38,6 +47,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
     .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .addOption(formatOption())
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -61,7 +71,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
 
 /** What is done about a change afterwards. */
 function laterCommands(program: Command, done: Done): void {
-  fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
+  journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
       done(await (await import('./commands/confirm.ts')).confirmRuns(await inventorySources(files, flags), flags)),
@@ -70,10 +80,14 @@ function laterCommands(program: Command, done: Done): void {
     async (files, flags) =>
       done(await (await import('./commands/status.ts')).status(await inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
-    done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
-  );
-  fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
+  fleetCommand(program, 'history', 'list the generations saved on the hosts, or the runs in the journal')
+    .option('--runs', 'show the runs in the journal of this machine instead; contacts no host')
+    .option('--check', 'say whether anything is missing in the journals of this machine and of the hosts')
+    .option('--journal <file>', 'read this journal instead of the one in your state folder')
+    .action(async (files, flags) =>
+      done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
+    );
+  journaled(fleetCommand(program, 'rollback', 'restore a saved generation on the hosts'))
     .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
     .option(
       '--revert-after <time>',
@@ -97,6 +111,7 @@ function savedPlanCommands(program: Command, done: Done): void {
     .description('show a saved plan; reads only this file and its signatures')
     .argument('<file>', 'a file that "portfw plan --out" has written')
     .option('--details', DETAILS)
+    .addOption(formatOption())
     .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
     .option('--no-color', 'no colours')
     .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));

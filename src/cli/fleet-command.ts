@@ -13,6 +13,7 @@ import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
 import { forksOf, type RunFlags } from './run-flags.ts';
+import type { OpenRunJournal } from './run-journal-file.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -39,11 +40,15 @@ export interface FleetCommandOptions {
   readonly after?: (taken: TakenRun, surface: RunSurface) => Promise<void>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
+  /** The name of a command that changes hosts, for the controller's journal; without it, the run is not written there. */
+  readonly journaledAs?: string;
+  /** Shows nothing while the run goes on. */
+  readonly quiet?: boolean;
   readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
   /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
   readonly finished?: (summary: RunSummary) => string | null;
-  /** Shows the results of the hosts above the closing table; not with `--json`. */
-  readonly show?: (run: TakenRun, surface: RunSurface) => void;
+  /** Shows the results of the hosts above the closing table; not with `--json`. With a `--format`, all that is printed. */
+  readonly show?: (run: TakenRun, surface: RunSurface) => Promise<void>;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -72,7 +77,7 @@ export async function runOverFleet(
   if (prepared.warnings.length > 0 && options.take === undefined)
     terminal.error(wrapped(problemsText(prepared.warnings, terminal.errorStyle), terminal.errorWidth));
 
-  const report = await openReport(terminal, flags);
+  const report = options.quiet === true ? quietReport() : await openReport(terminal, flags);
   const interruption = listenForInterruption(
     (text) => report.say(text),
     (code) => process.exit(code),
@@ -118,18 +123,18 @@ export async function runOverFleet(
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const added = { ...options.context, ...options.prepared?.(prepared, surface) };
-    const context = { ...prepared.context, ...added, signal: interruption.signal };
-    const summary = await runFleet(options.command(surface, prepared.context), context, createHostOperations(), {
-      forks: forksOf(flags, ansibleConfig().settings),
-      leftOut: prepared.leftOut,
-      emit,
-    });
+    const given = { ...prepared.context, ...added, signal: interruption.signal };
+    const journal = await openRunJournal(options.journaledAs, flags.journal, given, report);
+    const command = options.command(surface, prepared.context);
+    const forks = forksOf(flags, ansibleConfig().settings);
+    const how = { forks, leftOut: prepared.leftOut, emit: journal.before(emit) };
+    const summary = await runFleet(command, journal.context, createHostOperations(), how);
     await report.rest();
     const run = { ...prepared, summary };
-    if (!finished(run, options, surface)) faults += 1;
+    if (!finished(run, options, surface) || journal.failed()) faults += 1;
     if (options.take === undefined && flags.json !== true) {
-      options.show?.(run, surface);
-      terminal.out(closingText(terminal, summary, durations));
+      await options.show?.(run, surface);
+      if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, durations));
     }
     await options.after?.(run, surface);
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
@@ -171,8 +176,30 @@ export function requireConsent(flags: RunFlags & { readonly yes?: boolean }, com
   );
 }
 
+/** Whether the standard output is for one document. */
+function printsDocument({ format }: RunFlags): boolean {
+  return format !== undefined && format !== 'text';
+}
+
+/** The controller's journal of a run that changes hosts; for another run, and with `--no-journal`, one that has nothing to do. */
+async function openRunJournal(
+  command: string | undefined,
+  given: string | false | undefined,
+  context: FleetContext,
+  report: Report,
+): Promise<OpenRunJournal> {
+  if (command === undefined || given === false) return { context, before: (emit) => emit, failed: () => false };
+  const { beginRunJournal } = await import('./run-journal-file.ts');
+  return beginRunJournal(command, given, context, (text) => report.say(text));
+}
+
+function quietReport(): Report {
+  return { event: () => undefined, say: (text) => process.stderr.write(`${text}\n`), rest: async () => undefined };
+}
+
 async function openReport(terminal: Terminal, flags: RunFlags): Promise<Report> {
   if (flags.json === true) return new NdjsonReport(process.stdout, process.stderr);
+  if (printsDocument(flags)) return new PlainReport(process.stderr, flags.verbose);
   if (!terminal.isTty || process.env['TERM'] === 'dumb') return new PlainReport(process.stdout, flags.verbose);
   const { LiveReport } = await import('../report/terminal/live.ts');
   return new LiveReport(process.stdout, terminal.style, flags.verbose);

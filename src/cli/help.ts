@@ -78,7 +78,7 @@ Examples:
 `,
   apply: `
 Plans all hosts, shows what would change and asks; then changes them batch by batch, as "serial" in the playbook says.
-Without a terminal it needs --yes.
+Without a terminal it needs --yes. Who applied what is written to a journal (--journal, --no-journal).
 
 A plan is refused if it would cut portfw's own SSH or that of portfw_management; --accept-lockout HOST continues with that host.
 It is also refused if it would stop traffic that the host forwards now; --accept-forwarding-stop HOST continues.
@@ -121,8 +121,13 @@ Examples:
   portfw status inventory.yaml --limit web1 --json
 `,
   history: `
+Lists the generations that a rollback can return to. With --runs it shows who changed these hosts from this machine, and how it
+ended; with --check, whether the journals of this machine and of the hosts have all their lines (exit code 1 if not).
+
 Examples:
   portfw history inventory.yaml --limit web1
+  portfw history inventory.yaml --runs
+  portfw history inventory.yaml --check
 `,
   rollback: `
 Restores a saved firewalld configuration on each host and verifies it by hash. "portfw history" lists them.

@@ -123,6 +123,23 @@ export async function prepareRun(
   return { context, files, leftOut, warnings, questions, close: () => transport.close() };
 }
 
+/**
+ * The names of the hosts that a command over this inventory is for. It asks for nothing and contacts no host.
+ *
+ * @throws InputError, UsageError as {@link prepareRun}
+ */
+export async function hostsOfRun(sources: readonly string[], flags: RunFlags): Promise<readonly string[]> {
+  const { inventory, settings, problems } = await readFiles(
+    sources,
+    flags.playbook ?? null,
+    'optional',
+    await vaultFrom(flags),
+    flags,
+  );
+  if (inventory === null || problems.some(({ severity }) => severity === 'error')) throw new InputError(problems);
+  return chosenHosts(inventory, settings, flags, sources).hosts.map(({ name }) => name);
+}
+
 /** The managed hosts that `--limit` leaves, in the inventory's order, and those that it names in vain. */
 function chosenHosts(
   inventory: Inventory,

@@ -23,6 +23,7 @@ import {
 import { type Asked, ask, connect, probe, reloadSecondsOf } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 import { runProbes } from './probes.ts';
+import { auditOf } from './run-journal.ts';
 
 const ENTRIES_PAUSE_MS = 1_000;
 
@@ -53,6 +54,7 @@ export async function applyHost(
     plan,
     guard: guardOf(context),
     at: now.toISOString(),
+    audit: auditOf(context, plan),
   };
   const fails = await runProbes(job, context, 'before');
   if (fails !== null) return { kind: 'refused', failure: fails };

@@ -51,7 +51,10 @@ export function provedRun(
         const asked = await askAgain(run, connection, { operation: manual ? 'hold' : 'keep', id });
         if (asked.kind === 'failed') return giveUp(run, 'making permanent', asked.failure, changed);
         const { answer } = asked;
-        if (answer.kind === 'kept') return changed;
+        if (answer.kind === 'kept') {
+          noteUnwritten(answer, run);
+          return changed;
+        }
         if (answer.kind === 'held')
           return { kind: 'awaiting', plan: done.plan, generation: id, pending: answer.pending, reloads: done.reloads };
         if (answer.kind === 'failed') return failedOnHost(run, 'making permanent', answer);
@@ -83,6 +86,15 @@ async function lastly(connection: Connection, use: () => Promise<HostOutcome>): 
   } finally {
     await connection.close();
   }
+}
+
+/** Says that a kept run is not in the host's journal: the run itself is as it should be. */
+export function noteUnwritten(
+  { unwritten }: Extract<Answer, { kind: 'kept' }>,
+  { job, context }: Pick<GuardedRun, 'job' | 'context'>,
+): void {
+  if (unwritten !== null)
+    context.note(job.host, 'warning', `the change is in force, but not in the host's journal: ${unwritten}`);
 }
 
 function notReverted(because: string): Failure {

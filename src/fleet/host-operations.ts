@@ -3,8 +3,10 @@ import { setByText } from '../core/set-by.ts';
 import { rolesOf } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
 import { otherRun, otherRunText } from '../decide/other-runs.ts';
+import type { HostJournal } from '../host/answers.ts';
 import { probeInput } from '../roles/wanted.ts';
 import { setByOf } from '../settings/set-by.ts';
+import type { Connection } from '../transport/connection.ts';
 import { userText } from '../transport/set-options.ts';
 import { applyHost } from './apply-host.ts';
 import { cuttingRevoked } from './cut-revoked.ts';
@@ -127,17 +129,36 @@ function rootless(failure: Failure, { target, settings }: HostJob, { looked = []
   return { ...failure, details, shared: { what, own: '', solve } };
 }
 
-function history(job: HostJob, context: RunContext): Promise<HostOutcome> {
+function history(job: HostJob, context: RunContext, withJournal = false): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'reading history');
     const asked = await ask(connection, { operation: 'history' });
     if (asked.kind === 'failed')
       return { kind: 'failed', phase: 'reading history', failure: asked.failure, aftermath: { kind: 'untouched' } };
     const { answer } = asked;
-    if (answer.kind === 'history') return { kind: 'history', generations: answer.generations, pending: answer.pending };
-    if (answer.kind === 'absent') return { kind: 'history', generations: [], pending: [] };
+    const read = withJournal ? await journalOf(connection) : null;
+    if (read?.kind === 'failed')
+      return { kind: 'failed', phase: 'reading history', failure: read.failure, aftermath: { kind: 'untouched' } };
+    const journal = read === null ? {} : { journal: read.journal };
+    if (answer.kind === 'history')
+      return { kind: 'history', generations: answer.generations, pending: answer.pending, ...journal };
+    if (answer.kind === 'absent') return { kind: 'history', generations: [], pending: [], ...journal };
     return { kind: 'refused', failure: unexpected(answer.kind) };
   });
+}
+
+async function journalOf(
+  connection: Connection,
+): Promise<
+  { readonly kind: 'read'; readonly journal: HostJournal } | { readonly kind: 'failed'; readonly failure: Failure }
+> {
+  const asked = await ask(connection, { operation: 'journal' });
+  if (asked.kind === 'failed') return { kind: 'failed', failure: asked.failure };
+  const { answer } = asked;
+  if (answer.kind === 'journal') return { kind: 'read', journal: answer.journal };
+  if (answer.kind !== 'absent') return { kind: 'failed', failure: unexpected(answer.kind) };
+  const trouble = ['without firewalld it cannot be read'];
+  return { kind: 'read', journal: { texts: [], head: null, trouble } };
 }
 
 function noPlay(job: HostJob): Failure {

@@ -1,5 +1,6 @@
 import type { DecideContext, DecidedHost } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
+import type { JournalPlace } from '../host/requests.ts';
 import type { Matrix, Play } from '../matrix/matrix.ts';
 import type { HostPlan } from '../plan/plan.ts';
 import type { HostLook, SavedHost } from '../saved/saved-plan.ts';
@@ -24,6 +25,10 @@ export interface RunContext extends DecideContext {
   readonly holder: string;
   /** How to reach hosts that probes connect from and that are not in `jobs` (`--limit`). */
   readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
+  /** The saved plan that this run applies: its SHA-256, and whose keys have signed it. */
+  readonly plannedBy?: { readonly digest: string; readonly signers: readonly string[] };
+  /** The run in the controller's journal, and its first line there; absent if none is kept. */
+  readonly journal?: { readonly run: string; readonly at: JournalPlace };
   /** The logins under way on hosts that probes connect from, for the run as a whole. */
   readonly peerLogins: Gates;
   /** `--cut-revoked`: once a change is kept, flows that it revoked are ended. */
@@ -38,8 +43,6 @@ export interface RunContext extends DecideContext {
   readonly changedInputs?: readonly string[];
   /** Whether hosts whose saved plan is still right are changed although that of another host is not. */
   readonly onlyCurrent?: boolean;
-  /** The saved plan that is applied, and who has signed it; for the journals. */
-  readonly plannedBy?: { readonly digest: string; readonly signers: readonly string[] };
   /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;
@@ -76,7 +79,8 @@ export interface HostOperations {
   facts(job: HostJob, context: RunContext): Promise<HostOutcome>;
   detect(job: HostJob, context: RunContext): Promise<HostOutcome>;
   plan(job: HostJob, context: RunContext): Promise<PlannedHost>;
-  history(job: HostJob, context: RunContext): Promise<HostOutcome>;
+  /** @param journal whether to read the host's journal as well */
+  history(job: HostJob, context: RunContext, journal?: boolean): Promise<HostOutcome>;
   /** What is pending on the host, and how its last run ended. */
   status(job: HostJob, context: RunContext): Promise<HostOutcome>;
   /**

@@ -7,6 +7,7 @@ import {
   type GuardedRun,
   giveUp,
   guardOf,
+  noteUnwritten,
   settledByHost,
   standstill,
   startRun,
@@ -15,6 +16,7 @@ import {
 import { ask, connect, withConnection } from './host-session.ts';
 import { judgeRollback } from './judge-rollback.ts';
 import type { HostJob, RunContext } from './operations.ts';
+import { auditOf } from './run-journal.ts';
 
 /** The assumed reload time of a rollback, before it is measured. */
 const RELOAD_SECONDS = 10;
@@ -52,6 +54,7 @@ export function rollback(job: HostJob, context: RunContext, generation: string |
         generation: judged.generation,
         window: guardOf(context).windowSeconds,
         confirm: 'auto',
+        audit: auditOf(context, null),
         reloadSeconds: judged.reloadSeconds,
       });
       if (asked.kind === 'failed') {
@@ -127,7 +130,10 @@ async function prove(
     };
     const kept = await ask(connection, { operation: 'keep', id });
     if (kept.kind === 'failed') return await giveUp(run, 'verifying', kept.failure, outcome);
-    if (kept.answer.kind === 'kept') return outcome;
+    if (kept.answer.kind === 'kept') {
+      noteUnwritten(kept.answer, run);
+      return outcome;
+    }
     if (kept.answer.kind === 'settled') return settledByHost(run, 'verifying', kept.answer.aftermath);
     return await giveUp(run, 'verifying', unexpected(kept.answer.kind), outcome);
   } finally {

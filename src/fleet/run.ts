@@ -32,7 +32,7 @@ export type FleetCommand =
   | { readonly kind: 'detect' }
   | { readonly kind: 'plan' }
   | { readonly kind: 'apply'; readonly review: Review }
-  | { readonly kind: 'history' }
+  | { readonly kind: 'history'; readonly journal?: boolean }
   | { readonly kind: 'status' }
   | { readonly kind: 'confirm'; readonly verdict: 'keep' | 'revert' }
   | { readonly kind: 'rollback'; readonly generation: string | null };
@@ -164,7 +164,7 @@ class FleetRun {
       case 'detect':
         return this.#attempt(job, () => operations.detect(job, context), UNTOUCHED);
       case 'history':
-        return this.#attempt(job, () => operations.history(job, context), UNTOUCHED);
+        return this.#attempt(job, () => operations.history(job, context, command.journal), UNTOUCHED);
       case 'status':
         return this.#attempt(job, () => operations.status(job, context), UNTOUCHED);
       case 'confirm':

@@ -27,6 +27,11 @@ export async function apply(
   saved: OfSavedPlan | null = null,
 ): Promise<number> {
   if (flags.dryRun === true) return plan(sources, flags, version, saved);
+  if (flags.format !== undefined)
+    throw new UsageError(
+      '--format is for plans, and apply makes changes',
+      'Add --dry-run; or use --json for the events of the run as they come',
+    );
   requireConsent(flags, 'apply');
   const guard = guardSettings(flags);
   if (flags.cutRevoked === true && guard.confirm === 'manual')
@@ -40,12 +45,13 @@ export async function apply(
   return runOverFleet(sources, flags, {
     ...(saved === null ? {} : { prepared: saved.prepared }),
     matrix: 'required',
+    journaledAs: 'apply',
     ...measured(flags.metrics, version, saved?.plannedAt ?? null),
     context: { ...saved?.context, guard, cutRevoked: flags.cutRevoked === true },
     // Where no host has changes, nothing was reviewed.
-    show: ({ summary, context }, { terminal }) => {
+    show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
-      if (!reviewed && input.plans.length > 0) showReview(input, flags, terminal, hint);
+      if (!reviewed && input.plans.length > 0) await showReview(input, flags, terminal, hint);
     },
     command: ({ terminal, report, interruption }, context) => ({
       kind: 'apply',
@@ -53,7 +59,12 @@ export async function apply(
         reviewed = true;
         if (flags.json === true) return true;
         await report.rest();
-        const { summary } = showReview({ ...reviewOfRun('apply', planned, context), digest }, flags, terminal, hint);
+        const { summary } = await showReview(
+          { ...reviewOfRun('apply', planned, context), digest },
+          flags,
+          terminal,
+          hint,
+        );
         terminal.out('\n');
         if (flags.yes === true) return true;
         // The question stands below the numbers, also where the details are between them and the summary.

@@ -1,5 +1,6 @@
 import { type FleetCommandOptions, runOverFleet } from '../fleet-command.ts';
 import { measured } from '../metrics-file.ts';
+import { requireOneFormat } from '../review-formats.ts';
 import { reviewOfRun } from '../review-of-run.ts';
 import type { RunFlags } from '../run-flags.ts';
 import { type SaveFlags, savingOptions } from '../saving.ts';
@@ -22,7 +23,7 @@ export interface OfSavedPlan extends Required<Pick<FleetCommandOptions, 'context
 }
 
 /**
- * `portfw plan INVENTORY [--details] [--detailed-exitcode] [--metrics FILE] [--out FILE [--sign KEY]]`.
+ * `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--metrics FILE] [--out FILE [--sign KEY]]`.
  *
  * @param saved the saved plan that is compared with the hosts, for `apply FILE --dry-run`
  */
@@ -32,14 +33,15 @@ export function plan(
   version: string,
   saved: OfSavedPlan | null = null,
 ): Promise<number> {
+  requireOneFormat(flags);
   return runOverFleet(sources, flags, {
     matrix: 'required',
     detailedExitCode: flags.detailedExitcode === true,
     ...measured(flags.metrics, version, saved?.plannedAt ?? null),
-    show: ({ summary, context }, { terminal }) => {
+    show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
       const command = saved?.shownBy ?? planCommand(sources, flags);
-      if (input.plans.length > 0) showReview(input, flags, terminal, command);
+      if (input.plans.length > 0 || flags.format !== undefined) await showReview(input, flags, terminal, command);
     },
     command: () => ({ kind: 'plan' }),
     ...(saved === null

@@ -17,6 +17,7 @@ export function rollback(sources: readonly string[], flags: RollbackFlags): Prom
   const guard = guardSettings(flags);
   return runOverFleet(sources, flags, {
     matrix: 'optional',
+    journaledAs: 'rollback',
     context: { guard },
     confirm: async (hosts, { terminal, interruption }) => {
       if (flags.yes === true) return true;
