@@ -132,11 +132,7 @@ export async function runOverFleet(
     await report.rest();
     const run = { ...prepared, summary };
     if (!finished(run, options, surface) || journal.failed()) faults += 1;
-    if (options.take === undefined && flags.json !== true) {
-      await options.show?.(run, surface);
-      if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, durations));
-    }
-    await options.after?.(run, surface);
+    await showResults(run, flags, options, surface, durations);
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();
@@ -144,6 +140,22 @@ export async function runOverFleet(
     process.removeListener('uncaughtException', onFault);
     interruption.dispose();
   }
+}
+
+/** Shows the results of the hosts, and does what is left to do. */
+async function showResults(
+  run: TakenRun,
+  flags: RunFlags,
+  options: FleetCommandOptions,
+  surface: RunSurface,
+  durations: ReadonlyMap<string, number>,
+): Promise<void> {
+  const { terminal } = surface;
+  if (options.take === undefined && flags.json !== true) {
+    await options.show?.(run, surface);
+    if (!printsDocument(flags)) terminal.out(closingText(terminal, run.summary, durations));
+  }
+  await options.after?.(run, surface);
 }
 
 /** Hands on the result of a run. @returns whether what is to be done with it went well */
