@@ -66,7 +66,8 @@ export function savingOptions(
   return { context, after };
 }
 
-/** Where to say something below the results: beside events, it goes to the error output. */
+/** Where to say something below the results: beside a document or events, it goes to the error output. */
 function saying(flags: RunFlags, { terminal }: RunSurface): (text: string) => void {
-  return (text) => (flags.json === true ? terminal.error(text) : terminal.out(text));
+  const out = flags.json !== true && flags.format === undefined;
+  return (text) => (out ? terminal.out(text) : terminal.error(text));
 }

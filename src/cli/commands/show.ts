@@ -25,7 +25,9 @@ export async function show(path: string, flags: ShowFlags): Promise<number> {
     `Digest: ${saved.digest}`,
     ...(await signatureLines(file)),
   ];
-  terminal.out(await toWidth(`${lines.join('\n')}\n`, terminal.width));
+  // A document stands alone.
+  if (flags.format !== undefined) terminal.error(await toWidth(`${lines.slice(1).join('\n')}\n`, terminal.errorWidth));
+  else terminal.out(await toWidth(`${lines.join('\n')}\n`, terminal.width));
   return EXIT.done;
 }
 
