@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { planSchema } from '../../plan/plan-file.ts';
+import { reviewedPlanSchema } from '../../plan/plan-file.ts';
 import { EVENT_FORMAT } from './event-format.ts';
 import { hostFacts } from './facts-schema.ts';
 import { holder, runEnd, unfinishedRun } from './run-schema.ts';
@@ -145,7 +145,7 @@ const summarised = z.object({
   cut: cut.exactOptional(),
 });
 
-const plan = planSchema.meta({ id: 'plan', description: 'the plan of a host, with a format of its own' });
+const plan = reviewedPlanSchema.meta({ id: 'plan', description: 'the plan of a host, with a format of its own' });
 
 const leftOut = z
   .object({
