@@ -50,13 +50,23 @@ export function changeCommands(program: Command, done: Done, version: string): v
   fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
     done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'rollback', 'restore a saved generation on the hosts')
-    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
+  fleetCommand(
+    program,
+    'rollback',
+    'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
+  )
+    .option(
+      '--to <generation>',
+      'the generation (see "portfw history"); without it, the newest that differs from the current state',
+    )
     .option(
       '--revert-after <time>',
       'restore the current state automatically unless the rollback is kept within this time (60s)',
     )
     .option('-y, --yes', 'roll back without asking')
+    .option('--dry-run', 'only show what the rollback would change')
+    .option('--details', 'show every change below the summary')
+    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
       '--accept-lockout <host>',
       'continue with this host although the generation would cut SSH; a host name; may be repeated',

@@ -48,6 +48,7 @@ const reason = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
+  z.strictObject({ kind: z.literal('generation'), id: z.string(), savedAt: z.string() }),
 ]);
 const reasons = z.array(reason.meta({ id: 'reason', description: 'why something is in the configuration' }));
 
@@ -94,7 +95,14 @@ const change = z.discriminatedUnion('kind', [
     layers,
     reasons,
   }),
-  z.strictObject({ kind: z.literal('stray'), zone: z.string(), field: stray, value: z.string(), layers }),
+  z.strictObject({
+    kind: z.literal('stray'),
+    action: z.literal('add').exactOptional(),
+    zone: z.string(),
+    field: stray,
+    value: z.string(),
+    layers,
+  }),
   z.strictObject({
     kind: z.literal('ipset-entries'),
     ipset: z.string(),

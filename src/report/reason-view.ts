@@ -38,6 +38,8 @@ function reasonText(reason: Reason): string {
       return `${reason.classes.join(' and ')} is ${reason.given}`;
     case 'peers':
       return `peer set "${reason.set}" is ${reason.from}`;
+    case 'generation':
+      return `generation ${reason.id}, saved ${reason.savedAt}, has it so`;
   }
 }
 

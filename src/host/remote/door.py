@@ -401,7 +401,14 @@ SCHEMA = {
     "keep": OF_A_RUN,
     "confirm": {"id": maybe(RUN)},
     "settle": {"id": RUN, "why": NOTE},
-    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto"), reloadSeconds=number(0, 3600)),
+    "rollback": dict(
+        BEGINNING,
+        generation=RUN,
+        observedHash=maybe(HASH),
+        permanentHash=HASH,
+        confirm=one_of("auto"),
+        reloadSeconds=number(0, 3600),
+    ),
     "cut-flows": {"holder": LINE, "flows": list_of(FLOW, 10000)},
     "rehearse": {
         "starts": FLAG,
@@ -414,6 +421,7 @@ SCHEMA = {
         "ways": list_of(WAY, 64),
         "listen": list_of(ONE_PORT, 64),
     },
+    "look-rollback": {"generation": maybe(RUN)},
     "rehearse-rollback": {"generation": maybe(RUN), "ways": list_of(WAY, 64), "listen": list_of(ONE_PORT, 64)},
     "history": {},
     "status": {},

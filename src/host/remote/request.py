@@ -16,7 +16,13 @@ OPERATIONS = {
     "cut-flows": cut_flows,
 }
 # Read-only operations; they take no lock.
-QUESTIONS = {"history": history, "status": status, "rehearse": rehearse, "rehearse-rollback": rehearse_rollback}
+QUESTIONS = {
+    "history": history,
+    "status": status,
+    "rehearse": rehearse,
+    "look-rollback": look_rollback,
+    "rehearse-rollback": rehearse_rollback,
+}
 
 
 class Interrupted(Exception):

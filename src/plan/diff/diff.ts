@@ -1,4 +1,5 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
 import type { Change } from '../plan.ts';
@@ -10,13 +11,18 @@ export interface DiffInput {
   readonly desired: DesiredFirewalld;
   readonly observed: ObservedFirewalld;
   readonly facts: Pick<RunningFirewalld, 'defaultZone' | 'networkManager'>;
+  /**
+   * The saved configuration that a rollback restores: what others had added to portfw zones comes back, and what they have
+   * added since goes, bans too.
+   */
+  readonly restored?: FirewalldConfig;
 }
 
 /**
  * The only comparison of the observed with the desired firewalld: a reviewer reads its result, and the steps are made
  * for it. The verification after an apply makes it again, from new facts.
  */
-export function differences({ desired, observed, facts }: DiffInput): readonly Change[] {
+export function differences({ desired, observed, facts, restored }: DiffInput): readonly Change[] {
   const { permanent, runtime } = observed;
   const definitions = definitionChanges(desired, permanent, runtime);
   const deleted = definitions.flatMap(({ action, object, name }) =>
@@ -32,6 +38,7 @@ export function differences({ desired, observed, facts }: DiffInput): readonly C
       defaultZone: facts.defaultZone,
       zoneFiles: observed.zoneFiles,
       connections: facts.networkManager,
+      ...(restored === undefined ? {} : { restored }),
     }),
   ];
 }

@@ -1,5 +1,5 @@
 import type { RunSummary } from '../../fleet/events.ts';
-import type { HostPlan } from '../../plan/plan.ts';
+import type { ReviewedPlan } from '../../plan/plan.ts';
 import { detectText } from './detect-text.ts';
 import { factsText } from './facts-text.ts';
 import { historyText } from './history-text.ts';
@@ -19,9 +19,9 @@ export interface ResultsOptions {
 export function resultsText(summary: RunSummary, options: ResultsOptions): string {
   const { style } = options;
   const texts: string[] = [];
-  const plans: HostPlan[] = [];
+  const plans: ReviewedPlan[] = [];
   /** Hosts without changes in an apply. Their plans were not reviewed, so their notes were not shown yet. */
-  const noted: HostPlan[] = [];
+  const noted: ReviewedPlan[] = [];
   const alike = undecided(summary, style);
   for (const [host, outcome] of summary.outcomes) {
     switch (outcome.kind) {
