@@ -140,6 +140,7 @@ function toolCommands(program: Command, done: Done, version: string): void {
     .description('print the script that limits an account to what portfw runs with sudo')
     .argument('<account>', 'the account that portfw logs in as')
     .option('--password', 'sudo asks for the password of the account')
+    .option('--planner <account>', 'another account, which may only plan, for example that of a pipeline')
     .action(async (account, flags) => done((await import('./commands/sudoers.ts')).sudoers(account, flags, version)));
 
   program

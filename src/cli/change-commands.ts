@@ -6,12 +6,15 @@ const METRICS = 'write metrics for Prometheus to this file (*.prom, for the text
 
 const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH; a host name; may be repeated';
 
+const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
+
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
+    .option('--details', DETAILS)
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -30,6 +33,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
       'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     )
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
+    .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
@@ -65,7 +69,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
     )
     .option('-y, --yes', 'roll back without asking')
     .option('--dry-run', 'only show what the rollback would change')
-    .option('--details', 'show every change below the summary')
+    .option('--details', DETAILS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
       '--accept-lockout <host>',

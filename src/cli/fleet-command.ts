@@ -31,9 +31,11 @@ export interface FleetCommandOptions {
   readonly context?: Partial<FleetContext>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
-  readonly command: (surface: RunSurface) => FleetCommand;
+  readonly command: (surface: RunSurface, context: PreparedRun['context']) => FleetCommand;
   /** Called with the result of the run. @returns what went wrong, which makes the exit code 1; `null` if nothing did */
   readonly finished?: (summary: RunSummary) => string | null;
+  /** Shows the results of the hosts above the closing table; not with `--json`. */
+  readonly show?: (run: TakenRun, surface: RunSurface) => void;
   /** Takes what came out, instead of showing the warnings about the files and the results of the hosts. */
   readonly take?: (taken: TakenRun) => void;
 }
@@ -107,15 +109,18 @@ export async function runOverFleet(
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
     const context = { ...prepared.context, ...options.context, signal: interruption.signal };
-    const summary = await runFleet(options.command(surface), context, createHostOperations(), {
+    const summary = await runFleet(options.command(surface, prepared.context), context, createHostOperations(), {
       forks: forksOf(flags, ansibleConfig().settings),
       leftOut: prepared.leftOut,
       emit,
     });
     await report.rest();
-    if (!finished(summary, options, terminal)) faults += 1;
-    if (options.take !== undefined) options.take({ summary, context: prepared.context, warnings: prepared.warnings });
-    else if (flags.json !== true) terminal.out(closingText(terminal, summary, durations, flags.verbose));
+    const run = { summary, context: prepared.context, warnings: prepared.warnings };
+    if (!finished(run, options, surface)) faults += 1;
+    if (options.take === undefined && flags.json !== true) {
+      options.show?.(run, surface);
+      terminal.out(closingText(terminal, summary, durations));
+    }
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();
@@ -125,21 +130,17 @@ export async function runOverFleet(
   }
 }
 
-/** @returns whether what is to be done with the result went well */
-function finished(summary: RunSummary, options: FleetCommandOptions, terminal: Terminal): boolean {
-  const wrong = options.finished?.(summary) ?? null;
+/** Hands on the result of a run. @returns whether what is to be done with it went well */
+function finished(run: TakenRun, options: FleetCommandOptions, { terminal }: RunSurface): boolean {
+  options.take?.(run);
+  const wrong = options.finished?.(run.summary) ?? null;
   if (wrong !== null) terminal.error(`${terminal.errorStyle.red('error')}: ${wrong}\n`);
   return wrong === null;
 }
 
 /** What stands below a run: the results, and the table of all hosts. */
-function closingText(
-  { style, width }: Terminal,
-  summary: RunSummary,
-  durations: ReadonlyMap<string, number>,
-  verbosity: number,
-): string {
-  const results = wrapped(resultsText(summary, { style, verbosity }), width);
+function closingText({ style, width }: Terminal, summary: RunSummary, durations: ReadonlyMap<string, number>): string {
+  const results = wrapped(resultsText(summary, style), width);
   return `\n${results === '' ? '' : `${results}\n`}${closingTable(summary, durations, { style, width })}`;
 }
 

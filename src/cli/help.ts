@@ -158,6 +158,7 @@ Examples:
   portfw sudoers ops                          to read it
   portfw sudoers ops | ssh root@web1 sh
   portfw sudoers ops --password               sudo asks for the password of ops
+  portfw sudoers ops --planner ci             ci may plan too, and never change a host
 `,
   completion: `
 Examples:

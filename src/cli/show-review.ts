@@ -1,7 +1,11 @@
-import { reviewOf } from '../report/review.ts';
+import { shellWord } from '../core/shell-word.ts';
+import { terminalLine } from '../core/terminal-text.ts';
+import { type Review, reviewOf } from '../report/review.ts';
 import type { ReviewInput } from '../report/review-input.ts';
 import { plansText } from '../report/terminal/plan-text.ts';
+import { summaryText } from '../report/terminal/summary-text.ts';
 import { wrapped } from '../report/terminal/wrap.ts';
+import type { RunFlags } from './run-flags.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags that say how a review is shown. */
@@ -12,9 +16,35 @@ export interface ReviewFlags {
   readonly details?: boolean;
 }
 
-/** Shows a review on the standard output: the one place that chooses among the formats. */
-export function showReview(input: ReviewInput, flags: ReviewFlags, terminal: Terminal): void {
-  const extent = flags.verbose > 0 ? 'full' : 'short';
-  const { input: shown } = reviewOf(input, extent);
-  terminal.out(wrapped(plansText(shown.plans, { style: terminal.style, verbosity: flags.verbose }), terminal.width));
+/**
+ * Shows a review on the standard output: the one place that chooses among the formats.
+ *
+ * @param command what shows the details if it is run with `--details`, such as `portfw plan inventory.yaml`; `null` for none
+ */
+export function showReview(input: ReviewInput, flags: ReviewFlags, terminal: Terminal, command: string | null): Review {
+  const detailed = wantsDetails(flags);
+  const review = reviewOf(input, flags.verbose > 0 ? 'full' : 'short');
+  const { style, width } = terminal;
+  const details = detailed || command === null ? null : `${command} --details`;
+  terminal.out(`\n${summaryText(review.summary, { style, width, details })}`);
+  if (detailed) terminal.out(`\n${wrapped(plansText(input.plans, { style, verbosity: flags.verbose }), width)}`);
+  return review;
+}
+
+/** Whether the details are to be shown below the summary. */
+export function wantsDetails({ details, verbose }: ReviewFlags): boolean {
+  return details === true || verbose > 0;
+}
+
+/** The command that plans the same hosts, as one can paste it. */
+export function planCommand(
+  sources: readonly string[],
+  { limit, playbook }: Pick<RunFlags, 'limit' | 'playbook'>,
+): string {
+  const words = [
+    ...sources,
+    ...(limit === undefined ? [] : ['--limit', limit]),
+    ...(playbook === undefined ? [] : ['--playbook', playbook]),
+  ];
+  return ['portfw plan', ...words.map((word) => shellWord(terminalLine(word)))].join(' ');
 }

@@ -19,8 +19,9 @@ import type { RollbackPlan } from '../plan/plan.ts';
 import type { Rehearsal, TrialWay } from '../plan/rehearsal.ts';
 import { readKernels } from '../plan/rehearsed-kernels.ts';
 import type { PolicyNote } from '../policy/desired.ts';
+import { mapInterfaces } from '../policy/interfaces.ts';
 import { hostPeers } from '../settings/addresses-of-hosts.ts';
-import type { DecideContext, DecidedHost } from './decide.ts';
+import { boundInterfaces, type DecideContext, type DecidedHost } from './decide.ts';
 import { runNotes } from './run-notes.ts';
 import { usableFirewalld } from './usable-firewalld.ts';
 
@@ -66,6 +67,13 @@ export function rollbackGround(facts: HostFacts): RollbackGround {
   return { kind: 'ground', firewalld, observed: observedFirewalld(firewalld), trouble: usable.refusal.what };
 }
 
+/** What is known of a host before its rollback is decided. */
+export interface SeenForRollback {
+  readonly facts: HostFacts;
+  readonly ground: Extract<RollbackGround, { kind: 'ground' }>;
+  readonly look: GenerationLook;
+}
+
 /**
  * Facts and a saved generation → the plan of a rollback. Pure.
  *
@@ -73,16 +81,15 @@ export function rollbackGround(facts: HostFacts): RollbackGround {
  */
 export function decideRollback(
   job: DecidedHost,
-  facts: HostFacts,
-  ground: Extract<RollbackGround, { kind: 'ground' }>,
-  look: GenerationLook,
+  { facts, ground, look }: SeenForRollback,
   context: DecideContext,
   dialled: Dialled | null,
 ): FirstRollbackDecision {
   const { firewalld, observed, trouble } = ground;
-  const input: RollbackInput = { host: job.host, facts, firewalld, observed, look, notes: runNotes(facts) };
+  const classes = classesOf(job, facts, observed);
+  const input: RollbackInput = { host: job.host, facts, firewalld, observed, look, classes, notes: runNotes(facts) };
   const made = draftRollback(input);
-  if (look.same) return { kind: 'same', plan: made.plan };
+  if (look.same) return { kind: 'same', plan: withRollbackConsequences(made, input, null, null) };
   const peers = hostPeers(job.settings, context.inventory, context.settings);
   const management = job.settings.management.map((given) => ({ given, addresses: peers.addressesOf([given]) }));
   const { ways } = waysOf(facts, management, dialled);
@@ -96,6 +103,16 @@ export function decideRollback(
     decide: (rehearsal) =>
       rehearsal.kind === 'rehearsed' ? proved(draft, rehearsal) : unproved(draft, rehearsal, rehearsal.why),
   };
+}
+
+/** The interface classes, as the inventory maps them now. What it refuses is for an apply to say. */
+function classesOf(
+  { settings }: DecidedHost,
+  facts: HostFacts,
+  observed: ObservedFirewalld,
+): ReadonlyMap<string, readonly string[]> {
+  const { interfaces } = mapInterfaces(settings, facts.interfaces, boundInterfaces(observed));
+  return new Map([...interfaces].map(([name, { classes }]) => [name, [...classes].sort()]));
 }
 
 interface Draft {

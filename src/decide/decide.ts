@@ -26,7 +26,7 @@ import type { HostPlan } from '../plan/plan.ts';
 import type { Rehearsal, TrialWay } from '../plan/rehearsal.ts';
 import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
 import { reloadOf } from '../plan/steps.ts';
-import { buildDesired } from '../policy/build-desired.ts';
+import { buildDesired, type PolicyOutcome } from '../policy/build-desired.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
 import { detectRoles } from '../roles/detect.ts';
 import type { RoleFindings } from '../roles/findings.ts';
@@ -171,7 +171,7 @@ function planOf(ground: Ground, dialled: Dialled | null): FirstDecision {
   });
   if (outcome.kind === 'refused') return refusedBy(outcome.refusals);
   const { desired } = outcome;
-  const input = inputOf(ground, desired, outcome.notes);
+  const input = inputOf(ground, outcome);
   const made = draftPlan(input);
   const against = [
     // First: without the deleted objects, the proof could fail for that very reason.
@@ -200,8 +200,7 @@ function planOf(ground: Ground, dialled: Dialled | null): FirstDecision {
   };
 }
 
-/** @param notes what the policy has to say of the desired configuration */
-function inputOf(ground: Ground, desired: DesiredFirewalld, notes: readonly PolicyNote[]): PlanInput {
+function inputOf(ground: Ground, { desired, notes, losses }: Extract<PolicyOutcome, { kind: 'desired' }>): PlanInput {
   const { job, play, facts, usable, findings } = ground;
   const { firewalld, observed, ensure } = usable;
   const warnings = findings.warnings.map((text): PolicyNote => ({ severity: 'warning', code: 'roles', text }));
@@ -212,6 +211,7 @@ function inputOf(ground: Ground, desired: DesiredFirewalld, notes: readonly Poli
     facts: firewalld,
     observed,
     desired,
+    losses,
     remembered: facts.remembered,
     live: facts,
     ...(ensure === null ? {} : { ensure }),
@@ -321,7 +321,7 @@ function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): 
 }
 
 /** The interfaces in the files of portfw zones, whether they exist now or not. */
-function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
+export function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
   const ours = [...permanent.zones.values()].filter(({ name }) => isOurs(name));
   return new Map(ours.flatMap((zone) => zone.interfaces.map((name) => [name, zone.name] as const)));
 }

@@ -230,5 +230,16 @@ export async function ask(connection: Connection, request: Request): Promise<Ask
         solve: 'check the names and texts that it quotes; if they are right, report this as a bug of portfw',
       },
     };
+  if (answer.kind === 'plan-only')
+    return {
+      kind: 'failed',
+      mayHaveRun: false,
+      failure: {
+        code: 'plan-only',
+        what: 'this account may only plan on this host',
+        details: ['its sudo is limited by "portfw sudoers" with --planner'],
+        solve: 'log in as the account that may change the host (ansible_user, or -u)',
+      },
+    };
   return { kind: 'answer', answer };
 }

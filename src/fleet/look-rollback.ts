@@ -123,7 +123,7 @@ async function decideWithGeneration(
   const { look } = answer;
   if (generation !== null && look.generation.id !== generation)
     return { kind: 'refused', failure: unexpected('another generation') };
-  const decision = decideRollback(job, facts, ground, look, context, dialledOf(connection));
+  const decision = decideRollback(job, { facts, ground, look }, context, dialledOf(connection));
   if (decision.kind !== 'to-rehearse') return decision;
   context.phase(job.host, 'rehearsing');
   const { packets } = decision;

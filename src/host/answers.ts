@@ -76,6 +76,8 @@ export type Answer =
   | { readonly kind: 'failed'; readonly step: string; readonly why: string; readonly aftermath: HostAftermath }
   /** The host's program refuses the request (door.py); nothing was done. */
   | { readonly kind: 'refused'; readonly why: string }
+  /** The account may only plan (`portfw sudoers --planner`); nothing was done. */
+  | { readonly kind: 'plan-only' }
   | { readonly kind: 'unreadable'; readonly why: string };
 
 const SECTION = 'answer';
@@ -176,6 +178,8 @@ function read(answer: JsonObject): Answer {
       return { kind, reason: line('reason') };
     case 'refused':
       return { kind, why: line('why') };
+    case 'plan-only':
+      return { kind };
     case 'failed':
       return { kind, step: line('step'), why: line('why'), aftermath: aftermath(answer.object('aftermath')) };
     default:

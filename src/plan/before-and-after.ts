@@ -1,9 +1,9 @@
-import { type Filter, filterOf, type KernelFilter } from '../firewalld/filter/dispatch.ts';
+import { type Filter, filterOf, type KernelFilter, zoneNamed } from '../firewalld/filter/dispatch.ts';
 import type { FilterFacts } from '../firewalld/filter/facts.ts';
 import { IpsetRanges } from '../firewalld/filter/ipset-ranges.ts';
 import { eachKind, emptyLayer, type FirewalldConfig } from '../firewalld/kinds/kinds.ts';
 import type { PolicyConfig } from '../firewalld/kinds/policy.ts';
-import type { ZoneConfig } from '../firewalld/kinds/zone.ts';
+import { EMPTY_ZONE, type ZoneConfig } from '../firewalld/kinds/zone.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { confValue, dispatchOf, keepsOnReload } from '../firewalld/stock.ts';
@@ -68,6 +68,24 @@ export function filtersOf(input: FiltersInput): Filters {
         ? filter(rebound(wanted, homes), atBoot, kernels?.running)
         : null,
   };
+}
+
+/** The same host while firewalld does not run: everything gets in. */
+export function unfiltered(filter: Filter): Filter {
+  const { config, defaultZone } = filter;
+  const open = (zone: ZoneConfig): [string, ZoneConfig] => [
+    zone.name,
+    {
+      ...EMPTY_ZONE,
+      name: zone.name,
+      short: zone.short,
+      description: zone.description,
+      interfaces: zone.interfaces,
+      target: 'ACCEPT',
+    },
+  ];
+  const zones = [...config.zones.values(), ...(config.zones.has(defaultZone) ? [] : [zoneNamed(defaultZone, config)])];
+  return filterOf({ ...filter, config: { ...config, zones: new Map(zones.map(open)) }, policies: [] }, filter.sets);
 }
 
 type Around = Pick<Filter, 'policies' | 'defaultZone' | 'dispatch'>;

@@ -4,16 +4,19 @@ import { eachOurKind } from '../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
 import { keepsOnReload } from '../firewalld/stock.ts';
 import type { DesiredFirewalld, PolicyNote } from '../policy/desired.ts';
+import type { Losses } from '../policy/losses.ts';
 import type { RoleAssignment } from '../roles/findings.ts';
+import { accessOf } from './access.ts';
 import { NO_ACCESS } from './access-types.ts';
-import type { Filters } from './before-and-after.ts';
+import { type Filters, unfiltered } from './before-and-after.ts';
 import { differences } from './diff/diff.ts';
 import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
 import { type ImpactFacts, impactOf } from './impact/impact.ts';
+import { ReachPair } from './impact/reach-pair.ts';
 import { NO_IMPACT } from './impact-types.ts';
 import { reloadNotes } from './notes/reload-notes.ts';
 import { type Change, type HostPlan, PLAN_FORMAT } from './plan.ts';
-import type { Rehearsal } from './rehearsal.ts';
+import type { Rehearsal, RehearsedName } from './rehearsal.ts';
 import { stepsFor } from './steps/build-steps.ts';
 import { plannedState } from './steps/planned-state.ts';
 import { outcomeOf, type StepOutcome } from './steps/step-outcome.ts';
@@ -28,6 +31,8 @@ export interface PlanInput {
   readonly desired: DesiredFirewalld;
   readonly remembered: RememberedState | null;
   readonly notes: readonly PolicyNote[];
+  /** Says why something goes. */
+  readonly losses?: Losses;
   /** The live state of the host; without it the plan has no impact. */
   readonly live?: ImpactFacts;
   /** What must be done first if firewalld does not run; `observed.runtime` is then a host that lets everything in. */
@@ -82,7 +87,8 @@ export function draftPlan(input: PlanInput): MadePlan {
 }
 
 /**
- * The same plan with its impact on listening sockets and live traffic, and how long a reload holds new flows.
+ * The same plan with who gets in where before and after it, its impact on listening sockets and live traffic, and how long a
+ * reload holds new flows.
  *
  * @param rehearsal the host's rehearsal; `null` without one
  * @param filters decide about flows before and after the plan
@@ -93,26 +99,41 @@ export function withConsequences(
   rehearsal: Rehearsal | null,
   { now, boot, reloaded }: Filters,
 ): HostPlan {
-  const { ensure, live } = input;
+  const { desired, ensure, live } = input;
+  const { changes } = plan;
   const reload = reloadOf(plan.steps);
   const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
-  const measured = measuredHoldMs(rehearsal);
-  const { version } = input.facts;
+  const estimate = reloadHoldMs(input.facts.version, ruleCount(after.config));
+  const disruption =
+    ensure === undefined
+      ? disruptionOf(changes, reload, holdMs(rehearsal, 'reload', estimate))
+      : ({ kind: 'firewalld-starts' } as const);
+  if (live === undefined) return { ...plan, disruption };
+  // The kernel's own rules are known if the host rehearsed the start: others may have written some.
+  const before = ensure !== undefined && now.before.kernel === undefined ? unfiltered(now.before) : now.before;
+  const pair = new ReachPair(before, changes.length === 0 ? before : after);
   return {
     ...plan,
-    disruption:
-      ensure === undefined
-        ? disruptionOf(plan.changes, reload, measured ?? reloadHoldMs(version, ruleCount(after.config)))
-        : { kind: 'firewalld-starts' },
-    impact: live === undefined || plan.changes.length === 0 ? NO_IMPACT : impactOf(live, now.before, after),
+    disruption,
+    impact: changes.length === 0 ? NO_IMPACT : impactOf(live, pair),
+    access: accessOf({ facts: live, pair, desired, changes }),
   };
 }
 
-/** How long the host's own firewalld took to load the plan's definitions, to ten milliseconds; `null` if not rehearsed. */
-function measuredHoldMs(rehearsal: Rehearsal | null): number | null {
-  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'reload') : undefined;
-  return state?.loads === true ? Math.max(10, Math.round(state.seconds * 100) * 10) : null;
+/**
+ * About how long a reload holds new flows. A rehearsal measures how long the host's own firewalld takes to load the plan's
+ * definitions, and no two measurements are equal: below a second the estimate is used, and from one on the time in whole
+ * seconds, so that two plans of the same host are equal.
+ *
+ * @param loads the rehearsed state that the reload leads to
+ */
+export function holdMs(rehearsal: Rehearsal | null, loads: RehearsedName, estimate: number): number {
+  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === loads) : undefined;
+  if (state?.loads !== true) return estimate;
+  return state.seconds < 1 ? Math.min(estimate, MOST_BELOW_A_SECOND) : Math.ceil(state.seconds) * 1000;
 }
+
+const MOST_BELOW_A_SECOND = 990;
 
 function rememberChange(input: PlanInput, roles: readonly string[]): Change | null {
   const describe = (matrix: string, names: readonly string[]) => `${matrix}: ${[...names].sort().join(', ')}`;

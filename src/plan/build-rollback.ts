@@ -3,13 +3,22 @@ import { type OurLayer, perOurKind } from '../firewalld/kinds/kinds.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import { type PolicyNote, type Reason, withoutReasons } from '../policy/desired.ts';
+import {
+  type DesiredFirewalld,
+  type PolicyNote,
+  type Reason,
+  type Reasoned,
+  withoutReasons,
+} from '../policy/desired.ts';
+import { accessOf } from './access.ts';
 import { NO_ACCESS } from './access-types.ts';
 import { filtersOf } from './before-and-after.ts';
+import { holdMs } from './build-plan.ts';
 import { differences } from './diff/diff.ts';
 import type { GenerationLook } from './generation-look.ts';
 import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
 import { impactOf } from './impact/impact.ts';
+import { ReachPair } from './impact/reach-pair.ts';
 import { NO_IMPACT } from './impact-types.ts';
 import { type Change, PLAN_FORMAT, type RollbackPlan } from './plan.ts';
 import type { Rehearsal } from './rehearsal.ts';
@@ -22,6 +31,8 @@ export interface RollbackInput {
   readonly firewalld: RunningFirewalld;
   readonly observed: ObservedFirewalld;
   readonly look: GenerationLook;
+  /** The interface classes that interfaces serve, by the inventory. */
+  readonly classes: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly PolicyNote[];
 }
 
@@ -56,17 +67,16 @@ export function draftRollback(input: RollbackInput): MadeRollback {
 }
 
 /**
- * The same plan with its impact, and how long the reload holds new flows.
+ * The same plan with who gets in where, its impact, and how long the reload holds new flows.
  *
  * @param rehearsal the host's rehearsal; `null` without one
  */
 export function withRollbackConsequences(
   { plan, restored }: MadeRollback,
-  { facts, firewalld, observed, look }: RollbackInput,
+  { facts, firewalld, observed, look, classes }: RollbackInput,
   rehearsal: Rehearsal | null,
   kernels: Kernels | null,
 ): RollbackPlan {
-  if (look.same) return plan;
   const before = filtersOf({ firewalld, observed, outcome: observed, kernels }).now.before;
   // What a rollback leaves is in force at once, so it is the state of the files too.
   const boot = kernels?.boot;
@@ -76,13 +86,15 @@ export function withRollbackConsequences(
     outcome: restored.observed,
     kernels: boot === undefined ? null : { now: boot },
   }).now.before;
-  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'boot') : undefined;
-  const measured = state?.loads === true ? Math.max(10, Math.round(state.seconds * 100) * 10) : null;
-  const estimated = reloadHoldMs(firewalld.version, ruleCount(after.config));
+  const estimate = reloadHoldMs(firewalld.version, ruleCount(after.config));
+  const pair = new ReachPair(before, look.same ? before : after);
+  const access = accessOf({ facts, pair, desired: withClasses(ours(restored), classes), changes: plan.changes });
+  if (look.same) return { ...plan, access };
   return {
     ...plan,
-    disruption: disruptionOf(plan.changes, 'the saved files are loaded', measured ?? estimated),
-    impact: impactOf(facts, before, after),
+    disruption: disruptionOf(plan.changes, 'the saved files are loaded', holdMs(rehearsal, 'boot', estimate)),
+    impact: impactOf(facts, pair),
+    access,
   };
 }
 
@@ -111,6 +123,19 @@ function ours({ observed: { permanent, runtime } }: Restored): OurLayer {
   for (const [name, service] of permanent.services) if (isOurs(name)) layer.services.set(name, service);
   for (const [name, ipset] of permanent.ipsets) if (isOurs(name)) layer.ipsets.set(name, ipset);
   return layer;
+}
+
+/** Objects as a desired configuration that says only which classes its interfaces serve. */
+function withClasses(objects: OurLayer, classes: RollbackInput['classes']): DesiredFirewalld {
+  const desired = withoutReasons(objects);
+  const zones = [...desired.zones].map(([name, zone]) => {
+    const interfaces = zone.interfaces.map(({ value }): Reasoned<string> => {
+      const served = classes.get(value) ?? [];
+      return { value, reasons: served.length === 0 ? [] : [{ kind: 'interface-class', classes: served, given: '' }] };
+    });
+    return [name, { ...zone, interfaces }] as const;
+  });
+  return { ...desired, zones: new Map(zones) };
 }
 
 type Move = Extract<Change, { kind: 'interface' }>;

@@ -66,8 +66,10 @@ export function connectionText({ connection, before, after }: ConnectionMove): s
   return `connection "${connection}": zone ${zone(before)} → ${zone(after)}`;
 }
 
-/** `80/tcp → 80/tcp 443/tcp`; what was not there is left out. */
-export function valuesText({ before, after }: FieldChange): string {
+/** `−25/tcp +8950/tcp` of a list, what goes first; `default → DROP` of other fields, where what was not there is left out. */
+export function valuesText({ before, after, removed = [], added = [] }: FieldChange): string {
+  if (removed.length + added.length > 0)
+    return [...removed.map((item) => `−${item}`), ...added.map((item) => `+${item}`)].join(' ');
   return before === null ? (after ?? '') : `${before} → ${after ?? 'nothing'}`;
 }
 

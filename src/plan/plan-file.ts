@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { eachOurKind, type ObjectKind, type OurFolder, type Settings } from '../firewalld/kinds/kinds.ts';
+import { lossSchemas } from './loss-schemas.ts';
 import { type HostPlan, PLAN_FORMAT, type PlannedState, type ReviewedPlan } from './plan.ts';
 import { RUNTIME_OPERATIONS, type SettingsStep, STRAY_FIELDS } from './steps.ts';
 
@@ -49,6 +50,7 @@ const reason = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
   z.strictObject({ kind: z.literal('generation'), id: z.string(), savedAt: z.string() }),
+  ...lossSchemas,
 ]);
 const reasons = z.array(reason.meta({ id: 'reason', description: 'why something is in the configuration' }));
 
@@ -61,7 +63,15 @@ const change = z.discriminatedUnion('kind', [
     object,
     name: z.string(),
     inUse: z.boolean(),
-    fields: z.array(z.strictObject({ field: z.string(), before: stringOrNull, after: stringOrNull })),
+    fields: z.array(
+      z.strictObject({
+        field: z.string(),
+        before: stringOrNull,
+        after: stringOrNull,
+        removed: strings.exactOptional(),
+        added: strings.exactOptional(),
+      }),
+    ),
     reasons,
   }),
   z.strictObject({

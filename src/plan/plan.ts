@@ -17,6 +17,9 @@ export interface FieldChange {
   readonly field: string;
   readonly before: string | null;
   readonly after: string | null;
+  /** Of a list in an object that is edited: what goes, and what comes. */
+  readonly removed?: readonly string[];
+  readonly added?: readonly string[];
 }
 
 /** A NetworkManager connection that gets another zone; empty means the default zone. */

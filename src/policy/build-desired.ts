@@ -1,16 +1,13 @@
 import { aggregate, normaliseAddress, parseAddress } from '../core/addresses.ts';
 import type { CodedFault } from '../core/failure.ts';
-import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import { eachOurKind } from '../firewalld/kinds/kinds.ts';
-import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, type RichRule } from '../firewalld/rich-rule.ts';
-import type { Matrix } from '../matrix/matrix.ts';
-import type { HostPeers } from '../settings/addresses-of-hosts.ts';
-import { type ClusterBond, clusterText } from '../settings/clusters.ts';
-import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
-import type { DesiredFirewalld, DesiredZone, PolicyNote, PolicyOutcome, Reason, Reasoned } from './desired.ts';
+import { clusterText } from '../settings/clusters.ts';
+import type { InterfaceClass } from '../settings/settings-types.ts';
+import type { DesiredFirewalld, DesiredService, DesiredZone, PolicyNote, Reason, Reasoned } from './desired.ts';
 import {
+  clusterReason,
   ipsetConfig,
   loadable,
   ReasonedSet,
@@ -22,30 +19,26 @@ import {
   zoneConfig,
 } from './drafts.ts';
 import { describe, type InterfaceMap, interfacesOf, mapInterfaces } from './interfaces.ts';
+import type { Opened } from './loss-ground.ts';
+import { Losses } from './losses.ts';
 import { extraServiceName, ipsetName, serviceName, UniqueNames, zoneName } from './names.ts';
 import { openToAll } from './open-to-all.ts';
 import { type Opening, openingsOf } from './openings.ts';
+import type { PolicyInput } from './policy-input.ts';
 import { mixedUpSides } from './sides.ts';
 import type { SourceSet } from './sources.ts';
 import { rpfilterNotes } from './virtual-addresses.ts';
 
-/** Everything that the desired configuration of one host follows from. */
-export interface PolicyInput {
-  readonly matrix: Matrix;
-  /** Names of the roles that the host plays. */
-  readonly roles: readonly string[];
-  readonly settings: HostSettings;
-  readonly facts: HostFacts;
-  readonly firewalld: RunningFirewalld;
-  readonly privateMode: PrivateMode;
-  /** Features that the play or the inventory turns on. */
-  readonly features: ReadonlySet<string>;
-  readonly peers: HostPeers;
-  /** `YYYY-MM-DD`. */
-  readonly today: string;
-  /** Interfaces that a portfw zone holds for good, by name; none when left out. */
-  readonly bound?: ReadonlyMap<string, string>;
-}
+/** The desired configuration, or why there is none. */
+export type PolicyOutcome =
+  | {
+      readonly kind: 'desired';
+      readonly desired: DesiredFirewalld;
+      readonly notes: readonly PolicyNote[];
+      /** Why what is not in `desired` is not there. */
+      readonly losses: Losses;
+    }
+  | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };
 
 /**
  * Works out what a host's firewalld should hold for portfw. Pure: the same input gives the same output.
@@ -87,7 +80,9 @@ export function buildDesired(input: PolicyInput): PolicyOutcome {
       solve: `write portfw_interfaces: { public: [INTERFACE], private: [INTERFACE] }; the host has ${describe(input.facts.interfaces.filter((item) => !item.loopback))}`,
     });
   }
-  return refusals.length > 0 ? { kind: 'refused', refusals, notes } : { kind: 'desired', desired, notes };
+  if (refusals.length > 0) return { kind: 'refused', refusals, notes };
+  const losses = new Losses({ input, map, desired, unopened: resolved.unopened, opened: draft.opened });
+  return { kind: 'desired', desired, notes, losses };
 }
 
 class Draft {
@@ -103,6 +98,8 @@ class Draft {
   readonly #serviceNames = new UniqueNames();
   readonly #ipsetStems = new UniqueNames();
   readonly #ipsetNames = new UniqueNames();
+  /** What is to be open, and as which service. */
+  readonly opened: Opened[] = [];
 
   constructor(input: PolicyInput, map: InterfaceMap, notes: PolicyNote[], refusals: CodedFault[]) {
     this.#input = input;
@@ -217,6 +214,7 @@ class Draft {
     }
     const zones = new Set(interfacesOf(this.#map, opening.interface).map((name) => this.#zoneOf.get(name)!));
     if (zones.size === 0) {
+      this.opened.push({ opening, service: null });
       this.#unmapped(opening);
       return;
     }
@@ -317,7 +315,8 @@ class Draft {
       helpers: [],
       reasons: [],
     };
-    service.ports.push({ protocol: opening.protocol, range: opening.range });
+    const port = { protocol: opening.protocol, range: opening.range };
+    service.ports.push({ value: port, reasons: [opening.reason] });
     if (opening.helper !== null) {
       if (this.#input.firewalld.helpers.includes(opening.helper)) service.helpers.push(opening.helper);
       else {
@@ -331,6 +330,7 @@ class Draft {
     if (!service.reasons.some((held) => JSON.stringify(held) === JSON.stringify(opening.reason)))
       service.reasons.push(opening.reason);
     this.#services.set(name, service);
+    this.opened.push({ opening, service: name });
     return name;
   }
 
@@ -368,7 +368,7 @@ class Draft {
       );
     }
     const used = new Set([...this.#zones.values()].flatMap(usedServices));
-    const services = new Map<string, Reasoned<ServiceConfig>>();
+    const services = new Map<string, DesiredService>();
     for (const [name, item] of [...this.#services].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!used.has(name)) {
         this.#notes.push({
@@ -378,7 +378,7 @@ class Draft {
         });
         continue;
       }
-      services.set(name, { value: serviceConfig(name, item), reasons: item.reasons });
+      services.set(name, { value: serviceConfig(name, item), reasons: item.reasons, ports: item.ports });
     }
     const ipsets = new Map<string, Reasoned<IpsetConfig>>();
     for (const [name, item] of [...this.#ipsets].sort(([a], [b]) => (a < b ? -1 : 1))) {
@@ -389,16 +389,5 @@ class Draft {
       zones.set(name, zoneConfig(name, zone, this.#input.privateMode));
     }
     return { zones, services, ipsets };
-  }
-}
-
-function clusterReason(bond: ClusterBond): Reason {
-  switch (bond.kind) {
-    case 'group':
-      return { kind: 'cluster', group: bond.group };
-    case 'address':
-      return { kind: 'shared-address', address: bond.address };
-    case 'roles':
-      return { kind: 'role-cluster', cluster: bond.cluster, description: bond.description, site: bond.site };
   }
 }

@@ -1,12 +1,14 @@
-import type { CodedFault } from '../core/failure.ts';
 import type { IpsetConfig } from '../firewalld/kinds/ipset.ts';
 import type { OurObjects } from '../firewalld/kinds/kinds.ts';
 import type { ServiceConfig } from '../firewalld/kinds/service.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
+import type { PortProtocol } from '../firewalld/model.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
+import type { Loss } from './loss-types.ts';
 
-/** Why something is in the desired configuration. */
+/** Why something is in the desired configuration, or why it is not any more. */
 export type Reason =
+  | Loss
   | {
       readonly kind: 'rule';
       readonly matrix: string;
@@ -59,10 +61,16 @@ export interface DesiredZone {
   readonly richRules: readonly Reasoned<RichRule>[];
 }
 
+/** One of our services as it should be. */
+export interface DesiredService extends Reasoned<ServiceConfig> {
+  /** Why each port is in it; not given where nothing says why. */
+  readonly ports?: readonly Reasoned<PortProtocol>[];
+}
+
 /** What a host's firewalld should hold for portfw. portfw ignores everything else on the host. */
 export interface DesiredFirewalld {
   readonly zones: ReadonlyMap<string, DesiredZone>;
-  readonly services: ReadonlyMap<string, Reasoned<ServiceConfig>>;
+  readonly services: ReadonlyMap<string, DesiredService>;
   readonly ipsets: ReadonlyMap<string, Reasoned<IpsetConfig>>;
 }
 
@@ -101,7 +109,3 @@ export interface PolicyNote {
   readonly code: string;
   readonly text: string;
 }
-
-export type PolicyOutcome =
-  | { readonly kind: 'desired'; readonly desired: DesiredFirewalld; readonly notes: readonly PolicyNote[] }
-  | { readonly kind: 'refused'; readonly refusals: readonly CodedFault[]; readonly notes: readonly PolicyNote[] };

@@ -4,6 +4,7 @@ import { EMPTY_ZONE, type OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import type { PortProtocol } from '../firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
+import type { ClusterBond } from '../settings/clusters.ts';
 import type { InterfaceClass, PrivateMode, ZoneTarget } from '../settings/settings-types.ts';
 import type { DesiredZone, Reason, Reasoned } from './desired.ts';
 import type { Opening } from './openings.ts';
@@ -62,7 +63,7 @@ const TARGETS: Readonly<Record<ZoneTarget, OurZoneConfig['target']>> = {
 export interface ServiceDraft {
   readonly role: Opening['owner'];
   readonly where: string;
-  readonly ports: PortProtocol[];
+  readonly ports: Reasoned<PortProtocol>[];
   readonly helpers: string[];
   readonly reasons: Reason[];
 }
@@ -89,7 +90,7 @@ export function serviceConfig(name: string, item: ServiceDraft): ServiceConfig {
       owner.kind === 'role'
         ? `Role ${owner.name} on the ${item.where} side, as the port matrix has it. Managed by portfw.`
         : `${owner.title.trim()}. Managed by portfw.`,
-    ports: normalisePorts(item.ports),
+    ports: normalisePorts(item.ports.map(({ value }) => value)),
     protocols: [],
     sourcePorts: [],
     helpers: normaliseStrings(item.helpers),
@@ -133,4 +134,16 @@ export function zoneConfig(name: string, zone: ZoneDraft, mode: PrivateMode): De
   const reasons: Reason[] = zone.trusted ? [{ kind: 'private-mode', mode }] : [];
   if (zone.target !== 'default') reasons.push({ kind: 'zone-target', target: zone.target, classes: zone.targetOf });
   return { config, reasons, interfaces, services, richRules };
+}
+
+/** Why the members of a cluster are not filtered from each other. */
+export function clusterReason(bond: ClusterBond): Reason {
+  switch (bond.kind) {
+    case 'group':
+      return { kind: 'cluster', group: bond.group };
+    case 'address':
+      return { kind: 'shared-address', address: bond.address };
+    case 'roles':
+      return { kind: 'role-cluster', cluster: bond.cluster, description: bond.description, site: bond.site };
+  }
 }

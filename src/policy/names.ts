@@ -59,6 +59,13 @@ export function extraServiceName(name: string): string {
   return bounded(`${OUR_PREFIX}extra-${slug(name)}`, MAX_SERVICE_NAME);
 }
 
+/** Whether a name is that of a service of a role and class, with whatever suffix. */
+export function isServiceOf(name: string, role: string, interfaceClass: string): boolean {
+  const whole = `${OUR_PREFIX}${role}-${interfaceClass}`;
+  const cut = whole.slice(0, MAX_SERVICE_NAME - 7);
+  return name === serviceName(role, interfaceClass, null) || name.startsWith(`${cut}-`);
+}
+
 /** Lower-case letters, digits and hyphens only. */
 export function slug(text: string): string {
   return text

@@ -5,7 +5,8 @@ import type { Matrix, MatrixRole, MatrixRule } from '../matrix/matrix.ts';
 import { type HostPeers, meansAnyone } from '../settings/addresses-of-hosts.ts';
 import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/settings-types.ts';
 import type { PolicyNote, Reason } from './desired.ts';
-import { slug } from './names.ts';
+import type { Loss } from './loss-types.ts';
+import { extraServiceName, serviceName, slug } from './names.ts';
 import { rpcPorts } from './rpc-ports.ts';
 import { allowSelector, type Narrowing, narrowingOf, type SourceSet, sourcesOf, standingRule } from './sources.ts';
 
@@ -22,6 +23,18 @@ export interface Opening {
   readonly reason: Reason;
 }
 
+/** A row or an extra rule that opens nothing on the host, and why. */
+export interface Unopened {
+  readonly owner: Pick<Opening['owner'], 'kind' | 'name'>;
+  readonly interface: InterfaceClass;
+  /** The service that it would be in. */
+  readonly service: string;
+  readonly protocol: string;
+  /** `null` for an RPC program, whose port is not known. */
+  readonly range: PortRange | null;
+  readonly loss: Loss;
+}
+
 interface OpeningsInput {
   readonly matrix: Matrix;
   readonly roles: readonly string[];
@@ -34,9 +47,10 @@ interface OpeningsInput {
   readonly today: string;
 }
 
-/** What is open on a host, and what is to be said of rules that open nothing. */
+/** What is open on a host, what is not, and what is to be said of rules that open nothing. */
 export interface Openings {
   readonly openings: readonly Opening[];
+  readonly unopened: readonly Unopened[];
   readonly notes: readonly PolicyNote[];
 }
 
@@ -44,38 +58,56 @@ export interface Openings {
 export function openingsOf(input: OpeningsInput): Openings {
   const roles = [...input.roles].sort().flatMap((name) => input.matrix.roles.get(name) ?? []);
   const found = [
-    ...roles.flatMap((role) =>
-      role.appliance ? [] : role.rules.filter(isOn(input.features)).map((rule) => openedByRule(input, role, rule)),
-    ),
+    ...roles.flatMap((role) => (role.appliance ? [] : role.rules.map((rule) => openedByRule(input, role, rule)))),
     ...input.settings.extraRules.map((rule) => openedByExtraRule(rule, input)),
   ];
-  return { openings: found.flatMap(({ openings }) => openings), notes: found.flatMap(({ notes }) => notes) };
-}
-
-function isOn(features: ReadonlySet<string>): (rule: MatrixRule) => boolean {
-  return ({ feature }) => feature === null || features.has(feature);
+  return {
+    openings: found.flatMap(({ openings }) => openings),
+    unopened: found.flatMap(({ unopened }) => unopened),
+    notes: found.flatMap(({ notes }) => notes),
+  };
 }
 
 function openedByExtraRule(rule: HostSettings['extraRules'][number], { today, peers }: OpeningsInput): Openings {
   const { name, owner, from, expires } = rule;
-  const nothing = (code: string, text: string): Openings => ({
+  const nothing = (code: string, text: string, loss: Loss): Openings => ({
     openings: [],
+    unopened: rule.ports.map((range) => ({
+      owner: { kind: 'extra', name },
+      interface: rule.interface,
+      service: extraServiceName(name),
+      protocol: rule.protocol,
+      range,
+      loss,
+    })),
     notes: [{ severity: 'warning', code, text }],
   });
   if (expires !== null && expires < today)
     return nothing(
       'extra-rule-expired',
       `extra rule ${name} (owner ${owner}) expired on ${expires} and is not applied`,
+      { kind: 'expired', name, owner, expires },
     );
   const said = from !== null && meansAnyone(from);
   const addresses = from === null || said ? null : peers.addressesOf(from);
   if (addresses !== null && addresses.length === 0)
-    return nothing('no-peers', `extra rule ${name} opens nothing: ${listed(from!)} have no known address`);
+    return nothing('no-peers', `extra rule ${name} opens nothing: ${listed(from!)} have no known address`, {
+      kind: 'no-peers',
+      of: listed(from!),
+    });
   const reason: Reason = { kind: 'extra-rule', name, owner, text: rule.reason, expires };
   const sources: SourceSet =
     addresses === null
       ? { kind: 'any' }
-      : { kind: 'set', label: 'from', stem: `extra-${slug(name)}`, identity: `extra ${name}`, addresses, reason };
+      : {
+          kind: 'set',
+          label: 'from',
+          stem: `extra-${slug(name)}`,
+          identity: `extra ${name}`,
+          addresses,
+          narrowed: { by: `extra rule "${name}"`, to: listed(from!), wide: null },
+          reason,
+        };
   const openings = rule.ports.map(
     (range): Opening => ({
       owner: { kind: 'extra', name, title: rule.reason },
@@ -92,14 +124,24 @@ function openedByExtraRule(rule: HostSettings['extraRules'][number], { today, pe
       reason,
     }),
   );
-  return { openings, notes: [] };
+  return { openings, unopened: [], notes: [] };
 }
 
 function openedByRule(input: OpeningsInput, role: MatrixRole, written: MatrixRule): Openings {
   const { rule, interface: side } = standingRule(written, role, input.matrix, input.settings, input.privateMode);
   const sources = sourcesOf(rule, input.matrix, input.settings, input.peers);
+  const lost = (loss: Loss): Unopened => ({
+    owner: { kind: 'role', name: role.name },
+    interface: side,
+    service: serviceName(role.name, side, sources.kind === 'any' ? null : sources.label),
+    protocol: rule.protocol,
+    range: rule.port.kind === 'range' ? rule.port.range : null,
+    loss,
+  });
+  if (rule.feature !== null && !input.features.has(rule.feature))
+    return { openings: [], unopened: [lost({ kind: 'feature-off', feature: rule.feature, ports: [] })], notes: [] };
   if (sources.kind === 'set' && sources.addresses.length === 0)
-    return { openings: [], notes: [opensNothing(rule, input)] };
+    return { openings: [], unopened: [lost(nobody(sources))], notes: [opensNothing(rule, input)] };
   const opening = {
     owner: { kind: 'role', name: role.name, title: role.title },
     interface: side,
@@ -116,14 +158,24 @@ function openedByRule(input: OpeningsInput, role: MatrixRole, written: MatrixRul
       feature: rule.feature,
     },
   } as const;
-  if (rule.port.kind === 'range') return { openings: [{ ...opening, range: rule.port.range }], notes: [] };
+  if (rule.port.kind === 'range')
+    return { openings: [{ ...opening, range: rule.port.range }], unopened: [], notes: [] };
   const { program } = rule.port;
   const ports = rpcPorts(program, rule.protocol, input.facts.rpc);
   const text = `${rule.id} opens nothing: the host's portmapper does not know ${program} over ${rule.protocol}`;
   return {
     openings: ports.map((port) => ({ ...opening, range: { first: port, last: port } })),
+    unopened: [lost({ kind: 'rpc-moved', program, protocol: rule.protocol, ports: ports.map(String) })],
     notes: ports.length > 0 ? [] : [{ severity: 'warning', code: 'rpc-unregistered', text }],
   };
+}
+
+/** Why nobody may connect: the inventory knows no address of the set, or what narrows it leaves none. */
+function nobody({ narrowed, reason }: Extract<SourceSet, { kind: 'set' }>): Loss {
+  const set = reason.kind === 'peers' ? `peer set "${reason.set}"` : '';
+  if (narrowed === null) return { kind: 'no-peers', of: set };
+  const by = `${narrowed.by} (${narrowed.to})`;
+  return { kind: 'no-peers', of: narrowed.wide === null ? by : `those who are in ${set} and in ${by}` };
 }
 
 /** The note about a rule that opens nothing: whose addresses are not known, and where to set them. */

@@ -8,6 +8,16 @@ import type { HostSettings, InterfaceClass, PrivateMode } from '../settings/sett
 import type { Reason } from './desired.ts';
 import { slug } from './names.ts';
 
+/** What the inventory takes from those who may connect. */
+export interface Narrowed {
+  /** The variable, or the extra rule. */
+  readonly by: string;
+  /** What it says. */
+  readonly to: string;
+  /** Those who may connect without it; `null` for anyone. */
+  readonly wide: readonly string[] | null;
+}
+
 /** Who may connect: anyone, or a named set of addresses. */
 export type SourceSet =
   | { readonly kind: 'any' }
@@ -20,6 +30,7 @@ export type SourceSet =
       /** What the set is, without the losses of a name. */
       readonly identity: string;
       readonly addresses: readonly string[];
+      readonly narrowed: Narrowed | null;
       readonly reason: Reason;
     };
 
@@ -88,6 +99,7 @@ export function sourcesOf(
       stem: `from-${slug(selector)}`,
       identity: `from ${selector}`,
       addresses: allowed,
+      narrowed: { ...narrowedTo(selector, allowFrom), wide: null },
       reason: { kind: 'peers', set: selector, from: `portfw_allow_from: ${listed(allowFrom[selector]!)}` },
     };
   }
@@ -103,8 +115,14 @@ export function sourcesOf(
     stem: `peer-${rule.from}${suffix === '' ? '' : `-${slug(selector!)}`}`,
     identity: `peers ${rule.from} ${suffix === '' ? '' : selector}`,
     addresses: narrowed,
+    narrowed:
+      selector === null || allowed === null ? null : { ...narrowedTo(selector, allowFrom), wide: peers.addresses },
     reason: { kind: 'peers', set: rule.from, from: peers.from },
   };
+}
+
+function narrowedTo(selector: string, allowFrom: Readonly<Record<string, readonly string[]>>): Omit<Narrowed, 'wide'> {
+  return { by: 'portfw_allow_from', to: `${selector}: ${listed(allowFrom[selector]!)}` };
 }
 
 /** How the inventory narrows what opens a port. */
@@ -137,6 +155,7 @@ function managers(management: readonly string[], lookup: HostPeers): SourceSet {
     stem: 'management',
     identity: 'portfw_management',
     addresses,
+    narrowed: { by: 'portfw_management', to: listed(management), wide: null },
     reason: { kind: 'peers', set: 'management', from: `portfw_management: ${management.join(', ')}` },
   };
 }

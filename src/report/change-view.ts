@@ -1,7 +1,6 @@
 import { formatPort } from '../firewalld/normalise.ts';
 import { type ChangeSign, changeSign, changeText, connectionText, valuesText } from '../plan/change-words.ts';
 import type { Change, FieldChange, Layers } from '../plan/plan.ts';
-import type { Reason } from '../policy/desired.ts';
 import { because, type ReasonView, reasonViews } from './reason-view.ts';
 import { type Extent, type Shortened, shorten, shortenedText } from './shortened.ts';
 
@@ -60,15 +59,12 @@ function onlyLayer({ permanent, runtime }: Layers): keyof Layers | null {
 function detailsOf(change: Shown, saying: Saying, explained: boolean): readonly DetailView[] {
   switch (change.kind) {
     case 'definition':
-      return [
-        ...fieldsOf(change, saying.extent),
-        ...(explained ? [] : reasonsOr(change.reasons, change.action === 'delete', saying)),
-      ];
+      return [...fieldsOf(change, saying.extent), ...(explained ? [] : reasonViews(change.reasons, saying.given))];
     case 'interface':
-      return [...reasonsOr(change.reasons, change.action === 'release', saying), ...moveDetails(change)];
+      return [...reasonViews(change.reasons, saying.given), ...moveDetails(change)];
     case 'zone-service':
     case 'rich-rule':
-      return reasonsOr(change.reasons, change.action === 'remove', saying);
+      return reasonViews(change.reasons, saying.given);
     case 'stray':
       return change.action === 'add'
         ? [because('somebody had added it by hand, and the generation has it')]
@@ -80,11 +76,6 @@ function detailsOf(change: Shown, saying: Saying, explained: boolean): readonly 
         ...reasonViews(change.reasons, saying.given),
       ];
   }
-}
-
-function reasonsOr(reasons: readonly Reason[], goes: boolean, { given }: Saying): readonly ReasonView[] {
-  if (reasons.length > 0) return reasonViews(reasons, given);
-  return goes ? [because('nothing in the matrix or the inventory asks for it any more')] : [];
 }
 
 function moveDetails(change: Extract<Change, { kind: 'interface' }>): readonly DetailView[] {
@@ -127,7 +118,7 @@ const MOST_ENTRIES = 50;
 
 function fieldValues(field: FieldChange, extent: Extent): string {
   // A new ipset comes with all its entries.
-  if (field.field === 'entries' && field.after !== null)
+  if (field.field === 'entries' && field.after !== null && field.removed === undefined)
     return shortenedText(shorten(field.after.split(' '), MOST_ENTRIES, extent), ' ');
   return valuesText(field);
 }

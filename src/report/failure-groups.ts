@@ -141,6 +141,13 @@ function textsOf({ note, failure }: OutcomeView): readonly string[] {
   return [note, failure?.solve ?? '', ...(failure?.details ?? [])];
 }
 
+/** A text without what is the host's own: texts of several hosts that differ in nothing else are equal here. */
+export function textWithoutOwn(text: string, host: string): string {
+  return partsOf(text, host)
+    .map((part, index) => (index % 2 === 0 ? part : '\0'))
+    .join('');
+}
+
 /** A text taken apart: what is the same on other hosts has even places, what the host has of its own has odd ones. */
 function partsOf(text: string, host: string): readonly string[] {
   const name = host.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&');

@@ -116,7 +116,7 @@ function differs(socket: SocketImpact, { closed, opened }: Impact): boolean {
 const MOST_SOURCES = 5;
 
 /** `anybody`, `192.0.2.0/24, 198.51.100.7`, `anybody but 192.0.2.66`, `nobody`. */
-function comersText({ who, sources, more }: Comers): string {
+export function comersText({ who, sources, more }: Comers): string {
   if (who === 'anybody' || who === 'nobody') return who;
   const left = sources.length - MOST_SOURCES + more;
   const listed = sources.slice(0, MOST_SOURCES).join(', ');

@@ -6,7 +6,7 @@ import { type ChangeView, changeView, type Saying } from './change-view.ts';
 import { cleaned } from './clean.ts';
 import { type ImpactPart, impactParts } from './impact-view.ts';
 import { type RoleView, roleView } from './role-view.ts';
-import { type Extent, firstOf, type Shortened } from './shortened.ts';
+import type { Extent } from './shortened.ts';
 
 /**
  * What all outputs say about the plans of a run, as data: sections in their order, and a count of what is left out. Every text
@@ -69,12 +69,6 @@ export interface PlanTotals extends ChangeCounts {
   readonly warnings: number;
 }
 
-/** Notes of hosts without changes. */
-export interface NotesGroup {
-  readonly hosts: Shortened<string>;
-  readonly notes: readonly PolicyNote[];
-}
-
 /** The plans of a run. Hosts whose plans differ only in their impact share a group, with one impact section each. */
 export function plansView(plans: readonly ReviewedPlan[], extent: Extent): PlansView {
   const groups = new Map<string, { plan: Body; members: PlanBody[] }>();
@@ -93,22 +87,6 @@ export function plansView(plans: readonly ReviewedPlan[], extent: Extent): Plans
     })),
     totals: totalsOf(plans),
   };
-}
-
-/** At most this many names are shown; the closing table has all. */
-const MOST_NAMES = 20;
-
-/** The notes of hosts without changes. Hosts with the same notes are in one group. */
-export function notesView(plans: readonly PlanBody[]): readonly NotesGroup[] {
-  const groups = new Map<string, { notes: readonly PolicyNote[]; hosts: string[] }>();
-  for (const plan of plans) {
-    const notes = cleaned(plan.notes);
-    const key = JSON.stringify(notes);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { notes, hosts: [plan.host] });
-    else group.hosts.push(plan.host);
-  }
-  return [...groups.values()].map(({ notes, hosts }) => ({ notes, hosts: cleaned(firstOf(hosts, MOST_NAMES)) }));
 }
 
 /** `12 changes: 5 to add, 2 to change, 5 to remove`. */
@@ -199,20 +177,26 @@ function zoneSections(changes: readonly Change[], saying: Saying): readonly Plan
 
 /** Services, ipsets and ipset entries, which the zones refer to. */
 function definitionSections(changes: readonly Change[], saying: Saying): readonly PlanSection[] {
+  // A service that a zone gets or loses has the same reasons as what becomes of its definition.
   const explained = new Set(
-    changes.flatMap((change) => (change.kind === 'zone-service' && change.action === 'add' ? [change.service] : [])),
+    changes.flatMap((change) => (change.kind === 'zone-service' ? [`${change.action} ${change.service}`] : [])),
   );
   const definitions: ChangeView[] = [];
   const entries: ChangeView[] = [];
   for (const change of changes) {
     if (change.kind === 'definition' && change.object !== 'zone')
-      definitions.push(changeView(change, saying, change.object === 'service' && explained.has(change.name)));
+      definitions.push(changeView(change, saying, change.object === 'service' && explained.has(explanation(change))));
     else if (change.kind === 'ipset-entries') entries.push(changeView(change, saying));
   }
   return [
     ...(definitions.length === 0 ? [] : [{ kind: 'definitions', title: 'definitions', changes: definitions } as const]),
     ...(entries.length === 0 ? [] : [{ kind: 'entries', title: 'ipset entries', changes: entries } as const]),
   ];
+}
+
+/** The change of a zone that says why a definition is made or deleted. The edit of one has reasons of its own. */
+function explanation({ action, name }: Extract<Change, { kind: 'definition' }>): string {
+  return action === 'edit' ? '' : `${action === 'create' ? 'add' : 'remove'} ${name}`;
 }
 
 function rememberSections(changes: readonly Change[]): readonly PlanSection[] {

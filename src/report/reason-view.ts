@@ -1,22 +1,26 @@
 import type { Reason } from '../policy/desired.ts';
+import { lossText } from './loss-text.ts';
 
 /** A line below a change. It begins with `label`. */
 export interface ReasonView {
-  readonly kind: 'because' | 'source';
+  readonly kind: 'because';
   readonly label: string;
   readonly text: string;
 }
 
-/** One reason, without the word "because" and without the source of a rule. */
-function reasonText(reason: Reason): string {
+/** One reason, without the word "because". @param whole whether the source of a row is named, too */
+export function reasonText(reason: Reason, whole = true): string {
   switch (reason.kind) {
     case 'rule': {
-      const feature = reason.feature === null ? '' : ` (feature ${reason.feature} is on)`;
-      return `${reason.matrix} ${reason.rule} — ${reason.purpose}${feature}`;
+      const more = [
+        ...(whole ? [reason.source] : []),
+        ...(reason.feature === null ? [] : [`feature ${reason.feature} is on`]),
+      ];
+      return `${rowName(reason)} ${reason.purpose}${more.length === 0 ? '' : ` (${more.join('; ')})`}`;
     }
     case 'extra-rule': {
       const until = reason.expires === null ? '' : `, until ${reason.expires}`;
-      return `extra rule "${reason.name}" — ${reason.text} (owner: ${reason.owner}${until})`;
+      return `extra rule "${reason.name}": ${reason.text} (owner: ${reason.owner}${until})`;
     }
     case 'private-mode':
       return PRIVATE_MODES[reason.mode];
@@ -40,7 +44,17 @@ function reasonText(reason: Reason): string {
       return `peer set "${reason.set}" is ${reason.from}`;
     case 'generation':
       return `generation ${reason.id}, saved ${reason.savedAt}, has it so`;
+    default:
+      return lossText(reason);
   }
+}
+
+type Row = Extract<Reason, { kind: 'rule' }>;
+
+/** `web-admin: 8442/tcp`. */
+function rowName({ rule }: Row): string {
+  const [role, , protocol, port] = rule.split('/');
+  return port === undefined ? rule : `${role}: ${port}/${protocol}`;
 }
 
 const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = {
@@ -49,36 +63,46 @@ const PRIVATE_MODES: Readonly<Record<'trusted' | 'peers' | 'matrix', string>> = 
   matrix: 'private mode "matrix": only what the matrix lists is open',
 };
 
-/** A list of more matrix rows than this is not repeated in the same plan. */
+/** More matrix rows than this are not named again in the same plan. */
 const FEW_ROWS = 2;
+/** A text up to this length is as short as a reference to it. */
+const SHORT_TEXT = 60;
 
 /**
- * The reasons, without duplicates. Consecutive rules with the same source share one line for it.
+ * The reasons, one a line, without duplicates. Rows come first; those of one source name it once.
  *
- * @param given the lists of matrix rows already shown in this plan; a new list is added
+ * @param given what was said in this plan already: it is not repeated in full. What is said now is added
  */
 export function reasonViews(reasons: readonly Reason[], given: Set<string>): readonly ReasonView[] {
-  const rows = reasons.filter((reason) => reason.kind === 'rule');
-  const key = rows.map((row) => `${row.matrix} ${row.rule}`).join(' ');
-  const again = rows.length > FEW_ROWS && given.has(key);
-  given.add(key);
-  const views = new Map<string, ReasonView>();
-  const add = (view: ReasonView): void => {
-    const line = `${view.label} ${view.text}`;
-    if (!views.has(line)) views.set(line, view);
-  };
-  if (again) add(because(`of the same ${rows.length} matrix rows as above`));
-  // Rows first, so that rows with the same source are next to each other.
-  const ordered = [...rows, ...reasons.filter((reason) => reason.kind !== 'rule')];
-  ordered.forEach((reason, index) => {
-    if (again && reason.kind === 'rule') return;
-    add(because(reasonText(reason)));
-    if (reason.kind !== 'rule') return;
-    const next = ordered[index + 1];
-    if (next?.kind !== 'rule' || next.source !== reason.source)
-      add({ kind: 'source', label: 'source:', text: reason.source });
-  });
-  return [...views.values()];
+  const rows = new Map<string, Row>();
+  const others = new Map<string, Reason>();
+  for (const reason of reasons) {
+    if (reason.kind === 'rule') rows.set(JSON.stringify(reason), reason);
+    else others.set(JSON.stringify(reason), reason);
+  }
+  const again = [...rows].filter(([key]) => given.has(key)).map(([, row]) => row);
+  const sources = new Set<string>();
+  const texts = [
+    ...[...rows].flatMap(([key, row]) => {
+      if (given.has(key)) return [];
+      const text = reasonText(row, !sources.has(row.source));
+      sources.add(row.source);
+      return [text];
+    }),
+    ...(again.length > FEW_ROWS
+      ? [`of the same ${again.length} matrix rows as above`]
+      : again.map((row) => `${rowName(row)}, as above`)),
+    ...[...others].map(([key, reason]) => (given.has(key) ? shortText(reason) : reasonText(reason))),
+  ];
+  for (const key of [...rows.keys(), ...others.keys()]) given.add(key);
+  return [...new Set(texts)].map(because);
+}
+
+/** A reason that was given in full before: a long one without its explanation. */
+function shortText(reason: Reason): string {
+  const text = reasonText(reason);
+  const [head] = text.split(/: | \(|; /);
+  return text.length <= SHORT_TEXT || head === text ? text : `${head}, as above`;
 }
 
 /** A line with one reason. */

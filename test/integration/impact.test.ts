@@ -133,7 +133,7 @@ it('names the flows whose permission goes, lets them live on, and ends those tha
   ]);
   expect(named(impact.flows.cut)).toEqual([[peer.v4, v4, FORGOTTEN, 1]]);
 
-  const applied = await portfw('apply', inventory, '--yes');
+  const applied = await portfw('apply', inventory, '--yes', '--details');
   expect(applied.exitCode, applied.stdout + applied.stderr).toBe(0);
   expect(applied.stdout).toContain('7000-7002/tcp python3 on');
   expect(applied.stdout).toContain('2 flows that nothing allows any more continue (--cut-revoked ends such flows)');

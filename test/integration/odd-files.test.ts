@@ -97,7 +97,7 @@ describe('zone files that are links, mounted, and in other encodings', () => {
   it('are planned as what they are, beside files that firewalld does not read', async () => {
     await each((host) => host.sh(linkedAndMounted(host) + NEIGHBOURS));
     before = await each(standing);
-    const { stdout, exitCode } = await portfw('plan', inventory);
+    const { stdout, exitCode } = await portfw('plan', inventory, '--details');
     expect(exitCode, stdout).toBe(0);
     expect(stdout.match(/edits zone edge, which lists this interface now/g)).toHaveLength(3);
     expect(stdout.match(/edits zone inner, which lists this interface now/g)).toHaveLength(3);

@@ -84,13 +84,14 @@ describe('an account that is limited to what portfw runs', () => {
 
   beforeAll(async () => {
     for (const [user, flags] of [
-      ['ops', []],
       ['careful', ['--password']],
+      ['ops', ['--planner', 'looker']],
     ] as const) {
       const printed = await portfw('sudoers', user, ...flags);
       expect(printed.exitCode).toBe(0);
       await onAll(async (on) => {
         await account(on, user);
+        if (user === 'ops') await account(on, 'looker');
         await on.writeFile('/root/setup.sh', printed.stdout);
         expect(await on.sh('sh /root/setup.sh')).toContain(`${user} may run portfw`);
         // One sudoers file an account; the script is for one.
@@ -119,6 +120,34 @@ describe('an account that is limited to what portfw runs', () => {
       expect(again.exitCode).toBe(0);
       const back = await portfwJson('rollback', inventory, '--yes');
       for (const suite of suites) outcomeOf(back, suite, 'rolled-back');
+    },
+  );
+
+  it(
+    supported('sudo and login shells', 'an account that may only plan (`portfw sudoers ACCOUNT --planner ACCOUNT`)'),
+    async () => {
+      const saved = async (): Promise<string> => {
+        const files = 'find /etc/firewalld /var/lib/portfw -type f -exec sha256sum {} + 2>/dev/null | sort';
+        return JSON.stringify(await onAll((on) => on.sh(files)));
+      };
+      const before = await saved();
+      const hosts = Object.fromEntries(
+        suites.map((suite) => [
+          suite,
+          { ansible_user: 'looker', ansible_become: true, portfw_playbook: 'portaswitch', portfw_roles: ['web-admin'] },
+        ]),
+      );
+      const looking = await writeInventory(lab, 'looking', { hosts });
+      const plan = await portfwJson('plan', looking, '--detailed-exitcode');
+      expect(plan.exitCode).toBe(2);
+      expect((await portfwJson('history', looking)).exitCode).toBe(0);
+      const back = await portfwJson('rollback', looking, '--yes');
+      for (const suite of suites) {
+        // One by one: after the first failure the play stops.
+        const apply = await portfwJson('apply', looking, '--limit', suite, '--yes');
+        for (const run of [apply, back]) expect(outcomeOf(run, suite, 'failed').failure.code).toBe('plan-only');
+      }
+      expect(await saved()).toBe(before);
     },
   );
 

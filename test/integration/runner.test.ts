@@ -276,10 +276,11 @@ describe('on a terminal', () => {
     expect(await statesOf(lab.hosts)).toEqual(pristine);
   });
 
-  it('shows what goes on, and the plan before the question; yes applies it', async () => {
+  it('shows what goes on, and the summary before the question; yes applies it', async () => {
     const run = new TerminalRun('apply', inventory, ...limit);
     await run.shows(QUESTION);
-    expect(run.text).toMatch(/\+ zone portfw-public/);
+    expect(run.text).toMatch(/^2 hosts: 2 to change\n {2}.*\n[\s\S]*^What changes for whom$/m);
+    expect(run.text).not.toMatch(/\+ zone portfw-public/);
     expect(run.text).not.toMatch(/\d\/2 done/);
     const planning = run.frames.length;
     run.type('yes\n');
@@ -289,7 +290,7 @@ describe('on a terminal', () => {
     expect(shown(run.frames.slice(0, planning), /^apply 0\/2 done · 2 active · \d/)).toBe(true);
     expect(shown(run.frames.slice(0, planning), /^ {2}one +gathering facts /)).toBe(true);
     expect(shown(run.frames.slice(planning), /^ {2}one +(writing|verifying|making permanent) /)).toBe(true);
-    // The view is gone in the end; what stays is the plan, the answer and the table.
+    // The view is gone in the end; what stays is the summary, the answer and the table.
     expect(run.text).not.toMatch(/\d\/2 done/);
     expect(run.text).toMatch(/\none +changed .*\ntwo +changed .*\n\n2 hosts in [\d.]+ s: 2 changed\n*$/);
     await rollBack();

@@ -92,7 +92,7 @@ describe('a run that waits for a confirmation', () => {
   });
 
   it('is shown to people: who, since when, until when, and how to continue', async () => {
-    const planned = await portfw('plan', after);
+    const planned = await portfw('plan', after, '--details');
     expect(planned.stdout).toMatch(
       /warning: \S+@\S+ has been changing this host since 20\S+Z \(apply portaswitch\): it is verified and waits for `portfw confirm`; the host rolls back in \d+ min \d+ s/,
     );
@@ -172,7 +172,7 @@ describe('a run that died', () => {
     const applied = await portfw('apply', before, '--yes');
     expect(applied).toMatchObject({
       exitCode: 0,
-      stdout: expect.stringMatching(/note: ann@desk took this host's lock/),
+      stdout: expect.stringMatching(/note edge: ann@desk took this host's lock/),
     });
     outcomeOf(await portfwJson('apply', after, '--yes'), 'edge', 'changed');
     expect(await isLocked(host)).toBe(false);
@@ -192,7 +192,7 @@ it('a rollback that is not done yet is seen by all commands, and ends', async ()
       ...looking('unchanged'),
       { arguments: ['apply', '--yes'], exit: 1, kind: 'refused', code: 'locked' },
     ]);
-    const planned = await portfw('plan', after, '--detailed-exitcode');
+    const planned = await portfw('plan', after, '--details', '--detailed-exitcode');
     expect(planned).toMatchObject({ exitCode: 5, stdout: expect.stringMatching(/it is being rolled back/) });
   } finally {
     await host.sh('touch /tmp/saboteur.go');

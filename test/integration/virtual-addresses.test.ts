@@ -212,7 +212,7 @@ it('a plan that mixes up public and private is refused, and apply as well', asyn
     const checked = await inventoryOf('web3', 'checked', { ...swapped, portfw_sides_checked: true });
     const { plan } = outcomeOf(await portfwJson('plan', checked), 'web3', 'planned');
     expect(bindings(plan.changes)).toContainEqual([outside, 'portfw-private', ['private'], ['everything']]);
-    const { stdout } = await portfw('plan', checked);
+    const { stdout } = await portfw('plan', checked, '--details');
     expect(stdout).toContain(`interface ${outside} (private) moves here from zone portfw-public`);
     expect(stdout).toContain(`opens everything to anybody on ${outside}`);
   } finally {

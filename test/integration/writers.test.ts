@@ -144,7 +144,7 @@ describe('a host that NetworkManager manages', () => {
 
   it('goes back with its connections when an apply fails at its last step, or firewalld dies under it', async () => {
     expect(pristine[0]!.connections).toEqual(['public: ', 'private: ']);
-    const { stdout } = await portfw('plan', inventory);
+    const { stdout } = await portfw('plan', inventory, '--details');
     for (const host of lab.hosts)
       expect(stdout).toContain(`NetworkManager connection "Lab ${host.publicAddress}": zone none → portfw-public`);
     await denyMethods(lab.host('old'), 'config.zone.update2');

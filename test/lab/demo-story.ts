@@ -36,8 +36,10 @@ export async function tellStory(story: Story): Promise<void> {
   stage.heading('detect: which roles the hosts play, with the evidence');
   await stage.portfw(['detect', inventory], 0);
 
-  stage.heading('plan: what would change, and why; reads only; exit code 2 means that changes are pending');
+  stage.heading('plan: what would change; reads only; exit code 2 means that changes are pending');
   await stage.portfw(['plan', inventory, '--detailed-exitcode'], 2);
+  stage.heading('plan --details: each change of a host, with its reasons');
+  await stage.portfw(['plan', inventory, '--limit', 'sip1', '--details'], 0);
   stage.check('detect and plan have changed nothing on any host', same(original, await footprints(lab)));
 
   stage.heading('apply: changes the hosts batch by batch, and verifies each over a new connection');
@@ -138,7 +140,7 @@ async function drift({ stage, lab, inventory }: Story): Promise<void> {
     stage.command(argv.join(' '), 'web1');
     stage.say((await web.run(...argv)).trimEnd());
   }
-  const { output } = await stage.portfw(['plan', inventory, '--limit', 'web1', '--detailed-exitcode'], 2);
+  const { output } = await stage.portfw(['plan', inventory, '--limit', 'web1', '--details', '--detailed-exitcode'], 2);
   stage.check(`the plan names port ${BY_HAND}`, /\b9999\b/.test(output));
   await stage.portfw(['apply', inventory, '--limit', 'web1', '--yes'], 0);
   const left = `${await web.run('firewall-cmd', '--zone=portfw-public', '--list-ports')}${await web.run('cat', '/etc/firewalld/zones/portfw-public.xml')}`;

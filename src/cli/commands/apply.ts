@@ -1,10 +1,11 @@
 import { counted } from '../../core/lists.ts';
-import { plansText } from '../../report/terminal/plan-text.ts';
-import { wrapped } from '../../report/terminal/wrap.ts';
+import { totalsLines } from '../../report/terminal/summary-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
 import { measured } from '../metrics-file.ts';
+import { reviewOfRun } from '../review-of-run.ts';
+import { planCommand, showReview, wantsDetails } from '../show-review.ts';
 import { UsageError } from '../usage-error.ts';
 import { type PlanFlags, plan } from './plan.ts';
 
@@ -24,19 +25,32 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
       '--cut-revoked cannot be used with --confirm manual',
       'Flows can be ended only after the confirmation, which is a separate run: leave out one of the two flags',
     );
+  const hint = planCommand(sources, flags);
+  let reviewed = false;
   return runOverFleet(sources, flags, {
     matrix: 'required',
     ...measured(flags.metrics, version),
     context: { guard, cutRevoked: flags.cutRevoked === true },
-    command: ({ terminal, report, interruption }) => ({
+    // Where no host has changes, nothing was reviewed.
+    show: ({ summary, context }, { terminal }) => {
+      const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
+      if (!reviewed && input.plans.length > 0) showReview(input, flags, terminal, hint);
+    },
+    command: ({ terminal, report, interruption }, context) => ({
       kind: 'apply',
-      review: async ({ plans }) => {
+      review: async (planned) => {
+        reviewed = true;
         if (flags.json === true) return true;
         await report.rest();
-        const text = plansText(plans, { style: terminal.style, verbosity: flags.verbose });
-        terminal.out(`\n${wrapped(text, terminal.width)}\n`);
+        const { summary } = showReview(reviewOfRun('apply', planned, context), flags, terminal, hint);
+        terminal.out('\n');
         if (flags.yes === true) return true;
-        return confirm(`Apply this to ${counted(plans.length, 'host')}? Type "yes" to continue: `, interruption);
+        // The question stands below the numbers, also where the details are between them and the summary.
+        if (wantsDetails(flags)) terminal.out(totalsLines(summary, terminal));
+        return confirm(
+          `Apply this to ${counted(planned.plans.length, 'host')}? Type "yes" to continue: `,
+          interruption,
+        );
       },
     }),
   });

@@ -1,16 +1,15 @@
 import { counted, threeShown } from '../../core/lists.ts';
+import { shellWord } from '../../core/shell-word.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { HostOutcome } from '../../fleet/events.ts';
-import type { ToReview } from '../../fleet/run.ts';
 import { undoesRollback } from '../../plan/build-rollback.ts';
 import type { PlannedGeneration, ReviewedPlan } from '../../plan/plan.ts';
-import { failureOf } from '../../report/outcome-view.ts';
-import type { HostWithoutPlan, ReviewInput } from '../../report/review-input.ts';
+import { totalsLines } from '../../report/terminal/summary-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { reviewOfRun } from '../review-of-run.ts';
 import type { RunFlags } from '../run-flags.ts';
-import { type ReviewFlags, showReview } from '../show-review.ts';
+import { planCommand, type ReviewFlags, showReview, wantsDetails } from '../show-review.ts';
 
 interface RollbackFlags extends RunFlags, ReviewFlags, Pick<GuardFlags, 'revertAfter'> {
   readonly to?: string;
@@ -24,38 +23,40 @@ export function rollback(sources: readonly string[], flags: RollbackFlags): Prom
   const only = flags.dryRun === true;
   if (!only) requireConsent(flags, 'rollback');
   const generation = flags.to ?? null;
-  const guard = guardSettings(flags);
+  const hint = rollbackCommand(sources, flags);
+  let reviewed = false;
   return runOverFleet(sources, flags, {
     matrix: 'optional',
     detailedExitCode: only && flags.detailedExitcode === true,
-    context: { guard },
-    command: ({ terminal, report, interruption }) => ({
+    context: { guard: guardSettings(flags) },
+    // With --dry-run, or where no host has anything to return to, nothing was reviewed.
+    show: ({ summary, context }, { terminal }) => {
+      const input = reviewOfRun('rollback', { plans: [], ended: summary.outcomes }, context);
+      if (!reviewed && input.plans.length > 0) showReview(input, flags, terminal, hint);
+    },
+    command: ({ terminal, report, interruption }, context) => ({
       kind: 'rollback',
       generation,
       review: only
         ? null
-        : async (given) => {
+        : async (planned) => {
+            reviewed = true;
             if (flags.json === true) return true;
             await report.rest();
-            showReview(reviewInput(given), flags, terminal);
-            for (const line of generationLines(given.plans)) terminal.out(`${line}\n`);
+            const { summary } = showReview(reviewOfRun('rollback', planned, context), flags, terminal, hint);
             terminal.out('\n');
             if (flags.yes === true) return true;
-            return confirm(rollbackQuestion(given.plans), interruption);
+            if (wantsDetails(flags)) terminal.out(totalsLines(summary, terminal));
+            return confirm(rollbackQuestion(planned.plans), interruption);
           },
     }),
   });
 }
 
-function reviewInput({ plans, ended }: ToReview): ReviewInput {
-  return { action: 'rollback', plans, without: [...ended].flatMap(withoutPlan), groups: new Map(), digest: null };
-}
-
-function withoutPlan([host, outcome]: readonly [string, HostOutcome]): readonly HostWithoutPlan[] {
-  const failure = failureOf(outcome);
-  if (failure === null) return [];
-  const kind = outcome.kind === 'refused' || outcome.kind === 'unreachable' ? outcome.kind : 'failed';
-  return [{ host, kind, failure }];
+/** The command that shows the same rollback without making it. */
+function rollbackCommand(sources: readonly string[], flags: RollbackFlags): string {
+  const to = flags.to === undefined ? '' : ` --to ${shellWord(terminalLine(flags.to))}`;
+  return `${planCommand(sources, flags).replace(/^portfw plan/, 'portfw rollback')}${to} --dry-run`;
 }
 
 interface Destination {
@@ -82,19 +83,12 @@ function generationText({ id, savedAt, savedBy, before }: PlannedGeneration): st
   return `generation ${terminalLine(id)} (saved ${terminalLine(at)} by ${terminalLine(savedBy)} before "${terminalLine(before)}"${undoes})`;
 }
 
-/** Where each host goes, a line for each generation, if there are several; a single one is in the question. */
-export function generationLines(plans: readonly ReviewedPlan[]): readonly string[] {
-  const all = destinations(plans);
-  if (all.length < 2) return [];
-  return all.map(({ generation, hosts }) => `${threeShown(hosts)}: ${generationText(generation)}`);
-}
-
 /** The question before a rollback. */
 export function rollbackQuestion(plans: readonly ReviewedPlan[]): string {
   const [first, ...more] = destinations(plans);
   const to =
     more.length === 0 && first !== undefined
       ? `${threeShown(first.hosts)} to ${generationText(first.generation)}`
-      : `${counted(plans.length, 'host')} to the generations above`;
+      : `${counted(plans.length, 'host')} to the generations that the summary names`;
   return `Return ${to}? Type "yes" to continue: `;
 }

@@ -310,7 +310,14 @@ function askedZones(filter: Filter, approach: Approach): Asked[] {
   return [...ranked, fallback];
 }
 
-function zoneNamed(name: string, config: FirewalldConfig): ZoneConfig {
+/** The zones and policies whose rules may decide about what comes in by an interface. */
+export function holdersAt(filter: Filter, name: string): readonly RuleHolder[] {
+  const { bindings, config, defaultZone, policies } = filter;
+  return [...new Set([...bindings.of(name), zoneNamed(defaultZone, config), ...bindings.bySource, ...policies])];
+}
+
+/** A zone of the configuration, or the one that firewalld has under that name by itself. */
+export function zoneNamed(name: string, config: FirewalldConfig): ZoneConfig {
   return config.zones.get(name) ?? stockZone(name) ?? { ...EMPTY_ZONE, name, short: '', description: '' };
 }
 

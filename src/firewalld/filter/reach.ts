@@ -7,112 +7,79 @@ import {
   subtract,
 } from '../../core/address-ranges.ts';
 import type { AddressFamily } from '../../core/addresses.ts';
-import { type PortRange, type Protocol, parsePortRange } from '../../core/ports.ts';
-import { stretches as portStretches } from '../../kernel/stretches.ts';
 import type { Comers } from './comers.ts';
 import { type Filter, passage } from './passage.ts';
+import { type Door, familyOf, Treatments } from './treatment.ts';
 
 /** How many networks a plan lists of those that may come in. */
 const MOST_SOURCES = 40;
 
-/** One port of one address of the host, as a flow finds it. */
-export interface Door {
-  readonly interface: string;
-  readonly destination: string;
-  readonly protocol: Protocol;
-  readonly port: number;
-}
-
 /**
- * Who gets in where under one configuration. What is not certain (MACs, rates) counts neither as open nor as closed.
- *
- * Between two ports that some rule begins or ends at, all ports are treated alike: each such stretch is asked once.
+ * Who gets in where under one configuration. What is not certain (MACs, rates) counts neither as open nor as closed. Of doors
+ * that are treated alike, one is asked.
  */
 export class Reach {
   readonly filter: Filter;
-  readonly #starts: readonly number[];
-  readonly #known = new Map<string, AddressRanges>();
-  readonly #told = new Map<string, Comers>();
+  readonly treatments: Treatments;
+  readonly #crowds: Crowds;
+  readonly #known = new Map<string, Crowd>();
 
-  /** @param starts see {@link stretches} */
-  constructor(filter: Filter, starts: readonly number[]) {
+  /** @param crowds given where several of them are compared */
+  constructor(filter: Filter, crowds: Crowds = new Crowds()) {
     this.filter = filter;
-    this.#starts = starts;
+    this.treatments = new Treatments(filter);
+    this.#crowds = crowds;
   }
 
   /** The sources whose new flows get in by a door. */
-  through(door: Door): AddressRanges {
-    const key = doorKey(door, this.#starts);
-    let ranges = this.#known.get(key);
-    if (ranges === undefined) {
+  crowdAt(door: Door): Crowd {
+    const key = this.treatments.keyOf(door);
+    let crowd = this.#known.get(key);
+    if (crowd === undefined) {
       const family = familyOf(door.destination);
-      ranges = passage(this.filter, { ...door, family, sources: EVERY_ADDRESS[family] }, false).accepted;
-      this.#known.set(key, ranges);
+      const sources = EVERY_ADDRESS[family];
+      crowd = this.#crowds.of(passage(this.filter, { ...door, family, sources }, false).accepted, family);
+      this.#known.set(key, crowd);
     }
-    return ranges;
-  }
-
-  /** The same in words. */
-  comersAt(door: Door): Comers {
-    const key = doorKey(door, this.#starts);
-    let told = this.#told.get(key);
-    if (told === undefined) {
-      told = comers(this.through(door), familyOf(door.destination));
-      this.#told.set(key, told);
-    }
-    return told;
+    return crowd;
   }
 }
 
-/** The same text for doors that all filters treat alike. @param starts see {@link stretches} */
-export function doorKey({ interface: name, destination, protocol, port }: Door, starts: readonly number[]): string {
-  return `${name} ${destination} ${protocol} ${stretchOf(starts, port)}`;
-}
+/** Sources of one family. */
+export class Crowd {
+  readonly ranges: AddressRanges;
+  readonly family: AddressFamily;
+  #told: Comers | null = null;
 
-/** The ports at which the treatment by any of the filters may change, sorted. */
-export function stretches(filters: readonly Filter[]): readonly number[] {
-  const starts = new Set<number>([1]);
-  const add = (range: PortRange | string) => {
-    if (typeof range === 'string') return;
-    starts.add(range.first);
-    starts.add(range.last + 1);
-  };
-  for (const { config, policies, kernel } of filters) {
-    if (kernel !== undefined) {
-      for (const port of portStretches([kernel.rules.ruleset])) starts.add(port);
-      continue;
-    }
-    for (const { ports } of config.services.values()) for (const { range } of ports) add(range);
-    for (const holder of [...config.zones.values(), ...policies]) {
-      for (const { range } of holder.ports) add(range);
-      for (const forward of holder.forwardPorts) add(parsePortRange(forward.split(':')[0] ?? ''));
-      for (const { port, forwardPort } of holder.richRules) {
-        if (port !== null) add(parsePortRange(port.port));
-        if (forwardPort !== null) add(parsePortRange(forwardPort.port));
-      }
-    }
+  constructor(ranges: AddressRanges, family: AddressFamily) {
+    this.ranges = ranges;
+    this.family = family;
   }
-  return [...starts].filter((port) => port <= 65535).sort((a, b) => a - b);
-}
 
-/** The number of a port's stretch. */
-export function stretchOf(starts: readonly number[], port: number): number {
-  let low = 0;
-  let high = starts.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (starts[middle]! <= port) low = middle + 1;
-    else high = middle;
+  /** The same in as few words as it takes. */
+  get comers(): Comers {
+    this.#told ??= comers(this.ranges, this.family);
+    return this.#told;
   }
-  return low;
 }
 
-/** The family of an address of the host; facts hold no other than valid ones, so a look is enough. */
-export function familyOf(address: string): AddressFamily {
-  return address.includes(':') ? 'ipv6' : 'ipv4';
+/** Sets of sources, each once: two of them are equal when they are the same object. A set may have 100,000 ranges. */
+export class Crowds {
+  readonly #held = new Map<string, Crowd[]>();
+
+  of(ranges: AddressRanges, family: AddressFamily): Crowd {
+    const key = `${family} ${ranges.length} ${ranges[0]?.first} ${ranges.at(-1)?.last}`;
+    const alike = this.#held.get(key) ?? [];
+    this.#held.set(key, alike);
+    let crowd = alike.find((held) => held.ranges === ranges || sameRanges(held.ranges, ranges));
+    if (crowd === undefined) {
+      crowd = new Crowd(ranges, family);
+      alike.push(crowd);
+    }
+    return crowd;
+  }
 }
 
-/** A set of sources in as few words as it takes. */
 function comers(ranges: AddressRanges, family: AddressFamily): Comers {
   if (ranges.length === 0) return { who: 'nobody', sources: [], more: 0 };
   const every = EVERY_ADDRESS[family];

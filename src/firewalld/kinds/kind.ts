@@ -11,6 +11,16 @@ export type Fields = ReadonlyMap<string, string>;
 /** Fields that matter in the file only, in every kind: a running daemon that has the old text behaves the same. */
 export const TEXT_FIELDS: ReadonlySet<string> = new Set(['short', 'description']);
 
+/** Fields whose text is a list, separated by blanks: of such a field a report shows what goes and what comes. */
+export const LIST_FIELDS: ReadonlySet<string> = new Set([
+  'ports',
+  'protocols',
+  'source ports',
+  'helpers',
+  'modules',
+  'includes',
+]);
+
 /** A kind of object that firewalld has: how it is read, and what it refers to. */
 export interface Kind<F extends string, O extends string, T> {
   /** Its folder below /etc/firewalld. Configurations, plans and requests hold its objects under this name too. */

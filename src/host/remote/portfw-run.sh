@@ -34,6 +34,13 @@ case $seconds in '' | *[!0-9.]* | ????????????*) refuse 'the time is not a numbe
 case $seconds in *[1-9]*) ;; *) refuse 'the time is zero' ;; esac
 
 listed='@LISTED@'
+plan_only=
+planner='@PLANNER@'
+# sudo itself sets SUDO_USER.
+if [ -n "$planner" ] && [ "${SUDO_USER:-}" = "$planner" ]; then
+  listed='@LISTED_TO_PLANNER@'
+  plan_only=yes
+fi
 # shellcheck disable=SC2016 # the shell that is started reads them
-exec env @ENVIRONMENT@ \
+exec env @ENVIRONMENT@ PORTFW_PLAN_ONLY="$plan_only" \
   timeout -k 2 "$seconds" /bin/sh -c 'listed=$4; @SHELL@' portfw "$2" "$length" "$data" "$listed"

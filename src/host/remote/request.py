@@ -38,6 +38,9 @@ def carry_out(request):
     name = request["operation"]
     if name in QUESTIONS:
         return QUESTIONS[name](request)
+    # Set by portfw-run, which hands on nothing else of the account's environment.
+    if os.environ.get("PORTFW_PLAN_ONLY"):
+        raise Stop(kind="plan-only")
     handle = take_operation(None)
     try:
         return OPERATIONS[name](request)

@@ -3,6 +3,7 @@ import { shellWord } from '../../core/shell-word.ts';
 import type { ManagedConnection } from '../../facts/facts.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
+import type { Losses } from '../../policy/losses.ts';
 import type { Change, ConnectionMove } from '../plan.ts';
 
 /**
@@ -26,6 +27,7 @@ export function leftConnections(
   homes: ReadonlyMap<string, string>,
   changes: readonly Change[],
   defaultZone: string,
+  losses: Losses | undefined,
 ): Change[] {
   const said = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.interface] : [])));
   return connections.flatMap((connection) =>
@@ -35,7 +37,8 @@ export function leftConnections(
         const layers = { permanent: false, runtime: false };
         const move = connectionMove([connection], name, '');
         const where = { zone: connection.zone, classes: [], otherZone: defaultZone, editsZone: null, layers };
-        const effects = { closes: [], opens: [], reasons: [] };
+        const reasons = losses?.ofInterface(name, connection.zone) ?? [];
+        const effects = { closes: [], opens: [], reasons };
         return { kind: 'interface', action: 'release', interface: name, ...where, ...move, ...effects };
       }),
   );

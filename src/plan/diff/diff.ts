@@ -2,6 +2,7 @@ import type { RunningFirewalld } from '../../facts/facts.ts';
 import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
+import type { Losses } from '../../policy/losses.ts';
 import type { Change } from '../plan.ts';
 import { definitionChanges, needsReload } from './definitions.ts';
 import { entryChanges } from './entry-changes.ts';
@@ -16,21 +17,23 @@ export interface DiffInput {
    * added since goes, bans too.
    */
   readonly restored?: FirewalldConfig;
+  /** Says why something goes; without it, what goes has no reasons: nobody reads them after an apply. */
+  readonly losses?: Losses;
 }
 
 /**
  * The only comparison of the observed with the desired firewalld: a reviewer reads its result, and the steps are made
  * for it. The verification after an apply makes it again, from new facts.
  */
-export function differences({ desired, observed, facts, restored }: DiffInput): readonly Change[] {
+export function differences({ desired, observed, facts, restored, losses }: DiffInput): readonly Change[] {
   const { permanent, runtime } = observed;
-  const definitions = definitionChanges(desired, permanent, runtime);
+  const definitions = definitionChanges({ desired, permanent, runtime, losses });
   const deleted = definitions.flatMap(({ action, object, name }) =>
     action === 'delete' && object === 'ipset' ? [name] : [],
   );
   return [
     ...definitions,
-    ...entryChanges(desired.ipsets, permanent, runtime, deleted),
+    ...entryChanges({ desired: desired.ipsets, permanent, runtime, deleted, losses }),
     ...zoneChanges({
       desired,
       permanent,
@@ -39,6 +42,7 @@ export function differences({ desired, observed, facts, restored }: DiffInput): 
       zoneFiles: observed.zoneFiles,
       connections: facts.networkManager,
       ...(restored === undefined ? {} : { restored }),
+      losses,
     }),
   ];
 }

@@ -1,22 +1,28 @@
 import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { DesiredFirewalld, Reason } from '../../policy/desired.ts';
+import type { Losses } from '../../policy/losses.ts';
 import type { Change } from '../plan.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** What the comparison of ipsets needs. */
+interface EntriesInput {
+  readonly desired: DesiredFirewalld['ipsets'];
+  readonly permanent: FirewalldConfig;
+  readonly runtime: FirewalldConfig;
+  /** Names of the sets that the plan deletes. */
+  readonly deleted: readonly string[];
+  readonly losses: Losses | undefined;
+}
+
 /**
  * What changes in the entries of our ipsets, also of new and deleted ipsets: the entries are always separate changes.
  * Linear in the number of entries.
- *
- * @param deleted names of the sets that the plan deletes
  */
-export function entryChanges(
-  desired: DesiredFirewalld['ipsets'],
-  permanent: FirewalldConfig,
-  runtime: FirewalldConfig,
-  deleted: readonly string[],
-): Change[] {
+export function entryChanges({ desired, permanent, runtime, deleted, losses }: EntriesInput): Change[] {
   const changes: Change[] = [];
+  const lost = (name: string, remove: readonly string[]): readonly Reason[] =>
+    (deleted.includes(name) ? losses?.ofIpset(name) : losses?.ofEntries(name, remove)) ?? [];
   const compare = (name: string, wanted: readonly string[], reasons: readonly Reason[]) => {
     const inFile = new Set(permanent.ipsets.get(name)?.entries);
     // What a deleted set holds at runtime ends with the next reload: nothing uses it, so nothing is done about it.
@@ -33,7 +39,7 @@ export function entryChanges(
       add,
       remove,
       layers: { permanent: differs(inFile), runtime: !deleted.includes(name) && differs(loaded) },
-      reasons,
+      reasons: remove.length === 0 ? reasons : [...reasons, ...lost(name, remove)],
     });
   };
   for (const [name, { value, reasons }] of desired) compare(name, value.entries, reasons);

@@ -5,7 +5,15 @@ import { asLayer, type FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import { type ZoneConfig, zoneHolding } from '../../firewalld/kinds/zone.ts';
 import { isOurs } from '../../firewalld/model.ts';
 import { formatPort } from '../../firewalld/normalise.ts';
-import { type DesiredFirewalld, type DesiredZone, desiredObjects, type Reasoned } from '../../policy/desired.ts';
+import { parseRichRule } from '../../firewalld/rich-rule.ts';
+import {
+  type DesiredFirewalld,
+  type DesiredZone,
+  desiredObjects,
+  type Reason,
+  type Reasoned,
+} from '../../policy/desired.ts';
+import type { Losses } from '../../policy/losses.ts';
 import type { Change, Layers } from '../plan.ts';
 import type { StrayField } from '../steps.ts';
 import { connectionMove, leftConnections } from './connection-moves.ts';
@@ -22,11 +30,12 @@ export interface ZonesInput {
   readonly connections: readonly ManagedConnection[];
   /** See `DiffInput`. */
   readonly restored?: FirewalldConfig;
+  readonly losses: Losses | undefined;
 }
 
 /** What changes inside our zones: interfaces, services, rich rules, and what was added there by hand. */
 export function zoneChanges(input: ZonesInput): Change[] {
-  const { desired, permanent, runtime, connections, defaultZone } = input;
+  const { desired, permanent, runtime, connections, defaultZone, losses } = input;
   const wanted = asLayer(desiredObjects(desired));
   const homes = new Map(
     [...desired.zones.values()].flatMap(({ config }) => config.interfaces.map((name) => [name, config.name] as const)),
@@ -40,7 +49,7 @@ export function zoneChanges(input: ZonesInput): Change[] {
     for (const [, item, where] of compareLists([], (value) => value.sources, ...held))
       changes.push({ kind: 'stray', zone, field: 'source', value: item.value, layers: where });
   }
-  changes.push(...leftConnections(connections, homes, changes, defaultZone));
+  changes.push(...leftConnections(connections, homes, changes, defaultZone, losses));
   return changes;
 }
 
@@ -68,7 +77,7 @@ function releases(zone: string, homes: ReadonlyMap<string, string>, input: Zones
         closes: isLoaded ? closedBy(runtime, nextZone, input.runtime, input.runtime) : [],
         opens: home === undefined && isLoaded ? openedByMove(runtime, nextZone, input.runtime) : [],
         layers: layers(permanent?.interfaces.includes(name) ?? false, isLoaded),
-        reasons: [],
+        reasons: input.losses?.ofInterface(name, zone) ?? [],
       },
     ];
   });
@@ -107,10 +116,12 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
   const name = zone.config.name;
   const permanent = input.permanent.zones.get(name);
   const runtime = input.runtime.zones.get(name);
+  const { losses } = input;
   const services = compareLists(zone.services, (value) => value.services, permanent, runtime).map(
     ([action, { value: service, reasons }, where]): Change => {
       const ports = servicePorts(service, action === 'add' ? wanted : input.runtime);
-      return { kind: 'zone-service', action, zone: name, service, ports, layers: where, reasons };
+      const why = action === 'add' ? reasons : (losses?.ofService(service, ports, name) ?? []);
+      return { kind: 'zone-service', action, zone: name, service, ports, layers: where, reasons: why };
     },
   );
   const wantedRules = zone.richRules.map(({ value, reasons }) => ({ value: value.text, reasons }));
@@ -119,7 +130,8 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
     value.richRules.filter((rule) => input.restored !== undefined || !isBan(rule)).map(({ text }) => text);
   const rules = compareLists(wantedRules, heldRules, permanent, runtime).map(
     ([action, { value: rule, reasons }, where]): Change => {
-      return { kind: 'rich-rule', action, zone: name, rule, layers: where, reasons };
+      const why = action === 'add' ? reasons : lostRule(name, rule, input);
+      return { kind: 'rich-rule', action, zone: name, rule, layers: where, reasons: why };
     },
   );
   const strays = STRAYS.flatMap(([field, pick]) =>
@@ -139,6 +151,15 @@ function restoredStrays(
   saved: ZoneConfig | undefined,
 ): readonly Reasoned<string>[] {
   return saved === undefined ? [] : pick(saved).map((value) => ({ value, reasons: [] }));
+}
+
+/** Why a rich rule goes. */
+function lostRule(zone: string, text: string, { losses, permanent, runtime }: ZonesInput): readonly Reason[] {
+  if (losses === undefined) return [];
+  const rule = parseRichRule(text);
+  const named =
+    rule.service === null ? undefined : (runtime.services.get(rule.service) ?? permanent.services.get(rule.service));
+  return losses.ofRule(zone, rule, named?.ports ?? []);
 }
 
 /** The change that moves an interface into its portfw zone; none if it is there and no other file names it. */

@@ -3,7 +3,8 @@ import { parseAddress } from '../../core/addresses.ts';
 import { parsePortRange } from '../../core/ports.ts';
 import type { FlowKind, HostFacts } from '../../facts/facts.ts';
 import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
-import { familyOf, type Reach } from '../../firewalld/filter/reach.ts';
+import type { Reach } from '../../firewalld/filter/reach.ts';
+import { familyOf } from '../../firewalld/filter/treatment.ts';
 import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import type { FlowImpact, Impact } from '../impact-types.ts';
 
@@ -49,7 +50,7 @@ function whatIsLost(kind: FlowKind, holder: Holder, before: Reach, after: Reach)
     const door = { interface: own, destination: kind.address, protocol: kind.protocol, port: kind.port };
     const opener = parseAddress(kind.opener);
     const letIn = (reach: Reach) =>
-      opener?.family === familyOf(kind.address) && holds(reach.through(door), opener.first);
+      opener?.family === familyOf(kind.address) && holds(reach.crowdAt(door).ranges, opener.first);
     return letIn(before) && !letIn(after) ? 'permission' : null;
   }
   // Zones do not filter what the host itself opens.

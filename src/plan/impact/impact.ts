@@ -1,4 +1,3 @@
-import { subtract } from '../../core/address-ranges.ts';
 import {
   formatPortRange,
   mergePortRanges,
@@ -7,12 +6,13 @@ import {
   subtractPortRanges,
 } from '../../core/ports.ts';
 import { isLoopback } from '../../facts/addresses.ts';
-import type { HostFacts, InterfaceFacts, SocketFacts } from '../../facts/facts.ts';
-import type { Comers } from '../../firewalld/filter/comers.ts';
-import { type Filter, zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
-import { type Door, doorKey, Reach, stretches, stretchOf } from '../../firewalld/filter/reach.ts';
+import type { HostFacts, SocketFacts } from '../../facts/facts.ts';
+import { zoneOfInterface } from '../../firewalld/filter/dispatch.ts';
+import { stretchOf } from '../../firewalld/filter/treatment.ts';
 import type { Impact, SocketImpact, UnheardImpact } from '../impact-types.ts';
 import { flowImpact } from './flow-impact.ts';
+import { type Ends, letsMoreIn, type ReachPair, takesAway } from './reach-pair.ts';
+import { type Side, sidesOf } from './sides.ts';
 
 /** The facts that the impact is computed from. */
 export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | 'controllerPath'>;
@@ -20,65 +20,18 @@ export type ImpactFacts = Pick<HostFacts, 'interfaces' | 'sockets' | 'flows' | '
 /**
  * What a plan does to the host's listening sockets and its live traffic. Pure.
  *
- * @param before what decides about new flows now
- * @param after the same once the plan is applied
+ * @param pair what decides about new flows now, and once the plan is applied
  */
-export function impactOf(facts: ImpactFacts, before: Filter, after: Filter): Impact {
-  const starts = stretches([before, after]);
-  const pair = new ReachPair(before, after, starts);
-  const sides = facts.interfaces.filter((item) => item.up && !item.loopback).map(sideOf);
-  const alike = socketsAlike(facts.sockets, starts);
+export function impactOf(facts: ImpactFacts, pair: ReachPair): Impact {
+  const sides = sidesOf(facts.interfaces);
+  const alike = socketsAlike(facts.sockets, pair.starts());
   const rows = sides.flatMap((side) => socketRows(alike, side, pair));
   return {
     closed: merged(rows.filter((row) => row.lost)),
     opened: merged(rows.filter((row) => row.gained)),
-    unheard: sides.flatMap((side) => unheard(facts.sockets, side, pair, starts)),
+    unheard: sides.flatMap((side) => unheard(facts.sockets, side, pair)),
     flows: flowImpact(facts, pair.before, pair.after),
   };
-}
-
-/** Whether some sources can no longer reach a port, and whether others now can. */
-interface Turn {
-  readonly lost: boolean;
-  readonly gained: boolean;
-}
-
-/** The same doors under two configurations. Each door is compared once: a set of sources may have 100,000 ranges. */
-class ReachPair {
-  readonly before: Reach;
-  readonly after: Reach;
-  readonly #starts: readonly number[];
-  readonly #turns = new Map<string, Turn>();
-
-  constructor(before: Filter, after: Filter, starts: readonly number[]) {
-    this.before = new Reach(before, starts);
-    this.after = new Reach(after, starts);
-    this.#starts = starts;
-  }
-
-  turnAt(door: Door): Turn {
-    const key = doorKey(door, this.#starts);
-    let turn = this.#turns.get(key);
-    if (turn === undefined) {
-      const [before, after] = [this.before.through(door), this.after.through(door)];
-      turn = { lost: subtract(before, after).length > 0, gained: subtract(after, before).length > 0 };
-      this.#turns.set(key, turn);
-    }
-    return turn;
-  }
-}
-
-/** An interface with the addresses at which it is reached. */
-interface Side {
-  readonly name: string;
-  readonly addresses: readonly string[];
-  readonly linkLocal: readonly string[];
-}
-
-function sideOf({ name, addresses }: InterfaceFacts): Side {
-  const all = addresses.map(({ address }) => address);
-  const linkLocal = all.filter((address) => /^fe[89ab][0-9a-f]:|^169\.254\./.test(address));
-  return { name, addresses: all.filter((address) => !linkLocal.includes(address)), linkLocal };
 }
 
 /** The interface's addresses at which a socket can be reached. */
@@ -115,18 +68,17 @@ function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPai
   return groups.flatMap((group) => {
     const socket = group[0]!;
     const doors = doorsOf(socket, side);
-    const alike = new Map<string, { before: Comers; after: Comers; turn: Turn; destinations: string[] }>();
+    const alike = new Map<string, { ends: Ends; destinations: string[] }>();
     for (const destination of doors) {
-      const door = { ...socket, interface: side.name, destination };
-      const turn = pair.turnAt(door);
-      if (!turn.lost && !turn.gained) continue;
-      const ends = { before: pair.before.comersAt(door), after: pair.after.comersAt(door) };
-      const key = JSON.stringify(ends);
+      const ends = pair.at({ ...socket, interface: side.name, destination });
+      if (ends.turn === 'same') continue;
+      // Of both families: anybody is anybody.
+      const key = JSON.stringify([ends.before.comers, ends.after.comers]);
       const found = alike.get(key);
-      if (found === undefined) alike.set(key, { ...ends, turn, destinations: [destination] });
+      if (found === undefined) alike.set(key, { ends, destinations: [destination] });
       else found.destinations.push(destination);
     }
-    return [...alike.values()].flatMap(({ before, after, turn, destinations }) =>
+    return [...alike.values()].flatMap(({ ends: { before, after, turn }, destinations }) =>
       group.map(
         (one): Row => ({
           protocol: one.protocol,
@@ -137,9 +89,10 @@ function socketRows(groups: readonly SocketFacts[][], side: Side, pair: ReachPai
           destinations: destinations.length === doors.length ? [] : destinations,
           zoneBefore,
           zoneAfter,
-          before,
-          after,
-          ...turn,
+          before: before.comers,
+          after: after.comers,
+          lost: takesAway(turn),
+          gained: letsMoreIn(turn),
         }),
       ),
     );
@@ -164,26 +117,24 @@ function merged(rows: readonly Row[]): SocketImpact[] {
 }
 
 /** Opened ports that nothing listens on; none if everything is opened. */
-function unheard(
-  sockets: readonly SocketFacts[],
-  side: Side,
-  pair: ReachPair,
-  starts: readonly number[],
-): UnheardImpact[] {
+function unheard(sockets: readonly SocketFacts[], side: Side, pair: ReachPair): UnheardImpact[] {
   const ports = (['tcp', 'udp'] as const).flatMap((protocol) => {
     const heard = sockets
       .filter((socket) => socket.protocol === protocol && doorsOf(socket, side).length > 0)
       .map(({ port }) => ({ first: port, last: port }));
-    const ranges = openedRanges(side, pair, protocol, starts);
+    const ranges = openedRanges(side, pair, protocol);
     return subtractPortRanges(ranges, heard).map((range) => `${formatPortRange(range)}/${protocol}`);
   });
   const zone = zoneOfInterface(pair.after.filter, side.name);
   return ports.length === 0 ? [] : [{ interface: side.name, zone, ports }];
 }
 
-function openedRanges(side: Side, pair: ReachPair, protocol: Protocol, starts: readonly number[]): PortRange[] {
+function openedRanges(side: Side, pair: ReachPair, protocol: Protocol): PortRange[] {
+  const starts = pair.startsAt(side.name, protocol);
   const newcomers = (port: number): boolean =>
-    side.addresses.some((destination) => pair.turnAt({ interface: side.name, destination, protocol, port }).gained);
+    side.addresses.some((destination) =>
+      letsMoreIn(pair.at({ interface: side.name, destination, protocol, port }).turn),
+    );
   const found = starts.flatMap((first, index): PortRange[] => {
     const last = (starts[index + 1] ?? 65536) - 1;
     return newcomers(first) ? [{ first, last }] : [];

@@ -1,7 +1,7 @@
-import type { PlanBody, ReviewedPlan } from '../../plan/plan.ts';
+import type { ReviewedPlan } from '../../plan/plan.ts';
 import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
-import { countsText, notesView, type PlanGroup, type PlanSection, type PlanSubject, plansView } from '../plan-view.ts';
+import { countsText, type PlanGroup, type PlanSection, type PlanSubject, plansView } from '../plan-view.ts';
 import type { RoleView } from '../role-view.ts';
 import { impactLines } from './impact-text.ts';
 import { columnLines } from './layout.ts';
@@ -109,21 +109,10 @@ function detailLines(detail: DetailView, style: Style): readonly string[] {
       return [`        ${style.red(detail.label)} ${detail.text}`];
     case 'field':
     case 'because':
-    case 'source':
     case 'edits-zone':
     case 'connection':
       return [`        ${style.dim(`${detail.label} ${detail.text}`)}`];
   }
-}
-
-/** The notes of hosts without changes; hosts with the same notes are printed together. */
-export function notesText(plans: readonly PlanBody[], style: Style): string {
-  return notesView(plans)
-    .map(({ hosts, notes }) => {
-      const names = `${hosts.shown.map(style.bold).join(', ')}${hosts.more === 0 ? '' : ` and ${hosts.more} more`}`;
-      return `${names} ${style.dim('· unchanged')}\n${noteLines(notes, style).join('\n')}\n`;
-    })
-    .join('\n');
 }
 
 function noteLines(notes: readonly PolicyNote[], style: Style): readonly string[] {

@@ -1,27 +1,16 @@
 import type { RunSummary } from '../../fleet/events.ts';
-import type { ReviewedPlan } from '../../plan/plan.ts';
 import { detectText } from './detect-text.ts';
 import { factsText } from './facts-text.ts';
 import { historyText } from './history-text.ts';
-import { notesText, plansText } from './plan-text.ts';
 import { statusText } from './status-text.ts';
 import type { Style } from './style.ts';
 
-export interface ResultsOptions {
-  readonly style: Style;
-  readonly verbosity: number;
-}
-
 /**
- * The results of a command: facts, roles, plans, generations or status of each host. Commands whose result is the closing
- * table have only the notes of unchanged hosts here (apply shows its plans before the review).
+ * The results of a command: facts, roles, generations or status of each host. Plans are shown as a review, and other commands
+ * have the closing table alone.
  */
-export function resultsText(summary: RunSummary, options: ResultsOptions): string {
-  const { style } = options;
+export function resultsText(summary: RunSummary, style: Style): string {
   const texts: string[] = [];
-  const plans: ReviewedPlan[] = [];
-  /** Hosts without changes in an apply. Their plans were not reviewed, so their notes were not shown yet. */
-  const noted: ReviewedPlan[] = [];
   const alike = undecided(summary, style);
   for (const [host, outcome] of summary.outcomes) {
     switch (outcome.kind) {
@@ -40,12 +29,7 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
         texts.push(statusText(host, outcome, style));
         break;
       case 'planned':
-        plans.push(outcome.plan);
-        break;
       case 'unchanged':
-        if (summary.command === 'plan') plans.push(outcome.plan);
-        else if (outcome.plan.notes.length > 0) noted.push(outcome.plan);
-        break;
       case 'changed':
       case 'awaiting':
       case 'confirmed':
@@ -59,8 +43,6 @@ export function resultsText(summary: RunSummary, options: ResultsOptions): strin
         break;
     }
   }
-  if (plans.length > 0) texts.push(plansText(plans, options));
-  if (noted.length > 0) texts.push(notesText(noted, style));
   return texts.join('\n');
 }
 

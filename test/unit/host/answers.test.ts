@@ -106,6 +106,7 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
     { kind: 'refused', why: 'the request.id: expected \u001b[2Ja run' },
     { kind: 'refused', why: 'the request.id: expected a run' },
   ],
+  [{ kind: 'plan-only' }, { kind: 'plan-only' }],
   [
     { kind: 'same', generation: 'g1', hash: 'h' },
     { kind: 'same', generation: 'g1', hash: 'h' },

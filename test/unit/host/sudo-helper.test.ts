@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { reachProgram } from '../../../src/host/programs.ts';
+import { firewalldProgram, installProgram, reachProgram } from '../../../src/host/programs.ts';
 import { listedPrograms, sudoersFile, sudoersSetup, sudoHelper } from '../../../src/host/sudo-helper.ts';
 import { createMarkers, programInput, unframe } from '../../../src/transport/program-framing.ts';
 
@@ -35,6 +35,23 @@ describe('portfw-run', () => {
     expect(stderr.toString()).toContain(`[portfw:${markers.nonce}:listed]`);
     expect(status).not.toBe(95);
     expect(unframed.kind).toBe('complete');
+  });
+
+  it('carries out only what a plan takes for an account that may only plan', () => {
+    const limited = path.join(folder, 'portfw-run-limited');
+    writeFileSync(limited, sudoHelper('1.2.3', 'ci'));
+    chmodSync(limited, 0o755);
+    const asked = (user: string, program: string, data: string) => {
+      const markers = createMarkers();
+      const env = { ...process.env, SUDO_USER: user };
+      const result = spawnSync(limited, [CONNECTION, markers.nonce], { input: inputOf(program, data), env });
+      return { ...result, said: `${result.stdout}${result.stderr}` };
+    };
+    expect(asked('ops', reachProgram(), '127.0.0.1 1 1\n').status).not.toBe(95);
+    expect(asked('ci', reachProgram(), '127.0.0.1 1 1\n')).toMatchObject({ status: 95 });
+    expect(asked('ci', installProgram(), '')).toMatchObject({ status: 95 });
+    // What it asks is refused on hosts, by the program itself (privilege.test.ts).
+    expect(asked('ci', firewalldProgram(), '{}').status).not.toBe(95);
   });
 
   it.each([
@@ -105,22 +122,26 @@ describe('portfw-run', () => {
   it('lists every program that runs on hosts, each by another sum', () => {
     expect(new Set(listedPrograms()).size).toBe(4);
     for (const sum of listedPrograms()) expect(sudoHelper('1.2.3')).toContain(sum);
-    expect(sudoHelper('1.2.3')).not.toMatch(/@[A-Z]+@/);
+    expect(sudoHelper('1.2.3', 'ci')).not.toMatch(/@[A-Z_]+@/);
   });
 });
 
 describe('the sudoers file', () => {
   it('allows one program', () => {
-    expect(sudoersFile('ops', false)).toBe(
+    expect(sudoersFile({ user: 'ops', planner: null, password: false })).toBe(
       `# ops may run portfw's own programs as root, and nothing else.
 Defaults!/usr/local/libexec/portfw-run !requiretty, env_reset, always_set_home
 ops ALL=(root) NOPASSWD: /usr/local/libexec/portfw-run
 `,
     );
-    expect(sudoersFile('ops', true)).toContain('\nops ALL=(root) /usr/local/libexec/portfw-run\n');
+    expect(sudoersFile({ user: 'ops', planner: 'ci', password: true })).toContain(
+      '\nops ALL=(root) /usr/local/libexec/portfw-run\n',
+    );
   });
 
   it('is set up by a script that a shell understands', () => {
-    expect(spawnSync('sh', ['-n'], { input: sudoersSetup('ops', false, '1.2.3') }).status).toBe(0);
+    expect(
+      spawnSync('sh', ['-n'], { input: sudoersSetup({ user: 'ops', planner: 'ci', password: false }, '1.2.3') }).status,
+    ).toBe(0);
   });
 });

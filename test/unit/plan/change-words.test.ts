@@ -5,8 +5,8 @@ import { DRIFT, FIRST_APPLY } from '../report/helpers/plans.ts';
 describe('the words for one change', () => {
   it('on a line of its own: what is done, to what, in which zone', () => {
     expect(DRIFT.changes.map(describeChange)).toEqual([
-      'change service portfw-sip-pub (ports: udp/5060 → udp/5060, tcp/5060; destination: 203.0.113.45 → nothing)',
-      'remove service portfw-old-pub (ports: tcp/1 → nothing)',
+      'change service portfw-sip-pub (ports: −25/tcp +5060/tcp; destination: 203.0.113.45 → nothing)',
+      'remove service portfw-old-pub (ports: 1/tcp → nothing)',
       'remove service portfw-old-pub in zone portfw-public',
       'remove rich rule family="ipv4" source address="192.0.2.66" accept in zone portfw-public',
       'remove port tcp/9999 in zone portfw-public',

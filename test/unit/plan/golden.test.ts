@@ -6,7 +6,9 @@ import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { type ApplyInput, beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { Step } from '../../../src/plan/steps.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
+import { reasonText } from '../../../src/report/reason-view.ts';
 import { makePlan } from '../../helpers/make-plan.ts';
+import { removes } from '../../helpers/removes.ts';
 import { inputOf, type PolicyCase } from '../policy/helpers/cases.ts';
 import { Firewalld } from './helpers/simulator.ts';
 
@@ -26,15 +28,16 @@ interface PlanCase extends PolicyCase {
 }
 
 function planned(given: PlanCase, host: Firewalld): ApplyInput {
-  const outcome = buildDesired(inputOf(given));
-  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.what);
-  const facts = host.facts();
-  const observed = observedFirewalld(facts);
-  const roles = given.roles.map((role) => ({ role, because: 'declared' as const, confidence: 1, evidence: [] }));
   const remembered =
     given.remembered === undefined
       ? null
       : { format: 1 as const, generation: 'g', appliedAt: '2026-02-01T00:00:00Z', ...given.remembered };
+  const policy = inputOf(given);
+  const outcome = buildDesired({ ...policy, facts: { ...policy.facts, remembered } });
+  if (outcome.kind === 'refused') throw new Error(outcome.refusals[0]!.what);
+  const facts = host.facts();
+  const observed = observedFirewalld(facts);
+  const roles = given.roles.map((role) => ({ role, because: 'declared' as const, confidence: 1, evidence: [] }));
   const { plan } = makePlan({
     host: 'web1.example.net',
     matrix: 'telephony',
@@ -42,6 +45,7 @@ function planned(given: PlanCase, host: Firewalld): ApplyInput {
     facts,
     observed,
     desired: outcome.desired,
+    losses: outcome.losses,
     remembered,
     notes: [],
   });
@@ -94,7 +98,10 @@ function stepLine(step: Step): string {
   return `${step.kind} ${what} (for ${step.serves.join(' ')})`;
 }
 
-/** The plan without the reasons: those are in the policy's golden files. Changes are numbered, as steps name them. */
+/**
+ * The plan without the reasons for what comes: those are in the policy's golden files. Changes are numbered, as steps name
+ * them.
+ */
 function shown(input: ApplyInput): string {
   const { changes, steps, disruption, notes, nothingBecause } = input.plan;
   return stringify(
@@ -102,6 +109,7 @@ function shown(input: ApplyInput): string {
       changes: changes.map((change, number) => ({
         number,
         ...Object.fromEntries(Object.entries(change).filter(([key]) => key !== 'reasons')),
+        ...(removes(change) && 'reasons' in change ? { because: change.reasons.map((item) => reasonText(item)) } : {}),
       })),
       steps: steps.map(stepLine),
       disruption,

@@ -6,6 +6,7 @@ import { filterOf } from '../../../src/firewalld/filter/dispatch.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
 import { reloadHoldMs, ruleCount } from '../../../src/plan/impact/disruption.ts';
 import { impactOf } from '../../../src/plan/impact/impact.ts';
+import { ReachPair } from '../../../src/plan/impact/reach-pair.ts';
 import type { Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
 import { INTERFACES, layer } from './helpers/proof-case.ts';
 
@@ -73,8 +74,7 @@ function impact(given: Given): Impact {
       flows,
       controllerPath: given.path === null ? null : { clientAddress, clientPort: 40000, serverAddress, serverPort },
     },
-    filterOf(filter(given.before)),
-    filterOf(filter(given.after)),
+    new ReachPair(filterOf(filter(given.before)), filterOf(filter(given.after))),
   );
 }
 

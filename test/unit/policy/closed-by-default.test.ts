@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { asLayer } from '../../../src/firewalld/kinds/kinds.ts';
+import type { PolicyOutcome } from '../../../src/policy/build-desired.ts';
 import { buildDesired } from '../../../src/policy/build-desired.ts';
-import type { PolicyOutcome } from '../../../src/policy/desired.ts';
 import { desiredObjects } from '../../../src/policy/desired.ts';
 import { letsIn } from '../../helpers/lets-in.ts';
 import { inputOf } from './helpers/cases.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostPlan } from '../../../src/plan/plan.ts';
-import { notesView, type PlanSection, plansView } from '../../../src/report/plan-view.ts';
-import { notesText, plansText } from '../../../src/report/terminal/plan-text.ts';
+import { type PlanSection, plansView } from '../../../src/report/plan-view.ts';
+import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { DRIFT, FIRST_APPLY, SETTLED } from './helpers/plans.ts';
 
@@ -62,7 +62,7 @@ describe('the view of plans', () => {
       ['stray', '-', 'runtime', ''],
     ]);
     expect(changes[0]!.details).toEqual([
-      { kind: 'because', label: 'because', text: 'nothing in the matrix or the inventory asks for it any more' },
+      { kind: 'because', label: 'because', text: 'portfw_interfaces does not select eth9' },
       {
         kind: 'closes',
         label: 'closes',
@@ -102,7 +102,7 @@ describe('the view of plans', () => {
       ({
         kind: 'rule',
         matrix: 'm',
-        rule: `r/${port}`,
+        rule: `r/public/tcp/${port}`,
         purpose: 'p',
         source: 's',
         feature: null,
@@ -111,7 +111,11 @@ describe('the view of plans', () => {
     const added = FIRST_APPLY.changes[5]! as Extract<HostPlan['changes'][number], { kind: 'rich-rule' }>;
     const changes = ['a', 'b'].map((name) => ({ ...added, rule: `rule ${name}`, reasons }));
     const [first, second] = section({ ...FIRST_APPLY, changes }, 'zone').changes;
-    expect(first!.details.map(({ kind }) => kind)).toEqual(['because', 'because', 'because', 'source']);
+    expect(first!.details).toEqual([
+      { kind: 'because', label: 'because', text: 'r: 1/tcp p (s)' },
+      { kind: 'because', label: 'because', text: 'r: 2/tcp p' },
+      { kind: 'because', label: 'because', text: 'r: 3/tcp p' },
+    ]);
     expect(second!.details).toEqual([
       { kind: 'because', label: 'because', text: 'of the same 3 matrix rows as above' },
     ]);
@@ -155,21 +159,8 @@ describe('the view of plans', () => {
       expect(texts.filter((text) => text.includes('zone trusted')).length).toBeGreaterThan(40);
       for (const text of texts) expect(text).not.toMatch(/[\p{Cc}\u200b\u202e]/u);
     }
-    const notes = notesView(plans);
-    for (const text of textsIn(notes)) expect(text).not.toMatch(/[\p{Cc}\u200b\u202e]/u);
-    const printed = plansText(plans, { style: PLAIN_STYLE, verbosity: 1 }) + notesText(plans, PLAIN_STYLE);
+    const printed = plansText(plans, { style: PLAIN_STYLE, verbosity: 1 });
     expect(printed).not.toMatch(/[^\n\P{Cc}]|[\u200b\u202e]/u);
     expect(printed).not.toMatch(/^\s*zone trusted/m);
-  });
-});
-
-describe('the notes of hosts that need nothing', () => {
-  it('stand once for all that have the same, with the first names', () => {
-    const noted = (host: string): HostPlan => ({ ...SETTLED, host, notes: FIRST_APPLY.notes });
-    const plans = Array.from({ length: 25 }, (_, index) => noted(`host${index}`));
-    const [group, other] = notesView([...plans, { ...SETTLED, notes: FIRST_APPLY.notes.slice(1) }]);
-    expect(group).toMatchObject({ hosts: { more: 5 }, notes: FIRST_APPLY.notes });
-    expect(group!.hosts.shown).toHaveLength(20);
-    expect(other).toMatchObject({ hosts: { shown: ['db1.example.net'], more: 0 } });
   });
 });

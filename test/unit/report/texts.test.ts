@@ -58,12 +58,10 @@ describe('texts for people', () => {
     expect(plain(2)).not.toContain('\u001b');
   });
 
-  it('results follow the command: plans of unchanged hosts belong to plan alone', () => {
+  it('plans are no results: they are shown as a review', () => {
     const outcomes = new Map([['settled1', OUTCOMES.get('settled1')!]]);
-    const of = (command: string): string =>
-      resultsText({ ...SUMMARY, command, outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
-    expect(of('plan')).toContain('No changes: permanent and runtime');
-    expect(of('apply')).toBe('');
+    for (const command of ['plan', 'apply'])
+      expect(resultsText({ ...SUMMARY, command, outcomes }, PLAIN_STYLE)).toBe('');
   });
 
   it('what is to be decided of roles is said once for hosts that have the same', () => {
@@ -73,30 +71,13 @@ describe('texts for people', () => {
         return [host, OUTCOMES.get(like)!];
       }),
     );
-    const text = resultsText({ ...SUMMARY, command: 'detect', outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
+    const text = resultsText({ ...SUMMARY, command: 'detect', outcomes }, PLAIN_STYLE);
     expect(text.match(/^\S.*$/gm)).toEqual([
       'new1, new2, new3: no role: nothing was found and nothing is declared',
       'sip1: ambiguous: udp/5060 fits radius, dispatching-node',
       'web1: settled',
     ]);
     expect(text.split('portfw_roles: []')).toHaveLength(2);
-  });
-
-  it('the notes of unchanged hosts are shown by an apply too, once for all that have the same', () => {
-    const noted = (host: string, text: string): HostOutcome => {
-      const { plan } = OUTCOMES.get('settled1') as Extract<HostOutcome, { kind: 'unchanged' }>;
-      const notes = [{ severity: 'warning', code: 'x', text } as const];
-      return { kind: 'unchanged', plan: { ...plan, host, notes } };
-    };
-    const outcomes = new Map([
-      ...['web1', 'web2'].map((host) => [host, noted(host, 'docker writes rules too')] as const),
-      ['sip1', noted('sip1', 'the last run was rolled back \u001b[31m')] as const,
-      ['web3', OUTCOMES.get('settled1')!] as const,
-    ]);
-    const text = resultsText({ ...SUMMARY, command: 'apply', outcomes }, { style: PLAIN_STYLE, verbosity: 0 });
-    expect(text).toBe(
-      'web1, web2 · unchanged\n  warning: docker writes rules too\n\nsip1 · unchanged\n  warning: the last run was rolled back\n',
-    );
   });
 });
 

@@ -8,10 +8,14 @@ import { redacted, Secret } from '../../../src/core/secret.ts';
 import type { FleetEvent } from '../../../src/fleet/events.ts';
 import { NdjsonReport } from '../../../src/report/json/ndjson.ts';
 import type { Report } from '../../../src/report/report.ts';
+import type { ReviewInput } from '../../../src/report/review-input.ts';
+import { summaryView } from '../../../src/report/summary/summary-view.ts';
 import { LiveReport } from '../../../src/report/terminal/live.ts';
 import { PlainReport } from '../../../src/report/terminal/plain.ts';
+import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { resultsText } from '../../../src/report/terminal/results-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
+import { summaryText } from '../../../src/report/terminal/summary-text.ts';
 import { closingTable } from '../../../src/report/terminal/table.ts';
 import { LocalTransport } from '../../../src/transport/local.ts';
 import { NodeSshTransport } from '../../../src/transport/ssh2/adapter.ts';
@@ -124,7 +128,12 @@ describe('a run that knows passwords', () => {
     const last = events.at(-1);
     if (last?.kind !== 'run-finished') throw new Error('The run has no end');
     const { summary } = last;
-    expect(resultsText(summary, { style: PLAIN_STYLE, verbosity: 2 })).not.toMatch(ANY);
+    expect(resultsText(summary, PLAIN_STYLE)).not.toMatch(ANY);
+    const plans = [...summary.outcomes.values()].flatMap((outcome) => ('plan' in outcome ? [outcome.plan] : []));
+    expect(plansText(plans, { style: PLAIN_STYLE, verbosity: 2 })).not.toMatch(ANY);
+    const input: ReviewInput = { action: 'apply', plans, without: [], groups: new Map(), digest: null };
+    const review = summaryText(summaryView(input), { style: PLAIN_STYLE, width: 400, details: null });
+    expect(review).not.toMatch(ANY);
     expect(closingTable(summary, new Map(), { style: PLAIN_STYLE, width: 400 })).not.toMatch(ANY);
   });
 

@@ -7,8 +7,9 @@ import type { DefaultRoute, HostFacts, InterfaceFacts, RunningFirewalld } from '
 import { formatPort } from '../../../../src/firewalld/normalise.ts';
 import { loadMatrix } from '../../../../src/matrix/load-matrix.ts';
 import type { Matrix } from '../../../../src/matrix/matrix.ts';
-import type { PolicyInput } from '../../../../src/policy/build-desired.ts';
-import type { PolicyOutcome, Reason } from '../../../../src/policy/desired.ts';
+import type { PolicyOutcome } from '../../../../src/policy/build-desired.ts';
+import type { Reason } from '../../../../src/policy/desired.ts';
+import type { PolicyInput } from '../../../../src/policy/policy-input.ts';
 import { hostPeers } from '../../../../src/settings/addresses-of-hosts.ts';
 import { readSettings } from '../../../../src/settings/read-settings.ts';
 import type { HostSettings, PrivateMode } from '../../../../src/settings/settings-types.ts';
@@ -156,6 +157,8 @@ function reasonText(reason: Reason): string {
       return `${reason.classes.join(' and ')}: ${reason.given}`;
     case 'peers':
       return `${reason.set}: ${reason.from}`;
+    default:
+      throw new Error(`${reason.kind} is no reason for anything that is desired`);
   }
 }
 

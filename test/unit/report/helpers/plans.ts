@@ -219,6 +219,8 @@ export const FIRST_APPLY: HostPlan = {
   nothingBecause: null,
 };
 
+const OLD_ROLE: Reason = { kind: 'role-gone', role: 'old', remembered: true, declared: true };
+
 /** A drifted host: everything that edits, removes, or is needed in one layer only. */
 export const DRIFT: HostPlan = {
   ...UNSENT,
@@ -238,10 +240,26 @@ export const DRIFT: HostPlan = {
       name: 'portfw-sip-pub',
       inUse: true,
       fields: [
-        { field: 'ports', before: 'udp/5060', after: 'udp/5060, tcp/5060' },
+        {
+          field: 'ports',
+          before: '25/tcp 5060/udp',
+          after: '5060/tcp 5060/udp',
+          removed: ['25/tcp'],
+          added: ['5060/tcp'],
+        },
         { field: 'destination', before: '203.0.113.45', after: null },
       ],
-      reasons: [rule('dispatching-node/public/tcp/5060', 'SIP over TCP')],
+      reasons: [
+        rule('dispatching-node/public/tcp/5060', 'SIP over TCP'),
+        {
+          kind: 'row-gone',
+          matrix: 'portaswitch',
+          before: 'portaswitch-ocs',
+          role: 'dispatching-node',
+          side: 'public',
+          ports: ['25/tcp'],
+        },
+      ],
     },
     {
       kind: 'definition',
@@ -249,8 +267,8 @@ export const DRIFT: HostPlan = {
       object: 'service',
       name: 'portfw-old-pub',
       inUse: false,
-      fields: [{ field: 'ports', before: 'tcp/1', after: null }],
-      reasons: [],
+      fields: [{ field: 'ports', before: '1/tcp', after: null }],
+      reasons: [OLD_ROLE],
     },
     {
       kind: 'zone-service',
@@ -259,7 +277,7 @@ export const DRIFT: HostPlan = {
       service: 'portfw-old-pub',
       ports: [port('tcp', 1)],
       layers: { permanent: true, runtime: false },
-      reasons: [],
+      reasons: [OLD_ROLE],
     },
     {
       kind: 'rich-rule',
@@ -267,7 +285,7 @@ export const DRIFT: HostPlan = {
       zone: 'portfw-public',
       rule: 'rule family="ipv4" source address="192.0.2.66" accept',
       layers: { permanent: false, runtime: true },
-      reasons: [],
+      reasons: [{ kind: 'by-hand' }],
     },
     {
       kind: 'stray',
@@ -287,7 +305,7 @@ export const DRIFT: HostPlan = {
       closes: ['udp/5060 (service portfw-sip-pub)'],
       opens: [],
       layers: BOTH,
-      reasons: [],
+      reasons: [{ kind: 'interface-unmapped', interface: 'eth9', there: true }],
     },
     {
       kind: 'ipset-entries',
@@ -295,7 +313,10 @@ export const DRIFT: HostPlan = {
       add: ['192.0.2.10', '192.0.2.16/28'],
       remove: ['192.0.2.9'],
       layers: BOTH,
-      reasons: [{ kind: 'peers', set: 'sip-peers', from: 'group "peers"' }],
+      reasons: [
+        { kind: 'peers', set: 'sip-peers', from: 'group "peers"' },
+        { kind: 'peers-gone', of: 'peer set "sip-peers"' },
+      ],
     },
     { kind: 'remember', before: 'portaswitch: server', after: 'portaswitch: server, dispatching-node' },
   ],
