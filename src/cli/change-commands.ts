@@ -54,6 +54,10 @@ export function changeCommands(program: Command, done: Done, version: string): v
   fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
     done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
   );
+  rollbackCommand(program, done);
+}
+
+function rollbackCommand(program: Command, done: Done): void {
   fleetCommand(
     program,
     'rollback',
