@@ -3,13 +3,7 @@ import { type OurLayer, perOurKind } from '../firewalld/kinds/kinds.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import { isOurs } from '../firewalld/model.ts';
 import type { ObservedFirewalld } from '../firewalld/observed.ts';
-import {
-  type DesiredFirewalld,
-  type PolicyNote,
-  type Reason,
-  type Reasoned,
-  withoutReasons,
-} from '../policy/desired.ts';
+import { type PolicyNote, type Reason, withoutReasons } from '../policy/desired.ts';
 import { accessOf } from './access.ts';
 import { NO_ACCESS } from './access-types.ts';
 import { filtersOf } from './before-and-after.ts';
@@ -88,7 +82,9 @@ export function withRollbackConsequences(
   }).now.before;
   const estimate = reloadHoldMs(firewalld.version, ruleCount(after.config));
   const pair = new ReachPair(before, look.same ? before : after);
-  const access = accessOf({ facts, pair, desired: withClasses(ours(restored), classes), changes: plan.changes });
+  const found = accessOf({ facts, pair, desired: withoutReasons(ours(restored)), changes: plan.changes });
+  const sides = found.sides.map((side) => ({ ...side, classes: classes.get(side.interface) ?? side.classes }));
+  const access = { ...found, sides };
   if (look.same) return { ...plan, access };
   return {
     ...plan,
@@ -123,19 +119,6 @@ function ours({ observed: { permanent, runtime } }: Restored): OurLayer {
   for (const [name, service] of permanent.services) if (isOurs(name)) layer.services.set(name, service);
   for (const [name, ipset] of permanent.ipsets) if (isOurs(name)) layer.ipsets.set(name, ipset);
   return layer;
-}
-
-/** Objects as a desired configuration that says only which classes its interfaces serve. */
-function withClasses(objects: OurLayer, classes: RollbackInput['classes']): DesiredFirewalld {
-  const desired = withoutReasons(objects);
-  const zones = [...desired.zones].map(([name, zone]) => {
-    const interfaces = zone.interfaces.map(({ value }): Reasoned<string> => {
-      const served = classes.get(value) ?? [];
-      return { value, reasons: served.length === 0 ? [] : [{ kind: 'interface-class', classes: served, given: '' }] };
-    });
-    return [name, { ...zone, interfaces }] as const;
-  });
-  return { ...desired, zones: new Map(zones) };
 }
 
 type Move = Extract<Change, { kind: 'interface' }>;

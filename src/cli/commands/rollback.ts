@@ -1,4 +1,4 @@
-import { counted, threeShown } from '../../core/lists.ts';
+import { counted, three } from '../../core/lists.ts';
 import { shellWord } from '../../core/shell-word.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
 import { undoesRollback } from '../../plan/build-rollback.ts';
@@ -88,7 +88,7 @@ export function rollbackQuestion(plans: readonly ReviewedPlan[]): string {
   const [first, ...more] = destinations(plans);
   const to =
     more.length === 0 && first !== undefined
-      ? `${threeShown(first.hosts)} to ${generationText(first.generation)}`
+      ? `${three(first.hosts.map((host) => terminalLine(host)))} to ${generationText(first.generation)}`
       : `${counted(plans.length, 'host')} to the generations that the summary names`;
   return `Return ${to}? Type "yes" to continue: `;
 }

@@ -89,7 +89,7 @@ def moved_connections(meta, now):
 def saved_text(item):
     """The content of a saved file for firewalld's parser; empty if it cannot be read."""
     try:
-        return readable(base64.b64decode(item["content"]), expected_in(in_etc(item["path"])))
+        return readable(base64.b64decode(item["content"]), expected_in(item["path"]))
     except ValueError:
         return ""
 
