@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { collect, type Done, fleetCommand } from './command-flags.ts';
+import { collect, type Done, fleetCommand, wholeNumber } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
+import { formatOption } from './review-formats.ts';
 
 const METRICS = 'write metrics for Prometheus to this file (*.prom, for the textfile collector of the node exporter)';
 
@@ -11,18 +12,29 @@ const DETAILS = 'show each change of each host below the summary; -v shows compl
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
+/** Adds the flags of a command that writes in the controller's journal. */
+function journaled(command: Command): Command {
+  return command
+    .option('--journal <file>', 'write the run to this journal instead of the one in your state folder')
+    .option('--no-journal', 'keep no journal of this run on this machine');
+}
+
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
   fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
     .option('--details', DETAILS)
+    .addOption(formatOption())
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags, version)),
-    );
-  fleetCommand(program, 'apply', 'configure the hosts as the matrix says')
+    .option('--out <file>', 'save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
+    .action(async (files, flags) => {
+      const { plan } = await import('./commands/plan.ts');
+      done(await plan(await inventorySources(files, flags), flags, version));
+    });
+  journaled(fleetCommand(program, 'apply', 'configure the hosts as the matrix says'))
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
@@ -35,14 +47,31 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
     .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
+    .addOption(formatOption())
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags, version)),
-    );
-  fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual')
+    .option('--only-current', 'of a saved plan: change the hosts where it still fits, although others have drifted')
+    .option(
+      '--require-signature <allowed-signers>',
+      'of a saved plan: it must be signed by somebody in this allowed_signers file of OpenSSH',
+    )
+    .option('--signatures <number>', 'how many different people must have signed it (1)', wholeNumber(1, 32))
+    .action(async (files, flags) => {
+      const { applySaved, savedPlanAmong } = await import('./apply-saved.ts');
+      const saved = savedPlanAmong(files, flags);
+      if (saved !== null) return done(await applySaved(saved, flags, version));
+      const { apply } = await import('./commands/apply.ts');
+      done(await apply(await inventorySources(files, flags), flags, version));
+    });
+  savedPlanCommands(program, done);
+  laterCommands(program, done, version);
+}
+
+/** What is done about a change afterwards. */
+function laterCommands(program: Command, done: Done, version: string): void {
+  journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
       done(await (await import('./commands/confirm.ts')).confirmRuns(await inventorySources(files, flags), flags)),
@@ -51,17 +80,23 @@ export function changeCommands(program: Command, done: Done, version: string): v
     async (files, flags) =>
       done(await (await import('./commands/status.ts')).status(await inventorySources(files, flags), flags)),
   );
-  fleetCommand(program, 'history', 'list the generations saved on the hosts').action(async (files, flags) =>
-    done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
-  );
-  rollbackCommand(program, done);
+  fleetCommand(program, 'history', 'list the generations saved on the hosts, or the runs in the journal')
+    .option('--runs', 'show the runs in the journal of this machine instead; contacts no host')
+    .option('--check', 'say whether anything is missing in the journals of this machine and of the hosts')
+    .option('--journal <file>', 'read this journal instead of the one in your state folder')
+    .action(async (files, flags) =>
+      done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
+    );
+  rollbackCommand(program, done, version);
 }
 
-function rollbackCommand(program: Command, done: Done): void {
-  fleetCommand(
-    program,
-    'rollback',
-    'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
+function rollbackCommand(program: Command, done: Done, version: string): void {
+  journaled(
+    fleetCommand(
+      program,
+      'rollback',
+      'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
+    ),
   )
     .option(
       '--to <generation>',
@@ -73,6 +108,9 @@ function rollbackCommand(program: Command, done: Done): void {
     )
     .option('-y, --yes', 'roll back without asking')
     .option('--dry-run', 'only show what the rollback would change')
+    .addOption(formatOption())
+    .option('--out <file>', 'with --dry-run: save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
     .option('--details', DETAILS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
@@ -81,6 +119,27 @@ function rollbackCommand(program: Command, done: Done): void {
       collect,
     )
     .action(async (files, flags) =>
-      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
+      done(
+        await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags, version),
+      ),
     );
+}
+
+/** What is done with a saved plan without any host. */
+function savedPlanCommands(program: Command, done: Done): void {
+  program
+    .command('show')
+    .description('show a saved plan; reads only this file and its signatures')
+    .argument('<file>', 'a file that "portfw plan --out" has written')
+    .option('--details', DETAILS)
+    .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
+    .option('--no-color', 'no colours')
+    .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));
+  program
+    .command('sign')
+    .description('sign a saved plan with an OpenSSH key')
+    .argument('<file>', 'a file that "portfw plan --out" has written')
+    .requiredOption('--key <file>', 'the private key; FILE.pub for a key of the agent')
+    .option('--name <name>', 'write FILE.NAME.sig instead of FILE.sig, beside the signatures of others')
+    .action(async (file, flags) => done(await (await import('./commands/sign.ts')).sign(file, flags)));
 }

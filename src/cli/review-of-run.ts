@@ -1,5 +1,6 @@
 import type { HostOutcome } from '../fleet/events.ts';
 import type { FleetContext } from '../fleet/run.ts';
+import { displayPath } from '../matrix/shipped.ts';
 import type { ReviewedPlan } from '../plan/plan.ts';
 import type { HostWithoutPlan, ReviewInput } from '../report/review-input.ts';
 
@@ -26,6 +27,7 @@ export function reviewOfRun(
     }),
     groups: groupsOf(hosts, inventory),
     digest: null,
+    places: placesOf(hosts, inventory),
   };
 }
 
@@ -51,4 +53,15 @@ function groupsOf(hosts: readonly string[], { groups }: FleetContext['inventory'
     for (const host of allHosts) names.get(host)?.push(group);
   }
   return names;
+}
+
+/** Where the inventory names the hosts. */
+function placesOf(hosts: readonly string[], inventory: FleetContext['inventory']): NonNullable<ReviewInput['places']> {
+  return new Map(
+    hosts.flatMap((host) => {
+      const location = inventory.hosts.get(host)?.location;
+      if (location === undefined) return [];
+      return [[host, { file: displayPath(location.file), line: location.line, column: location.column }] as const];
+    }),
+  );
 }

@@ -3,6 +3,7 @@ import type { Vault } from '../ansible/vault/vault.ts';
 import type { SecretName } from '../core/environment.ts';
 import type { Secret } from '../core/secret.ts';
 import type { InventoryFlag } from './inventory-sources.ts';
+import type { ReviewFormat } from './review-formats.ts';
 import type { VaultFlags } from './vault-flags.ts';
 
 /** The flags that every command over hosts shares, as commander hands them on. */
@@ -11,6 +12,8 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   readonly playbook?: string;
   readonly forks?: number;
   readonly json?: boolean;
+  /** Of commands that show a review: what is printed instead of text. */
+  readonly format?: ReviewFormat;
   /** How many times `-v` was given. */
   readonly verbose: number;
   readonly acceptNewHostKeys?: boolean;
@@ -27,10 +30,14 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   /** Of a command that runs twice over the hosts: the vault that is open already, and the passwords that were asked for. */
   readonly vault?: Vault;
   readonly asked?: Map<SecretName, Secret>;
+  /** Of a saved plan that is applied: its hosts, and the run is for no other. */
+  readonly hosts?: ReadonlySet<string>;
   /** Of `plan`, `apply` and `rollback`: hosts whose change may fail the lockout proof. */
   readonly acceptLockout?: readonly string[];
   /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */
   readonly acceptForwardingStop?: readonly string[];
+  /** `--journal FILE`, or `false` for `--no-journal`: of commands that change hosts, and of `history`. */
+  readonly journal?: string | false;
   /** `false` for `--no-color`. */
   readonly color: boolean;
 }

@@ -5,11 +5,14 @@ import type { ReviewInput } from '../report/review-input.ts';
 import { plansText } from '../report/terminal/plan-text.ts';
 import { summaryText } from '../report/terminal/summary-text.ts';
 import { wrapped } from '../report/terminal/wrap.ts';
+import { type ReviewFormat, reviewIn } from './review-formats.ts';
 import type { RunFlags } from './run-flags.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags that say how a review is shown. */
 export interface ReviewFlags {
+  readonly format?: ReviewFormat;
+  readonly json?: boolean;
   /** How many times `-v` was given. */
   readonly verbose: number;
   /** The details below the summary. */
@@ -17,13 +20,24 @@ export interface ReviewFlags {
 }
 
 /**
- * Shows a review on the standard output: the one place that chooses among the formats.
+ * Shows a review on the standard output: the one place that chooses among the formats. Formats other than text print one
+ * document and nothing else.
  *
  * @param command what shows the details if it is run with `--details`, such as `portfw plan inventory.yaml`; `null` for none
  */
-export function showReview(input: ReviewInput, flags: ReviewFlags, terminal: Terminal, command: string | null): Review {
-  const detailed = wantsDetails(flags);
+export async function showReview(
+  input: ReviewInput,
+  flags: ReviewFlags,
+  terminal: Terminal,
+  command: string | null,
+): Promise<Review> {
   const review = reviewOf(input, flags.verbose > 0 ? 'full' : 'short');
+  const { format = 'text' } = flags;
+  if (format !== 'text') {
+    terminal.out(await reviewIn(format, review));
+    return review;
+  }
+  const detailed = wantsDetails(flags);
   const { style, width } = terminal;
   const details = detailed || command === null ? null : `${command} --details`;
   terminal.out(`\n${summaryText(review.summary, { style, width, details })}`);

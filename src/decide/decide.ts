@@ -70,6 +70,8 @@ export interface DecideContext {
   readonly acceptLockout?: ReadonlySet<string>;
   /** Hosts that `--accept-forwarding-stop` names: there, a plan that ends what others forward is not refused. */
   readonly acceptForwardingStop?: ReadonlySet<string>;
+  /** Whether equal inputs must give equal plans: then no time that was measured goes into one. */
+  readonly repeatable?: boolean;
 }
 
 /** Which roles the host plays, by declaration, detection and memory. */
@@ -249,7 +251,7 @@ function concluded(draft: Draft): Decision {
   const { firewalld, observed, ensure } = usable;
   const { kernels, notes: beside } = readKernels(rehearsal, facts);
   const filters = filtersOf({ firewalld, observed, outcome: made.outcome, kernels });
-  const plan = withConsequences(made, input, rehearsal, filters);
+  const plan = withConsequences(made, input, context.repeatable === true ? null : rehearsal, filters);
   const reload = reloadOf(plan.steps) !== null;
   const starts = ensure !== null;
   const changes = changesFirewalld(plan);

@@ -24,6 +24,7 @@ import {
 import { ask, connect, probe } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 import { runProbes } from './probes.ts';
+import { auditOf } from './run-journal.ts';
 
 const ENTRIES_PAUSE_MS = 1_000;
 
@@ -54,6 +55,7 @@ export async function applyHost(
     plan,
     guard: guardOf(context),
     at: now.toISOString(),
+    audit: auditOf(context, plan),
   };
   const fails = await runProbes(job, context, 'before');
   if (fails !== null) return { kind: 'refused', failure: fails };

@@ -1,7 +1,7 @@
 import type { Failure } from '../core/failure.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
 import type { HostFacts, LockFacts, PendingRun, RunEnd } from '../facts/facts.ts';
-import type { Generation, HostAftermath } from '../host/answers.ts';
+import type { Generation, HostAftermath, HostJournal } from '../host/answers.ts';
 import type { HostPlan, ReviewedPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 import type { LeftOut } from '../settings/left-out.ts';
@@ -69,7 +69,13 @@ export type HostOutcome =
       readonly pending: readonly PendingRun[];
       readonly last: RunEnd | null;
     }
-  | { readonly kind: 'history'; readonly generations: readonly Generation[]; readonly pending: readonly PendingRun[] }
+  | {
+      readonly kind: 'history';
+      readonly generations: readonly Generation[];
+      readonly pending: readonly PendingRun[];
+      /** Absent if it was not asked for. */
+      readonly journal?: HostJournal;
+    }
   | {
       readonly kind: 'rolled-back';
       readonly generation: string;

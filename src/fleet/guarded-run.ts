@@ -81,7 +81,10 @@ export function provedRun(run: GuardedRun, connection: Connection, { kept, held,
         const asked = await askAgain(run, connection, { operation: manual ? 'hold' : 'keep', id });
         if (asked.kind === 'failed') return giveUp(run, phase, asked.failure, kept);
         const { answer } = asked;
-        if (answer.kind === 'kept') return kept;
+        if (answer.kind === 'kept') {
+          noteUnwritten(answer, run);
+          return kept;
+        }
         if (answer.kind === 'held' && held !== undefined) return held(answer.pending);
         if (answer.kind === 'failed') return failedOnHost(run, phase, answer);
         if (answer.kind === 'settled') return settledByHost(run, phase, answer.aftermath);
@@ -112,6 +115,15 @@ async function lastly(connection: Connection, use: () => Promise<HostOutcome>): 
   } finally {
     await connection.close();
   }
+}
+
+/** Says that a kept run is not in the host's journal: the run itself is as it should be. */
+export function noteUnwritten(
+  { unwritten }: Extract<Answer, { kind: 'kept' }>,
+  { job, context }: Pick<GuardedRun, 'job' | 'context'>,
+): void {
+  if (unwritten !== null)
+    context.note(job.host, 'warning', `the change is in force, but not in the host's journal: ${unwritten}`);
 }
 
 function notReverted(because: string): Failure {

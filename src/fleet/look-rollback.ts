@@ -11,6 +11,7 @@ import { ask, connect, probe, rehearseRollback } from './host-session.ts';
 import type { HostJob, PlannedHost, RunContext } from './operations.ts';
 import { endLeft } from './pending-runs.ts';
 import { noGeneration, rollbackAsPlanned } from './rollback-host.ts';
+import { checkSaved, lookOf, refusedAnew, STALE, withoutPlan } from './saved-check.ts';
 
 /** The assumed reload time of a rollback, before it is measured. */
 const RELOAD_SECONDS = 10;
@@ -49,10 +50,15 @@ async function planned(
   generation: string | null,
   bound: boolean,
 ): Promise<PlannedHost> {
+  const saved = (bound ? context.saved?.get(job.host) : undefined) ?? null;
+  if (saved?.kind === 'without') return { kind: 'finished', outcome: withoutPlan(saved) };
+  const wanted = saved?.plan.kind === 'rollback' ? saved.plan.generation.id : generation;
   context.phase(job.host, 'connecting');
   const connected = await connect(job, context, context.signal, RELOAD_SECONDS);
-  if (connected.kind === 'failed')
-    return { kind: 'finished', outcome: { kind: 'unreachable', failure: connected.failure } };
+  if (connected.kind === 'failed') {
+    const kind = connected.failure.code === STALE ? 'refused' : 'unreachable';
+    return { kind: 'finished', outcome: { kind, failure: connected.failure } };
+  }
   const { connection } = connected;
   const finish = async (outcome: HostOutcome): Promise<PlannedHost> => {
     await connection.close();
@@ -62,12 +68,23 @@ async function planned(
   const seen = await probe(connection, probeInput([]), job, context, context.signal);
   if (seen.kind === 'failed') return finish(notPlanned(seen.failure, seen.lost, 'gathering facts'));
   const { facts } = seen;
-  const decision = await decideWithGeneration(job, facts, connection, context, generation);
+  const decision = await decideWithGeneration(job, facts, connection, context, wanted);
   if (decision.kind === 'failed') return finish(notPlanned(decision.failure, decision.lost, 'planning'));
   const other = otherRun(facts);
   const unsettled = other === null ? {} : { unsettled: other };
-  if (decision.kind === 'refused') return finish({ kind: 'refused', failure: decision.failure });
-  const { plan } = decision;
+  const look = lookOf(job, connection, facts);
+  if (decision.kind === 'refused') {
+    const { failure } = decision;
+    return finish({ kind: 'refused', failure: saved === null ? failure : refusedAnew(failure, saved, look, context) });
+  }
+  context.look?.(job.host, look);
+  let { plan } = decision;
+  if (saved !== null) {
+    const verdict = checkSaved(saved, look, plan, context);
+    if (verdict.kind === 'stale') return finish({ kind: 'refused', failure: verdict.failure });
+    // What was saved and reviewed is shown and sent; only how long a reload takes is what was measured now.
+    if (saved.plan.kind === 'rollback') plan = { ...saved.plan, disruption: plan.disruption };
+  }
   const left = other?.kind === 'left' ? other.runs : [];
   if (decision.kind === 'same' && left.length === 0) return finish({ kind: 'unchanged', plan, ...unsettled });
   return {

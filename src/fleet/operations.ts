@@ -1,7 +1,9 @@
 import type { DecideContext, DecidedHost } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
+import type { JournalPlace } from '../host/requests.ts';
 import type { Matrix, Play } from '../matrix/matrix.ts';
 import type { ReviewedPlan } from '../plan/plan.ts';
+import type { HostLook, SavedHost } from '../saved/saved-plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
 import type { Gates } from './pool.ts';
@@ -23,12 +25,24 @@ export interface RunContext extends DecideContext {
   readonly holder: string;
   /** How to reach hosts that probes connect from and that are not in `jobs` (`--limit`). */
   readonly peers?: ReadonlyMap<string, Pick<HostJob, 'target' | 'transport'>>;
+  /** The saved plan that this run applies: its SHA-256, and whose keys have signed it. */
+  readonly plannedBy?: { readonly digest: string; readonly signers: readonly string[] };
+  /** The run in the controller's journal, and its first line there; absent if none is kept. */
+  readonly journal?: { readonly run: string; readonly at: JournalPlace };
   /** The logins under way on hosts that probes connect from, for the run as a whole. */
   readonly peerLogins: Gates;
   /** `--cut-revoked`: once a change is kept, flows that it revoked are ended. */
   readonly cutRevoked?: boolean;
   /** Matrices whose packages and files the facts are to tell of, besides that of the host's play. */
   readonly lookFor?: readonly Matrix[];
+  /** Takes what a host's plan was made of, where plans are saved. */
+  readonly look?: (host: string, look: HostLook) => void;
+  /** The saved plans that are applied, by host; every host of the run is among them. */
+  readonly saved?: ReadonlyMap<string, SavedHost>;
+  /** What became of the files that the saved plans were made from, a line each. */
+  readonly changedInputs?: readonly string[];
+  /** Whether hosts whose saved plan is still right are changed although that of another host is not. */
+  readonly onlyCurrent?: boolean;
   /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;
@@ -67,7 +81,8 @@ export interface HostOperations {
   facts(job: HostJob, context: RunContext): Promise<HostOutcome>;
   detect(job: HostJob, context: RunContext): Promise<HostOutcome>;
   plan(job: HostJob, context: RunContext): Promise<PlannedHost>;
-  history(job: HostJob, context: RunContext): Promise<HostOutcome>;
+  /** @param journal whether to read the host's journal as well */
+  history(job: HostJob, context: RunContext, journal?: boolean): Promise<HostOutcome>;
   /** What is pending on the host, and how its last run ended. */
   status(job: HostJob, context: RunContext): Promise<HostOutcome>;
   /**

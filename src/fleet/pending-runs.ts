@@ -5,7 +5,7 @@ import type { PendingRun, RunEnd } from '../facts/facts.ts';
 import type { ReviewedPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
-import { unexpected } from './guarded-run.ts';
+import { noteUnwritten, unexpected } from './guarded-run.ts';
 import { ask, withConnection } from './host-session.ts';
 import type { HostJob, RunContext } from './operations.ts';
 
@@ -44,7 +44,7 @@ export async function confirm(
     const waiting = verdict === 'revert' ? (id ?? pending) : undefined;
     const asked =
       waiting === undefined
-        ? (seen ?? (await ask(connection, { operation: 'confirm', id: null })))
+        ? (seen ?? (await ask(connection, { operation: 'confirm', id: null, holder: context.holder })))
         : await ask(connection, { operation: 'settle', id: waiting, why: `${context.holder} rolled it back` });
     if (asked.kind === 'failed')
       return {
@@ -56,6 +56,7 @@ export async function confirm(
     const { answer } = asked;
     switch (answer.kind) {
       case 'kept':
+        noteUnwritten(answer, { job, context });
         return { kind: 'confirmed', generation: answer.generation ?? '', drifted: answer.drifted };
       case 'nothing-pending':
         // The user wants the run kept: the answer must not look as if it was.

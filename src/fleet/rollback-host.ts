@@ -17,6 +17,7 @@ import {
 } from './guarded-run.ts';
 import { ask, connect } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
+import { auditOf } from './run-journal.ts';
 
 /**
  * Rolls a host back as planned, under the same guard as an apply: the current state is saved, a rollback to it is armed, and
@@ -35,16 +36,21 @@ export function rollbackAsPlanned(
   const { id: generation, permanentHash } = plan.generation;
   const observedHash = bound ? plan.observedHash : null;
   const chosen = { generation, observedHash, permanentHash, reloadSeconds: reloadSeconds(plan) };
-  return restore(job, first, context, chosen, left);
+  return restore({ job, context, plan }, first, chosen, left);
 }
 
 /** What a rollback request says besides who sends it. */
 type Chosen = Pick<RollbackRequest, 'generation' | 'observedHash' | 'permanentHash' | 'reloadSeconds'>;
 
+interface Planned {
+  readonly job: HostJob;
+  readonly context: RunContext;
+  readonly plan: RollbackPlan;
+}
+
 async function restore(
-  job: HostJob,
+  { job, context, plan }: Planned,
   first: Connection,
-  context: RunContext,
   chosen: Chosen,
   left: boolean,
 ): Promise<HostOutcome | Proved> {
@@ -59,6 +65,7 @@ async function restore(
     ...chosen,
     window: guardOf(context).windowSeconds,
     confirm: 'auto',
+    audit: auditOf(context, plan),
   });
   if (sent.kind === 'unreachable') return sent;
   const { asked } = sent;

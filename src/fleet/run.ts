@@ -10,6 +10,7 @@ import type { Aftermath, FleetEvent, HostOutcome, RunSummary } from './events.ts
 import type { HostJob, HostOperations, PlannedHost } from './operations.ts';
 import { runLimited } from './pool.ts';
 import { planRollout } from './rollout.ts';
+import { stopsSavedRun } from './saved-check.ts';
 import { unsettledBy } from './unsettled.ts';
 
 export type { FleetContext } from './books.ts';
@@ -31,7 +32,7 @@ export type FleetCommand =
   | { readonly kind: 'detect' }
   | { readonly kind: 'plan' }
   | { readonly kind: 'apply'; readonly review: Review }
-  | { readonly kind: 'history' }
+  | { readonly kind: 'history'; readonly journal?: boolean }
   | { readonly kind: 'status' }
   | { readonly kind: 'confirm'; readonly verdict: 'keep' | 'revert' }
   /** Without `review`, the rollback is only planned. */
@@ -164,7 +165,7 @@ class FleetRun {
       case 'detect':
         return this.#attempt(job, () => operations.detect(job, context), UNTOUCHED);
       case 'history':
-        return this.#attempt(job, () => operations.history(job, context), UNTOUCHED);
+        return this.#attempt(job, () => operations.history(job, context, command.journal), UNTOUCHED);
       case 'status':
         return this.#attempt(job, () => operations.status(job, context), UNTOUCHED);
       case 'confirm':
@@ -209,6 +210,8 @@ class FleetRun {
     if (this.#pending.size === 0) return;
     const { signal } = this.#books.context;
     const rollout = new ApplyRollout(this.#pending, this.#clusters(), this.#books, this.#operations, this.#forks);
+    const stopped = stopsSavedRun(this.#books.context, this.#books.outcomes);
+    if (stopped !== null && !signal.aborted) return rollout.skipAll(stopped);
     const plans = this.#jobs.flatMap(({ host }) => this.#pending.get(host)?.plan ?? []);
     let approved = false;
     try {

@@ -38,11 +38,26 @@ export interface Generation {
   readonly current: boolean;
 }
 
+/** A host's journal as it is there: unchecked, a character for each byte. */
+export interface HostJournal {
+  /** Its files, the newest last. */
+  readonly texts: readonly string[];
+  readonly head: string | null;
+  /** What cannot be read of it, a line each. */
+  readonly trouble: readonly string[];
+}
+
 /** What the host answers to a request. */
 export type Answer =
   | { readonly kind: 'begun'; readonly generation: string; readonly reloads: number }
   | { readonly kind: 'permanent'; readonly firewalld: RunningFirewalld }
-  | { readonly kind: 'kept'; readonly generation: string | null; readonly drifted: boolean }
+  | {
+      readonly kind: 'kept';
+      readonly generation: string | null;
+      readonly drifted: boolean;
+      /** Why the run is not in the host's journal; `null` if it is. */
+      readonly unwritten: string | null;
+    }
   | { readonly kind: 'held'; readonly pending: PendingRun }
   | { readonly kind: 'nothing-pending'; readonly last: RunEnd | null }
   | {
@@ -70,6 +85,7 @@ export type Answer =
   | { readonly kind: 'locked'; readonly lock: LockFacts; readonly pending: PendingRun | null }
   /** `left`: sockets of these kinds that are still open; `tracked`: whether the kernel's table could be read. */
   | { readonly kind: 'flows-cut'; readonly ended: number; readonly left: number; readonly tracked: boolean }
+  | { readonly kind: 'journal'; readonly journal: HostJournal }
   | { readonly kind: 'drifted' }
   | { readonly kind: 'absent' }
   | { readonly kind: 'stopped'; readonly reason: string }
@@ -81,6 +97,8 @@ export type Answer =
   | { readonly kind: 'unreadable'; readonly why: string };
 
 const SECTION = 'answer';
+const MOST_JOURNALS = 1000;
+const JOURNAL_LIMIT = 32 * 1024 * 1024;
 const MOST_GENERATIONS = 1000;
 const MOST_DIFFERENCES = 100;
 const MOST_FLOWS = 100_000_000;
@@ -117,6 +135,16 @@ function read(answer: JsonObject): Answer {
         kind,
         generation: answer.has('generation') ? line('generation') : null,
         drifted: answer.has('drifted') && answer.flag('drifted'),
+        unwritten: answer.has('unwritten') ? line('unwritten') : null,
+      };
+    case 'journal':
+      return {
+        kind,
+        journal: {
+          texts: answer.texts('texts', MOST_JOURNALS, JOURNAL_LIMIT),
+          head: answer.has('head') ? answer.text('head') : null,
+          trouble: answer.texts('trouble', MOST_JOURNALS).map((text) => terminalLine(text)),
+        },
       };
     case 'held':
       return { kind, pending: readPendingRun(answer.object('pending')) };

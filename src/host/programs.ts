@@ -8,6 +8,7 @@ const STEPS = [
   'files.py',
   'runs.py',
   'generations.py',
+  'journal.py',
   'released.py',
   'network_manager.py',
   'foreign_rules.py',

@@ -14,6 +14,28 @@ import type { HostPlan, PlanBody } from '../plan/plan.ts';
 import type { RehearsedName, TrialWay } from '../plan/rehearsal.ts';
 import { type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
+/** The line of the controller's journal with which a run began: its number, its digest, and that of the journal's first line. */
+export interface JournalPlace {
+  readonly id: string;
+  readonly seq: number;
+  readonly digest: string;
+}
+
+/** Where a run comes from, for the host's journal. */
+export interface RequestAudit {
+  /** The controller's run; `null` if it keeps no journal. */
+  readonly run: string | null;
+  /** The SHA-256 of the host's plan; `null` without one. */
+  readonly plan: string | null;
+  /** The SHA-256 of the saved plan that it was read from; `null` if the run made it itself. */
+  readonly file: string | null;
+  /** Whose keys have signed the saved plan. */
+  readonly signers: readonly string[];
+  readonly journal: JournalPlace | null;
+}
+
+const NO_AUDIT: RequestAudit = { run: null, plan: null, file: null, signers: [], journal: null };
+
 /** The fields of every request that begins a run. */
 interface RunHead {
   readonly id: string;
@@ -22,6 +44,7 @@ interface RunHead {
   /** How long the host waits, in seconds, before it rolls back. */
   readonly window: number;
   readonly confirm: GuardSettings['confirm'];
+  readonly audit: RequestAudit;
 }
 
 /** A portfw file; its path is relative to /etc/firewalld. */
@@ -97,10 +120,10 @@ export type Request =
   /** The run is verified; `hold` leaves the decision to a person, `keep` decides. */
   | { readonly operation: 'hold' | 'keep'; readonly id: string }
   /** A person confirms the waiting run; `null` for the pending one. */
-  | { readonly operation: 'confirm'; readonly id: string | null }
+  | { readonly operation: 'confirm'; readonly id: string | null; readonly holder: string }
   /** Rolls back a run that is not kept, and reports the state of the host. */
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
-  | { readonly operation: 'history' | 'status' }
+  | { readonly operation: 'history' | 'journal' | 'status' }
   | RehearseRequest
   | LookRollbackRequest
   | RehearseRollbackRequest
@@ -163,6 +186,7 @@ export interface RollbackRequest {
   readonly permanentHash: string;
   readonly window: number;
   readonly confirm: 'auto';
+  readonly audit: RequestAudit;
   /** The reload time as measured in the rehearsal; 0 without a measurement. */
   readonly reloadSeconds: number;
 }
@@ -175,6 +199,7 @@ export interface ApplyInput {
   readonly guard: GuardSettings;
   /** The time of the run, ISO 8601 in UTC; the host remembers it. */
   readonly at: string;
+  readonly audit?: RequestAudit;
 }
 
 /** The first request of an apply: the plan's steps up to permanence, wrapped for the wire. Nothing is decided here. */
@@ -182,8 +207,8 @@ export function firstRequest(input: ApplyInput): BeginRequest | StartRequest {
   return startsFirewalld(input.plan.steps) ? startRequest(input) : beginRequest(input);
 }
 
-function headOf({ id, holder, guard }: ApplyInput, what: string): RunHead {
-  return { id, holder, what, window: guard.windowSeconds, confirm: guard.confirm };
+function headOf({ id, holder, guard, audit = NO_AUDIT }: ApplyInput, what: string): RunHead {
+  return { id, holder, what, window: guard.windowSeconds, confirm: guard.confirm, audit };
 }
 
 /** The request for a rehearsal of a plan, with at most 64 `ways`. */

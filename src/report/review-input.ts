@@ -21,4 +21,13 @@ export interface ReviewInput {
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** The digest of the saved plan; `null` if it is not saved. */
   readonly digest: string | null;
+  /** Where the inventory first names each host, with paths relative to the working folder; absent for a saved plan. */
+  readonly places?: ReadonlyMap<string, WrittenPlace>;
+}
+
+/** A place in a file of the user's; lines and columns count from 1. */
+export interface WrittenPlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
 }

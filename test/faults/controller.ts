@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { PublishedEvent } from '../../src/report/json/event-schema.ts';
 import { outcomesIn, readEvent, type SeenOutcome } from '../helpers/published-events.ts';
+import { STATE_HOME } from '../set-up/state-home.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const CLOCK_SHIM = join(import.meta.dirname, 'clock-shim.mjs');
@@ -29,7 +30,7 @@ export class Controller {
     const node = shiftable ? ['--import', CLOCK_SHIM] : [];
     this.#child = spawn(process.execPath, [...node, main, ...args, '--json'], {
       cwd: ROOT,
-      env: { PATH, HOME: '/nonexistent', USER: 'tester' },
+      env: { PATH, HOME: '/nonexistent', XDG_STATE_HOME: STATE_HOME, USER: 'tester' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stderr = '';

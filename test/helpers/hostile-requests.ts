@@ -12,7 +12,14 @@ const IPSET = `${HEAD}<ipset type="hash:net">\n${TITLES}  <option name="family" 
 const ZONE = `${HEAD}<zone target="DROP">\n${TITLES}  <interface name="eth0"/>\n  <service name="portfw-a"/>\n  
   <rule family="ipv4">\n    <source ipset="portfw-p"/>\n    <destination address="192.0.2.9"/>\n    <port port="1-2" protocol="udp"/>\n    <accept/>\n  </rule>\n</zone>\n`;
 
-const head = { id: RUN_ID, holder: 'ops@desk', what: 'apply portaswitch', window: 60 };
+const audit = {
+  run: RUN_ID,
+  plan: 'b'.repeat(64),
+  file: 'c'.repeat(64),
+  signers: ['change-board@example.net'],
+  journal: { id: 'd'.repeat(64), seq: 7, digest: 'e'.repeat(64) },
+};
+const head = { id: RUN_ID, holder: 'ops@desk', what: 'apply portaswitch', window: 60, audit };
 const change = {
   ...head,
   confirm: 'auto',
@@ -117,7 +124,7 @@ export const GOOD: readonly GivenRequest[] = [
   },
   { operation: 'hold', id: RUN_ID },
   { operation: 'keep', id: RUN_ID },
-  { operation: 'confirm', id: RUN_ID },
+  { operation: 'confirm', id: RUN_ID, holder: 'ops@desk' },
   { operation: 'settle', id: RUN_ID, why: 'no answer\nfrom 192.0.2.1' },
   {
     operation: 'rollback',
@@ -157,6 +164,7 @@ export const GOOD: readonly GivenRequest[] = [
     listen: [22],
   },
   { operation: 'history' },
+  { operation: 'journal' },
   { operation: 'status' },
 ];
 

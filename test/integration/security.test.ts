@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readServiceXml } from '../../src/firewalld/kinds/service.ts';
 import type { LabHost } from '../lab/host.ts';
 import { type Lab, startLab } from '../lab/lab.ts';
+import { STATE_HOME } from '../set-up/state-home.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';
 import type { CliResult } from './helpers/portfw-cli.ts';
 
@@ -53,6 +54,7 @@ function portfw(...args: readonly string[]): Promise<CliResult> {
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: '/nonexistent',
+    XDG_STATE_HOME: STATE_HOME,
     USER: '"; touch /pwned; #',
     PORTFW_BECOME_PASSWORD: PASSWORD,
     PORTFW_SSH_PASSWORD: PASSWORD,

@@ -58,6 +58,7 @@ export const NEEDS = {
   zsh: { what: 'zsh', packages: ['zsh'], ours: false, isThere: program('zsh') },
   fish: { what: 'fish', packages: ['fish'], ours: false, isThere: program('fish') },
   script: { what: 'script (terminals for tests)', packages: ['bsdutils'], ours: false, isThere: program('script') },
+  chromium: { what: 'Chromium', packages: ['chromium'], ours: true, isThere: program('chromium') },
 } as const satisfies Readonly<Record<string, Need>>;
 
 export type NeedName = keyof typeof NEEDS;
@@ -80,7 +81,14 @@ export const FOR_UNIT_TESTS: readonly NeedName[] = [
   'script',
 ];
 /** What the integration tests take besides the lab. */
-export const FOR_INTEGRATION_TESTS: readonly NeedName[] = ['ansible', 'collections', 'openssh', 'python', 'script'];
+export const FOR_INTEGRATION_TESTS: readonly NeedName[] = [
+  'ansible',
+  'collections',
+  'openssh',
+  'python',
+  'script',
+  'chromium',
+];
 /** What `npm run bench` takes besides the lab. */
 export const FOR_BENCH: readonly NeedName[] = ['collections', 'openssh'];
 

@@ -8,5 +8,9 @@ interface ConfirmFlags extends RunFlags {
 /** `portfw confirm INVENTORY [--revert]`. The command itself is the confirmation, so it does not ask. */
 export function confirmRuns(sources: readonly string[], flags: ConfirmFlags): Promise<number> {
   const verdict = flags.revert === true ? 'revert' : 'keep';
-  return runOverFleet(sources, flags, { matrix: 'optional', command: () => ({ kind: 'confirm', verdict }) });
+  return runOverFleet(sources, flags, {
+    matrix: 'optional',
+    journaledAs: flags.revert === true ? 'confirm --revert' : 'confirm',
+    command: () => ({ kind: 'confirm', verdict }),
+  });
 }

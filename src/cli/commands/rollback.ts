@@ -7,32 +7,53 @@ import { totalsLines } from '../../report/terminal/summary-text.ts';
 import { confirm } from '../confirm.ts';
 import { requireConsent, runOverFleet } from '../fleet-command.ts';
 import { type GuardFlags, guardSettings } from '../guard-flags.ts';
+import { requireOneFormat } from '../review-formats.ts';
 import { reviewOfRun } from '../review-of-run.ts';
 import type { RunFlags } from '../run-flags.ts';
+import { type SaveFlags, savingOptions } from '../saving.ts';
 import { planCommand, type ReviewFlags, showReview, wantsDetails } from '../show-review.ts';
+import { UsageError } from '../usage-error.ts';
+import type { OfSavedPlan } from './plan.ts';
 
-interface RollbackFlags extends RunFlags, ReviewFlags, Pick<GuardFlags, 'revertAfter'> {
+interface RollbackFlags extends RunFlags, ReviewFlags, SaveFlags, Pick<GuardFlags, 'revertAfter'> {
   readonly to?: string;
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly detailedExitcode?: boolean;
 }
 
-/** `portfw rollback INVENTORY [--to GENERATION] [--yes | --dry-run]`. */
-export function rollback(sources: readonly string[], flags: RollbackFlags): Promise<number> {
+/**
+ * `portfw rollback INVENTORY [--to GENERATION] [--yes | --dry-run [--out FILE]]`.
+ *
+ * @param saved the saved plan of a rollback, for `apply FILE`
+ */
+export async function rollback(
+  sources: readonly string[],
+  flags: RollbackFlags,
+  version: string,
+  saved: OfSavedPlan | null = null,
+): Promise<number> {
   const only = flags.dryRun === true;
+  requireOneFormat(flags);
+  if (!only) requirePlanningAlone(flags);
   if (!only) requireConsent(flags, 'rollback');
   const generation = flags.to ?? null;
-  const hint = rollbackCommand(sources, flags);
+  const hint = saved?.shownBy ?? rollbackCommand(sources, flags);
+  const digest = saved?.context.plannedBy?.digest ?? null;
+  const saving = saved === null ? savingOptions('rollback', sources, flags, version) : { context: saved.context };
   let reviewed = false;
   return runOverFleet(sources, flags, {
+    ...saving,
+    ...(saved === null ? {} : { prepared: saved.prepared }),
     matrix: 'optional',
     detailedExitCode: only && flags.detailedExitcode === true,
-    context: { guard: guardSettings(flags) },
+    ...(only ? {} : { journaledAs: 'rollback' as const }),
+    context: { ...saving.context, guard: guardSettings(flags) },
     // With --dry-run, or where no host has anything to return to, nothing was reviewed.
-    show: ({ summary, context }, { terminal }) => {
+    show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('rollback', { plans: [], ended: summary.outcomes }, context);
-      if (!reviewed && input.plans.length > 0) showReview(input, flags, terminal, hint);
+      const shown = input.plans.length > 0 || flags.format !== undefined;
+      if (!reviewed && shown) await showReview({ ...input, digest }, flags, terminal, hint);
     },
     command: ({ terminal, report, interruption }, context) => ({
       kind: 'rollback',
@@ -43,7 +64,8 @@ export function rollback(sources: readonly string[], flags: RollbackFlags): Prom
             reviewed = true;
             if (flags.json === true) return true;
             await report.rest();
-            const { summary } = showReview(reviewOfRun('rollback', planned, context), flags, terminal, hint);
+            const review = { ...reviewOfRun('rollback', planned, context), digest };
+            const { summary } = await showReview(review, flags, terminal, hint);
             terminal.out('\n');
             if (flags.yes === true) return true;
             if (wantsDetails(flags)) terminal.out(totalsLines(summary, terminal));
@@ -51,6 +73,16 @@ export function rollback(sources: readonly string[], flags: RollbackFlags): Prom
           },
     }),
   });
+}
+
+/** @throws UsageError when a flag is for planning alone */
+function requirePlanningAlone({ format, out, sign }: RollbackFlags): void {
+  const given = [
+    ...(format === undefined ? [] : ['--format']),
+    ...(out === undefined ? [] : ['--out']),
+    ...(sign === undefined ? [] : ['--sign']),
+  ];
+  if (given.length > 0) throw new UsageError(`${given[0]!} is for plans, and rollback makes changes`, 'Add --dry-run');
 }
 
 /** The command that shows the same rollback without making it. */

@@ -302,18 +302,22 @@ function askedZones(filter: Filter, approach: Approach): Asked[] {
       const certain = dispatch === '2' || index === named.length - 1;
       return { zone, bySource: false, must: certain ? every : [], may: every };
     });
-  const fallback: Asked = { zone: zoneNamed(filter.defaultZone, config), bySource: false, must: every, may: every };
-  if (dispatch !== '2') return [...bySource, ...byInterface, fallback];
+  // A zone that names the interface is evaluated for certain: then the default zone is not.
+  const fallback =
+    named.length > 0 ? [] : [{ zone: zoneNamed(filter.defaultZone, config), bySource: false, must: every, may: every }];
+  if (dispatch !== '2') return [...bySource, ...byInterface, ...fallback];
   const ranked = [...bySource, ...byInterface].sort(
     (a, b) => (a.zone.ingressPriority ?? 0) - (b.zone.ingressPriority ?? 0) || Number(b.bySource) - Number(a.bySource),
   );
-  return [...ranked, fallback];
+  return [...ranked, ...fallback];
 }
 
-/** The zones and policies whose rules may decide about what comes in by an interface. */
+/** The zones and policies whose rules may decide about what comes in by an interface: the default zone only if it is in no other. */
 export function holdersAt(filter: Filter, name: string): readonly RuleHolder[] {
   const { bindings, config, defaultZone, policies } = filter;
-  return [...new Set([...bindings.of(name), zoneNamed(defaultZone, config), ...bindings.bySource, ...policies])];
+  const named = bindings.of(name);
+  const zones = named.length > 0 ? named : [zoneNamed(defaultZone, config)];
+  return [...new Set([...zones, ...bindings.bySource, ...policies])];
 }
 
 /** A zone of the configuration, or the one that firewalld has under that name by itself. */

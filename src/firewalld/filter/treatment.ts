@@ -239,6 +239,8 @@ function stretchesOf(
     return turn;
   };
   for (const [key, ranges] of byKey) {
+    // Neighbours that are treated alike may have different names.
+    for (const { first } of ranges) turnAt(Math.max(1, first));
     for (const { first, last } of mergePortRanges(ranges)) {
       turnAt(Math.max(1, first)).begin.push(key);
       turnAt(last + 1).end.push(key);

@@ -377,7 +377,15 @@ CONNECTIONS = list_of(row(UUID, either(OUR_ZONE, one_of(""))))
 RELEASES = list_of(record(zone=ZONE, interfaces=list_of(INTERFACE)))
 FILES = list_of(file_rule)
 FOREIGN = list_of(text(ZONE_FILE.pattern, "the path of a zone's file"))
-BEGINNING = {"id": RUN, "holder": LINE, "what": LINE, "window": WINDOW}
+# What the journal says of the run's origin: the controller's run and its line there, the plan, and who signed it.
+AUDIT = record(
+    run=maybe(RUN),
+    plan=maybe(HASH),
+    file=maybe(HASH),
+    signers=list_of(LINE, 32),
+    journal=maybe(record(id=HASH, seq=number(1, 10**12), digest=HASH)),
+)
+BEGINNING = {"id": RUN, "holder": LINE, "what": LINE, "window": WINDOW, "audit": AUDIT}
 CHANGE = dict(
     BEGINNING, confirm=one_of("auto", "manual"), observedHash=HASH, files=FILES, foreign=FOREIGN, state=maybe(STATE_TEXT)
 )
@@ -399,7 +407,7 @@ SCHEMA = {
     },
     "hold": OF_A_RUN,
     "keep": OF_A_RUN,
-    "confirm": {"id": maybe(RUN)},
+    "confirm": {"id": maybe(RUN), "holder": LINE},
     "settle": {"id": RUN, "why": NOTE},
     "rollback": dict(
         BEGINNING,
@@ -424,6 +432,7 @@ SCHEMA = {
     "look-rollback": {"generation": maybe(RUN)},
     "rehearse-rollback": {"generation": maybe(RUN), "ways": list_of(WAY, 64), "listen": list_of(ONE_PORT, 64)},
     "history": {},
+    "journal": {},
     "status": {},
 }
 

@@ -32,6 +32,7 @@ def arm(request, observed):
             "state": request.get("state"),
             # The measured reload time: a reload that takes this long is busy and does not hang.
             "reloadSeconds": request.get("reloadSeconds", 0),
+            "audit": request.get("audit"),
             # Only this run may make these permanent.
             "connections": [call[1:3] for call in request.get("calls", []) if call[0] == "move-connection"],
         }
@@ -64,9 +65,9 @@ def decide(identity, verdict):
 
 
 def finish(identity, verdict, by, why):
-    """Ends a decided run: nothing stays armed, and the result is remembered."""
+    """Ends a decided run: nothing stays armed, and the result is remembered. Returns why it is not in the journal, or None."""
     record, _ = record_of(identity)
-    remember_end(identity, verdict, by, why, record or {})
+    unwritten = remember_end(identity, verdict, by, why, record or {})
     if verdict == "keep":
         mark = "kept"
         needed = [identity] + pending_runs()
@@ -82,6 +83,7 @@ def finish(identity, verdict, by, why):
     except OSError:
         pass  # the generation is gone: the record is removed below
     forget(identity)
+    return unwritten
 
 
 def forget(identity):
@@ -131,7 +133,7 @@ def in_service(identity):
 
 
 def remember_end(identity, verdict, by, why, record):
-    """Remembers how this run ended and who decided; the next run reports it."""
+    """Remembers how this run ended and who decided: the next run reports it, and the journal has it. Returns why it has not, or None."""
     outcome = {"keep": "kept", "revert": "reverted"}[verdict]
     end = {"id": identity, "outcome": outcome, "by": by, "why": why, "at": stamp()}
     end.update({key: record.get(key) for key in ("what", "holder", "since")})
@@ -140,6 +142,7 @@ def remember_end(identity, verdict, by, why, record):
         write_file(STATE + "/last.json", json.dumps(end).encode(), 0o600)
     except OSError:
         pass  # a full disk must not prevent the end of a run
+    return journal_run(identity, outcome, by, why, record)
 
 
 def audit(what, holder):

@@ -18,6 +18,7 @@ OPERATIONS = {
 # Read-only operations; they take no lock.
 QUESTIONS = {
     "history": history,
+    "journal": journal,
     "status": status,
     "rehearse": rehearse,
     "look-rollback": look_rollback,

@@ -286,12 +286,12 @@ def confirm(request):
         raise Stop(kind="locked", lock=holder_of_lock(), pending=pending_of(identity))
     proved = json.loads(read_bytes(guard_path(identity, "proved")).decode())["hash"]
     drifted = observe(Daemon(), helpers=False)["hash"] != proved
-    answer = keep({"id": identity})
+    answer = keep({"id": identity}, "confirmed by " + request["holder"])
     return dict(answer, generation=identity, drifted=drifted)
 
 
-def keep(request):
-    """Keeps a run: remember it, decide, clean up, release the lock."""
+def keep(request, decided=""):
+    """Keeps a run: remember it, decide, clean up, release the lock. `decided` says who decided, for the journal."""
     identity = request["id"]
     require_armed_run(identity)
     why = why_not_running()
@@ -317,8 +317,7 @@ def keep(request):
     if not made_here:
         raise Stop(kind="settled", aftermath=settle({"id": identity})["aftermath"])
     progress("decided")
-    finish(identity, "keep", "the controller", "")
-    return {"kind": "kept"}
+    return {"kind": "kept", "unwritten": finish(identity, "keep", "the controller", decided)}
 
 
 def enable_if_started(identity):

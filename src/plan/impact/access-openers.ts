@@ -120,7 +120,7 @@ function ofService(service: string, { config }: Filter): Pick<Known, 'ports' | '
       if (wanted === null) return ipv4 === null && ipv6 === null;
       return destinations.some((address) => within(address, [wanted]));
     };
-    return ports.length === 0 ? [] : [{ ports, fits }];
+    return ports.length === 0 ? [] : [{ ports, fits: ipv4 === null && ipv6 === null ? () => true : fits }];
   });
 }
 

@@ -13,6 +13,8 @@ export class AccessReasons {
   readonly #places = new Map<number, number>();
   readonly #held: Reason[] = [];
   readonly #given = new Map<string, Given>();
+  /** By opener and port: both families ask. */
+  readonly #open = new Map<Opener, Map<string, readonly Reason[]>>();
 
   constructor(desired: DesiredFirewalld, changes: readonly Change[]) {
     this.#desired = desired;
@@ -26,20 +28,29 @@ export class AccessReasons {
 
   /** Why the desired zones have these for a port. What others wrote has no reason that portfw knows. */
   ofOpen(openers: readonly Opener[], port: number, protocol: Protocol): readonly number[] {
+    const place = `${port}/${protocol}`;
     return this.#placesOf(
-      openers.flatMap(({ zone, service: name, rule }) => {
-        const given = zone === null ? null : this.#givenBy(zone);
-        if (given === null) return [];
-        const reasons = (rule === null ? given.services.get(name ?? '') : given.rules.get(rule.text)) ?? [];
-        const service = name === null ? undefined : this.#desired.services.get(name);
-        if (service?.ports === undefined) return reasons;
-        const own = service.ports.filter(
-          ({ value }) => value.protocol === protocol && value.range.first <= port && port <= value.range.last,
-        );
-        // Of the service's reasons, those for this port; the rule's others say for whom.
-        return [...own.flatMap((item) => item.reasons), ...this.#without(reasons, service.reasons)];
+      openers.flatMap((opener) => {
+        const known = this.#open.get(opener) ?? new Map<string, readonly Reason[]>();
+        this.#open.set(opener, known);
+        const reasons = known.get(place) ?? this.#reasonsOf(opener, port, protocol);
+        known.set(place, reasons);
+        return reasons;
       }),
     );
+  }
+
+  #reasonsOf({ zone, service: name, rule }: Opener, port: number, protocol: Protocol): readonly Reason[] {
+    const given = zone === null ? null : this.#givenBy(zone);
+    if (given === null) return [];
+    const reasons = (rule === null ? given.services.get(name ?? '') : given.rules.get(rule.text)) ?? [];
+    const service = name === null ? undefined : this.#desired.services.get(name);
+    if (service?.ports === undefined) return reasons;
+    const ofPort = service.ports
+      .filter(({ value: { protocol: own, range } }) => own === protocol && range.first <= port && port <= range.last)
+      .flatMap((item) => item.reasons);
+    // Of the service's reasons, those for this port; a rule's others say for whom.
+    return rule === null ? ofPort : [...ofPort, ...this.#without(reasons, service.reasons)];
   }
 
   /**
@@ -131,7 +142,7 @@ interface Taken {
 function reasonsOfTaking(change: Change, { name, gone, sets }: Taken): readonly Reason[] {
   switch (change.kind) {
     case 'interface':
-      return change.interface === name ? change.reasons : [];
+      return change.interface === name && change.layers.runtime ? change.reasons : [];
     case 'zone-service':
     case 'rich-rule':
       return change.action === 'remove' && gone.some((opener) => isOf(opener, change)) ? change.reasons : [];

@@ -34,7 +34,7 @@ const phase = z.enum([
   'confirming',
 ]);
 
-const failure = z
+export const failure = z
   .object({
     code: text.describe('a stable name such as firewalld-absent'),
     what: text.describe('what happened'),

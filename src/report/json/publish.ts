@@ -19,7 +19,6 @@ type SameOutcome =
   | 'confirmed'
   | 'nothing-pending'
   | 'status'
-  | 'history'
   | 'rolled-back'
   | 'reverted'
   | 'skipped';
@@ -90,11 +89,15 @@ function publishedOutcome(outcome: HostOutcome): PublishedOutcome {
     case 'confirmed':
     case 'nothing-pending':
     case 'status':
-    case 'history':
     case 'rolled-back':
     case 'reverted':
     case 'skipped':
       return asPublished<InternalOutcome<SameOutcome>, OutcomeOf<SameOutcome>>(outcome);
+    case 'history': {
+      // The journal is material for a check, which has an output of its own.
+      const { journal: _, ...rest } = outcome;
+      return asPublished<typeof rest, OutcomeOf<'history'>>(rest);
+    }
     case 'unchanged':
     case 'planned':
     case 'changed':
@@ -116,7 +119,7 @@ function publishedOutcome(outcome: HostOutcome): PublishedOutcome {
 }
 
 /** Field by field, so that no other field of a failure is ever published. */
-function publishedFailure({ code, what, details, solve }: Failure): OutcomeOf<'failed'>['failure'] {
+export function publishedFailure({ code, what, details, solve }: Failure): OutcomeOf<'failed'>['failure'] {
   return { code, what, details, solve };
 }
 

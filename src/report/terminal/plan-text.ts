@@ -18,11 +18,11 @@ export interface PlanTextOptions {
 /** Prints the view of plans (`plan-view.ts`). */
 export function plansText(plans: readonly ReviewedPlan[], { style, verbosity }: PlanTextOptions): string {
   const { groups } = plansView(plans, verbosity > 0 ? 'full' : 'short');
-  return groups.map((group) => groupText(group, style)).join('\n');
+  return groups.map((group) => `${groupLines(group, style).join('\n')}\n`).join('\n');
 }
 
-/** One plan, with the names of its hosts. */
-function groupText({ hosts, subject, sections }: PlanGroup, style: Style): string {
+/** One plan; the first line has the names of its hosts. */
+export function groupLines({ hosts, subject, sections }: PlanGroup, style: Style): readonly string[] {
   const many = hosts.length === 1 ? '' : ` ${style.dim(`(${hosts.length} hosts, the same plan)`)}`;
   const lines = [`${hosts.map(style.bold).join(', ')}${many} ${style.dim(`· ${subjectText(subject)}`)}`];
   sections.forEach((section, index) => {
@@ -30,7 +30,7 @@ function groupText({ hosts, subject, sections }: PlanGroup, style: Style): strin
     if (before !== undefined && !(ENDS.has(before.kind) && ENDS.has(section.kind))) lines.push('');
     lines.push(...sectionLines(section, style));
   });
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 function subjectText(subject: PlanSubject): string {

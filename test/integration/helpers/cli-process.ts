@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import type { PublishedEvent } from '../../../src/report/json/event-schema.ts';
 import { outcomesIn, readEvent } from '../../helpers/published-events.ts';
+import { STATE_HOME } from '../../set-up/state-home.ts';
 import type { JsonRun } from './portfw-cli.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -20,7 +21,7 @@ export class CliProcess {
     const { PATH = '' } = process.env;
     this.#child = spawn(process.execPath, [MAIN, ...args, '--json'], {
       cwd: ROOT,
-      env: { PATH, HOME: '/nonexistent', USER: 'tester' },
+      env: { PATH, HOME: '/nonexistent', USER: 'tester', XDG_STATE_HOME: STATE_HOME },
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: DEADLINE_MS,
       killSignal: 'SIGKILL',

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PublishedEvent } from '../../../src/report/json/event-schema.ts';
 import { outcomesIn, readEvent, type SeenOutcome } from '../../helpers/published-events.ts';
+import { STATE_HOME } from '../../set-up/state-home.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
@@ -35,7 +36,12 @@ export function portfw(...args: readonly string[]): Promise<CliResult> {
     execFile(
       process.execPath,
       [MAIN, ...args],
-      { cwd: ROOT, env: { PATH, HOME: '/nonexistent', USER: 'tester' }, timeout: DEADLINE_MS, maxBuffer: OUTPUT_LIMIT },
+      {
+        cwd: ROOT,
+        env: { PATH, HOME: '/nonexistent', USER: 'tester', XDG_STATE_HOME: STATE_HOME },
+        timeout: DEADLINE_MS,
+        maxBuffer: OUTPUT_LIMIT,
+      },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : error.code;
         if (typeof code === 'number') resolve({ exitCode: code, stdout, stderr });

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { STATE_HOME } from '../../set-up/state-home.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const MAIN = join(ROOT, 'dist/cli/main.js');
@@ -82,7 +83,7 @@ export class TerminalRun {
     const command = `stty columns ${COLUMNS} rows ${ROWS}; exec ${quoted}`;
     this.#child = spawn(PSEUDO_TERMINAL, ['--quiet', '--return', '--command', command, '/dev/null'], {
       cwd: ROOT,
-      env: { PATH, HOME: '/nonexistent', USER: 'tester', TERM: 'xterm', SHELL: '/bin/sh' },
+      env: { PATH, HOME: '/nonexistent', XDG_STATE_HOME: STATE_HOME, USER: 'tester', TERM: 'xterm', SHELL: '/bin/sh' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {

@@ -37,10 +37,14 @@ const ANSWERS: readonly (readonly [unknown, Answer])[] = [
     { kind: 'begun', generation: 'g1', reloaded: false },
     { kind: 'begun', generation: 'g1', reloads: 0 },
   ],
-  [{ kind: 'kept' }, { kind: 'kept', generation: null, drifted: false }],
+  [{ kind: 'kept' }, { kind: 'kept', generation: null, drifted: false, unwritten: null }],
   [
-    { kind: 'kept', generation: 'g1', drifted: true },
-    { kind: 'kept', generation: 'g1', drifted: true },
+    { kind: 'kept', generation: 'g1', drifted: true, unwritten: 'no\u001b[31m space' },
+    { kind: 'kept', generation: 'g1', drifted: true, unwritten: 'no space' },
+  ],
+  [
+    { kind: 'journal', texts: ['{"a":1}\n'], head: '{}', trouble: ['a\u0000b'] },
+    { kind: 'journal', journal: { texts: ['{"a":1}\n'], head: '{}', trouble: ['ab'] } },
   ],
   [
     { kind: 'held', pending: PENDING },

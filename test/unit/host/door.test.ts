@@ -70,7 +70,7 @@ const asked = (requests: readonly unknown[]) =>
 const shown = (way: Way) => way.map((key) => (typeof key === 'number' ? '[]' : `.${key}`)).join('');
 
 /** Places that people write texts into. */
-const TEXTS = /\.(?:holder|what|why|short|description)$/;
+const TEXTS = /\.(?:holder|what|why|short|description|signers\[\])$/;
 
 /** What may stand in a place although it looks odd; everything else has to be refused. */
 function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
@@ -97,6 +97,7 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
       place === '.state' ||
       place === '.generation' ||
       place === '.ways[].sourcePort' ||
+      /^\.audit\.(?:run|plan|file|journal)$/.test(place) ||
       (place === '.id' && request.operation === 'confirm')
     );
   // No time at all: where nobody has measured.

@@ -121,6 +121,25 @@ describe('the view of plans', () => {
     ]);
   });
 
+  it('gives a long reason once in full, and again without its explanation', () => {
+    const reasons = [
+      { kind: 'narrowed', by: 'portfw_allow_from', to: 'web: 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24' },
+      { kind: 'feature-off', feature: 'console', ports: ['8442/tcp'] },
+    ] as const;
+    const removed = DRIFT.changes[3]! as Extract<HostPlan['changes'][number], { kind: 'rich-rule' }>;
+    const changes = ['a', 'b'].map((name) => ({ ...removed, rule: `rule ${name}`, reasons }));
+    const texts = section({ ...DRIFT, changes }, 'zone').changes.map(({ details }) =>
+      details.map((detail) => ('text' in detail ? detail.text : '')),
+    );
+    expect(texts).toEqual([
+      [
+        'narrowed by portfw_allow_from (web: 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24)',
+        'feature console is off (8442/tcp)',
+      ],
+      ['narrowed by portfw_allow_from, as above', 'feature console is off (8442/tcp)'],
+    ]);
+  });
+
   it('adds up over all hosts', () => {
     expect(plansView([FIRST_APPLY, DRIFT, SETTLED, { ...SETTLED, host: 'db2' }], 'short').totals).toEqual({
       hosts: 4,
