@@ -177,3 +177,21 @@ it('says that there is nothing to return to', async () => {
   outcomeOf(run, 'young', 'unchanged');
   expect(rollbackOf(run, 'young').nothingBecause).toContain(`the host is as generation ${current.id}`);
 });
+
+it('is saved like a plan, and applied as it was saved', { timeout: 300_000 }, async () => {
+  const file = join(lab.directory, 'back.plan.json');
+  const args = ['rollback', plain, '--limit', 'young', '--dry-run', '--out', file];
+  const made = await portfw(...args);
+  expect(made.exitCode, made.stderr).toBe(0);
+  const shown = await portfw('show', file);
+  const plan = rollbackOf(await portfwJson('rollback', plain, '--limit', 'young', '--dry-run'), 'young');
+  expect(shown.stdout).toContain(`rollback to generation ${plan.generation.id}`);
+  const young = lab.host('young');
+  await young.run('firewall-cmd', '--quiet', '--zone=public', '--add-port=4444/tcp');
+  const stale = await portfwJson('apply', file, '--yes');
+  expect(outcomeOf(stale, 'young', 'refused').failure.code).toBe('plan-stale');
+  await young.run('firewall-cmd', '--quiet', '--zone=public', '--remove-port=4444/tcp');
+  const applied = await portfwJson('apply', file, '--yes');
+  expect(applied.exitCode, applied.stdout).toBe(0);
+  expect(outcomeOf(applied, 'young', 'rolled-back')).toMatchObject({ generation: plan.generation.id, changed: true });
+});

@@ -95,7 +95,8 @@ function mayBe(request: GivenRequest, way: Way, value: Json): boolean {
     return (
       value === held ||
       place === '.state' ||
-      place === '.generation' ||
+      (place === '.generation' && request.operation !== 'rollback') ||
+      (place === '.observedHash' && request.operation === 'rollback') ||
       place === '.ways[].sourcePort' ||
       /^\.audit\.(?:run|plan|file|journal)$/.test(place) ||
       (place === '.id' && request.operation === 'confirm')
