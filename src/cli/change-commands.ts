@@ -64,11 +64,11 @@ export function changeCommands(program: Command, done: Done, version: string): v
       done(await apply(await inventorySources(files, flags), flags, version));
     });
   savedPlanCommands(program, done);
-  laterCommands(program, done);
+  laterCommands(program, done, version);
 }
 
 /** What is done about a change afterwards. */
-function laterCommands(program: Command, done: Done): void {
+function laterCommands(program: Command, done: Done, version: string): void {
   journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
@@ -85,20 +85,41 @@ function laterCommands(program: Command, done: Done): void {
     .action(async (files, flags) =>
       done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
     );
-  journaled(fleetCommand(program, 'rollback', 'restore a saved generation on the hosts'))
-    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
+  rollbackCommand(program, done, version);
+}
+
+function rollbackCommand(program: Command, done: Done, version: string): void {
+  journaled(
+    fleetCommand(
+      program,
+      'rollback',
+      'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
+    ),
+  )
+    .option(
+      '--to <generation>',
+      'the generation (see "portfw history"); without it, the newest that differs from the current state',
+    )
     .option(
       '--revert-after <time>',
       'restore the current state automatically unless the rollback is kept within this time (60s)',
     )
     .option('-y, --yes', 'roll back without asking')
+    .option('--dry-run', 'only show what the rollback would change')
+    .addOption(formatOption())
+    .option('--out <file>', 'with --dry-run: save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
+    .option('--details', DETAILS)
+    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
       '--accept-lockout <host>',
       'continue with this host although the generation would cut SSH; a host name; may be repeated',
       collect,
     )
     .action(async (files, flags) =>
-      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
+      done(
+        await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags, version),
+      ),
     );
 }
 

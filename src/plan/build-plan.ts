@@ -103,9 +103,10 @@ export function withConsequences(
   const { changes } = plan;
   const reload = reloadOf(plan.steps);
   const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
+  const estimate = reloadHoldMs(input.facts.version, ruleCount(after.config));
   const disruption =
     ensure === undefined
-      ? disruptionOf(changes, reload, holdMs(rehearsal, reloadHoldMs(input.facts.version, ruleCount(after.config))))
+      ? disruptionOf(changes, reload, holdMs(rehearsal, 'reload', estimate))
       : ({ kind: 'firewalld-starts' } as const);
   if (live === undefined) return { ...plan, disruption };
   // The kernel's own rules are known if the host rehearsed the start: others may have written some.

@@ -42,7 +42,9 @@ export type Reason =
       readonly site: string | null;
     }
   | { readonly kind: 'interface-class'; readonly classes: readonly string[]; readonly given: string }
-  | { readonly kind: 'peers'; readonly set: string; readonly from: string };
+  | { readonly kind: 'peers'; readonly set: string; readonly from: string }
+  /** A saved generation that a rollback returns to. */
+  | { readonly kind: 'generation'; readonly id: string; readonly savedAt: string };
 
 /** Whether two reasons say the same. */
 export function sameReason(one: Reason, other: Reason): boolean {

@@ -3,7 +3,7 @@ import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import { dispatchOf } from '../../firewalld/stock.ts';
 import type { Change, Disruption } from '../plan.ts';
-import type { Rehearsal } from '../rehearsal.ts';
+import type { Rehearsal, RehearsedName } from '../rehearsal.ts';
 
 /**
  * The kind of a plan's disruption: none, new flows are held for a while, or interfaces move.
@@ -46,9 +46,11 @@ export function reloadHoldMs(version: string, rules: number): number {
  * @param rehearsal `null` without one
  * @param estimate see {@link reloadHoldMs}
  * @returns milliseconds
+ *
+ * @param loads the rehearsed state that the reload leads to
  */
-export function holdMs(rehearsal: Rehearsal | null, estimate: number): number {
-  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'reload') : undefined;
+export function holdMs(rehearsal: Rehearsal | null, loads: RehearsedName, estimate: number): number {
+  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === loads) : undefined;
   if (state?.loads !== true) return estimate;
   return state.seconds < 1 ? Math.min(estimate, MOST_BELOW_A_SECOND) : Math.ceil(state.seconds) * 1000;
 }
