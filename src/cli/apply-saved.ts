@@ -6,6 +6,7 @@ import type { FleetContext } from '../fleet/books.ts';
 import { inputDrift } from '../saved/drift.ts';
 import type { SavedHost } from '../saved/saved-plan.ts';
 import { type ApplyFlags, apply } from './commands/apply.ts';
+import { rollback } from './commands/rollback.ts';
 import type { RunSurface } from './fleet-command.ts';
 import type { PreparedRun } from './prepare-run.ts';
 import { savedInputs } from './save-plans.ts';
@@ -78,7 +79,8 @@ export async function applySaved(path: string, flags: ApplyFlags & SavedFlags, v
     hosts: new Set(hosts.keys()),
     ...(options.playbook === null ? {} : { playbook: options.playbook }),
   };
-  return apply(sources, run, version, {
+  const command = saved.kind === 'apply' ? apply : rollback;
+  return command(sources, run, version, {
     shownBy: `portfw show ${shellWord(terminalLine(path))}`,
     plannedAt: Date.parse(saved.today),
     context,
@@ -92,10 +94,10 @@ export async function applySaved(path: string, flags: ApplyFlags & SavedFlags, v
 
 /** What belongs to the plan was decided when it was saved. */
 function refuseFlags({ path, saved }: SavedFile, flags: ApplyFlags & SavedFlags): void {
-  if (saved.kind !== 'apply')
+  if (saved.kind === 'rollback' && (flags.confirm !== undefined || flags.cutRevoked === true))
     throw new UsageError(
-      `${terminalLine(path)} is the plan of a rollback`,
-      'It is shown by "portfw show", and not applied by "portfw apply"',
+      `${terminalLine(path)} is the plan of a rollback, which takes neither --confirm nor --cut-revoked`,
+      'Leave them out',
     );
   const given = [
     ...(flags.playbook === undefined ? [] : ['--playbook']),

@@ -11,6 +11,7 @@ import {
 } from './command-flags.ts';
 import { COMMAND_HELP, foldedHelp, PROGRAM_HELP } from './help.ts';
 import { inventorySources } from './inventory-sources.ts';
+import { lintFormatOption } from './lint-formats.ts';
 import { LOOK_FLAGS } from './run-flags.ts';
 
 /** All commands with their flags. Each loads its own code only when it runs. */
@@ -96,6 +97,7 @@ function fileCommands(program: Command, done: Done): void {
     .option('--strict', 'exit with code 4 for warnings too')
     .option('--ssh-config <file>', SSH_CONFIG)
     .option('--json', 'print one JSON object per problem')
+    .addOption(lintFormatOption())
     .option('-v, --verbose', 'list the files that were passed over')
     .option('--no-color', 'no colours');
   vaultFlags(lint).action(async (files, flags) => done(await (await import('./commands/lint.ts')).lint(files, flags)));
@@ -131,8 +133,13 @@ function fileCommands(program: Command, done: Done): void {
 function toolCommands(program: Command, done: Done, version: string): void {
   program
     .command('schema')
-    .description('print a JSON Schema: of inventories, files of variables, playbooks, matrices, saved plans or events')
-    .argument('[name]', 'inventory, vars, playbook, matrix, plan or events; without it, lists them with their files')
+    .description(
+      'print a JSON Schema: of inventories, files of variables, playbooks, matrices, saved plans, reviews or events',
+    )
+    .argument(
+      '[name]',
+      'inventory, vars, playbook, matrix, plan, review or events; without it, lists them with their files',
+    )
     .action(async (name) => done((await import('./commands/schema.ts')).showSchema(name ?? null)));
 
   program

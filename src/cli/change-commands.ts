@@ -9,6 +9,8 @@ const ACCEPT_LOCKOUT = 'continue with this host although its plan would cut SSH;
 
 const DETAILS = 'show each change of each host below the summary; -v shows complete lists, too';
 
+const RAW = "show the differences of firewalld's XML files, too";
+
 const ACCEPT_FORWARDING_STOP =
   'continue with this host although its plan stops traffic that is forwarded now; a host name; may be repeated';
 
@@ -21,9 +23,7 @@ function journaled(command: Command): Command {
 
 /** Commands that plan and make changes, and that show the state afterwards. */
 export function changeCommands(program: Command, done: Done, version: string): void {
-  fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing')
-    .option('--details', DETAILS)
-    .addOption(formatOption())
+  shownAs(fleetCommand(program, 'plan', 'show what apply would change, and why; changes nothing'))
     .option('--detailed-exitcode', 'exit with code 2 when changes are pending')
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -45,9 +45,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
       'auto keeps the change when a new connection has verified it; manual waits for "portfw confirm"',
     )
     .option('--cut-revoked', 'after the change is kept, end established flows that it no longer allows')
-    .option('--details', DETAILS)
     .option('--dry-run', 'only plan: the same as "portfw plan"')
-    .addOption(formatOption())
     .option('--metrics <file>', METRICS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
@@ -66,11 +64,11 @@ export function changeCommands(program: Command, done: Done, version: string): v
       done(await apply(await inventorySources(files, flags), flags, version));
     });
   savedPlanCommands(program, done);
-  laterCommands(program, done);
+  laterCommands(program, done, version);
 }
 
 /** What is done about a change afterwards. */
-function laterCommands(program: Command, done: Done): void {
+function laterCommands(program: Command, done: Done, version: string): void {
   journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
@@ -87,20 +85,41 @@ function laterCommands(program: Command, done: Done): void {
     .action(async (files, flags) =>
       done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
     );
-  journaled(fleetCommand(program, 'rollback', 'restore a saved generation on the hosts'))
-    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
+  rollbackCommand(program, done, version);
+}
+
+function rollbackCommand(program: Command, done: Done, version: string): void {
+  journaled(
+    fleetCommand(
+      program,
+      'rollback',
+      'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
+    ),
+  )
+    .option(
+      '--to <generation>',
+      'the generation (see "portfw history"); without it, the newest that differs from the current state',
+    )
     .option(
       '--revert-after <time>',
       'restore the current state automatically unless the rollback is kept within this time (60s)',
     )
     .option('-y, --yes', 'roll back without asking')
+    .option('--dry-run', 'only show what the rollback would change')
+    .addOption(formatOption())
+    .option('--out <file>', 'with --dry-run: save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
+    .option('--details', DETAILS)
+    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
       '--accept-lockout <host>',
       'continue with this host although the generation would cut SSH; a host name; may be repeated',
       collect,
     )
     .action(async (files, flags) =>
-      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
+      done(
+        await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags, version),
+      ),
     );
 }
 
@@ -111,6 +130,8 @@ function savedPlanCommands(program: Command, done: Done): void {
     .description('show a saved plan; reads only this file and its signatures')
     .argument('<file>', 'a file that "portfw plan --out" has written')
     .option('--details', DETAILS)
+    .addOption(formatOption())
+    .option('--raw', RAW)
     .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
     .option('--no-color', 'no colours')
     .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));
@@ -121,4 +142,9 @@ function savedPlanCommands(program: Command, done: Done): void {
     .requiredOption('--key <file>', 'the private key; FILE.pub for a key of the agent')
     .option('--name <name>', 'write FILE.NAME.sig instead of FILE.sig, beside the signatures of others')
     .action(async (file, flags) => done(await (await import('./commands/sign.ts')).sign(file, flags)));
+}
+
+/** The flags that say how a review is shown. */
+function shownAs(command: Command): Command {
+  return command.option('--details', DETAILS).addOption(formatOption()).option('--raw', RAW);
 }

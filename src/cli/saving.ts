@@ -42,7 +42,7 @@ export function savingOptions(
   const kept = notToOverwrite(out);
   if (kept !== null) throw new UsageError(kept, 'Name another file, or remove it');
   const looks = new Map<string, HostLook>();
-  const context: Partial<FleetContext> = { repeatable: true, look: (host, look) => void looks.set(host, look) };
+  const context: Partial<FleetContext> = { look: (host, look) => void looks.set(host, look) };
   const after = async ({ summary, context: made, files }: TakenRun, surface: RunSurface): Promise<void> => {
     const say = saying(flags, surface);
     if (summary.interrupted) {
@@ -66,7 +66,8 @@ export function savingOptions(
   return { context, after };
 }
 
-/** Where to say something below the results: beside events, it goes to the error output. */
+/** Where to say something below the results: beside a document or events, it goes to the error output. */
 function saying(flags: RunFlags, { terminal }: RunSurface): (text: string) => void {
-  return (text) => (flags.json === true ? terminal.error(text) : terminal.out(text));
+  const out = flags.json !== true && flags.format === undefined;
+  return (text) => (out ? terminal.out(text) : terminal.error(text));
 }

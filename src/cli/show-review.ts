@@ -17,6 +17,8 @@ export interface ReviewFlags {
   readonly verbose: number;
   /** The details below the summary. */
   readonly details?: boolean;
+  /** The differences of the files, among the details. */
+  readonly raw?: boolean;
 }
 
 /**
@@ -31,8 +33,9 @@ export async function showReview(
   terminal: Terminal,
   command: string | null,
 ): Promise<Review> {
-  const review = reviewOf(input, flags.verbose > 0 ? 'full' : 'short');
   const { format = 'text' } = flags;
+  // A page folds what is long: it need not leave anything out.
+  const review = reviewOf(input, flags.verbose > 0 || format === 'html' ? 'full' : 'short');
   if (format !== 'text') {
     terminal.out(await reviewIn(format, review));
     return review;
@@ -46,8 +49,8 @@ export async function showReview(
 }
 
 /** Whether the details are to be shown below the summary. */
-export function wantsDetails({ details, verbose }: ReviewFlags): boolean {
-  return details === true || verbose > 0;
+export function wantsDetails({ details, raw, verbose }: ReviewFlags): boolean {
+  return details === true || raw === true || verbose > 0;
 }
 
 /** The command that plans the same hosts, as one can paste it. */

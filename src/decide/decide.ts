@@ -23,6 +23,7 @@ import { patternFirst, patternNotes } from '../plan/notes/patterns.ts';
 import { rehearsalNotes, rehearsalRefusals } from '../plan/notes/rehearsal-refusals.ts';
 import { heldInFolder, reloadHazard } from '../plan/notes/reload-hazard.ts';
 import type { HostPlan } from '../plan/plan.ts';
+import { rawFiles } from '../plan/raw-files.ts';
 import type { Rehearsal, TrialWay } from '../plan/rehearsal.ts';
 import { type Kernels, readKernels } from '../plan/rehearsed-kernels.ts';
 import { reloadOf } from '../plan/steps.ts';
@@ -70,8 +71,8 @@ export interface DecideContext {
   readonly acceptLockout?: ReadonlySet<string>;
   /** Hosts that `--accept-forwarding-stop` names: there, a plan that ends what others forward is not refused. */
   readonly acceptForwardingStop?: ReadonlySet<string>;
-  /** Whether equal inputs must give equal plans: then no time that was measured goes into one. */
-  readonly repeatable?: boolean;
+  /** Whether plans hold the files that change. */
+  readonly raw?: boolean;
 }
 
 /** Which roles the host plays, by declaration, detection and memory. */
@@ -251,7 +252,7 @@ function concluded(draft: Draft): Decision {
   const { firewalld, observed, ensure } = usable;
   const { kernels, notes: beside } = readKernels(rehearsal, facts);
   const filters = filtersOf({ firewalld, observed, outcome: made.outcome, kernels });
-  const plan = withConsequences(made, input, context.repeatable === true ? null : rehearsal, filters);
+  const plan = withConsequences(made, input, rehearsal, filters);
   const reload = reloadOf(plan.steps) !== null;
   const starts = ensure !== null;
   const changes = changesFirewalld(plan);
@@ -294,7 +295,18 @@ function concluded(draft: Draft): Decision {
     ...(accepted ? acceptedNotes(proof) : []),
     ...(changes ? provedNotes(proof, kernels) : []),
   ];
-  return { kind: 'planned', plan: { ...plan, notes } };
+  const raw =
+    context.raw === true
+      ? {
+          raw: rawFiles({
+            steps: plan.steps,
+            files: firewalld.files,
+            before: observed.permanent,
+            after: made.outcome.permanent,
+          }),
+        }
+      : {};
+  return { kind: 'planned', plan: { ...plan, notes, ...raw } };
 }
 
 /** Whether a plan does more than remember roles: otherwise it cannot lock anyone out. */
@@ -323,7 +335,7 @@ function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): 
 }
 
 /** The interfaces in the files of portfw zones, whether they exist now or not. */
-function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
+export function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
   const ours = [...permanent.zones.values()].filter(({ name }) => isOurs(name));
   return new Map(ours.flatMap((zone) => zone.interfaces.map((name) => [name, zone.name] as const)));
 }

@@ -15,14 +15,14 @@ import type { HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, connect, probe, withConnection } from './host-session.ts';
 import { withFirewalldInstalled } from './install-firewalld.ts';
+import { planRollback, rollback } from './look-rollback.ts';
 import type { HostJob, HostOperations, PlannedHost, RunContext } from './operations.ts';
 import { confirm, endLeft, status } from './pending-runs.ts';
-import { rollback } from './rollback-host.ts';
 import { checkSaved, lookOf, refusedAnew, STALE, withoutPlan } from './saved-check.ts';
 
 /** The operations on real hosts. */
 export function createHostOperations(): HostOperations {
-  return { facts, detect, plan, history, rollback, status, confirm };
+  return { facts, detect, plan, planRollback, history, rollback, status, confirm };
 }
 
 function wanted(job: HostJob, { lookFor = [] }: RunContext): string {
@@ -98,6 +98,7 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   return {
     kind: 'pending',
     plan: ready,
+    roles: decision.plan.roles.map(({ role }) => role),
     ...unsettled,
     apply: async () => {
       try {

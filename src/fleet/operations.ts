@@ -2,7 +2,7 @@ import type { DecideContext, DecidedHost } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
 import type { JournalPlace } from '../host/requests.ts';
 import type { Matrix, Play } from '../matrix/matrix.ts';
-import type { HostPlan } from '../plan/plan.ts';
+import type { ReviewedPlan } from '../plan/plan.ts';
 import type { HostLook, SavedHost } from '../saved/saved-plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
@@ -66,7 +66,9 @@ export type PlannedHost =
   | { readonly kind: 'finished'; readonly outcome: HostOutcome }
   | {
       readonly kind: 'pending';
-      readonly plan: HostPlan;
+      readonly plan: ReviewedPlan;
+      /** The roles that the host plays: they say which cluster it belongs to. */
+      readonly roles: readonly string[];
       /** Another run that has not ended: the observed state may still change. */
       readonly unsettled?: OtherRun;
       /** Returns `proved`, or the outcome of a host that ended before: failed, refused, unreachable. */
@@ -89,5 +91,7 @@ export interface HostOperations {
    */
   confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert', id?: string): Promise<HostOutcome>;
   /** `generation` is an id, or `null` for the newest one that differs from the current state. */
-  rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome>;
+  planRollback(job: HostJob, context: RunContext, generation: string | null): Promise<PlannedHost>;
+  /** Rolls a host back to the generation that a run of this process saved. */
+  rollback(job: HostJob, context: RunContext, generation: string): Promise<HostOutcome>;
 }

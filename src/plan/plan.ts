@@ -87,6 +87,8 @@ export type Change =
   | {
       /** A manual setting in a portfw zone that the matrix does not have: a port, a source, a masquerade. */
       readonly kind: 'stray';
+      /** Set if a rollback brings it back; else it is removed. */
+      readonly action?: 'add';
       readonly zone: string;
       readonly field: StrayField;
       readonly value: string;
@@ -136,6 +138,17 @@ export interface PlanBody {
   readonly notes: readonly PolicyNote[];
   /** Why there is nothing to do; `null` if there are changes. */
   readonly nothingBecause: string | null;
+  /** The files that change, if they were asked for (`--raw`). */
+  readonly raw?: readonly RawFile[];
+}
+
+/** A file below /etc/firewalld, before and after a plan. */
+export interface RawFile {
+  /** Relative to /etc/firewalld. */
+  readonly path: string;
+  /** `null` if there is no such file. */
+  readonly before: string | null;
+  readonly after: string | null;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { PolicyNote } from '../policy/desired.ts';
 import { type ChangeView, changeView, type Saying } from './change-view.ts';
 import { cleaned } from './clean.ts';
 import { type ImpactPart, impactParts } from './impact-view.ts';
+import { type RawView, rawViews } from './raw-view.ts';
 import { type RoleView, roleView } from './role-view.ts';
 import type { Extent } from './shortened.ts';
 
@@ -51,7 +52,9 @@ export type PlanSection =
   /** The matrix and roles that the host remembers, before and after. */
   | { readonly kind: 'remember'; readonly before: string | null; readonly after: string }
   | { readonly kind: 'notes'; readonly notes: readonly PolicyNote[] }
-  | ({ readonly kind: 'counts' } & ChangeCounts);
+  | ({ readonly kind: 'counts' } & ChangeCounts)
+  /** The files that change; only where they were asked for. `hosts` as those of an impact. */
+  | { readonly kind: 'raw'; readonly hosts: readonly string[] | null; readonly files: readonly RawView[] };
 
 /** The number of changes, by sign. */
 export interface ChangeCounts {
@@ -83,7 +86,12 @@ export function plansView(plans: readonly ReviewedPlan[], extent: Extent): Plans
     groups: [...groups.values()].map(({ plan, members }) => ({
       hosts: members.map(({ host }) => cleaned(host)),
       subject: plan.subject,
-      sections: [...plan.before, ...(plan.changes ? impactSections(members, extent) : []), ...plan.after],
+      sections: [
+        ...plan.before,
+        ...(plan.changes ? impactSections(members, extent) : []),
+        ...plan.after,
+        ...rawSections(members, extent),
+      ],
     })),
     totals: totalsOf(plans),
   };
@@ -129,16 +137,34 @@ function subjectOf(plan: ReviewedPlan): PlanSubject {
 }
 
 function impactSections(plans: readonly PlanBody[], extent: Extent): readonly PlanSection[] {
-  const told = new Map<string, { parts: readonly ImpactPart[]; hosts: string[] }>();
-  for (const { host, impact } of plans) {
-    const parts = cleaned(impactParts(impact, extent));
+  const partsOf = ({ impact }: PlanBody) => cleaned(impactParts(impact, extent));
+  return perHosts(plans, partsOf, (hosts, parts) => ({ kind: 'impact', hosts, parts }));
+}
+
+function rawSections(plans: readonly PlanBody[], extent: Extent): readonly PlanSection[] {
+  return perHosts(
+    plans,
+    ({ raw = [] }) => rawViews(raw, extent),
+    (hosts, files) => ({ kind: 'raw', hosts, files }),
+  );
+}
+
+/** A section for each different list that hosts have; none for empty ones. @param make gets `null` where all have the same */
+function perHosts<T>(
+  plans: readonly PlanBody[],
+  partsOf: (plan: PlanBody) => readonly T[],
+  make: (hosts: readonly string[] | null, parts: readonly T[]) => PlanSection,
+): readonly PlanSection[] {
+  const told = new Map<string, { parts: readonly T[]; hosts: string[] }>();
+  for (const plan of plans) {
+    const parts = partsOf(plan);
     const key = JSON.stringify(parts);
     const same = told.get(key);
-    if (same === undefined) told.set(key, { parts, hosts: [host] });
-    else same.hosts.push(host);
+    if (same === undefined) told.set(key, { parts, hosts: [plan.host] });
+    else same.hosts.push(plan.host);
   }
-  return [...told.values()].flatMap(({ parts, hosts }): readonly PlanSection[] =>
-    parts.length === 0 ? [] : [{ kind: 'impact', hosts: told.size === 1 ? null : cleaned(hosts), parts }],
+  return [...told.values()].flatMap(({ parts, hosts }) =>
+    parts.length === 0 ? [] : [make(told.size === 1 ? null : cleaned(hosts), parts)],
   );
 }
 

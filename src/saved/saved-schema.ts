@@ -51,14 +51,6 @@ export const savedSchema = z.strictObject({
   digest: sha256,
 });
 
-/** A type without `readonly`, as the schema has it. */
-type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
-
-/** Does not compile when a saved plan may hold what the schema does not know, or the other way round. */
-export function asDocument(saved: Mutable<SavedPlan>): z.infer<typeof savedSchema> {
-  return saved;
-}
-
 /** A saved plan, or everything that is wrong with the text. */
 export type SavedReading =
   | { readonly kind: 'saved'; readonly saved: SavedPlan }

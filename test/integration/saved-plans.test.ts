@@ -257,12 +257,24 @@ describe('apply of a saved plan', () => {
 
 describe('a value out of a vault', () => {
   it('is not saved in a plan that would need it, and its variable is named', async () => {
-    const file = await inventoryWith('vaulted', { portfw_management: ['@@'] });
+    const file = await inventoryWith('vaulted', {
+      portfw_extra_rules: [
+        {
+          name: 'probe',
+          interface: 'public',
+          protocol: 'tcp',
+          port: 7443,
+          from: '@@',
+          owner: 'ann',
+          reason: 'monitoring',
+        },
+      ],
+    });
     await vaultIn(file, '203.0.113.77');
     const out = at('vaulted.plan.json');
     const result = await portfw('plan', file, '--out', out, '--limit', 'ocs1', ...vault());
     expect(result.exitCode, result.stdout + result.stderr).toBe(4);
-    expect(result.stderr).toContain('portfw_management, which comes from a vault');
+    expect(result.stderr).toContain('portfw_extra_rules, which comes from a vault');
     await expect(stat(out)).rejects.toThrow('ENOENT');
   });
 });

@@ -47,7 +47,7 @@ export async function apply(
     matrix: 'required',
     journaledAs: 'apply',
     ...measured(flags.metrics, version, saved?.plannedAt ?? null),
-    context: { ...saved?.context, guard, cutRevoked: flags.cutRevoked === true },
+    context: { ...saved?.context, guard, cutRevoked: flags.cutRevoked === true, raw: flags.raw === true },
     // Where no host has changes, nothing was reviewed.
     show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);

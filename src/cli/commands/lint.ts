@@ -12,6 +12,7 @@ import { matrixDoubts } from '../../lint/lint-matrix.ts';
 import { readMatrix } from '../../matrix/load-matrix.ts';
 import { readPlaybook } from '../../matrix/load-playbook.ts';
 import { jsonLine } from '../../report/json/json-line.ts';
+import { publishedProblem } from '../../report/json/lint-document.ts';
 import { problemsText } from '../../report/terminal/problems-text.ts';
 import { checkVarsFile } from '../../settings/vars-file-check.ts';
 import { createTarget, type NamedKeyListener, type SshConfigFiles, sshConfigFiles } from '../../transport/target.ts';
@@ -20,13 +21,17 @@ import { EXIT } from '../exit-codes.ts';
 import { ansibleKeyIn, kindOf } from '../file-kinds.ts';
 import { hostKeyWarnings } from '../host-key-checking.ts';
 import { type LookedAt, problemsTogether } from '../lint-apart.ts';
+import { type LintFormat, lintIn } from '../lint-formats.ts';
 import { NamedKeys } from '../lint-keys.ts';
 import { baseOf, type LintTarget, lintTargets, type PassedOver, variableFiles } from '../lint-targets.ts';
 import { localUser } from '../local-user.ts';
 import { readFiles } from '../read-files.ts';
+import { requireOneFormat } from '../review-formats.ts';
 import { openTerminal, toWidth } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { type VaultFlags, vaultFrom } from '../vault-flags.ts';
+
+const LINT_JSON = 'Use --format json for one document, or --json for one object per problem';
 
 interface LintFlags extends VaultFlags {
   readonly inventory?: readonly string[];
@@ -34,6 +39,7 @@ interface LintFlags extends VaultFlags {
   readonly sshConfig?: string;
   readonly strict?: boolean;
   readonly json?: boolean;
+  readonly format?: LintFormat;
   readonly verbose?: boolean;
   readonly color: boolean;
 }
@@ -43,6 +49,7 @@ interface LintFlags extends VaultFlags {
  * for errors, and with `--strict` for warnings.
  */
 export async function lint(files: readonly string[], flags: LintFlags): Promise<number> {
+  requireOneFormat(flags, LINT_JSON);
   const terminal = openTerminal(flags.color);
   const today = new Date().toISOString().slice(0, 10);
   const sshConfig = sshConfigFiles(flags.sshConfig ?? null);
@@ -52,11 +59,14 @@ export async function lint(files: readonly string[], flags: LintFlags): Promise<
     throw new UsageError('nothing is named to check', 'Name files or folders: portfw lint inventory.yaml');
   const playbook = flags.playbook ?? null;
   const { problems, checked, passedOver } = await lintFiles(files, { playbook, today, sshConfig, vault, together });
-  if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(jsonForm(problem))}\n`).join(''));
+  const { format = 'text', strict = false } = flags;
+  const asText = flags.json !== true && format === 'text';
+  if (flags.json === true) terminal.out(problems.map((problem) => `${jsonLine(publishedProblem(problem))}\n`).join(''));
+  else if (format !== 'text') terminal.out(await lintIn(format, { problems, checked }, strict));
   else if (problems.length > 0) terminal.out(await toWidth(problemsText(problems, terminal.style), terminal.width));
   else terminal.out(`${counted(checked, 'file')} checked: nothing is wrong\n`);
-  if (flags.json !== true && passedOver.length > 0) terminal.out(passedOverText(passedOver, flags.verbose === true));
-  const failing = problems.some((problem) => flags.strict === true || problem.severity === 'error');
+  if (asText && passedOver.length > 0) terminal.out(passedOverText(passedOver, flags.verbose === true));
+  const failing = problems.some((problem) => strict || problem.severity === 'error');
   return failing ? EXIT.usage : EXIT.done;
 }
 
@@ -74,12 +84,6 @@ function passedOverText(passedOver: readonly PassedOver[], verbose: boolean): st
   ].join(', ');
   const files = passedOver.map(({ file, seems }) => `    ${safeText(file)}: ${seems}\n`);
   return verbose ? `passed over: ${counts}\n${files.join('')}` : `passed over: ${counts} (-v lists them)\n`;
-}
-
-/** A problem as `--json` has it; the names of its fields are published. */
-function jsonForm({ severity, code, what, solve, location }: Problem): object {
-  const place = location === null ? null : { file: location.file, line: location.line, column: location.column };
-  return { severity, code, message: what, hint: solve, location: place };
 }
 
 /** How files are looked at. */

@@ -12,6 +12,8 @@ export interface PlanFlags extends RunFlags {
   /** The file to write metrics to. */
   readonly metrics?: string;
   readonly details?: boolean;
+  /** Add the differences of the files. */
+  readonly raw?: boolean;
 }
 
 /** What a saved plan adds to a run. */
@@ -23,7 +25,8 @@ export interface OfSavedPlan extends Required<Pick<FleetCommandOptions, 'context
 }
 
 /**
- * `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--metrics FILE] [--out FILE [--sign KEY]]`.
+ * `portfw plan INVENTORY [--details] [--detailed-exitcode] [--format FORMAT] [--raw] [--metrics FILE]
+ * [--out FILE [--sign KEY]]`.
  *
  * @param saved the saved plan that is compared with the hosts, for `apply FILE --dry-run`
  */
@@ -34,6 +37,10 @@ export function plan(
   saved: OfSavedPlan | null = null,
 ): Promise<number> {
   requireOneFormat(flags);
+  const more: Pick<FleetCommandOptions, 'context' | 'prepared' | 'after'> =
+    saved === null
+      ? savingOptions('apply', sources, flags, version)
+      : { context: saved.context, prepared: saved.prepared };
   return runOverFleet(sources, flags, {
     matrix: 'required',
     detailedExitCode: flags.detailedExitcode === true,
@@ -44,8 +51,7 @@ export function plan(
       if (input.plans.length > 0 || flags.format !== undefined) await showReview(input, flags, terminal, command);
     },
     command: () => ({ kind: 'plan' }),
-    ...(saved === null
-      ? savingOptions('apply', sources, flags, version)
-      : { context: saved.context, prepared: saved.prepared }),
+    ...more,
+    context: { ...more.context, raw: flags.raw === true },
   });
 }

@@ -17,7 +17,7 @@ interface ShowFlags extends ReviewFlags {
 export async function show(path: string, flags: ShowFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
   const file = await readSavedFile(path);
-  showReview(reviewOfSaved(file.saved), flags, terminal, `portfw show ${shellWord(terminalLine(path))}`);
+  await showReview(reviewOfSaved(file.saved), flags, terminal, `portfw show ${shellWord(terminalLine(path))}`);
   const { saved } = file;
   const lines = [
     '',
@@ -25,7 +25,9 @@ export async function show(path: string, flags: ShowFlags): Promise<number> {
     `Digest: ${saved.digest}`,
     ...(await signatureLines(file)),
   ];
-  terminal.out(await toWidth(`${lines.join('\n')}\n`, terminal.width));
+  // A document stands alone.
+  if (flags.format !== undefined) terminal.error(await toWidth(`${lines.slice(1).join('\n')}\n`, terminal.errorWidth));
+  else terminal.out(await toWidth(`${lines.join('\n')}\n`, terminal.width));
   return EXIT.done;
 }
 

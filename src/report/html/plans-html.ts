@@ -3,6 +3,7 @@ import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
 import { type FlowFate, flowText, type ImpactPart, socketText } from '../impact-view.ts';
 import { countsText, type PlanGroup, type PlanSection, type PlanSubject, type PlansView } from '../plan-view.ts';
+import type { RawView } from '../raw-view.ts';
 import type { RoleView } from '../role-view.ts';
 import type { Shortened } from '../shortened.ts';
 import { accessTable } from './access-html.ts';
@@ -71,9 +72,27 @@ function sectionHtml(section: PlanSection): Html {
     case 'notes':
       return html`<ul class="notes">${section.notes.map(noteHtml)}</ul>`;
     case 'counts':
+      // Said in the line above.
       return html``;
+    case 'raw':
+      return rawHtml(section.hosts, section.files);
   }
 }
+
+/** The differences of firewalld's files. */
+function rawHtml(hosts: readonly string[] | null, files: readonly RawView[]): Html {
+  const of = hosts === null ? null : html` <span class="quiet">on ${namesHtml(hosts)}</span>`;
+  const more = (count: number): Html | null => (count === 0 ? null : html`<i>and ${count} more lines</i>`);
+  // The first two lines of a diff name the file.
+  const lines = ({ shown }: RawView['lines']): readonly Html[] =>
+    shown.map(
+      (line, index) => html`<span class="${index < 2 ? 'file' : (RAW_CLASS[line[0] ?? ''] ?? 'same')}">${line}
+</span>`,
+    );
+  return html`<section class="part"><h4>files${of}</h4>${files.map((file) => html`<pre class="raw">${lines(file.lines)}${more(file.lines.more)}</pre>`)}</section>`;
+}
+
+const RAW_CLASS: Readonly<Record<string, string>> = { '+': 'opened', '-': 'closed', '@': 'quiet' };
 
 function part(title: string, items: readonly Html[]): Html {
   return html`<section class="part"><h4>${title}</h4><ul class="changes">${items}</ul></section>`;

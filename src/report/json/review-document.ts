@@ -1,3 +1,4 @@
+import { unifiedDiff } from '../../core/unified-diff.ts';
 import type { ReviewedPlan } from '../../plan/plan.ts';
 import type { Review } from '../review.ts';
 import type { HostWithoutPlan } from '../review-input.ts';
@@ -24,7 +25,8 @@ export function reviewDocument({ input, summary }: Review): string {
     hosts: [
       ...input.plans.map((plan): PublishedHost => {
         const kind = plan.changes.length > 0 ? 'planned' : 'unchanged';
-        return { kind, ...place(plan.host), plan: asPublished<ReviewedPlan, PublishedPlan>(plan) };
+        const published = asPublished<ReviewedPlan, PublishedPlan>(plan);
+        return { kind, ...place(plan.host), plan: published, ...diffOf(plan) };
       }),
       ...input.without.map(
         ({ kind, host, failure }: HostWithoutPlan): PublishedHost => ({
@@ -36,4 +38,11 @@ export function reviewDocument({ input, summary }: Review): string {
     ],
   };
   return `${jsonLine(document)}\n`;
+}
+
+/** The files that change as one patch. */
+function diffOf({ raw }: ReviewedPlan): { readonly diff?: string } {
+  if (raw === undefined) return {};
+  const lines = raw.flatMap(({ path, before, after }) => unifiedDiff(path, before, after));
+  return { diff: lines.map((line) => `${line}\n`).join('') };
 }

@@ -57,7 +57,7 @@ const changeCounts = { changes: count, add: count, change: count, remove: count 
 const summary = z
   .object({
     action: z.enum(['apply', 'rollback']),
-    generations: z.array(z.object({ id: text, savedAt: text, savedBy: text, hosts: hostNames })),
+    generations: z.array(z.object({ id: text, savedAt: text, savedBy: text, before: text, hosts: hostNames })),
     totals: z.object({
       hosts: count,
       changing: count,
@@ -128,6 +128,8 @@ const summary = z
 
 const plan = reviewedPlanSchema.meta({ id: 'plan', description: 'the plan of a host, with a format of its own' });
 
+const diff = text.exactOptional().describe("with --raw: firewalld's files that change, as a unified diff");
+
 const host = {
   host: text.describe('the name in the inventory'),
   groups: texts.describe('its groups in the inventory'),
@@ -142,8 +144,8 @@ export const publishedReview = z.object({
   summary,
   hosts: z.array(
     z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('planned'), ...host, plan }),
-      z.object({ kind: z.literal('unchanged'), ...host, plan }),
+      z.object({ kind: z.literal('planned'), ...host, plan, diff }),
+      z.object({ kind: z.literal('unchanged'), ...host, plan, diff }),
       z.object({ kind: z.literal('refused'), ...host, failure }),
       z.object({ kind: z.literal('unreachable'), ...host, failure }),
       z.object({ kind: z.literal('failed'), ...host, failure }),

@@ -1,6 +1,6 @@
 import { counted } from '../../core/lists.ts';
 import { oneLine } from '../clean.ts';
-import type { PlanGroup } from '../plan-view.ts';
+import type { PlanGroup, PlanSection } from '../plan-view.ts';
 import type { Review } from '../review.ts';
 import { grouped } from '../summary/alike.ts';
 import type { HostNames, PortsLine, SummaryRow, SummaryView, Verdict } from '../summary/summary-types.ts';
@@ -44,19 +44,20 @@ export function markdownReview({ input, summary, plans }: Review): string {
   const warnings = room.take(0.6, [summary.warnings.map(warningItem)]);
   const notes = room.take(0.2, [summary.notes.map(warningItem)]);
   const generations = room.take(0.5, [summary.generations.map(generationItem)]);
+  const unjudged = room.take(0.5, [summary.unjudged.count === 0 ? [] : [unjudgedItem(summary.unjudged)]]);
   const details = room.take(1, [detailPieces(plans.groups)]);
   const changes = totalsText(totals);
   const lines = [
     `<!-- portfw:${input.action === 'apply' ? 'plan' : 'rollback'} -->`,
     `## ${input.action === 'apply' ? 'Firewall plan' : 'Firewall rollback'} for ${hostsText(totals)}`,
-    ...paragraph(leftOut({ verdicts, rows, without, warnings, notes, generations, details }, summary)),
+    ...paragraph(leftOut({ verdicts, rows, without, warnings, notes, generations, unjudged, details }, summary)),
     ...paragraph(changes === '' ? '' : `**${changes}**`),
     ...section(null, generations.shown),
     ...section('### What changes for whom', rows.shown, ROW_HEAD),
     ...section('### Without a plan', without.shown),
     ...section('### Warnings', warnings.shown),
     ...section('### Afterwards (`+` is opened or widened by this plan)', verdicts.shown),
-    ...paragraph(summary.unjudged.count === 0 ? '' : `Not known who gets in: ${names(summary.unjudged)}`),
+    ...section(null, unjudged.shown),
     ...section('### Notes', notes.shown),
     ...section('### Details', details.shown),
     ...paragraph(input.digest === null ? '' : `Saved plan ${code(oneLine(input.digest).slice(0, MOST_DIGEST))}`),
@@ -93,7 +94,9 @@ function section(title: string | null, pieces: readonly Piece[], head: readonly 
 
 /** What the top says of what is not shown; empty if all is. */
 function leftOut(
-  parts: Readonly<Record<'verdicts' | 'rows' | 'without' | 'warnings' | 'notes' | 'generations' | 'details', Fitted>>,
+  parts: Readonly<
+    Record<'verdicts' | 'rows' | 'without' | 'warnings' | 'notes' | 'generations' | 'unjudged' | 'details', Fitted>
+  >,
   { verdicts }: SummaryView,
 ): string {
   const said = (part: Fitted, one: string, many: string): readonly string[] =>
@@ -110,6 +113,7 @@ function leftOut(
     ...said(parts.warnings, 'warning', 'warnings'),
     ...said(parts.notes, 'note', 'notes'),
     ...said(parts.generations, 'generation', 'generations'),
+    ...said(parts.unjudged, 'list of hosts', 'lists of hosts'),
     ...said(parts.details, 'plan in detail', 'plans in detail'),
   ];
   if (missing.length === 0) return '';
@@ -165,6 +169,10 @@ function generationItem({ id, savedAt, savedBy, hosts }: SummaryView['generation
   return { text, hosts: hosts.count };
 }
 
+function unjudgedItem(hosts: HostNames): Piece {
+  return { text: `Not known who gets in: ${names(hosts)}`, hosts: hosts.count };
+}
+
 /** In full; else what the internet reaches alone, once for all hosts with the same. */
 function verdictForms(verdicts: readonly Verdict[]): readonly (readonly Piece[])[] {
   const alike = grouped(verdicts, ({ opens }) => JSON.stringify(opens)).map((some): Piece => {
@@ -201,12 +209,28 @@ function opensText({ opens }: Verdict): string {
 function detailPieces(groups: readonly PlanGroup[]): readonly Piece[] {
   const changes = ({ sections }: PlanGroup): boolean => sections.some(({ kind }) => kind === 'counts');
   return [...groups.filter(changes), ...groups.filter((group) => !changes(group))].map((group): Piece => {
-    const { hosts } = group;
-    const [, ...lines] = groupLines(group, PLAIN_STYLE);
+    const { hosts, sections } = group;
+    const body = { ...group, sections: sections.filter(({ kind }) => kind !== 'raw') };
+    const [, ...lines] = groupLines(body, PLAIN_STYLE);
+    const blocks = [fenced(lines.map(signFirst), 'diff'), ...sections.flatMap(rawBlocks)];
     const title = names({ shown: hosts, count: hosts.length, more: 0 });
-    const block = fenced(lines.map(signFirst), 'diff');
-    return { text: `<details><summary>${title}</summary>\n\n${block}\n\n</details>\n`, hosts: hosts.length };
+    return {
+      text: `<details><summary>${title}</summary>\n\n${blocks.join('\n\n')}\n\n</details>\n`,
+      hosts: hosts.length,
+    };
   });
+}
+
+/** The files that change, as a patch. */
+function rawBlocks(section: PlanSection): readonly string[] {
+  if (section.kind !== 'raw') return [];
+  const { hosts, files } = section;
+  const on = hosts === null ? '' : ` on ${names({ shown: hosts, count: hosts.length, more: 0 })}`;
+  const lines = files.flatMap(({ lines: { shown, more } }) => [
+    ...shown,
+    ...(more === 0 ? [] : [` … and ${more} more lines`]),
+  ]);
+  return [`Files${on}:`, fenced(lines, 'diff')];
 }
 
 /** Moves the sign of a line to its beginning, where GitHub and GitLab colour it. */

@@ -3,6 +3,7 @@ import type { PolicyNote } from '../../policy/desired.ts';
 import type { ChangeView, DetailView } from '../change-view.ts';
 import { countsText, type PlanGroup, type PlanSection, type PlanSubject, plansView } from '../plan-view.ts';
 import type { RoleView } from '../role-view.ts';
+import type { Shortened } from '../shortened.ts';
 import { impactLines } from './impact-text.ts';
 import { columnLines } from './layout.ts';
 import { moreLines } from './more-lines.ts';
@@ -70,7 +71,24 @@ function sectionLines(section: PlanSection, style: Style): readonly string[] {
       return noteLines(section.notes, style);
     case 'counts':
       return [`  ${style.bold(countsText(section))}`];
+    case 'raw': {
+      const on = section.hosts === null ? '' : ` on ${section.hosts.join(', ')}`;
+      return [`  files${on}`, ...section.files.flatMap(({ lines }) => rawLines(lines, style))];
+    }
   }
+}
+
+/** A unified diff, in its usual colours. */
+function rawLines({ shown, more }: Shortened<string>, style: Style): readonly string[] {
+  const paints: Readonly<Record<string, (text: string) => string>> = {
+    '+': style.green,
+    '-': style.red,
+    '@': style.cyan,
+  };
+  return [
+    ...shown.map((line) => `    ${(paints[line[0]!] ?? ((same: string) => same))(line)}`),
+    ...(more === 0 ? [] : [`    … and ${more} more lines: -v shows them`]),
+  ];
 }
 
 /** The roles, one per line, each with its reason and the strongest evidence. */

@@ -102,8 +102,8 @@ class SummaryPrinter {
     const lines = generations
       .slice(0, most)
       .map(
-        ({ id, savedAt, savedBy, hosts }) =>
-          `rollback to generation ${id}, saved ${savedAt} by ${savedBy}: ${namesText(hosts, 2)}`,
+        ({ id, savedAt, savedBy, before, hosts }) =>
+          `rollback to generation ${id}, saved ${savedAt} by ${savedBy} before "${before}": ${namesText(hosts, 2)}`,
       );
     return [
       ...lines.flatMap((line) => this.#wrapped('', line, 2)),

@@ -9,8 +9,8 @@ import type { PortProtocol } from '../../../src/firewalld/model.ts';
 import { normalisePorts, normaliseStrings } from '../../../src/firewalld/normalise.ts';
 import { observedFirewalld } from '../../../src/firewalld/observed.ts';
 import { ACCEPT_ALL, acceptRule, NEEDED_ICMP, normaliseRules } from '../../../src/firewalld/rich-rule.ts';
+import { withoutInterface } from '../../../src/firewalld/without-interface.ts';
 import { XmlError } from '../../../src/firewalld/xml.ts';
-import { withoutInterface } from '../../helpers/without-interface.ts';
 import { NOTHING_RUNS } from '../plan/helpers/nothing.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}[a-z0-9]$/);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withoutInterface } from '../../helpers/without-interface.ts';
+import { withoutInterface } from '../../../src/firewalld/without-interface.ts';
 
 const HOST = path.join(import.meta.dirname, '../../../src/host/remote');
 

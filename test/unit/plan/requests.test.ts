@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { emptyLayer, type FirewalldConfig } from '../../../src/firewalld/kinds/kinds.ts';
 import { type OurZoneConfig, readZoneXml } from '../../../src/firewalld/kinds/zone.ts';
 import { parseRichRule } from '../../../src/firewalld/rich-rule.ts';
+import { withoutInterface } from '../../../src/firewalld/without-interface.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { DesiredFirewalld, DesiredZone } from '../../../src/policy/desired.ts';
 import { makePlan } from '../../helpers/make-plan.ts';
-import { withoutInterface } from '../../helpers/without-interface.ts';
 import { NOTHING_DESIRED } from './helpers/nothing.ts';
 import { Firewalld } from './helpers/simulator.ts';
 

@@ -9,9 +9,9 @@ import { readZoneXml, writeZoneXml, ZONE, type ZoneConfig } from '../../../../sr
 import type { PortProtocol } from '../../../../src/firewalld/model.ts';
 import { formatPort } from '../../../../src/firewalld/normalise.ts';
 import { normaliseRules, parseRichRule, type RichRule } from '../../../../src/firewalld/rich-rule.ts';
+import { withoutInterface } from '../../../../src/firewalld/without-interface.ts';
 import type { BeginRequest, PermanentRequest } from '../../../../src/host/requests.ts';
 import type { RuntimeCall } from '../../../../src/plan/steps.ts';
-import { withoutInterface } from '../../../helpers/without-interface.ts';
 import { NOTHING_RUNS } from './nothing.ts';
 
 /** An error that the daemon would answer with. */

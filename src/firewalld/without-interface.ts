@@ -1,7 +1,7 @@
 /**
  * A zone file's text without its binding of one interface, every other byte as it was; `null` when it binds none such.
  * A line that holds nothing else goes as a whole; what stands in a comment stays. Hosts do it by themselves (released.py): this is
- * the same, written once more, which they are compared with.
+ * the same, for what a plan shows of it, and for tests.
  */
 export function withoutInterface(text: string, name: string): string | null {
   const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
