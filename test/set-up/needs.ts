@@ -58,6 +58,8 @@ export const NEEDS = {
   zsh: { what: 'zsh', packages: ['zsh'], ours: false, isThere: program('zsh') },
   fish: { what: 'fish', packages: ['fish'], ours: false, isThere: program('fish') },
   script: { what: 'script (terminals for tests)', packages: ['bsdutils'], ours: false, isThere: program('script') },
+  xmllint: { what: 'xmllint', packages: ['libxml2-utils'], ours: true, isThere: program('xmllint') },
+  patch: { what: 'patch', packages: ['patch'], ours: true, isThere: program('patch') },
   chromium: { what: 'Chromium', packages: ['chromium'], ours: true, isThere: program('chromium') },
 } as const satisfies Readonly<Record<string, Need>>;
 
@@ -75,6 +77,8 @@ export const FOR_UNIT_TESTS: readonly NeedName[] = [
   'openssh',
   'python',
   'promtool',
+  'xmllint',
+  'patch',
   'bash',
   'zsh',
   'fish',
