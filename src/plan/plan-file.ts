@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eachOurKind, type ObjectKind, type OurFolder, type Settings } from '../firewalld/kinds/kinds.ts';
 import { lossSchemas } from './loss-schemas.ts';
-import { type HostPlan, PLAN_FORMAT, type PlannedState, type ReviewedPlan } from './plan.ts';
+import { type HostPlan, PLAN_FORMAT, type PlannedState } from './plan.ts';
 import { RUNTIME_OPERATIONS, type SettingsStep, STRAY_FIELDS } from './steps.ts';
 
 const count = z.int().min(0);
@@ -348,58 +348,10 @@ export const rollbackPlanSchema = z.strictObject({
 /** Any plan that people review. */
 export const reviewedPlanSchema = z.discriminatedUnion('kind', [planSchema, rollbackPlanSchema]);
 
-/** A plan that was read, or why the text holds none: each problem with its place in the document. */
-export type PlanReading =
-  | { readonly kind: 'plan'; readonly plan: ReviewedPlan }
-  | { readonly kind: 'unreadable'; readonly problems: readonly string[] };
-
 /** A type without `readonly`, as the schema has it. */
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
-
-/** Does not compile when a plan may hold what the schema does not know. */
-function documentOf(plan: Mutable<ReviewedPlan>): z.infer<typeof reviewedPlanSchema> {
-  return plan;
-}
 
 /** The steps of a plan that name a change which is not there, by their positions. */
 export function lostSteps({ changes, steps }: Pick<HostPlan, 'changes' | 'steps'>): readonly number[] {
   return [...steps.keys()].filter((index) => steps[index]!.serves.some((position) => position >= changes.length));
-}
-
-/** A plan as JSON, which {@link readPlan} reads back equal. */
-export function writePlan(plan: ReviewedPlan): string {
-  return `${JSON.stringify(documentOf(plan as Mutable<ReviewedPlan>))}\n`;
-}
-
-/**
- * Reads a plan of either kind from JSON. The text may come from anybody: every part is checked, a key that is not known is a problem, and so
- * is a step that names no change of the plan.
- */
-export function readPlan(text: string): PlanReading {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { kind: 'unreadable', problems: [`it is not JSON: ${(error as Error).message}`] };
-  }
-  const format = typeof value === 'object' && value !== null && 'format' in value ? value.format : undefined;
-  if (format !== PLAN_FORMAT)
-    return {
-      kind: 'unreadable',
-      problems: [
-        typeof format === 'number'
-          ? `its format is ${format}, and this portfw reads format ${PLAN_FORMAT}: make the plan again`
-          : 'it has no format: it is not a plan of portfw',
-      ],
-    };
-  const read = reviewedPlanSchema.safeParse(value);
-  if (!read.success)
-    return {
-      kind: 'unreadable',
-      problems: read.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
-    };
-  const { data: plan } = read;
-  const lost = plan.kind === 'rollback' ? [] : lostSteps(plan);
-  const problems = lost.map((index) => `steps.${index}: it names a change that is not there`);
-  return problems.length > 0 ? { kind: 'unreadable', problems } : { kind: 'plan', plan };
 }

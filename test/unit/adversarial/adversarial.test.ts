@@ -7,12 +7,12 @@ import { asLayer, copyOf, type Layer } from '../../../src/firewalld/kinds/kinds.
 import type { PortProtocol } from '../../../src/firewalld/model.ts';
 import { beginRequest, permanentRequest } from '../../../src/host/requests.ts';
 import type { HostPlan } from '../../../src/plan/plan.ts';
-import { readPlan, writePlan } from '../../../src/plan/plan-file.ts';
 import { stateAsDesired } from '../../../src/plan/steps/planned-state.ts';
 import { desiredObjects } from '../../../src/policy/desired.ts';
 import { jsonLine } from '../../../src/report/json/json-line.ts';
 import { plansText } from '../../../src/report/terminal/plan-text.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
+import { readPlan, writePlan } from '../../helpers/plan-text.ts';
 import { DaemonError, Firewalld } from '../plan/helpers/simulator.ts';
 import {
   decideOn,
