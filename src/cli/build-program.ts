@@ -133,8 +133,13 @@ function fileCommands(program: Command, done: Done): void {
 function toolCommands(program: Command, done: Done, version: string): void {
   program
     .command('schema')
-    .description('print a JSON Schema for editors: of inventories, files of variables, playbooks or matrices')
-    .argument('[name]', 'inventory, vars, playbook, matrix, events or review; without it, lists them with their files')
+    .description(
+      'print a JSON Schema: of inventories, files of variables, playbooks, matrices, saved plans, reviews or events',
+    )
+    .argument(
+      '[name]',
+      'inventory, vars, playbook, matrix, plan, review or events; without it, lists them with their files',
+    )
     .action(async (name) => done((await import('./commands/schema.ts')).showSchema(name ?? null)));
 
   program

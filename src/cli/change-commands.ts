@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { collect, type Done, fleetCommand } from './command-flags.ts';
+import { collect, type Done, fleetCommand, wholeNumber } from './command-flags.ts';
 import { inventorySources } from './inventory-sources.ts';
 import { formatOption } from './review-formats.ts';
 
@@ -28,9 +28,12 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--metrics <file>', METRICS)
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/plan.ts')).plan(await inventorySources(files, flags), flags, version)),
-    );
+    .option('--out <file>', 'save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
+    .action(async (files, flags) => {
+      const { plan } = await import('./commands/plan.ts');
+      done(await plan(await inventorySources(files, flags), flags, version));
+    });
   journaled(fleetCommand(program, 'apply', 'configure the hosts as the matrix says'))
     .option('-y, --yes', 'apply without asking')
     .option(
@@ -47,9 +50,25 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option('--accept-lockout <host>', ACCEPT_LOCKOUT, collect)
     .option('--accept-forwarding-stop <host>', ACCEPT_FORWARDING_STOP, collect)
-    .action(async (files, flags) =>
-      done(await (await import('./commands/apply.ts')).apply(await inventorySources(files, flags), flags, version)),
-    );
+    .option('--only-current', 'of a saved plan: change the hosts where it still fits, although others have drifted')
+    .option(
+      '--require-signature <allowed-signers>',
+      'of a saved plan: it must be signed by somebody in this allowed_signers file of OpenSSH',
+    )
+    .option('--signatures <number>', 'how many different people must have signed it (1)', wholeNumber(1, 32))
+    .action(async (files, flags) => {
+      const { applySaved, savedPlanAmong } = await import('./apply-saved.ts');
+      const saved = savedPlanAmong(files, flags);
+      if (saved !== null) return done(await applySaved(saved, flags, version));
+      const { apply } = await import('./commands/apply.ts');
+      done(await apply(await inventorySources(files, flags), flags, version));
+    });
+  savedPlanCommands(program, done);
+  laterCommands(program, done, version);
+}
+
+/** What is done about a change afterwards. */
+function laterCommands(program: Command, done: Done, version: string): void {
   journaled(fleetCommand(program, 'confirm', 'confirm runs that were started with apply --confirm manual'))
     .option('--revert', 'roll the hosts back now instead')
     .action(async (files, flags) =>
@@ -66,21 +85,63 @@ export function changeCommands(program: Command, done: Done, version: string): v
     .action(async (files, flags) =>
       done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
     );
-  journaled(fleetCommand(program, 'rollback', 'restore a saved generation on the hosts'))
-    .option('--to <generation>', 'the generation; without it, the newest that differs from the current state')
+  rollbackCommand(program, done, version);
+}
+
+function rollbackCommand(program: Command, done: Done, version: string): void {
+  journaled(
+    fleetCommand(
+      program,
+      'rollback',
+      'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
+    ),
+  )
+    .option(
+      '--to <generation>',
+      'the generation (see "portfw history"); without it, the newest that differs from the current state',
+    )
     .option(
       '--revert-after <time>',
       'restore the current state automatically unless the rollback is kept within this time (60s)',
     )
     .option('-y, --yes', 'roll back without asking')
+    .option('--dry-run', 'only show what the rollback would change')
+    .addOption(formatOption())
+    .option('--out <file>', 'with --dry-run: save the plan, for "portfw show" and "portfw apply"')
+    .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
+    .option('--details', DETAILS)
+    .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
       '--accept-lockout <host>',
       'continue with this host although the generation would cut SSH; a host name; may be repeated',
       collect,
     )
     .action(async (files, flags) =>
-      done(await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags)),
+      done(
+        await (await import('./commands/rollback.ts')).rollback(await inventorySources(files, flags), flags, version),
+      ),
     );
+}
+
+/** What is done with a saved plan without any host. */
+function savedPlanCommands(program: Command, done: Done): void {
+  program
+    .command('show')
+    .description('show a saved plan; reads only this file and its signatures')
+    .argument('<file>', 'a file that "portfw plan --out" has written')
+    .option('--details', DETAILS)
+    .addOption(formatOption())
+    .option('--raw', RAW)
+    .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
+    .option('--no-color', 'no colours')
+    .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));
+  program
+    .command('sign')
+    .description('sign a saved plan with an OpenSSH key')
+    .argument('<file>', 'a file that "portfw plan --out" has written')
+    .requiredOption('--key <file>', 'the private key; FILE.pub for a key of the agent')
+    .option('--name <name>', 'write FILE.NAME.sig instead of FILE.sig, beside the signatures of others')
+    .action(async (file, flags) => done(await (await import('./commands/sign.ts')).sign(file, flags)));
 }
 
 /** The flags that say how a review is shown. */

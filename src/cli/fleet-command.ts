@@ -1,5 +1,5 @@
 import type { Problem } from '../core/problem.ts';
-import type { FleetEvent, RunSummary } from '../fleet/events.ts';
+import type { RunSummary } from '../fleet/events.ts';
 import { type FleetCommand, type FleetContext, runFleet } from '../fleet/run.ts';
 import { NdjsonReport } from '../report/json/ndjson.ts';
 import type { Report } from '../report/report.ts';
@@ -12,6 +12,7 @@ import { ansibleConfig } from './ansible-config.ts';
 import { EXIT, exitCodeOf } from './exit-codes.ts';
 import { type Interruption, listenForInterruption } from './interruption.ts';
 import { type PreparedRun, prepareRun } from './prepare-run.ts';
+import { RunEvents } from './run-events.ts';
 import { forksOf, type RunFlags } from './run-flags.ts';
 import type { OpenRunJournal } from './run-journal-file.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
@@ -30,6 +31,14 @@ export interface FleetCommandOptions {
   readonly detailedExitCode?: boolean;
   /** What the run is to do beyond its command; fields of the context. */
   readonly context?: Partial<FleetContext>;
+  /**
+   * Looks at what was prepared, and adds to the context, before any host is contacted.
+   *
+   * @throws UsageError when the run must not begin
+   */
+  readonly prepared?: (prepared: PreparedRun, surface: RunSurface) => Partial<FleetContext>;
+  /** Does what is left to do after the run, below its results. */
+  readonly after?: (taken: TakenRun, surface: RunSurface) => Promise<void>;
   /** Asks before any host is contacted; a no ends with exit code 1. */
   readonly confirm?: (hosts: readonly string[], surface: RunSurface) => Promise<boolean>;
   /** The name of a command that changes hosts, for the controller's journal; without it, the run is not written there. */
@@ -49,6 +58,7 @@ export interface FleetCommandOptions {
 export interface TakenRun {
   readonly summary: RunSummary;
   readonly context: PreparedRun['context'];
+  readonly files: PreparedRun['files'];
   readonly warnings: readonly Problem[];
 }
 
@@ -74,31 +84,8 @@ export async function runOverFleet(
     (code) => process.exit(code),
   );
   const surface: RunSurface = { terminal, report, interruption };
-  const durations = new Map<string, number>();
-  /** Events that come while a server's question waits for its answer; any of them would paint over it. */
-  let held: FleetEvent[] | null = null;
-  const emit = (event: FleetEvent): void => {
-    if (held !== null) {
-      held.push(event);
-      return;
-    }
-    if (event.kind === 'host-finished' || event.kind === 'host-reverted') durations.set(event.host, event.durationMs);
-    report.event(event);
-  };
-  prepared.questions.restFor(
-    async (ask) => {
-      held = [];
-      try {
-        await report.rest();
-        return await ask();
-      } finally {
-        const late = held;
-        held = null;
-        for (const event of late) emit(event);
-      }
-    },
-    () => interruption.interrupt(),
-  );
+  const events = new RunEvents(report);
+  prepared.questions.restFor(events.rest, () => interruption.interrupt());
   let faults = 0;
   const onFault = (error: unknown): void => {
     // No caller waits for this promise. The hosts in progress are finished anyway.
@@ -113,19 +100,21 @@ export async function runOverFleet(
       return interruption.signal.aborted ? EXIT.interrupted : EXIT.failed;
     }
     const { createHostOperations } = await import('../fleet/host-operations.ts');
-    const given = { ...prepared.context, ...options.context, signal: interruption.signal };
+    const added = { ...options.context, ...options.prepared?.(prepared, surface) };
+    const given = { ...prepared.context, ...added, signal: interruption.signal };
     const journal = await openRunJournal(options.journaledAs, flags.journal, given, report);
     const command = options.command(surface, prepared.context);
     const forks = forksOf(flags, ansibleConfig().settings);
-    const how = { forks, leftOut: prepared.leftOut, emit: journal.before(emit) };
+    const how = { forks, leftOut: prepared.leftOut, emit: journal.before(events.emit) };
     const summary = await runFleet(command, journal.context, createHostOperations(), how);
     await report.rest();
-    const run = { summary, context: prepared.context, warnings: prepared.warnings };
+    const run = { ...prepared, summary };
     if (!finished(run, options, surface) || journal.failed()) faults += 1;
     if (options.take === undefined && flags.json !== true) {
       await options.show?.(run, surface);
-      if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, durations));
+      if (!printsDocument(flags)) terminal.out(closingText(terminal, summary, events.durations));
     }
+    await options.after?.(run, surface);
     return faults > 0 ? EXIT.failed : exitCodeOf(summary, options.detailedExitCode === true);
   } finally {
     await report.rest();

@@ -74,6 +74,7 @@ The same as "portfw apply --dry-run": reads only. With --detailed-exitcode the e
 Examples:
   portfw plan inventory.yaml
   portfw plan inventory.yaml --detailed-exitcode --json
+  portfw plan inventory.yaml --out change.plan.json --sign ~/.ssh/id_ed25519
 `,
   apply: `
 Plans all hosts, shows what would change and asks; then changes them batch by batch, as "serial" in the playbook says.
@@ -89,6 +90,20 @@ Examples:
   portfw apply inventory.yaml --limit web --yes
   portfw apply inventory.yaml --dry-run
   portfw apply inventory.yaml --confirm manual --revert-after 15m
+  portfw apply change.plan.json               a saved plan: exactly what was saved, or nothing
+  portfw apply change.plan.json --only-current --require-signature allowed_signers
+`,
+  show: `
+Examples:
+  portfw show change.plan.json
+  portfw show change.plan.json --details      each change of each host
+`,
+  sign: `
+Writes FILE.sig, made by "ssh-keygen -Y sign -n portfw-plan"; with --name NAME it is FILE.NAME.sig.
+
+Examples:
+  portfw sign change.plan.json --key ~/.ssh/id_ed25519
+  portfw sign change.plan.json --key ~/.ssh/board.pub --name board
 `,
   confirm: `
 Confirms the runs that wait for it after "apply --confirm manual". It makes a new connection, and so checks once more that

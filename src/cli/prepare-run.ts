@@ -10,6 +10,7 @@ import { InputError, type Problem } from '../core/problem.ts';
 import type { Secret } from '../core/secret.ts';
 import { suggestion } from '../core/suggest.ts';
 import { terminalLine } from '../core/terminal-text.ts';
+import { type FilesRead, recordingFiles } from '../documents/read-file.ts';
 import type { FleetContext } from '../fleet/books.ts';
 import type { HostJob } from '../fleet/operations.ts';
 import type { Play } from '../matrix/matrix.ts';
@@ -33,6 +34,8 @@ import { vaultFrom } from './vault-flags.ts';
 /** Everything that is decided before the first host is contacted. */
 export interface PreparedRun {
   readonly context: Omit<FleetContext, 'signal'>;
+  /** The files of the inventory, the playbooks and the matrices, with their digests. */
+  readonly files: FilesRead;
   /** Warnings about the files, which do not stop the run. */
   readonly warnings: readonly Problem[];
   /** The hosts of `--limit` that the run is not for, because of their connection. */
@@ -57,7 +60,9 @@ export async function prepareRun(
 ): Promise<PreparedRun> {
   const config = usableConfig();
   const vault = flags.vault ?? (await vaultFrom(flags));
-  const read = await readFiles(sources, flags.playbook ?? null, matrix, vault, flags);
+  const { value: read, files } = await recordingFiles(() =>
+    readFiles(sources, flags.playbook ?? null, matrix, vault, flags),
+  );
   const { inventory, settings, plays, problems } = read;
   const errors = problems.filter((problem) => problem.severity === 'error');
   if (inventory === null || errors.length > 0) throw new InputError(problems);
@@ -115,7 +120,7 @@ export async function prepareRun(
     acceptLockout,
     acceptForwardingStop,
   };
-  return { context, leftOut, warnings, questions, close: () => transport.close() };
+  return { context, files, leftOut, warnings, questions, close: () => transport.close() };
 }
 
 /**
@@ -149,8 +154,16 @@ function chosenHosts(
   const chosen = [...inventory.hosts.keys()].flatMap((name) =>
     limited === null || limited.has(name) ? (settings.get(name) ?? []) : [],
   );
-  const hosts = chosen.filter((host) => host.managed);
+  const managed = chosen.filter((host) => host.managed);
+  const hosts = managed.filter(({ name }) => flags.hosts?.has(name) !== false);
   if (hosts.length > 0) return { hosts, leftOut: leftOut(chosen) };
+  if (managed.length > 0)
+    throw new UsageError(
+      limited === null
+        ? `no host of the saved plan is in ${terminalLine(sources.join(', '))}`
+        : `no host of "${terminalLine(flags.limit!)}" is in the saved plan`,
+      'See the hosts of the saved plan with "portfw show"',
+    );
   throw new UsageError(
     limited === null
       ? `${terminalLine(sources.join(', '))} has no host to manage`

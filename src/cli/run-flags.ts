@@ -30,6 +30,8 @@ export interface RunFlags extends InventoryFlag, VaultFlags {
   /** Of a command that runs twice over the hosts: the vault that is open already, and the passwords that were asked for. */
   readonly vault?: Vault;
   readonly asked?: Map<SecretName, Secret>;
+  /** Of a saved plan that is applied: its hosts, and the run is for no other. */
+  readonly hosts?: ReadonlySet<string>;
   /** Of `plan`, `apply` and `rollback`: hosts whose change may fail the lockout proof. */
   readonly acceptLockout?: readonly string[];
   /** Of `plan` and `apply`: hosts that may stop forwarding what others have set up. */

@@ -33,8 +33,9 @@ export async function showReview(
   terminal: Terminal,
   command: string | null,
 ): Promise<Review> {
-  const review = reviewOf(input, flags.verbose > 0 ? 'full' : 'short');
   const { format = 'text' } = flags;
+  // A page folds what is long: it need not leave anything out.
+  const review = reviewOf(input, flags.verbose > 0 || format === 'html' ? 'full' : 'short');
   if (format !== 'text') {
     terminal.out(await reviewIn(format, review));
     return review;

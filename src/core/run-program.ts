@@ -14,6 +14,8 @@ export interface ProgramRun {
   readonly environment?: Readonly<Record<string, string>>;
   /** Whether it may read our standard input: a script may ask at the terminal. */
   readonly mayAsk?: boolean;
+  /** What it reads on its standard input; nothing when not given. */
+  readonly input?: Uint8Array;
   /** Whether it is a process group of its own, so that an interrupt at the keyboard reaches only portfw. */
   readonly ownGroup?: boolean;
 }
@@ -49,7 +51,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramOutcome> {
     ...houseOptions(run.environment),
     encoding: 'buffer',
     stripFinalNewline: false,
-    stdin: run.mayAsk === true ? 'inherit' : 'ignore',
+    ...(run.input === undefined ? { stdin: run.mayAsk === true ? 'inherit' : 'ignore' } : { input: run.input }),
     buffer: { stdout: run.maxBytes !== null, stderr: false },
     maxBuffer: run.maxBytes ?? 1,
     timeout: run.timeoutMs,

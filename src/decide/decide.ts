@@ -335,7 +335,7 @@ function provedNotes({ proved: all }: LockoutVerdict, kernels: Kernels | null): 
 }
 
 /** The interfaces in the files of portfw zones, whether they exist now or not. */
-function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
+export function boundInterfaces({ permanent }: ObservedFirewalld): ReadonlyMap<string, string> {
   const ours = [...permanent.zones.values()].filter(({ name }) => isOurs(name));
   return new Map(ours.flatMap((zone) => zone.interfaces.map((name) => [name, zone.name] as const)));
 }

@@ -1,9 +1,45 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHash } from 'node:crypto';
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { InputError, Problem } from '../core/problem.ts';
 import { parseYaml, type YamlFile } from './yaml-document.ts';
 
 /** The largest file that we read, in bytes. */
 export const MAX_FILE_BYTES = 5 * 1024 * 1024;
+
+/** The files that were read, by path as it was given, with the SHA-256 of their bytes in hexadecimal. */
+export type FilesRead = ReadonlyMap<string, string>;
+
+/** Where the files of this flow of calls are written down. */
+const records = new AsyncLocalStorage<Map<string, string>>();
+
+/**
+ * Runs something and tells which files it has read, whether it made use of them or not.
+ *
+ * @throws what `use` throws
+ */
+export async function recordingFiles<T>(
+  use: () => Promise<T>,
+): Promise<{ readonly value: T; readonly files: FilesRead }> {
+  const files = new Map<string, string>();
+  const value = await records.run(files, use);
+  return { value, files };
+}
+
+/** Writes a file down that is run and not read as text; it may be large. */
+function recordProgram(path: string, descriptor: number): void {
+  const files = records.getStore();
+  if (files === undefined) return;
+  const hash = createHash('sha256');
+  const buffer = Buffer.alloc(64 * 1024);
+  for (let at = 0; ; ) {
+    const count = readSync(descriptor, buffer, 0, buffer.length, at);
+    if (count === 0) break;
+    hash.update(buffer.subarray(0, count));
+    at += count;
+  }
+  files.set(path, hash.digest('hex'));
+}
 
 /**
  * Reads a regular text file of at most `MAX_FILE_BYTES`: never a FIFO, a device or a folder (a FIFO would hang us).
@@ -56,6 +92,7 @@ function binaryFile(path: string, line: number, column: number): InputError {
  */
 export function readFileHead(path: string, count: number): Buffer {
   return withFile(path, (descriptor) => {
+    recordProgram(path, descriptor);
     const buffer = Buffer.alloc(count);
     return buffer.subarray(0, readSync(descriptor, buffer, 0, count, 0));
   });
@@ -73,20 +110,21 @@ export function readYamlFile(path: string): YamlFile {
 /**
  * The bytes of a regular file, with the bounds of `readTextFile`.
  *
+ * @param most how many bytes it may have
  * @throws InputError saying why the file cannot be read
  */
-export function readBytes(path: string): Buffer {
+export function readBytes(path: string, most = MAX_FILE_BYTES): Buffer {
   return withFile(path, (descriptor, size, written) => {
     // One byte more than allowed, so that a file that grows while it is read is noticed too.
-    const buffer = Buffer.alloc(Math.min(size, MAX_FILE_BYTES) + 1);
+    const buffer = Buffer.alloc(Math.min(size, most) + 1);
     let length = 0;
     while (length < buffer.length) {
       const count = readSync(descriptor, buffer, length, buffer.length - length, null);
       if (count === 0) break;
       length += count;
     }
-    if (size > MAX_FILE_BYTES || length > MAX_FILE_BYTES) {
-      const limit = MAX_FILE_BYTES / 1024 / 1024;
+    if (size > most || length > most) {
+      const limit = most / 1024 / 1024;
       throw fileError(
         path,
         'file-too-big',
@@ -102,7 +140,9 @@ export function readBytes(path: string): Buffer {
         'Run again when no program writes it',
       );
     }
-    return buffer.subarray(0, length);
+    const bytes = buffer.subarray(0, length);
+    records.getStore()?.set(path, createHash('sha256').update(bytes).digest('hex'));
+    return bytes;
   });
 }
 

@@ -98,6 +98,16 @@ export class JsonObject {
     return value as string[];
   }
 
+  /** Lists of exactly `width` texts. */
+  rows(key: string, maxItems: number, width: number, maxLength: number): readonly (readonly string[])[] {
+    const value = this.#get(key);
+    const isText = (item: unknown): boolean => typeof item === 'string' && item.length <= maxLength;
+    const isRow = (row: unknown): boolean => Array.isArray(row) && row.length === width && row.every(isText);
+    if (!Array.isArray(value) || value.length > maxItems || !value.every(isRow))
+      this.#wrong(key, `a list of at most ${maxItems} lists of ${width} texts`);
+    return value as string[][];
+  }
+
   /** A part of the document as JSON text, for another reader. */
   json(key: string): string {
     return JSON.stringify(this.#get(key) ?? null);

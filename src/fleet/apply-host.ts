@@ -10,6 +10,7 @@ import { stateAsDesired } from '../plan/steps/planned-state.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { HostOutcome } from './events.ts';
 import {
+  askFirst,
   failedOnHost,
   type GuardedRun,
   giveUp,
@@ -20,7 +21,7 @@ import {
   startRun,
   unexpected,
 } from './guarded-run.ts';
-import { type Asked, ask, connect, probe, reloadSecondsOf } from './host-session.ts';
+import { ask, connect, probe } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 import { runProbes } from './probes.ts';
 import { auditOf } from './run-journal.ts';
@@ -73,7 +74,12 @@ export async function applyHost(
     await connection.close();
     return ended;
   }
-  return provedRun(run, connection, { plan, reloads: begun.reloads });
+  const { reloads } = begun;
+  return provedRun(run, connection, {
+    kept: { kind: 'changed', plan, generation: run.id, reloads },
+    held: (pending) => ({ kind: 'awaiting', plan, generation: run.id, pending, reloads }),
+    phase: 'making permanent',
+  });
 }
 
 /** No new connection is possible after the change: the change is the likely cause, not the inventory. */
@@ -110,26 +116,14 @@ async function prove(run: GuardedRun, input: ApplyInput, connection: Connection)
   return rest === null ? null : giveUp(run, 'making permanent', rest);
 }
 
-/** A reload up to this long does not make a connection look dead. */
-const QUIET_SECONDS = 1;
-
 type Begun =
   | { readonly kind: 'begun'; readonly reloads: number }
   | { readonly kind: 'ended'; readonly outcome: HostOutcome };
 
 async function begin(run: GuardedRun, input: ApplyInput, first: Connection): Promise<Begun> {
-  const request = firstRequest(input);
-  const seconds = reloadSecondsOf(request);
-  const long = seconds > QUIET_SECONDS;
-  let asked: Asked | null = long ? null : await ask(first, request);
-  if (asked === null || (asked.kind === 'failed' && !asked.mayHaveRun)) {
-    // A long reload needs a connection that may be silent for longer. Or the connection was lost during the review: nothing
-    // has begun, so a second attempt is safe.
-    const again = await connect(run.job, run.context, undefined, seconds);
-    if (again.kind === 'failed') return ended({ kind: 'unreachable', failure: again.failure });
-    asked = await ask(again.connection, request);
-    await again.connection.close();
-  }
+  const sent = await askFirst(run, first, firstRequest(input));
+  if (sent.kind === 'unreachable') return ended(sent);
+  const { asked } = sent;
   if (asked.kind === 'failed') {
     if (!asked.mayHaveRun)
       return ended({ kind: 'failed', phase: 'writing', failure: asked.failure, aftermath: { kind: 'untouched' } });

@@ -2,7 +2,7 @@ import type { Failure } from '../core/failure.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
 import type { HostFacts, LockFacts, PendingRun, RunEnd } from '../facts/facts.ts';
 import type { Generation, HostAftermath, HostJournal } from '../host/answers.ts';
-import type { HostPlan } from '../plan/plan.ts';
+import type { HostPlan, ReviewedPlan } from '../plan/plan.ts';
 import type { RoleFindings } from '../roles/findings.ts';
 import type { LeftOut } from '../settings/left-out.ts';
 
@@ -42,8 +42,8 @@ export type HostOutcome =
   | { readonly kind: 'facts'; readonly facts: HostFacts }
   | { readonly kind: 'roles'; readonly facts: HostFacts; readonly findings: RoleFindings }
   /** `unsettled`: another run had not ended when the plan was made, so the observed state may change. */
-  | { readonly kind: 'unchanged'; readonly plan: HostPlan; readonly unsettled?: OtherRun }
-  | { readonly kind: 'planned'; readonly plan: HostPlan; readonly unsettled?: OtherRun }
+  | { readonly kind: 'unchanged'; readonly plan: ReviewedPlan; readonly unsettled?: OtherRun }
+  | { readonly kind: 'planned'; readonly plan: ReviewedPlan; readonly unsettled?: OtherRun }
   | {
       readonly kind: 'changed';
       readonly plan: HostPlan;
@@ -76,7 +76,14 @@ export type HostOutcome =
       /** Absent if it was not asked for. */
       readonly journal?: HostJournal;
     }
-  | { readonly kind: 'rolled-back'; readonly generation: string; readonly hash: string; readonly changed: boolean }
+  | {
+      readonly kind: 'rolled-back';
+      readonly generation: string;
+      readonly hash: string;
+      readonly changed: boolean;
+      /** The generation of the state before; missing if the rollback saved none. */
+      readonly saved?: string;
+    }
   /** The host itself was fine; it was rolled back because of another host, named in `because`. */
   | { readonly kind: 'reverted'; readonly because: string; readonly generation: string }
   /** The host cannot be configured in its state (no firewalld, ambiguous roles, a lockout): nothing was changed. */
@@ -124,8 +131,8 @@ export type FleetEvent =
       readonly text: string;
       readonly at: number;
     }
-  /** The host's plan is ready and waits for the review and for its batch (apply only); it has not finished. */
-  | { readonly kind: 'host-planned'; readonly host: string; readonly plan: HostPlan; readonly at: number }
+  /** The host's plan is ready and waits for the review and for its batch (apply and rollback); it has not finished. */
+  | { readonly kind: 'host-planned'; readonly host: string; readonly plan: ReviewedPlan; readonly at: number }
   | {
       readonly kind: 'host-finished';
       readonly host: string;

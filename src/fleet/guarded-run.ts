@@ -1,12 +1,13 @@
 import type { Failure } from '../core/failure.ts';
 import { lockedBy } from '../decide/other-runs.ts';
+import type { PendingRun } from '../facts/facts.ts';
 import type { Answer, HostAftermath } from '../host/answers.ts';
+import type { Request } from '../host/requests.ts';
 import type { GuardSettings } from '../plan/guard-settings.ts';
 import { DEFAULT_GUARD } from '../plan/guard-settings.ts';
-import type { HostPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Aftermath, HostOutcome, Phase } from './events.ts';
-import { ask, connect } from './host-session.ts';
+import { type Asked, ask, connect, reloadSecondsOf } from './host-session.ts';
 import type { HostJob, Proved, RunContext } from './operations.ts';
 
 /** How long a host may take to roll back, once its window is over. */
@@ -35,31 +36,59 @@ export function startRun(job: HostJob, id: string, context: RunContext): Guarded
   return { id, job, context, decidedBy };
 }
 
-/** A run that is verified and permanent: it waits for `keep` or `revert`, on the connection that verified it. */
-export function provedRun(
+/** A reload up to this long does not make a connection look dead. */
+const QUIET_SECONDS = 1;
+
+/**
+ * Sends the request that begins a run over the connection that planned it, or over a new one: where a reload takes long, the
+ * connection must be one that may be silent for as long; and the first one may have been lost during the review. Nothing has
+ * begun then, so a second attempt is safe.
+ */
+export async function askFirst(
   run: GuardedRun,
-  connection: Connection,
-  done: { readonly plan: HostPlan; readonly reloads: number },
-): Proved {
+  first: Connection,
+  request: Request,
+): Promise<{ readonly kind: 'asked'; readonly asked: Asked } | Extract<HostOutcome, { kind: 'unreachable' }>> {
+  const seconds = reloadSecondsOf(request);
+  const asked = seconds > QUIET_SECONDS ? null : await ask(first, request);
+  if (asked !== null && (asked.kind === 'answer' || asked.mayHaveRun)) return { kind: 'asked', asked };
+  const again = await connect(run.job, run.context, undefined, seconds);
+  if (again.kind === 'failed') return { kind: 'unreachable', failure: again.failure };
+  try {
+    return { kind: 'asked', asked: await ask(again.connection, request) };
+  } finally {
+    await again.connection.close();
+  }
+}
+
+/** How a verified run ends if it is kept. */
+export interface Done {
+  readonly kept: HostOutcome;
+  /** How it ends with `--confirm manual`; without it the run is always kept at once. */
+  readonly held?: (pending: PendingRun) => HostOutcome;
+  /** What a failure of the decision is part of. */
+  readonly phase: Phase;
+}
+
+/** A run that is verified and permanent: it waits for `keep` or `revert`, on the connection that verified it. */
+export function provedRun(run: GuardedRun, connection: Connection, { kept, held, phase }: Done): Proved {
   const { id, job, context } = run;
-  const changed: HostOutcome = { kind: 'changed', plan: done.plan, generation: id, reloads: done.reloads };
-  const manual = guardOf(context).confirm === 'manual';
+  const manual = held !== undefined && guardOf(context).confirm === 'manual';
   return {
     kind: 'proved',
     keep: () =>
       lastly(connection, async () => {
         const asked = await askAgain(run, connection, { operation: manual ? 'hold' : 'keep', id });
-        if (asked.kind === 'failed') return giveUp(run, 'making permanent', asked.failure, changed);
+        if (asked.kind === 'failed') return giveUp(run, phase, asked.failure, kept);
         const { answer } = asked;
         if (answer.kind === 'kept') {
           noteUnwritten(answer, run);
-          return changed;
+          return kept;
         }
-        if (answer.kind === 'held')
-          return { kind: 'awaiting', plan: done.plan, generation: id, pending: answer.pending, reloads: done.reloads };
-        if (answer.kind === 'failed') return failedOnHost(run, 'making permanent', answer);
-        if (answer.kind === 'settled') return settledByHost(run, 'making permanent', answer.aftermath);
-        return giveUp(run, 'making permanent', unexpected(answer.kind), changed);
+        if (answer.kind === 'held' && held !== undefined) return held(answer.pending);
+        if (answer.kind === 'failed') return failedOnHost(run, phase, answer);
+        if (answer.kind === 'settled') return settledByHost(run, phase, answer.aftermath);
+        return giveUp(run, phase, unexpected(answer.kind), kept);
       }),
     revert: (because) =>
       lastly(connection, async () => {

@@ -15,13 +15,14 @@ import type { HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
 import { ask, connect, probe, withConnection } from './host-session.ts';
 import { withFirewalldInstalled } from './install-firewalld.ts';
+import { planRollback, rollback } from './look-rollback.ts';
 import type { HostJob, HostOperations, PlannedHost, RunContext } from './operations.ts';
 import { confirm, endLeft, status } from './pending-runs.ts';
-import { rollback } from './rollback-host.ts';
+import { checkSaved, lookOf, refusedAnew, STALE, withoutPlan } from './saved-check.ts';
 
 /** The operations on real hosts. */
 export function createHostOperations(): HostOperations {
-  return { facts, detect, plan, history, rollback, status, confirm };
+  return { facts, detect, plan, planRollback, history, rollback, status, confirm };
 }
 
 function wanted(job: HostJob, { lookFor = [] }: RunContext): string {
@@ -57,10 +58,14 @@ function detect(job: HostJob, context: RunContext): Promise<HostOutcome> {
 async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   const { play } = job;
   if (play === null) return { kind: 'finished', outcome: { kind: 'refused', failure: noPlay(job) } };
+  const saved = context.saved?.get(job.host) ?? null;
+  if (saved?.kind === 'without') return { kind: 'finished', outcome: withoutPlan(saved) };
   context.phase(job.host, 'connecting');
   const connected = await connect(job, context, context.signal);
-  if (connected.kind === 'failed')
-    return { kind: 'finished', outcome: { kind: 'unreachable', failure: connected.failure } };
+  if (connected.kind === 'failed') {
+    const kind = connected.failure.code === STALE ? 'refused' : 'unreachable';
+    return { kind: 'finished', outcome: { kind, failure: connected.failure } };
+  }
   const { connection } = connected;
   const finish = async (outcome: HostOutcome): Promise<PlannedHost> => {
     await connection.close();
@@ -74,21 +79,33 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   if (decision.kind === 'failed') return finish(notGathered(decision.failure, decision.lost, 'rehearsing'));
   const other = otherRun(seen.facts);
   const unsettled = other === null ? {} : { unsettled: other };
-  if (decision.kind === 'refused')
-    return finish({ kind: 'refused', failure: rootless(beside(decision.failure, other), job, context) });
-  const nothing = decision.plan.changes.length === 0;
-  if (nothing && other?.kind !== 'left') return finish({ kind: 'unchanged', plan: decision.plan, ...unsettled });
+  const look = lookOf(job, connection, seen.facts);
+  if (decision.kind === 'refused') {
+    const failure = rootless(beside(decision.failure, other), job, context);
+    return finish({ kind: 'refused', failure: saved === null ? failure : refusedAnew(failure, saved, look, context) });
+  }
+  context.look?.(job.host, look);
+  let ready = decision.plan;
+  if (saved !== null) {
+    const verdict = checkSaved(saved, look, decision.plan, context);
+    if (verdict.kind === 'stale') return finish({ kind: 'refused', failure: verdict.failure });
+    if (verdict.kind === 'applied') context.note(job.host, 'info', 'the saved plan is already applied');
+    // What was saved and reviewed is shown and sent; only how long a reload takes is what was measured now.
+    else if (saved.plan.kind === 'apply') ready = { ...saved.plan, disruption: decision.plan.disruption };
+  }
+  const nothing = ready.changes.length === 0;
+  if (nothing && other?.kind !== 'left') return finish({ kind: 'unchanged', plan: ready, ...unsettled });
   return {
     kind: 'pending',
-    plan: decision.plan,
+    plan: ready,
+    roles: decision.plan.roles.map(({ role }) => role),
     ...unsettled,
     apply: async () => {
       try {
-        if (nothing && other?.kind === 'left')
-          return await endLeft(job, other.runs, decision.plan, connection, context);
-        const ready = await withFirewalldInstalled(job, play, decision, connection, context);
-        if (ready.kind === 'refused') return { kind: 'refused', failure: ready.failure };
-        return cuttingRevoked(job, await applyHost(job, ready.plan, connection, context), context);
+        if (nothing && other?.kind === 'left') return await endLeft(job, other.runs, ready, connection, context);
+        const installed = await withFirewalldInstalled(job, play, ready, connection, context);
+        if (installed.kind === 'refused') return { kind: 'refused', failure: installed.failure };
+        return cuttingRevoked(job, await applyHost(job, installed.plan, connection, context), context);
       } finally {
         await connection.close();
       }

@@ -10,6 +10,7 @@ import type { Rehearsal } from '../plan/rehearsal.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection, Target } from '../transport/connection.ts';
 import type { HostOutcome } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
+import { strangeHost } from './saved-check.ts';
 
 const PROBE_DEADLINE_MS = 60_000;
 /** More than a host's files (24 MiB, host/files.py) and runtime as JSON. */
@@ -61,8 +62,12 @@ export async function connect(
 ): Promise<Connected> {
   const outcome = await job.transport.connect(patient(job.target, reloadSeconds), signal);
   if (outcome.kind !== 'connected') return { kind: 'failed', failure: connectFailure(outcome, context.looked) };
-  for (const note of outcome.connection.notes) context.note(job.host, 'info', note);
-  return { kind: 'connected', connection: outcome.connection };
+  const { connection } = outcome;
+  for (const note of connection.notes) context.note(job.host, 'info', note);
+  const strange = strangeHost(job, connection, context);
+  if (strange === null) return { kind: 'connected', connection };
+  await connection.close();
+  return { kind: 'failed', failure: strange };
 }
 
 /** A target whose connection may be silent for as long as a reload may take. */

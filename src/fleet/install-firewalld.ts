@@ -5,6 +5,7 @@ import { installProgram } from '../host/programs.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { probeInput } from '../roles/wanted.ts';
+import { canonical } from '../saved/saved-plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import { decideWithHost } from './decide-with-host.ts';
 import { commandFailure, probe } from './host-session.ts';
@@ -24,14 +25,12 @@ const NO_PACKAGE_MANAGER = 69;
 export async function withFirewalldInstalled(
   job: HostJob,
   play: Play,
-  decision: Extract<Decision, { kind: 'planned' }>,
+  plan: HostPlan,
   connection: Connection,
   context: RunContext,
 ): Promise<Decision> {
-  const installs = decision.plan.changes.some(
-    (change) => change.kind === 'ensure-firewalld' && change.action === 'install',
-  );
-  if (!installs) return decision;
+  const installs = plan.changes.some((change) => change.kind === 'ensure-firewalld' && change.action === 'install');
+  if (!installs) return { kind: 'planned', plan };
   context.phase(job.host, 'installing firewalld');
   const outcome = await connection.run({
     program: installProgram(),
@@ -48,7 +47,8 @@ export async function withFirewalldInstalled(
   const again = await decideWithHost(job, play, seen.facts, connection, context);
   if (again.kind === 'failed') return { kind: 'refused', failure: again.failure };
   if (again.kind === 'refused') return again;
-  if (gist(again.plan) !== gist(decision.plan))
+  const alike = gist(again.plan) === gist(plan) && (context.saved === undefined || sent(again.plan) === sent(plan));
+  if (!alike)
     return {
       kind: 'refused',
       failure: {
@@ -89,4 +89,9 @@ function gist(plan: HostPlan): string {
     return change;
   };
   return JSON.stringify(plan.changes.map(bare));
+}
+
+/** All that is sent of a plan. Of a saved one nothing may differ, but that the package is there now. */
+function sent({ steps, result }: HostPlan): string {
+  return canonical([steps.map((step) => (step.kind === 'start-firewalld' ? step.kind : step)), result]);
 }

@@ -2,7 +2,8 @@ import type { DecideContext, DecidedHost } from '../decide/decide.ts';
 import type { OtherRun } from '../decide/other-runs.ts';
 import type { JournalPlace } from '../host/requests.ts';
 import type { Matrix, Play } from '../matrix/matrix.ts';
-import type { HostPlan } from '../plan/plan.ts';
+import type { ReviewedPlan } from '../plan/plan.ts';
+import type { HostLook, SavedHost } from '../saved/saved-plan.ts';
 import type { Target, Transport } from '../transport/connection.ts';
 import type { HostOutcome, Phase } from './events.ts';
 import type { Gates } from './pool.ts';
@@ -34,6 +35,14 @@ export interface RunContext extends DecideContext {
   readonly cutRevoked?: boolean;
   /** Matrices whose packages and files the facts are to tell of, besides that of the host's play. */
   readonly lookFor?: readonly Matrix[];
+  /** Takes what a host's plan was made of, where plans are saved. */
+  readonly look?: (host: string, look: HostLook) => void;
+  /** The saved plans that are applied, by host; every host of the run is among them. */
+  readonly saved?: ReadonlyMap<string, SavedHost>;
+  /** What became of the files that the saved plans were made from, a line each. */
+  readonly changedInputs?: readonly string[];
+  /** Whether hosts whose saved plan is still right are changed although that of another host is not. */
+  readonly onlyCurrent?: boolean;
   /** Aborted on SIGINT: no new host is begun; hosts in progress are finished. */
   readonly signal: AbortSignal;
   readonly phase: (host: string, phase: Phase) => void;
@@ -57,7 +66,9 @@ export type PlannedHost =
   | { readonly kind: 'finished'; readonly outcome: HostOutcome }
   | {
       readonly kind: 'pending';
-      readonly plan: HostPlan;
+      readonly plan: ReviewedPlan;
+      /** The roles that the host plays: they say which cluster it belongs to. */
+      readonly roles: readonly string[];
       /** Another run that has not ended: the observed state may still change. */
       readonly unsettled?: OtherRun;
       /** Returns `proved`, or the outcome of a host that ended before: failed, refused, unreachable. */
@@ -80,5 +91,7 @@ export interface HostOperations {
    */
   confirm(job: HostJob, context: RunContext, verdict: 'keep' | 'revert', id?: string): Promise<HostOutcome>;
   /** `generation` is an id, or `null` for the newest one that differs from the current state. */
-  rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome>;
+  planRollback(job: HostJob, context: RunContext, generation: string | null): Promise<PlannedHost>;
+  /** Rolls a host back to the generation that a run of this process saved. */
+  rollback(job: HostJob, context: RunContext, generation: string): Promise<HostOutcome>;
 }

@@ -2,7 +2,7 @@ import type { Failure } from '../core/failure.ts';
 import { lockedBy } from '../decide/other-runs.ts';
 import { endText } from '../decide/run-notes.ts';
 import type { PendingRun, RunEnd } from '../facts/facts.ts';
-import type { HostPlan } from '../plan/plan.ts';
+import type { ReviewedPlan } from '../plan/plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import type { Aftermath, HostOutcome } from './events.ts';
 import { noteUnwritten, unexpected } from './guarded-run.ts';
@@ -89,7 +89,7 @@ export async function confirm(
 export async function endLeft(
   job: HostJob,
   runs: readonly PendingRun[],
-  plan: HostPlan,
+  plan: ReviewedPlan,
   connection: Connection,
   context: RunContext,
 ): Promise<HostOutcome> {

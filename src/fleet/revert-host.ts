@@ -21,11 +21,14 @@ export function blame(host: string, outcome: HostOutcome): string {
   }
 }
 
-/** A host on which the new configuration is in force: kept, or waiting for `portfw confirm`. */
-export type InForce = Extract<HostOutcome, { kind: 'changed' | 'awaiting' }>;
+/** A host on which the new configuration is in force: kept, waiting for `portfw confirm`, or rolled back by this run. */
+export type InForce =
+  | Extract<HostOutcome, { kind: 'changed' | 'awaiting' }>
+  | (Extract<HostOutcome, { kind: 'rolled-back' }> & { readonly saved: string });
 
 /** See {@link InForce}. */
 export function isInForce(outcome: HostOutcome): outcome is InForce {
+  if (outcome.kind === 'rolled-back') return outcome.saved !== undefined;
   return outcome.kind === 'changed' || outcome.kind === 'awaiting';
 }
 
@@ -42,7 +45,7 @@ export async function revertHost(
   context: RunContext,
   operations: HostOperations,
 ): Promise<HostOutcome> {
-  const { generation } = was;
+  const generation = was.kind === 'rolled-back' ? was.saved : was.generation;
   if (was.kind === 'awaiting') {
     // Only this run: another controller's run may be in progress by now.
     const answered = await operations.confirm(job, context, 'revert', generation);

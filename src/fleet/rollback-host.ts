@@ -1,101 +1,106 @@
 import type { Failure } from '../core/failure.ts';
-import { GENERATION_ID } from '../host/rehearsal-answer.ts';
+import { type RollbackRequest, reloadSeconds } from '../host/requests.ts';
+import type { RollbackPlan } from '../plan/plan.ts';
+import type { Connection } from '../transport/connection.ts';
 import { newGenerationId } from './apply-host.ts';
 import type { HostOutcome } from './events.ts';
 import {
+  askFirst,
   failedOnHost,
   type GuardedRun,
   giveUp,
   guardOf,
-  noteUnwritten,
-  settledByHost,
+  provedRun,
   standstill,
   startRun,
   unexpected,
 } from './guarded-run.ts';
-import { ask, connect, withConnection } from './host-session.ts';
-import { judgeRollback } from './judge-rollback.ts';
-import type { HostJob, RunContext } from './operations.ts';
+import { ask, connect } from './host-session.ts';
+import type { HostJob, Proved, RunContext } from './operations.ts';
 import { auditOf } from './run-journal.ts';
 
-/** The assumed reload time of a rollback, before it is measured. */
-const RELOAD_SECONDS = 10;
-
 /**
- * Returns a host to a generation, under the same guard as an apply: the current state is saved, a rollback to it is armed,
- * and the run is kept only after a fresh connection finds the generation in force.
+ * Rolls a host back as planned, under the same guard as an apply: the current state is saved, a rollback to it is armed, and
+ * a fresh connection must find the generation in force. A verified run waits for the decision.
  *
- * @param generation an id, or `null` for the newest one that differs from the current state
+ * @param how `bound`: whether the host must still be as planned; `left`: whether dead runs were left on the host, which it ends
+ *   first, and which may already restore the generation
  */
-export function rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
-  return withConnection(
-    job,
-    context,
-    async (connection): Promise<HostOutcome> => {
-      if (generation !== null && !GENERATION_ID.test(generation)) {
-        const listed = await ask(connection, { operation: 'history' });
-        const generations =
-          listed.kind === 'answer' && listed.answer.kind === 'history' ? listed.answer.generations : [];
-        const why = 'there is no such generation';
-        return { kind: 'refused', failure: noGeneration({ why, known: generations.map((item) => item.id) }) };
-      }
-      const judged = await judgeRollback(job, connection, context, generation);
-      if (judged.kind === 'refused') return judged;
-      if (judged.kind === 'lost') return { kind: 'unreachable', failure: judged.failure };
-      const id = newGenerationId(new Date());
-      const what = `rollback to ${judged.generation ?? 'the newest generation that differs'}`;
-      context.phase(job.host, 'restoring');
-      const run = startRun(job, id, context);
-      const asked = await ask(connection, {
-        operation: 'rollback',
-        id,
-        holder: context.holder,
-        what,
-        generation: judged.generation,
-        window: guardOf(context).windowSeconds,
-        confirm: 'auto',
-        audit: auditOf(context, null),
-        reloadSeconds: judged.reloadSeconds,
-      });
-      if (asked.kind === 'failed') {
-        if (asked.mayHaveRun) return giveUp(run, 'restoring', asked.failure);
-        return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: { kind: 'untouched' } };
-      }
-      const { answer } = asked;
-      switch (answer.kind) {
-        case 'same':
-          return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: false };
-        case 'rolled-back':
-          if (!answer.whole)
-            context.note(
-              job.host,
-              'warning',
-              'files below /etc/firewalld that portfw does not manage have changed since that generation; portfw did not change them',
-            );
-          if (!answer.runtime)
-            context.note(
-              job.host,
-              'info',
-              'the permanent configuration is the saved one; the runtime differs: runtime-only settings that portfw does not manage were lost or have changed',
-            );
-          return prove(run, answer);
-        case 'no-generation':
-          return { kind: 'refused', failure: noGeneration(answer) };
-        case 'locked':
-        case 'stopped':
-        case 'absent':
-          return { kind: 'refused', failure: standstill(answer) };
-        case 'failed':
-          return failedOnHost(run, 'restoring', answer);
-        default:
-          return { kind: 'refused', failure: unexpected(answer.kind) };
-      }
-    },
-    RELOAD_SECONDS,
-  );
+export function rollbackAsPlanned(
+  job: HostJob,
+  plan: RollbackPlan,
+  first: Connection,
+  context: RunContext,
+  { bound, left }: { readonly bound: boolean; readonly left: boolean },
+): Promise<HostOutcome | Proved> {
+  const { id: generation, permanentHash } = plan.generation;
+  const observedHash = bound ? plan.observedHash : null;
+  const chosen = { generation, observedHash, permanentHash, reloadSeconds: reloadSeconds(plan) };
+  return restore({ job, context, plan }, first, chosen, left);
 }
 
-function noGeneration(answer: { readonly why: string; readonly known: readonly string[] }): Failure {
+/** What a rollback request says besides who sends it. */
+type Chosen = Pick<RollbackRequest, 'generation' | 'observedHash' | 'permanentHash' | 'reloadSeconds'>;
+
+interface Planned {
+  readonly job: HostJob;
+  readonly context: RunContext;
+  readonly plan: RollbackPlan;
+}
+
+async function restore(
+  { job, context, plan }: Planned,
+  first: Connection,
+  chosen: Chosen,
+  left: boolean,
+): Promise<HostOutcome | Proved> {
+  const id = newGenerationId(new Date());
+  context.phase(job.host, 'restoring');
+  const run = startRun(job, id, context);
+  const sent = await askFirst(run, first, {
+    operation: 'rollback',
+    id,
+    holder: context.holder,
+    what: `rollback to ${chosen.generation}`,
+    ...chosen,
+    window: guardOf(context).windowSeconds,
+    confirm: 'auto',
+    audit: auditOf(context, plan),
+  });
+  if (sent.kind === 'unreachable') return sent;
+  const { asked } = sent;
+  if (asked.kind === 'failed') {
+    if (asked.mayHaveRun) return giveUp(run, 'restoring', asked.failure);
+    return { kind: 'failed', phase: 'restoring', failure: asked.failure, aftermath: { kind: 'untouched' } };
+  }
+  const { answer } = asked;
+  switch (answer.kind) {
+    case 'same':
+      return { kind: 'rolled-back', generation: answer.generation, hash: answer.hash, changed: left };
+    case 'rolled-back':
+      if (!answer.runtime)
+        context.note(
+          job.host,
+          'info',
+          'the permanent configuration is the saved one; the runtime differs: runtime-only settings that portfw does not manage were lost or have changed',
+        );
+      return prove(run, answer);
+    case 'no-generation':
+      return { kind: 'refused', failure: noGeneration(answer) };
+    case 'locked':
+    case 'drifted':
+    case 'stopped':
+    case 'absent':
+      return { kind: 'refused', failure: standstill(answer) };
+    case 'failed':
+      return failedOnHost(run, 'restoring', answer);
+    default:
+      return { kind: 'refused', failure: unexpected(answer.kind) };
+  }
+}
+
+/** The refusal for a generation that the host does not have, or cannot return to. */
+export function noGeneration(answer: { readonly why: string; readonly known: readonly string[] }): Failure {
   const has = answer.known.length === 0 ? 'the host has none' : `the host has ${answer.known.slice(-10).join(', ')}`;
   return {
     code: 'no-generation',
@@ -109,36 +114,24 @@ function noGeneration(answer: { readonly why: string; readonly known: readonly s
 async function prove(
   run: GuardedRun,
   restored: { readonly generation: string; readonly hash: string },
-): Promise<HostOutcome> {
+): Promise<HostOutcome | Proved> {
   const { job, context, id } = run;
+  const { generation, hash } = restored;
   context.phase(job.host, 'verifying');
   const fresh = await connect(job, context);
   if (fresh.kind === 'failed') return giveUp(run, 'verifying', fresh.failure);
   const { connection } = fresh;
-  try {
-    const listed = await ask(connection, { operation: 'history' });
-    const current =
-      listed.kind === 'answer' &&
-      listed.answer.kind === 'history' &&
-      listed.answer.generations.some((item) => item.id === restored.generation && item.current);
-    if (!current) return await giveUp(run, 'verifying', listed.kind === 'failed' ? listed.failure : NOT_AS_SAVED);
-    const outcome: HostOutcome = {
-      kind: 'rolled-back',
-      generation: restored.generation,
-      hash: restored.hash,
-      changed: true,
-    };
-    const kept = await ask(connection, { operation: 'keep', id });
-    if (kept.kind === 'failed') return await giveUp(run, 'verifying', kept.failure, outcome);
-    if (kept.answer.kind === 'kept') {
-      noteUnwritten(kept.answer, run);
-      return outcome;
-    }
-    if (kept.answer.kind === 'settled') return settledByHost(run, 'verifying', kept.answer.aftermath);
-    return await giveUp(run, 'verifying', unexpected(kept.answer.kind), outcome);
-  } finally {
+  const listed = await ask(connection, { operation: 'history' });
+  const current =
+    listed.kind === 'answer' &&
+    listed.answer.kind === 'history' &&
+    listed.answer.generations.some((item) => item.id === generation && item.current);
+  if (!current) {
     await connection.close();
+    return giveUp(run, 'verifying', listed.kind === 'failed' ? listed.failure : NOT_AS_SAVED);
   }
+  const kept: HostOutcome = { kind: 'rolled-back', generation, hash, changed: true, saved: id };
+  return provedRun(run, connection, { kept, phase: 'verifying' });
 }
 
 const NOT_AS_SAVED: Failure = {

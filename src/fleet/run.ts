@@ -1,5 +1,5 @@
 import { lockedBy } from '../decide/other-runs.ts';
-import type { HostPlan } from '../plan/plan.ts';
+import type { ReviewedPlan } from '../plan/plan.ts';
 import { clusterText } from '../settings/clusters.ts';
 import type { LeftOut } from '../settings/left-out.ts';
 import { ApplyRollout, discard, INTERRUPTED, type Pending } from './apply-rollout.ts';
@@ -7,9 +7,10 @@ import { serialBatches } from './batches.ts';
 import { type FleetContext, RunBooks } from './books.ts';
 import { type Cluster, clustersAmong } from './clusters.ts';
 import type { Aftermath, FleetEvent, HostOutcome, RunSummary } from './events.ts';
-import type { HostJob, HostOperations } from './operations.ts';
+import type { HostJob, HostOperations, PlannedHost } from './operations.ts';
 import { runLimited } from './pool.ts';
 import { planRollout } from './rollout.ts';
+import { stopsSavedRun } from './saved-check.ts';
 import { unsettledBy } from './unsettled.ts';
 
 export type { FleetContext } from './books.ts';
@@ -17,7 +18,7 @@ export type { FleetContext } from './books.ts';
 /** What a review shows: the plans that wait, and how the other hosts ended. */
 export interface ToReview {
   /** Of the hosts that have something to do, in the order of the inventory. */
-  readonly plans: readonly HostPlan[];
+  readonly plans: readonly ReviewedPlan[];
   /** Of the hosts that have ended already: unchanged, refused, not reached. */
   readonly ended: ReadonlyMap<string, HostOutcome>;
 }
@@ -34,7 +35,8 @@ export type FleetCommand =
   | { readonly kind: 'history'; readonly journal?: boolean }
   | { readonly kind: 'status' }
   | { readonly kind: 'confirm'; readonly verdict: 'keep' | 'revert' }
-  | { readonly kind: 'rollback'; readonly generation: string | null };
+  /** Without `review`, the rollback is only planned. */
+  | { readonly kind: 'rollback'; readonly generation: string | null; readonly review: Review | null };
 
 export interface FleetOptions {
   /** How many hosts are processed at once. */
@@ -51,8 +53,8 @@ export interface FleetOptions {
  * Runs one command over all hosts of `context.jobs`, at most `forks` at once.
  *
  * Every host ends with exactly one outcome and one `host-finished` event, whatever happens to the others; an unexpected
- * exception in one host's operation becomes its `failed` outcome. `apply` plans all hosts first, calls `review` with the
- * plans, and then applies them play by play and batch by batch (see `ApplyRollout`).
+ * exception in one host's operation becomes its `failed` outcome. `apply` and `rollback` plan all hosts first, call `review`
+ * with the plans, and then carry them out play by play and batch by batch (see `ApplyRollout`).
  *
  * After an abort of `context.signal`, hosts in progress finish; the others end as `skipped`. A batch that is changed as a
  * whole and is not decided yet is rolled back.
@@ -105,8 +107,8 @@ class FleetRun {
         const left = await runLimited(jobs, this.#forks, signal, (job) => this.#begin(job));
         for (const job of left) books.finish(job.host, { kind: 'skipped', because: INTERRUPTED });
       }
-      if (command.kind === 'plan' || command.kind === 'apply') this.#tellSplits();
-      if (command.kind === 'apply') await this.#applyPending(command.review);
+      if (command.kind === 'plan' || 'review' in command) this.#tellSplits();
+      if ('review' in command && command.review !== null) await this.#applyPending(command.review);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -124,7 +126,7 @@ class FleetRun {
   /** All hosts at once; if the first pass already changes them, never two of one cluster at the same time. */
   #firstPass(): readonly (readonly HostJob[])[] {
     const command = this.#command;
-    const changes = command.kind === 'rollback' || (command.kind === 'confirm' && command.verdict === 'revert');
+    const changes = command.kind === 'confirm' && command.verdict === 'revert';
     if (!changes) return [this.#jobs];
     const clusters = this.#clusters().map(({ hosts }) => hosts.map((host) => this.#books.context.jobs.get(host)!));
     return serialBatches(this.#jobs, [], clusters);
@@ -134,8 +136,8 @@ class FleetRun {
   #clusters(): readonly Cluster[] {
     return clustersAmong(this.#jobs, this.#books.context.inventory, ({ host, settings }) => {
       const outcome = this.#books.outcomes.get(host);
-      const planned = outcome !== undefined && 'plan' in outcome ? outcome.plan : this.#pending.get(host)?.plan;
-      return planned?.roles.map(({ role }) => role) ?? settings.roles ?? [];
+      const ended = outcome !== undefined && 'plan' in outcome && outcome.plan.kind === 'apply' ? outcome.plan : null;
+      return ended?.roles.map(({ role }) => role) ?? this.#pending.get(host)?.roles ?? settings.roles ?? [];
     });
   }
 
@@ -168,27 +170,30 @@ class FleetRun {
         return this.#attempt(job, () => operations.status(job, context), UNTOUCHED);
       case 'confirm':
         return this.#attempt(job, () => operations.confirm(job, context, command.verdict), UNKNOWN);
-      case 'rollback':
-        return this.#attempt(job, () => operations.rollback(job, context, command.generation), UNKNOWN);
+      case 'rollback': {
+        const plan = (): Promise<PlannedHost> => operations.planRollback(job, context, command.generation);
+        const only = command.review === null;
+        return this.#attempt(job, () => (only ? this.#planOnly(job, plan) : this.#planToApply(job, plan)), UNTOUCHED);
+      }
       case 'plan':
-        return this.#attempt(job, () => this.#planOnly(job), UNTOUCHED);
+        return this.#attempt(job, () => this.#planOnly(job, () => operations.plan(job, context)), UNTOUCHED);
       case 'apply':
-        return this.#attempt(job, () => this.#planToApply(job), UNTOUCHED);
+        return this.#attempt(job, () => this.#planToApply(job, () => operations.plan(job, context)), UNTOUCHED);
     }
   }
 
-  async #planOnly(job: HostJob): Promise<HostOutcome> {
-    const planned = await this.#operations.plan(job, this.#books.context);
+  async #planOnly(job: HostJob, make: () => Promise<PlannedHost>): Promise<HostOutcome> {
+    const planned = await make();
     if (planned.kind === 'finished') return planned.outcome;
     await discard(job.host, planned, this.#books);
     const { plan, unsettled } = planned;
     // A host without changes may be pending because it must first end what another run has left.
-    const kind = plan.changes.length === 0 ? 'unchanged' : 'planned';
+    const kind = plan.changes.length === 0 && unsettled !== undefined ? 'unchanged' : 'planned';
     return { kind, plan, ...(unsettled === undefined ? {} : { unsettled }) };
   }
 
-  async #planToApply(job: HostJob): Promise<HostOutcome | null> {
-    const planned = await this.#operations.plan(job, this.#books.context);
+  async #planToApply(job: HostJob, make: () => Promise<PlannedHost>): Promise<HostOutcome | null> {
+    const planned = await make();
     const other = planned.kind === 'finished' ? unsettledBy(planned.outcome) : (planned.unsettled ?? null);
     if (other?.kind === 'alive') {
       // Also if there is nothing to do: the current state may change at any time.
@@ -205,6 +210,8 @@ class FleetRun {
     if (this.#pending.size === 0) return;
     const { signal } = this.#books.context;
     const rollout = new ApplyRollout(this.#pending, this.#clusters(), this.#books, this.#operations, this.#forks);
+    const stopped = stopsSavedRun(this.#books.context, this.#books.outcomes);
+    if (stopped !== null && !signal.aborted) return rollout.skipAll(stopped);
     const plans = this.#jobs.flatMap(({ host }) => this.#pending.get(host)?.plan ?? []);
     let approved = false;
     try {

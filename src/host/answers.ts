@@ -2,8 +2,10 @@ import { terminalLine } from '../core/terminal-text.ts';
 import type { LockFacts, PendingRun, RunEnd, RunningFirewalld } from '../facts/facts.ts';
 import { parseFirewalld } from '../facts/firewalld-facts.ts';
 import { JsonObject } from '../facts/json-shape.ts';
-import { readPendingRun, readRunEnd } from '../facts/state.ts';
+import { parseRemembered, readPendingRun, readRunEnd } from '../facts/state.ts';
 import { Unreadable } from '../facts/unreadable.ts';
+import type { GenerationLook } from '../plan/generation-look.ts';
+import { GENERATION_ID } from './rehearsal-answer.ts';
 
 /** The state of a host after a failed request, as it reports it. */
 export type HostAftermath =
@@ -78,6 +80,7 @@ export type Answer =
       readonly runtime: boolean;
     }
   | { readonly kind: 'same'; readonly generation: string; readonly hash: string }
+  | { readonly kind: 'generation'; readonly look: GenerationLook }
   | { readonly kind: 'no-generation'; readonly why: string; readonly known: readonly string[] }
   | { readonly kind: 'locked'; readonly lock: LockFacts; readonly pending: PendingRun | null }
   /** `left`: sockets of these kinds that are still open; `tracked`: whether the kernel's table could be read. */
@@ -99,6 +102,10 @@ const JOURNAL_LIMIT = 32 * 1024 * 1024;
 const MOST_GENERATIONS = 1000;
 const MOST_DIFFERENCES = 100;
 const MOST_FLOWS = 100_000_000;
+const MOST_FILES = 20_000;
+const MOST_PATH = 4096;
+const MOST_TEXT = 32 * 1024 * 1024;
+const SHA256 = /^[0-9a-f]{64}$/;
 
 /** Reads an answer; the result is always a value. Texts in it are safe to show. */
 export function parseAnswer(text: string): Answer {
@@ -185,6 +192,8 @@ function read(answer: JsonObject): Answer {
       };
     case 'same':
       return { kind, generation: line('generation'), hash: line('hash') };
+    case 'generation':
+      return { kind, look: readLook(answer) };
     case 'no-generation':
       return { kind, why: line('why'), known: answer.texts('known', MOST_GENERATIONS).map((id) => terminalLine(id)) };
     case 'locked':
@@ -203,6 +212,42 @@ function read(answer: JsonObject): Answer {
       return { kind, step: line('step'), why: line('why'), aftermath: aftermath(answer.object('aftermath')) };
     default:
       return { kind: 'unreadable', why: `unknown answer ${terminalLine(kind)}` };
+  }
+}
+
+/** What a rollback would restore. The texts of files are not changed, because plans are made from them. */
+function readLook(answer: JsonObject): GenerationLook {
+  const meta = answer.object('generation');
+  const line = (key: string) => terminalLine(meta.text(key));
+  const pairs = (key: string) => new Map(answer.rows(key, MOST_FILES, 2, 256) as [string, string][]);
+  return {
+    generation: {
+      id: meta.matching('id', GENERATION_ID, 'a generation', 64),
+      savedAt: line('savedAt'),
+      savedBy: line('savedBy'),
+      before: line('before'),
+      permanentHash: meta.matching('permanentHash', SHA256, 'a SHA-256 hash'),
+    },
+    same: answer.flag('same'),
+    whole: answer.flag('whole'),
+    files: answer.objects('files', MOST_FILES).map((file) => ({
+      path: terminalLine(file.text('path', MOST_PATH), MOST_PATH),
+      text: file.text('text', MOST_TEXT),
+    })),
+    foreign: answer.texts('foreign', MOST_FILES, MOST_PATH),
+    bindings: pairs('bindings'),
+    connections: pairs('connections'),
+    remembered: answer.has('state') ? rememberedIn(answer.text('state', MOST_TEXT)) : null,
+  };
+}
+
+/** The matrix and roles that a generation's state remembers; `null` if a newer portfw wrote it, or it is broken. */
+function rememberedIn(state: string): GenerationLook['remembered'] {
+  try {
+    return parseRemembered([state]);
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error;
+    return null;
   }
 }
 

@@ -10,7 +10,7 @@ import {
 import { isOurs } from '../firewalld/model.ts';
 import type { MadePlan } from '../plan/build-plan.ts';
 import type { GuardSettings } from '../plan/guard-settings.ts';
-import type { HostPlan } from '../plan/plan.ts';
+import type { HostPlan, PlanBody } from '../plan/plan.ts';
 import type { RehearsedName, TrialWay } from '../plan/rehearsal.ts';
 import { type RuntimeCall, reloadOf, startsFirewalld, stepsOfKind } from '../plan/steps.ts';
 
@@ -125,6 +125,7 @@ export type Request =
   | { readonly operation: 'settle'; readonly id: string; readonly why: string }
   | { readonly operation: 'history' | 'journal' | 'status' }
   | RehearseRequest
+  | LookRollbackRequest
   | RehearseRollbackRequest
   | CutFlowsRequest
   | RollbackRequest;
@@ -155,6 +156,12 @@ export interface RehearseRollbackRequest extends Pick<RehearseRequest, 'ways' | 
   readonly generation: string | null;
 }
 
+/** Asks what a rollback would restore. Nothing is changed. */
+export interface LookRollbackRequest {
+  readonly operation: 'look-rollback';
+  readonly generation: string | null;
+}
+
 /** Ends the established flows of these kinds: after a run is kept, and only revoked flows. */
 export interface CutFlowsRequest {
   readonly operation: 'cut-flows';
@@ -172,7 +179,11 @@ export interface RollbackRequest {
   readonly id: string;
   readonly holder: string;
   readonly what: string;
-  readonly generation: string | null;
+  readonly generation: string;
+  /** The state that the plan was made from; the host refuses if it has another one. `null` does not ask for one. */
+  readonly observedHash: string | null;
+  /** The hash of the planned generation; the host refuses if that id holds another one. */
+  readonly permanentHash: string;
   readonly window: number;
   readonly confirm: 'auto';
   readonly audit: RequestAudit;
@@ -247,7 +258,7 @@ export function beginRequest(input: ApplyInput): BeginRequest {
 }
 
 /** The reload time in the plan, in whole seconds. */
-function reloadSeconds({ disruption }: HostPlan): number {
+export function reloadSeconds({ disruption }: PlanBody): number {
   return 'holdMs' in disruption && disruption.holdMs >= 1000 ? Math.ceil(disruption.holdMs / 1000) : 0;
 }
 

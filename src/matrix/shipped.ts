@@ -43,6 +43,12 @@ export function displayPath(file: string): string {
   return relative === '' || relative.startsWith('..') || path.isAbsolute(relative) ? file : relative;
 }
 
+/** How a file that ships with portfw is called wherever portfw is installed: `portfw:matrices/…`; `null` for other files. */
+export function shippedName(file: string): string | null {
+  const relative = path.relative(PLAYBOOKS, path.resolve(file));
+  return relative.startsWith('..') || path.isAbsolute(relative) ? null : `portfw:${relative}`;
+}
+
 /** Whether a reference is a path (it has a slash or a YAML ending) and not the name of something that ships. */
 export function isPath(reference: string): boolean {
   return reference.includes('/') || /\.ya?ml$/i.test(reference);

@@ -10,7 +10,7 @@ import { accessOf } from './access.ts';
 import { NO_ACCESS } from './access-types.ts';
 import { type Filters, unfiltered } from './before-and-after.ts';
 import { differences } from './diff/diff.ts';
-import { disruptionOf, reloadHoldMs, ruleCount } from './impact/disruption.ts';
+import { disruptionOf, holdMs, reloadHoldMs, ruleCount } from './impact/disruption.ts';
 import { type ImpactFacts, impactOf } from './impact/impact.ts';
 import { ReachPair } from './impact/reach-pair.ts';
 import { NO_IMPACT } from './impact-types.ts';
@@ -103,9 +103,10 @@ export function withConsequences(
   const { changes } = plan;
   const reload = reloadOf(plan.steps);
   const after = ensure !== undefined ? boot.after : reload === null ? now.after : (reloaded ?? boot.after);
+  const estimate = reloadHoldMs(input.facts.version, ruleCount(after.config));
   const disruption =
     ensure === undefined
-      ? disruptionOf(changes, reload, holdMs(rehearsal, reloadHoldMs(input.facts.version, ruleCount(after.config))))
+      ? disruptionOf(changes, reload, holdMs(rehearsal, 'reload', estimate))
       : ({ kind: 'firewalld-starts' } as const);
   if (live === undefined) return { ...plan, disruption };
   // The kernel's own rules are known if the host rehearsed the start: others may have written some.
@@ -118,19 +119,6 @@ export function withConsequences(
     access: accessOf({ facts: live, pair, desired, changes }),
   };
 }
-
-/**
- * About how long a reload holds new flows. A rehearsal measures how long the host's own firewalld takes to load the plan's
- * definitions, and no two measurements are equal: below a second the estimate is used, and from one on the time in whole
- * seconds, so that two plans of the same host are equal.
- */
-function holdMs(rehearsal: Rehearsal | null, estimate: number): number {
-  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === 'reload') : undefined;
-  if (state?.loads !== true) return estimate;
-  return state.seconds < 1 ? Math.min(estimate, MOST_BELOW_A_SECOND) : Math.ceil(state.seconds) * 1000;
-}
-
-const MOST_BELOW_A_SECOND = 990;
 
 function rememberChange(input: PlanInput, roles: readonly string[]): Change | null {
   const describe = (matrix: string, names: readonly string[]) => `${matrix}: ${[...names].sort().join(', ')}`;

@@ -18,7 +18,7 @@ export function changeSign(change: Change): ChangeSign {
     case 'rich-rule':
       return change.action === 'add' ? '+' : '-';
     case 'stray':
-      return '-';
+      return change.action === 'add' ? '+' : '-';
     case 'ipset-entries':
     case 'remember':
       return '~';

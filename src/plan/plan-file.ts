@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { eachOurKind, type ObjectKind, type OurFolder, type Settings } from '../firewalld/kinds/kinds.ts';
 import { lossSchemas } from './loss-schemas.ts';
-import { type HostPlan, PLAN_FORMAT, type PlannedState } from './plan.ts';
+import { type HostPlan, PLAN_FORMAT, type PlannedState, type ReviewedPlan } from './plan.ts';
 import { RUNTIME_OPERATIONS, type SettingsStep, STRAY_FIELDS } from './steps.ts';
 
 const count = z.int().min(0);
@@ -49,6 +49,7 @@ const reason = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('interface-class'), classes: strings, given: z.string() }),
   z.strictObject({ kind: z.literal('peers'), set: z.string(), from: z.string() }),
+  z.strictObject({ kind: z.literal('generation'), id: z.string(), savedAt: z.string() }),
   ...lossSchemas,
 ]);
 const reasons = z.array(reason.meta({ id: 'reason', description: 'why something is in the configuration' }));
@@ -104,7 +105,14 @@ const change = z.discriminatedUnion('kind', [
     layers,
     reasons,
   }),
-  z.strictObject({ kind: z.literal('stray'), zone: z.string(), field: stray, value: z.string(), layers }),
+  z.strictObject({
+    kind: z.literal('stray'),
+    action: z.literal('add').exactOptional(),
+    zone: z.string(),
+    field: stray,
+    value: z.string(),
+    layers,
+  }),
   z.strictObject({
     kind: z.literal('ipset-entries'),
     ipset: z.string(),
@@ -315,7 +323,8 @@ export const planSchema = z.strictObject({
   raw,
 });
 
-const rollbackSchema = z.strictObject({
+/** The plan of a rollback. */
+export const rollbackPlanSchema = z.strictObject({
   kind: z.literal('rollback'),
   format: z.literal(PLAN_FORMAT),
   host: z.string(),
@@ -337,28 +346,33 @@ const rollbackSchema = z.strictObject({
 });
 
 /** Any plan that people review. */
-export const reviewedPlanSchema = z.discriminatedUnion('kind', [planSchema, rollbackSchema]);
+export const reviewedPlanSchema = z.discriminatedUnion('kind', [planSchema, rollbackPlanSchema]);
 
 /** A plan that was read, or why the text holds none: each problem with its place in the document. */
 export type PlanReading =
-  | { readonly kind: 'plan'; readonly plan: HostPlan }
+  | { readonly kind: 'plan'; readonly plan: ReviewedPlan }
   | { readonly kind: 'unreadable'; readonly problems: readonly string[] };
 
 /** A type without `readonly`, as the schema has it. */
 type Mutable<T> = T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> } : T;
 
 /** Does not compile when a plan may hold what the schema does not know. */
-function documentOf(plan: Mutable<HostPlan>): z.infer<typeof planSchema> {
+function documentOf(plan: Mutable<ReviewedPlan>): z.infer<typeof reviewedPlanSchema> {
   return plan;
 }
 
+/** The steps of a plan that name a change which is not there, by their positions. */
+export function lostSteps({ changes, steps }: Pick<HostPlan, 'changes' | 'steps'>): readonly number[] {
+  return [...steps.keys()].filter((index) => steps[index]!.serves.some((position) => position >= changes.length));
+}
+
 /** A plan as JSON, which {@link readPlan} reads back equal. */
-export function writePlan(plan: HostPlan): string {
-  return `${JSON.stringify(documentOf(plan as Mutable<HostPlan>))}\n`;
+export function writePlan(plan: ReviewedPlan): string {
+  return `${JSON.stringify(documentOf(plan as Mutable<ReviewedPlan>))}\n`;
 }
 
 /**
- * Reads a plan from JSON. The text may come from anybody: every part is checked, a key that is not known is a problem, and so
+ * Reads a plan of either kind from JSON. The text may come from anybody: every part is checked, a key that is not known is a problem, and so
  * is a step that names no change of the plan.
  */
 export function readPlan(text: string): PlanReading {
@@ -378,17 +392,14 @@ export function readPlan(text: string): PlanReading {
           : 'it has no format: it is not a plan of portfw',
       ],
     };
-  const read = planSchema.safeParse(value);
+  const read = reviewedPlanSchema.safeParse(value);
   if (!read.success)
     return {
       kind: 'unreadable',
       problems: read.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`),
     };
-  const { changes, steps } = read.data;
-  const lost = steps.flatMap((one, index) =>
-    one.serves.some((position) => position >= changes.length)
-      ? [`steps.${index}: it names a change that is not there`]
-      : [],
-  );
-  return lost.length > 0 ? { kind: 'unreadable', problems: lost } : { kind: 'plan', plan: read.data };
+  const { data: plan } = read;
+  const lost = plan.kind === 'rollback' ? [] : lostSteps(plan);
+  const problems = lost.map((index) => `steps.${index}: it names a change that is not there`);
+  return problems.length > 0 ? { kind: 'unreadable', problems } : { kind: 'plan', plan };
 }

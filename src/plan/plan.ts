@@ -87,6 +87,8 @@ export type Change =
   | {
       /** A manual setting in a portfw zone that the matrix does not have: a port, a source, a masquerade. */
       readonly kind: 'stray';
+      /** Set if a rollback brings it back; else it is removed. */
+      readonly action?: 'add';
       readonly zone: string;
       readonly field: StrayField;
       readonly value: string;

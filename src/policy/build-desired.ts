@@ -7,6 +7,7 @@ import { clusterText } from '../settings/clusters.ts';
 import type { InterfaceClass } from '../settings/settings-types.ts';
 import type { DesiredFirewalld, DesiredService, DesiredZone, PolicyNote, Reason, Reasoned } from './desired.ts';
 import {
+  addReason,
   clusterReason,
   ipsetConfig,
   loadable,
@@ -292,9 +293,7 @@ class Draft {
       // The IPv6 set of "x" and the IPv4 set of "x-6" have the same name to begin with.
       const name = this.#ipsetNames.take(ipsetName(stem, family), `${family} ${sources.identity}`);
       const held = this.#ipsets.get(name) ?? { family, entries: byFamily[family].flatMap(loadable), reasons: [] };
-      for (const reason of reasons) {
-        if (!held.reasons.some((other) => JSON.stringify(other) === JSON.stringify(reason))) held.reasons.push(reason);
-      }
+      for (const reason of reasons) addReason(held.reasons, reason);
       this.#ipsets.set(name, held);
       found.push([family, name]);
     }
@@ -315,8 +314,7 @@ class Draft {
       helpers: [],
       reasons: [],
     };
-    const port = { protocol: opening.protocol, range: opening.range };
-    service.ports.push({ value: port, reasons: [opening.reason] });
+    service.ports.push({ value: { protocol: opening.protocol, range: opening.range }, reasons: [opening.reason] });
     if (opening.helper !== null) {
       if (this.#input.firewalld.helpers.includes(opening.helper)) service.helpers.push(opening.helper);
       else {
@@ -327,8 +325,7 @@ class Draft {
         });
       }
     }
-    if (!service.reasons.some((held) => JSON.stringify(held) === JSON.stringify(opening.reason)))
-      service.reasons.push(opening.reason);
+    addReason(service.reasons, opening.reason);
     this.#services.set(name, service);
     this.opened.push({ opening, service: name });
     return name;

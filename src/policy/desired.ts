@@ -42,7 +42,17 @@ export type Reason =
       readonly site: string | null;
     }
   | { readonly kind: 'interface-class'; readonly classes: readonly string[]; readonly given: string }
-  | { readonly kind: 'peers'; readonly set: string; readonly from: string };
+  | { readonly kind: 'peers'; readonly set: string; readonly from: string }
+  /** A saved generation that a rollback returns to. */
+  | { readonly kind: 'generation'; readonly id: string; readonly savedAt: string };
+
+/** Whether two reasons say the same. */
+export function sameReason(one: Reason, other: Reason): boolean {
+  if (one === other) return true;
+  // A service has a reason for each of its ports: most of them differ here.
+  if (one.kind === 'rule' && other.kind === 'rule' && one.rule !== other.rule) return false;
+  return one.kind === other.kind && JSON.stringify(one) === JSON.stringify(other);
+}
 
 /** A value with the reasons for it; never without one. */
 export interface Reasoned<T> {

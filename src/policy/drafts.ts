@@ -6,8 +6,13 @@ import { normalisePorts, normaliseStrings } from '../firewalld/normalise.ts';
 import type { RichRule } from '../firewalld/rich-rule.ts';
 import type { ClusterBond } from '../settings/clusters.ts';
 import type { InterfaceClass, PrivateMode, ZoneTarget } from '../settings/settings-types.ts';
-import type { DesiredZone, Reason, Reasoned } from './desired.ts';
+import { type DesiredZone, type Reason, type Reasoned, sameReason } from './desired.ts';
 import type { Opening } from './openings.ts';
+
+/** Adds a reason, unless it is there already. */
+export function addReason(held: Reason[], reason: Reason): void {
+  if (!held.some((other) => sameReason(other, reason))) held.push(reason);
+}
 
 /** Collects values with their reasons; the same value for several reasons is one value. */
 export class ReasonedSet<T> {
@@ -15,9 +20,7 @@ export class ReasonedSet<T> {
 
   add(key: string, value: T, reasons: readonly Reason[]): void {
     const item = this.#items.get(key) ?? { value, reasons: [] };
-    for (const reason of reasons) {
-      if (!item.reasons.some((held) => JSON.stringify(held) === JSON.stringify(reason))) item.reasons.push(reason);
-    }
+    for (const reason of reasons) addReason(item.reasons, reason);
     this.#items.set(key, item);
   }
 

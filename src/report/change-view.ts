@@ -66,7 +66,9 @@ function detailsOf(change: Shown, saying: Saying, explained: boolean): readonly 
     case 'rich-rule':
       return reasonViews(change.reasons, saying.given);
     case 'stray':
-      return [because('it was added by hand to a zone of portfw, and no rule asks for it')];
+      return change.action === 'add'
+        ? [because('somebody had added it by hand, and the generation has it')]
+        : [because('it was added by hand to a zone of portfw, and no rule asks for it')];
     case 'ipset-entries':
       return [
         ...entriesOf('add', change.add, saying.extent),

@@ -42,6 +42,8 @@ export function reasonText(reason: Reason, whole = true): string {
       return `${reason.classes.join(' and ')} is ${reason.given}`;
     case 'peers':
       return `peer set "${reason.set}" is ${reason.from}`;
+    case 'generation':
+      return `generation ${reason.id}, saved ${reason.savedAt}, has it so`;
     default:
       return lossText(reason);
   }

@@ -157,9 +157,19 @@ export type CommandOutcome =
   /** The program's shell ended (killed, say) before the program did: what it did is unknown. */
   | ({ readonly kind: 'broken-off'; readonly exitCode: number | null; readonly signal: string | null } & FailedCommand);
 
+/** The key by which a host proved who it is. */
+export interface HostKey {
+  /** `ssh-ed25519`. */
+  readonly type: string;
+  /** `SHA256:…`, as OpenSSH prints it. */
+  readonly fingerprint: string;
+}
+
 /** An authenticated connection to one host. */
 export interface Connection {
   readonly target: Target;
+  /** The key that the host showed on this connection, and that was checked; `null` on this machine. */
+  readonly hostKey: HostKey | null;
   /**
    * Our end and the host's end of the TCP connection as seen from here (with NAT the host sees others); `null` without one:
    * on this machine, behind a jump host, over a command.

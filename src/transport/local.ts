@@ -20,6 +20,7 @@ export class LocalTransport implements Transport {
 
 class LocalConnection implements Connection {
   readonly target: Target;
+  readonly hostKey = null;
   readonly endpoints = null;
   readonly notes: readonly string[] = [];
   /** Stops waiting for each running process. */

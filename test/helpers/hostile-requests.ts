@@ -126,7 +126,16 @@ export const GOOD: readonly GivenRequest[] = [
   { operation: 'keep', id: RUN_ID },
   { operation: 'confirm', id: RUN_ID, holder: 'ops@desk' },
   { operation: 'settle', id: RUN_ID, why: 'no answer\nfrom 192.0.2.1' },
-  { operation: 'rollback', ...head, generation: RUN_ID, confirm: 'auto', reloadSeconds: 3 },
+  {
+    operation: 'rollback',
+    ...head,
+    generation: RUN_ID,
+    observedHash: null,
+    permanentHash: 'a'.repeat(64),
+    confirm: 'auto',
+    reloadSeconds: 3,
+  },
+  { operation: 'look-rollback', generation: null },
   { operation: 'rehearse-rollback', generation: null, ways: [], listen: [2222] },
   {
     operation: 'cut-flows',

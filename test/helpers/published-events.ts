@@ -1,6 +1,7 @@
 import { type PublishedEvent, type PublishedOutcome, publishedEvent } from '../../src/report/json/event-schema.ts';
 
-type Plan = Extract<PublishedEvent, { kind: 'host-planned' }>['plan'];
+/** Of an apply; who tests a rollback reads its plan in the event. */
+type Plan = Extract<Extract<PublishedEvent, { kind: 'host-planned' }>['plan'], { kind: 'apply' }>;
 type WithPlan<T> = T extends { readonly changes: number } ? T & { readonly plan: Plan } : T;
 
 /** How a host ended, together with its plan, which stands in an event of its own. */
@@ -16,7 +17,7 @@ export function outcomesIn(events: readonly PublishedEvent[]): ReadonlyMap<strin
   const plans = new Map<string, Plan>();
   const outcomes = new Map<string, SeenOutcome>();
   for (const event of events) {
-    if (event.kind === 'host-planned') plans.set(event.host, event.plan);
+    if (event.kind === 'host-planned' && event.plan.kind === 'apply') plans.set(event.host, event.plan);
     if (event.kind !== 'host-finished' && event.kind !== 'host-reverted') continue;
     const { host, outcome } = event;
     const plan = 'changes' in outcome ? plans.get(host) : undefined;

@@ -7,17 +7,26 @@ import { measured } from '../metrics-file.ts';
 import { reviewOfRun } from '../review-of-run.ts';
 import { planCommand, showReview, wantsDetails } from '../show-review.ts';
 import { UsageError } from '../usage-error.ts';
-import { type PlanFlags, plan } from './plan.ts';
+import { type OfSavedPlan, type PlanFlags, plan } from './plan.ts';
 
-interface ApplyFlags extends PlanFlags, GuardFlags {
+export interface ApplyFlags extends PlanFlags, GuardFlags {
   readonly yes?: boolean;
   readonly dryRun?: boolean;
   readonly cutRevoked?: boolean;
 }
 
-/** `portfw apply INVENTORY [--yes | --dry-run]`. */
-export async function apply(sources: readonly string[], flags: ApplyFlags, version: string): Promise<number> {
-  if (flags.dryRun === true) return plan(sources, flags, version);
+/**
+ * `portfw apply INVENTORY [--yes | --dry-run]`.
+ *
+ * @param saved what is applied, where it is a saved plan
+ */
+export async function apply(
+  sources: readonly string[],
+  flags: ApplyFlags,
+  version: string,
+  saved: OfSavedPlan | null = null,
+): Promise<number> {
+  if (flags.dryRun === true) return plan(sources, flags, version, saved);
   if (flags.format !== undefined)
     throw new UsageError(
       '--format is for plans, and apply makes changes',
@@ -30,13 +39,15 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
       '--cut-revoked cannot be used with --confirm manual',
       'Flows can be ended only after the confirmation, which is a separate run: leave out one of the two flags',
     );
-  const hint = planCommand(sources, flags);
+  const hint = saved?.shownBy ?? planCommand(sources, flags);
+  const digest = saved?.context.plannedBy?.digest ?? null;
   let reviewed = false;
   return runOverFleet(sources, flags, {
+    ...(saved === null ? {} : { prepared: saved.prepared }),
     matrix: 'required',
     journaledAs: 'apply',
-    ...measured(flags.metrics, version),
-    context: { guard, cutRevoked: flags.cutRevoked === true, raw: flags.raw === true },
+    ...measured(flags.metrics, version, saved?.plannedAt ?? null),
+    context: { ...saved?.context, guard, cutRevoked: flags.cutRevoked === true, raw: flags.raw === true },
     // Where no host has changes, nothing was reviewed.
     show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('apply', { plans: [], ended: summary.outcomes }, context);
@@ -48,7 +59,8 @@ export async function apply(sources: readonly string[], flags: ApplyFlags, versi
         reviewed = true;
         if (flags.json === true) return true;
         await report.rest();
-        const { summary } = await showReview(reviewOfRun('apply', planned, context), flags, terminal, hint);
+        const review = { ...reviewOfRun('apply', planned, context), digest };
+        const { summary } = await showReview(review, flags, terminal, hint);
         terminal.out('\n');
         if (flags.yes === true) return true;
         // The question stands below the numbers, also where the details are between them and the summary.

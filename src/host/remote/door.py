@@ -409,7 +409,14 @@ SCHEMA = {
     "keep": OF_A_RUN,
     "confirm": {"id": maybe(RUN), "holder": LINE},
     "settle": {"id": RUN, "why": NOTE},
-    "rollback": dict(BEGINNING, generation=maybe(RUN), confirm=one_of("auto"), reloadSeconds=number(0, 3600)),
+    "rollback": dict(
+        BEGINNING,
+        generation=RUN,
+        observedHash=maybe(HASH),
+        permanentHash=HASH,
+        confirm=one_of("auto"),
+        reloadSeconds=number(0, 3600),
+    ),
     "cut-flows": {"holder": LINE, "flows": list_of(FLOW, 10000)},
     "rehearse": {
         "starts": FLAG,
@@ -422,6 +429,7 @@ SCHEMA = {
         "ways": list_of(WAY, 64),
         "listen": list_of(ONE_PORT, 64),
     },
+    "look-rollback": {"generation": maybe(RUN)},
     "rehearse-rollback": {"generation": maybe(RUN), "ways": list_of(WAY, 64), "listen": list_of(ONE_PORT, 64)},
     "history": {},
     "journal": {},

@@ -39,20 +39,34 @@ def runs_as(meta):
     return observe(Daemon(), helpers=False)["runtimeHash"] == meta["runtimeHash"]
 
 
+def newest_that_differs(files):
+    """The newest readable generation with other files than the current ones, as a rollback restores them; None without one."""
+    for identity in reversed(generation_ids()):
+        try:
+            _, saved = load_generation(identity)
+        except Stop:
+            continue  # an unreadable generation is skipped
+        foreign = foreign_since(identity)
+        if scope_hash(files, foreign) != scope_hash(for_rollback(saved, files, foreign), foreign):
+            return identity
+    return None
+
+
+def newest_generation():
+    """The newest readable generation; None without one."""
+    for identity in reversed(generation_ids()):
+        try:
+            load_generation(identity)
+        except Stop:
+            continue
+        return identity
+    return None
+
+
 def chosen_generation(request, files):
     """The generation to return to: its metadata, its files as they will be restored, and the foreign files among them."""
     known = generation_ids()
-    wanted = request["generation"]
-    if wanted is None:
-        for identity in reversed(known):
-            try:
-                _, saved = load_generation(identity)
-            except Stop:
-                continue  # an unreadable generation is skipped
-            foreign = foreign_since(identity)
-            if scope_hash(files, foreign) != scope_hash(for_rollback(saved, files, foreign), foreign):
-                wanted = identity
-                break
+    wanted = request["generation"] or newest_that_differs(files)
     if wanted is None or wanted not in known:
         raise Stop(kind="no-generation", why="there is no such generation", known=known)
     meta, saved = load_generation(wanted)
@@ -64,6 +78,43 @@ def chosen_generation(request, files):
         )
     foreign = foreign_since(wanted)
     return meta, for_rollback(saved, files, foreign), foreign
+
+
+def moved_connections(meta, now):
+    """The connections that a rollback changes, as (uuid, zone then, zone now): those with a portfw zone, now or in the generation."""
+    zones = [(item["uuid"], item["zone"], now.get(item["uuid"], "")) for item in meta.get("networkManager") or []]
+    return [(uuid, then, present) for uuid, then, present in zones if then.startswith(PREFIX) or present.startswith(PREFIX)]
+
+
+def saved_text(item):
+    """The content of a saved file for firewalld's parser; empty if it cannot be read."""
+    try:
+        return readable(base64.b64decode(item["content"]), expected_in(item["path"]))
+    except ValueError:
+        return ""
+
+
+def look_rollback(request):
+    """What a rollback would restore. Without a generation that differs, it is about the newest one. Changes nothing."""
+    files = permanent_files()
+    wanted = request["generation"] or newest_that_differs(files)
+    meta, saved, foreign = chosen_generation(dict(request, generation=wanted or newest_generation()), files)
+    daemon = Daemon()
+    restored = [item for item in saved if in_scope(item["path"], foreign)]
+    after = [item for item in files if not in_scope(item["path"], foreign)] + restored
+    bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
+    return {
+        "kind": "generation",
+        "generation": {key: meta[key] for key in ("id", "savedAt", "savedBy", "before", "permanentHash")},
+        "same": wanted is None or is_there(meta, saved, foreign, files),
+        # Foreign files may have been changed by their owners since: they are not changed back.
+        "whole": file_hash(after) == meta["permanentHash"],
+        "files": [{"path": item["path"], "text": saved_text(item)} for item in restored],
+        "foreign": foreign,
+        "bindings": sorted(bindings_after(meta["bindings"], bound).items()),
+        "connections": [[uuid, then] for uuid, then, _ in moved_connections(meta, nm_zones_of(nm_connections()))],
+        "state": meta["state"],
+    }
 
 
 def is_there(meta, saved, foreign, files):
@@ -82,10 +133,7 @@ def rehearse_rollback(request):
     daemon = Daemon()
     bound = bindings({"zones": plain(daemon.call(".zone", "getActiveZones"))})
     direct = plain(daemon.call(".direct", "getAllRules"))
-    now = nm_zones_of(nm_connections())
-    # A rollback changes connections with a portfw zone, now or in the generation.
-    zones = [(item["uuid"], item["zone"], now.get(item["uuid"], "")) for item in meta.get("networkManager") or []]
-    moves = [(uuid, zone) for uuid, zone, present in zones if zone.startswith(PREFIX) or present.startswith(PREFIX)]
+    moves = [(uuid, then) for uuid, then, _ in moved_connections(meta, nm_zones_of(nm_connections()))]
     back = Rehearsal(
         "boot",
         lambda folder: with_saved(folder, saved, foreign),
@@ -128,6 +176,9 @@ def rollback(request):
         daemon = Daemon()
         require_answer()
         observed = observe(daemon, helpers=False)
+        # The plan that was reviewed is about this state, and about this generation.
+        if request["observedHash"] not in (None, observed["hash"]) or request["permanentHash"] != meta["permanentHash"]:
+            raise Stop(kind="drifted", hash=observed["hash"])
         save(observed, direct_state(daemon), dict(request, foreign=foreign))
     except BaseException:
         release_lock()

@@ -21,6 +21,7 @@ QUESTIONS = {
     "journal": journal,
     "status": status,
     "rehearse": rehearse,
+    "look-rollback": look_rollback,
     "rehearse-rollback": rehearse_rollback,
 }
 

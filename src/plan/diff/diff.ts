@@ -1,4 +1,5 @@
 import type { RunningFirewalld } from '../../facts/facts.ts';
+import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { ObservedFirewalld } from '../../firewalld/observed.ts';
 import type { DesiredFirewalld } from '../../policy/desired.ts';
 import type { Losses } from '../../policy/losses.ts';
@@ -11,6 +12,11 @@ export interface DiffInput {
   readonly desired: DesiredFirewalld;
   readonly observed: ObservedFirewalld;
   readonly facts: Pick<RunningFirewalld, 'defaultZone' | 'networkManager'>;
+  /**
+   * The saved configuration that a rollback restores: what others had added to portfw zones comes back, and what they have
+   * added since goes, bans too.
+   */
+  readonly restored?: FirewalldConfig;
   /** Says why something goes; without it, what goes has no reasons: nobody reads them after an apply. */
   readonly losses?: Losses;
 }
@@ -19,7 +25,7 @@ export interface DiffInput {
  * The only comparison of the observed with the desired firewalld: a reviewer reads its result, and the steps are made
  * for it. The verification after an apply makes it again, from new facts.
  */
-export function differences({ desired, observed, facts, losses }: DiffInput): readonly Change[] {
+export function differences({ desired, observed, facts, restored, losses }: DiffInput): readonly Change[] {
   const { permanent, runtime } = observed;
   const definitions = definitionChanges({ desired, permanent, runtime, losses });
   const deleted = definitions.flatMap(({ action, object, name }) =>
@@ -35,6 +41,7 @@ export function differences({ desired, observed, facts, losses }: DiffInput): re
       defaultZone: facts.defaultZone,
       zoneFiles: observed.zoneFiles,
       connections: facts.networkManager,
+      ...(restored === undefined ? {} : { restored }),
       losses,
     }),
   ];

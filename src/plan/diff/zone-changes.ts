@@ -28,6 +28,8 @@ export interface ZonesInput {
   /** Zones that have a file below /etc/firewalld. */
   readonly zoneFiles: ReadonlySet<string>;
   readonly connections: readonly ManagedConnection[];
+  /** See `DiffInput`. */
+  readonly restored?: FirewalldConfig;
   readonly losses: Losses | undefined;
 }
 
@@ -124,7 +126,8 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
   );
   const wantedRules = zone.richRules.map(({ value, reasons }) => ({ value: value.text, reasons }));
   // Bans that others put there stay.
-  const heldRules = (value: ZoneConfig) => value.richRules.filter((rule) => !isBan(rule)).map(({ text }) => text);
+  const heldRules = (value: ZoneConfig) =>
+    value.richRules.filter((rule) => input.restored !== undefined || !isBan(rule)).map(({ text }) => text);
   const rules = compareLists(wantedRules, heldRules, permanent, runtime).map(
     ([action, { value: rule, reasons }, where]): Change => {
       const why = action === 'add' ? reasons : lostRule(name, rule, input);
@@ -132,12 +135,22 @@ function changesOf(zone: DesiredZone, input: ZonesInput, wanted: FirewalldConfig
     },
   );
   const strays = STRAYS.flatMap(([field, pick]) =>
-    compareLists([], pick, permanent, runtime).map(([, { value }, where]): Change => {
-      return { kind: 'stray', zone: name, field, value, layers: where };
-    }),
+    compareLists(restoredStrays(pick, input.restored?.zones.get(name)), pick, permanent, runtime).map(
+      ([action, { value }, where]): Change => {
+        return { kind: 'stray', ...(action === 'add' ? { action } : {}), zone: name, field, value, layers: where };
+      },
+    ),
   );
   const interfaces = zone.interfaces.flatMap((item) => interfaceChanges(item, zone, input, wanted));
   return [...interfaces, ...services, ...rules, ...strays];
+}
+
+/** The manual settings of one field that a saved zone has; none without one. */
+function restoredStrays(
+  pick: (zone: ZoneConfig) => readonly string[],
+  saved: ZoneConfig | undefined,
+): readonly Reasoned<string>[] {
+  return saved === undefined ? [] : pick(saved).map((value) => ({ value, reasons: [] }));
 }
 
 /** Why a rich rule goes. */

@@ -3,6 +3,7 @@ import type { FirewalldConfig } from '../../firewalld/kinds/kinds.ts';
 import type { ZoneConfig } from '../../firewalld/kinds/zone.ts';
 import { dispatchOf } from '../../firewalld/stock.ts';
 import type { Change, Disruption } from '../plan.ts';
+import type { Rehearsal, RehearsedName } from '../rehearsal.ts';
 
 /**
  * The kind of a plan's disruption: none, new flows are held for a while, or interfaces move.
@@ -36,6 +37,25 @@ export function reloadHoldMs(version: string, rules: number): number {
   const { base, rule } = HOLD[dispatchOf(version, false)];
   return Math.round((base + rule * rules) / 10) * 10;
 }
+
+/**
+ * About how long a reload holds new flows. A rehearsal measures how long the host's own firewalld takes to load the plan's
+ * definitions, and no two measurements are equal: below a second the estimate is used, and from one on the time in whole
+ * seconds, so that two plans of the same host are equal.
+ *
+ * @param rehearsal `null` without one
+ * @param estimate see {@link reloadHoldMs}
+ * @returns milliseconds
+ *
+ * @param loads the rehearsed state that the reload leads to
+ */
+export function holdMs(rehearsal: Rehearsal | null, loads: RehearsedName, estimate: number): number {
+  const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === loads) : undefined;
+  if (state?.loads !== true) return estimate;
+  return state.seconds < 1 ? Math.min(estimate, MOST_BELOW_A_SECOND) : Math.ceil(state.seconds) * 1000;
+}
+
+const MOST_BELOW_A_SECOND = 990;
 
 /** At least so many rules the daemon writes: for zones that something is bound to. */
 export function ruleCount(config: FirewalldConfig): number {

@@ -4,9 +4,10 @@ import type { Comers } from '../../firewalld/filter/comers.ts';
 import type { AccessRow, AccessSide, HostAccess, Turn, WholeAccess } from '../../plan/access-types.ts';
 import type { ReviewedPlan } from '../../plan/plan.ts';
 import { cleaned, oneLine } from '../clean.ts';
-import { reasonViews } from '../reason-view.ts';
+import { reasonText } from '../reason-view.ts';
 import type { Review } from '../review.ts';
 import type { HostWithoutPlan } from '../review-input.ts';
+import { facesInternet } from '../summary/port-lines.ts';
 
 /**
  * The fleet as a grid, as data: a row for hosts that are alike, a column for each range of ports, and in each cell who gets in
@@ -32,8 +33,8 @@ export interface GridColumn {
 
 export interface GridCell {
   readonly turn: Turn;
-  /** Whether anybody gets in afterwards; for a cell that closes, whether anybody did. */
-  readonly anybody: boolean;
+  /** Whether anybody, or anybody but a few, gets in from the internet afterwards. */
+  readonly internet: boolean;
   readonly lines: readonly AccessLine[];
 }
 
@@ -176,7 +177,7 @@ class Cells {
 
   rowOf(access: HostAccess, { columns, at }: Columns): readonly (number | null)[] {
     const lines = columns.map((): AccessLine[] => []);
-    const reasons = access.reasons.map((reason) => reasonViews([reason], new Set())[0]!.text);
+    const reasons = access.reasons.map((reason) => reasonText(reason, false));
     for (const side of access.sides) {
       const both = new Set(side.whole.map(({ family }) => family)).size > 1;
       const add = (column: number | undefined, found: readonly Found[]): void => {
@@ -195,8 +196,8 @@ class Cells {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     const turn = turnOf(lines);
-    const anybody = lines.some(({ before, after }) => isOpen(turn === 'closed' ? before : after));
-    this.list.push({ turn, anybody, lines });
+    const internet = lines.some(({ classes, after }) => facesInternet(classes) && isOpen(after));
+    this.list.push({ turn, internet, lines });
     this.#known.set(key, this.list.length - 1);
     return this.list.length - 1;
   }

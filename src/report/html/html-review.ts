@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto';
 import { oneLine } from '../clean.ts';
-import type { PlansView } from '../plan-view.ts';
 import type { Review } from '../review.ts';
-import { type Html, html, jsonForScript, ownText } from './escape.ts';
+import { hostsText } from '../summary/summary-words.ts';
+import { html, jsonForScript, ownText } from './escape.ts';
 import { filtersHtml } from './filters-html.ts';
 import { gridHtml } from './grid-html.ts';
 import { gridView } from './grid-view.ts';
 import { pageData } from './page-data.ts';
 import { pageFiles } from './page-files.ts';
 import { impactsHtml, plansHtml } from './plans-html.ts';
-import { summaryHtml, totalsText } from './summary-html.ts';
-import { namesHtml } from './words.ts';
+import { summaryHtml } from './summary-html.ts';
 
 /**
  * A review as one page that needs nothing else: no request, no script but its own, readable without any. Equal reviews give
@@ -31,17 +30,17 @@ export function htmlReview(review: Review): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${title}: ${totalsText(summary.totals)}</title>
+<title>${title}: ${hostsText(summary.totals)}</title>
 <style>${ownText(style)}</style>
 </head>
 <body>
 <a class="skip" href="#fleet">Skip to the grid</a>
-<header><h1>${title}</h1><p>${totalsText(summary.totals)}</p>
+<header><h1>${title}</h1><p>${hostsText(summary.totals)}</p>
 <p class="digest">${digest === null ? 'This plan is not saved.' : html`Saved plan <code>${digest}</code>`}</p>
 <nav aria-label="Parts"><a href="#summary">Summary</a> <a href="#fleet">Grid</a> <a href="#impact">Impact</a> <a href="#hosts">Hosts</a></nav></header>
 <main>
 <section id="summary" aria-labelledby="summary-title"><h2 id="summary-title">Summary</h2>
-${generationsHtml(plans)}${summaryHtml(summary)}</section>
+${summaryHtml(summary)}</section>
 <section id="fleet" aria-labelledby="grid-title" tabindex="-1"><h2 id="grid-title">Hosts and ports</h2>
 ${filtersHtml(grid)}
 ${LEGEND}
@@ -76,18 +75,4 @@ function policyOf(style: string, script: string): string {
   return `default-src 'none'; script-src ${hash(script)}; style-src ${hash(style)}; base-uri 'none'; form-action 'none'`;
 }
 
-const LEGEND = html`<p id="grid-help" class="legend"><span class="key anybody">open to anybody</span> <span class="key some">open to some</span> <span class="key opened">opening</span> <span class="key widened">widened</span> <span class="key narrowed">narrowed</span> <span class="key closed">closing</span> <span class="key changed">changed: more for some, less for others</span> <span class="keys-help" hidden>Arrow keys move, Enter opens the host, Escape closes the box.</span></p>`;
-
-/** The generations that a rollback goes back to. */
-function generationsHtml({ groups }: PlansView): Html {
-  const rows = groups.flatMap(({ hosts, subject }) =>
-    subject.kind !== 'generation'
-      ? []
-      : [
-          html`<tr><th scope="row">${namesHtml(hosts)}</th><td><code>${subject.id}</code></td><td>${subject.savedAt}</td><td>${subject.savedBy}</td><td>${subject.before}</td></tr>`,
-        ],
-  );
-  if (rows.length === 0) return html``;
-  return html`<h3>Back to</h3><div class="wide"><table><thead><tr><th scope="col">Hosts</th><th scope="col">Generation</th><th scope="col">Saved</th><th scope="col">By</th><th scope="col">Before</th></tr></thead>
-<tbody>${rows}</tbody></table></div>`;
-}
+const LEGEND = html`<p id="grid-help" class="legend"><span class="key internet">open to the internet</span> <span class="key some">open to some</span> <span class="key opened">opening</span> <span class="key widened">widened</span> <span class="key narrowed">narrowed</span> <span class="key closed">closing</span> <span class="key changed">changed: more for some, less for others</span> <span class="keys-help" hidden>Arrow keys move, Enter opens the host, Escape closes the box.</span></p>`;

@@ -72,22 +72,27 @@ function sectionHtml(section: PlanSection): Html {
     case 'notes':
       return html`<ul class="notes">${section.notes.map(noteHtml)}</ul>`;
     case 'counts':
+      // Said in the line above.
       return html``;
-    case 'raw': {
-      const on = section.hosts === null ? null : html` on ${namesHtml(section.hosts)}`;
-      return html`<section class="part"><h4>Files${on}</h4>${section.files.map(rawHtml)}</section>`;
-    }
+    case 'raw':
+      return rawHtml(section.hosts, section.files);
   }
 }
 
-const LINE_CLASS: Readonly<Record<string, string>> = { '+': 'comes', '-': 'goes', '@': 'quiet' };
-
-/** A unified diff. */
-function rawHtml({ path, lines: { shown, more } }: RawView): Html {
-  const rest = more === 0 ? null : html`… and ${more} more lines`;
-  const lines = shown.map((line) => html`<span class="${LINE_CLASS[line[0]!] ?? ''}">${line}</span>\n`);
-  return html`<details><summary>${path}</summary><pre class="raw">${lines}${rest}</pre></details>`;
+/** The differences of firewalld's files. */
+function rawHtml(hosts: readonly string[] | null, files: readonly RawView[]): Html {
+  const of = hosts === null ? null : html` <span class="quiet">on ${namesHtml(hosts)}</span>`;
+  const more = (count: number): Html | null => (count === 0 ? null : html`<i>and ${count} more lines</i>`);
+  // The first two lines of a diff name the file.
+  const lines = ({ shown }: RawView['lines']): readonly Html[] =>
+    shown.map(
+      (line, index) => html`<span class="${index < 2 ? 'file' : (RAW_CLASS[line[0] ?? ''] ?? 'same')}">${line}
+</span>`,
+    );
+  return html`<section class="part"><h4>files${of}</h4>${files.map((file) => html`<pre class="raw">${lines(file.lines)}${more(file.lines.more)}</pre>`)}</section>`;
 }
+
+const RAW_CLASS: Readonly<Record<string, string>> = { '+': 'opened', '-': 'closed', '@': 'quiet' };
 
 function part(title: string, items: readonly Html[]): Html {
   return html`<section class="part"><h4>${title}</h4><ul class="changes">${items}</ul></section>`;

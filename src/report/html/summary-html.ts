@@ -1,7 +1,8 @@
 import { counted } from '../../core/lists.ts';
-import { countsText } from '../plan-view.ts';
+import { grouped } from '../summary/alike.ts';
 import type {
-  InterfaceLine,
+  GenerationLine,
+  HostNames,
   PortsLine,
   SummaryRow,
   SummaryTotals,
@@ -11,122 +12,147 @@ import type {
   VerdictPorts,
   WithoutPlan,
 } from '../summary/summary-types.ts';
+import {
+  besidesText,
+  isWholeForAnybody,
+  placeText,
+  portsLineText,
+  reachedText,
+  sshText,
+  trustedText,
+} from '../summary/summary-words.ts';
 import { type Html, html } from './escape.ts';
 import { hostNamesHtml, TURN_WORDS } from './words.ts';
 
-/** What every review says first: totals, what changes for whom, who has no plan, warnings, and what the fleet is like afterwards. */
-export function summaryHtml({ totals, rows, without, warnings, verdicts }: SummaryView): Html {
-  return html`${totalsHtml(totals)}
-${rows.length === 0 ? null : rowsHtml(rows)}
-${without.length === 0 ? null : withoutHtml(without)}
-${warnings.length === 0 ? null : warningsHtml(warnings)}
-${verdicts.length === 0 ? null : verdictsHtml(verdicts)}`;
+/** What every review says first: totals, what changes for whom, who has no plan, warnings, and who gets in afterwards. */
+export function summaryHtml(summary: SummaryView): Html {
+  const { generations, totals, rows, without, warnings, notes, verdicts, unjudged } = summary;
+  return html`${part('Back to', generations, generationsTable)}
+${totalsHtml(totals)}
+${part('What changes for whom', rows, rowsTable)}
+${part('Without a plan', without, (some) => boxes(some.map(withoutItem)))}
+${part('Warnings', warnings, (some) => boxes(some.map((one) => noteItem(one, 'warn'))))}
+${part('Notes', notes, (some) => boxes(some.map((one) => noteItem(one, 'note'))))}
+${part('Who gets in afterwards', verdicts, (some) => html`<div class="verdicts">${some.map(verdictHtml)}</div>`)}
+${unjudged.count === 0 ? null : html`<p class="quiet">Not known who gets in: ${hostNamesHtml(unjudged, MOST_NAMES)}</p>`}`;
 }
 
-/** `3 of 6 hosts change. 12 changes: 5 to add, 2 to change, 5 to remove`. */
-export function totalsText(totals: SummaryTotals): string {
-  return `${totals.changing} of ${counted(totals.hosts, 'host')} ${totals.changing === 1 ? 'changes' : 'change'}. ${countsText(totals)}.`;
+/** At most so many hosts are named; the grid has all. */
+const MOST_NAMES = 5;
+
+/** So many of a kind are shown at once; the others are folded below them. */
+const FEW = 12;
+
+function part<T>(title: string, items: readonly T[], show: (items: readonly T[]) => Html): Html {
+  if (items.length === 0) return html``;
+  const rest = items.slice(FEW);
+  const more =
+    rest.length === 0
+      ? null
+      : html`<details class="more-of"><summary>and ${rest.length} more</summary>${show(rest)}</details>`;
+  return html`<h3>${title}</h3>${show(items.slice(0, FEW))}${more}`;
 }
 
 function totalsHtml(totals: SummaryTotals): Html {
-  const hold = totals.longestHoldMs === 0 ? '' : `, up to ${totals.longestHoldMs} ms without new connections`;
-  const tiles: readonly (readonly [count: number, what: string, kind: string])[] = [
-    [totals.closing, 'ports closing', 'closed'],
-    [totals.narrowing, 'narrowed', 'narrowed'],
-    [totals.opening, 'opening', 'opened'],
-    [totals.widening, 'widened', 'widened'],
-    [totals.flowsCut, 'flows cut', 'closed'],
-    [totals.flowsOutlive, 'flows no longer allowed', 'narrowed'],
-    [totals.socketsFewer, 'sockets that fewer can reach', 'narrowed'],
-    [totals.reloads, `${totals.reloads === 1 ? 'reload' : 'reloads'}${hold}`, 'same'],
-    [totals.unchanged, 'hosts unchanged', 'same'],
-    [totals.refused, 'refused', 'closed'],
-    [totals.unreachable, 'unreachable', 'closed'],
-    [totals.failed, 'failed', 'closed'],
-    [totals.warnings, totals.warnings === 1 ? 'warning' : 'warnings', 'narrowed'],
+  const { longestHoldMs } = totals;
+  const hold = longestHoldMs === 0 ? '' : ` (no new connections for up to about ${longestHoldMs} ms)`;
+  const told: readonly (readonly [count: number, one: string, many: string, kind: string])[] = [
+    [totals.closing, 'port closes', 'ports close', 'closed'],
+    [totals.narrowing, 'port narrows', 'ports narrow', 'narrowed'],
+    [totals.opening, 'port opens', 'ports open', 'opened'],
+    [totals.widening, 'port widens', 'ports widen', 'widened'],
+    [totals.sidesClosing, 'interface: all ports narrow', 'interfaces: all ports narrow', 'narrowed'],
+    [totals.sidesOpening, 'interface: all ports open wider', 'interfaces: all ports open wider', 'widened'],
+    [totals.flowsCut, 'flow cut', 'flows cut', 'closed'],
+    [totals.flowsOutlive, 'flow no longer allowed but not cut', 'flows no longer allowed but not cut', 'narrowed'],
+    [totals.socketsFewer, 'listening socket for fewer clients', 'listening sockets for fewer clients', 'narrowed'],
+    [totals.reloads, `reload${hold}`, `reloads${hold}`, 'same'],
+    [totals.unchanged, 'host as it is', 'hosts as they are', 'same'],
+    [totals.refused, 'host refused', 'hosts refused', 'closed'],
+    [totals.unreachable, 'host unreachable', 'hosts unreachable', 'closed'],
+    [totals.failed, 'host failed', 'hosts failed', 'closed'],
+    [totals.skipped, 'host skipped', 'hosts skipped', 'same'],
+    [totals.warnings, 'warning', 'warnings', 'narrowed'],
   ];
-  // The four turns are always told; of the rest only what there is.
-  const told = tiles.filter(([count], index) => index < 4 || count > 0);
-  return html`<ul class="totals">${told.map(
-    ([count, what, kind]) => html`<li class="${count === 0 ? 'none' : kind}"><b>${count}</b> ${what}</li>`,
+  // What happens to ports is always said, of the rest only what there is.
+  const tiles = told.filter(([count], index) => index < 4 || count > 0);
+  return html`<ul class="totals">${tiles.map(
+    ([count, one, many, kind]) =>
+      html`<li class="${count === 0 ? 'none' : kind}"><b>${count}</b> ${count === 1 ? one : many}</li>`,
   )}</ul>`;
 }
 
-function rowsHtml(rows: readonly SummaryRow[]): Html {
+function table(kind: string, heads: readonly string[], rows: readonly Html[]): Html {
+  return html`<div class="wide"><table class="${kind}"><thead><tr>${heads.map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+<tbody>${rows}</tbody></table></div>`;
+}
+
+function generationsTable(generations: readonly GenerationLine[]): Html {
+  const rows = generations.map(
+    ({ id, savedAt, savedBy, hosts }) =>
+      html`<tr><th scope="row">${hostNamesHtml(hosts, MOST_NAMES)}</th><td><code>${id}</code></td><td>${savedAt}</td><td>${savedBy}</td></tr>
+`,
+  );
+  return table('generations', ['Hosts', 'Generation', 'Saved', 'By'], rows);
+}
+
+function rowsTable(rows: readonly SummaryRow[]): Html {
   const row = (one: SummaryRow): Html =>
-    html`<tr><th scope="row">${hostNamesHtml(one.hosts)}</th><td>${portsHtml(one.closes)}</td><td>${portsHtml(one.opens)}</td><td><ul class="plain">${alsoItems(one)}</ul></td></tr>
+    html`<tr><th scope="row">${hostNamesHtml(one.hosts, MOST_NAMES)}</th><td>${portsHtml(one.closes)}</td><td>${portsHtml(one.opens)}</td><td>${besidesText(one)}</td></tr>
 `;
-  return html`<h3>What changes for whom</h3><div class="wide"><table class="changes-table"><thead><tr><th scope="col">Hosts</th><th scope="col">Closes</th><th scope="col">Opens</th><th scope="col">Besides</th></tr></thead>
-<tbody>${rows.map(row)}</tbody></table></div>`;
+  return table('changes-table', ['Hosts', 'Closes or narrows', 'Opens or widens', 'Besides'], rows.map(row));
 }
 
 function portsHtml(lines: readonly PortsLine[]): Html {
+  const item = (line: PortsLine): Html => {
+    const why = line.why.length === 0 ? null : html` <span class="quiet why">${line.why.join('; ')}</span>`;
+    return html`<li><span class="turn ${line.turn}">${TURN_WORDS[line.turn]}</span> ${portsLineText(line, ALL)}${why}</li>`;
+  };
   return lines.length === 0
     ? html`<span class="quiet">nothing</span>`
-    : html`<ul class="plain">${lines.map(lineItem)}</ul>`;
+    : html`<ul class="plain">${lines.map(item)}</ul>`;
 }
 
-function lineItem(line: PortsLine): Html {
-  const { turn, ports, before, after, why } = line;
-  const because = why.length === 0 ? null : html` <span class="quiet why">${why.join('; ')}</span>`;
-  return html`<li><span class="turn ${turn}">${TURN_WORDS[turn]}</span> <code>${ports.join(', ')}</code> on ${sideText(line)}: ${before} → ${after}${because}</li>`;
+/** No port is left out. */
+const ALL = Number.MAX_SAFE_INTEGER;
+
+function boxes(items: readonly Html[]): Html {
+  return html`<ul class="plain boxes">${items}</ul>`;
 }
 
-function sideText({ interface: name, classes, family }: Pick<PortsLine, 'interface' | 'classes' | 'family'>): string {
-  const side = classes.length === 0 ? name : `${name} (${classes.join(', ')})`;
-  return family === null ? side : `${side}, ${family}`;
+function withoutItem({ kind, hosts, code, what, solve }: WithoutPlan): Html {
+  return html`<li><span class="badge">${kind}</span> <b>${namedHosts(hosts)}</b>: ${code === kind ? '' : `${code}: `}${what}${solve === '' ? null : html`<br><span class="quiet">${solve}</span>`}</li>`;
 }
 
-function alsoItems(row: SummaryRow): readonly Html[] {
-  const { interfaces, reloads, flowsCut, flowsOutlive, socketsFewer, counts, also } = row;
-  const texts = [
-    ...interfaces.map(moveText),
-    ...(reloads ? ['one reload'] : []),
-    ...(flowsCut === 0 ? [] : [`${counted(flowsCut, 'flow')} cut`]),
-    ...(flowsOutlive === 0 ? [] : [`${counted(flowsOutlive, 'flow')} no longer allowed`]),
-    ...(socketsFewer === 0 ? [] : [`${counted(socketsFewer, 'socket')} that fewer can reach`]),
-    ...also,
-    countsText(counts),
-  ];
-  return texts.map((text) => html`<li>${text}</li>`);
+function noteItem({ text, texts, hosts }: SummaryWarning, kind: string): Html {
+  const others = texts > 1 ? ` (and ${counted(texts - 1, 'more such text')})` : '';
+  return html`<li class="${kind}"><b>${namedHosts(hosts)}</b>: ${text}${others}</li>`;
 }
 
-function moveText({ interface: name, from, to }: InterfaceLine): string {
-  return `${name}: zone ${from === '' ? 'none' : from} → ${to === '' ? 'none' : to}`;
-}
-
-function withoutHtml(without: readonly WithoutPlan[]): Html {
-  const item = ({ kind, hosts, what, solve }: WithoutPlan): Html =>
-    html`<li><span class="badge">${kind}</span> <b>${hostNamesHtml(hosts)}</b>: ${what}${solve === '' ? null : html`<br><span class="quiet">${solve}</span>`}</li>`;
-  return html`<h3>Without a plan</h3><ul class="plain boxes">${without.map(item)}</ul>`;
-}
-
-function warningsHtml(warnings: readonly SummaryWarning[]): Html {
-  const item = ({ text, hosts }: SummaryWarning): Html =>
-    html`<li class="warn">${text} <span class="quiet">(${hostNamesHtml(hosts)})</span></li>`;
-  return html`<h3>Warnings</h3><ul class="plain boxes">${warnings.map(item)}</ul>`;
-}
-
-function verdictsHtml(verdicts: readonly Verdict[]): Html {
-  return html`<h3>Afterwards</h3><div class="verdicts">${verdicts.map(verdictHtml)}</div>`;
+function namedHosts(hosts: HostNames): Html {
+  return html`${hostNamesHtml(hosts, 2)}${hosts.count > 3 ? ` (${hosts.count} hosts)` : ''}`;
 }
 
 function verdictHtml({ hosts, opens, closes, trusted, ssh, warnings }: Verdict): Html {
-  const reached = (some: readonly VerdictPorts[], none: string): readonly Html[] =>
-    some.length === 0 ? [html`<dd class="quiet">${none}</dd>`] : some.map(reachedHtml);
-  const closing = closes.map(
-    (line) => html`<dd><code>${line.ports.join(', ')}</code> on ${sideText(line)}: ${line.before} → ${line.after}</dd>`,
-  );
-  return html`<article class="verdict"><h4>${hostNamesHtml(hosts)}</h4><dl>
-<dt>Opens to the internet</dt>${reached(opens, 'nothing')}
-<dt>Closes</dt>${closes.length === 0 ? html`<dd class="quiet">nothing</dd>` : closing}
-<dt>Trusted whole</dt>${reached(trusted, 'nobody')}
-<dt>SSH from</dt>${reached(ssh, 'nowhere')}
-${warnings.length === 0 ? null : html`<dt>Warnings</dt>${warnings.map((text) => html`<dd class="warn">${text}</dd>`)}`}</dl></article>
+  const line = (label: string, texts: readonly Html[]): Html | null =>
+    texts.length === 0 ? null : html`<dt>${label}</dt>${texts.map((text) => html`<dd>${text}</dd>`)}`;
+  const said = (texts: readonly string[]): readonly Html[] => texts.map((text) => html`${text}`);
+  const inside = trusted.filter(({ internet }) => !internet);
+  return html`<article class="verdict"><h4>${hostNamesHtml(hosts, MOST_NAMES)}</h4><dl>
+${line('Opens', opens.length === 0 ? [html`<span class="quiet">nothing to the internet</span>`] : byInterface(opens).map(reachedHtml))}
+${line('Closes', said(closes.map((one) => portsLineText(one, ALL))))}
+${line('Trusted', said(byInterface(inside).map(trustedText)))}
+${line('SSH', said(byInterface(ssh).map(sshText)))}
+${line('Warnings', said(warnings.length === 0 ? [] : [warnings.join(', ')]))}</dl></article>
 `;
 }
 
-function reachedHtml(one: VerdictPorts): Html {
-  const changed = one.changed ? html` <span class="turn opened">changed</span>` : null;
-  return html`<dd>${one.ports.length === 0 ? null : html`<code>${one.ports.join(', ')}</code> `}${sideText(one)}: ${one.from}${changed}</dd>`;
+function byInterface(lines: readonly VerdictPorts[]): readonly (readonly VerdictPorts[])[] {
+  return grouped(lines, placeText);
+}
+
+/** All ports open to anybody, and what the plan opens, must not be missed. */
+function reachedHtml(lines: readonly VerdictPorts[]): Html {
+  const kind = lines.some(isWholeForAnybody) ? 'alarm' : lines.some(({ changed }) => changed) ? 'news' : 'stays';
+  return html`<span class="${kind}">${reachedText(lines)}</span>`;
 }

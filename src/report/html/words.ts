@@ -1,5 +1,4 @@
 import type { Turn } from '../../plan/access-types.ts';
-import { comersText } from '../impact-view.ts';
 import type { HostNames } from '../summary/summary-types.ts';
 import { type Html, html } from './escape.ts';
 import type { AccessLine, GridCell } from './grid-view.ts';
@@ -14,15 +13,15 @@ export const TURN_WORDS: Readonly<Record<Turn, string>> = {
   changed: 'changed',
 };
 
-/** The word of a cell. An open port says whether anybody gets in or only some. */
-export function cellWord({ turn, anybody }: GridCell): string {
+/** The word of a cell. An open port says whether the internet reaches it, or only some. */
+export function cellWord({ turn, internet }: GridCell): string {
   if (turn !== 'same') return TURN_WORDS[turn];
-  return anybody ? 'open to anybody' : 'open to some';
+  return internet ? 'open to the internet' : 'open to some';
 }
 
 /** The class of a cell, for its colour and sign. */
-export function cellClass({ turn, anybody }: GridCell): string {
-  return turn === 'same' ? (anybody ? 'anybody' : 'some') : turn;
+export function cellClass({ turn, internet }: GridCell): string {
+  return turn === 'same' ? (internet ? 'internet' : 'some') : turn;
 }
 
 /** `eth0 (public), IPv6, 203.0.113.10`. */
@@ -31,20 +30,16 @@ export function whereText({ interface: name, classes, family, addresses }: Acces
   return [side, ...(family === null ? [] : [family]), ...addresses].join(', ');
 }
 
-/** `anybody → 192.0.2.0/24`; once where nothing changes. */
-export function whoText({ turn, before, after }: Pick<AccessLine, 'turn' | 'before' | 'after'>): string {
-  return turn === 'same' ? comersText(after) : `${comersText(before)} → ${comersText(after)}`;
-}
-
 /** Names of hosts, each on its own for readers of any direction of writing. */
 export function namesHtml(names: readonly string[], more = 0): Html {
   const shown = names.map((name, index) => html`${index === 0 ? '' : ', '}<bdi>${name}</bdi>`);
   return html`${shown}${more === 0 ? '' : ` and ${more} more`}`;
 }
 
-/** The hosts of a part of the summary. */
-export function hostNamesHtml({ shown, more }: HostNames): Html {
-  return namesHtml(shown, more);
+/** The hosts of a part of the summary. @param most names */
+export function hostNamesHtml({ shown, count }: HostNames, most: number): Html {
+  const few = count <= most + 1 ? shown : shown.slice(0, most);
+  return namesHtml(few, count - few.length);
 }
 
 /** `80, 443, 8442-8449/tcp; 5060/udp`, from labels in the order of the grid. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { planSchema } from '../../plan/plan-file.ts';
+import { reviewedPlanSchema } from '../../plan/plan-file.ts';
 import { EVENT_FORMAT } from './event-format.ts';
 import { hostFacts } from './facts-schema.ts';
 import { holder, runEnd, unfinishedRun } from './run-schema.ts';
@@ -124,7 +124,13 @@ const outcome = z
     z.object({ kind: z.literal('nothing-pending'), last: runEnd.nullable() }),
     z.object({ kind: z.literal('status'), lock: holder.nullable(), pending, last: runEnd.nullable() }),
     z.object({ kind: z.literal('history'), generations, pending }),
-    z.object({ kind: z.literal('rolled-back'), generation: text, hash: text, changed: z.boolean() }),
+    z.object({
+      kind: z.literal('rolled-back'),
+      generation: text.describe('the generation that is in force now'),
+      hash: text,
+      changed: z.boolean(),
+      saved: text.exactOptional().describe('the generation that was saved before'),
+    }),
     z.object({ kind: z.literal('reverted'), because: text, generation: text }),
     z.object({ kind: z.literal('refused'), failure }),
     z.object({ kind: z.literal('unreachable'), failure }),
@@ -145,7 +151,7 @@ const summarised = z.object({
   cut: cut.exactOptional(),
 });
 
-const plan = planSchema.meta({ id: 'plan', description: 'the plan of a host, with a format of its own' });
+const plan = reviewedPlanSchema.meta({ id: 'plan', description: 'the plan of a host, with a format of its own' });
 
 const leftOut = z
   .object({

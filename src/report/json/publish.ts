@@ -1,6 +1,6 @@
 import type { Failure } from '../../core/failure.ts';
 import type { FleetEvent, HostOutcome, RunSummary } from '../../fleet/events.ts';
-import type { HostPlan } from '../../plan/plan.ts';
+import type { ReviewedPlan } from '../../plan/plan.ts';
 import { changesOf, failureOf } from '../outcome-view.ts';
 import { asPublished } from './alike.ts';
 import { EVENT_FORMAT } from './event-format.ts';
@@ -75,10 +75,10 @@ export class Publisher {
     }
   }
 
-  #planOnce(event: PlannedWithoutPlan, plan: HostPlan): readonly PublishedEvent[] {
+  #planOnce(event: PlannedWithoutPlan, plan: ReviewedPlan): readonly PublishedEvent[] {
     if (this.#planned.has(event.host)) return [];
     this.#planned.add(event.host);
-    return [{ ...event, plan: asPublished<HostPlan, Published<'host-planned'>['plan']>(plan) }];
+    return [{ ...event, plan: asPublished<ReviewedPlan, Published<'host-planned'>['plan']>(plan) }];
   }
 }
 

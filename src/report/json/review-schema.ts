@@ -57,7 +57,7 @@ const changeCounts = { changes: count, add: count, change: count, remove: count 
 const summary = z
   .object({
     action: z.enum(['apply', 'rollback']),
-    generations: z.array(z.object({ id: text, savedAt: text, savedBy: text, hosts: hostNames })),
+    generations: z.array(z.object({ id: text, savedAt: text, savedBy: text, before: text, hosts: hostNames })),
     totals: z.object({
       hosts: count,
       changing: count,

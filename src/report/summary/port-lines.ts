@@ -78,7 +78,7 @@ class Side {
     this.#access = access;
     const { classes } = side;
     // Nothing shows that an interface without a class is safe.
-    this.internet = classes.length === 0 || classes.includes('public') || classes.includes('vip');
+    this.internet = facesInternet(classes);
     this.#both = hasBothFamilies(side);
     this.#rough = side.whole.some(({ before, after }) => before.who === 'these' || after.who === 'these');
     this.#stretches = stretchesOf(side);
@@ -234,4 +234,9 @@ function ordered<T extends PortsLine | VerdictPorts>(lines: readonly Keyed<T>[])
     return (value.internet ? 0 : 4) + single + ('changed' in value && !value.changed ? 1 : 0);
   };
   return [...lines].sort((a, b) => rank(a) - rank(b));
+}
+
+/** Whether the internet reaches an interface of these classes: public, a virtual address, or none. */
+export function facesInternet(classes: readonly string[]): boolean {
+  return classes.length === 0 || classes.includes('public') || classes.includes('vip');
 }

@@ -29,6 +29,8 @@ export interface GenerationLine {
   /** ISO 8601, UTC. */
   readonly savedAt: string;
   readonly savedBy: string;
+  /** What was done after it was saved: `apply portaswitch`. */
+  readonly before: string;
   readonly hosts: HostNames;
 }
 

@@ -49,10 +49,12 @@ function generationLines({ plans }: ReviewInput): readonly GenerationLine[] {
   const going = plans.flatMap((plan) =>
     plan.kind === 'rollback' ? [{ host: plan.host, generation: plan.generation }] : [],
   );
-  const groups = grouped(going, ({ generation: { id, savedAt, savedBy } }) => JSON.stringify([id, savedAt, savedBy]));
+  const groups = grouped(going, ({ generation: { id, savedAt, savedBy, before } }) =>
+    JSON.stringify([id, savedAt, savedBy, before]),
+  );
   return groups.map((members) => {
-    const { id, savedAt, savedBy } = members[0].generation;
-    return { id, savedAt, savedBy, hosts: hostNames(members.map(({ host }) => host)) };
+    const { id, savedAt, savedBy, before } = members[0].generation;
+    return { id, savedAt, savedBy, before, hosts: hostNames(members.map(({ host }) => host)) };
   });
 }
 

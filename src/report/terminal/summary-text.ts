@@ -14,8 +14,9 @@ import {
   totalsText,
   trustedText,
 } from '../summary/summary-words.ts';
-import { cutToWidth, padToWidth, wrapToWidth } from './layout.ts';
+import { cutToWidth as cutText, padToWidth, wrapToWidth } from './layout.ts';
 import type { Style } from './style.ts';
+import { EXTENTS, type Extent, MANY } from './summary-extents.ts';
 
 export interface SummaryTextOptions {
   readonly style: Style;
@@ -32,40 +33,13 @@ const LEAST_COLUMNS = 40;
 /** A screen. It is longer only because of what opens to the internet, which is never left out. */
 const SCREEN = 42;
 
-/** How much is said. Each is shorter than the one before. */
-interface Extent {
-  /** `full`: a line for each change of access; otherwise lines for a row at most, without its hosts where they are three. */
-  readonly row: 'full' | 'three' | 'two' | 'one';
-  readonly rows: number;
-  /**
-   * `five`: a line for each of five; `brief`: what opens to the internet, and one line for the rest; `opens`: hosts share a
-   * verdict if the internet reaches the same on them. What opens to the internet takes as many lines as it needs.
-   */
-  readonly verdict: 'full' | 'five' | 'brief' | 'opens';
-  readonly verdicts: number;
-  /** Warnings, and failures: at most so many, each in one line if it is few. */
-  readonly others: number;
-  readonly ports: number;
-}
-
-const MANY = Number.MAX_SAFE_INTEGER;
-const EXTENTS: readonly [Extent, ...Extent[]] = [
-  { row: 'full', rows: MANY, verdict: 'full', verdicts: MANY, others: MANY, ports: 12 },
-  { row: 'full', rows: MANY, verdict: 'full', verdicts: MANY, others: 5, ports: 6 },
-  { row: 'three', rows: MANY, verdict: 'five', verdicts: MANY, others: 5, ports: 6 },
-  { row: 'two', rows: MANY, verdict: 'five', verdicts: MANY, others: 4, ports: 6 },
-  { row: 'three', rows: MANY, verdict: 'brief', verdicts: 8, others: 4, ports: 6 },
-  { row: 'two', rows: 8, verdict: 'brief', verdicts: 8, others: 4, ports: 6 },
-  { row: 'one', rows: 8, verdict: 'brief', verdicts: 8, others: 3, ports: 6 },
-  { row: 'one', rows: 6, verdict: 'opens', verdicts: MANY, others: 3, ports: 6 },
-];
-
 /** The summary of a review on one screen: numbers, what changes for whom, failures, warnings, and what the hosts are like then. */
 export function summaryText(view: SummaryView, options: SummaryTextOptions): string {
   const columns = Math.max(LEAST_COLUMNS, Math.min(options.width ?? COLUMNS, COLUMNS));
+  const known = new Map<string, readonly string[]>();
   let lines: readonly string[] = [];
   for (const extent of EXTENTS) {
-    lines = new SummaryPrinter(view, options, columns, extent).lines();
+    lines = new SummaryPrinter(view, options, { columns, extent, known }).lines();
     if (lines.length <= SCREEN) break;
   }
   return `${lines.join('\n')}\n`;
@@ -82,14 +56,24 @@ export function totalsLines(
   return `${wrapToWidth(text, columns).map(style.bold).join('\n')}\n`;
 }
 
+/** Where a summary is printed, and how much of it. */
+interface Room {
+  readonly columns: number;
+  readonly extent: Extent;
+  /** Texts that were wrapped before: the same ones are tried in several extents. */
+  readonly known: Map<string, readonly string[]>;
+}
+
 class SummaryPrinter {
+  readonly #known: Map<string, readonly string[]>;
   readonly #view: SummaryView;
   readonly #style: Style;
   readonly #details: string | null;
   readonly #columns: number;
   readonly #extent: Extent;
 
-  constructor(view: SummaryView, { style, details }: SummaryTextOptions, columns: number, extent: Extent) {
+  constructor(view: SummaryView, { style, details }: SummaryTextOptions, { columns, extent, known }: Room) {
+    this.#known = known;
     this.#view = view;
     this.#style = style;
     this.#details = details;
@@ -118,8 +102,8 @@ class SummaryPrinter {
     const lines = generations
       .slice(0, most)
       .map(
-        ({ id, savedAt, savedBy, hosts }) =>
-          `rollback to generation ${id}, saved ${savedAt} by ${savedBy}: ${namesText(hosts, 2)}`,
+        ({ id, savedAt, savedBy, before, hosts }) =>
+          `rollback to generation ${id}, saved ${savedAt} by ${savedBy} before "${before}": ${namesText(hosts, 2)}`,
       );
     return [
       ...lines.flatMap((line) => this.#wrapped('', line, 2)),
@@ -375,7 +359,9 @@ class SummaryPrinter {
     paint: (text: string) => string = (same) => same,
   ): readonly string[] {
     const room = this.#columns - Math.max(indent, stringWidth(label));
-    const lines = wrapToWidth(text, Math.max(20, room));
+    const key = `${room} ${text}`;
+    const lines = this.#known.get(key) ?? wrapToWidth(text, Math.max(20, room));
+    this.#known.set(key, lines);
     return lines.map((line, at) => (at === 0 ? `${label}${paint(line)}` : `${' '.repeat(indent)}${paint(line)}`));
   }
 }
@@ -387,4 +373,10 @@ const MOST_KINDS = 8;
 
 function openings({ opens }: Verdict): string {
   return opens.length === 0 ? 'nothing to the internet' : reachedText(opens);
+}
+
+/** Cuts a text to a line. What is far beyond its end is not measured: it may be megabytes. */
+function cutToWidth(text: string, columns: number): string {
+  const most = columns * 8;
+  return cutText(text.length > most ? `${text.slice(0, most)}…` : text, columns);
 }

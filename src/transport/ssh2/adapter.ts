@@ -78,7 +78,7 @@ export class NodeSshTransport implements Transport {
     const login = await this.#logIn(goal, opened.carrier, ready, remainingMs, signal);
     if (login.kind !== 'ready') return login;
     const notes = [...opened.notes, ...login.notes];
-    const connection = new SshConnection(target, this.#accounts.of(target), login.client, opened.carrier, notes);
+    const connection = new SshConnection(target, this.#accounts.of(target), login, opened.carrier, notes);
     return { kind: 'connected', connection, connectMs: performance.now() - startedAt };
   }
 

@@ -1,6 +1,6 @@
 import type { SharedFault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { ConnectFailure, ConnectFault, Route, SshEndpoint } from '../connection.ts';
+import type { ConnectFailure, ConnectFault, HostKey, Route, SshEndpoint } from '../connection.ts';
 import {
   decideHostKey,
   fingerprint,
@@ -19,7 +19,14 @@ export interface HostKeyCheck {
   /** Signature algorithms to ask the server for, most wanted first. */
   readonly algorithms: readonly string[];
   /** Checks the key in wire format; records a new one if the target allows it. Never throws. */
-  verify(key: Buffer): Promise<{ readonly kind: 'accepted'; readonly note: string | null } | ConnectFailure>;
+  verify(key: Buffer): Promise<AcceptedKey | ConnectFailure>;
+}
+
+/** A key that may be trusted. */
+interface AcceptedKey {
+  readonly kind: 'accepted';
+  readonly key: HostKey;
+  readonly note: string | null;
 }
 
 /** A server whose key is checked: a host, or a jump host (whose name is its address). */
@@ -54,7 +61,7 @@ interface Check {
 async function verify(
   { target, store, files, known, names }: Check,
   key: Buffer,
-): Promise<{ kind: 'accepted'; note: string | null } | ConnectFailure> {
+): Promise<AcceptedKey | ConnectFailure> {
   let decision: HostKeyDecision | KnownHostsFileFailure = decideHostKey(known, names, key);
   let note: string | null = null;
   if (decision.kind === 'unknown' && target.acceptNewHostKeys) {
@@ -67,7 +74,7 @@ async function verify(
   const shown = { keyType: terminalLine(wireKeyType(key), 60), fingerprint: fingerprint(key) };
   switch (decision.kind) {
     case 'known':
-      return { kind: 'accepted', note };
+      return { kind: 'accepted', key: { type: shown.keyType, fingerprint: shown.fingerprint }, note };
     case 'unknown':
       return { kind: 'host-key-unknown', ...shown, ...unknownText(target, files, known, names, shown) };
     case 'changed': {

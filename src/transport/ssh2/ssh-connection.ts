@@ -1,11 +1,12 @@
 import type { Client, ClientChannel } from 'ssh2';
 import type { Fault } from '../../core/failure.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { CommandOutcome, Connection, RemoteCommand, Target } from '../connection.ts';
+import type { CommandOutcome, Connection, HostKey, RemoteCommand, Target } from '../connection.ts';
 import type { Account } from '../program/account.ts';
 import { type ProcessEvents, type ProcessHandle, runProgram } from '../program/program-session.ts';
 import type { Carrier } from './carrier.ts';
 import { where } from './login-words.ts';
+import type { LoggedIn } from './ssh-login.ts';
 
 const CLOSE_TIMEOUT_MS = 500;
 
@@ -15,6 +16,7 @@ const CLOSE_TIMEOUT_MS = 500;
  */
 export class SshConnection implements Connection {
   readonly target: Target;
+  readonly hostKey: HostKey | null;
   readonly endpoints: Connection['endpoints'];
   readonly notes: readonly string[];
   readonly #account: Account;
@@ -23,8 +25,10 @@ export class SshConnection implements Connection {
   #lostBecause: string | null = null;
   #closed: Promise<void> | null = null;
 
-  constructor(target: Target, account: Account, client: Client, carrier: Carrier, notes: readonly string[]) {
+  constructor(target: Target, account: Account, login: LoggedIn, carrier: Carrier, notes: readonly string[]) {
+    const { client, hostKey } = login;
     this.target = target;
+    this.hostKey = hostKey;
     this.#account = account;
     this.notes = notes;
     this.#client = client;

@@ -3,7 +3,7 @@ import type { AuthHandlerMiddleware, Client, ServerHostKeyAlgorithm } from 'ssh2
 import type { Fault } from '../../core/failure.ts';
 import { redacted } from '../../core/secret.ts';
 import { terminalLine } from '../../core/terminal-text.ts';
-import type { ConnectFailure, ConnectFault } from '../connection.ts';
+import type { ConnectFailure, ConnectFault, HostKey } from '../connection.ts';
 import type { AnswerQuestion } from '../logins.ts';
 import { AuthSequence } from './auth-sequence.ts';
 import type { Carrier } from './carrier.ts';
@@ -30,6 +30,7 @@ export interface LoginMeans {
 export interface LoggedIn {
   readonly kind: 'ready';
   readonly client: Client;
+  readonly hostKey: HostKey | null;
   readonly notes: readonly string[];
 }
 
@@ -47,7 +48,8 @@ export class SshLogin {
   #remainingMs = 0;
   #since = 0;
   #timer: NodeJS.Timeout | null = null;
-  #hostKeyAccepted = false;
+  /** The server's key, once it was checked. */
+  #hostKey: HostKey | null = null;
   #authenticating = false;
   #preamble = '';
 
@@ -108,7 +110,7 @@ export class SshLogin {
     try {
       if (signal?.aborted) onAbort();
       await Promise.race([connecting, givenUp]);
-      return { kind: 'ready', client, notes: this.#notes };
+      return { kind: 'ready', client, hostKey: this.#hostKey, notes: this.#notes };
     } catch (error) {
       client.end();
       carrier.stream.destroy();
@@ -187,7 +189,7 @@ export class SshLogin {
       this.#verdict ??= verdict;
       return false;
     }
-    this.#hostKeyAccepted = true;
+    this.#hostKey = verdict.key;
     if (verdict.note !== null) this.#notes.push(verdict.note);
     return true;
   }
@@ -219,7 +221,7 @@ export class SshLogin {
     if (this.#authenticating && level !== 'client-timeout' && level !== 'client-socket') {
       return refusal(goal, this.#sequence, this.#means.plan.notes, level, said);
     }
-    if (level === 'handshake' || (level === 'protocol' && !this.#hostKeyAccepted)) return noCommonGround(goal, said);
+    if (level === 'handshake' || (level === 'protocol' && this.#hostKey === null)) return noCommonGround(goal, said);
     return brokeOff(goal, (await this.#means.carrier.lastWords()) ?? said);
   }
 }

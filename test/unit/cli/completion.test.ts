@@ -72,7 +72,10 @@ describe('what may stand at the cursor', () => {
       ['radius', 'replica-db'],
     ],
     [['matrix', 'portaswitch', '--role', 'radius', '--role', 'r'], ['replica-db']],
-    [['schema', 'p'], ['playbook']],
+    [
+      ['schema', 'p'],
+      ['plan', 'playbook'],
+    ],
     [['init', '--host', 'web/web1=192.0.2.1', '--role', 'w'], ['web1=']],
     [['init', '--from', HOSTS, '--role', 'bil'], ['bill1=']],
     [['init', '--playbook', 'img-gcems', '--role', 'gw1=g'], ['gw1=gcems']],

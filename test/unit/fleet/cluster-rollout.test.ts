@@ -320,10 +320,35 @@ describe('putting back', () => {
     expect(met).toEqual([]);
   });
 
-  it.each([
-    { kind: 'rollback', generation: null },
-    { kind: 'confirm', verdict: 'revert' },
-  ] as const)(
+  it('by hand goes in batches like an apply', async () => {
+    const review = async (): Promise<boolean> => true;
+    const { ends, operations } = await run(hosts('keep-good'), {}, { kind: 'rollback', generation: null, review });
+    expect(Object.values(ends)).toEqual(Array(4).fill('rolled-back'));
+    // Planning waits for nobody; only what changes hosts spares the cluster.
+    expect(operations.begun).toHaveLength(4);
+    expect([operations.applied.slice(0, 2), operations.applied.slice(2)]).toEqual([
+      ['sip1', 'web1'],
+      ['sip2', 'sip3'],
+    ]);
+  });
+
+  it('by hand returns the batches before one that fails, each to the state that its rollback saved', async () => {
+    const review = async (): Promise<boolean> => true;
+    const command: FleetCommand = { kind: 'rollback', generation: 'g1', review };
+    const script: Script = { apply: async (host) => (host === 'sip2' ? failed : null) };
+    const { ends, operations } = await run(hosts('revert-run'), script, command);
+    expect(operations.decided.filter((line) => line.startsWith('rollback')).sort()).toEqual([
+      'rollback sip1 to before-sip1',
+      'rollback web1 to before-web1',
+    ]);
+    expect(ends).toMatchObject({
+      sip1: expect.stringMatching(/^reverted: sip2 failed/),
+      web1: expect.stringMatching(/^reverted: sip2 failed/),
+      sip2: 'failed',
+    });
+  });
+
+  it.each([{ kind: 'confirm', verdict: 'revert' }] as const)(
     'by hand ($kind) takes the members of a cluster one after the other, and all others at once',
     async (command) => {
       const all = hosts('keep-good');

@@ -49,7 +49,7 @@ it('a generation that no generation is called is not even asked for', async () =
   const behaviour: Behaviour = {
     answer: ({ operation }) => (operation === 'history' ? JSON.stringify(history) : undefined),
   };
-  const { outcome, asked } = await ran(behaviour, { kind: 'rollback', generation: '../../../etc' });
+  const { outcome, asked } = await ran(behaviour, { kind: 'rollback', generation: '../../../etc', review: null });
   expect(outcome).toMatchObject({ kind: 'refused', failure: { code: 'no-generation' } });
   expect(asked).toEqual(['history']);
 });

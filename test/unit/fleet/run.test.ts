@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HostOutcome } from '../../../src/fleet/events.ts';
-import { type FleetCommand, runFleet } from '../../../src/fleet/run.ts';
+import { type FleetCommand, type Review, runFleet } from '../../../src/fleet/run.ts';
+import type { ReviewedPlan } from '../../../src/plan/plan.ts';
 import {
   contextOf,
   EventLog,
@@ -8,6 +9,7 @@ import {
   jobsOf,
   names,
   playOf,
+  rollbackPlanOf,
   ScriptedOperations,
   tick,
   unreachable,
@@ -89,17 +91,30 @@ describe('a run over hosts', () => {
     expect(operations.applied).toEqual([]);
   });
 
-  it('hands the generation to a rollback', async () => {
-    const summary = await runFleet(
-      { kind: 'rollback', generation: 'g7' },
-      contextOf(jobsOf(['a'])),
-      new ScriptedOperations(),
-      {
-        forks: 1,
-        emit: () => {},
-      },
-    );
-    expect(summary.outcomes.get('a')).toMatchObject({ kind: 'rolled-back', generation: 'g7' });
+  it('plans a rollback to the given generation, and makes it once it was reviewed', async () => {
+    const operations = new ScriptedOperations();
+    const shown: ReviewedPlan[] = [];
+    const review: Review = async ({ plans }) => {
+      expect(operations.applied).toEqual([]);
+      shown.push(...plans);
+      return true;
+    };
+    const command: FleetCommand = { kind: 'rollback', generation: 'g7', review };
+    const summary = await runFleet(command, contextOf(jobsOf(['a', 'b'])), operations, { forks: 1, emit: () => {} });
+    expect(operations.planned).toEqual(['a to g7', 'b to g7']);
+    expect(shown).toEqual([rollbackPlanOf('a', 'g7'), rollbackPlanOf('b', 'g7')]);
+    expect(summary.outcomes.get('a')).toMatchObject({ kind: 'rolled-back', generation: 'g7', saved: 'before-a' });
+  });
+
+  it.each([
+    ['that is not confirmed', async () => false, 'skipped'],
+    ['that is only planned', null, 'planned'],
+  ] as const)('changes nothing for a rollback %s', async (_what, review, kind) => {
+    const operations = new ScriptedOperations();
+    const command: FleetCommand = { kind: 'rollback', generation: null, review };
+    const summary = await runFleet(command, contextOf(jobsOf(['a'])), operations, { forks: 1, emit: () => {} });
+    expect(summary.outcomes.get('a')?.kind).toBe(kind);
+    expect([operations.applied, operations.discarded]).toEqual([[], ['a']]);
   });
 
   it('finishes the hosts when a report breaks, and only then throws what it threw', async () => {

@@ -4,11 +4,14 @@ import type { FlowFacts, FlowKind, SocketFacts } from '../../../src/facts/facts.
 import type { Comers } from '../../../src/firewalld/filter/comers.ts';
 import { filterOf } from '../../../src/firewalld/filter/dispatch.ts';
 import type { Dispatch } from '../../../src/firewalld/stock.ts';
-import { reloadHoldMs, ruleCount } from '../../../src/plan/impact/disruption.ts';
+import { holdMs, reloadHoldMs, ruleCount } from '../../../src/plan/impact/disruption.ts';
 import { impactOf } from '../../../src/plan/impact/impact.ts';
 import { ReachPair } from '../../../src/plan/impact/reach-pair.ts';
 import type { Impact, SocketImpact } from '../../../src/plan/impact-types.ts';
+import type { Rehearsal } from '../../../src/plan/rehearsal.ts';
 import { INTERFACES, layer } from './helpers/proof-case.ts';
+
+const NO_RULES = { nft: '{"nftables": []}', save4: '', save6: '', ipsets: '' };
 
 interface Given {
   /** Zone → its XML, now and after the plan. */
@@ -334,6 +337,32 @@ describe('the time for which a reload holds up new flows', () => {
   it('grows with the rules, by version', () => {
     expect(reloadHoldMs('1.3.3', 0)).toBe(80);
     expect(['0.9.3', '1.3.3', '2.3.1'].map((version) => reloadHoldMs(version, 500))).toEqual([760, 430, 1000]);
+  });
+
+  it('is the estimate if the rehearsal took less than a second, and else what it took, in whole seconds', () => {
+    const state = (seconds: number): Rehearsal => ({
+      kind: 'rehearsed',
+      now: NO_RULES,
+      ways: [],
+      states: [
+        {
+          name: 'reload',
+          loads: true,
+          seconds,
+          modules: [],
+          lost: [],
+          said: [],
+          failed: [],
+          rules: NO_RULES,
+          packets: [],
+        },
+      ],
+    });
+    expect([0.12, 0.48, 0.99].map((seconds) => holdMs(state(seconds), 'reload', 80))).toEqual([80, 80, 80]);
+    expect(holdMs(state(0.9), 'reload', 4000)).toBe(990);
+    expect([1, 1.01, 2.4].map((seconds) => holdMs(state(seconds), 'reload', 80))).toEqual([1000, 2000, 3000]);
+    expect(holdMs({ kind: 'not-rehearsed', 'reload', why: 'no namespaces' }, 1200)).toBe(1200);
+    expect(holdMs(null, 'reload', 80)).toBe(80);
   });
 
   it('counts what zones in use make rules of', () => {

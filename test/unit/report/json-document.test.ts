@@ -6,8 +6,8 @@ import { publishedReview } from '../../../src/report/json/review-schema.ts';
 import { reviewOf } from '../../../src/report/review.ts';
 import type { ReviewInput } from '../../../src/report/review-input.ts';
 import { REVIEW_SCHEMA } from '../../helpers/review-schema.ts';
+import { planOf, refusedHost, reviewInput, rollbackOf, smallFleet, webAccess } from './helpers/fleets.ts';
 import { HOSTILE } from './helpers/many-hosts.ts';
-import { planOf, refusedHost, reviewInput, rollbackOf, smallFleet, webAccess } from './helpers/reviews.ts';
 
 const documentOf = (input: ReviewInput): string => reviewDocument(reviewOf(input, 'short'));
 

@@ -9,8 +9,8 @@ import { junitLint } from '../../../src/report/junit/junit-lint.ts';
 import { junitReview } from '../../../src/report/junit/junit-review.ts';
 import { junitXml } from '../../../src/report/junit/junit-xml.ts';
 import { reviewOf } from '../../../src/report/review.ts';
+import { refusedHost, reviewInput, smallFleet } from './helpers/fleets.ts';
 import { HOSTILE } from './helpers/many-hosts.ts';
-import { refusedHost, reviewInput, smallFleet } from './helpers/reviews.ts';
 
 const XSD = path.join(import.meta.dirname, '../../fixtures/report/junit.xsd');
 

@@ -107,7 +107,7 @@ describe('the live view', () => {
     });
     const command: FleetCommand = {
       kind: 'apply',
-      review: async (plans) => {
+      review: async ({ plans }) => {
         await report.rest();
         expect(screen.lines.at(-1)).toBe('');
         expect(plans).toHaveLength(count);

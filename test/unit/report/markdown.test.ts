@@ -5,10 +5,10 @@ import { code, fenced, prose } from '../../../src/report/markdown/escape.ts';
 import { MOST_CHARACTERS, markdownReview } from '../../../src/report/markdown/markdown-review.ts';
 import { reviewOf } from '../../../src/report/review.ts';
 import type { ReviewInput } from '../../../src/report/review-input.ts';
+import { planOf, refusedHost, reviewInput, rollbackOf, smallFleet, webAccess } from './helpers/fleets.ts';
 import { HOSTILE, manyHosts } from './helpers/many-hosts.ts';
 import { blocksOf, entitiesRead, withoutOurMarkup } from './helpers/markdown-text.ts';
 import { DRIFT } from './helpers/plans.ts';
-import { planOf, refusedHost, reviewInput, rollbackOf, smallFleet, webAccess } from './helpers/reviews.ts';
 
 const markdown = (input: ReviewInput): string => markdownReview(reviewOf(input, 'short'));
 

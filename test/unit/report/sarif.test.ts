@@ -5,9 +5,9 @@ import { reviewOf } from '../../../src/report/review.ts';
 import type { ReviewInput } from '../../../src/report/review-input.ts';
 import { sarifLint } from '../../../src/report/sarif/sarif-lint.ts';
 import { sarifReview } from '../../../src/report/sarif/sarif-review.ts';
+import { access, planOf, refusedHost, reviewInput, smallFleet } from './helpers/fleets.ts';
 import { HOSTILE } from './helpers/many-hosts.ts';
 import { DRIFT } from './helpers/plans.ts';
-import { access, planOf, refusedHost, reviewInput, smallFleet } from './helpers/reviews.ts';
 import { SARIF } from './helpers/sarif-schema.ts';
 
 const logOf = (input: ReviewInput) => SARIF.parse(JSON.parse(sarifReview(reviewOf(input, 'short'))));

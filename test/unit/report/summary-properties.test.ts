@@ -9,7 +9,7 @@ import { summaryView } from '../../../src/report/summary/summary-view.ts';
 import { reachedText } from '../../../src/report/summary/summary-words.ts';
 import { PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { summaryText } from '../../../src/report/terminal/summary-text.ts';
-import { ANYBODY, both, NOBODY, planOf, refusedHost, reviewInput, row, side, these, whole } from './helpers/reviews.ts';
+import { ANYBODY, both, NOBODY, planOf, refusedHost, reviewInput, row, side, these, whole } from './helpers/fleets.ts';
 
 const COLUMNS = 100;
 const OPTIONS = { style: PLAIN_STYLE, width: COLUMNS, details: 'portfw plan inventory.yaml --details' };
@@ -71,7 +71,7 @@ const coveredBy = (ports: readonly string[], row: AccessRow): boolean => {
 
 const flat = (text: string): string => text.replaceAll(/\s+/g, ' ');
 
-describe('the summary of any access', () => {
+describe('the summary of any access', { timeout: 30_000 }, () => {
   it('has all that the internet reaches, in its verdicts', () => {
     fc.assert(
       fc.property(fleets, (input) => {

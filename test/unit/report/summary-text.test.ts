@@ -1,9 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { ReviewInput } from '../../../src/report/review-input.ts';
 import { summaryView } from '../../../src/report/summary/summary-view.ts';
 import { createStyle, PLAIN_STYLE } from '../../../src/report/terminal/style.ts';
 import { summaryText, totalsLines } from '../../../src/report/terminal/summary-text.ts';
-import { FIRST_APPLY } from './helpers/plans.ts';
 import {
   ANYBODY,
   access,
@@ -21,7 +21,8 @@ import {
   these,
   webAccess,
   whole,
-} from './helpers/reviews.ts';
+} from './helpers/fleets.ts';
+import { FIRST_APPLY } from './helpers/plans.ts';
 
 const GOLDEN = '../../fixtures/report';
 const OPTIONS = { style: PLAIN_STYLE, width: null, details: 'portfw plan inventory.yaml --details' };
@@ -105,6 +106,14 @@ describe('the summary of a review', () => {
     ],
   ] satisfies readonly (readonly [string, ReviewInput])[])('%s', async (name, input) => {
     await expect(textOf(input)).toMatchFileSnapshot(`${GOLDEN}/summary-${name}.txt`);
+  });
+
+  it('is in the documentation as it is', async () => {
+    const page = await readFile('docs/plan-and-apply.md', 'utf8');
+    const example = textOf(smallFleet())
+      .trimEnd()
+      .replaceAll(/^(?=.)/gm, '    ');
+    expect(page).toContain(`\n\n${example}\n\n`);
   });
 
   it('has colours for signs and for what opens, and the same text with them', () => {

@@ -1,4 +1,3 @@
-'use strict';
 // The page is complete without this script. It adds the filters, the box that says why, and the keys of the grid.
 // All texts go into the page as text, never as markup.
 (() => {
@@ -35,7 +34,7 @@
     if (last.includes('.')) {
       const v4 = readAddress(last);
       if (v4 === null) return null;
-      words = text.slice(0, -last.length) + `${(v4.value >> 16n).toString(16)}:${(v4.value & 0xffffn).toString(16)}`;
+      words = `${text.slice(0, -last.length)}${(v4.value >> 16n).toString(16)}:${(v4.value & 0xffffn).toString(16)}`;
     }
     const halves = words.split('::');
     if (halves.length > 2) return null;
@@ -96,10 +95,18 @@
   /** Which columns a filter of ports keeps; null keeps all. A column of all ports has those asked for too. */
   function columnsFor(text) {
     if (text === '') return null;
-    const wanted = text.split(/[\s,;]+/).filter((part) => part !== '').map(readPorts);
+    const wanted = text
+      .split(/[\s,;]+/)
+      .filter((part) => part !== '')
+      .map(readPorts);
     if (wanted.includes(null)) return undefined;
     return data.columns.map(([protocol, first, last]) =>
-      wanted.some((one) => (protocol === 'all' || one.protocol === null || one.protocol === protocol) && one.first <= last && first <= one.last),
+      wanted.some(
+        (one) =>
+          (protocol === 'all' || one.protocol === null || one.protocol === protocol) &&
+          one.first <= last &&
+          first <= one.last,
+      ),
     );
   }
 
@@ -108,8 +115,9 @@
     if (direction === '' && text === '') return null;
     const peer = text === '' ? null : readNetwork(text);
     const words = text.toLowerCase();
-    const reached = data.comers.map((comers) =>
-      text === '' || (peer === null ? data.texts[comers[3]].toLowerCase().includes(words) : holds(comers, peer)),
+    const reached = data.comers.map(
+      (comers) =>
+        text === '' || (peer === null ? data.texts[comers[3]].toLowerCase().includes(words) : holds(comers, peer)),
     );
     return data.cells.map((lines) =>
       lines.some(([turn, , before, after, , , bits]) => {
@@ -122,7 +130,15 @@
 
   const rows = [...table.tBodies[0].rows].map((element, index) => {
     const [hosts, cells] = data.rows[index];
-    return { element, hosts, cells, hidden: false, state: new Uint8Array(cells.length), named: hosts[0], of: hosts.length };
+    return {
+      element,
+      hosts,
+      cells,
+      hidden: false,
+      state: new Uint8Array(cells.length),
+      named: hosts[0],
+      of: hosts.length,
+    };
   });
   const names = data.hosts.map(([name]) => name.toLowerCase());
   const plans = data.plans.map((hosts, index) => ({
@@ -135,7 +151,10 @@
   let cellWanted = null;
 
   function hostsFor(fields) {
-    const terms = fields.host.toLowerCase().split(/\s+/).filter((term) => term !== '');
+    const terms = fields.host
+      .toLowerCase()
+      .split(/\s+/)
+      .filter((term) => term !== '');
     const group = data.texts.indexOf(fields.group);
     const role = data.texts.indexOf(fields.role);
     return data.hosts.map(
@@ -298,7 +317,15 @@
   }
 
   function hostLines({ hosts }) {
-    const lines = [element('p', hosts.slice(0, MOST_NAMES).map((host) => data.hosts[host][0]).join(', '))];
+    const lines = [
+      element(
+        'p',
+        hosts
+          .slice(0, MOST_NAMES)
+          .map((host) => data.hosts[host][0])
+          .join(', '),
+      ),
+    ];
     if (hosts.length > MOST_NAMES) lines.push(element('p', `and ${hosts.length - MOST_NAMES} more`, 'quiet'));
     const told = (what, part) => {
       const found = [...new Set(hosts.flatMap((host) => data.hosts[host][part]))].map((at) => data.texts[at]);

@@ -6,7 +6,7 @@ import type { FleetContext } from '../../../../src/fleet/run.ts';
 import type { BatchSize, OnFailure, Play } from '../../../../src/matrix/matrix.ts';
 import { NO_ACCESS } from '../../../../src/plan/access-types.ts';
 import { NO_IMPACT } from '../../../../src/plan/impact-types.ts';
-import { type HostPlan, PLAN_FORMAT, type PlannedState } from '../../../../src/plan/plan.ts';
+import { type HostPlan, PLAN_FORMAT, type PlannedState, type RollbackPlan } from '../../../../src/plan/plan.ts';
 import type { RoleCluster } from '../../../../src/settings/clusters.ts';
 import type { HostSettings } from '../../../../src/settings/settings-types.ts';
 
@@ -95,6 +95,30 @@ export function planOf(host: string, changes = 1): HostPlan {
   };
 }
 
+export function rollbackPlanOf(host: string, id = 'g1'): RollbackPlan {
+  const { changes, disruption, impact, access, notes, nothingBecause } = planOf(host);
+  const generation = {
+    id,
+    savedAt: '2026-01-30T10:00:00Z',
+    savedBy: 'op@desk',
+    before: 'apply',
+    permanentHash: 'hash',
+  };
+  return {
+    kind: 'rollback',
+    format: PLAN_FORMAT,
+    host,
+    observedHash: 'observed',
+    generation,
+    changes,
+    disruption,
+    impact,
+    access,
+    notes,
+    nothingBecause,
+  };
+}
+
 export const unreachable: HostOutcome = {
   kind: 'unreachable',
   failure: { code: 'no-route', what: 'no route', details: [], solve: 'plug it in' },
@@ -131,6 +155,8 @@ export class ScriptedOperations implements HostOperations {
   readonly begun: string[] = [];
   readonly applied: string[] = [];
   readonly discarded: string[] = [];
+  /** `HOST to GENERATION` of each rollback that was planned. */
+  readonly planned: string[] = [];
   /** `keep HOST`, `revert HOST: WHY`, `rollback HOST to GENERATION`, in order. */
   readonly decided: string[] = [];
   active = 0;
@@ -166,6 +192,7 @@ export class ScriptedOperations implements HostOperations {
       return {
         kind: 'pending',
         plan,
+        roles,
         apply: () =>
           this.#busy(async () => {
             this.applied.push(host);
@@ -229,12 +256,35 @@ export class ScriptedOperations implements HostOperations {
     return (await this.#script.confirm?.(job.host)) ?? none;
   }
 
-  async rollback(job: HostJob, context: RunContext, generation: string | null): Promise<HostOutcome> {
+  async planRollback(job: HostJob, context: RunContext, generation: string | null): Promise<PlannedHost> {
+    this.planned.push(`${job.host} to ${generation}`);
+    const planned = await this.plan(job, context);
+    if (planned.kind === 'finished') return planned;
+    const plan = rollbackPlanOf(job.host, generation ?? 'newest');
+    const { apply } = planned;
+    return {
+      ...planned,
+      plan,
+      apply: async () => {
+        const applied = await apply();
+        if (applied.kind !== 'proved') return applied;
+        const keep = async (): Promise<HostOutcome> => {
+          const kept = await applied.keep();
+          const { id } = plan.generation;
+          const rolledBack = { kind: 'rolled-back', generation: id, hash: 'hash', changed: true } as const;
+          return kept.kind === 'changed' ? { ...rolledBack, saved: kept.generation } : kept;
+        };
+        return { ...applied, keep };
+      },
+    };
+  }
+
+  async rollback(job: HostJob, context: RunContext, generation: string): Promise<HostOutcome> {
     await this.facts(job, context);
     this.decided.push(`rollback ${job.host} to ${generation}`);
     const outcome = (await this.#script.rollback?.(job.host, context)) ?? null;
     if (outcome !== null) return outcome;
-    return { kind: 'rolled-back', generation: generation ?? 'newest', hash: 'hash', changed: true };
+    return { kind: 'rolled-back', generation, hash: 'hash', changed: true };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { ReviewInput } from '../../../../src/report/review-input.ts';
-import { ANYBODY, access, both, NOBODY, planOf, refusedHost, reviewInput, side, these, whole } from './reviews.ts';
+import { ANYBODY, access, both, NOBODY, planOf, refusedHost, reviewInput, side, these, whole } from './fleets.ts';
 
 /** A fleet in which no two hosts are alike: other ports, other people, other warnings, other failures. */
 export function manyHosts(count: number): ReviewInput {

@@ -94,7 +94,19 @@ describe('the grid of a review', () => {
     };
     const grid = gridOf(input([open]));
     expect(grid.columns.map(({ label }) => label)).toEqual(['all ports']);
-    expect(grid.cells).toMatchObject([{ turn: 'opened', anybody: true }]);
+    expect(grid.cells).toMatchObject([{ turn: 'opened', internet: true }]);
+  });
+
+  it('says of the internet only what the internet reaches', () => {
+    const inside: AccessSide = { ...side([row('80', 'same', ANYBODY, ANYBODY)], 'eth1'), classes: ['private'] };
+    const some = side([row('22', 'narrowed', ANYBODY, OFFICE), row('443', 'same', ANYBODY, ANYBODY)]);
+    const grid = gridOf(input([inside, some]));
+    const cell = (at: number) => grid.cells[grid.rows[0]!.cells[at]!]!.internet;
+    expect(grid.columns.map(({ label }, at) => [label, cell(at)])).toEqual([
+      ['22/tcp', false],
+      ['80/tcp', false],
+      ['443/tcp', true],
+    ]);
   });
 
   it('keeps every access of every host, in its cells and in its lines', () => {

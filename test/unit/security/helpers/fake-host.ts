@@ -66,6 +66,7 @@ export class FakeHost {
   #connection(target: Target): Connection {
     return {
       target,
+      hostKey: null,
       endpoints: null,
       notes: [],
       run: (command) => runProgram(this.#start(target.become), this.#accounts.of(target), command),

@@ -1,0 +1,110 @@
+import { describeChange } from '../plan/change-words.ts';
+import type { Change, ReviewedPlan } from '../plan/plan.ts';
+import { canonical, type HostIdentity, type HostLook, type SavedHostPlan, type SavedInput } from './saved-plan.ts';
+
+/** Lines of one part of a diff that are shown; the others are counted. */
+const MOST_LINES = 20;
+
+/** What differs between a saved plan and the host as it is now, in lines that people read; none if nothing does. */
+export function driftOf(saved: SavedHostPlan, now: HostLook, plan: ReviewedPlan | null): readonly string[] {
+  const observed = saved.plan.observedHash === plan?.observedHash ? [] : seenDrift(saved.seen, now.seen);
+  return [
+    ...identityDrift(saved.identity, now.identity),
+    ...(saved.firewalld === now.firewalld
+      ? []
+      : [`firewalld: ${saved.firewalld ?? 'not installed'} → ${now.firewalld ?? 'not installed'}`]),
+    ...observed,
+    ...(plan === null ? [] : planDrift(saved.plan, plan, observed.length > 0)),
+  ];
+}
+
+/** Whether the host is as the saved plan would leave it, with nothing left to do. */
+export function isAlreadyApplied(saved: ReviewedPlan, now: ReviewedPlan): boolean {
+  return (
+    saved.kind === 'apply' &&
+    now.kind === 'apply' &&
+    saved.changes.length > 0 &&
+    now.changes.length === 0 &&
+    canonical(saved.result) === canonical(now.result)
+  );
+}
+
+/** Another host key, with both fingerprints. */
+export function identityDrift(saved: HostIdentity | null, now: HostIdentity | null): readonly string[] {
+  if (saved?.fingerprint === now?.fingerprint) return [];
+  return [`host key: ${keyText(saved)} → ${keyText(now)}`];
+}
+
+function keyText(key: HostIdentity | null): string {
+  return key === null ? 'none (this machine)' : `${key.type} ${key.fingerprint}`;
+}
+
+function seenDrift(before: readonly string[], after: readonly string[]): readonly string[] {
+  const lines = diffLines(before, after);
+  return lines.length > 0 ? lines : ['the state of firewalld differs in what portfw does not list'];
+}
+
+/** What a new plan sends that the saved one does not, and the other way round. */
+function planDrift(saved: ReviewedPlan, now: ReviewedPlan, explained: boolean): readonly string[] {
+  if (saved.kind === 'rollback' || now.kind === 'rollback') return rollbackDrift(saved, now);
+  const texts = (changes: readonly Change[]) => changes.map(describeChange);
+  const lines = diffLines(texts(saved.changes), texts(now.changes)).map(
+    (line) => `${line[0]} the plan: ${line.slice(2)}`,
+  );
+  if (lines.length > 0) return lines;
+  const sent = ({ changes, steps, result }: typeof saved) => canonical([changes, steps, result]);
+  return explained || sent(saved) === sent(now)
+    ? []
+    : ['the plan has the same changes, with other reasons or other steps'];
+}
+
+function rollbackDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
+  if (saved.kind !== 'rollback' || now.kind !== 'rollback') return ['the plan is of another kind'];
+  if (saved.generation.id !== now.generation.id) return [`generation: ${saved.generation.id} → ${now.generation.id}`];
+  return canonical(saved.generation) === canonical(now.generation)
+    ? []
+    : [`generation ${saved.generation.id} is not the one that was saved: its contents differ`];
+}
+
+/**
+ * What became of the files that the plans were made from.
+ *
+ * @param moved whether other inventories were named than when the plan was saved: then a file is also the same in another folder
+ */
+export function inputDrift(
+  saved: readonly SavedInput[],
+  now: readonly SavedInput[],
+  moved: boolean,
+): readonly string[] {
+  const current = new Map(now.map((input) => [input.path, input.sha256]));
+  const before = new Map(saved.map((input) => [input.path, input.sha256]));
+  const nameOf = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+  const places = (inputs: readonly SavedInput[]) =>
+    new Set(inputs.map(({ path, sha256 }) => `${nameOf(path)} ${sha256}`));
+  const [placesBefore, placesNow] = [places(saved), places(now)];
+  const isAmong = (among: ReadonlySet<string>, { path, sha256 }: SavedInput) =>
+    moved && among.has(`${nameOf(path)} ${sha256}`);
+  return [
+    ...saved.flatMap((input) => {
+      const sha256 = current.get(input.path);
+      if (sha256 === input.sha256 || isAmong(placesNow, input)) return [];
+      return [sha256 === undefined ? `- file ${input.path}: no longer read` : `~ file ${input.path}: it has changed`];
+    }),
+    ...now.flatMap((input) =>
+      before.has(input.path) || isAmong(placesBefore, input)
+        ? []
+        : [`+ file ${input.path}: not read when the plan was saved`],
+    ),
+  ];
+}
+
+/** `- line` for what is gone, `+ line` for what is new; the first ones, and how many more there are. */
+function diffLines(before: readonly string[], after: readonly string[]): readonly string[] {
+  const [was, is] = [new Set(before), new Set(after)];
+  const lines = [
+    ...before.filter((line) => !is.has(line)).map((line) => `- ${line}`),
+    ...after.filter((line) => !was.has(line)).map((line) => `+ ${line}`),
+  ];
+  const more = lines.length - MOST_LINES;
+  return more > 0 ? [...lines.slice(0, MOST_LINES), `~ and ${more} more lines`] : lines;
+}

@@ -1,0 +1,23 @@
+/** A signature that was verified. */
+export interface ValidSignature {
+  /** The names that the allowed_signers file has for its key. */
+  readonly principals: readonly string[];
+  /** `ED25519 SHA256:…` */
+  readonly key: string;
+}
+
+/**
+ * Who has signed: one entry a person, with a name and a key. Signatures by one key are one person's, whatever names it has, and
+ * so are those by different keys of one name.
+ */
+export function peopleAmong(signatures: readonly ValidSignature[]): readonly string[] {
+  const people: { readonly marks: Set<string>; readonly text: string }[] = [];
+  for (const { principals, key } of signatures) {
+    const marks = new Set([`key ${key}`, ...principals.map((name) => `name ${name}`)]);
+    const same = people.filter((person) => [...marks].some((mark) => person.marks.has(mark)));
+    for (const person of same) people.splice(people.indexOf(person), 1);
+    for (const person of same) for (const mark of person.marks) marks.add(mark);
+    people.push({ marks, text: same[0]?.text ?? `${principals[0] ?? 'somebody'} (${key})` });
+  }
+  return people.map(({ text }) => text).sort();
+}
