@@ -53,6 +53,9 @@ export const NEEDS = {
   openssh: { what: 'the OpenSSH client', packages: ['openssh-client'], ours: false, isThere: program('ssh') },
   // The package holds promtool, which checks metrics and rules; its service is not needed.
   promtool: { what: 'promtool', packages: ['prometheus'], ours: true, isThere: program('promtool') },
+  // Diffs and reports are checked with the programs that read them elsewhere.
+  patch: { what: 'patch', packages: ['patch'], ours: false, isThere: program('patch') },
+  xmllint: { what: 'xmllint', packages: ['libxml2-utils'], ours: true, isThere: program('xmllint') },
   python: { what: 'Python 3', packages: ['python3'], ours: false, isThere: program('python3') },
   bash: { what: 'bash', packages: ['bash'], ours: false, isThere: program('bash') },
   zsh: { what: 'zsh', packages: ['zsh'], ours: false, isThere: program('zsh') },
@@ -75,6 +78,8 @@ export const FOR_UNIT_TESTS: readonly NeedName[] = [
   'openssh',
   'python',
   'promtool',
+  'patch',
+  'xmllint',
   'bash',
   'zsh',
   'fish',
