@@ -361,7 +361,7 @@ describe('the time for which a reload holds up new flows', () => {
     expect([0.12, 0.48, 0.99].map((seconds) => holdMs(state(seconds), 'reload', 80))).toEqual([80, 80, 80]);
     expect(holdMs(state(0.9), 'reload', 4000)).toBe(990);
     expect([1, 1.01, 2.4].map((seconds) => holdMs(state(seconds), 'reload', 80))).toEqual([1000, 2000, 3000]);
-    expect(holdMs({ kind: 'not-rehearsed', 'reload', why: 'no namespaces' }, 1200)).toBe(1200);
+    expect(holdMs({ kind: 'not-rehearsed', why: 'no namespaces' }, 'reload', 1200)).toBe(1200);
     expect(holdMs(null, 'reload', 80)).toBe(80);
   });
 
