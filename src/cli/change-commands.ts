@@ -34,7 +34,7 @@ export function changeCommands(program: Command, done: Done, version: string): v
       const { plan } = await import('./commands/plan.ts');
       done(await plan(await inventorySources(files, flags), flags, version));
     });
-  journaled(fleetCommand(program, 'apply', 'configure the hosts as the matrix says'))
+  journaled(shownAs(fleetCommand(program, 'apply', 'configure the hosts as the matrix says')))
     .option('-y, --yes', 'apply without asking')
     .option(
       '--revert-after <time>',
@@ -89,13 +89,9 @@ function laterCommands(program: Command, done: Done, version: string): void {
 }
 
 function rollbackCommand(program: Command, done: Done, version: string): void {
-  journaled(
-    fleetCommand(
-      program,
-      'rollback',
-      'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback',
-    ),
-  )
+  const words =
+    'show what a saved generation would change, and restore it; repeated without --to, it undoes the last rollback';
+  journaled(shownAs(fleetCommand(program, 'rollback', words)))
     .option(
       '--to <generation>',
       'the generation (see "portfw history"); without it, the newest that differs from the current state',
@@ -106,10 +102,8 @@ function rollbackCommand(program: Command, done: Done, version: string): void {
     )
     .option('-y, --yes', 'roll back without asking')
     .option('--dry-run', 'only show what the rollback would change')
-    .addOption(formatOption())
     .option('--out <file>', 'with --dry-run: save the plan, for "portfw show" and "portfw apply"')
     .option('--sign <key>', 'with --out: sign it with this OpenSSH key; FILE.pub for a key of the agent')
-    .option('--details', DETAILS)
     .option('--detailed-exitcode', 'with --dry-run: exit with code 2 when changes are pending')
     .option(
       '--accept-lockout <host>',
@@ -125,13 +119,9 @@ function rollbackCommand(program: Command, done: Done, version: string): void {
 
 /** What is done with a saved plan without any host. */
 function savedPlanCommands(program: Command, done: Done): void {
-  program
-    .command('show')
+  shownAs(program.command('show'))
     .description('show a saved plan; reads only this file and its signatures')
     .argument('<file>', 'a file that "portfw plan --out" has written')
-    .option('--details', DETAILS)
-    .addOption(formatOption())
-    .option('--raw', RAW)
     .option('-v, --verbose', 'show more', (_value, count: number) => count + 1, 0)
     .option('--no-color', 'no colours')
     .action(async (file, flags) => done(await (await import('./commands/show.ts')).show(file, flags)));

@@ -87,7 +87,17 @@ export function decideRollback(
 ): FirstRollbackDecision {
   const { firewalld, observed, trouble } = ground;
   const classes = classesOf(job, facts, observed);
-  const input: RollbackInput = { host: job.host, facts, firewalld, observed, look, classes, notes: runNotes(facts) };
+  const raw = context.raw === true;
+  const input: RollbackInput = {
+    host: job.host,
+    facts,
+    firewalld,
+    observed,
+    look,
+    classes,
+    notes: runNotes(facts),
+    raw,
+  };
   const made = draftRollback(input);
   if (look.same) return { kind: 'same', plan: withRollbackConsequences(made, input, null, null) };
   const peers = hostPeers(job.settings, context.inventory, context.settings);

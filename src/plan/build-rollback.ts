@@ -14,6 +14,7 @@ import { impactOf } from './impact/impact.ts';
 import { ReachPair } from './impact/reach-pair.ts';
 import { NO_IMPACT } from './impact-types.ts';
 import { type Change, PLAN_FORMAT, type RollbackPlan } from './plan.ts';
+import { restoredRawFiles } from './raw-files.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import type { Kernels } from './rehearsed-kernels.ts';
 import { type Restored, restoredFirewalld } from './restored.ts';
@@ -27,6 +28,8 @@ export interface RollbackInput {
   /** The interface classes that interfaces serve, by the inventory. */
   readonly classes: ReadonlyMap<string, readonly string[]>;
   readonly notes: readonly PolicyNote[];
+  /** Whether the plan holds the files that change. */
+  readonly raw?: boolean;
 }
 
 /** The plan of a rollback, with the host as it will be. */
@@ -55,6 +58,9 @@ export function draftRollback(input: RollbackInput): MadeRollback {
     access: NO_ACCESS,
     notes: [...input.notes, ...lookNotes(look)],
     nothingBecause: changes.length > 0 ? null : nothingBecause(look),
+    ...(input.raw === true
+      ? { raw: look.same ? [] : restoredRawFiles(firewalld.files, restored.firewalld.files) }
+      : {}),
   };
   return { plan, restored };
 }

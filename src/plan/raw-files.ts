@@ -44,6 +44,18 @@ export function rawFiles({ steps, files, before, after }: RawInput): readonly Ra
   return [...foreign, ...ours].filter((file) => file.before !== file.after).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** The files that a rollback changes: those of before, and those of after it; sorted by path. */
+export function restoredRawFiles(
+  before: readonly PermanentFile[],
+  after: readonly PermanentFile[],
+): readonly RawFile[] {
+  const [old, now] = [before, after].map((files) => new Map(files.map(({ path, text }) => [path, text])));
+  const paths = [...new Set([...before, ...after].map(({ path }) => path))].sort();
+  return paths
+    .map((path) => ({ path, before: old!.get(path) ?? null, after: now!.get(path) ?? null }))
+    .filter((file) => file.before !== file.after);
+}
+
 /** The portfw objects of a kind whose files steps change; true if the daemon writes the file in the end. */
 function touchedBy(steps: readonly Step[], folder: OurFolder): ReadonlyMap<string, boolean> {
   const touched = new Map<string, boolean>();

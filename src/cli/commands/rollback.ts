@@ -48,7 +48,7 @@ export async function rollback(
     matrix: 'optional',
     detailedExitCode: only && flags.detailedExitcode === true,
     ...(only ? {} : { journaledAs: 'rollback' as const }),
-    context: { ...saving.context, guard: guardSettings(flags) },
+    context: { ...saving.context, guard: guardSettings(flags), raw: flags.raw === true },
     // With --dry-run, or where no host has anything to return to, nothing was reviewed.
     show: async ({ summary, context }, { terminal }) => {
       const input = reviewOfRun('rollback', { plans: [], ended: summary.outcomes }, context);

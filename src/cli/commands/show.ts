@@ -17,6 +17,11 @@ interface ShowFlags extends ReviewFlags {
 export async function show(path: string, flags: ShowFlags): Promise<number> {
   const terminal = openTerminal(flags.color);
   const file = await readSavedFile(path);
+  if (flags.raw === true && !reviewOfSaved(file.saved).plans.some(({ raw }) => raw !== undefined))
+    throw new UsageError(
+      '--raw has nothing to show: this plan was saved without the differences of the files',
+      'Save it again, with --raw beside --out',
+    );
   await showReview(reviewOfSaved(file.saved), flags, terminal, `portfw show ${shellWord(terminalLine(path))}`);
   const { saved } = file;
   const lines = [
