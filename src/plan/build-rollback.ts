@@ -1,4 +1,4 @@
-import type { HostFacts, ManagedConnection, RunningFirewalld } from '../facts/facts.ts';
+import type { HostFacts, RunningFirewalld } from '../facts/facts.ts';
 import { type OurLayer, perOurKind } from '../firewalld/kinds/kinds.ts';
 import type { OurZoneConfig } from '../firewalld/kinds/zone.ts';
 import { isOurs } from '../firewalld/model.ts';
@@ -18,6 +18,7 @@ import { restoredRawFiles } from './raw-files.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import type { Kernels } from './rehearsed-kernels.ts';
 import { type Restored, restoredFirewalld } from './restored.ts';
+import { withRestoredMoves } from './restored-moves.ts';
 
 export interface RollbackInput {
   readonly host: string;
@@ -108,74 +109,18 @@ function changesOf({ facts, firewalld, observed, look }: RollbackInput, restored
     restored: restored.observed.permanent,
   });
   const changes = found.map((change) => ('reasons' in change ? { ...change, reasons } : change));
-  const settled = changes.map((change) => (change.kind === 'interface' ? asRestored(change, firewalld, look) : change));
-  return [...settled, ...otherConnections(settled, firewalld, look, reasons), ...rememberChanges(facts, look)];
+  const moved = withRestoredMoves(changes, { firewalld, observed, restored, look, reasons });
+  return [...moved, ...rememberChanges(facts, look)];
 }
 
-/** The portfw objects that the generation has, with every interface in its zone. */
-function ours({ observed: { permanent, runtime } }: Restored): OurLayer {
+/** The portfw objects that the generation has. */
+function ours({ observed: { permanent } }: Restored): OurLayer {
   const layer = perOurKind<OurLayer>(() => new Map());
-  for (const [name, zone] of permanent.zones) {
-    if (!isOurs(name)) continue;
-    const { interfaces } = runtime.zones.get(name) ?? zone;
-    // A generation may hold what somebody had made of a zone of portfw: it is shown as it is.
-    layer.zones.set(name, { ...zone, interfaces } as OurZoneConfig);
-  }
+  // A generation may hold what somebody had made of a zone of portfw: it is shown as it is.
+  for (const [name, zone] of permanent.zones) if (isOurs(name)) layer.zones.set(name, zone as OurZoneConfig);
   for (const [name, service] of permanent.services) if (isOurs(name)) layer.services.set(name, service);
   for (const [name, ipset] of permanent.ipsets) if (isOurs(name)) layer.ipsets.set(name, ipset);
   return layer;
-}
-
-type Move = Extract<Change, { kind: 'interface' }>;
-
-/** The zone and the connection of an interface that moves, as the generation has them. */
-function asRestored(change: Move, firewalld: RunningFirewalld, look: GenerationLook): Move {
-  const home = look.bindings.get(change.interface);
-  const { networkManager: _, ...rest } = change;
-  const managed = firewalld.networkManager.find((one) => one.interfaces.includes(change.interface));
-  return {
-    ...rest,
-    ...(change.action === 'release' && home !== undefined ? { otherZone: home } : {}),
-    ...(managed === undefined ? {} : connectionBack(managed, look)),
-  };
-}
-
-function connectionBack(managed: ManagedConnection, { connections }: GenerationLook): Pick<Move, 'networkManager'> {
-  const { uuid, connection, zone: before } = managed;
-  const after = connections.get(uuid);
-  return after === undefined || after === before ? {} : { networkManager: { uuid, connection, before, after } };
-}
-
-/** Connections that name another zone afterwards although firewalld has their interfaces right. */
-function otherConnections(
-  changes: readonly Change[],
-  firewalld: RunningFirewalld,
-  look: GenerationLook,
-  reasons: readonly Reason[],
-): readonly Change[] {
-  const said = new Set(changes.flatMap((change) => (change.kind === 'interface' ? [change.interface] : [])));
-  return firewalld.networkManager.flatMap((managed) => {
-    const { networkManager } = connectionBack(managed, look);
-    if (networkManager === undefined || managed.interfaces.some((name) => said.has(name))) return [];
-    return managed.interfaces.map((name): Change => {
-      const zone = look.bindings.get(name) ?? firewalld.defaultZone;
-      const action = isOurs(zone) ? 'bind' : 'release';
-      return {
-        kind: 'interface',
-        action,
-        interface: name,
-        zone: action === 'bind' ? zone : networkManager.before,
-        classes: [],
-        otherZone: zone,
-        editsZone: null,
-        networkManager,
-        closes: [],
-        opens: [],
-        layers: { permanent: false, runtime: false },
-        reasons,
-      };
-    });
-  });
 }
 
 function rememberChanges({ remembered }: HostFacts, look: GenerationLook): readonly Change[] {
