@@ -356,7 +356,7 @@ describe.concurrent('output that cannot be written', { timeout: 30_000 }, () => 
 describe.concurrent('portfw completion', { timeout: 30_000 }, () => {
   it.each([
     [['portfw', 'ap'], 'apply'],
-    [['portfw', 'apply', '--d'], '--dry-run --detailed-exitcode'],
+    [['portfw', 'apply', '--d'], '--details --dry-run --detailed-exitcode'],
     [['portfw', 'completion', ''], 'bash zsh fish'],
     // Left to the shell, which completes file names.
     [['portfw', 'plan', '--known-hosts', ''], ''],

@@ -51,7 +51,7 @@ describe.concurrent('portfw schema', { timeout: 60_000 }, () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.split(/ {2,}/));
-    expect(rows.map(([name]) => name)).toEqual(['events', 'inventory', 'matrix', 'plan', 'playbook', 'vars']);
+    expect(rows.map(([name]) => name)).toEqual(['events', 'inventory', 'matrix', 'plan', 'playbook', 'review', 'vars']);
     for (const [name = '', file = ''] of rows) {
       const shown = await portfw.run(['schema', name]);
       expect(shown).toEqual({ code: 0, stdout: readFileSync(file, 'utf8'), stderr: '' });

@@ -21,10 +21,12 @@ export class BuiltPortfw {
     // Type errors are for the type check to report; the compiler writes its output all the same.
     spawnSync(process.execPath, [compiler, '-p', join(ROOT, 'tsconfig.json'), '--outDir', join(this.#folder, 'dist')]);
     if (!existsSync(this.main)) throw new Error('the compiler wrote no dist/cli/main.js');
-    cpSync(join(ROOT, 'src/host'), join(this.#folder, 'dist/host'), {
-      recursive: true,
-      filter: (file) => !file.endsWith('.ts'),
-    });
+    // What is no code: the programs for hosts, and the page of the HTML review.
+    for (const room of ['host', 'report'])
+      cpSync(join(ROOT, 'src', room), join(this.#folder, 'dist', room), {
+        recursive: true,
+        filter: (file) => !file.endsWith('.ts'),
+      });
     for (const name of ['package.json', 'playbooks', 'node_modules'])
       symlinkSync(join(ROOT, name), join(this.#folder, name));
   }
