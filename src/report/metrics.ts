@@ -9,7 +9,7 @@ export interface MeasuredRun {
   readonly version: string;
   readonly summary: Pick<RunSummary, 'command' | 'outcomes' | 'durationMs' | 'interrupted'>;
   readonly finishedAt: number;
-  /** When the plan was made: at the end of this run, or when its file was written. */
+  /** When the plan was made: at the end of this run, or the day of a saved plan. */
   readonly plannedAt: number;
   /** What the file said before this run. */
   readonly before: LastSuccesses;

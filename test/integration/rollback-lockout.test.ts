@@ -78,7 +78,7 @@ it('a rollback that would shut SSH is refused, host by host, unless it is accept
     const back = await portfwJson('rollback', inventory, '--yes', '--limit', name, '--to', before[index]![0]!);
     expect(outcomeOf(back, name, 'rolled-back').generation).toBe(before[index]![0]);
     const said = back.events.flatMap((event) =>
-      event.kind === 'host-note' && event.host === name ? [event.text] : [],
+      event.kind === 'host-planned' && event.host === name ? event.plan.notes.map(({ text }) => text) : [],
     );
     expect(said.join('\n'), name).toContain(
       'zone internal: the reload removes these runtime-only settings: source 192.0.2.7',

@@ -72,6 +72,8 @@ describe('no mirror and no registry is named', () => {
     'docs.python.org',
     'github.com',
     'json-schema.org',
+    'json.schemastore.org',
+    'prometheus.io',
     'no-color.org',
     'pyyaml.org',
     'webassembly.github.io',
