@@ -1,7 +1,7 @@
 /**
  * Takes the pictures of the HTML review for the documentation: `docs/img/review-light.png`, `-dark.png` and `-print.png`.
  *
- *     node_modules/.bin/tsx test/tools/review-screenshots.ts REVIEW.html
+ *     node_modules/.bin/tsx test/tools/review-screenshots.ts docs/review/plan.html
  */
 import { mkdirSync } from 'node:fs';
 import { resolve } from 'node:path';
