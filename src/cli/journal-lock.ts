@@ -63,12 +63,22 @@ function removeIfLeft(lock: string): void {
   try {
     mkdirSync(removing);
   } catch {
+    removeFolderIfLeft(removing);
     return;
   }
   try {
     if (isLeft(lock)) unlinkSync(lock);
   } finally {
     rmdirSync(removing);
+  }
+}
+
+/** The process that was to remove a lock may itself have been killed. */
+function removeFolderIfLeft(folder: string): void {
+  try {
+    if (Date.now() - statSync(folder).mtimeMs > STALE_MS) rmdirSync(folder);
+  } catch {
+    // Another process has removed it, or may do so.
   }
 }
 

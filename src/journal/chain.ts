@@ -72,7 +72,11 @@ export function nextLink(end: Buffer, head: Head | null): Link {
   const last = lines.at(-1);
   if (last === undefined) return { seq: at.seq + 1, previous: at.digest };
   const digest = lineDigest(last);
-  if (isTorn(end)) return { seq: at.seq + 2, previous: digest };
+  if (isTorn(end)) {
+    // A torn line counts as one. The writer of the line before it may have been killed before it wrote the head.
+    const whole = end.subarray(0, end.length - last.length);
+    return { seq: nextLink(whole, head).seq + 1, previous: digest };
+  }
   const seq = linkIn(last)?.seq ?? null;
   if (seq !== null && (seq > at.seq || digest === at.digest)) return { seq: seq + 1, previous: digest };
   return { seq: at.seq + 1, previous: at.digest };

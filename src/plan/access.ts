@@ -225,7 +225,7 @@ class Rows {
     const is = turn === 'closed' ? [] : after.at(entrance);
     // What opened it before is of interest only where somebody loses.
     const was = takesAway(turn) ? before.at(entrance) : [];
-    const taken = takesAway(turn) ? reasons.ofTaken(name, was, turn === 'closed' ? after.at(entrance) : is) : [];
+    const taken = takesAway(turn) ? reasons.ofTaken(entrance, was, turn === 'closed' ? after.at(entrance) : is) : [];
     return {
       protocol,
       family,

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { formatPortRange, mergePortRanges } from '../../src/core/ports.ts';
 import { DEMO_HOSTS, type DemoHost } from './demo-inventory.ts';
 import { look, matrixRows, type Seen, type Sight } from './demo-scan.ts';
@@ -20,6 +21,11 @@ const BY_HAND = '9999/tcp';
 /** How many scans run at once: nmap is one processor's work. */
 const SCANS_AT_ONCE = 2;
 
+/** Where the first plan of the story is saved: that of all hosts, beside their inventory. */
+export function savedPlan(inventory: string): string {
+  return join(dirname(inventory), 'change.plan.json');
+}
+
 /** Tells the whole story: from a host as its administrators left it, to one that matches the matrix, and back. */
 export async function tellStory(story: Story): Promise<void> {
   const { stage, lab, inventory } = story;
@@ -36,8 +42,12 @@ export async function tellStory(story: Story): Promise<void> {
   stage.heading('detect: which roles the hosts play, with the evidence');
   await stage.portfw(['detect', inventory], 0);
 
+  const saved = savedPlan(inventory);
   stage.heading('plan: what would change; reads only; exit code 2 means that changes are pending');
-  await stage.portfw(['plan', inventory, '--detailed-exitcode'], 2);
+  await stage.portfw(['plan', inventory, '--out', saved, '--detailed-exitcode'], 2);
+  stage.heading('show: the plan that was saved, for those who review it; contacts no host');
+  const { output } = await stage.portfw(['show', saved], 0);
+  stage.check('it is the plan of all six hosts', output.includes(`${DEMO_HOSTS.length} hosts`));
   stage.heading('plan --details: each change of a host, with its reasons');
   await stage.portfw(['plan', inventory, '--limit', 'sip1', '--details'], 0);
   stage.check('detect and plan have changed nothing on any host', same(original, await footprints(lab)));
@@ -131,7 +141,7 @@ function portList(ports: Iterable<string>): string {
   return parts.length === 0 ? 'nothing' : parts.join('; ');
 }
 
-/** Somebody opens a port by hand; the plan names it, and apply takes it back. */
+/** Somebody opens a port by hand; the plan names it, and applying the saved plan takes it back. */
 async function drift({ stage, lab, inventory }: Story): Promise<void> {
   stage.heading('Drift: somebody opens a port by hand, and the next plan says so');
   const web = lab.host('web1');
@@ -140,9 +150,11 @@ async function drift({ stage, lab, inventory }: Story): Promise<void> {
     stage.command(argv.join(' '), 'web1');
     stage.say((await web.run(...argv)).trimEnd());
   }
-  const { output } = await stage.portfw(['plan', inventory, '--limit', 'web1', '--details', '--detailed-exitcode'], 2);
+  const file = join(dirname(inventory), 'web1.plan.json');
+  const flags = ['--limit', 'web1', '--details', '--out', file, '--detailed-exitcode'];
+  const { output } = await stage.portfw(['plan', inventory, ...flags], 2);
   stage.check(`the plan names port ${BY_HAND}`, /\b9999\b/.test(output));
-  await stage.portfw(['apply', inventory, '--limit', 'web1', '--yes'], 0);
+  await stage.portfw(['apply', file, '--yes'], 0);
   const left = `${await web.run('firewall-cmd', '--zone=portfw-public', '--list-ports')}${await web.run('cat', '/etc/firewalld/zones/portfw-public.xml')}`;
   stage.check('the port is gone, at runtime and in the file', !left.includes('9999'));
 }

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import '../set-up/ansible-environment.ts';
 import { setUpLab } from '../set-up/lab.ts';
 import { DEMO_HOSTS, demoInventory } from './demo-inventory.ts';
 import { Stage } from './demo-stage.ts';
-import { demoMachines, tellStory } from './demo-story.ts';
+import { demoMachines, savedPlan, tellStory } from './demo-story.ts';
 import type { Docker } from './engine.ts';
 import { ensureImages, type ImageName } from './images.ts';
 import { type Lab, startLab } from './lab.ts';
@@ -17,14 +17,17 @@ import { purge, removeLabs } from './purge.ts';
 /*
  *   npm run demo               the whole story on six hosts, which are removed at its end
  *   npm run demo -- --keep     the same, and the hosts stay
+ *   npm run demo -- --record   the same as without a flag, and the first plan is saved for docs/review
  *   npm run demo -- --remove   removes the hosts that were kept from this clone
  *   npm run demo -- --remove --all   also those that were kept from other clones, on the same engine
  */
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Where the documentation has the first plan of a run. */
+const RECORD = join(ROOT, 'docs/review/change.plan.json');
 const LAB_NAME = 'demo';
 const IMAGES_OF_DEMO: readonly ImageName[] = [...new Set(DEMO_HOSTS.map((host) => host.suite)), 'scanner'];
-const USAGE = 'usage: npm run demo [-- --keep | --remove [--all]]';
+const USAGE = 'usage: npm run demo [-- --keep | --record | --remove [--all]]';
 
 const say = (line: string): void => console.log(`lab: ${line}`);
 const interruption = new AbortController();
@@ -41,7 +44,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 const command = process.argv.slice(2).join(' ');
-if (!['', '--keep', '--remove', '--remove --all'].includes(command)) {
+if (!['', '--keep', '--record', '--remove', '--remove --all'].includes(command)) {
   console.error(USAGE);
   process.exit(4);
 }
@@ -51,11 +54,11 @@ async function main(flags: string): Promise<number> {
   const keep = flags === '--keep';
   try {
     const docker = await setUpLab(say, { images: IMAGES_OF_DEMO });
-    if (flags !== '') await removeKept(docker, flags.endsWith('--all'));
+    if (keep || flags.startsWith('--remove')) await removeKept(docker, flags.endsWith('--all'));
     if (flags.startsWith('--remove')) return 0;
     if (!existsSync(join(ROOT, 'dist/cli/main.js'))) throw new Error('dist/ is missing: run npm run build first');
     await prepare(docker, keep);
-    return await run(keep);
+    return await run(keep, flags === '--record');
   } catch (error) {
     if (interruption.signal.aborted) return 130;
     console.error(`demo: ${error instanceof Error ? error.message : String(error)}`);
@@ -74,7 +77,7 @@ async function prepare(docker: Docker, keep: boolean): Promise<void> {
   if (seconds > 5) say(`the images are there (${seconds.toFixed(0)} s; the next time they are)`);
 }
 
-async function run(keep: boolean): Promise<number> {
+async function run(keep: boolean, record: boolean): Promise<number> {
   const stage = new Stage(interruption.signal);
   let kept = false;
   try {
@@ -88,6 +91,7 @@ async function run(keep: boolean): Promise<number> {
     const inventory = relative(ROOT, file);
     await tellStory({ stage, lab, inventory });
     stage.proceed();
+    if (record && stage.broken.length === 0) await recordPlan(savedPlan(file));
     kept = keep;
     if (keep) howToGoOn(lab, inventory);
   } catch (error) {
@@ -98,6 +102,13 @@ async function run(keep: boolean): Promise<number> {
     idle = true;
   }
   return verdict(stage);
+}
+
+/** Keeps a plan for the documentation, for everybody to read: `--out` writes it for its owner only. */
+async function recordPlan(file: string): Promise<void> {
+  await mkdir(dirname(RECORD), { recursive: true });
+  await writeFile(RECORD, await readFile(file));
+  say(`${relative(ROOT, RECORD)} is recorded; next: npx tsx test/tools/review-examples.ts`);
 }
 
 function verdict(stage: Stage): number {

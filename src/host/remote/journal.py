@@ -47,12 +47,12 @@ def append_entry(entry):
     try:
         size = os.fstat(handle).st_size
         tail = os.pread(handle, LONGEST_LINE, max(0, size - LONGEST_LINE))
-        last = tail.rstrip(b"\n").rpartition(b"\n")[2]
+        before, _, last = tail.rstrip(b"\n").rpartition(b"\n")
         known = entry_in(last)
         if known.get("id") == entry["id"] and known.get("outcome") == entry["outcome"]:
             return  # the process that added it was killed before it could end the run
         torn = tail[-1:] not in (b"", b"\n")
-        entry["seq"], entry["previous"] = next_link(last, known.get("seq"), torn)
+        entry["seq"], entry["previous"] = next_link(before.rpartition(b"\n")[2], last, torn)
         line = json.dumps(entry, sort_keys=True).encode()
         if size > LARGEST_JOURNAL:
             os.rename(JOURNAL, older_journal(len(older_journals()) + 1))
@@ -73,16 +73,18 @@ def append_entry(entry):
         os.close(handle)
 
 
-def next_link(last, number, torn):
-    """The number of the next line, and the digest that it names. Where lines are missing before it, it leaves the gap visible."""
+def next_link(before, last, torn):
+    """The number of the line after the last, and the digest that it names. Where lines are missing before it, it leaves the gap visible."""
     digest = hashlib.sha256(last).hexdigest()
+    if torn:
+        # A torn line counts as one. The writer of the line before it may have been killed before it wrote the head.
+        return next_link(b"", before, False)[0] + 1, digest
+    number = entry_in(last).get("seq")
     try:
         head = entry_in(journal_text(JOURNAL_HEAD, 1024))
     except OSError:
         head = {}
     at = head.get("seq") if isinstance(head.get("seq"), int) else 0
-    if torn:
-        return at + 2, digest
     if isinstance(number, int) and (number > at or digest == head.get("digest")):
         return number + 1, digest
     return at + 1, head.get("digest")
@@ -91,7 +93,7 @@ def next_link(last, number, torn):
 def entry_in(line):
     try:
         found = json.loads(line.decode())
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

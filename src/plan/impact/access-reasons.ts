@@ -1,7 +1,7 @@
-import type { Protocol } from '../../core/ports.ts';
+import { type Protocol, parsePortRange } from '../../core/ports.ts';
 import type { DesiredFirewalld, DesiredZone, Reason } from '../../policy/desired.ts';
 import type { Change } from '../plan.ts';
-import type { Opener } from './access-openers.ts';
+import type { Entrance, Opener } from './access-openers.ts';
 
 /** Why ports are open after a plan, and why they are taken away. Gathers the reasons, each once. */
 export class AccessReasons {
@@ -59,14 +59,20 @@ export class AccessReasons {
    * @param before what named the port
    * @param after what names it once the plan is applied
    */
-  ofTaken(name: string, before: readonly Opener[], after: readonly Opener[]): readonly number[] {
+  ofTaken(
+    { interface: name, port, protocol }: Pick<Entrance, 'interface' | 'port' | 'protocol'>,
+    before: readonly Opener[],
+    after: readonly Opener[],
+  ): readonly number[] {
     if (this.#changes.length === 0) return [];
     const stays = new Set(after.map(keyOf));
     const gone = before.filter((opener) => !stays.has(keyOf(opener)));
     const sets = new Set([...before, ...after].flatMap(({ rule }) => rule?.sourceIpset ?? []));
     return this.#placesOf(
       this.#changes.flatMap((change) => {
-        const reasons = reasonsOfTaking(change, { name, gone, sets });
+        const reasons = reasonsOfTaking(change, { name, gone, sets }).filter((reason) =>
+          concerns(reason, port, protocol),
+        );
         // What is edited also says why it is there.
         const kept = change.kind === 'definition' ? this.#desired.services.get(change.name)?.reasons : undefined;
         return kept === undefined ? reasons : this.#without(reasons, kept);
@@ -155,6 +161,18 @@ function reasonsOfTaking(change: Change, { name, gone, sets }: Taken): readonly 
     case 'ensure-firewalld':
       return [];
   }
+}
+
+/** Whether a reason that lists ports lists this one. A service may lose each of its ports for another reason. */
+function concerns(reason: Reason, port: number, protocol: Protocol): boolean {
+  if (reason.kind !== 'row-gone' && reason.kind !== 'feature-off' && reason.kind !== 'extra-rule-changed') return true;
+  if (reason.ports.length === 0) return true;
+  return reason.ports.some((text) => {
+    // `8442-8449/tcp`, or with its sources: `8442/tcp from peers`.
+    const [ports = '', own] = text.split(' ', 1)[0]!.split('/');
+    const range = parsePortRange(ports);
+    return own === protocol && typeof range !== 'string' && range.first <= port && port <= range.last;
+  });
 }
 
 function keyOf({ zone, name, rule }: Opener): string {

@@ -45,9 +45,8 @@ export function reloadHoldMs(version: string, rules: number): number {
  *
  * @param rehearsal `null` without one
  * @param estimate see {@link reloadHoldMs}
- * @returns milliseconds
- *
  * @param loads the rehearsed state that the reload leads to
+ * @returns milliseconds
  */
 export function holdMs(rehearsal: Rehearsal | null, loads: RehearsedName, estimate: number): number {
   const state = rehearsal?.kind === 'rehearsed' ? rehearsal.states.find(({ name }) => name === loads) : undefined;

@@ -164,8 +164,8 @@ function warningItem({ code: name, text, texts, hosts }: SummaryView['warnings']
   return { text: `- ${code(name)} ${names(hosts)}: ${prose(text)}${others}`, hosts: hosts.count };
 }
 
-function generationItem({ id, savedAt, savedBy, hosts }: SummaryView['generations'][number]): Piece {
-  const text = `- To generation ${code(id)}, saved ${code(savedAt)} by ${code(savedBy)}: ${names(hosts)}`;
+function generationItem({ id, savedAt, savedBy, before, hosts }: SummaryView['generations'][number]): Piece {
+  const text = `- To generation ${code(id)}, saved ${code(savedAt)} by ${code(savedBy)} before ${code(before)}: ${names(hosts)}`;
   return { text, hosts: hosts.count };
 }
 

@@ -122,14 +122,19 @@ export function whoOf(comers: readonly Comers[], rough: boolean): Who {
   const text = comersText({ who: first.who, sources, more });
   if (!rough || first.who !== 'these') return { text, key: JSON.stringify([first.who, sources, more]), rough: text };
   const { networks, addresses } = counting(sources);
-  const others = more === 0 ? '' : ` and ${counted(more, 'further network')}`;
+  const named = networks.slice(0, MOST_NETWORKS);
+  const further = more + networks.length - named.length;
+  const others = further === 0 ? '' : ` and ${counted(further, 'further network')}`;
   const few = addresses === 0 ? [] : [counted(addresses, 'address', 'addresses')];
   return {
     text,
     key: JSON.stringify([first.who, networks, addresses, more]),
-    rough: `${[...few, ...networks.slice(0, 3)].join(', ')}${others} (not the same on each host)`,
+    rough: `${[...few, ...named].join(', ')}${others} (not the same on each host)`,
   };
 }
+
+/** Networks that a rough text names; the others are counted. */
+const MOST_NETWORKS = 3;
 
 /** A network of at most 16 addresses is counted as these: neighbours are written as one. */
 const FEW_BITS = 4;

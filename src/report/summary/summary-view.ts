@@ -14,12 +14,12 @@ import type {
   SummaryWarning,
   WithoutPlan,
 } from './summary-types.ts';
-import { verdicts } from './verdicts.ts';
+import { isJudged, verdicts } from './verdicts.ts';
 
 /** What every output of a review says first. Pure. */
 export function summaryView(input: ReviewInput): SummaryView {
   const plans = withPorts(input.plans);
-  const unjudged = input.plans.filter(({ access }) => access.sides.length === 0);
+  const unjudged = input.plans.filter(({ access }) => !isJudged(access));
   return cleaned({
     action: input.action,
     generations: generationLines(input),

@@ -49,8 +49,12 @@ function reachedPorts(line: VerdictPorts): string {
 }
 
 /** Whether anybody, or anybody but a few, reaches all ports. */
-export function isWholeForAnybody({ ports: [first], from }: VerdictPorts): boolean {
-  return first?.startsWith('all ') === true && from.startsWith('anybody');
+export function isWholeForAnybody(line: VerdictPorts): boolean {
+  return isWhole(line) && line.from.startsWith('anybody');
+}
+
+function isWhole({ ports: [first] }: Pick<PortsLine, 'ports'>): boolean {
+  return first?.startsWith('all ') === true;
 }
 
 /** `eth1 (private) by anybody`. */
@@ -140,16 +144,24 @@ export function besidesText(row: SummaryRow): string {
   );
 }
 
-/** A row in one line: `4 ports close, 12 open; …`. */
+/** A row in one line: `4 ports closed or narrowed; 12 ports opened or widened; …`. */
 export function rowText(row: SummaryRow): string {
-  const count = (lines: readonly PortsLine[]): number => lines.reduce((sum, { ports }) => sum + ports.length, 0);
-  const closing = count(row.closes);
-  const opening = count(row.opens);
   return [
-    closing === 0 ? '' : `${counted(closing, 'port')} closed or narrowed`,
-    opening === 0 ? '' : `${counted(opening, 'port')} opened or widened`,
+    ...countedPorts(row.closes).map((what) => `${what} closed or narrowed`),
+    ...countedPorts(row.opens).map((what) => `${what} opened or widened`),
     besidesText(row),
   ]
     .filter((part) => part !== '')
     .join('; ');
+}
+
+/** `all ports on 1 interface`, `4 ports`: how many ports and ranges lines name. All ports are never counted as one. */
+export function countedPorts(lines: readonly PortsLine[]): readonly string[] {
+  const whole = lines.filter(isWhole);
+  const sides = new Set(whole.map((line) => line.interface)).size;
+  const single = lines.filter((line) => !isWhole(line)).reduce((sum, { ports }) => sum + ports.length, 0);
+  return [
+    ...(sides === 0 ? [] : [`${whole[0]!.ports[0]} on ${counted(sides, 'interface')}`]),
+    ...(single === 0 ? [] : [counted(single, 'port')]),
+  ];
 }

@@ -1,3 +1,4 @@
+import type { HostAccess } from '../../plan/access-types.ts';
 import { common, grouped, hostNames, keysOf } from './alike.ts';
 import type { PlanPorts } from './summary-rows.ts';
 import type { Verdict } from './summary-types.ts';
@@ -5,7 +6,7 @@ import type { Verdict } from './summary-types.ts';
 /** What hosts are like afterwards. Those that the internet reaches come first, and those where that changes before the others. */
 export function verdicts(plans: readonly PlanPorts[]): readonly Verdict[] {
   const known = plans
-    .filter(({ plan }) => plan.access.sides.length > 0)
+    .filter(({ plan }) => isJudged(plan.access))
     .map((one) => ({ ...one, warnings: warningCodes(one.plan.notes) }));
   const groups = grouped(known, ({ ports: { reached, closes, trusted, ssh }, warnings }) =>
     JSON.stringify([keysOf(reached, closes, trusted, ssh), warnings]),
@@ -23,6 +24,11 @@ export function verdicts(plans: readonly PlanPorts[]): readonly Verdict[] {
       };
     })
     .sort((a, b) => rank(a) - rank(b) || b.hosts.count - a.hosts.count);
+}
+
+/** Whether it is known who gets in: nothing is said of interfaces without an address. */
+export function isJudged({ sides }: HostAccess): boolean {
+  return sides.some(({ whole }) => whole.length > 0);
 }
 
 function rank({ opens, closes }: Verdict): number {

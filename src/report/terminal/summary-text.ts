@@ -4,6 +4,7 @@ import { grouped } from '../summary/alike.ts';
 import type { PortsLine, SummaryRow, SummaryView, SummaryWarning, Verdict } from '../summary/summary-types.ts';
 import {
   besidesText,
+  countedPorts,
   hostsText,
   isWholeForAnybody,
   namesText,
@@ -304,9 +305,9 @@ class SummaryPrinter {
 
   #restText({ closes, trusted, ssh, warnings }: Verdict): string {
     const inside = trusted.filter(({ internet }) => !internet);
-    const closing = closes.reduce((sum, { ports }) => sum + ports.length, 0);
+    const closing = countedPorts(closes);
     return [
-      closing === 0 ? '' : `CLOSES ${counted(closing, 'port')}`,
+      closing.length === 0 ? '' : `CLOSES ${closing.join(', ')}`,
       inside.length === 0 ? '' : `TRUSTED ${trustedText(inside)}`,
       ssh.length === 0 ? '' : `SSH ${sshText(ssh)}`,
       warnings.length === 0 ? '' : `WARNINGS ${warnings.join(', ')}`,

@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -7,6 +7,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
@@ -80,6 +81,17 @@ describe('adding a line', () => {
     for (let index = 0; index < 8; index += 1) expect(runs.filter((run) => run === `run-${index}`).length).toBe(25);
     expect(runs.join()).not.toBe([...runs].sort().join());
   }, 60_000);
+
+  it('removes a lock that is left, although the process that was to remove it was killed as well', () => {
+    const path = join(folder, 'twice-left.jsonl');
+    const { pid } = spawnSync('true');
+    writeFileSync(`${path}.lock`, `${pid} ${hostname()}\n`);
+    mkdirSync(`${path}.lock.removing`);
+    const old = new Date(Date.now() - 120_000);
+    utimesSync(`${path}.lock.removing`, old, old);
+    expect(add(path).seq).toBe(1);
+    expect(existsSync(`${path}.lock.removing`)).toBe(false);
+  });
 
   it('waits for a lock, and removes one that a killed process has left', async () => {
     const path = join(folder, 'locked.jsonl');

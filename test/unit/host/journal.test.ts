@@ -98,6 +98,24 @@ it('continues after a line that was torn, and shows what is missing where it con
   expect(checked().problems.map(({ code, line }) => [code, line])).toEqual([['missing', 2]]);
 });
 
+it('continues after a process that was killed before it wrote the head, and one in the middle of the next line', () => {
+  say('add(1)');
+  const old = readFileSync(head);
+  say('add(2)');
+  writeFileSync(head, old);
+  appendFileSync(journal, '{"at": "2026');
+  say('[add(3), add(4)]');
+  expect(checked()).toMatchObject({ problems: [], notes: [expect.stringContaining('line 3 ')] });
+});
+
+it('goes on after a head or a last line that no parser can hold', () => {
+  say('add(1)');
+  writeFileSync(head, '['.repeat(1024));
+  appendFileSync(journal, `${'['.repeat(100_000)}\n`);
+  expect(say('[add(2), add(3)]')).toEqual([null, null]);
+  expect(checked().problems.map(({ code }) => code)).toContain('unreadable');
+});
+
 it('goes on in a new file when it is long, with one chain', () => {
   say('[add(1), add(2)]');
   python('LARGEST_JOURNAL = 1\nadd(3)\nadd(4)\nLARGEST_JOURNAL = 10**9\nadd(5)');

@@ -47,6 +47,15 @@ describe('a whole journal', () => {
     expect(codesOf(next)).toEqual([]);
   });
 
+  it('is complete after a crash before the head, and one in the middle of the next line', () => {
+    const torn = Buffer.concat([added(WHOLE, 1).bytes, Buffer.from('{"at":"2026-03-0')]);
+    const next = added({ bytes: torn, head: WHOLE.head }, 2);
+    expect(readChain(next.bytes, next.head)).toMatchObject({
+      problems: [],
+      notes: [expect.stringContaining('line 9 ')],
+    });
+  });
+
   it('is complete, with a note, after a crash in the middle of a line', () => {
     const torn = Buffer.concat([WHOLE.bytes, Buffer.from('{"at":"2026-03-0')]);
     expect(readChain(torn, WHOLE.head)).toMatchObject({ problems: [], notes: [expect.stringContaining('line 8 ')] });

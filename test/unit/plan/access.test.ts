@@ -348,6 +348,41 @@ describe('why', () => {
       '9090/tcp ipv6: anybody -> nobody, closed by admin because shared-address',
     ]);
   });
+
+  it('is, of reasons that list ports, told only for these ports', () => {
+    const ports = (...texts: string[]): Reason => ({ kind: 'feature-off', feature: texts.join(), ports: texts });
+    const row: Reason = {
+      kind: 'row-gone',
+      matrix: 'm',
+      before: null,
+      role: 'web',
+      side: 'public',
+      ports: ['9090/tcp from peers'],
+    };
+    const found = access({
+      before: { 'portfw-a': zone('<service name="ssh"/><service name="admin"/>') },
+      after: { 'portfw-a': zone('') },
+      changes: ['ssh', 'admin'].map(
+        (service): Change => ({
+          kind: 'zone-service',
+          action: 'remove',
+          zone: 'portfw-a',
+          service,
+          ports: [],
+          layers: { permanent: true, runtime: true },
+          reasons: [ports('20-23/tcp'), ports('22/udp', '9091/tcp'), row],
+        }),
+      ),
+    });
+    const why = (wanted: string) =>
+      found.sides
+        .find((side) => side.interface === 'eth0')!
+        .rows.filter((one) => one.ports === wanted && one.turn === 'closed')
+        .map((one) => one.why.map((place) => found.reasons[place]));
+    expect(why('22')).toContainEqual([ports('20-23/tcp')]);
+    expect(why('9090')).toContainEqual([row]);
+    expect([...why('22'), ...why('9090')].map(({ length }) => length)).toEqual([1, 1, 1, 1]);
+  });
 });
 
 describe('in a plan', () => {

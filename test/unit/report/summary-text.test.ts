@@ -165,3 +165,9 @@ describe('the summary of a review', () => {
     expect(rows.map(({ closes }) => closes[0]!.after)).toEqual(offices);
   });
 });
+
+it('does not say of a host whose interfaces have no address that nothing opens there', () => {
+  const text = textOf(fleet(1, (host) => planOf(host, access([side('eth0', ['public'], [], [])]))));
+  expect(text).toContain('Not known who gets in: host0.example.net');
+  expect(text).not.toContain('nothing to the internet');
+});
