@@ -141,10 +141,10 @@ describe('an account that is limited to what portfw runs', () => {
       const plan = await portfwJson('plan', looking, '--detailed-exitcode');
       expect(plan.exitCode).toBe(2);
       expect((await portfwJson('history', looking)).exitCode).toBe(0);
-      const back = await portfwJson('rollback', looking, '--yes');
       for (const suite of suites) {
         // One by one: after the first failure the play stops.
         const apply = await portfwJson('apply', looking, '--limit', suite, '--yes');
+        const back = await portfwJson('rollback', looking, '--limit', suite, '--yes');
         for (const run of [apply, back]) expect(outcomeOf(run, suite, 'failed').failure.code).toBe('plan-only');
       }
       expect(await saved()).toBe(before);
