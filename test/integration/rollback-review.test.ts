@@ -7,6 +7,7 @@ import { isLocked, stateOf, statesOf } from './helpers/host-state.ts';
 import { writeInventory } from './helpers/lab-inventory.ts';
 import { filesBelow, rulesWithHandles } from './helpers/observed-host.ts';
 import { type JsonRun, outcomeOf, portfw, portfwJson } from './helpers/portfw-cli.ts';
+import { callOff, sabotage } from './helpers/saboteur.ts';
 import { TerminalRun } from './helpers/terminal-run.ts';
 
 /** A rollback as a review, on a cluster of three hosts with firewalld 0.9.3, 1.3.3 and 2.3.1. */
@@ -157,15 +158,30 @@ it('repeated, goes forward again and says so', { timeout: 300_000 }, async () =>
   expect(now.exitCode, now.stdout).toBe(0);
 });
 
-it('one that cannot be kept returns the batches before it', { timeout: 300_000 }, async () => {
+it('one that fails in the last batch returns the batches before it', { timeout: 300_000 }, async () => {
   const before = await statesOf(lab.hosts);
-  // The last of the cluster has a generation that no longer loads, so it is refused when it is planned: none is begun.
-  const { generation } = rollbackOf(await portfwJson('rollback', plain, '--dry-run'), 'young');
-  await lab.host('young').sh('mv "/var/lib/portfw/generations/$1" /root/', generation.id);
-  const run = await portfwJson('rollback', plain, '--yes', '--to', generation.id);
-  for (const host of HOSTS) expect(run.outcomes.get(host)?.kind, host).toMatch(/refused|skipped/);
-  await lab.host('young').sh('mv "/root/$1" /var/lib/portfw/generations/', generation.id);
+  const young = lab.host('young');
+  // The rollback's process is killed once it has removed a file: the host goes back by itself.
+  await sabotage(
+    young,
+    `
+while os.path.exists("/etc/firewalld/services/portfw-web-admin-public.xml"):
+    time.sleep(0.002)
+for pid in pids("python3", "exec(compile(PROGRAM"):
+    os.kill(pid, signal.SIGKILL)`,
+  );
+  const run = await portfwJson('rollback', plain, '--yes');
+  await callOff(young);
+  expect(run.exitCode).toBe(1);
+  expect(outcomeOf(run, 'young', 'failed').aftermath.kind).toBe('restored');
+  for (const host of ['old', 'middle']) {
+    // Each was rolled back and kept before, and returns to what its own rollback saved.
+    const kept = run.events.find((event) => event.kind === 'host-finished' && event.host === host);
+    expect(kept).toMatchObject({ outcome: { kind: 'rolled-back', changed: true } });
+    expect(outcomeOf(run, host, 'reverted').because).toMatch(/^young failed/);
+  }
   expect(await statesOf(lab.hosts)).toEqual(before);
+  for (const host of lab.hosts) expect(await isLocked(host), host.name).toBe(false);
 });
 
 it('says that there is nothing to return to', async () => {
