@@ -99,6 +99,11 @@ function refuseFlags({ path, saved }: SavedFile, flags: ApplyFlags & SavedFlags)
       `${terminalLine(path)} is the plan of a rollback, which takes neither --confirm nor --cut-revoked`,
       'Leave them out',
     );
+  if (saved.kind === 'rollback' && flags.metrics !== undefined)
+    throw new UsageError(
+      `${terminalLine(path)} is the plan of a rollback, which writes no metrics`,
+      'Leave out --metrics',
+    );
   const given = [
     ...(flags.playbook === undefined ? [] : ['--playbook']),
     ...(flags.acceptLockout === undefined ? [] : ['--accept-lockout']),
@@ -140,10 +145,11 @@ function tellMissing(
   const missing = hosts.filter((one) => !jobs.has(one.host) && meant(one));
   if (missing.length === 0) return;
   const text = `${threeShown(missing.map(({ host }) => host))}: in the saved plan, but the inventory has no such host to manage any more`;
+  const rest = hosts.filter(({ kind, host }) => kind === 'plan' && jobs.has(host)).length;
   if (onlyCurrent !== true && missing.some(({ kind }) => kind === 'plan'))
     throw new UsageError(
       text,
-      `Save the plan again; or apply it to the other ${counted(hosts.length - missing.length, 'host')} with --only-current`,
+      `Save the plan again; or apply it to the other ${counted(rest, 'host')} with --only-current`,
     );
   report.say(text);
 }

@@ -14,12 +14,18 @@ export function driftOf(saved: SavedHostPlan, now: HostLook, plan: ReviewedPlan 
       ? []
       : [`firewalld: ${saved.firewalld ?? 'not installed'} → ${now.firewalld ?? 'not installed'}`]),
     ...observed,
-    ...(plan === null ? [] : planDrift(saved.plan, plan, observed.length > 0)),
+    ...(plan === null ? [] : [...planDrift(saved.plan, plan, observed.length > 0), ...proofDrift(saved.plan, plan)]),
   ];
 }
 
 /** Whether the host is as the saved plan would leave it, with nothing left to do. */
 export function isAlreadyApplied(saved: ReviewedPlan, now: ReviewedPlan): boolean {
+  if (saved.kind === 'rollback' && now.kind === 'rollback')
+    return (
+      saved.disruption.kind !== 'none' &&
+      now.disruption.kind === 'none' &&
+      canonical(saved.generation) === canonical(now.generation)
+    );
   return (
     saved.kind === 'apply' &&
     now.kind === 'apply' &&
@@ -44,22 +50,36 @@ function seenDrift(before: readonly string[], after: readonly string[]): readonl
   return lines.length > 0 ? lines : ['the state of firewalld differs in what portfw does not list'];
 }
 
+/** Warnings without which the plan was reviewed: that SSH gets in afterwards is proved in another way now, or not at all. */
+const PROOF: ReadonlySet<string> = new Set(['not-rehearsed', 'lockout-accepted']);
+
+function proofDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
+  const had = new Set(saved.notes.map(({ code }) => code));
+  return now.notes.flatMap(({ code, text }) =>
+    PROOF.has(code) && !had.has(code) ? [`+ the plan: warning: ${text}`] : [],
+  );
+}
+
 /** What a new plan sends that the saved one does not, and the other way round. */
 function planDrift(saved: ReviewedPlan, now: ReviewedPlan, explained: boolean): readonly string[] {
-  if (saved.kind === 'rollback' || now.kind === 'rollback') return rollbackDrift(saved, now);
+  if (saved.kind !== now.kind) return ['the plan is of another kind'];
+  const other = generationDrift(saved, now);
+  // Where the saved rollback does nothing, it does not matter what a new one would do.
+  if (other.length > 0 || (saved.kind === 'rollback' && saved.disruption.kind === 'none')) return other;
   const texts = (changes: readonly Change[]) => changes.map(describeChange);
   const lines = diffLines(texts(saved.changes), texts(now.changes)).map(
     (line) => `${line[0]} the plan: ${line.slice(2)}`,
   );
   if (lines.length > 0) return lines;
-  const sent = ({ changes, steps, result }: typeof saved) => canonical([changes, steps, result]);
+  const sent = (plan: ReviewedPlan) =>
+    canonical(plan.kind === 'apply' ? [plan.changes, plan.steps, plan.result] : plan.changes);
   return explained || sent(saved) === sent(now)
     ? []
     : ['the plan has the same changes, with other reasons or other steps'];
 }
 
-function rollbackDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
-  if (saved.kind !== 'rollback' || now.kind !== 'rollback') return ['the plan is of another kind'];
+function generationDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
+  if (saved.kind !== 'rollback' || now.kind !== 'rollback') return [];
   if (saved.generation.id !== now.generation.id) return [`generation: ${saved.generation.id} → ${now.generation.id}`];
   return canonical(saved.generation) === canonical(now.generation)
     ? []
