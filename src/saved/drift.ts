@@ -7,7 +7,7 @@ const MOST_LINES = 20;
 
 /** What differs between a saved plan and the host as it is now, in lines that people read; none if nothing does. */
 export function driftOf(saved: SavedHostPlan, now: HostLook, plan: ReviewedPlan | null): readonly string[] {
-  const observed = saved.plan.observedHash === plan?.observedHash ? [] : seenDrift(saved.seen, now.seen);
+  const observed = plan === null ? seenAlone(saved, now) : seenDrift(saved, now, plan.observedHash);
   return [
     ...identityDrift(saved.identity, now.identity),
     ...(saved.firewalld === now.firewalld
@@ -45,8 +45,14 @@ function keyText(key: HostIdentity | null): string {
   return key === null ? 'none (this machine)' : `${key.type} ${key.fingerprint}`;
 }
 
-function seenDrift(before: readonly string[], after: readonly string[]): readonly string[] {
-  const lines = diffLines(before, after);
+/** What is seen to differ where no plan could be made anew; nothing where firewalld could not be read either. */
+function seenAlone(saved: HostLook, now: HostLook): readonly string[] {
+  return now.seen.length === 0 ? [] : diffLines(saved.seen, now.seen);
+}
+
+function seenDrift(saved: SavedHostPlan, now: HostLook, hash: string): readonly string[] {
+  if (saved.plan.observedHash === hash) return [];
+  const lines = diffLines(saved.seen, now.seen);
   return lines.length > 0 ? lines : ['the state of firewalld differs in what portfw does not list'];
 }
 

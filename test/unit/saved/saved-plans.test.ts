@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { ReviewedPlan, RollbackPlan } from '../../../src/plan/plan.ts';
+import type { HostPlan, ReviewedPlan, RollbackPlan } from '../../../src/plan/plan.ts';
 import { driftOf, inputDrift, isAlreadyApplied } from '../../../src/saved/drift.ts';
 import { peopleAmong } from '../../../src/saved/people.ts';
 import { digestOf, type SavedContents, type SavedHostPlan, savedText } from '../../../src/saved/saved-plan.ts';
@@ -145,6 +145,12 @@ describe('drift', () => {
     const lines = driftOf(saved, { ...look, seen }, null);
     expect(lines).toHaveLength(21);
     expect(lines.at(-1)).toBe('~ and 82 more lines');
+  });
+
+  it('is only what is seen where no new plan could be made', () => {
+    expect(driftOf(saved, look, null)).toEqual([]);
+    // firewalld cannot be read: that is what the refusal says.
+    expect(driftOf(saved, { ...look, seen: [] }, null)).toEqual([]);
   });
 
   it('is none on a host that is as the plan would leave it', () => {
