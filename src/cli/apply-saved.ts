@@ -99,6 +99,11 @@ function refuseFlags({ path, saved }: SavedFile, flags: ApplyFlags & SavedFlags)
       `${terminalLine(path)} is the plan of a rollback, which takes neither --confirm nor --cut-revoked`,
       'Leave them out',
     );
+  if (saved.kind === 'rollback' && flags.metrics !== undefined)
+    throw new UsageError(
+      `${terminalLine(path)} is the plan of a rollback, which writes no metrics`,
+      'Leave out --metrics',
+    );
   const given = [
     ...(flags.playbook === undefined ? [] : ['--playbook']),
     ...(flags.acceptLockout === undefined ? [] : ['--accept-lockout']),
@@ -131,19 +136,28 @@ function tellMissing(
   { report }: RunSurface,
 ): void {
   const limited = limit === undefined ? null : new Set(matchLimit(inventory, limit).hosts);
-  const names = limit === undefined ? [] : limit.split(/[:,]/).map((part) => part.trim());
-  const meant = ({ host, groups }: SavedHost): boolean =>
-    limited === null ||
-    (inventory.hosts.has(host)
-      ? limited.has(host)
-      : names.some((name) => [host, ...groups, 'all', '*'].includes(name)));
+  const meant = (one: SavedHost): boolean =>
+    limited === null || (inventory.hosts.has(one.host) ? limited.has(one.host) : mayBeMeant(one, limit ?? ''));
   const missing = hosts.filter((one) => !jobs.has(one.host) && meant(one));
   if (missing.length === 0) return;
   const text = `${threeShown(missing.map(({ host }) => host))}: in the saved plan, but the inventory has no such host to manage any more`;
+  const rest = hosts.filter(({ kind, host }) => kind === 'plan' && jobs.has(host)).length;
   if (onlyCurrent !== true && missing.some(({ kind }) => kind === 'plan'))
     throw new UsageError(
       text,
-      `Save the plan again; or apply it to the other ${counted(hosts.length - missing.length, 'host')} with --only-current`,
+      `Save the plan again; or apply it to the other ${counted(rest, 'host')} with --only-current`,
     );
   report.say(text);
+}
+
+/**
+ * Whether `--limit` may mean a host that the inventory does not have any more. Only names can be told: a pattern, such as
+ * `web*` or `~^web`, is taken to mean it.
+ */
+function mayBeMeant({ host, groups }: SavedHost, limit: string): boolean {
+  const names = limit.split(/[:,]/).map((part) => part.trim());
+  const own = new Set([host, ...groups, 'all', '*']);
+  if (names.some((name) => name.startsWith('!') && own.has(name.slice(1)))) return false;
+  const wanted = names.filter((name) => name !== '' && !/^[!&]/.test(name));
+  return wanted.length === 0 || wanted.some((name) => own.has(name) || !/^[\w.-]+$/.test(name));
 }

@@ -82,9 +82,10 @@ function laterCommands(program: Command, done: Done, version: string): void {
     .option('--runs', 'show the runs in the journal of this machine instead; contacts no host')
     .option('--check', 'say whether anything is missing in the journals of this machine and of the hosts')
     .option('--journal <file>', 'read this journal instead of the one in your state folder')
-    .action(async (files, flags) =>
-      done(await (await import('./commands/history.ts')).history(await inventorySources(files, flags), flags)),
-    );
+    .action(async (files, flags) => {
+      const { history, isAboutAllRuns } = await import('./commands/history.ts');
+      done(await history(isAboutAllRuns(files, flags) ? [] : await inventorySources(files, flags), flags));
+    });
   rollbackCommand(program, done, version);
 }
 

@@ -126,7 +126,7 @@ ended; with --check, whether the journals of this machine and of the hosts have 
 
 Examples:
   portfw history inventory.yaml --limit web1
-  portfw history inventory.yaml --runs
+  portfw history --runs
   portfw history inventory.yaml --check
 `,
   rollback: `

@@ -120,7 +120,11 @@ export async function requireSigners(file: SignedFile, allowed: string, count: n
   const valid: ValidSignature[] = [];
   const wrong: Problem[] = [];
   for (const signature of signatures) {
-    const checked = await validated(file, signature, allowed);
+    // One that cannot be read does not undo the others.
+    const checked = await validated(file, signature, allowed).catch((error: unknown) => {
+      if (error instanceof InputError) return { why: error.problems.map(({ what }) => what).join('; ') };
+      throw error;
+    });
     if ('key' in checked) valid.push(checked);
     else wrong.push(unsigned(signature, checked.why, 'Have the file signed again'));
   }
@@ -128,7 +132,8 @@ export async function requireSigners(file: SignedFile, allowed: string, count: n
   if (people.length >= count) return people;
   const signed = people.length === 0 ? 'nobody who may sign has signed it' : `only ${people.join(', ')} signed it`;
   const what = count === 1 ? signed : `${signed}, and ${count} different people must`;
-  const solve = `Have it signed: portfw sign ${terminalLine(file.path)} --key KEY; ${terminalLine(allowed)} says who may`;
+  const name = signatures.length === 0 ? '' : ' --name NAME';
+  const solve = `Have it signed: portfw sign ${terminalLine(file.path)} --key KEY${name}; ${terminalLine(allowed)} says who may`;
   throw new InputError([unsigned(file.path, what, solve), ...wrong]);
 }
 

@@ -31,7 +31,9 @@ export function planRollback(job: HostJob, context: RunContext, generation: stri
  * is planned does not stop it.
  */
 export async function rollback(job: HostJob, context: RunContext, generation: string): Promise<HostOutcome> {
-  const ready = await planned(job, context, generation, false);
+  // Whoever has signed the plan of the run has not signed this.
+  const { plannedBy: _signed, ...unsigned } = context;
+  const ready = await planned(job, unsigned, generation, false);
   if (ready.kind === 'finished') {
     const { outcome } = ready;
     if (outcome.kind !== 'unchanged' || outcome.plan.kind !== 'rollback') return outcome;
@@ -79,14 +81,20 @@ async function planned(
   }
   context.look?.(job.host, look);
   let { plan } = decision;
+  let nothing = decision.kind === 'same';
   if (saved !== null) {
     const verdict = checkSaved(saved, look, plan, context);
     if (verdict.kind === 'stale') return finish({ kind: 'refused', failure: verdict.failure });
-    // What was saved and reviewed is shown and sent; only how long a reload takes is what was measured now.
-    if (saved.plan.kind === 'rollback') plan = { ...saved.plan, disruption: plan.disruption };
+    if (verdict.kind === 'applied') context.note(job.host, 'info', 'the saved plan is already applied');
+    else if (saved.plan.kind === 'rollback') {
+      // A saved plan that does nothing still does nothing, although a new one of this generation would load its files again.
+      nothing ||= saved.plan.disruption.kind === 'none';
+      // What was saved and reviewed is shown and sent; only how long a reload takes is what was measured now.
+      plan = nothing ? saved.plan : { ...saved.plan, disruption: plan.disruption };
+    }
   }
   const left = other?.kind === 'left' ? other.runs : [];
-  if (decision.kind === 'same' && left.length === 0) return finish({ kind: 'unchanged', plan, ...unsettled });
+  if (nothing && left.length === 0) return finish({ kind: 'unchanged', plan, ...unsettled });
   return {
     kind: 'pending',
     plan,
@@ -94,7 +102,7 @@ async function planned(
     ...unsettled,
     apply: async () => {
       try {
-        if (decision.kind === 'same') return await endLeft(job, left, plan, connection, context);
+        if (nothing) return await endLeft(job, left, plan, connection, context);
         return await rollbackAsPlanned(job, plan, connection, context, { bound, left: left.length > 0 });
       } finally {
         await connection.close();

@@ -137,7 +137,10 @@ class FleetRun {
     return clustersAmong(this.#jobs, this.#books.context.inventory, ({ host, settings }) => {
       const outcome = this.#books.outcomes.get(host);
       const ended = outcome !== undefined && 'plan' in outcome && outcome.plan.kind === 'apply' ? outcome.plan : null;
-      return ended?.roles.map(({ role }) => role) ?? this.#pending.get(host)?.roles ?? settings.roles ?? [];
+      const saved = this.#books.context.saved?.get(host);
+      const then = saved?.kind === 'plan' && saved.plan.kind === 'apply' ? saved.plan : null;
+      const found = (ended ?? then)?.roles.map(({ role }) => role);
+      return this.#pending.get(host)?.roles ?? found ?? settings.roles ?? [];
     });
   }
 

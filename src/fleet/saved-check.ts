@@ -121,5 +121,5 @@ export function stopsSavedRun(
   const [first] = lost;
   if (first === undefined) return null;
   const others = lost.length === 1 ? '' : ` and ${counted(lost.length - 1, 'other host')}`;
-  return `the saved plan cannot be applied to ${terminalLine(first.host)}${others}, and without --only-current it is applied to all hosts or none`;
+  return `the saved plan cannot be applied to ${terminalLine(first.host)}${others}, and without --only-current it is applied to all hosts of this run or to none`;
 }

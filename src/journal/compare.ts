@@ -49,7 +49,10 @@ function problemThere(here: EndedThere, there: readonly Placed<HostLine>[]): rea
   const { seq, at, run, generation, who } = here;
   const said = `${here.outcome.kind} at ${at} (${here.command} by ${who}, run ${run}, line ${seq} of this machine's journal)`;
   const ofGeneration = there.find(({ line }) => line.id === generation);
-  const found = ofGeneration ?? there.find(({ line }) => line.run === run);
+  const ofRun = there.find(({ line }) => line.run === run);
+  // A rollback names the generation that it went to, which an older run saved; what ended a dead run may be all that it did.
+  const older = ofGeneration?.line.outcome === 'reverted' ? ofGeneration : undefined;
+  const found = here.outcome.kind === 'rolled-back' ? (ofRun ?? older) : (ofGeneration ?? ofRun);
   if (found === undefined)
     return [{ code: 'missing', line: null, what: `the host's journal has no line for what ended as ${said}` }];
   // Only these name the generation that the run itself saved; a rollback names the one that it went to.

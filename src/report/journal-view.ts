@@ -19,8 +19,12 @@ export interface JournalRow {
 /** How much of a digest is enough to recognise it. */
 const SHOWN = 12;
 
-/** The lines of the runs over some hosts: of each run its begin and its end, and those of these hosts between them. */
-export function linesOfHosts(lines: readonly ControllerLine[], hosts: ReadonlySet<string>): readonly ControllerLine[] {
+/** The lines of the runs over some hosts (`null`: all): of each run its begin and its end, and those of these hosts between them. */
+export function linesOfHosts(
+  lines: readonly ControllerLine[],
+  hosts: ReadonlySet<string> | null,
+): readonly ControllerLine[] {
+  if (hosts === null) return lines;
   const runs = new Set(
     lines.flatMap((line) => (line.event === 'started' && line.hosts.some((host) => hosts.has(host)) ? [line.run] : [])),
   );

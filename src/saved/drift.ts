@@ -7,19 +7,25 @@ const MOST_LINES = 20;
 
 /** What differs between a saved plan and the host as it is now, in lines that people read; none if nothing does. */
 export function driftOf(saved: SavedHostPlan, now: HostLook, plan: ReviewedPlan | null): readonly string[] {
-  const observed = saved.plan.observedHash === plan?.observedHash ? [] : seenDrift(saved.seen, now.seen);
+  const observed = plan === null ? seenAlone(saved, now) : seenDrift(saved, now, plan.observedHash);
   return [
     ...identityDrift(saved.identity, now.identity),
     ...(saved.firewalld === now.firewalld
       ? []
       : [`firewalld: ${saved.firewalld ?? 'not installed'} → ${now.firewalld ?? 'not installed'}`]),
     ...observed,
-    ...(plan === null ? [] : planDrift(saved.plan, plan, observed.length > 0)),
+    ...(plan === null ? [] : [...planDrift(saved.plan, plan, observed.length > 0), ...proofDrift(saved.plan, plan)]),
   ];
 }
 
 /** Whether the host is as the saved plan would leave it, with nothing left to do. */
 export function isAlreadyApplied(saved: ReviewedPlan, now: ReviewedPlan): boolean {
+  if (saved.kind === 'rollback' && now.kind === 'rollback')
+    return (
+      saved.disruption.kind !== 'none' &&
+      now.disruption.kind === 'none' &&
+      canonical(saved.generation) === canonical(now.generation)
+    );
   return (
     saved.kind === 'apply' &&
     now.kind === 'apply' &&
@@ -39,27 +45,47 @@ function keyText(key: HostIdentity | null): string {
   return key === null ? 'none (this machine)' : `${key.type} ${key.fingerprint}`;
 }
 
-function seenDrift(before: readonly string[], after: readonly string[]): readonly string[] {
-  const lines = diffLines(before, after);
+/** What is seen to differ where no plan could be made anew; nothing where firewalld could not be read either. */
+function seenAlone(saved: HostLook, now: HostLook): readonly string[] {
+  return now.seen.length === 0 ? [] : diffLines(saved.seen, now.seen);
+}
+
+function seenDrift(saved: SavedHostPlan, now: HostLook, hash: string): readonly string[] {
+  if (saved.plan.observedHash === hash) return [];
+  const lines = diffLines(saved.seen, now.seen);
   return lines.length > 0 ? lines : ['the state of firewalld differs in what portfw does not list'];
+}
+
+/** Warnings without which the plan was reviewed: that SSH gets in afterwards is proved in another way now, or not at all. */
+const PROOF: ReadonlySet<string> = new Set(['not-rehearsed', 'lockout-accepted']);
+
+function proofDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
+  const had = new Set(saved.notes.map(({ code }) => code));
+  return now.notes.flatMap(({ code, text }) =>
+    PROOF.has(code) && !had.has(code) ? [`+ the plan: warning: ${text}`] : [],
+  );
 }
 
 /** What a new plan sends that the saved one does not, and the other way round. */
 function planDrift(saved: ReviewedPlan, now: ReviewedPlan, explained: boolean): readonly string[] {
-  if (saved.kind === 'rollback' || now.kind === 'rollback') return rollbackDrift(saved, now);
+  if (saved.kind !== now.kind) return ['the plan is of another kind'];
+  const other = generationDrift(saved, now);
+  // Where the saved rollback does nothing, it does not matter what a new one would do.
+  if (other.length > 0 || (saved.kind === 'rollback' && saved.disruption.kind === 'none')) return other;
   const texts = (changes: readonly Change[]) => changes.map(describeChange);
   const lines = diffLines(texts(saved.changes), texts(now.changes)).map(
     (line) => `${line[0]} the plan: ${line.slice(2)}`,
   );
   if (lines.length > 0) return lines;
-  const sent = ({ changes, steps, result }: typeof saved) => canonical([changes, steps, result]);
+  const sent = (plan: ReviewedPlan) =>
+    canonical(plan.kind === 'apply' ? [plan.changes, plan.steps, plan.result] : plan.changes);
   return explained || sent(saved) === sent(now)
     ? []
     : ['the plan has the same changes, with other reasons or other steps'];
 }
 
-function rollbackDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
-  if (saved.kind !== 'rollback' || now.kind !== 'rollback') return ['the plan is of another kind'];
+function generationDrift(saved: ReviewedPlan, now: ReviewedPlan): readonly string[] {
+  if (saved.kind !== 'rollback' || now.kind !== 'rollback') return [];
   if (saved.generation.id !== now.generation.id) return [`generation: ${saved.generation.id} → ${now.generation.id}`];
   return canonical(saved.generation) === canonical(now.generation)
     ? []

@@ -13,7 +13,8 @@ export interface ValidSignature {
 export function peopleAmong(signatures: readonly ValidSignature[]): readonly string[] {
   const people: { readonly marks: Set<string>; readonly text: string }[] = [];
   for (const { principals, key } of signatures) {
-    const marks = new Set([`key ${key}`, ...principals.map((name) => `name ${name}`)]);
+    // The same key in a certificate has another type, and the same fingerprint.
+    const marks = new Set([`key ${key.slice(key.indexOf(' ') + 1)}`, ...principals.map((name) => `name ${name}`)]);
     const same = people.filter((person) => [...marks].some((mark) => person.marks.has(mark)));
     for (const person of same) people.splice(people.indexOf(person), 1);
     for (const person of same) for (const mark of person.marks) marks.add(mark);

@@ -138,6 +138,10 @@ describe('how a run ends is in both journals', () => {
     expect(rows.map((row) => row.split(/ {2,}/).slice(2, 4).join(' '))).toEqual([
       ...['apply edge', 'apply 1 host', 'apply edge', 'confirm edge', 'apply edge', 'rollback edge'],
     ]);
+    // Without an inventory, the runs over all hosts.
+    const all = await portfw('history', '--runs', '--json', '--journal', journal);
+    expect(all.exitCode).toBe(0);
+    expect(all.stdout.trimEnd().split('\n')).toHaveLength((await here()).length);
     const json = await portfw('history', one, '--runs', '--json', '--journal', journal);
     const lines = json.stdout
       .trimEnd()

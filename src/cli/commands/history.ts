@@ -28,7 +28,13 @@ interface ReadJournal {
   readonly lines: readonly Placed<ControllerLine>[];
 }
 
-/** `portfw history INVENTORY [--runs] [--check]`. */
+/** Whether all runs in the journal are asked for: no host is contacted, so no inventory is needed. */
+export function isAboutAllRuns(files: readonly string[], flags: HistoryFlags): boolean {
+  const named = files.length > 0 || flags.inventory !== undefined || flags.limit !== undefined;
+  return flags.runs === true && flags.check !== true && !named;
+}
+
+/** `portfw history INVENTORY [--runs] [--check]`. With `--runs` alone there may be no inventory: then it shows all runs. */
 export async function history(sources: readonly string[], flags: HistoryFlags): Promise<number> {
   if (flags.runs === true) await showRuns(sources, flags);
   if (flags.check === true) return check(sources, flags);
@@ -41,7 +47,7 @@ export async function history(sources: readonly string[], flags: HistoryFlags): 
 /** Shows the runs in the controller's journal; contacts no host. */
 async function showRuns(sources: readonly string[], flags: HistoryFlags): Promise<void> {
   const terminal = openTerminal(flags.color);
-  const hosts = new Set(await hostsOfRun(sources, flags));
+  const hosts = sources.length === 0 ? null : new Set(await hostsOfRun(sources, flags));
   const { lines, path, chain } = controllerJournal(flags);
   const shown = linesOfHosts(
     lines.map(({ line }) => line),
@@ -51,7 +57,8 @@ async function showRuns(sources: readonly string[], flags: HistoryFlags): Promis
     for (const line of shown) terminal.out(`${jsonLine(line)}\n`);
     return;
   }
-  if (shown.length === 0) terminal.out(`${terminalLine(path)} has no run over these hosts\n`);
+  if (shown.length === 0)
+    terminal.out(`${terminalLine(path)} has no run${hosts === null ? '' : ' over these hosts'}\n`);
   else terminal.out(journalText(journalRows(shown), terminal.style));
   if (chain.problems.length > 0 && flags.check !== true)
     terminal.error(`The journal is damaged: see "portfw history --check"\n`);

@@ -1,18 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { HostPlan } from '../../../src/plan/plan.ts';
+import type { HostPlan, ReviewedPlan, RollbackPlan } from '../../../src/plan/plan.ts';
 import { driftOf, inputDrift, isAlreadyApplied } from '../../../src/saved/drift.ts';
 import { peopleAmong } from '../../../src/saved/people.ts';
 import { digestOf, type SavedContents, type SavedHostPlan, savedText } from '../../../src/saved/saved-plan.ts';
 import { readSaved } from '../../../src/saved/saved-schema.ts';
 import { PLAN_SCHEMA } from '../../helpers/plan-schema.ts';
 import { planOf } from '../fleet/helpers/fakes.ts';
+import { rollbackOf } from '../report/helpers/fleets.ts';
 
 const KEY = { type: 'ssh-ed25519', fingerprint: `SHA256:${'a'.repeat(43)}` };
 const OTHER_KEY = { type: 'ssh-rsa', fingerprint: `SHA256:${'b'.repeat(43)}` };
 
-function hostPlan(plan: HostPlan): SavedHostPlan {
+function hostPlan(plan: ReviewedPlan): SavedHostPlan {
   const seen = ['permanent zone public', 'permanent zone public: service ssh'];
   return { kind: 'plan', host: plan.host, groups: ['web'], identity: KEY, firewalld: '1.3.3', seen, plan };
 }
@@ -146,6 +147,12 @@ describe('drift', () => {
     expect(lines.at(-1)).toBe('~ and 82 more lines');
   });
 
+  it('is only what is seen where no new plan could be made', () => {
+    expect(driftOf(saved, look, null)).toEqual([]);
+    // firewalld cannot be read: that is what the refusal says.
+    expect(driftOf(saved, { ...look, seen: [] }, null)).toEqual([]);
+  });
+
   it('is none on a host that is as the plan would leave it', () => {
     const done = planOf('web1', 0);
     expect(isAlreadyApplied(saved.plan, done)).toBe(true);
@@ -153,6 +160,25 @@ describe('drift', () => {
     expect(
       isAlreadyApplied(saved.plan, { ...done, result: { ...done.result, ipsets: [{ name: 'x' } as never] } }),
     ).toBe(false);
+  });
+
+  it('of a rollback is told of its generation, its changes and its proof, and not where it does nothing', () => {
+    const reload = { kind: 'reload', because: 'x', holdMs: 80 } as const;
+    const back = (changes: number, id = 'g1'): RollbackPlan => ({
+      ...rollbackOf(planOf('web1', changes), id),
+      disruption: reload,
+    });
+    const given = hostPlan(back(2));
+    expect(driftOf(given, look, back(2))).toEqual([]);
+    expect(driftOf(given, look, back(2, 'g2'))).toEqual(['generation: g1 → g2']);
+    expect(driftOf(given, look, back(3))).toEqual(['+ the plan: remove port 3/tcp in zone portfw-public']);
+    const unproved = { severity: 'warning', code: 'not-rehearsed', text: 'no namespaces' } as const;
+    expect(driftOf(given, look, { ...back(2), notes: [unproved] })).toEqual(['+ the plan: warning: no namespaces']);
+    const idle: RollbackPlan = { ...back(0), disruption: { kind: 'none' } };
+    expect(driftOf(hostPlan(idle), look, back(2))).toEqual([]);
+    expect(isAlreadyApplied(back(2), idle)).toBe(true);
+    expect(isAlreadyApplied(back(2), { ...idle, generation: { ...idle.generation, id: 'g2' } })).toBe(false);
+    expect(isAlreadyApplied(idle, idle)).toBe(false);
   });
 
   it('of files names those that changed, came and went, and follows them into another folder if it may', () => {
@@ -178,6 +204,10 @@ describe('the people who signed', () => {
     expect(peopleAmong([by('K1', 'ann'), by('K1', 'anna')])).toEqual(['ann (K1)']);
     expect(peopleAmong([by('K1', 'ann'), by('K2', 'ann')])).toEqual(['ann (K1)']);
     expect(peopleAmong([by('K1', 'ann'), by('K2', 'bob')])).toEqual(['ann (K1)', 'bob (K2)']);
+    // The same key, once in a certificate.
+    expect(peopleAmong([by('ED25519 SHA256:x', 'ann'), by('ED25519-CERT SHA256:x', 'ann@example.net')])).toHaveLength(
+      1,
+    );
     // A third signature shows that two of them are one person.
     expect(peopleAmong([by('K1', 'ann'), by('K2', 'bob'), by('K2', 'ann', 'bob')])).toHaveLength(1);
   });

@@ -19,7 +19,7 @@ describe('labs that were kept', () => {
       const { status, stderr } = spawnSync('node_modules/.bin/tsx', ['test/lab/demo.ts', ...flags], {
         encoding: 'utf8',
       });
-      expect([status, stderr]).toEqual([4, 'usage: npm run demo [-- --keep | --remove [--all]]\n']);
+      expect([status, stderr]).toEqual([4, 'usage: npm run demo [-- --keep | --record | --remove [--all]]\n']);
     },
   );
 });
