@@ -83,7 +83,11 @@ async function answersOf(host: LabHost, requests: readonly Json[]): Promise<Said
     'steps',
     requests.map((request) => JSON.stringify(request)),
   );
-  return said.map(([text]) => JSON.parse(text) as Said);
+  return said.map(([text, code], index) => {
+    // A program that was stopped has said nothing: then it matters which request it was.
+    if (text.trim() === '') throw new Error(`no answer (${code}) to ${JSON.stringify(requests[index]).slice(0, 500)}`);
+    return JSON.parse(text) as Said;
+  });
 }
 
 /** Everything that somebody who became root could have left: files with their sums and modes, units, processes, rules. */
@@ -211,7 +215,8 @@ describe('the other programs', () => {
 describe('what is not ours', () => {
   const OFFICE = '<zone>\n  <!-- mine -->\n  <interface name="lab9"/>\n  <service name="telnet"/>\n</zone>\n';
   const office = (host: LabHost) => host.sh('cat /etc/firewalld/zones/office.xml');
-  const head = { holder: 'ops@desk', what: 'x', window: 60, confirm: 'auto', state: null };
+  const audit = { run: null, plan: null, file: null, signers: [], journal: null };
+  const head = { holder: 'ops@desk', what: 'x', window: 60, confirm: 'auto', state: null, audit };
   let number = 0;
 
   beforeAll(() =>
