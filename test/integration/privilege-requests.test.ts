@@ -124,7 +124,7 @@ beforeAll(async () => {
 afterAll(() => lab?.stop());
 
 /** Places in which people write texts: whatever stands there is a text, so that such a request is carried out. */
-const isText = (way: Way) => /holder|what|why|short|description/.test(way.join('.'));
+const isText = (way: Way) => /holder|what|why|short|description|signers/.test(way.join('.'));
 
 describe('a request of somebody who wants more', () => {
   const hostile: Json[] = [];
