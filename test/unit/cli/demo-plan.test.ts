@@ -29,7 +29,8 @@ describe('docs/review', () => {
 describe('README.md', () => {
   it('begins with the summary of this plan', () => {
     const readme = readFileSync(new URL('../../README.md', EXAMPLES), 'utf8');
-    const [first = ''] = /(?:^ {4}.*\n|^\n(?= {4}))+/m.exec(readme.slice(readme.indexOf('    $ portfw show change.plan.json'))) ?? [];
+    const [first = ''] =
+      /(?:^ {4}.*\n|^\n(?= {4}))+/m.exec(readme.slice(readme.indexOf('    $ portfw show change.plan.json'))) ?? [];
     const shown = first.replaceAll(/^ {4}/gm, '').split('\n').slice(1).join('\n');
     expect(shown.trim()).toBe(read('plan.txt').trim());
   });
