@@ -73,6 +73,8 @@ export function readSaved(text: string): SavedReading {
   } catch (error) {
     return unreadable('not-a-saved-plan', [`it is not JSON: ${(error as Error).message}`]);
   }
+  if (compact(text) !== JSON.stringify(value))
+    return unreadable('edited-plan', ['it has a key twice, or is written in another way than portfw writes JSON']);
   if (typeof value !== 'object' || value === null || !('format' in value) || !('hosts' in value))
     return unreadable('not-a-saved-plan', ['it has no format and no hosts: it is not a saved plan']);
   if (value.format !== SAVED_FORMAT)
@@ -113,4 +115,12 @@ function contradictions({ kind, hosts }: SavedPlan): readonly string[] {
     }
     return problems.map((problem) => `hosts.${index}: ${problem}`);
   });
+}
+
+/**
+ * A JSON text without the blanks between its parts. It is what the parsed value gives, unless a key stands twice: then readers
+ * of the text may see another plan than the one that is read.
+ */
+function compact(text: string): string {
+  return text.replace(/("(?:[^"\\]|\\.)*")|\s+/g, '$1');
 }

@@ -80,6 +80,17 @@ describe('a saved plan', () => {
       expect(readSaved(text.replace(from, to)), from).toMatchObject({ code: 'edited-plan' });
   });
 
+  it('is refused if a key stands twice, of which one reader takes the first and another the last', () => {
+    const text = savedText(given);
+    for (const twice of [
+      text.replace('{', '{"hosts":[],'),
+      text.replace('"host":"web1"', '"host":"web9","host":"web1"'),
+    ])
+      expect(readSaved(twice)).toMatchObject({ kind: 'unreadable', code: 'edited-plan' });
+    const odd = contents({ ...hostPlan(planOf('we "b\\1 \u00e9 \u2028')), groups: ['a b', '{"x" : 1}'] });
+    expect(readSaved(savedText(odd)).kind).toBe('saved');
+  });
+
   it('tells everything that is wrong at once', () => {
     const text = savedText(given).replace('"kind": "apply"', '"kind": "both"').replace('"today": "', '"today": "x');
     expect(problemsIn(text)).toEqual([
