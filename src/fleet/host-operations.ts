@@ -13,12 +13,12 @@ import { cuttingRevoked } from './cut-revoked.ts';
 import { decideWithHost } from './decide-with-host.ts';
 import type { HostOutcome } from './events.ts';
 import { unexpected } from './guarded-run.ts';
-import { ask, connect, probe, withConnection } from './host-session.ts';
+import { ask, notLearned, probe, see, withConnection } from './host-session.ts';
 import { withFirewalldInstalled } from './install-firewalld.ts';
 import { planRollback, rollback } from './look-rollback.ts';
 import type { HostJob, HostOperations, PlannedHost, RunContext } from './operations.ts';
 import { confirm, endLeft, status } from './pending-runs.ts';
-import { checkSaved, lookOf, refusedAnew, STALE, withoutPlan } from './saved-check.ts';
+import { checkSaved, lookOf, refusedAnew, withoutPlan } from './saved-check.ts';
 
 /** The operations on real hosts. */
 export function createHostOperations(): HostOperations {
@@ -29,19 +29,13 @@ function wanted(job: HostJob, { lookFor = [] }: RunContext): string {
   return probeInput([...(job.play === null ? [] : [job.play.matrix]), ...lookFor]);
 }
 
-function notGathered(
-  failure: Failure,
-  lost: boolean,
-  phase: 'gathering facts' | 'rehearsing' = 'gathering facts',
-): HostOutcome {
-  return lost ? { kind: 'unreachable', failure } : { kind: 'failed', phase, failure, aftermath: { kind: 'untouched' } };
-}
-
 function facts(job: HostJob, context: RunContext): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'gathering facts');
     const seen = await probe(connection, wanted(job, context), job, context, context.signal);
-    return seen.kind === 'failed' ? notGathered(seen.failure, seen.lost) : { kind: 'facts', facts: seen.facts };
+    return seen.kind === 'failed'
+      ? notLearned(seen.failure, seen.lost, 'gathering facts')
+      : { kind: 'facts', facts: seen.facts };
   });
 }
 
@@ -49,7 +43,7 @@ function detect(job: HostJob, context: RunContext): Promise<HostOutcome> {
   return withConnection(job, context, async (connection): Promise<HostOutcome> => {
     context.phase(job.host, 'gathering facts');
     const seen = await probe(connection, wanted(job, context), job, context, context.signal);
-    if (seen.kind === 'failed') return notGathered(seen.failure, seen.lost);
+    if (seen.kind === 'failed') return notLearned(seen.failure, seen.lost, 'gathering facts');
     if (job.play === null) return { kind: 'refused', failure: noPlay(job) };
     return { kind: 'roles', facts: seen.facts, findings: rolesOf(job, job.play, seen.facts) };
   });
@@ -60,23 +54,12 @@ async function plan(job: HostJob, context: RunContext): Promise<PlannedHost> {
   if (play === null) return { kind: 'finished', outcome: { kind: 'refused', failure: noPlay(job) } };
   const saved = context.saved?.get(job.host) ?? null;
   if (saved?.kind === 'without') return { kind: 'finished', outcome: withoutPlan(saved) };
-  context.phase(job.host, 'connecting');
-  const connected = await connect(job, context, context.signal);
-  if (connected.kind === 'failed') {
-    const kind = connected.failure.code === STALE ? 'refused' : 'unreachable';
-    return { kind: 'finished', outcome: { kind, failure: connected.failure } };
-  }
-  const { connection } = connected;
-  const finish = async (outcome: HostOutcome): Promise<PlannedHost> => {
-    await connection.close();
-    return { kind: 'finished', outcome };
-  };
-  context.phase(job.host, 'gathering facts');
-  const seen = await probe(connection, wanted(job, context), job, context, context.signal);
-  if (seen.kind === 'failed') return finish(notGathered(seen.failure, seen.lost));
+  const seen = await see(job, context, wanted(job, context));
+  if (seen.kind === 'ended') return { kind: 'finished', outcome: seen.outcome };
+  const { connection, finish } = seen;
   context.phase(job.host, 'planning');
   const decision = await decideWithHost(job, play, seen.facts, connection, context);
-  if (decision.kind === 'failed') return finish(notGathered(decision.failure, decision.lost, 'rehearsing'));
+  if (decision.kind === 'failed') return finish(notLearned(decision.failure, decision.lost, 'rehearsing'));
   const other = otherRun(seen.facts);
   const unsettled = other === null ? {} : { unsettled: other };
   const look = lookOf(job, connection, seen.facts);

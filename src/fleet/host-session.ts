@@ -8,9 +8,9 @@ import { parseRehearsal, parseRollbackRehearsal } from '../host/rehearsal-answer
 import { type RehearseRequest, type RehearseRollbackRequest, type Request, rehearsedNames } from '../host/requests.ts';
 import type { Rehearsal } from '../plan/rehearsal.ts';
 import type { CommandFailure, CommandOutcome, ConnectFailure, Connection, Target } from '../transport/connection.ts';
-import type { HostOutcome } from './events.ts';
+import type { HostOutcome, Phase } from './events.ts';
 import type { HostJob, RunContext } from './operations.ts';
-import { strangeHost } from './saved-check.ts';
+import { STALE, strangeHost } from './saved-check.ts';
 
 const PROBE_DEADLINE_MS = 60_000;
 /** More than a host's files (24 MiB, host/files.py) and runtime as JSON. */
@@ -94,6 +94,49 @@ export async function withConnection<T>(
   } finally {
     await connected.connection.close();
   }
+}
+
+/** A host that is connected and whose facts are there, or how it ended before. */
+export type Seen =
+  | { readonly kind: 'ended'; readonly outcome: HostOutcome }
+  | {
+      readonly kind: 'seen';
+      readonly connection: Connection;
+      readonly facts: HostFacts;
+      /** Ends the planning: closes the connection. */
+      readonly finish: (outcome: HostOutcome) => Promise<{ readonly kind: 'finished'; readonly outcome: HostOutcome }>;
+    };
+
+/**
+ * Where every plan begins: a connection, which stays open for the change that follows, and the facts.
+ *
+ * @param wanted see {@link probe}
+ * @param reloadSeconds see {@link connect}
+ */
+export async function see(job: HostJob, context: RunContext, wanted: string, reloadSeconds = 0): Promise<Seen> {
+  context.phase(job.host, 'connecting');
+  const connected = await connect(job, context, context.signal, reloadSeconds);
+  if (connected.kind === 'failed') {
+    const kind = connected.failure.code === STALE ? 'refused' : 'unreachable';
+    return { kind: 'ended', outcome: { kind, failure: connected.failure } };
+  }
+  const { connection } = connected;
+  context.phase(job.host, 'gathering facts');
+  const probed = await probe(connection, wanted, job, context, context.signal);
+  if (probed.kind === 'failed') {
+    await connection.close();
+    return { kind: 'ended', outcome: notLearned(probed.failure, probed.lost, 'gathering facts') };
+  }
+  const finish = async (outcome: HostOutcome) => {
+    await connection.close();
+    return { kind: 'finished', outcome } as const;
+  };
+  return { kind: 'seen', connection, facts: probed.facts, finish };
+}
+
+/** How a host ends that did not say what a plan needs; nothing was changed on it. */
+export function notLearned(failure: Failure, lost: boolean, phase: Phase): HostOutcome {
+  return lost ? { kind: 'unreachable', failure } : { kind: 'failed', phase, failure, aftermath: { kind: 'untouched' } };
 }
 
 export type Probed =

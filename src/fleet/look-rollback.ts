@@ -7,11 +7,11 @@ import type { Connection } from '../transport/connection.ts';
 import { dialledOf } from './decide-with-host.ts';
 import type { HostOutcome } from './events.ts';
 import { standstill, unexpected } from './guarded-run.ts';
-import { ask, connect, probe, rehearseRollback } from './host-session.ts';
+import { ask, notLearned, rehearseRollback, see } from './host-session.ts';
 import type { HostJob, PlannedHost, RunContext } from './operations.ts';
 import { endLeft } from './pending-runs.ts';
 import { noGeneration, rollbackAsPlanned } from './rollback-host.ts';
-import { checkSaved, lookOf, refusedAnew, STALE, withoutPlan } from './saved-check.ts';
+import { checkSaved, lookOf, refusedAnew, withoutPlan } from './saved-check.ts';
 
 /** The assumed reload time of a rollback, before it is measured. */
 const RELOAD_SECONDS = 10;
@@ -55,23 +55,11 @@ async function planned(
   const saved = (bound ? context.saved?.get(job.host) : undefined) ?? null;
   if (saved?.kind === 'without') return { kind: 'finished', outcome: withoutPlan(saved) };
   const wanted = saved?.plan.kind === 'rollback' ? saved.plan.generation.id : generation;
-  context.phase(job.host, 'connecting');
-  const connected = await connect(job, context, context.signal, RELOAD_SECONDS);
-  if (connected.kind === 'failed') {
-    const kind = connected.failure.code === STALE ? 'refused' : 'unreachable';
-    return { kind: 'finished', outcome: { kind, failure: connected.failure } };
-  }
-  const { connection } = connected;
-  const finish = async (outcome: HostOutcome): Promise<PlannedHost> => {
-    await connection.close();
-    return { kind: 'finished', outcome };
-  };
-  context.phase(job.host, 'gathering facts');
-  const seen = await probe(connection, probeInput([]), job, context, context.signal);
-  if (seen.kind === 'failed') return finish(notPlanned(seen.failure, seen.lost, 'gathering facts'));
-  const { facts } = seen;
+  const seen = await see(job, context, probeInput([]), RELOAD_SECONDS);
+  if (seen.kind === 'ended') return { kind: 'finished', outcome: seen.outcome };
+  const { connection, facts, finish } = seen;
   const decision = await decideWithGeneration(job, facts, connection, context, wanted);
-  if (decision.kind === 'failed') return finish(notPlanned(decision.failure, decision.lost, 'planning'));
+  if (decision.kind === 'failed') return finish(notLearned(decision.failure, decision.lost, 'planning'));
   const other = otherRun(facts);
   const unsettled = other === null ? {} : { unsettled: other };
   const look = lookOf(job, connection, facts);
@@ -110,10 +98,6 @@ async function planned(
     },
     discard: () => connection.close(),
   };
-}
-
-function notPlanned(failure: Failure, lost: boolean, phase: 'gathering facts' | 'planning'): HostOutcome {
-  return lost ? { kind: 'unreachable', failure } : { kind: 'failed', phase, failure, aftermath: { kind: 'untouched' } };
 }
 
 /** A plan, or why there is none. `lost`: the connection was lost. */
