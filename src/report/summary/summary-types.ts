@@ -35,7 +35,7 @@ export interface GenerationLine {
 }
 
 /**
- * Counts over all hosts. Ports are counted once for each host, interface and protocol; a range counts as one. A port where
+ * Counts over all hosts. Ports are counted once for each host, interface and protocol; a range counts as all its ports. A port where
  * some lose access and others get it counts as narrowed and as widened; one that closes for one address family and is narrowed
  * for the other counts as narrowed.
  */

@@ -14,6 +14,7 @@ import type {
   SummaryWarning,
   WithoutPlan,
 } from './summary-types.ts';
+import { numberOfPorts } from './summary-words.ts';
 import { isJudged, verdicts } from './verdicts.ts';
 
 /** What every output of a review says first. Pure. */
@@ -106,10 +107,10 @@ function portTotals(plans: readonly PlanPorts[]): PortTotals {
     // A port that closes for one family and is narrowed for the other is still reached by some.
     const narrowed = count(single, ['narrowed', 'changed']);
     const widened = count(single, ['widened', 'changed']);
-    totals.narrowing += narrowed.size;
-    totals.widening += widened.size;
-    totals.closing += [...count(single, ['closed'])].filter((port) => !narrowed.has(port)).length;
-    totals.opening += [...count(single, ['opened'])].filter((port) => !widened.has(port)).length;
+    totals.narrowing += numberOfPorts(narrowed);
+    totals.widening += numberOfPorts(widened);
+    totals.closing += numberOfPorts([...count(single, ['closed'])].filter((port) => !narrowed.has(port)));
+    totals.opening += numberOfPorts([...count(single, ['opened'])].filter((port) => !widened.has(port)));
     const whole = lines.filter(({ ports: [first] }) => isWhole(first));
     totals.sidesClosing += count(whole, ['closed', 'narrowed', 'changed']).size;
     totals.sidesOpening += count(whole, ['opened', 'widened', 'changed']).size;

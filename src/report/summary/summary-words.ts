@@ -155,11 +155,23 @@ export function rowText(row: SummaryRow): string {
     .join('; ');
 }
 
-/** `all ports on 1 interface`, `4 ports`: how many ports and ranges lines name. All ports are never counted as one. */
+/** How many ports `eth0 22/tcp` and `eth0 10000-20000/udp` are together: a range is as many as it has. */
+export function numberOfPorts(ports: Iterable<string>): number {
+  let sum = 0;
+  for (const port of ports) {
+    const [, first = '0', last = first] = /(?:^| )(\d+)(?:-(\d+))?\/\w+$/.exec(port) ?? [];
+    sum += Number(last) - Number(first) + 1;
+  }
+  return sum;
+}
+
+/** `all ports on 1 interface`, `4 ports`: how many ports lines name. All ports are never counted as some. */
 export function countedPorts(lines: readonly PortsLine[]): readonly string[] {
   const whole = lines.filter(isWhole);
   const sides = new Set(whole.map((line) => line.interface)).size;
-  const single = lines.filter((line) => !isWhole(line)).reduce((sum, { ports }) => sum + ports.length, 0);
+  // Once for each interface: a port may close for one address family and be narrowed for the other.
+  const ports = lines.flatMap((line) => (isWhole(line) ? [] : line.ports.map((port) => `${line.interface} ${port}`)));
+  const single = numberOfPorts(new Set(ports));
   return [
     ...(sides === 0 ? [] : [`${whole[0]!.ports[0]} on ${counted(sides, 'interface')}`]),
     ...(single === 0 ? [] : [counted(single, 'port')]),

@@ -149,6 +149,12 @@ describe('the summary of any access', { timeout: 30_000 }, () => {
 
   it('has totals that are the sums of its rows', () => {
     const isAll = (port: string): boolean => port.startsWith('all ');
+    /** Each port of `eth0 20-22/tcp` by itself. */
+    const onesOf = (text: string): readonly string[] => {
+      const [, place = '', first = '', last = first, protocol = ''] = /^(.*) (\d+)(?:-(\d+))?\/(\w+)$/.exec(text) ?? [];
+      const length = Number(last) - Number(first) + 1;
+      return Array.from({ length }, (_, at) => `${place} ${Number(first) + at}/${protocol}`);
+    };
     const sum = (view: SummaryView, of: (row: SummaryView['rows'][number]) => number): number =>
       view.rows.reduce((total, one) => total + of(one), 0);
     fc.assert(
@@ -158,7 +164,8 @@ describe('the summary of any access', { timeout: 30_000 }, () => {
         const ports = (from: 'closes' | 'opens', turns: readonly string[]) => (one: SummaryView['rows'][number]) => {
           const named = one[from].filter(({ turn }) => turns.includes(turn));
           const each = named.flatMap((line) => line.ports.map((port) => `${line.interface} ${port}`));
-          return new Set(each.filter((each) => !isAll(each.split(' ').slice(1).join(' ')))).size * one.hosts.count;
+          const single = each.filter((each) => !isAll(each.split(' ').slice(1).join(' ')));
+          return new Set(single.flatMap(onesOf)).size * one.hosts.count;
         };
         expect(totals.closing + totals.narrowing).toBe(sum(view, ports('closes', ['closed', 'narrowed', 'changed'])));
         expect(totals.hosts).toBe(view.rows.reduce((count, { hosts }) => count + hosts.count, 0));
