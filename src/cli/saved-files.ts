@@ -72,11 +72,12 @@ function howToSolve(code: Extract<SavedReading, { kind: 'unreadable' }>['code'])
  * Writes a file as a whole.
  *
  * @param mode the rights of the new file
+ * @param isNew it must not be there
  * @throws InputError when it cannot be written
  */
-export function writeWhole(path: string, bytes: Uint8Array, mode: number): void {
+export function writeWhole(path: string, bytes: Uint8Array, mode: number, isNew = false): void {
   try {
-    writeWholeFile(path, bytes, mode);
+    writeWholeFile(path, bytes, mode, isNew);
   } catch (error) {
     throw new InputError([
       new Problem({

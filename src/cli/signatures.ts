@@ -73,12 +73,14 @@ export async function signFile(
     return readBytes(`${copy}.sig`, MOST_SIGNATURE_BYTES);
   });
   const target = name === null ? `${file}.sig` : `${file}.${name}.sig`;
-  if (existsSync(target) && keyIn(readBytes(target, MOST_SIGNATURE_BYTES)) !== keyIn(signature))
+  const isThere = existsSync(target);
+  if (isThere && keyIn(readBytes(target, MOST_SIGNATURE_BYTES)) !== keyIn(signature))
     throw new UsageError(
       `${terminalLine(target)} is there already, and by another key`,
       `Sign beside it: portfw sign FILE --key KEY --name NAME, which writes FILE.NAME.sig; or remove it if it is of no use`,
     );
-  writeWhole(target, signature, OTHERS_MAY_READ);
+  // Of two people who sign at the same moment, one is told.
+  writeWhole(target, signature, OTHERS_MAY_READ, !isThere);
   const signed = await signerOf({ path: file, bytes }, target);
   return `Signed by ${signed.kind === 'signed' ? signed.key : terminalLine(key)} in ${terminalLine(target)}\n`;
 }

@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type Inventory, loadInventory } from '../../ansible/inventory.ts';
@@ -27,6 +27,7 @@ import { LOOK_FLAGS, type RunFlags } from '../run-flags.ts';
 import { openTerminal, type Terminal } from '../terminal.ts';
 import { UsageError } from '../usage-error.ts';
 import { vaultFrom } from '../vault-flags.ts';
+import { writeWholeFile } from '../whole-file.ts';
 import { lintFiles } from './lint.ts';
 
 /**
@@ -218,23 +219,18 @@ function schemaFor(file: string): string {
   return near.startsWith('../../..') || near.length > 80 ? schema : near;
 }
 
-/** Writes beside the place and moves it there at once; a file that has appeared meanwhile stays. */
+/** Writes the file as a whole; without `force`, one that has appeared meanwhile stays. */
 function write(file: string, text: string, force: boolean): void {
   const folder = dirname(resolve(file));
-  mkdirSync(folder, { recursive: true });
-  const temporary = join(realpathSync(folder), `.${basename(file)}.${process.pid}.tmp`);
   try {
-    writeFileSync(temporary, text, { mode: 0o644, flag: 'wx' });
-    if (force) renameSync(temporary, file);
-    else linkSync(temporary, file);
+    mkdirSync(folder, { recursive: true });
+    writeWholeFile(join(realpathSync(folder), basename(file)), text, null, !force);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new UsageError(
       `${shown(file)} cannot be written (${code})`,
       'Check the folder and its rights, or name another file',
     );
-  } finally {
-    rmSync(temporary, { force: true });
   }
 }
 
