@@ -1,11 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileItself, InputError, Problem } from '../core/problem.ts';
 import { type ProgramRun, runProgram } from '../core/run-program.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import { readBytes } from '../documents/read-file.ts';
-import { peopleAmong, type ValidSignature } from '../saved/people.ts';
+import { namesOfKey, peopleAmong, type ValidSignature } from '../saved/people.ts';
 import { writeWhole } from './saved-files.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -156,17 +156,24 @@ async function validated(
     });
     const principals = found.stdout.split(/[\n,]/).map((name) => name.trim());
     const names = principals.filter((name) => name !== '' && !name.startsWith('!'));
-    const [name] = names;
-    if (!found.ok || name === undefined)
+    if (!found.ok || names.length === 0)
       return { why: `${terminalLine(allowed)} does not have its key (${found.said})` };
-    const { ok, said, stdout } = await keygen({
-      argv: ['ssh-keygen', '-Y', 'verify', '-f', allowed, '-I', name, '-n', NAMESPACE, '-s', copy],
-      ...common,
-      input: bytes,
-    });
-    const key = ok ? keyNamed(stdout) : null;
-    if (key === null) return { why: `it does not fit the file, or its key may not sign now (${said})` };
-    return { principals: names.map((one) => terminalLine(one, 100)), key };
+    let why = '';
+    // One line of the file may limit a name to other times or uses, and another line not.
+    for (const name of names) {
+      const { ok, said, stdout } = await keygen({
+        argv: ['ssh-keygen', '-Y', 'verify', '-f', allowed, '-I', name, '-n', NAMESPACE, '-s', copy],
+        ...common,
+        input: bytes,
+      });
+      const key = ok ? keyNamed(stdout) : null;
+      if (key !== null) {
+        const all = namesOfKey(readFileSync(allowed, 'utf8'), key.slice(key.indexOf(' ') + 1));
+        return { principals: [...new Set([...names, ...all])].map((one) => terminalLine(one, 100)), key };
+      }
+      why = said;
+    }
+    return { why: `it does not fit the file, or its key may not sign now (${why})` };
   });
 }
 

@@ -1,9 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { HostPlan, ReviewedPlan, RollbackPlan } from '../../../src/plan/plan.ts';
 import { driftOf, inputDrift, isAlreadyApplied } from '../../../src/saved/drift.ts';
-import { peopleAmong } from '../../../src/saved/people.ts';
+import { namesOfKey, peopleAmong } from '../../../src/saved/people.ts';
 import { digestOf, type SavedContents, type SavedHostPlan, savedText } from '../../../src/saved/saved-plan.ts';
 import { readSaved } from '../../../src/saved/saved-schema.ts';
 import { PLAN_SCHEMA } from '../../helpers/plan-schema.ts';
@@ -209,6 +212,22 @@ describe('drift', () => {
 
 describe('the people who signed', () => {
   const by = (key: string, ...principals: string[]) => ({ key, principals });
+
+  it('have all the names that any line has for their key', () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'portfw-people-'));
+    try {
+      for (const name of ['a', 'b'])
+        execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', path.join(folder, name)]);
+      const [a, b] = ['a', 'b'].map((name) => readFileSync(path.join(folder, `${name}.pub`), 'utf8').trim());
+      const fingerprint = execFileSync('ssh-keygen', ['-l', '-f', path.join(folder, 'a')], { encoding: 'utf8' }).split(
+        ' ',
+      )[1]!;
+      const allowed = [`# ann ${a}`, `ann,!eve ${a}`, `bob ${b}`, `ann-work namespaces="portfw-plan" ${a} at work`, ''];
+      expect(namesOfKey(allowed.join('\n'), fingerprint)).toEqual(['ann', 'ann-work']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   it('are counted once, whatever keys and names they have', () => {
     expect(peopleAmong([])).toEqual([]);
