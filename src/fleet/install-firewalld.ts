@@ -1,3 +1,4 @@
+import { canonical } from '../core/canonical.ts';
 import type { Failure } from '../core/failure.ts';
 import { terminalLine } from '../core/terminal-text.ts';
 import type { Decision } from '../decide/decide.ts';
@@ -5,7 +6,6 @@ import { installProgram } from '../host/programs.ts';
 import type { Play } from '../matrix/matrix.ts';
 import type { Change, HostPlan } from '../plan/plan.ts';
 import { probeInput } from '../roles/wanted.ts';
-import { canonical } from '../saved/saved-plan.ts';
 import type { Connection } from '../transport/connection.ts';
 import { decideWithHost } from './decide-with-host.ts';
 import { commandFailure, probe } from './host-session.ts';

@@ -1,6 +1,7 @@
+import { canonical } from '../core/canonical.ts';
 import { describeChange } from '../plan/change-words.ts';
 import type { Change, ReviewedPlan } from '../plan/plan.ts';
-import { canonical, type HostIdentity, type HostLook, type SavedHostPlan, type SavedInput } from './saved-plan.ts';
+import type { HostIdentity, HostLook, SavedHostPlan, SavedInput } from './saved-plan.ts';
 
 /** Lines of one part of a diff that are shown; the others are counted. */
 const MOST_LINES = 20;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonical } from '../core/canonical.ts';
 import type { Failure } from '../core/failure.ts';
 import type { ReviewedPlan } from '../plan/plan.ts';
 
@@ -95,13 +96,4 @@ export function digestOf(contents: SavedContents): string {
 /** The text of the file, with the digest as its last key. */
 export function savedText(contents: SavedContents): string {
   return `${JSON.stringify({ ...contents, digest: digestOf(contents) }, null, 1)}\n`;
-}
-
-/** JSON without white space, with sorted keys: the same text for equal values. */
-export function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) =>
-    typeof item === 'object' && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : item,
-  );
 }

@@ -80,4 +80,6 @@ it('gives equal plans equal digests, in whatever order their keys are', () => {
   const turned = Object.fromEntries(Object.entries(plan).reverse());
   expect(planDigest(turned)).toBe(planDigest(plan));
   expect(planDigest({ ...plan, observedHash: 'other' })).not.toBe(planDigest(plan));
+  // A saved plan is applied with the time of a reload that is measured then.
+  expect(planDigest({ ...plan, disruption: { kind: 'reload', because: 'x', holdMs: 2000 } })).toBe(planDigest(plan));
 });
